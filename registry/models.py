@@ -1,0 +1,350 @@
+"""The common reference: what DSOs and AGRs claim, for which days, and when the registry held it for true.
+
+Days are stored half-open, `[first, last + 1)`; `registry.periods` converts to and from the inclusive days of
+messages and screens. A fact row is never edited but for `superseded_by`, and never deleted: a row is current while
+`superseded_by` is null, and was known at a moment when it was recorded by then and not yet superseded.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TypeVar
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeOperators
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from participants.models import Participant
+from uftp.models import InboundMessage
+
+M = TypeVar("M", bound=models.Model)
+
+CURRENT = Q(superseded_by__isnull=True)
+
+
+class Standing(models.TextChoices):
+    """What a claimed day counts for (docs/rules.md C1)."""
+
+    EFFECTIVE = "effective", "Effective"
+    CONTESTED = "contested", "Contested"
+    REFUSED = "refused", "Refused"
+
+
+class RedispatchBy(models.TextChoices):
+    AGR = "AGR", "AGR"
+    DSO = "DSO", "DSO"
+
+
+class Market(models.Model):
+    """The one row of market-wide facts: the time zone its days are in, and the length of an ISP."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    time_zone = models.CharField(max_length=60, default="Europe/Amsterdam")
+    isp_duration = models.CharField("ISP duration", max_length=10, default="PT15M")
+
+    class Meta:
+        verbose_name_plural = "market"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="market_has_one_row")]
+
+    def __str__(self) -> str:
+        return f"{self.time_zone}, {self.isp_duration}"
+
+
+class Policy(models.Model):
+    """The operator's choice where the rules leave one; `registry.policies` names them and their values."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    value = models.CharField(max_length=20)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "policies"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"
+
+
+class Change(models.Model):
+    """One transaction on the registry. `moment` is stamped last, in the order of the commits."""
+
+    class Kind(models.TextChoices):
+        MESSAGE = "message", "Message"
+        IMPORT = "import", "Import"
+        DECISION = "decision", "Decision"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    message = models.ForeignKey(
+        InboundMessage, null=True, blank=True, on_delete=models.PROTECT, related_name="changes"
+    )
+    actor = models.CharField(max_length=300, blank=True, help_text="Member of staff, or the import's name")
+    reason = models.TextField(blank=True)
+    moment = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"change {self.pk} by {self.kind}"
+
+
+class FactQuerySet(models.QuerySet[M]):
+    """Facts by what was known when, and by the days they are about."""
+
+    def current(self) -> FactQuerySet[M]:
+        """What the registry holds for true."""
+        return self.filter(CURRENT)
+
+    def known_at(self, moment: datetime) -> FactQuerySet[M]:
+        """What the registry held for true at `moment` (aware); never changes for a past moment."""
+        return self.filter(
+            Q(recorded_by__moment__lte=moment),
+            CURRENT | Q(superseded_by__moment__gt=moment),
+        )
+
+    def on(self, day: date) -> FactQuerySet[M]:
+        """Facts about `day`, a day of the market."""
+        return self.filter(period__contains=day)
+
+
+class Fact(models.Model):
+    """What all facts share: their days, and the changes that recorded and superseded them."""
+
+    period = DateRangeField()
+    recorded_by = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+")
+    superseded_by = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+    class Meta:
+        abstract = True
+
+
+class CongestionPoint(models.Model):
+    """(DSO, entity address): the same address published by two DSOs is two points."""
+
+    dso = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="congestion_points")
+    address = models.CharField(max_length=501, db_collation="C")
+
+    class Meta:
+        ordering = ["dso", "address"]
+        constraints = [models.UniqueConstraint(fields=["dso", "address"], name="congestion_point_dso_address")]
+        indexes = [models.Index(fields=["address"], name="congestion_point_address")]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class CongestionPointTerms(Fact):
+    """On which days a congestion point exists, and on which terms."""
+
+    congestion_point = models.ForeignKey(
+        CongestionPoint, on_delete=models.PROTECT, related_name="terms", db_index=False
+    )
+    mutex_offers_supported = models.BooleanField()
+    day_ahead_redispatch_by = models.CharField(max_length=3, choices=RedispatchBy.choices)
+    intraday_redispatch_by = models.CharField(max_length=3, choices=RedispatchBy.choices, null=True, blank=True)
+
+    objects = FactQuerySet["CongestionPointTerms"].as_manager()
+
+    class Meta:
+        verbose_name_plural = "congestion point terms"
+        indexes = [models.Index(fields=["congestion_point"], name="terms_point")]
+        constraints = [
+            ExclusionConstraint(
+                name="one_terms_a_day",
+                expressions=[
+                    ("congestion_point", RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=CURRENT,
+            ),
+            models.CheckConstraint(condition=~Q(period__isempty=True), name="terms_have_days"),
+        ]
+
+    def __str__(self) -> str:
+        return f"terms of {self.congestion_point_id}"
+
+
+class Connection(models.Model):
+    """A grid connection, by its entity address."""
+
+    address = models.CharField(max_length=501, unique=True, db_collation="C")
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Claim(Fact):
+    """A fact that others may contest.
+
+    `waiting_since` is the change from which on the claimant has waited for these days; null while they count.
+    """
+
+    standing = models.CharField(max_length=9, choices=Standing.choices)
+    waiting_since = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+    class Meta:
+        abstract = True
+
+
+def waits_unless_effective(name: str) -> models.CheckConstraint:
+    """A claim waits for its days exactly while they do not count."""
+    return models.CheckConstraint(
+        condition=Q(standing=Standing.EFFECTIVE, waiting_since__isnull=True)
+        | (~Q(standing=Standing.EFFECTIVE) & Q(waiting_since__isnull=False)),
+        name=name,
+    )
+
+
+class CongestionPointConnection(Claim):
+    """A DSO's claim that a connection lies behind one of its congestion points.
+
+    `exclusive`: no other DSO's exclusive claim counts on the same day; false where the policy allowed both.
+    """
+
+    congestion_point = models.ForeignKey(
+        CongestionPoint, on_delete=models.PROTECT, related_name="memberships", db_index=False
+    )
+    dso = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="memberships", db_index=False
+    )
+    exclusive = models.BooleanField(default=True)
+
+    objects = FactQuerySet["CongestionPointConnection"].as_manager()
+
+    class Meta:
+        verbose_name = "membership"
+        indexes = [
+            models.Index(fields=["congestion_point", "connection"], name="membership_point_now", condition=CURRENT),
+            models.Index(fields=["connection"], name="membership_connection"),
+        ]
+        constraints = [
+            ExclusionConstraint(
+                name="one_membership_a_day",
+                expressions=[
+                    ("connection", RangeOperators.EQUAL),
+                    ("congestion_point", RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=CURRENT,
+            ),
+            ExclusionConstraint(
+                name="one_exclusive_dso_a_day",
+                expressions=[
+                    ("connection", RangeOperators.EQUAL),
+                    ("dso", RangeOperators.NOT_EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=CURRENT & Q(standing=Standing.EFFECTIVE, exclusive=True),
+            ),
+            models.CheckConstraint(condition=~Q(period__isempty=True), name="membership_has_days"),
+            waits_unless_effective("membership_waits_unless_effective"),
+        ]
+
+    def __str__(self) -> str:
+        return f"membership of {self.connection_id} in {self.congestion_point_id}"
+
+
+class Representation(Claim):
+    """An AGR's claim that it represents the prosumer at a connection."""
+
+    agr = models.ForeignKey(
+        Participant, verbose_name="AGR", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="representations", db_index=False
+    )
+
+    objects = FactQuerySet["Representation"].as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["agr", "connection"], name="representation_agr_now", condition=CURRENT),
+            models.Index(fields=["connection"], name="representation_connection"),
+        ]
+        constraints = [
+            ExclusionConstraint(
+                name="one_effective_agr_a_day",
+                expressions=[
+                    ("connection", RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=CURRENT & Q(standing=Standing.EFFECTIVE),
+            ),
+            models.CheckConstraint(condition=~Q(period__isempty=True), name="representation_has_days"),
+            waits_unless_effective("representation_waits_unless_effective"),
+        ]
+
+    def __str__(self) -> str:
+        return f"representation of {self.connection_id} by {self.agr_id}"
+
+
+class Conflict(models.Model):
+    """A maximal run of days of one connection that a claimant contests and a holder holds.
+
+    Derived from the claims: it opens and closes with them, and carries the decision of staff about it.
+    """
+
+    class Kind(models.TextChoices):
+        REPRESENTATION = "representation", "Representation"
+        MEMBERSHIP = "membership", "Membership"
+
+    class Decision(models.TextChoices):
+        KEEP = "keep", "The holder keeps the days"
+        GIVE = "give", "The claimant gets the days"
+        SPLIT = "split", "Split at a day"
+
+    kind = models.CharField(max_length=14, choices=Kind.choices)
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="conflicts", db_index=False)
+    holder = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+")
+    claimant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+")
+    period = DateRangeField()
+    opened_by = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="conflicts_opened")
+    closed_by = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="conflicts_closed"
+    )
+    decision = models.CharField(max_length=5, choices=Decision.choices, blank=True)
+    split_at = models.DateField(null=True, blank=True, help_text="First day that the claimant gets")
+    decided_by = models.CharField(max_length=150, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["connection"], name="conflict_connection"),
+            models.Index(fields=["kind", "id"], name="conflict_open", condition=Q(closed_by__isnull=True)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "connection", "holder", "claimant", "period"],
+                name="conflict_open_once",
+                condition=Q(closed_by__isnull=True),
+            ),
+            models.CheckConstraint(condition=~Q(holder=F("claimant")), name="conflict_has_two_parties"),
+        ]
+
+    def __str__(self) -> str:
+        return f"conflict {self.pk}"
+
+
+class RevisionPlace(models.Model):
+    """How far one sender's updates of one type have come (docs/rules.md S1)."""
+
+    sender = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="revision_places")
+    update_type = models.CharField(max_length=30)
+    sequence = models.DecimalField(max_digits=1000, decimal_places=0, null=True, blank=True)
+    time_stamp = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sender", "update_type"], name="revision_place_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.update_type} of {self.sender_id}"

@@ -1,0 +1,142 @@
+"""Messages in and out, in their exact bytes, and what became of them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+
+class Sender(models.Model):
+    """The head of one sender's inbox; its row lock gives the order in which messages are handled."""
+
+    role = models.CharField(max_length=3)
+    domain = models.CharField(max_length=253)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["role", "domain"], name="sender_role_domain")]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.domain}"
+
+
+class InboundMessage(models.Model):
+    """A message accepted at the door: verified, schema-valid and stored before its 200 was sent."""
+
+    class State(models.TextChoices):
+        RECEIVED = "received", "Waiting"
+        PROCESSED = "processed", "Processed"
+        SET_ASIDE = "set aside", "Set aside"
+
+    sender = models.ForeignKey(Sender, on_delete=models.PROTECT, related_name="messages")
+    message_type = models.CharField(max_length=60)
+    version = models.CharField(max_length=20)
+    major = models.SmallIntegerField(help_text="Major version in the path that it was posted to")
+    message_id = models.CharField(max_length=36, help_text="In lower case")
+    conversation_id = models.CharField(max_length=36)
+    content_hash = models.BinaryField(max_length=32, help_text="SHA-256 of the inner XML")
+    sealed = models.BinaryField(help_text="The exact signed bytes: 64 bytes of signature, then the inner XML")
+    size = models.PositiveIntegerField(help_text="Bytes of inner XML")
+    received_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVED)
+    result = models.CharField(max_length=8, blank=True)
+    reason = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    processed_at = models.DateTimeField(null=True, blank=True)
+    last_copy_at = models.DateTimeField(null=True, blank=True, help_text="When an identical copy last came")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sender", "message_id", "content_hash"], name="inbound_message_once"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["sender", "id"], name="inbound_waiting", condition=models.Q(state="received")
+            ),
+            models.Index(fields=["message_id"], name="inbound_message_id"),
+            models.Index(fields=["conversation_id"], name="inbound_conversation_id"),
+            models.Index(fields=["received_at"], name="inbound_received_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_type} {self.message_id}"
+
+    @property
+    def content(self) -> bytes:
+        """The inner XML as it was signed."""
+        return bytes(memoryview(self.sealed)[64:])
+
+
+class OutboundMessage(models.Model):
+    """A message to a participant: its exact bytes, and how far its delivery is."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Failed"
+
+    recipient_role = models.CharField(max_length=3)
+    recipient_domain = models.CharField(max_length=253)
+    in_reply_to = models.ForeignKey(
+        InboundMessage, null=True, blank=True, on_delete=models.PROTECT, related_name="replies"
+    )
+    message_type = models.CharField(max_length=60)
+    version = models.CharField(max_length=20)
+    message_id = models.CharField(max_length=36, unique=True)
+    conversation_id = models.CharField(max_length=36)
+    result = models.CharField(max_length=8, blank=True)
+    reason = models.TextField(blank=True)
+    sealed = models.BinaryField(help_text="The exact signed bytes: 64 bytes of signature, then the inner XML")
+    size = models.PositiveIntegerField(help_text="Bytes of inner XML")
+    created_at = models.DateTimeField()
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    give_up_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], name="outbound_due", condition=models.Q(state="waiting")
+            ),
+            models.Index(fields=["conversation_id"], name="outbound_conversation_id"),
+            models.Index(fields=["recipient_role", "recipient_domain", "id"], name="outbound_recipient"),
+            models.Index(fields=["created_at"], name="outbound_created_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_type} {self.message_id}"
+
+    @property
+    def content(self) -> bytes:
+        """The inner XML as it was signed."""
+        return bytes(memoryview(self.sealed)[64:])
+
+
+class DeliveryAttempt(models.Model):
+    """One POST of an outbound message and what came back."""
+
+    message = models.ForeignKey(OutboundMessage, on_delete=models.CASCADE, related_name="delivery_attempts")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_default=Now())
+    endpoint = models.CharField(max_length=500, blank=True)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    outcome = models.CharField(
+        max_length=9,
+        choices=[("delivered", "Delivered"), ("temporary", "Temporary failure"), ("permanent", "Permanent failure")],
+    )
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} at {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
