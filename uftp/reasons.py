@@ -33,14 +33,15 @@ class Reason(StrEnum):
     POWER = "Power value rejection"
 
 
-def named(reason: str, names: Sequence[str], detail: str = "") -> str:
+def named(reason: str, names: Sequence[str], detail: str = "", *, total: int | None = None) -> str:
     """`reason` about the things in `names`, as `reason: a, b and 7 more detail`.
 
-    Names at most 20 of them and counts the rest. Without names, `detail` follows the colon; without both, the reason
+    Names at most 20 of them and counts the rest; `total` is how many there are where `names` holds only the first
+    of them. Without names, `detail` follows the colon; without both, the reason
     stands alone.
     """
     shown = ", ".join(names[:NAMED_AT_MOST])
-    hidden = len(names) - NAMED_AT_MOST
+    hidden = (len(names) if total is None else total) - min(len(names), NAMED_AT_MOST)
     if hidden > 0:
         shown = f"{shown} and {hidden} more"
     about = " ".join(part for part in (shown, detail) if part)

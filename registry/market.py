@@ -1,0 +1,84 @@
+"""The market's time zone and ISP duration, and what follows from them: which day it is, which zones agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from participants import journal
+from registry.models import Market
+
+LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
+ISP_DURATIONS = tuple(f"PT{minutes}M" for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)) + ("PT1H",)
+
+
+class UnknownMarket(ValueError):
+    """Not a time zone or ISP duration that a market can have; the message says what is."""
+
+
+def market() -> Market:
+    """The market's row, with the defaults where nobody has set it."""
+    return Market.objects.first() or Market()
+
+
+def today_at(moment: datetime, time_zone: str) -> date:
+    """The market's day at `moment` (aware)."""
+    return moment.astimezone(ZoneInfo(time_zone)).date()
+
+
+def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:
+    """Whether `name` is a zone of IANA's that has the market's UTC offset on all `days` (docs/rules.md M8).
+
+    Compared at the first and at the last instant of each of the market's days.
+    """
+    if name == market_zone:
+        return True
+    if name not in known_zones():
+        return False
+    theirs, ours = ZoneInfo(name), ZoneInfo(market_zone)
+    for day in days:
+        first = datetime.combine(day, time(), ours)
+        for instant in (first, first + LAST_INSTANT):
+            moment = _to_utc(instant)
+            if moment.astimezone(theirs).utcoffset() != moment.astimezone(ours).utcoffset():
+                return False
+    return True
+
+
+def set_market(
+    *, time_zone: str | None = None, isp_duration: str | None = None, actor: str, reason: str = ""
+) -> Market:
+    """Set the market's time zone, its ISP duration or both, on the record. Raises UnknownMarket."""
+    row = market()
+    before = {"time_zone": row.time_zone, "isp_duration": row.isp_duration}
+    if time_zone is not None:
+        if time_zone not in known_zones():
+            raise UnknownMarket(f"{time_zone!r} is not a time zone of IANA's, such as Europe/Amsterdam.")
+        if not re.fullmatch(r"(Africa|America|Australia|Europe|Pacific)/[a-zA-Z0-9_/]{3,}", time_zone):
+            raise UnknownMarket(f"{time_zone!r} cannot be said in a UFTP message: see docs/settings.md.")
+        row.time_zone = time_zone
+    if isp_duration is not None:
+        if isp_duration not in ISP_DURATIONS:
+            raise UnknownMarket(f"{isp_duration!r} is not one of {', '.join(ISP_DURATIONS)}.")
+        row.isp_duration = isp_duration
+    row.save()
+    after = {"time_zone": row.time_zone, "isp_duration": row.isp_duration}
+    if before != after:
+        journal.note(actor, "set market", "market", before, after, reason)
+    return row
+
+
+@lru_cache(maxsize=1)
+def known_zones() -> frozenset[str]:
+    """The names in IANA's time zone database."""
+    return frozenset(available_timezones())
+
+
+def _to_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        return instant.replace(tzinfo=UTC)

@@ -1,0 +1,50 @@
+"""Days: inclusive in messages, files and on screens; half-open `[first, last + 1)` in the database.
+
+This is the one place that converts between the two (docs/rules.md D1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
+
+DAY = timedelta(days=1)
+Days = Range[date]
+
+
+def half_open(first: date, last: date | None) -> Days:
+    """The days from `first` to `last`, both inclusive; open-ended without `last`.
+
+    9999-12-31, the last day that the calendar has, means open-ended too. The result is empty where `last` is before
+    `first`.
+    """
+    upper = day_after(last)
+    if upper is not None and upper <= first:
+        return Range(empty=True)
+    return Range(first, upper, "[)")
+
+
+def day_after(last: date | None) -> date | None:
+    """The first day after an inclusive `last`; None where there is none."""
+    return None if last is None or last == date.max else last + DAY
+
+
+def last_day(days: Days) -> date | None:
+    """The last day, inclusive, of a stored period; None where it is open-ended."""
+    return None if days.upper is None else days.upper - DAY
+
+
+def in_words(days: Days) -> str:
+    """A stored period as people read it, its last day included: `2026-01-01 to 2026-03-31`."""
+    last = last_day(days)
+    if last == days.lower:
+        return str(days.lower)
+    return f"{days.lower} to {last}" if last else f"from {days.lower}"
+
+
+def list_in_words(periods: Multirange[date] | Iterable[Days]) -> str:
+    """Several stored periods as people read them, joined by commas."""
+    return ", ".join(in_words(days) for days in periods)
