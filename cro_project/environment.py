@@ -3,21 +3,28 @@
 import base64
 import binascii
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import environ
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from cro_project.embedded_postgres import places
 
 T = TypeVar("T")
 
-DOMAIN = r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}"
+EMBEDDED = "cro_project.embedded_postgres"
+_DOMAIN = r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}"
 
 
 def read_file(path: Path) -> None:
-    """Add the `NAME=value` lines of `path`, where it exists, to the environment; what is set there already wins."""
+    """Add the `NAME=value` lines of `path`, where it exists, to the environment, which wins."""
     if path.is_file():
         environ.Env.read_env(path)
 
@@ -25,8 +32,8 @@ def read_file(path: Path) -> None:
 def setting(name: str, default: T, read: Callable[[str], T]) -> T:
     """The setting `name` as `read` understands its text, or `default` where it is unset or empty.
 
-    Raises ImproperlyConfigured, naming the setting and what to set, where `read` raises ValueError. The text itself
-    is not shown: it may be a secret.
+    Raises ImproperlyConfigured, naming the setting and what to set, where `read` raises ValueError. The text
+    itself is not shown: it may be a secret.
     """
     text = os.environ.get(name, "").strip()
     if not text:
@@ -63,6 +70,48 @@ def words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def domain(text: str) -> str:
+    """A domain in the form UFTP gives it: lower case, at least two labels."""
+    if not re.fullmatch(_DOMAIN, text):
+        raise ValueError(f"{text!r} is not a domain in lower case; set one such as cro.example")
+    return text
+
+
+def addresses(text: str) -> list[str]:
+    """Comma-separated IP addresses and networks."""
+    for address in (given := words(text)):
+        try:
+            ip_network(address)
+        except ValueError:
+            raise ValueError(
+                f"{address!r} is neither an IP address nor a network; set such as 10.0.0.0/8"
+            ) from None
+    return given
+
+
+def database(text: str) -> dict[str, Any]:
+    """A Django database from the address of a PostgreSQL one; errors do not show it: it may hold a password."""
+    example = "set one such as postgres://user:password@host:5432/cro"
+    try:
+        read = environ.Env.db_url_config(text)
+    except Exception:
+        raise ValueError(f"not the address of a PostgreSQL database; {example}") from None
+    if read.get("ENGINE") != "django.db.backends.postgresql" or not read.get("NAME"):
+        raise ValueError(f"not the address of a PostgreSQL database; {example}")
+    return dict(read)
+
+
+def embedded_database(project: Path) -> dict[str, Any]:
+    """The Django database on the embedded server of the project checked out at `project`."""
+    return {
+        "ENGINE": EMBEDDED,
+        "NAME": places.DATABASE,
+        "USER": places.USER,
+        "HOST": str(places.of_project(project).socket),
+        "PORT": "5432",
+    }
+
+
 def moment(text: str) -> datetime:
     """An ISO 8601 moment with its UTC offset, as an aware datetime in UTC."""
     example = "set an ISO moment with its offset, such as 2026-03-01T12:00:00+00:00"
@@ -87,3 +136,37 @@ def signing_seed(text: str) -> bytes:
             "set what `manage.py generate_key` prints"
         )
     return raw[:32]
+
+
+def signing_seed_in_file(path: str) -> bytes:
+    """The seed in the file at `path`, written there as `signing_seed` reads it."""
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as unreadable:
+        reason = getattr(unreadable, "strerror", None) or "not text"
+        raise ValueError(f"cannot read {path} ({reason}); set the path of a readable file") from None
+    return signing_seed(text.strip())
+
+
+def require_complete() -> bytes:
+    """The CRO's signing key, where every setting is there that exchanging messages cannot do without.
+
+    Raises ImproperlyConfigured, naming the one that is missing.
+    """
+    if settings.CRO_SIGNING_KEY is None:
+        raise ImproperlyConfigured(
+            "CRO_PRIVATE_KEY: is not set; set it (or CRO_PRIVATE_KEY_FILE) to what `manage.py generate_key` prints"
+        )
+    if not setting("SECRET_KEY", "", str):
+        raise ImproperlyConfigured("SECRET_KEY: is not set; set it to a long random text that stays the same")
+    return settings.CRO_SIGNING_KEY
+
+
+def join_embedded_database() -> None:
+    """Where the embedded server is used, start it or join it for as long as this process lives.
+
+    Raises OperationalError.
+    """
+    if settings.DATABASES["default"]["ENGINE"] == EMBEDDED:
+        connection.ensure_connection()
+        connection.close()

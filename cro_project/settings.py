@@ -1,10 +1,8 @@
-"""The settings. What an operator may set is read here from the environment or `.env`; see docs/settings.md."""
+"""The settings; what an operator may set is read here from the environment or `.env` (docs/settings.md)."""
 
-import re
-from datetime import datetime
 from pathlib import Path
 
-import environ
+from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from cro_project import environment
@@ -18,36 +16,21 @@ SECRET_KEY = setting("SECRET_KEY", "", str)
 ALLOWED_HOSTS = setting("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], words)
 
 
-def _domain(text: str) -> str:
-    if not re.fullmatch(environment.DOMAIN, text):
-        raise ValueError(f"{text!r} is not a domain in lower case; set one such as cro.example")
-    return text
+CRO_DOMAIN = setting("CRO_DOMAIN", "cro.example", environment.domain)
+CRO_SIGNING_KEY = setting("CRO_PRIVATE_KEY", None, environment.signing_seed)
+if (_seed := setting("CRO_PRIVATE_KEY_FILE", None, environment.signing_seed_in_file)) is not None:
+    if CRO_SIGNING_KEY is not None:
+        raise ImproperlyConfigured("CRO_PRIVATE_KEY_FILE: CRO_PRIVATE_KEY is set as well; set one of the two")
+    CRO_SIGNING_KEY = _seed
+CRO_NOW = setting("CRO_NOW", None, environment.moment)
+if CRO_NOW and not DEBUG:
+    raise ImproperlyConfigured(
+        "CRO_NOW: the clock may stand in tests only; unset it, or set DEBUG=true as well"
+    )
 
-
-def _key_in_file(path: str) -> bytes:
-    try:
-        return environment.signing_seed(Path(path).read_text().strip())
-    except OSError as unreadable:
-        raise ValueError(f"cannot read {path}: {unreadable.strerror}; set a readable file") from None
-
-
-def _signing_key() -> bytes | None:
-    from_file = setting("CRO_PRIVATE_KEY_FILE", None, _key_in_file)
-    given = setting("CRO_PRIVATE_KEY", None, environment.signing_seed)
-    if from_file and given:
-        raise ImproperlyConfigured("CRO_PRIVATE_KEY and CRO_PRIVATE_KEY_FILE are both set; set one of them")
-    return from_file or given
-
-
-def _now() -> datetime | None:
-    if (stands := setting("CRO_NOW", None, environment.moment)) and not DEBUG:
-        raise ImproperlyConfigured("CRO_NOW: is for tests only; unset it, or set DEBUG=true as well")
-    return stands
-
-
-CRO_DOMAIN = setting("CRO_DOMAIN", "cro.example", _domain)
-CRO_SIGNING_KEY = _signing_key()
-CRO_NOW = _now()
+PORT = setting("PORT", 8_000, whole_number(1, 65_535))
+TRUSTED_PROXIES: list[str] = setting("TRUSTED_PROXIES", [], environment.addresses)
+HTTPS_ONLY = setting("HTTPS_ONLY", False, boolean)
 UFTP_MAX_MESSAGE_BYTES = setting("UFTP_MAX_MESSAGE_BYTES", 33_554_432, whole_number(1_024, 2_147_483_647))
 UFTP_ALLOW_PRIVATE_ENDPOINTS = setting("UFTP_ALLOW_PRIVATE_ENDPOINTS", False, boolean)
 UFTP_REQUESTS_PER_MINUTE = setting("UFTP_REQUESTS_PER_MINUTE", 6_000, whole_number(1, 10_000_000))
@@ -112,9 +95,13 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": environ.Env().db_url("DATABASE_URL", default="postgres:///cro")}
-DATABASES["default"]["CONN_MAX_AGE"] = 60
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES = {
+    "default": {
+        **setting("DATABASE_URL", environment.embedded_database(BASE_DIR), environment.database),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
@@ -123,6 +110,7 @@ AUTHENTICATION_BACKENDS = [
     "guardian.backends.ObjectPermissionBackend",
 ]
 ANONYMOUS_USER_NAME = None
+AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -140,6 +128,38 @@ USE_TZ = True
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^shapeshifter/", r"^health/"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SESSION_COOKIE_SECURE = HTTPS_ONLY
+CSRF_COOKIE_SECURE = HTTPS_ONLY
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "httpx": {"level": "WARNING"},
+        "procrastinate": {"level": "WARNING"},
+    },
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],

@@ -19,7 +19,7 @@ os.environ.update(
     DELIVERY_RETRY_HOURS="",
 )
 
-from cro_project.settings import *  # noqa: E402, F403
+from cro_project.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False

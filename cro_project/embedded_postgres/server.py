@@ -1,0 +1,228 @@
+"""Start, share and stop the embedded server.
+
+Every process that uses it holds a shared lock on the file `users`. The first one starts the server; the last
+one to leave stops it. A killed process lets go of its lock by dying, so nothing has to be counted, and a
+server that outlived its users is joined by the next one. The file `gate` lets one process at a time start,
+join or leave.
+"""
+
+import atexit
+import fcntl
+import os
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedWriter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from cro_project.embedded_postgres.places import DATABASE, USER, Places
+
+SECONDS_TO_START = 60
+
+CONFIGURATION = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "16MB",
+    "maintenance_work_mem": "256MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    # Parallel plans need more shared memory than a container usually has.
+    "max_parallel_workers_per_gather": "0",
+    "max_parallel_maintenance_workers": "0",
+    "logging_collector": "on",
+    "log_filename": "postgresql-%a.log",
+    "log_rotation_age": "1d",
+    "log_truncate_on_rotation": "on",
+    "timezone": "UTC",
+}
+
+
+class NotStartedError(RuntimeError):
+    """The embedded server does not start; the text says why and what to do."""
+
+
+class Server:
+    """One project's server, as the calling process uses it."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self._users: BufferedWriter | None = None
+        self._joined_in = 0
+        self._threads = threading.Lock()
+
+    def join(self) -> None:
+        """Be a user of the server until this process ends, starting it where it does not run.
+
+        Raises NotStartedError.
+        """
+        with self._threads:
+            if self._users is not None:
+                return
+            with self._gate():
+                users = (self.places.home / "users").open("wb")
+                fcntl.flock(users, fcntl.LOCK_SH)
+                try:
+                    self._start()
+                except BaseException:
+                    users.close()
+                    raise
+            self._users = users
+            self._joined_in = os.getpid()
+            atexit.register(self.leave)
+
+    def revive(self) -> None:
+        """Start the server again where it has died while this process uses it. Raises NotStartedError."""
+        with self._threads, self._gate():
+            self._start()
+
+    def leave(self) -> None:
+        """Stop being a user; the last one stops the server. A forked child's copy leaves nothing."""
+        with self._threads:
+            if self._users is None or os.getpid() != self._joined_in:
+                return
+            atexit.unregister(self.leave)
+            with self._gate():
+                try:
+                    fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    pass
+                else:
+                    self._stop()
+                finally:
+                    self._users.close()
+                    self._users = None
+
+    def answers(self) -> bool:
+        """Whether the server takes connections."""
+        try:
+            psycopg.connect(**self._connection("postgres"), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _connection(self, database: str) -> dict[str, Any]:
+        return {"host": str(self.places.socket), "port": "5432", "user": USER, "dbname": database}
+
+    @contextmanager
+    def _gate(self) -> Iterator[None]:
+        self.places.home.mkdir(parents=True, exist_ok=True)
+        with (self.places.home / "gate").open("wb") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
+
+    def _start(self) -> None:
+        if self.answers():
+            return
+        try:
+            self.places.make()
+        except OSError as impossible:
+            raise NotStartedError(
+                f"the embedded PostgreSQL has no place to run: {impossible}"
+            ) from impossible
+        if not self.places.data.exists():
+            self._initialise()
+        self._drop_pid_of_another_process()
+        options = {**CONFIGURATION, "unix_socket_directories": f'"{self.places.socket}"'}
+        arguments = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
+        deadline = time.monotonic() + SECONDS_TO_START
+        while True:
+            started = self._run(
+                "pg_ctl", "start", f"--pgdata={self.places.data}", "--wait", f"--timeout={SECONDS_TO_START}",
+                "--silent", f"--log={self.places.data / 'start.log'}", f"--options={arguments}",
+            )  # fmt: skip
+            if started.returncode == 0 or self.answers():
+                break
+            # What a killed server was still doing holds its memory for a moment.
+            if "still in use" not in self._log_tail() or time.monotonic() > deadline:
+                raise NotStartedError(
+                    f"the embedded PostgreSQL in {self.places.home} does not start: "
+                    f"{started.stderr.strip() or started.stdout.strip()}\n{self._log_tail()}\n"
+                    "Mend what the log says, or set DATABASE_URL to a server of your own."
+                )
+            time.sleep(0.2)
+        self._make_database()
+
+    def _initialise(self) -> None:
+        """Make the data folder, in a place of its own first, so that what is there is always whole."""
+        unfinished = self.places.home / "data-unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self.places.make_folder(unfinished)
+        made = self._run(
+            "initdb", f"--pgdata={unfinished}", f"--username={USER}",
+            "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+        )  # fmt: skip
+        if made.returncode != 0:
+            raise NotStartedError(
+                f"the embedded PostgreSQL cannot be set up in {unfinished}: {made.stderr.strip()}"
+            )
+        unfinished.rename(self.places.data)
+
+    def _drop_pid_of_another_process(self) -> None:
+        """Remove a `postmaster.pid` whose number has since gone to a process that is no server of ours.
+
+        PostgreSQL itself clears up after a server that is gone, but takes any living process of the same
+        account for the old server; after a restart of a machine or container that is often so.
+        """
+        file = self.places.data / "postmaster.pid"
+        try:
+            command = psutil.Process(int(file.read_text().split("\n", 1)[0])).cmdline()
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            return
+        except psutil.AccessDenied:
+            command = []
+        if not command or Path(command[0]).name != "postgres" or str(self.places.data) not in command:
+            file.unlink()
+
+    def _make_database(self) -> None:
+        with psycopg.connect(**self._connection("postgres"), autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+
+    def _stop(self) -> None:
+        self._run(
+            "pg_ctl",
+            "stop",
+            f"--pgdata={self.places.data}",
+            "--mode=fast",
+            "--wait",
+            "--timeout=60",
+            "--silent",
+        )
+
+    def _run(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run one of the server's programs as the server's account, without this process's environment."""
+        account = self.places.account
+        path = os.environ.get("PATH", os.defpath)
+        return subprocess.run(
+            [str(self.places.binaries / program), *arguments],
+            env={"PATH": path, "LC_ALL": "C", "TZ": "UTC"},
+            cwd=self.places.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            umask=0o077,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+
+    def _log_tail(self) -> str:
+        """The last lines that the server wrote when it was last started."""
+        texts = [self.places.data / "start.log"]
+        texts += sorted((self.places.data / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)[-1:]
+        lines = [line for text in texts if text.exists() for line in text.read_text().splitlines()[-10:]]
+        return "\n".join(lines)

@@ -1,0 +1,65 @@
+"""`manage.py run`: everything there is, to try it. `make run` calls it."""
+
+import os
+import signal
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from cro_project import environment, first_start, processes, supervision
+from participants import keys
+from uftp import sealing
+
+HOST = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    help = "Set up what is missing, then serve and work until Ctrl-C; for trying and developing."
+
+    def handle(self, **options: Any) -> None:
+        if first_start.write_environment(settings.BASE_DIR / ".env"):
+            self.stdout.write("Wrote .env with a secret and a CRO key of your own.")
+            # The settings were read before that file was there: read them again, in the same process.
+            os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606
+        signing_key = environment.require_complete()
+        if processes.port_is_taken(HOST, settings.PORT):
+            raise CommandError(
+                f"cannot listen on {HOST}:{settings.PORT}: the port is taken. "
+                "Stop what listens there, or choose another: make run PORT=8001"
+            )
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            environment.join_embedded_database()
+            call_command("migrate", verbosity=0, interactive=False)
+            password = first_start.create_admin()
+            stopped_by = supervision.run(
+                {
+                    "web": ["serve", "--host", HOST, "--port", str(settings.PORT), "--with-parent"],
+                    "worker": ["worker", "--with-parent"],
+                },
+                ready_at=f"http://{HOST}:{settings.PORT}/health/ready",
+                when_ready=lambda: self._greet(signing_key, password),
+            )
+        except KeyboardInterrupt:
+            raise CommandError("stopped before everything had started", returncode=130) from None
+        if stopped_by:
+            raise CommandError(stopped_by)
+        self.stdout.write("Stopped.")
+
+    def _greet(self, signing_key: bytes, password: str | None) -> None:
+        base = f"http://{HOST}:{settings.PORT}"
+        public = keys.format_public_key(sealing.public_key(signing_key))
+        lines = [
+            "",
+            f"The CRO {settings.CRO_DOMAIN} is ready.",
+            f"  Messages     {base}/shapeshifter/api/v3/message",
+            f"  Staff        {base}/admin/",
+        ]
+        if password:
+            lines.append(f"  Log in with  {first_start.ADMIN} / {password}   (shown this once)")
+        lines += [f"  Public key   {public}", "Ctrl-C stops everything; what is stored stays.", ""]
+        self.stdout.write("\n".join(lines))
+        self.stdout.flush()

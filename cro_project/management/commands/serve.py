@@ -1,0 +1,58 @@
+"""`manage.py serve`: the web process."""
+
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from cro_project import environment, processes
+
+THREADS = 4
+SECONDS_TO_FINISH = 30
+
+
+def load(target: str) -> Any:
+    """The WSGI application, in a web process that ends with the one that started it."""
+    processes.die_with_parent()
+    from cro_project.wsgi import application
+
+    return application
+
+
+class Command(BaseCommand):
+    help = "Serve the message endpoint and the staff's screens over HTTP until stopped by Ctrl-C or SIGTERM."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="default: the setting PORT")
+        parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
+        parser.add_argument("--with-parent", action="store_true", help="stop when the starting process dies")
+
+    def handle(self, *, host: str, port: int, workers: int, with_parent: bool, **options: Any) -> None:
+        if with_parent:
+            processes.die_with_parent()
+        environment.require_complete()
+        if processes.port_is_taken(host, port):
+            raise CommandError(
+                f"cannot listen on {host}:{port}: the port is taken; set PORT or --port to a free one"
+            )
+        environment.join_embedded_database()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        Granian(
+            "cro_project.wsgi:application",
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=workers,
+            blocking_threads=THREADS,
+            backpressure=THREADS * 4,
+            websockets=False,
+            respawn_failed_workers=True,
+            workers_kill_timeout=SECONDS_TO_FINISH,
+            log_level=LogLevels.warning,
+            log_access=False,
+        ).serve(target_loader=load)

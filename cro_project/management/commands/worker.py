@@ -1,0 +1,25 @@
+"""`manage.py worker`: the background process."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from cro_project import environment, processes
+
+
+class Command(BaseCommand):
+    help = "Handle received messages and deliver answers until stopped by Ctrl-C or SIGTERM."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--until-idle", action="store_true", help="stop when nothing is left to do")
+        parser.add_argument("--concurrency", type=int, default=4, help="jobs at a time (default 4)")
+        parser.add_argument("--with-parent", action="store_true", help="stop when the starting process dies")
+
+    def handle(self, *, until_idle: bool, concurrency: int, with_parent: bool, **options: Any) -> None:
+        from uftp import worker
+
+        if with_parent:
+            processes.die_with_parent()
+        environment.require_complete()
+        environment.join_embedded_database()
+        worker.run(until_idle=until_idle, concurrency=concurrency)
