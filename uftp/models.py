@@ -6,7 +6,6 @@ from django.db import models
 from django.db.models.functions import Now
 
 
-
 class Sender(models.Model):
     """The head of one sender's inbox; its row lock gives the order in which messages are handled."""
 
@@ -96,6 +95,9 @@ class OutboundMessage(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, help_text="A worker is posting it; from this moment on another one may"
+    )
     give_up_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -107,6 +109,11 @@ class OutboundMessage(models.Model):
             ),
             models.Index(fields=["conversation_id"], name="outbound_conversation_id"),
             models.Index(fields=["recipient_role", "recipient_domain", "id"], name="outbound_recipient"),
+            models.Index(
+                fields=["recipient_role", "recipient_domain", "next_attempt_at", "id"],
+                name="outbound_recipient_due",
+                condition=models.Q(state="waiting"),
+            ),
             models.Index(fields=["created_at"], name="outbound_created_at"),
         ]
 
@@ -129,7 +136,11 @@ class DeliveryAttempt(models.Model):
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     outcome = models.CharField(
         max_length=9,
-        choices=[("delivered", "Delivered"), ("temporary", "Temporary failure"), ("permanent", "Permanent failure")],
+        choices=[
+            ("delivered", "Delivered"),
+            ("temporary", "Temporary failure"),
+            ("permanent", "Permanent failure"),
+        ],
     )
     detail = models.TextField(blank=True)
 
@@ -138,5 +149,3 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} at {self.started_at:%Y-%m-%d %H:%M:%S}"
-
-
