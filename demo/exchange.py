@@ -1,0 +1,197 @@
+"""Ask the CRO something as a participant, and compare its answer with what is expected, to the letter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import Any, NamedTuple
+
+from shapeshifter_uftp.service.base_service import snake_case
+from shapeshifter_uftp.uftp import (
+    AgrPortfolioQuery,
+    AgrPortfolioQueryResponse,
+    AgrPortfolioUpdate,
+    AgrPortfolioUpdateConnection,
+    DsoPortfolioQuery,
+    DsoPortfolioQueryResponse,
+    DsoPortfolioUpdate,
+    DsoPortfolioUpdateCongestionPoint,
+    DsoPortfolioUpdateConnection,
+    PayloadMessage,
+    RedispatchBy,
+    TestMessage,
+    request_response_map,
+)
+from xsdata.models.datatype import XmlDate
+
+from demo.participants import Participant, type_name
+
+
+class DifferenceError(Exception):
+    """Something came that is not what was expected; says what, what was expected and what came."""
+
+
+class Point(NamedTuple):
+    """A congestion point as an AGR's answer shows it, its connections in order of address."""
+
+    dso_domain: str
+    address: str
+    mutex_offers_supported: bool
+    day_ahead_redispatch_by: str
+    intraday_redispatch_by: str | None
+    connections: tuple[str, ...]
+
+
+class Portfolio(NamedTuple):
+    """What an AGR's answer holds: congestion points and unallocated connections, in order of address."""
+
+    points: tuple[Point, ...]
+    unallocated: tuple[str, ...] = ()
+
+
+def same(what: str, expected: Any, came: Any) -> None:
+    """Raise DifferenceError, naming `what`, unless `came` equals `expected`."""
+    if came != expected:
+        raise DifferenceError(f"{what}: expected {expected!r}, came {came!r}")
+
+
+def ask(
+    asker: Participant,
+    message: PayloadMessage,
+    version: str = "3.1.0",
+    *,
+    result: str = "Accepted",
+    reason: str | None = None,
+    within: float = 20.0,
+) -> Any:
+    """Send `message`, wait for the response of its type, check it (`check_answer`) and return it."""
+    asker.send(message, version)
+    answer = asker.expect(request_response_map[type(message)], message, within)
+    check_answer(asker, message, answer, result=result, reason=reason)
+    return answer
+
+
+def check_answer(
+    asker: Participant, request: PayloadMessage, answer: Any, *, result: str, reason: str | None
+) -> None:
+    """Compare everything that an answer says about itself with the request that it answers.
+
+    A `reason` that ends in an ellipsis is the beginning of what is expected. Raises DifferenceError.
+    """
+    name = type_name(type(answer))
+    same(f"{name} Version", request.version, answer.version)
+    same(f"{name} SenderDomain", asker.cro.domain, answer.sender_domain)
+    same(f"{name} RecipientDomain", asker.domain, answer.recipient_domain)
+    same(f"{name} ConversationID", request.conversation_id, answer.conversation_id)
+    if answer.message_id == request.message_id:
+        raise DifferenceError(f"{name} MessageID: expected one of its own, came the request's")
+    if isinstance(request, TestMessage):
+        return
+    came = answer.rejection_reason
+    if reason and reason.endswith("…") and came and came.startswith(reason[:-1]):
+        came = reason
+    same(f"{name} Result and RejectionReason", (result, reason), (str(answer.result), came))
+    reference = f"{snake_case(type(request).__name__)}_message_id"
+    same(f"{name} reference to the request", request.message_id, getattr(answer, reference))
+    for attribute in ("period", "time_zone"):
+        if hasattr(answer, attribute):
+            same(f"{name} {attribute}", getattr(request, attribute), getattr(answer, attribute))
+
+
+def portfolio(answer: AgrPortfolioQueryResponse) -> Portfolio:
+    """The content of an AGR's answer, repeated connections left repeated."""
+    same("number of DSO-View elements", 1, len(answer.dso_views))
+    view = answer.dso_views[0]
+    domains = Counter(p.dso_domain for p in view.dso_portfolios)
+    same("DSOs with more than one DSO-Portfolio", [], [d for d, number in domains.items() if number > 1])
+    points = [
+        Point(
+            dso.dso_domain,
+            point.entity_address,
+            point.mutex_offers_supported,
+            str(point.day_ahead_redispatch_by),
+            point.intraday_redispatch_by and str(point.intraday_redispatch_by),
+            tuple(sorted(c.entity_address for c in point.connections)),
+        )
+        for dso in view.dso_portfolios
+        for point in dso.congestion_points
+    ]
+    return Portfolio(tuple(sorted(points)), tuple(sorted(c.entity_address for c in view.connections)))
+
+
+def placeholder(cro_domain: str) -> Point:
+    """What stands in an AGR's answer where the schema demands a congestion point and there is none."""
+    address = f"ea1.2000-01.{'.'.join(reversed(cro_domain.split('.')))}:none"
+    return Point(cro_domain, address, False, "DSO", None, (address,))
+
+
+def active_aggregators(answer: DsoPortfolioQueryResponse) -> dict[str, list[tuple[str, str | None]]]:
+    """The content of a DSO's answer: the congestion point's address to its (connection, AGR-Domain)."""
+    if answer.congestion_point is None:
+        return {}
+    lines = [(c.entity_address, c.agr_domain) for c in answer.congestion_point.connections]
+    return {answer.congestion_point.entity_address: sorted(lines, key=lambda line: (line[0], line[1] or ""))}
+
+
+def xml_date(day: date | None) -> XmlDate | None:
+    return None if day is None else XmlDate.from_date(day)
+
+
+def agr_update(
+    *lines: tuple[str, date, date | None], time_zone: str = "Europe/Amsterdam", **metadata: Any
+) -> AgrPortfolioUpdate:
+    """An AGRPortfolioUpdate of (address, StartPeriod, inclusive EndPeriod or None)."""
+    return AgrPortfolioUpdate(
+        connections=[
+            AgrPortfolioUpdateConnection(
+                entity_address=address, start_period=xml_date(start), end_period=xml_date(end)
+            )
+            for address, start, end in lines
+        ],
+        time_zone=time_zone,
+        **metadata,
+    )
+
+
+def dso_update(
+    point: str,
+    start: date,
+    end: date | None,
+    *lines: tuple[str, date, date | None],
+    mutex: bool = True,
+    day_ahead: str = "AGR",
+    intraday: str | None = "DSO",
+    time_zone: str = "Europe/Amsterdam",
+    **metadata: Any,
+) -> DsoPortfolioUpdate:
+    """A DSOPortfolioUpdate of one congestion point and its (address, StartPeriod, EndPeriod or None)."""
+    return DsoPortfolioUpdate(
+        congestion_points=[
+            DsoPortfolioUpdateCongestionPoint(
+                entity_address=point,
+                start_period=xml_date(start),
+                end_period=xml_date(end),
+                mutex_offers_supported=mutex,
+                day_ahead_redispatch_by=RedispatchBy(day_ahead),
+                intraday_redispatch_by=RedispatchBy(intraday) if intraday else None,
+                connections=[
+                    DsoPortfolioUpdateConnection(
+                        entity_address=address, start_period=xml_date(first), end_period=xml_date(last)
+                    )
+                    for address, first, last in lines
+                ],
+            )
+        ],
+        time_zone=time_zone,
+        **metadata,
+    )
+
+
+def agr_query(day: date, *, time_zone: str = "Europe/Amsterdam", **metadata: Any) -> AgrPortfolioQuery:
+    return AgrPortfolioQuery(period=xml_date(day), time_zone=time_zone, **metadata)
+
+
+def dso_query(
+    point: str, day: date, *, time_zone: str = "Europe/Amsterdam", **metadata: Any
+) -> DsoPortfolioQuery:
+    return DsoPortfolioQuery(entity_address=point, period=xml_date(day), time_zone=time_zone, **metadata)

@@ -1,0 +1,30 @@
+"""A DSO and an AGR against a running CRO: all four use cases and TestMessages, in 3.0.0 and 3.1.0.
+
+Run it beside the CRO, with the same environment, `.env` and database: the two participants are registered
+with `manage.py add_participant`. It ends with an error, naming the difference, where anything is not as
+expected, and withdraws what it published, so that it can be run again and again.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import django
+from django.core.exceptions import ImproperlyConfigured
+
+
+def main() -> int:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cro_project.settings")
+    try:
+        django.setup()
+    except ImproperlyConfigured as wrong:
+        print(wrong, file=sys.stderr)
+        return 1
+    from demo.story import run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The CRO's side of the demo: what its staff do with `manage.py`, in the environment of the running CRO."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import date
+from io import StringIO
+
+import requests
+from django.conf import settings
+from django.core.management import call_command
+from uftp.testing import send_test_message
+
+from demo.participants import Cro, NotReceivedError, Participant
+from participants import clock
+from participants.models import Participant as Registered
+from registry import policies
+from registry.market import market, today_at
+from uftp.models import InboundMessage, OutboundMessage
+
+
+class NoCroError(Exception):
+    """There is no CRO to talk to; says what to do."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """What the participants of a market agree on: its time zone, its day, and how much a DSO is told."""
+
+    time_zone: str
+    today: date
+    counts_only: bool
+
+
+def default_url() -> str:
+    """Where `make run` serves."""
+    return f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
+
+
+def find_cro(url: str) -> Cro:
+    """The CRO that serves at `url`, ready for messages. Raises NoCroError."""
+    ready = url.rstrip("/") + "/health/ready"
+    try:
+        answer = requests.get(ready, timeout=10)
+    except requests.RequestException:
+        raise NoCroError(
+            f"No CRO answers at {url}. Start one with `make run` and try again, "
+            "or say where it is: demo/run.py --url http://127.0.0.1:PORT"
+        ) from None
+    if answer.status_code != 200:
+        raise NoCroError(
+            f"The CRO is not ready: {ready} says {answer.status_code} {answer.text.strip()[:300]}"
+        )
+    return Cro.at(url, settings.CRO_DOMAIN, command("public_key"))
+
+
+def command(name: str, *arguments: str) -> str:
+    """Run `manage.py name arguments`, showing it; returns what it prints."""
+    print(f"  manage.py {' '.join((name, *arguments))}")
+    printed = StringIO()
+    call_command(name, *arguments, stdout=printed)
+    return printed.getvalue().strip()
+
+
+def register(participant: Participant) -> None:
+    """Tell the CRO who `participant` is, with the key and endpoint that it has for this run."""
+    command(
+        "add_participant",
+        *("--role", participant.role),
+        *("--domain", participant.domain),
+        *("--public-key", participant.public_key),
+        *("--endpoint", participant.endpoint),
+    )
+
+
+def look_up_market() -> Market:
+    zone = market().time_zone
+    counts_only = policies.current()["disclosure"] == policies.COUNTS
+    return Market(zone, today_at(clock.now(), zone), counts_only)
+
+
+def test_connectivity(participant: Participant) -> OutboundMessage:
+    """Have the CRO send `participant` a TestMessage; returns what is on its way."""
+    now = clock.now()
+    return send_test_message(Registered.objects.get(role=participant.role, domain=participant.domain), now)
+
+
+def wait_for_test_response(
+    participant: Participant, conversation_id: str, within: float = 20.0
+) -> InboundMessage:
+    """The TestMessageResponse that the CRO has received in that conversation. Raises NotReceivedError."""
+    deadline = time.monotonic() + within
+    received = InboundMessage.objects.filter(
+        sender__role=participant.role,
+        sender__domain=participant.domain,
+        message_type="TestMessageResponse",
+        conversation_id=conversation_id,
+    )
+    while time.monotonic() < deadline:
+        if message := received.first():
+            return message
+        time.sleep(0.1)
+    raise NotReceivedError(
+        f"the CRO expected a TestMessageResponse from {participant.domain} in conversation {conversation_id}"
+    )
