@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Any
 
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Now
+
+from participants.endpoints import EndpointRefused, check_endpoint
+from participants.keys import PREFIX, InvalidKey, format_public_key, parse_public_key, public_key_of_seed
+
+DOMAIN = re.compile(r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}")
 
 
 class Role(models.TextChoices):
@@ -30,8 +42,11 @@ class Participant(models.Model):
     role = models.CharField(max_length=3, choices=Role.choices)
     domain = models.CharField(max_length=253, help_text="Internet domain in lower case, such as agr.example")
     name = models.CharField(max_length=200, blank=True)
-    endpoint = models.URLField(
-        max_length=500, blank=True, help_text="Where messages to it are posted; empty: found by discovery"
+    endpoint = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="URL that messages to it are posted to, such as "
+        "https://uftp.agr.example/shapeshifter/api/v3/message; empty: found by discovery",
     )
     standing = models.CharField(max_length=10, choices=Standing.choices, default=Standing.AUTHORIZED)
     placeholders = models.BooleanField(
@@ -46,7 +61,7 @@ class Participant(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["role", "domain"], name="participant_role_domain"),
             models.CheckConstraint(
-                condition=models.Q(domain__regex=r"^([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}$"),
+                condition=Q(domain__regex=r"^([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}$"),
                 name="participant_domain_form",
                 violation_error_message="A domain is lower-case labels joined by dots, such as agr.example.",
             ),
@@ -55,13 +70,30 @@ class Participant(models.Model):
     def __str__(self) -> str:
         return f"{self.role} {self.domain}"
 
+    def clean(self) -> None:
+        """Raise ValidationError for a domain that is not one or is this CRO's, and for an endpoint not to post to."""
+        errors = {}
+        if self._state.adding:
+            if not DOMAIN.fullmatch(self.domain):
+                errors["domain"] = (
+                    f"{self.domain!r} is not a domain; give lower-case labels joined by dots, such as agr.example."
+                )
+            elif self.domain == settings.CRO_DOMAIN:
+                errors["domain"] = f"{self.domain} is this CRO's own domain; give the participant's."
+        if self.endpoint:
+            try:
+                check_endpoint(self.endpoint)
+            except EndpointRefused as wrong:
+                errors["endpoint"] = f"{wrong}."
+        if errors:
+            raise ValidationError(errors)
+
 
 class PublicKeyQuerySet(models.QuerySet["PublicKey"]):
     def valid_at(self, moment: datetime) -> PublicKeyQuerySet:
         """Keys that may verify a signature at `moment` (aware)."""
         return self.filter(
-            models.Q(valid_from__lte=moment)
-            & (models.Q(valid_until__isnull=True) | models.Q(valid_until__gt=moment))
+            Q(valid_until__isnull=True) | Q(valid_until__gt=moment), valid_from__lte=moment
         )
 
 
@@ -70,7 +102,8 @@ class PublicKey(models.Model):
 
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="keys")
     text = models.CharField("public key", max_length=100, help_text="cs1.… as the participant publishes it")
-    valid_from = models.DateTimeField(db_default=Now())
+    value = models.BinaryField(max_length=32, editable=False, help_text="The 32 bytes that verify signatures")
+    valid_from = models.DateTimeField(db_default=Now(), blank=True, help_text="Empty: at once")
     valid_until = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is withdrawn")
 
     objects = PublicKeyQuerySet.as_manager()
@@ -78,11 +111,74 @@ class PublicKey(models.Model):
     class Meta:
         ordering = ["participant", "valid_from", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["participant", "text"], name="public_key_once_per_participant")
+            models.UniqueConstraint(fields=["participant", "value"], name="public_key_once_per_participant"),
+            models.CheckConstraint(
+                condition=Q(valid_until__isnull=True) | Q(valid_until__gte=F("valid_from")),
+                name="public_key_ends_after_it_begins",
+                violation_error_message="A key cannot end before it begins.",
+            ),
+            ExclusionConstraint(
+                name="public_key_of_one_participant_at_a_time",
+                expressions=[
+                    ("value", RangeOperators.EQUAL),
+                    ("participant", RangeOperators.NOT_EQUAL),
+                    (
+                        models.Func(
+                            "valid_from",
+                            "valid_until",
+                            function="TSTZRANGE",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                violation_error_message="This key is another participant's.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.text[:12]}… of {self.participant}"
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Whether it may verify a signature at `moment` (aware)."""
+        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
+
+    def clean(self) -> None:
+        """Bring the text into its published form; raise ValidationError for a key not to trust or one that is taken."""
+        try:
+            self._read_text()
+        except InvalidKey as wrong:
+            raise ValidationError({"text": f"{wrong}."}) from None
+        if settings.CRO_SIGNING_KEY and self.value == public_key_of_seed(settings.CRO_SIGNING_KEY):
+            raise ValidationError({"text": "This is this CRO's own public key; give the participant's."})
+        for other in PublicKey.objects.filter(value=self.value).exclude(pk=self.pk).select_related("participant"):
+            if other.participant_id == self.participant_id:
+                raise ValidationError(
+                    {"text": f"{self.participant} has this key already; change from when until when it is valid."}
+                )
+            if self._overlaps(other):
+                raise ValidationError(
+                    {
+                        "text": f"This is the key of {other.participant}; each role and domain has a key pair of "
+                        "its own: give this participant's, or withdraw the key there first."
+                    }
+                )
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._read_text()
+        super().save(*args, **kwargs)
+
+    def _read_text(self) -> None:
+        text = self.text.strip()
+        self.value = parse_public_key(text)
+        self.text = text if text.startswith(PREFIX) else format_public_key(self.value)
+
+    def _overlaps(self, other: PublicKey) -> bool:
+        """Whether a moment exists at which both are valid; one without a beginning has been valid for ever."""
+        begins = self.valid_from if isinstance(self.valid_from, datetime) else None
+        return (self.valid_until is None or other.valid_from < self.valid_until) and (
+            other.valid_until is None or begins is None or begins < other.valid_until
+        )
 
 
 class Mode(models.Model):
@@ -97,7 +193,7 @@ class Mode(models.Model):
 
     class Meta:
         verbose_name_plural = "mode"
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="mode_has_one_row")]
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="mode_has_one_row")]
 
     def __str__(self) -> str:
         return self.get_value_display()

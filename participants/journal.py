@@ -1,0 +1,35 @@
+"""The audit trail: who changed what, from what to what, and why. Entries are only ever added."""
+
+import getpass
+from collections.abc import Mapping
+from typing import Any
+
+from participants.models import AuditEntry
+
+Values = Mapping[str, Any]
+
+
+def note(
+    actor: str,
+    action: str,
+    subject: str,
+    before: Values | None = None,
+    after: Values | None = None,
+    reason: str = "",
+) -> AuditEntry:
+    """Add to the audit trail that `actor` did `action` to `subject`, in the caller's transaction.
+
+    `before` and `after` hold what differs, as values that JSON can hold; None where there was or is nothing. They
+    never hold a secret.
+    """
+    return AuditEntry.objects.create(
+        actor=actor[:150], action=action, subject=subject, before=before, after=after, reason=reason
+    )
+
+
+def command_line() -> str:
+    """The actor of a command: the system's user who runs it."""
+    try:
+        return f"command line: {getpass.getuser()}"
+    except (OSError, KeyError):
+        return "command line"

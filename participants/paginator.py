@@ -1,0 +1,61 @@
+"""Pages of tables of any size: what is shown is counted to a cap, and a whole table by the planner's estimate."""
+
+from functools import cached_property
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db import connections
+from django.db.models import QuerySet
+
+CAP = 10_000
+
+
+class RoughCount(int):
+    """A count that says of itself how exact it is."""
+
+    words: str
+
+    def __new__(cls, number: int, words: str) -> "RoughCount":
+        rough = super().__new__(cls, number)
+        rough.words = f"{words} {number:,}"
+        return rough
+
+    def __str__(self) -> str:
+        return self.words
+
+
+class CappedPaginator(Paginator[Any]):
+    """Pages of a queryset, of which only the first CAP rows can be paged through: beyond, one searches or filters.
+
+    `count` is exact up to CAP. Beyond it is CAP, or for a table without any condition the estimate of PostgreSQL's
+    statistics. No statement reads more than CAP + 1 of the rows that match.
+    """
+
+    object_list: QuerySet[Any]
+
+    @cached_property
+    def count(self) -> int:  # type: ignore[override]
+        rows = self.object_list
+        if not rows.query.where and not rows.query.combinator:
+            estimate = self._estimate(rows)
+            if estimate > CAP:
+                return RoughCount(estimate, "about")
+        counted = rows.order_by()[: CAP + 1].count()
+        return RoughCount(CAP, "more than") if counted > CAP else counted
+
+    @cached_property
+    def num_pages(self) -> int:  # type: ignore[override]
+        if self.count == 0 and not self.allow_empty_first_page:
+            return 0
+        return max(1, -(-min(int(self.count), CAP) // self.per_page))
+
+    @staticmethod
+    def _estimate(rows: QuerySet[Any]) -> int:
+        """How many rows the table had when it was last analysed; -1 where it never was."""
+        with connections[rows.db].cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(quote_ident(%s))",
+                [rows.model._meta.db_table],
+            )
+            found = cursor.fetchone()
+        return int(found[0]) if found else -1

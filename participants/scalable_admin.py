@@ -1,0 +1,95 @@
+"""What the admin of a table of any size has in common: pages, search and filters that read few rows."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.checks import ModelAdminChecks
+from django.core import checks
+from django.db.models import CharField, Model, QuerySet, TextField
+from django.http import HttpRequest
+
+from participants.paginator import CAP, CappedPaginator
+
+SEARCHES = ("__exact", "__startswith")
+
+
+class ScalableChecks(ModelAdminChecks):
+    """Refuses at start what would read a whole table."""
+
+    def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+        return [*super().check(admin_obj, **kwargs), *self._search(admin_obj), *self._filters(admin_obj)]
+
+    def _search(self, admin_obj: Any) -> list[checks.CheckMessage]:
+        return [
+            checks.Error(
+                f"search_fields: {field!r} reads every row.",
+                hint=f"End it in {' or '.join(SEARCHES)}, and see that an index serves it.",
+                obj=admin_obj.__class__,
+                id="participants.E001",
+            )
+            for field in admin_obj.search_fields
+            if not field.endswith(SEARCHES)
+        ]
+
+    def _filters(self, admin_obj: Any) -> list[checks.CheckMessage]:
+        fields = {field.name: field for field in admin_obj.model._meta.get_fields()}
+        return [
+            checks.Error(
+                f"list_filter: {name!r} reads every row to find its values.",
+                hint="Give the field choices, or write a SimpleListFilter that knows the values.",
+                obj=admin_obj.__class__,
+                id="participants.E002",
+            )
+            for name in admin_obj.list_filter
+            if isinstance(name, str)
+            and isinstance(field := fields.get(name), CharField | TextField)
+            and not field.choices
+        ]
+
+
+class ScalableAdmin(admin.ModelAdmin[Any]):
+    """Base of the admin of a table that may have millions of rows.
+
+    * No full count: see CappedPaginator. Neither are the filters' values counted (facets).
+    * Rows come in the order of their primary key, latest first, and no column head sorts them another way unless
+      `sortable_by` names it: name only what has an index.
+    * The text searched for is taken as a whole, and compared with each of `search_fields`, which end in `__exact` or
+      `__startswith`; each comparison uses an index of its own and yields CAP + 1 rows at most.
+    """
+
+    checks_class = ScalableChecks
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-pk",)
+    sortable_by = ()
+    list_per_page = 50
+    list_max_show_all = 0
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The rows of `queryset` in which a search field matches `search_term`; never one twice."""
+        term = search_term.strip().replace("\x00", "")
+        fields = list(self.get_search_fields(request))
+        if not term or not fields:
+            return queryset, False
+        branches = [
+            queryset.order_by().select_related(None).filter(**{field: term}).values("pk")[: CAP + 1]
+            for field in fields
+        ]
+        matching = branches[0].union(*branches[1:]) if len(branches) > 1 else branches[0]
+        return queryset.filter(pk__in=matching), False
+
+
+class ReadOnlyAdmin:
+    """Mix-in for what staff look at and never edit; stands before the ModelAdmin among the bases."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
