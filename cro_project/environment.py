@@ -90,7 +90,7 @@ def addresses(text: str) -> list[str]:
 
 
 def database(text: str) -> dict[str, Any]:
-    """A Django database from the address of a PostgreSQL one; errors do not show it: it may hold a password."""
+    """A Django database from the address of a PostgreSQL one, which errors do not show."""
     example = "set one such as postgres://user:password@host:5432/cro"
     try:
         read = environ.Env.db_url_config(text)
@@ -155,7 +155,8 @@ def require_complete() -> bytes:
     """
     if settings.CRO_SIGNING_KEY is None:
         raise ImproperlyConfigured(
-            "CRO_PRIVATE_KEY: is not set; set it (or CRO_PRIVATE_KEY_FILE) to what `manage.py generate_key` prints"
+            "CRO_PRIVATE_KEY: is not set; set it, or CRO_PRIVATE_KEY_FILE, "
+            "to what `manage.py generate_key` prints"
         )
     if not setting("SECRET_KEY", "", str):
         raise ImproperlyConfigured("SECRET_KEY: is not set; set it to a long random text that stays the same")

@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedWriter
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
-from cro_project.embedded_postgres.places import DATABASE, USER, Places
+from cro_project.embedded_postgres.places import DATABASE, SOCKET_NAME, USER, Places
 
 SECONDS_TO_START = 60
 
@@ -107,14 +108,14 @@ class Server:
 
     def answers(self) -> bool:
         """Whether the server takes connections."""
-        try:
-            psycopg.connect(**self._connection("postgres"), connect_timeout=5).close()
-        except psycopg.OperationalError:
-            return False
-        return True
+        return self._ping() == Ping.OK
 
-    def _connection(self, database: str) -> dict[str, Any]:
-        return {"host": str(self.places.socket), "port": "5432", "user": USER, "dbname": database}
+    def _ping(self) -> Ping:
+        return PGconn.ping(self._address.encode())
+
+    @property
+    def _address(self) -> str:
+        return make_conninfo(host=str(self.places.socket), port=5432, user=USER, dbname="postgres")
 
     @contextmanager
     def _gate(self) -> Iterator[None]:
@@ -124,29 +125,38 @@ class Server:
             yield
 
     def _start(self) -> None:
+        deadline = time.monotonic() + SECONDS_TO_START
+        while self._ping() == Ping.REJECT and time.monotonic() < deadline:
+            # It is starting or stopping: the process that told it to was killed.
+            time.sleep(0.1)
         if self.answers():
             return
         try:
             self.places.make()
         except OSError as impossible:
-            raise NotStartedError(
-                f"the embedded PostgreSQL has no place to run: {impossible}"
-            ) from impossible
+            why = f"the embedded PostgreSQL has no place to run: {impossible}"
+            raise NotStartedError(why) from impossible
         if not self.places.data.exists():
             self._initialise()
-        self._drop_pid_of_another_process()
         options = {**CONFIGURATION, "unix_socket_directories": f'"{self.places.socket}"'}
         arguments = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
-        deadline = time.monotonic() + SECONDS_TO_START
         while True:
+            self._drop_locks_of_other_processes()
             started = self._run(
-                "pg_ctl", "start", f"--pgdata={self.places.data}", "--wait", f"--timeout={SECONDS_TO_START}",
-                "--silent", f"--log={self.places.data / 'start.log'}", f"--options={arguments}",
-            )  # fmt: skip
+                "pg_ctl",
+                "start",
+                f"--pgdata={self.places.data}",
+                "--wait",
+                f"--timeout={SECONDS_TO_START}",
+                "--silent",
+                f"--log={self.places.data / 'start.log'}",
+                f"--options={arguments}",
+            )
             if started.returncode == 0 or self.answers():
                 break
-            # What a killed server was still doing holds its memory for a moment.
-            if "still in use" not in self._log_tail() or time.monotonic() > deadline:
+            # What is left of a killed server holds its locks and its memory for a moment.
+            busy = any(words in self._log_tail() for words in ("still in use", "already exists"))
+            if not busy or time.monotonic() > deadline:
                 raise NotStartedError(
                     f"the embedded PostgreSQL in {self.places.home} does not start: "
                     f"{started.stderr.strip() or started.stdout.strip()}\n{self._log_tail()}\n"
@@ -161,33 +171,41 @@ class Server:
         shutil.rmtree(unfinished, ignore_errors=True)
         self.places.make_folder(unfinished)
         made = self._run(
-            "initdb", f"--pgdata={unfinished}", f"--username={USER}",
-            "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-        )  # fmt: skip
+            "initdb",
+            f"--pgdata={unfinished}",
+            f"--username={USER}",
+            "--auth-local=trust",
+            "--auth-host=reject",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        )
         if made.returncode != 0:
             raise NotStartedError(
                 f"the embedded PostgreSQL cannot be set up in {unfinished}: {made.stderr.strip()}"
             )
         unfinished.rename(self.places.data)
 
-    def _drop_pid_of_another_process(self) -> None:
-        """Remove a `postmaster.pid` whose number has since gone to a process that is no server of ours.
+    def _drop_locks_of_other_processes(self) -> None:
+        """Remove lock files that name a process which is no running server of ours.
 
-        PostgreSQL itself clears up after a server that is gone, but takes any living process of the same
-        account for the old server; after a restart of a machine or container that is often so.
+        PostgreSQL itself clears up after a server that is gone, but takes any process of the same account for
+        the old server: one that has the number after a restart of a machine or container, or the killed server
+        itself where a container's first process does not collect the dead.
         """
-        file = self.places.data / "postmaster.pid"
-        try:
-            command = psutil.Process(int(file.read_text().split("\n", 1)[0])).cmdline()
-        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
-            return
-        except psutil.AccessDenied:
-            command = []
-        if not command or Path(command[0]).name != "postgres" or str(self.places.data) not in command:
-            file.unlink()
+        for file in (self.places.data / "postmaster.pid", self.places.socket / f"{SOCKET_NAME}.lock"):
+            try:
+                command = psutil.Process(int(file.read_text().split("\n", 1)[0])).cmdline()
+            except (psutil.ZombieProcess, psutil.AccessDenied):
+                command = []
+            except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+                continue
+            if not command or Path(command[0]).name != "postgres" or str(self.places.data) not in command:
+                file.unlink()
 
     def _make_database(self) -> None:
-        with psycopg.connect(**self._connection("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self._address, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 connection.execute(f"CREATE DATABASE {DATABASE}")
 
