@@ -56,20 +56,16 @@ class KeyLookup:
     discovered: bool = False
 
 
-def find_keys(
-    role: str, domain: str, now: datetime, source: discovery.Discovery | None = None
-) -> KeyLookup:
-    """The keys that (role, domain) may sign with at `now`: the configured ones, or else the ones it publishes.
+def find_keys(role: str, domain: str, now: datetime, source: discovery.Discovery | None = None) -> KeyLookup:
+    """The keys that (role, domain) may sign with at `now`: configured ones, or else those it publishes.
 
-    Two queries at most. A published key that staff have ended for this participant does not count. No keys: the
-    sender cannot be known (419), and the same where DiscoveryFailed is raised. `source` stands in for the one that
-    the settings name.
+    Two queries at most. A published key that staff have ended for this participant does not count. No keys:
+    the sender cannot be known (419), and the same where DiscoveryFailed is raised. `source` stands in for the
+    one that the settings name.
     """
     if role not in Role.values or domain == settings.CRO_DOMAIN:
         return KeyLookup(None, ())
-    participant = (
-        Participant.objects.filter(role=role, domain=domain).prefetch_related("keys").first()
-    )
+    participant = Participant.objects.filter(role=role, domain=domain).prefetch_related("keys").first()
     ended: set[bytes] = set()
     if participant:
         keys = list(participant.keys.all())
@@ -83,8 +79,9 @@ def find_keys(
 def record_first_contact(role: str, domain: str, key: bytes, now: datetime) -> Participant:
     """The participant (role, domain), recorded as known where it was not there yet.
 
-    `key` is the published key that proved it. It goes into the audit trail and not among the configured keys, so that
-    the participant rotates its keys where it publishes them. Two first messages at once record one participant.
+    `key` is the published key that proved it. It goes into the audit trail and not among the configured keys,
+    so that the participant rotates its keys where it publishes them. Two first messages at once record one
+    participant.
     """
     participant, created = Participant.objects.get_or_create(
         role=role, domain=domain, defaults={"standing": Standing.KNOWN, "last_heard_at": now}

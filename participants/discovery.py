@@ -14,8 +14,8 @@ from participants.keys import PREFIX, InvalidKey, parse_public_key
 LOOKUP_SECONDS = 5.0
 
 
-class DiscoveryFailed(Exception):
-    """A lookup that gave no usable answer. Temporary: 419 for a message received, a retry for one being sent."""
+class DiscoveryFailed(Exception):  # noqa: N818
+    """A lookup that gave no usable answer. Temporary: 419 for a message in, a retry for one out."""
 
 
 class Discovery(Protocol):
@@ -28,7 +28,7 @@ class Discovery(Protocol):
         """
 
     def endpoint(self, role: str, domain: str, major: int) -> str | None:
-        """The URL that takes messages of major version `major` for (role, domain); None where none is published.
+        """The URL for messages of major version `major` to (role, domain); None where none is published.
 
         Raises DiscoveryFailed where the source cannot tell, or what it tells is not to be posted to.
         """
@@ -67,7 +67,9 @@ class DnsDiscovery:
             if not words or not words[0].startswith(PREFIX):
                 continue
             if len(words) > 2 or not all(word.startswith(PREFIX) for word in words):
-                raise DiscoveryFailed(f"{name}: the record holds something else than one or two {PREFIX} keys")
+                raise DiscoveryFailed(
+                    f"{name}: the record holds something else than one or two {PREFIX} keys"
+                )
             try:
                 found.update(dict.fromkeys(map(parse_public_key, words)))
             except InvalidKey as wrong:
@@ -102,7 +104,9 @@ class DnsDiscovery:
         except dns.resolver.NXDOMAIN:
             return []
         except dns.exception.DNSException as failure:
-            raise DiscoveryFailed(f"{name}: DNS gave no {kind} answer ({type(failure).__name__})") from failure
+            raise DiscoveryFailed(
+                f"{name}: DNS gave no {kind} answer ({type(failure).__name__})"
+            ) from failure
         return list(answer.rrset or ())
 
 

@@ -7,14 +7,16 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+_HOST = re.compile(
+    r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
+)
 _LOCAL_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "localdomain")
 _ALLOW = "(UFTP_ALLOW_PRIVATE_ENDPOINTS=true allows it, for trials)"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class EndpointRefused(ValueError):
+class EndpointRefused(ValueError):  # noqa: N818
     """Says why nothing is posted to an address, and what to give in its place."""
 
 
@@ -22,18 +24,22 @@ def check_endpoint(url: str) -> None:
     """Raise EndpointRefused unless messages may be posted to `url`, as far as its text tells.
 
     It has to be an absolute http or https URL without user, password or fragment. Unless
-    UFTP_ALLOW_PRIVATE_ENDPOINTS: https only, and no host that names this machine or a private network. What its host
-    name resolves to is for `check_resolved_address`, at the time of delivery.
+    UFTP_ALLOW_PRIVATE_ENDPOINTS: https only, and no host that names this machine or a private network. What
+    its host name resolves to is for `check_resolved_address`, at the time of delivery.
     """
     if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
-        raise EndpointRefused("an endpoint is a URL in plain ASCII without spaces; give one such as " + _EXAMPLE)
+        raise EndpointRefused(
+            "an endpoint is a URL in plain ASCII without spaces; give one such as " + _EXAMPLE
+        )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as wrong:
         raise EndpointRefused(f"not a URL ({wrong}); give one such as {_EXAMPLE}") from None
     if parts.scheme not in {"http", "https"} or not host or port == 0:
-        raise EndpointRefused(f"an endpoint is an https (or http) URL with a host; give one such as {_EXAMPLE}")
+        raise EndpointRefused(
+            f"an endpoint is an https (or http) URL with a host; give one such as {_EXAMPLE}"
+        )
     if "@" in parts.netloc or "#" in url:
         raise EndpointRefused(f"an endpoint has no user, password or fragment; give one such as {_EXAMPLE}")
     address = _literal(host)
@@ -52,8 +58,8 @@ def check_endpoint(url: str) -> None:
 def check_resolved_address(address: str) -> None:
     """Raise EndpointRefused unless messages may be posted to the IP address `address`.
 
-    Unless UFTP_ALLOW_PRIVATE_ENDPOINTS that is a public unicast address: not loopback, private, link-local, shared,
-    reserved or multicast, nor such an IPv4 address wrapped into an IPv6 one.
+    Unless UFTP_ALLOW_PRIVATE_ENDPOINTS that is a public unicast address: not loopback, private, link-local,
+    shared, reserved or multicast, nor such an IPv4 address wrapped into an IPv6 one.
     """
     try:
         given = ipaddress.ip_address(address.partition("%")[0])
@@ -73,7 +79,9 @@ def _literal(host: str) -> Address | None:
     except ValueError:
         pass
     if re.fullmatch(r"[0-9]+|0[xX][0-9A-Fa-f]*", host.rstrip(".").rpartition(".")[2]):
-        raise EndpointRefused(f"{host} is neither a host name nor an IP address in its usual form; give one of them")
+        raise EndpointRefused(
+            f"{host} is neither a host name nor an IP address in its usual form; give one of them"
+        )
     return None
 
 

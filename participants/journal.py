@@ -19,8 +19,8 @@ def note(
 ) -> AuditEntry:
     """Add to the audit trail that `actor` did `action` to `subject`, in the caller's transaction.
 
-    `before` and `after` hold what differs, as values that JSON can hold; None where there was or is nothing. They
-    never hold a secret.
+    `before` and `after` hold what differs, as values that JSON can hold; None where there was or is nothing.
+    They never hold a secret.
     """
     return AuditEntry.objects.create(
         actor=actor[:150], action=action, subject=subject, before=before, after=after, reason=reason

@@ -10,20 +10,19 @@ PREFIX = "cs1."
 _P = 2**255 - 19
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
 SMALL_ORDER = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER_8})
-"""The y coordinates of all points of order 1, 2, 4 and 8, in canonical and in other encodings: under such a key
-anybody can sign."""
+"""The y coordinates of all points of order 1, 2, 4 and 8, in every encoding: there anybody can sign."""
 
 
-class InvalidKey(ValueError):
-    """Says what is wrong with a public key and what to give; never repeats the key, which may be a private one."""
+class InvalidKey(ValueError):  # noqa: N818
+    """Says what is wrong with a public key and what to give; never repeats what may be a private one."""
 
 
 def parse_public_key(text: str) -> bytes:
     """The 32-byte Ed25519 signature key in `text` (docs/protocol-support.md, Signing).
 
-    `text` is `cs1.` and the Base64 of 32 bytes (signature key) or 64 bytes (signature key, then encryption key), or
-    the bare Base64 of 32 bytes. Raises InvalidKey where the form or the length is wrong, where the key is a private
-    one, and where it is no point that a signature can be trusted under.
+    `text` is `cs1.` and the Base64 of 32 bytes (signature key) or 64 bytes (signature key, then encryption
+    key), or the bare Base64 of 32 bytes. Raises InvalidKey where the form or the length is wrong, where the
+    key is a private one, and where it is no point that a signature can be trusted under.
     """
     text = text.strip()
     raw = _decode(text.removeprefix(PREFIX))
@@ -36,10 +35,12 @@ def parse_public_key(text: str) -> bytes:
     if len(raw) == 64 and public_key_of_seed(key) == raw[32:]:
         raise InvalidKey("this is a private key: have its owner replace it, and give the public key")
     if len(raw) == 64 and not text.startswith(PREFIX):
-        raise InvalidKey(f"a key of 64 bytes needs {PREFIX} in front; give the text that the participant publishes")
+        raise InvalidKey(
+            f"a key of 64 bytes needs {PREFIX} in front; give the text that the participant publishes"
+        )
     if int.from_bytes(key, "little") % 2**255 in SMALL_ORDER:
         raise InvalidKey(
-            "this key is weak: its point has small order, so that anybody could sign in the participant's name; "
+            "this key is weak (its point has small order): anybody could sign in the participant's name; "
             "have the participant make another key pair"
         )
     if not crypto_core_ed25519_is_valid_point(key):
@@ -67,5 +68,7 @@ def _decode(text: str) -> bytes:
     except (binascii.Error, ValueError):
         raw = b""
     if not raw or base64.b64encode(raw) != text.encode():
-        raise InvalidKey(f"a public key is {PREFIX} and Base64, such as cs1.11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
+        raise InvalidKey(
+            f"a public key is {PREFIX} and Base64, such as cs1.11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+        )
     return raw

@@ -71,12 +71,12 @@ class Participant(models.Model):
         return f"{self.role} {self.domain}"
 
     def clean(self) -> None:
-        """Raise ValidationError for a domain that is not one or is this CRO's, and for an endpoint not to post to."""
+        """Raise ValidationError for a domain that is none or this CRO's, and an endpoint not to post to."""
         errors = {}
         if self._state.adding:
             if not DOMAIN.fullmatch(self.domain):
                 errors["domain"] = (
-                    f"{self.domain!r} is not a domain; give lower-case labels joined by dots, such as agr.example."
+                    f"{self.domain!r} is not a domain; give lower-case labels joined by dots: agr.example"
                 )
             elif self.domain == settings.CRO_DOMAIN:
                 errors["domain"] = f"{self.domain} is this CRO's own domain; give the participant's."
@@ -92,9 +92,7 @@ class Participant(models.Model):
 class PublicKeyQuerySet(models.QuerySet["PublicKey"]):
     def valid_at(self, moment: datetime) -> PublicKeyQuerySet:
         """Keys that may verify a signature at `moment` (aware)."""
-        return self.filter(
-            Q(valid_until__isnull=True) | Q(valid_until__gt=moment), valid_from__lte=moment
-        )
+        return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=moment), valid_from__lte=moment)
 
 
 class PublicKey(models.Model):
@@ -139,34 +137,36 @@ class PublicKey(models.Model):
     def __str__(self) -> str:
         return f"{self.text[:12]}… of {self.participant}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._read_text()
+        super().save(*args, **kwargs)
+
     def is_valid_at(self, moment: datetime) -> bool:
         """Whether it may verify a signature at `moment` (aware)."""
         return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
 
     def clean(self) -> None:
-        """Bring the text into its published form; raise ValidationError for a key not to trust or one that is taken."""
+        """Put the text into its published form; raise ValidationError for a key not to trust or taken."""
         try:
             self._read_text()
         except InvalidKey as wrong:
             raise ValidationError({"text": f"{wrong}."}) from None
         if settings.CRO_SIGNING_KEY and self.value == public_key_of_seed(settings.CRO_SIGNING_KEY):
             raise ValidationError({"text": "This is this CRO's own public key; give the participant's."})
-        for other in PublicKey.objects.filter(value=self.value).exclude(pk=self.pk).select_related("participant"):
+        for other in (
+            PublicKey.objects.filter(value=self.value).exclude(pk=self.pk).select_related("participant")
+        ):
             if other.participant_id == self.participant_id:
                 raise ValidationError(
-                    {"text": f"{self.participant} has this key already; change from when until when it is valid."}
+                    {"text": f"{self.participant} has this key already; change when it is valid."}
                 )
             if self._overlaps(other):
                 raise ValidationError(
                     {
-                        "text": f"This is the key of {other.participant}; each role and domain has a key pair of "
-                        "its own: give this participant's, or withdraw the key there first."
+                        "text": f"This is the key of {other.participant}; each role and domain has its own: "
+                        "give this participant's, or withdraw the key there first."
                     }
                 )
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self._read_text()
-        super().save(*args, **kwargs)
 
     def _read_text(self) -> None:
         text = self.text.strip()
@@ -174,7 +174,7 @@ class PublicKey(models.Model):
         self.text = text if text.startswith(PREFIX) else format_public_key(self.value)
 
     def _overlaps(self, other: PublicKey) -> bool:
-        """Whether a moment exists at which both are valid; one without a beginning has been valid for ever."""
+        """Whether both are valid at some moment; one without a beginning has been valid for ever."""
         begins = self.valid_from if isinstance(self.valid_from, datetime) else None
         return (self.valid_until is None or other.valid_from < self.valid_until) and (
             other.valid_until is None or begins is None or begins < other.valid_until

@@ -1,4 +1,4 @@
-"""Pages of tables of any size: what is shown is counted to a cap, and a whole table by the planner's estimate."""
+"""Pages of tables of any size: rows are counted to a cap, and a whole table by the planner's estimate."""
 
 from functools import cached_property
 from typing import Any
@@ -25,16 +25,16 @@ class RoughCount(int):
 
 
 class CappedPaginator(Paginator[Any]):
-    """Pages of a queryset, of which only the first CAP rows can be paged through: beyond, one searches or filters.
+    """Pages through the first CAP rows of a queryset; beyond, one searches or filters.
 
-    `count` is exact up to CAP. Beyond it is CAP, or for a table without any condition the estimate of PostgreSQL's
-    statistics. No statement reads more than CAP + 1 of the rows that match.
+    `count` is exact up to CAP. Beyond it is CAP, or for a table without any condition the estimate of
+    PostgreSQL's statistics. No statement reads more than CAP + 1 of the rows that match.
     """
 
     object_list: QuerySet[Any]
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         rows = self.object_list
         if not rows.query.where and not rows.query.combinator:
             estimate = self._estimate(rows)
@@ -44,7 +44,7 @@ class CappedPaginator(Paginator[Any]):
         return RoughCount(CAP, "more than") if counted > CAP else counted
 
     @cached_property
-    def num_pages(self) -> int:  # type: ignore[override]
+    def num_pages(self) -> int:
         if self.count == 0 and not self.allow_empty_first_page:
             return 0
         return max(1, -(-min(int(self.count), CAP) // self.per_page))

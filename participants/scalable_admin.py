@@ -51,10 +51,10 @@ class ScalableAdmin(admin.ModelAdmin[Any]):
     """Base of the admin of a table that may have millions of rows.
 
     * No full count: see CappedPaginator. Neither are the filters' values counted (facets).
-    * Rows come in the order of their primary key, latest first, and no column head sorts them another way unless
-      `sortable_by` names it: name only what has an index.
-    * The text searched for is taken as a whole, and compared with each of `search_fields`, which end in `__exact` or
-      `__startswith`; each comparison uses an index of its own and yields CAP + 1 rows at most.
+    * Rows come in the order of their primary key, latest first, and no column head sorts them another way
+      unless `sortable_by` names it: name only what has an index.
+    * The text searched for is taken as a whole, and compared with each of `search_fields`, which end in
+      `__exact` or `__startswith`; each comparison uses an index of its own and yields CAP + 1 rows at most.
     """
 
     checks_class = ScalableChecks

@@ -1,4 +1,5 @@
-"""Participants, their keys, the mode (open until staff close it), and an audit trail that cannot be edited."""
+# ruff: noqa: E501
+"""Participants, their keys, the mode (open until staff close it), and an audit trail never edited."""
 
 from typing import Any
 
