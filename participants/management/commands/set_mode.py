@@ -1,0 +1,25 @@
+"""`manage.py set_mode open|closed`: whom the CRO lets act."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from participants import journal
+from participants.models import Mode
+from participants.registering import explain, set_mode
+
+
+class Command(BaseCommand):
+    help = "Open the CRO to every participant whose key is known, or close it to all but the authorized ones."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("mode", choices=[Mode.OPEN, Mode.CLOSED])
+        parser.add_argument("--reason", default="", help="why, for the audit trail")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            set_mode(options["mode"], actor=journal.command_line(), reason=options["reason"] or "set_mode")
+        except ValidationError as error:
+            raise CommandError(explain(error)) from None
+        self.stdout.write(f"The CRO is {options['mode']}.")

@@ -1,0 +1,173 @@
+"""Register and change participants, their keys and the mode. Every change goes into the audit trail.
+
+The command line, the admin and imports all come through here: what may not be raises ValidationError, naming
+the field, what is wrong with it and what to give.
+"""
+
+from datetime import datetime
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import transaction
+
+from participants import journal
+from participants.keys import InvalidKey, parse_public_key
+from participants.models import Mode, Participant, PublicKey
+
+FIELDS = ("name", "endpoint", "standing", "placeholders")
+
+
+@transaction.atomic
+def add_or_update_participant(
+    *,
+    role: str,
+    domain: str,
+    actor: str,
+    now: datetime,
+    public_key: str | None = None,
+    replace_keys: bool = False,
+    endpoint: str | None = None,
+    name: str | None = None,
+    standing: str | None = None,
+    placeholders: bool | None = None,
+    reason: str = "",
+) -> tuple[Participant, bool]:
+    """The participant (role, domain) with the values given, and whether it was added.
+
+    None leaves a value as it is; one that is added is authorized unless `standing` says otherwise. A
+    `public_key` (its published text) that is not valid for it at `now` is added; its other keys stay valid,
+    for a rotation, unless `replace_keys` ends them at once. A change of standing needs a `reason`.
+    """
+    participant = Participant.objects.select_for_update().filter(role=role, domain=domain).first()
+    added = participant is None
+    participant = participant or Participant(role=role, domain=domain)
+    given = {"endpoint": endpoint, "name": name, "standing": standing, "placeholders": placeholders}
+    for field, value in given.items():
+        if value is not None:
+            setattr(participant, field, value)
+    save_participant(participant, actor=actor, reason=reason)
+    if replace_keys and public_key is None:
+        raise ValidationError({"public_key": "give the key that replaces the others."})
+    if public_key is not None:
+        key = add_key(participant, public_key, actor=actor, now=now, reason=reason)
+        if replace_keys:
+            for other in participant.keys.valid_at(now).exclude(pk=key.pk):
+                withdraw_key(other, actor=actor, now=now, reason=reason or "replaced")
+    return participant, added
+
+
+@transaction.atomic
+def save_participant(participant: Participant, *, actor: str, reason: str = "") -> None:
+    """Check and save `participant` as it stands; nothing happens where that is what is stored.
+
+    A change of standing needs a `reason`.
+    """
+    stored = (
+        Participant.objects.select_for_update().filter(pk=participant.pk).first() if participant.pk else None
+    )
+    after = _values(participant)
+    if stored is None:
+        participant.full_clean()
+        participant.save()
+        journal.note(actor, "added participant", str(participant), None, after, reason)
+        return
+    before = _values(stored)
+    changed = [field for field in FIELDS if before[field] != after[field]]
+    if not changed:
+        return
+    participant.full_clean()
+    if "standing" in changed:
+        require_reason(f"the change of standing from {stored.standing} to {participant.standing}", reason)
+    participant.save(update_fields=changed)
+    journal.note(
+        actor,
+        "changed participant",
+        str(participant),
+        {field: before[field] for field in changed},
+        {field: after[field] for field in changed},
+        reason,
+    )
+
+
+def set_standing(participant: Participant, standing: str, *, actor: str, reason: str) -> None:
+    """Give `participant` the standing `standing`, for `reason`."""
+    participant.standing = standing
+    save_participant(participant, actor=actor, reason=reason)
+
+
+@transaction.atomic
+def add_key(participant: Participant, text: str, *, actor: str, now: datetime, reason: str = "") -> PublicKey:
+    """The key with the published text `text`, valid for `participant` from `now` on beside its other keys.
+
+    One that is valid already stays as it is; one that was withdrawn is valid again.
+    """
+    try:
+        value = parse_public_key(text)
+    except InvalidKey as wrong:
+        raise ValidationError({"public_key": f"{wrong}."}) from None
+    key = participant.keys.filter(value=value).first() or PublicKey(participant=participant, text=text)
+    if key.pk and key.is_valid_at(now) and key.valid_until is None:
+        return key
+    key.valid_from, key.valid_until = now, None
+    save_key(key, actor=actor, now=now, reason=reason)
+    return key
+
+
+def withdraw_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> None:
+    """End `key` at `now`: from then on it verifies no signature. One that has ended stays as it is."""
+    if key.valid_until is None or key.valid_until > now:
+        key.valid_until = max(now, key.valid_from)
+        save_key(key, actor=actor, now=now, reason=reason)
+
+
+@transaction.atomic
+def save_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> None:
+    """Check and save `key` as it stands, valid from `now` on where it does not say from when."""
+    stored = PublicKey.objects.filter(pk=key.pk).first() if key.pk else None
+    if not isinstance(key.valid_from, datetime):
+        key.valid_from = now
+    key.full_clean()
+    before = _span(stored) if stored else None
+    after = _span(key)
+    if before != after:
+        key.save()
+        action = "changed public key" if stored else "added public key"
+        journal.note(actor, action, f"{key.participant} {key.text}", before, after, reason)
+
+
+@transaction.atomic
+def set_mode(value: str, *, actor: str, reason: str) -> None:
+    """Open or close the CRO (`open`, `closed`), for `reason`; nothing happens where it is so already."""
+    mode = Mode.objects.select_for_update().filter(pk=1).first() or Mode()
+    before, mode.value = mode.value, value
+    mode.full_clean(validate_unique=False)
+    if before != value:
+        require_reason(f"the change of mode from {before} to {value}", reason)
+        mode.save()
+        journal.note(actor, "set mode", "mode", {"mode": before}, {"mode": value}, reason)
+
+
+def require_reason(change: str, reason: str) -> None:
+    """Raise ValidationError where `reason` does not say why."""
+    if not reason.strip():
+        raise ValidationError({"reason": f"Say why: {change} is recorded with its reason."})
+
+
+def explain(error: ValidationError) -> str:
+    """`error` in one line: each field with what is wrong with it."""
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return "; ".join(
+        " ".join(texts) if field == NON_FIELD_ERRORS else f"{field.replace('_', ' ')}: {' '.join(texts)}"
+        for field, texts in error.message_dict.items()
+    )
+
+
+def _values(participant: Participant) -> dict[str, str | bool]:
+    return {field: getattr(participant, field) for field in FIELDS}
+
+
+def _span(key: PublicKey) -> dict[str, str | None]:
+    return {
+        "valid from": key.valid_from.isoformat(),
+        "valid until": key.valid_until.isoformat() if key.valid_until else None,
+    }
