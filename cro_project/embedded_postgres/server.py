@@ -191,8 +191,8 @@ class Server:
         """Remove lock files that name a process which is no running server of ours.
 
         PostgreSQL itself clears up after a server that is gone, but takes any process of the same account for
-        the old server: one that has the number after a restart of a machine or container, or the killed server
-        itself where a container's first process does not collect the dead.
+        the old server: one that has the number after a restart of a machine or container, or the killed
+        server itself where a container's first process does not collect the dead.
         """
         for file in (self.places.data / "postmaster.pid", self.places.socket / f"{SOCKET_NAME}.lock"):
             try:

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL server: started by the first, stopped by the last, back after a kill, alone in its folders."""
+"""The embedded server: started by the first, stopped by the last, back after a kill, alone in its folders."""
 
 import os
 import shutil
@@ -114,7 +114,7 @@ def test_first_starts_it_last_stops_it(places: Places, user: Callable[[], "subpr
 def test_many_starting_at_once_share_one(places: Places, user: Callable[[], "subprocess.Popen[str]"]) -> None:
     together = [user() for _ in range(5)]
 
-    assert all([_joined(one) for one in together])
+    assert [_joined(one) for one in together] == [True] * 5
     postmasters = [
         process.pid
         for process in psutil.process_iter(["cmdline"])

@@ -1,0 +1,56 @@
+"""What a load balancer sees."""
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+
+
+def test_alive_whatever_else_is_wrong(client: Client) -> None:
+    assert client.get("/health/live").status_code == 200
+
+
+@pytest.mark.django_db
+def test_ready_with_a_worker_that_is_alive(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.content) == (200, b"ready\n")
+
+
+@pytest.mark.django_db
+def test_not_ready_with_a_worker_that_fell_silent(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 min')")
+
+    answer = client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert answer.content == b"no worker has been seen for 45 seconds: run manage.py worker\n"
+
+
+@pytest.mark.django_db
+def test_not_ready_before_the_migrations(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'uftp'")
+
+    answer = client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert b"run manage.py migrate" in answer.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_not_ready_without_the_database(client: Client) -> None:
+    default = connections["default"]
+    default.close()
+    host, engine_port = default.settings_dict["HOST"], default.settings_dict["PORT"]
+    default.settings_dict.update(HOST="127.0.0.1", PORT="1")
+    try:
+        answer = client.get("/health/ready")
+    finally:
+        default.close()
+        default.settings_dict.update(HOST=host, PORT=engine_port)
+
+    assert (answer.status_code, answer.content) == (503, b"the database cannot be reached\n")

@@ -1,0 +1,159 @@
+"""Every setting: checked at start, with an error that names it, and documented."""
+
+import base64
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+SOURCE = Path(settings.BASE_DIR) / "cro_project" / "settings.py"
+SEED = bytes(range(32))
+
+
+def read() -> dict[str, Any]:
+    """The settings as the environment has them."""
+    return runpy.run_path(str(SOURCE))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("DEBUG", "maybe", "true or false"),
+        ("PORT", "http", "whole number from 1 to 65535"),
+        ("PORT", "70000", "whole number from 1 to 65535"),
+        ("CRO_DOMAIN", "CRO.Example", "lower case"),
+        ("CRO_DOMAIN", "localhost", "cro.example"),
+        ("DATABASE_URL", "sqlite:///db", "postgres://user:password@host:5432/cro"),
+        ("DATABASE_URL", "postgres://host:port/x", "postgres://user:password@host:5432/cro"),
+        ("DATABASE_URL", "nonsense", "postgres://user:password@host:5432/cro"),
+        ("CRO_PRIVATE_KEY", "c2hvcnQ=", "generate_key"),
+        ("CRO_PRIVATE_KEY", "not base64!", "generate_key"),
+        ("CRO_PRIVATE_KEY_FILE", "/nowhere/key", "cannot read /nowhere/key"),
+        ("CRO_NOW", "yesterday", "2026-03-01T12:00:00+00:00"),
+        ("CRO_NOW", "2026-03-01T12:00:00", "no UTC offset"),
+        ("CRO_NOW", "2026-03-01T12:00:00Z", "DEBUG"),
+        ("UFTP_MAX_MESSAGE_BYTES", "32MB", "whole number"),
+        ("UFTP_MAX_MESSAGE_BYTES", "-1", "whole number"),
+        ("UFTP_REQUESTS_PER_MINUTE", "0", "whole number"),
+        ("UFTP_ALLOW_PRIVATE_ENDPOINTS", "2", "true or false"),
+        ("DISCOVERY_DNS", "dns", "true or false"),
+        ("DELIVERY_TIMEOUT", "1.5", "whole number"),
+        ("DELIVERY_RETRY_HOURS", "forever", "whole number"),
+        ("TRUSTED_PROXIES", "10.0.0.1,proxy", "'proxy' is neither"),
+        ("HTTPS_ONLY", "https", "true or false"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
+) -> None:
+    if name == "CRO_PRIVATE_KEY_FILE":
+        monkeypatch.setenv("CRO_PRIVATE_KEY", "")
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ImproperlyConfigured) as error:
+        read()
+
+    assert str(error.value).startswith(f"{name}: ")
+    assert complaint in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["CRO_PRIVATE_KEY", "DATABASE_URL"])
+def test_an_error_does_not_show_a_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "postgres://me:hunter2@host:port/x")
+
+    with pytest.raises(ImproperlyConfigured) as error:
+        read()
+
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("raw", [SEED, SEED + bytes(32)], ids=["seed", "NaCl secret key"])
+def test_the_private_key_is_taken_in_both_forms(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
+    monkeypatch.setenv("CRO_PRIVATE_KEY", base64.b64encode(raw).decode())
+
+    assert read()["CRO_SIGNING_KEY"] == SEED
+
+
+def test_the_private_key_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(base64.b64encode(SEED).decode() + "\n")
+    monkeypatch.setenv("CRO_PRIVATE_KEY", "")
+    monkeypatch.setenv("CRO_PRIVATE_KEY_FILE", str(file))
+
+    assert read()["CRO_SIGNING_KEY"] == SEED
+
+
+def test_two_private_keys_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(base64.b64encode(SEED).decode())
+    monkeypatch.setenv("CRO_PRIVATE_KEY_FILE", str(file))
+
+    with pytest.raises(ImproperlyConfigured, match="set one of the two"):
+        read()
+
+
+def test_the_clock_stands_where_debug_allows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG", "true")
+    monkeypatch.setenv("CRO_NOW", "2026-03-01T13:00:00+01:00")
+
+    assert read()["CRO_NOW"].isoformat() == "2026-03-01T12:00:00+00:00"
+
+
+def test_without_an_address_the_database_is_the_embedded_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+
+    database = read()["DATABASES"]["default"]
+
+    assert database["ENGINE"] == "cro_project.embedded_postgres"
+    assert database["CONN_MAX_AGE"] == 60
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "CRO_PRIVATE_KEY"])
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_missing_one_is_asked_for_by_the_processes_that_need_it(
+    tmp_path: Path, missing: str, command: str
+) -> None:
+    answer = manage(command, tmp_path, **{missing: ""})
+
+    assert answer.returncode != 0
+    assert answer.stderr.strip().splitlines()[-1].count(f"{missing}: is not set; set it") == 1
+
+
+@pytest.mark.parametrize("command", ["check", "generate_key"])
+def test_other_commands_do_without(tmp_path: Path, command: str) -> None:
+    answer = manage(command, tmp_path, SECRET_KEY="", CRO_PRIVATE_KEY="")
+
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_each_setting_is_documented_and_each_documented_one_exists() -> None:
+    documented = re.findall(
+        r"^\| `([A-Z_]+)` \|", (SOURCE.parent.parent / "docs/settings.md").read_text(), re.M
+    )
+    existing = re.findall(r'\bsetting\(\s*"([A-Z_]+)"', SOURCE.read_text())
+
+    assert sorted(documented) == sorted(existing)
+
+
+def manage(command: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command with these variables, and without any `.env`: with the sources linked into `folder`."""
+    import os
+
+    for part in ("manage.py", "cro_project", "participants", "uftp", "registry", "reservations", "templates"):
+        (folder / part).symlink_to(settings.BASE_DIR / part)
+    variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "cro_project.settings", **environment}
+    return subprocess.run(
+        [sys.executable, "manage.py", command],
+        cwd=folder,
+        env={name: value for name, value in variables.items() if value},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
