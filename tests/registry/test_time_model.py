@@ -1,0 +1,228 @@
+"""Random histories of updates, settlements and policies, the registry beside the time model after each step.
+
+`TIME_MODEL_EXAMPLES` sets how many histories are drawn; unset, they are few and always the same.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from tests.registry.days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View
+from tests.registry.support import (
+    AGRS,
+    CONNECTIONS,
+    DSOS,
+    POINTS,
+    Reply,
+    World,
+    assert_sound,
+    known_at,
+    latest_moment,
+)
+from tests.registry.time_model import TimeModel
+
+EXAMPLES = int(os.environ.get("TIME_MODEL_EXAMPLES", "0"))
+STEPS = int(os.environ.get("TIME_MODEL_STEPS", "12"))
+LONG_PAST = "4"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing happens: what other steps shrink to."""
+
+
+@dataclass(frozen=True)
+class DaysGoBy:
+    days: int
+
+
+@dataclass(frozen=True)
+class AgrUpdate:
+    """Days of the lines count from the day on which it is sent."""
+
+    agr: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class DsoUpdate:
+    """Days of the lines count from the day on which it is sent."""
+
+    dso: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Settle:
+    """A decision on one of the open conflicts; `at` picks the day of a split."""
+
+    which: int
+    decision: str
+    at: int
+
+
+@dataclass(frozen=True)
+class SetPolicy:
+    name: str
+    value: str
+
+
+Step = Pause | DaysGoBy | AgrUpdate | DsoUpdate | Settle | SetPolicy
+
+
+def periods() -> st.SearchStrategy[tuple[int, int | None]]:
+    """First and last day, counted from today: around it, open-ended, and or ending before they start."""
+    firsts = st.sampled_from((0, 1, -1, 2, -3, 4, -6, 7))
+    lengths = st.sampled_from((None, 3, 0, 1, 6, -1, -3, 2))
+    return st.builds(
+        lambda first, length: (first, None if length is None else first + length), firsts, lengths
+    )
+
+
+def lines(most: int, least: int = 0) -> st.SearchStrategy[tuple[Line, ...]]:
+    line = st.builds(lambda name, days: Line(name, *days), st.sampled_from(CONNECTIONS), periods())
+    return st.lists(line, min_size=least, max_size=most).map(tuple)
+
+
+def points() -> st.SearchStrategy[tuple[Point, ...]]:
+    days = st.one_of(
+        periods(),
+        st.sampled_from([(-6, None), (-1, None), (0, 6), (-3, 2)]),
+        st.sampled_from([(0, 0), (-6, 0), (-6, -1), (-1, -1), (0, -1)]),
+    )
+    terms = st.sampled_from((Terms(), Terms(), Terms(True, "DSO", "AGR")))
+    point = st.builds(
+        lambda name, days, said, terms: Point(name, *days, said, terms),
+        st.sampled_from(POINTS),
+        days,
+        lines(3),
+        terms,
+    )
+    return st.lists(point, min_size=1, max_size=2).map(tuple)
+
+
+POLICIES = {
+    "representation conflicts": ("hold", "reject", "newest wins"),
+    "membership conflicts": ("allow", "hold", "reject"),
+    "omitted connections": ("keep", "end"),
+    **{f"P{number}": ("reject", "adjust", "accept") for number in range(1, 8)},
+}
+
+POLICY_STEPS = [SetPolicy(name, value) for name, values in POLICIES.items() for value in values]
+AGR_STEPS = st.builds(AgrUpdate, st.sampled_from(AGRS), lines(4, 1))
+DSO_STEPS = st.builds(DsoUpdate, st.sampled_from(DSOS), points())
+STEP = st.one_of(
+    st.just(Pause()),
+    AGR_STEPS,
+    DSO_STEPS,
+    AGR_STEPS,
+    DSO_STEPS,
+    AGR_STEPS,
+    st.builds(Settle, st.integers(0, 5), st.sampled_from(("keep", "give", "split")), st.integers(1, 6)),
+    st.sampled_from(POLICY_STEPS),
+    st.builds(DaysGoBy, st.integers(1, 2)),
+)
+
+
+@settings(
+    max_examples=EXAMPLES or 80,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    start=st.lists(st.sampled_from(POLICY_STEPS), max_size=4),
+    steps=st.lists(STEP, min_size=STEPS, max_size=STEPS),
+)
+def test_registry_agrees_with_the_time_model(world: World, start: list[SetPolicy], steps: list[Step]) -> None:
+    world.clear()
+    world.today = 0
+    model = TimeModel()
+    remembered = []
+    for step in [
+        SetPolicy("P2 days", LONG_PAST),
+        SetPolicy("P1", "adjust"),
+        SetPolicy("P5", "adjust"),
+        *start,
+        *steps,
+    ]:
+        if isinstance(step, Pause):
+            continue
+        note(f"day {model.today}: {step}")
+        take(step, model, world)
+        assert_same(world.view(), model.view())
+        assert_sound()
+        if moment := latest_moment():
+            remembered.append((moment, known_at(moment)))
+    for moment, facts in remembered:
+        assert known_at(moment) == facts, f"what was known at {moment} is not what it was"
+
+
+def take(step: Step, model: TimeModel, world: World) -> None:
+    """Take the step in both, and compare what the sender is told."""
+    if isinstance(step, DaysGoBy):
+        model.today = world.today = model.today + step.days
+    elif isinstance(step, SetPolicy):
+        model.set_policy(step.name, step.value)
+        world.set_policy(step.name, step.value)
+    elif isinstance(step, AgrUpdate):
+        said = [moved(line, model.today) for line in step.lines]
+        expected = model.publish_representations(step.agr, said)
+        assert_told(world.publish_representations(step.agr, said), expected)
+    elif isinstance(step, DsoUpdate):
+        said_of_points = [moved_point(point, model.today) for point in step.points]
+        expected = model.publish_congestion_points(step.dso, said_of_points)
+        assert_told(world.publish_congestion_points(step.dso, said_of_points), expected)
+    elif isinstance(step, Settle) and (disputes := sorted(model.disputes(), key=str)):
+        dispute = disputes[step.which % len(disputes)]
+        decision, at = step.decision, None
+        if decision == "split":
+            at = within(dispute, step.at)
+            decision = "give" if at is None else decision
+        note(f"        {decision} {dispute} at {at}")
+        model.settle(dispute, decision, at)
+        world.settle(dispute, decision, at)
+
+
+def within(dispute: Dispute, days: int) -> int | None:
+    """A day that splits the conflict, `days` after its first or its last; None where none does."""
+    if dispute.last is None:
+        return dispute.first + days
+    return min(dispute.first + days, dispute.last) if dispute.last > dispute.first else None
+
+
+def moved(line: Line, today: int) -> Line:
+    return line._replace(first=line.first + today, last=None if line.last is None else line.last + today)
+
+
+def moved_point(point: Point, today: int) -> Point:
+    return point._replace(
+        first=point.first + today,
+        last=None if point.last is None else point.last + today,
+        connections=tuple(moved(line, today) for line in point.connections),
+    )
+
+
+def assert_told(reply: Reply, expected: Answer) -> None:
+    note(f"        {'accepted' if reply.accepted else 'rejected'}: {reply.text}")
+    assert reply.accepted == expected.accepted, (reply, expected)
+    if expected.rejected_for - {CONFLICT}:
+        assert any(reason.startswith(PERIOD) for reason in reply.reasons), (reply, expected)
+    elif expected.rejected_for:
+        assert all(reason.startswith(CONFLICT) for reason in reply.reasons), (reply, expected)
+    if expected.warned_of:
+        assert reply.warnings, (reply, expected)
+    elif not expected.may_warn:
+        assert not reply.warnings, (reply, expected)
+    assert not any(name in reply.text for name in ("agr-", "dso-")), "another party is named"
+
+
+def assert_same(seen: View, expected: View) -> None:
+    for part in ("terms", "memberships", "representations", "waiting", "disputes"):
+        assert getattr(seen, part) == getattr(expected, part), part

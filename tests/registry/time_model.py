@@ -1,0 +1,367 @@
+"""The registry as docs/rules.md tells it, day by day and without a database: what the tests compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import NamedTuple
+
+from tests.registry.days import (
+    CONFLICT,
+    CONTESTED,
+    DEFAULTS,
+    EFFECTIVE,
+    FOREVER,
+    MEMBERSHIP,
+    REFUSED,
+    REPRESENTATION,
+    Answer,
+    Day,
+    Dispute,
+    Line,
+    Place,
+    Point,
+    Run,
+    Terms,
+    View,
+    blocks,
+    covered,
+    overlap,
+    runs,
+    touches,
+)
+
+
+@dataclass
+class Claim:
+    """One party's claim to one day: `since` is the change from which on it waits for the day."""
+
+    standing: str
+    since: int | None = None
+
+
+class Statement(NamedTuple):
+    """A line as it counts: the days that it claims, from which day it speaks, from which day it withdraws."""
+
+    days: frozenset[Day]
+    speaks_from: Day
+    withdraws_from: Day | None = None
+
+
+def in_order(claims: dict[str, Claim]) -> tuple[str, ...]:
+    """Who waits for the day, longest first."""
+    since = {party: claim.since for party, claim in claims.items() if claim.since is not None}
+    return tuple(sorted(since, key=lambda party: (since[party], party)))
+
+
+@dataclass
+class TimeModel:
+    """The registry's days. Parties and things are known by their names; `today` is moved by the test."""
+
+    policies: dict[str, str] = field(default_factory=lambda: dict(DEFAULTS))
+    today: Day = 0
+    change: int = 0
+    terms: dict[tuple[str, str], dict[Day, Terms]] = field(default_factory=dict)
+    said: dict[tuple[str, Place, str], frozenset[Day]] = field(default_factory=dict)
+    claims: dict[tuple[str, str, Day], dict[str, Claim]] = field(default_factory=dict)
+
+    # What is said
+
+    def publish_representations(self, agr: str, lines: Iterable[Line]) -> Answer:
+        message = Message(self, REPRESENTATION, agr)
+        for (place, connection), said in together((None, line) for line in lines).items():
+            message.state(place, connection, said)
+        if self.policies["omitted connections"] == "end" and message.after:
+            message.end_omitted(None)
+        return message.answer()
+
+    def publish_congestion_points(self, dso: str, points: Iterable[Point]) -> Answer:
+        points = list(points)
+        message = Message(self, MEMBERSHIP, dso)
+        for name in dict.fromkeys(point.point for point in points):
+            message.state_point(name, [point for point in points if point.point == name])
+        alive = [point for point in points if not self.ends_at_once(point)]
+        listed = together((point.point, line) for point in alive for line in point.connections)
+        for (place, connection), said in listed.items():
+            message.state(place, connection, said)
+        for name in dict.fromkeys(point.point for point in points):
+            message.clip(name)
+        if self.policies["omitted connections"] == "end":
+            for name in dict.fromkeys(point.point for point in alive if point.connections):
+                message.end_omitted(name)
+        return message.answer()
+
+    def ends_at_once(self, point: Point) -> bool:
+        return point.last is not None and point.last <= self.today
+
+    # Who holds what
+
+    def let_go(self, kind: str, party: str, connection: str, day: Day) -> None:
+        """A day that becomes free goes to the claimant that has waited longest."""
+        claims = self.claims[kind, connection, day]
+        left = claims.pop(party)
+        if left.standing == EFFECTIVE and claims and not self.holders(kind, connection, day):
+            self.hand_over(claims, in_order(claims)[0])
+
+    def hand_over(self, claims: dict[str, Claim], new_holder: str) -> None:
+        """The day is the new holder's; what others were refused they contest against that one."""
+        for party, claim in claims.items():
+            if party == new_holder:
+                claims[party] = Claim(EFFECTIVE)
+            elif claim.standing == EFFECTIVE:
+                claims[party] = Claim(REFUSED, self.change)
+            elif claim.standing == REFUSED:
+                claims[party] = Claim(CONTESTED, claim.since)
+
+    def holders(self, kind: str, connection: str, day: Day) -> list[str]:
+        claims = self.claims.get((kind, connection, day), {})
+        return [party for party, claim in claims.items() if claim.standing == EFFECTIVE]
+
+    def claim(self, kind: str, party: str, connection: str, day: Day) -> None:
+        """A newly claimed day meets the policy."""
+        claims = self.claims.setdefault((kind, connection, day), {})
+        held = bool(self.holders(kind, connection, day))
+        policy = self.policies[f"{kind} conflicts"]
+        if not held or policy == "allow":
+            claims[party] = Claim(EFFECTIVE)
+            return
+        claims[party] = Claim(CONTESTED, self.change)
+        if policy == "newest wins" and day >= self.today:
+            self.hand_over(claims, party)
+
+    def settle(self, dispute: Dispute, decision: str, at: Day | None = None) -> None:
+        """Staff decide: keep, give, or split (the days from `at` on go to the claimant)."""
+        self.change += 1
+        for day in covered(dispute.first, dispute.last):
+            claims = self.claims[dispute.kind, dispute.connection, day]
+            if decision == "give" or (decision == "split" and at is not None and day >= at):
+                self.hand_over(claims, dispute.claimant)
+            else:
+                claims[dispute.claimant].standing = REFUSED
+
+    def set_policy(self, name: str, value: str) -> None:
+        self.policies[name] = value
+
+    # What is seen
+
+    def disputes(self) -> frozenset[Dispute]:
+        days: dict[tuple[str, str, str, str], dict[Day, object]] = {}
+        for (kind, connection, day), claims in self.claims.items():
+            for holder in self.holders(kind, connection, day):
+                for party, claim in claims.items():
+                    if claim.standing == CONTESTED:
+                        days.setdefault((kind, connection, holder, party), {})[day] = None
+        return frozenset(Dispute(*key, run.first, run.last) for key in days for run in runs(days[key]))
+
+    def view(self) -> View:
+        representations: dict[tuple[str, str], tuple[Run, ...]] = {}
+        memberships: dict[tuple[str, str, str], tuple[Run, ...]] = {}
+        for (party, place, connection), days in self.said.items():
+            kind = REPRESENTATION if place is None else MEMBERSHIP
+            standings = {day: self.claims[kind, connection, day][party].standing for day in days}
+            if days and place is None:
+                representations[party, connection] = runs(standings)
+            elif days and place is not None:
+                memberships[party, place, connection] = runs(standings)
+        waiting: dict[tuple[str, str], dict[Day, object]] = {}
+        for (kind, connection, day), claims in self.claims.items():
+            if queue := in_order(claims):
+                waiting.setdefault((kind, connection), {})[day] = queue
+        return View(
+            terms={thing: runs(days) for thing, days in self.terms.items() if days},
+            memberships=memberships,
+            representations=representations,
+            waiting={thing: runs(days) for thing, days in waiting.items()},
+            disputes=self.disputes(),
+        )
+
+
+def together(lines: Iterable[tuple[Place, Line]]) -> dict[tuple[Place, str], list[Line]]:
+    """Lines of one message about the same thing are taken together."""
+    found: dict[tuple[Place, str], list[Line]] = {}
+    for place, line in lines:
+        found.setdefault((place, line.connection), []).append(line)
+    return found
+
+
+class Message:
+    """One update on its way into the model: its sender's statements after it, and the rules it met."""
+
+    def __init__(self, model: TimeModel, kind: str, sender: str) -> None:
+        self.model, self.kind, self.sender = model, kind, sender
+        self.after: dict[tuple[Place, str], frozenset[Day]] = {}
+        self.terms: dict[str, dict[Day, Terms]] = {}
+        self.as_they_are: dict[tuple[Place, str], frozenset[Day]] = {}
+        self.mentioned: set[tuple[Place, str]] = set()
+        self.met: set[str] = set()
+        self.contradicts = False
+        self.may_warn = False
+
+    def policy(self, rule: str) -> str:
+        return self.model.policies[rule]
+
+    def before(self, place: Place, connection: str) -> frozenset[Day]:
+        return self.model.said.get((self.sender, place, connection), frozenset())
+
+    def connections_at(self, place: Place) -> list[str]:
+        """The connections of the sender's statements about `place`, before or after."""
+        earlier = [c for sender, p, c in self.model.said if (sender, p) == (self.sender, place)]
+        return list(dict.fromkeys(earlier + [c for p, c in self.after if p == place]))
+
+    # Lines
+
+    def state(self, place: Place, connection: str, lines: list[Line]) -> None:
+        """What the lines about one connection leave of the earlier statement, and add to it."""
+        old = self.before(place, connection)
+        self.mentioned.add((place, connection))
+        if overlap([covered(line.first, line.last) for line in lines]):
+            self.met.add("P6")
+        statements = []
+        for line in lines:
+            self.judge_last_day(line.last)
+            statement = self.plain(line.first, line.last)
+            if line.last is not None and line.last < line.first:
+                if any(day > line.last for day in old):
+                    statements.append(statement)
+                else:
+                    self.met.add("P1")
+            elif place is None:
+                statements.append(statement)
+            elif within := self.within_point(place, connection, statement):
+                statements.append(within)
+        self.after[place, connection] = self.combine(old, statements)
+
+    def judge_last_day(self, last: Day | None) -> None:
+        if last is not None and last < self.model.today - int(self.policy("P2 days")):
+            self.met.add("P2")
+
+    def plain(self, first: Day, last: Day | None) -> Statement:
+        """A line speaks from min(first, last + 1) on; one that ends before it starts only withdraws."""
+        if last is not None and last < first:
+            return Statement(frozenset(), last + 1, last + 1)
+        return Statement(covered(first, last), first)
+
+    def within_point(self, place: str, connection: str, statement: Statement) -> Statement | None:
+        """P3, P4 and P5: a connection is judged against its point's days after the message."""
+        of_point = frozenset(self.terms[place])
+        outside = statement.days - of_point
+        if not outside:
+            return statement
+        if outside == statement.days:
+            self.met.add("P5")
+            return None
+        early = frozenset(day for day in outside if day < min(of_point))
+        taken = statement.days
+        for rule, days in (("P4", early), ("P3", outside - early)):
+            if days:
+                self.met.add(rule)
+                if self.policy(rule) != "accept":
+                    taken -= days
+        thing = place, connection
+        self.as_they_are[thing] = self.as_they_are.get(thing, frozenset()) | (taken & outside)
+        return Statement(taken, min(taken))
+
+    def combine(self, old: frozenset[Day], statements: list[Statement]) -> frozenset[Day]:
+        """From then on, what touches or overlaps the new days gives way; P7 is about the rest."""
+        if not statements:
+            return old
+        new = frozenset().union(*(s.days for s in statements))
+        speaks_from = min(s.speaks_from for s in statements)
+        withdraws_from = min(
+            (s.withdraws_from for s in statements if s.withdraws_from is not None), default=FOREVER + 1
+        )
+        stays = frozenset(day for day in old if day < speaks_from)
+        later = frozenset(
+            day
+            for block in blocks(old - stays)
+            if not touches(block, new)
+            for day in block
+            if day < withdraws_from
+        )
+        if later:
+            self.met.add("P7")
+            if self.policy("P7") == "accept":
+                later = frozenset()
+        return stays | new | later
+
+    # Congestion points
+
+    def state_point(self, name: str, lines: list[Point]) -> None:
+        """The days and terms of a congestion point after the message."""
+        old = self.model.terms.get((self.sender, name), {})
+        statements, said = [], []
+        for line in lines:
+            last = min(line.last, self.model.today - 1) if self.model.ends_at_once(line) else line.last
+            statement = self.plain(line.first, last)
+            said.append((statement.days, line.terms))
+            backwards = line.last is not None and line.last < line.first
+            self.judge_last_day(line.last)
+            if backwards and not any(day >= statement.speaks_from for day in old):
+                self.met.add("P1")
+            else:
+                statements.append(statement)
+        if overlap([days for days, _ in said]):
+            self.met.add("P6")
+            self.contradicts |= any(a & b and one != other for (a, one), (b, other) in combinations(said, 2))
+        days = self.combine(frozenset(old), statements)
+        terms = {day: old[day] for day in days if day in old}
+        for claimed, its_terms in said:
+            terms.update(dict.fromkeys(claimed, its_terms))
+        self.terms[name] = terms
+        self.may_warn |= terms.keys() != old.keys()
+
+    def clip(self, name: str) -> None:
+        """Days that a point has lost are lost to its connections, from the first of them on."""
+        lost = self.model.terms.get((self.sender, name), {}).keys() - self.terms[name].keys()
+        for connection in self.connections_at(name) if lost else []:
+            days = self.after.get((name, connection), self.before(name, connection))
+            stays = self.terms[name].keys() | self.as_they_are.get((name, connection), frozenset())
+            self.after[name, connection] = frozenset(d for d in days if d < min(lost) or d in stays)
+
+    def end_omitted(self, place: Place) -> None:
+        """Connections that the message does not mention have today as their last day."""
+        for connection in self.connections_at(place):
+            if (place, connection) not in self.mentioned:
+                days = self.after.get((place, connection), self.before(place, connection))
+                self.after[place, connection] = frozenset(d for d in days if d <= self.model.today)
+                self.may_warn |= any(d > self.model.today for d in days)
+
+    # The answer
+
+    def answer(self) -> Answer:
+        """Applies the message, unless a rule rejects it as a whole."""
+        model, kind, sender = self.model, self.kind, self.sender
+        rejected = {rule for rule in self.met if self.policy(rule) == "reject"}
+        if self.contradicts:
+            rejected.add("P6")
+        leaves, claims = [], []
+        for connection in sorted({connection for _, connection in self.after}):
+            before = self.everywhere(connection, self.before)
+            after = self.everywhere(connection, lambda p, c: self.after.get((p, c), self.before(p, c)))
+            leaves += [(connection, day) for day in before - after]
+            claims += [(connection, day) for day in after - before]
+        held = [(connection, day) for connection, day in claims if model.holders(kind, connection, day)]
+        if held and self.policy(f"{kind} conflicts") == "reject":
+            rejected.add(CONFLICT)
+        if rejected:
+            return Answer(rejected_for=frozenset(rejected))
+        model.change += 1
+        for connection, day in leaves:
+            model.let_go(kind, sender, connection, day)
+        for connection, day in claims:
+            model.claim(kind, sender, connection, day)
+        for (place, connection), days in self.after.items():
+            model.said[sender, place, connection] = days
+        model.terms.update({(sender, name): terms for name, terms in self.terms.items()})
+        warned = self.met - ({"P7"} if self.policy("P7") == "adjust" else set())
+        if held and self.policy(f"{kind} conflicts") == "hold":
+            warned.add(CONFLICT)
+        may_warn = self.may_warn or (bool(held) and self.policy(f"{kind} conflicts") == "newest wins")
+        return Answer(warned_of=frozenset(warned), may_warn=may_warn)
+
+    def everywhere(self, connection: str, days: Callable[[Place, str], frozenset[Day]]) -> frozenset[Day]:
+        """The days of `connection` in the sender's statements, at whichever of its points."""
+        places = {p for s, p, c in self.model.said if (s, c) == (self.sender, connection)}
+        places |= {p for p, c in self.after if c == connection}
+        return frozenset().union(*(days(place, connection) for place in places))
