@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from nacl.bindings import crypto_sign_keypair
 from shapeshifter_uftp import ShapeshifterAgrService, ShapeshifterDsoService
 from shapeshifter_uftp.service.base_service import snake_case
-from shapeshifter_uftp.uftp import PayloadMessage
+from shapeshifter_uftp.uftp import PayloadMessage, request_response_map
 
 M = TypeVar("M", bound=PayloadMessage)
 
@@ -85,7 +85,10 @@ class Mailbox:
 
 
 def _recording(service: type[Any]) -> type[Any]:
-    """`service` of the library, its handlers putting what they are given into `self.mailbox`."""
+    """`service` of the library, its handlers putting what they are given into `self.mailbox`.
+
+    It takes responses that do not belong to its role too: what it gets for a message of the wrong role.
+    """
 
     def record(self: Any, message: PayloadMessage) -> None:
         self.mailbox.put(message)
@@ -94,9 +97,11 @@ def _recording(service: type[Any]) -> type[Any]:
         self.mailbox.put(message)
         service.process_test_message(self, message, sender_role)
 
+    responses = list(request_response_map.values())
     handlers: dict[str, Any] = dict.fromkeys(service.__abstractmethods__, record)
-    handlers["process_test_message_response"] = record
+    handlers |= {f"process_{snake_case(response.__name__)}": record for response in responses}
     handlers["process_test_message"] = answer_test_message
+    handlers["acceptable_messages"] = [*service.acceptable_messages, *responses]
     return type(f"Recording{service.__name__}", (service,), handlers)
 
 

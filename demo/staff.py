@@ -70,8 +70,9 @@ def register(participant: Participant) -> None:
         "add_participant",
         *("--role", participant.role),
         *("--domain", participant.domain),
-        *("--public-key", participant.public_key),
+        *("--public-key", participant.public_key, "--replace-keys"),
         *("--endpoint", participant.endpoint),
+        *("--standing", "authorized"),
     )
 
 

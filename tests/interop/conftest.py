@@ -1,0 +1,92 @@
+"""A running CRO for all interop tests, and participants of each test's own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from demo.participants import Participant
+from tests.interop.running import RunningCro, fresh_database
+
+MakeParticipant = Callable[..., Participant]
+
+
+@pytest.fixture(scope="session")
+def cro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCro]:
+    """A CRO in open mode with the policies it has by default."""
+    with fresh_database() as database:
+        running = RunningCro(database, tmp_path_factory.mktemp("cro"))
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+@pytest.fixture
+def make_participant(cro: RunningCro) -> Iterator[MakeParticipant]:
+    """Makes participants with a domain of their own; they are registered unless `standing` is None."""
+    made: list[Participant] = []
+
+    def make(role: str, standing: str | None = "authorized") -> Participant:
+        domain = f"{role.lower()}-{secrets.token_hex(4)}.example"
+        participant = Participant(role, domain, cro.known_as)
+        made.append(participant)
+        if standing is not None:
+            cro.register(participant, standing=standing)
+        return participant
+
+    yield make
+    for participant in made:
+        participant.stop()
+
+
+@pytest.fixture
+def agr(make_participant: MakeParticipant) -> Participant:
+    return make_participant("AGR")
+
+
+@pytest.fixture
+def dso(make_participant: MakeParticipant) -> Participant:
+    return make_participant("DSO")
+
+
+@pytest.fixture
+def today() -> date:
+    """The market's day."""
+    return datetime.now(UTC).astimezone(ZoneInfo("Europe/Amsterdam")).date()
+
+
+@pytest.fixture
+def closed(cro: RunningCro) -> Iterator[None]:
+    """The CRO in closed mode while the test runs."""
+    cro.manage("set_mode", "closed")
+    yield
+    cro.manage("set_mode", "open")
+
+
+class Addresses:
+    """Entity addresses that no other test has."""
+
+    def __init__(self) -> None:
+        self._number = f"{secrets.randbelow(10**12):012}"
+        self._last = 0
+
+    def connection(self) -> str:
+        self._last += 1
+        return f"ean.8716{self._number}{self._last:06}"
+
+    def connections(self, number: int) -> list[str]:
+        return [self.connection() for _ in range(number)]
+
+    def point(self) -> str:
+        self._last += 1
+        return f"ea1.2026-01.example.dso:{self._number}-{self._last}"
+
+
+@pytest.fixture
+def addresses() -> Addresses:
+    return Addresses()
