@@ -91,13 +91,15 @@ def addresses(text: str) -> list[str]:
 
 def database(text: str) -> dict[str, Any]:
     """A Django database from the address of a PostgreSQL one, which errors do not show."""
-    example = "set one such as postgres://user:password@host:5432/cro"
+    wrong = "not the address of a PostgreSQL database; set one such as postgres://user:password@host:5432/cro"
+    if not re.match(r"postgres(ql)?://", text):
+        raise ValueError(wrong)
     try:
         read = environ.Env.db_url_config(text)
-    except Exception:
-        raise ValueError(f"not the address of a PostgreSQL database; {example}") from None
-    if read.get("ENGINE") != "django.db.backends.postgresql" or not read.get("NAME"):
-        raise ValueError(f"not the address of a PostgreSQL database; {example}")
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not read.get("NAME"):
+        raise ValueError(wrong)
     return dict(read)
 
 

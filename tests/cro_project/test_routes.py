@@ -4,7 +4,6 @@ import re
 
 import pytest
 from django.test import Client, override_settings
-from pytest_django.fixtures import SettingsWrapper
 
 
 @pytest.mark.django_db
@@ -38,9 +37,7 @@ def test_the_style_of_the_screens_is_served_without_a_step_before(client: Client
     "path", ["/shapeshifter/api/v3/message", "/shapeshifter/api/v3/message/", "/health/live"]
 )
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_messages_and_health_are_never_redirected(
-    client: Client, settings: SettingsWrapper, path: str, method: str
-) -> None:
+def test_messages_and_health_are_never_redirected(client: Client, path: str, method: str) -> None:
     with override_settings(SECURE_SSL_REDIRECT=True):
         answer = getattr(client, method)(path)
 

@@ -16,10 +16,10 @@ class Command(BaseCommand):
         parser.add_argument("--with-parent", action="store_true", help="stop when the starting process dies")
 
     def handle(self, *, until_idle: bool, concurrency: int, with_parent: bool, **options: Any) -> None:
-        from uftp import worker
-
         if with_parent:
             processes.die_with_parent()
         environment.require_complete()
         environment.join_embedded_database()
+        from uftp import worker
+
         worker.run(until_idle=until_idle, concurrency=concurrency)
