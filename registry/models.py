@@ -129,7 +129,9 @@ class CongestionPoint(models.Model):
 
     class Meta:
         ordering = ["dso", "address"]
-        constraints = [models.UniqueConstraint(fields=["dso", "address"], name="congestion_point_dso_address")]
+        constraints = [
+            models.UniqueConstraint(fields=["dso", "address"], name="congestion_point_dso_address")
+        ]
         indexes = [models.Index(fields=["address"], name="congestion_point_address")]
 
     def __str__(self) -> str:
@@ -144,7 +146,9 @@ class CongestionPointTerms(Fact):
     )
     mutex_offers_supported = models.BooleanField()
     day_ahead_redispatch_by = models.CharField(max_length=3, choices=RedispatchBy.choices)
-    intraday_redispatch_by = models.CharField(max_length=3, choices=RedispatchBy.choices, null=True, blank=True)
+    intraday_redispatch_by = models.CharField(
+        max_length=3, choices=RedispatchBy.choices, null=True, blank=True
+    )
 
     objects = FactQuerySet["CongestionPointTerms"].as_manager()
 
@@ -170,7 +174,10 @@ class CongestionPointTerms(Fact):
 class Connection(models.Model):
     """A grid connection, by its entity address."""
 
-    address = models.CharField(max_length=501, unique=True, db_collation="C")
+    address = models.CharField(max_length=501, db_collation="C")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["address"], name="connection_address")]
 
     def __str__(self) -> str:
         return self.address
@@ -220,7 +227,9 @@ class CongestionPointConnection(Claim):
     class Meta:
         verbose_name = "membership"
         indexes = [
-            models.Index(fields=["congestion_point", "connection"], name="membership_point_now", condition=CURRENT),
+            models.Index(
+                fields=["congestion_point", "connection"], name="membership_point_now", condition=CURRENT
+            ),
             models.Index(fields=["connection"], name="membership_connection"),
         ]
         constraints = [
@@ -300,7 +309,9 @@ class Conflict(models.Model):
         SPLIT = "split", "Split at a day"
 
     kind = models.CharField(max_length=14, choices=Kind.choices)
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="conflicts", db_index=False)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="conflicts", db_index=False
+    )
     holder = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+")
     claimant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+")
     period = DateRangeField()
@@ -342,9 +353,7 @@ class RevisionPlace(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["sender", "update_type"], name="revision_place_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["sender", "update_type"], name="revision_place_once")]
 
     def __str__(self) -> str:
         return f"{self.update_type} of {self.sender_id}"

@@ -1,0 +1,121 @@
+"""One transaction on the registry: where it comes from, in which order it became known, whom it keeps waiting.
+
+Every verb that writes facts goes through `under_lock` and `Recorder`, so that two of them never judge the same days
+at once (docs/design.md, "Writing facts").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from registry.models import Change
+from uftp.models import InboundMessage
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+# Held from the stamping of a moment to the commit, so that moments are in the order of commits.
+MOMENT_LOCK = 0x43524F01
+
+LOCK_CONNECTIONS = """
+-- Connections whose days change and that are not yet held, locked in the one order that all writers keep.
+WITH locked AS (
+    SELECT id FROM registry_connection
+    WHERE id IN (
+        SELECT connection_id FROM claim_change
+        UNION SELECT connection_id FROM ruling
+        EXCEPT SELECT connection_id FROM held_connection
+    )
+    ORDER BY id
+    FOR NO KEY UPDATE
+)
+INSERT INTO held_connection SELECT id FROM locked
+"""
+
+STAMP = """
+-- The moment at which the change becomes known: later than every other.
+UPDATE registry_change
+SET moment = greatest(
+    clock_timestamp(),
+    (SELECT max(moment) + interval '1 microsecond' FROM registry_change)
+)
+WHERE id = %s
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a change of the registry comes from."""
+
+    kind: Change.Kind
+    message: InboundMessage | None = None
+    actor: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of_message(cls, message: InboundMessage) -> Source:
+        """A participant's update."""
+        return cls(Change.Kind.MESSAGE, message=message)
+
+    @classmethod
+    def of_staff(cls, actor: str, reason: str) -> Source:
+        """A decision of staff; `reason` is theirs."""
+        return cls(Change.Kind.DECISION, actor=actor, reason=reason)
+
+    @classmethod
+    def of_import(cls, name: str, actor: str = "") -> Source:
+        """A file, by its name."""
+        return cls(Change.Kind.IMPORT, actor=actor, reason=name)
+
+
+class Recorder:
+    """The change of one transaction: recorded when first needed, stamped at the end.
+
+    A transaction that changes nothing leaves no change behind.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._id: int | None = None
+
+    @property
+    def recorded(self) -> int | None:
+        """The change's id, or None as long as nothing needed one."""
+        return self._id
+
+    def change_id(self) -> int:
+        """The change's id; records it the first time."""
+        if self._id is None:
+            source = self._source
+            self._id = Change.objects.create(
+                kind=source.kind, message=source.message, actor=source.actor, reason=source.reason
+            ).pk
+        return self._id
+
+    def stamp(self) -> None:
+        """Give the change its moment. Nothing may follow but the commit of what is at hand."""
+        if self._id is None:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MOMENT_LOCK])
+            cursor.execute(STAMP, [self._id])
+
+
+def under_lock(cursor: CursorWrapper, compute: Callable[[], None]) -> None:
+    """Run `compute`, which fills `claim_change`, until every connection in it is held by this transaction.
+
+    What was computed before a lock was granted may be stale by then; each further run is a statement of its own and
+    sees what others have committed.
+    """
+    compute()
+    while _lock(cursor):
+        compute()
+
+
+def _lock(cursor: CursorWrapper) -> int:
+    cursor.execute(LOCK_CONNECTIONS)
+    return int(cursor.rowcount)

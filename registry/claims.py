@@ -1,0 +1,59 @@
+"""What representations and memberships have in common: claims of a party on days of a connection.
+
+A party is the AGR of a representation or the DSO of a membership. The SQL of `registry.statements`,
+`registry.standings` and `registry.conflicts` is written once, with a `ClaimKind` saying where each column is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from registry.models import Conflict
+
+
+@dataclass(frozen=True)
+class ClaimKind:
+    """Where one kind of claim is kept. `point` and `exclusive` are expressions on the alias `c`."""
+
+    conflict: Conflict.Kind
+    table: str
+    party: str
+    point: str
+    exclusive: str
+    insert_columns: str
+    insert_values: str
+    policy: str
+
+    def sql(self, template: str) -> str:
+        """`template` with the names of this kind in it."""
+        return template.format(
+            claims=self.table,
+            party=self.party,
+            point=self.point,
+            exclusive=self.exclusive,
+            insert_columns=self.insert_columns,
+            insert_values=self.insert_values,
+        )
+
+
+REPRESENTATION = ClaimKind(
+    conflict=Conflict.Kind.REPRESENTATION,
+    table="registry_representation",
+    party="agr_id",
+    point="0",
+    exclusive="true",
+    insert_columns="agr_id",
+    insert_values="party_id",
+    policy="representation conflicts",
+)
+
+MEMBERSHIP = ClaimKind(
+    conflict=Conflict.Kind.MEMBERSHIP,
+    table="registry_congestionpointconnection",
+    party="dso_id",
+    point="c.congestion_point_id",
+    exclusive="c.exclusive",
+    insert_columns="congestion_point_id, dso_id, exclusive",
+    insert_values="point_id, party_id, exclusive",
+    policy="membership conflicts",
+)

@@ -1,0 +1,314 @@
+"""Congestion points: on which days they exist and on which terms (docs/rules.md D2 to D5).
+
+A statement about a congestion point works like one about a connection (`registry.statements`), except that its days
+carry terms, and that one whose EndPeriod is today or earlier ends at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from registry.changes import Recorder
+from registry.periods import day_after, list_in_words
+from registry.policies import ACCEPT, ADJUST, Policies
+from registry.staging import analyze_if_large, copy_lines
+from registry.statements import Findings
+from uftp.parsing import MembershipLine, PointLine
+from uftp.reasons import Reason, named
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+STAGE = """
+INSERT INTO staged_point (number, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
+SELECT * FROM unnest(
+    %s::int[], %s::text[], %s::date[], %s::date[], %s::date[], %s::boolean[], %s::boolean[], %s::text[], %s::text[]
+)
+"""
+
+NEW_POINTS = """
+INSERT INTO registry_congestionpoint (dso_id, address)
+SELECT DISTINCT %(dso)s::bigint, address FROM staged_point ORDER BY address
+ON CONFLICT DO NOTHING
+"""
+
+LOCK_POINTS = """
+SELECT count(*) FROM (
+    SELECT p.id FROM registry_congestionpoint p
+    WHERE p.dso_id = %(dso)s AND p.address IN (SELECT address FROM staged_point)
+    ORDER BY p.id FOR NO KEY UPDATE
+) locked
+"""
+
+TAKE_TOGETHER = """
+INSERT INTO point_statement
+SELECT p.id, coalesce(range_agg(daterange(s.first, s.upper)) FILTER (WHERE s.upper IS NULL OR s.upper > s.first), '{}'),
+    min(least(s.first, s.upper)), min(s.upper) FILTER (WHERE s.upper <= s.first)
+FROM staged_point s JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = s.address
+GROUP BY p.id
+"""
+
+# The blocks of days, from the statement's first day on, that neither touch nor overlap the stated ones.
+LATER = """(
+    SELECT coalesce(range_agg(b), '{}') FROM unnest(o.days * datemultirange(daterange(s.speaks_from, NULL))) b
+    WHERE NOT EXISTS (SELECT FROM unnest(s.days) n WHERE n && b OR n -|- b)
+) * datemultirange(daterange(NULL, s.withdraws_from))"""
+
+OLD_DAYS = """
+    SELECT s.point_id, s.days AS stated, s.speaks_from, s.withdraws_from, o.days AS old, {later} AS later
+    FROM point_statement s
+    CROSS JOIN LATERAL (
+        SELECT coalesce(range_agg(t.period), '{{}}') AS days FROM registry_congestionpointterms t
+        WHERE t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
+    ) o
+"""
+
+WANT = """
+-- D2, D3 and P7 for the days of the points, each day with its terms.
+INSERT INTO wanted_terms
+SELECT point_id, unnest(range_agg(days)), mutex, day_ahead, intraday
+FROM (
+    SELECT t.congestion_point_id AS point_id,
+        datemultirange(t.period) * (
+            datemultirange(daterange(NULL, s.speaks_from))
+            + CASE WHEN %(keep_later)s THEN s.later ELSE '{{}}' END
+        ) - s.stated AS days,
+        t.mutex_offers_supported AS mutex, t.day_ahead_redispatch_by AS day_ahead,
+        t.intraday_redispatch_by AS intraday
+    FROM ({old_days}) s
+    JOIN registry_congestionpointterms t
+        ON t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
+    UNION ALL
+    SELECT p.id, datemultirange(daterange(l.first, l.upper)), l.mutex, l.day_ahead, l.intraday
+    FROM staged_point l
+    JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = l.address
+    WHERE l.upper IS NULL OR l.upper > l.first
+) parts
+WHERE days <> '{{}}'
+GROUP BY point_id, mutex, day_ahead, intraday
+"""
+
+MEASURE = """
+-- The days of each stated point before and after the message. From the first day that vanishes on, claims on the
+-- point lose every day that is not the point's.
+INSERT INTO point_days
+SELECT point_id, address, before, after,
+    CASE WHEN before - after = '{}' THEN '{}'
+        ELSE datemultirange(daterange(lower(before - after), NULL)) - after
+    END,
+    EXISTS (
+        SELECT FROM staged_line l JOIN staged_point p ON p.number = l.point
+        WHERE p.address = measured.address AND NOT p.ends_at_once
+    )
+FROM (
+    SELECT s.point_id, p.address,
+        coalesce((
+            SELECT range_agg(t.period) FROM registry_congestionpointterms t
+            WHERE t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
+        ), '{}') AS before,
+        coalesce((SELECT range_agg(w.period) FROM wanted_terms w WHERE w.point_id = s.point_id), '{}') AS after
+    FROM point_statement s JOIN registry_congestionpoint p ON p.id = s.point_id
+) measured
+"""
+
+DIFFERENCES = """
+SELECT EXISTS (
+    SELECT congestion_point_id, period, mutex_offers_supported, day_ahead_redispatch_by, intraday_redispatch_by
+    FROM registry_congestionpointterms t JOIN point_statement s ON s.point_id = t.congestion_point_id
+    WHERE t.superseded_by_id IS NULL
+    EXCEPT SELECT * FROM wanted_terms
+) OR EXISTS (
+    SELECT * FROM wanted_terms
+    EXCEPT
+    SELECT congestion_point_id, period, mutex_offers_supported, day_ahead_redispatch_by, intraday_redispatch_by
+    FROM registry_congestionpointterms t WHERE t.superseded_by_id IS NULL
+        AND t.congestion_point_id IN (SELECT point_id FROM point_statement)
+)
+"""
+
+SUPERSEDE = """
+UPDATE registry_congestionpointterms t SET superseded_by_id = %(change)s
+FROM point_statement s
+WHERE t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL AND NOT EXISTS (
+    SELECT FROM wanted_terms w
+    WHERE w.point_id = t.congestion_point_id AND w.period = t.period AND w.mutex = t.mutex_offers_supported
+        AND w.day_ahead = t.day_ahead_redispatch_by AND w.intraday IS NOT DISTINCT FROM t.intraday_redispatch_by
+)
+"""
+
+RECORD = """
+INSERT INTO registry_congestionpointterms
+    (congestion_point_id, period, mutex_offers_supported, day_ahead_redispatch_by, intraday_redispatch_by,
+     recorded_by_id)
+SELECT point_id, period, mutex, day_ahead, intraday, %(change)s
+FROM wanted_terms w
+WHERE NOT EXISTS (
+    SELECT FROM registry_congestionpointterms t
+    WHERE t.congestion_point_id = w.point_id AND t.superseded_by_id IS NULL AND t.period = w.period
+)
+"""
+
+OVERLAPPING = """
+SELECT DISTINCT a.address, (a.mutex, a.day_ahead, a.intraday) IS DISTINCT FROM (b.mutex, b.day_ahead, b.intraday)
+FROM staged_point a JOIN staged_point b ON b.address = a.address AND b.number > a.number
+WHERE coalesce(a.upper > a.first, true) AND coalesce(b.upper > b.first, true)
+    AND a.first < coalesce(b.upper, 'infinity') AND b.first < coalesce(a.upper, 'infinity')
+ORDER BY 1
+"""
+
+NOTHING_TO_WITHDRAW = """
+SELECT DISTINCT l.address FROM staged_point l
+JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = l.address
+WHERE l.said_upper <= l.first AND NOT EXISTS (
+    SELECT FROM registry_congestionpointterms t
+    WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL AND t.period && daterange(l.upper, NULL)
+)
+ORDER BY 1
+"""
+
+CLIPPED = """
+-- How many connections that no line is about lose days with their point.
+SELECT d.address, count(*)
+FROM claim_change w JOIN point_days d USING (point_id)
+WHERE w.old && d.clip
+    AND NOT EXISTS (SELECT FROM statement s WHERE s.point_id = w.point_id AND s.connection_id = w.connection_id)
+GROUP BY d.address ORDER BY 1
+"""
+
+NOT_BROUGHT_BACK = """
+-- How many connections that no line is about ended with their point, which gets new days.
+SELECT address, count(*)
+FROM (
+    SELECT d.address, c.connection_id
+    FROM point_days d
+    JOIN registry_congestionpointconnection c
+        ON c.congestion_point_id = d.point_id AND c.superseded_by_id IS NULL
+    WHERE NOT upper_inf(d.before) AND d.after - d.before && datemultirange(daterange(upper(d.before), NULL))
+        AND NOT EXISTS (
+            SELECT FROM statement s WHERE s.point_id = d.point_id AND s.connection_id = c.connection_id
+        )
+    GROUP BY d.point_id, d.address, d.before, c.connection_id
+    HAVING max(upper(c.period)) = upper(d.before)
+) ended
+GROUP BY address ORDER BY 1
+"""
+
+
+def stage_update(
+    cursor: CursorWrapper, lines: Iterable[PointLine | MembershipLine], *, today: date
+) -> tuple[int, int]:
+    """COPY a DSO's update into the staging tables; returns how many points and how many connections it names.
+
+    A point whose EndPeriod is today or earlier ends at once: today is no longer covered (docs/rules.md D5).
+    """
+    points: list[PointLine] = []
+    connections = copy_lines(_memberships(lines, points))
+    uppers = [day_after(point.end) for point in points]
+    tomorrow = today + timedelta(days=1)
+    at_once = [upper is not None and upper <= tomorrow for upper in uppers]
+    cursor.execute(
+        STAGE,
+        [
+            [point.number for point in points],
+            [point.address for point in points],
+            [point.start for point in points],
+            [
+                min(upper, today) if ends and upper else upper
+                for upper, ends in zip(uppers, at_once, strict=True)
+            ],
+            uppers,
+            at_once,
+            [point.mutex for point in points],
+            [point.day_ahead for point in points],
+            [point.intraday for point in points],
+        ],
+    )
+    analyze_if_large(cursor, "staged_point", len(points))
+    return len(points), connections
+
+
+def find_days(cursor: CursorWrapper, dso: int, policies: Policies) -> bool:
+    """Find the days of the stated points before and after the message; returns whether their terms change.
+
+    The points' rows are held from here on, so that nobody else changes their terms.
+    """
+    cursor.execute(NEW_POINTS, {"dso": dso})
+    cursor.execute(LOCK_POINTS, {"dso": dso})
+    cursor.execute(TAKE_TOGETHER, {"dso": dso})
+    analyze_if_large(cursor, "point_statement", cursor.rowcount)
+    want = WANT.format(old_days=OLD_DAYS.format(later=LATER))
+    cursor.execute(want, {"dso": dso, "keep_later": policies["P7"] != ACCEPT})
+    analyze_if_large(cursor, "wanted_terms", cursor.rowcount)
+    cursor.execute(MEASURE)
+    analyze_if_large(cursor, "point_days", cursor.rowcount)
+    cursor.execute(DIFFERENCES)
+    return bool(cursor.fetchone()[0])
+
+
+def look_for_strange(
+    cursor: CursorWrapper, dso: int, policies: Policies, findings: Findings, *, today: date
+) -> None:
+    """File every strange period among the congestion points themselves (docs/rules.md P1, P2, P6, P7)."""
+    cursor.execute(OVERLAPPING)
+    overlapping = cursor.fetchall()
+    different = [address for address, differs in overlapping if differs]
+    if different:
+        findings.rejections.append(
+            named(Reason.PERIOD, different, "is named twice on one day with different terms")
+        )
+    _file(findings, "P6", policies, [address for address, differs in overlapping if not differs])
+    cursor.execute(NOTHING_TO_WITHDRAW, {"dso": dso})
+    _file(findings, "P1", policies, [address for (address,) in cursor.fetchall()])
+    cursor.execute(
+        "SELECT DISTINCT address FROM staged_point WHERE said_upper <= %s ORDER BY 1",
+        [today - timedelta(days=policies.long_past_days)],
+    )
+    _file(findings, "P2", policies, [address for (address,) in cursor.fetchall()])
+    if policies["P7"] != ADJUST:
+        old_days = OLD_DAYS.format(later=LATER)
+        cursor.execute(
+            "SELECT p.address, s.later FROM ("
+            + old_days
+            + ") s JOIN registry_congestionpoint p ON p.id = s.point_id"
+            " WHERE s.later <> '{}' ORDER BY 1"
+        )
+        names = [f"{address} ({list_in_words(later)})" for address, later in cursor.fetchall()]
+        dropped = ", which is dropped" if policies["P7"] == ACCEPT else ""
+        _file(findings, "P7", policies, names, f"has a separate, later period{dropped}")
+
+
+def write(cursor: CursorWrapper, recorder: Recorder) -> None:
+    """Write the terms that differ."""
+    parameters = {"change": recorder.change_id()}
+    cursor.execute(SUPERSEDE, parameters)
+    cursor.execute(RECORD, parameters)
+
+
+def warn_of_clipping(cursor: CursorWrapper) -> Iterator[str]:
+    """Warnings about connections that lose days with their point, or stay ended while it goes on (docs/rules.md D6)."""
+    for query, what in (
+        (CLIPPED, "not listed end with their congestion point"),
+        (NOT_BROUGHT_BACK, "not listed ended with their congestion point before and are not brought back"),
+    ):
+        cursor.execute(query)
+        counts = [f"{address}: {count} connections" for address, count in cursor.fetchall()]
+        if counts:
+            yield named(Reason.PERIOD, counts, what)
+
+
+def _file(findings: Findings, rule: str, policies: Policies, names: list[str], detail: str = "") -> None:
+    if names:
+        findings.add(rule, policies, names, len(names), detail=detail)
+
+
+def _memberships(
+    lines: Iterable[PointLine | MembershipLine], points: list[PointLine]
+) -> Iterator[tuple[int, str, date, date | None]]:
+    """The connections among `lines`; the points are put aside into `points` on the way."""
+    for line in lines:
+        if isinstance(line, PointLine):
+            points.append(line)
+        else:
+            yield line

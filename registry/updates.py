@@ -1,0 +1,196 @@
+"""The two updates: what an AGR says it represents, and what a DSO says lies behind its congestion points.
+
+Both are applied as sets, by the same statements for one line and for a million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from participants.models import Participant
+from registry import conflicts, standings, statements, terms
+from registry.changes import Recorder, Source, under_lock
+from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
+from registry.market import market, zone_agrees
+from registry.periods import list_in_words
+from registry.policies import REJECT, Policies, current
+from registry.staging import LARGE, copy_lines, prepare
+from registry.standings import Contested
+from registry.statements import Findings
+from uftp.handling import Rejection
+from uftp.parsing import MembershipLine, PointLine
+from uftp.reasons import Reason, named
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+OWN_ADDRESSES = """
+SELECT address FROM staged_line WHERE address ~* %(own)s
+UNION SELECT address FROM staged_point WHERE address ~* %(own)s
+ORDER BY 1 LIMIT 21
+"""
+
+NAMED_DAYS = """
+-- Every day that the message names; today for an open end.
+SELECT DISTINCT day FROM (
+    SELECT first AS day FROM staged_line UNION SELECT coalesce(upper - 1, %(today)s) FROM staged_line
+    UNION SELECT first FROM staged_point UNION SELECT coalesce(said_upper - 1, %(today)s) FROM staged_point
+) days
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of an accepted update: the change, where anything changed, and what its sender is warned of."""
+
+    change_id: int | None
+    warnings: tuple[str, ...]
+
+
+@transaction.atomic
+def publish_representations(
+    agr: Participant,
+    lines: Iterable[tuple[str, date, date | None]],
+    *,
+    today: date,
+    source: Source,
+    time_zone: str | None = None,
+) -> Report:
+    """Apply an AGR's update: for each line (connection, StartPeriod, EndPeriod inclusive or None).
+
+    `today` is the market's day at receipt; `time_zone` the zone that the message names, None where there is none to
+    check. Raises uftp.handling.Rejection with every reason; then nothing is registered.
+    """
+    policies = current()
+    findings = Findings([], [])
+    with connection.cursor() as cursor:
+        prepare(cursor)
+        said = copy_lines((0, *line) for line in lines)
+        _look_at_names(cursor, findings, time_zone, today)
+        statements.take_together(cursor, agr.pk, judged=False)
+        return _apply(
+            cursor, REPRESENTATION, agr, policies, findings, today=today, source=source, said=bool(said)
+        )
+
+
+@transaction.atomic
+def publish_congestion_points(
+    dso: Participant,
+    lines: Iterable[PointLine | MembershipLine],
+    *,
+    today: date,
+    source: Source,
+    time_zone: str | None = None,
+) -> Report:
+    """Apply a DSO's update: congestion points, each followed by its connections (days inclusive, None: open-ended).
+
+    `today` and `time_zone` as for `publish_representations`. Raises uftp.handling.Rejection with every reason; then
+    nothing is registered.
+    """
+    policies = current()
+    findings = Findings([], [])
+    with connection.cursor() as cursor:
+        prepare(cursor)
+        _, said = terms.stage_update(cursor, lines, today=today)
+        _look_at_names(cursor, findings, time_zone, today)
+        terms_change = terms.find_days(cursor, dso.pk, policies)
+        terms.look_for_strange(cursor, dso.pk, policies, findings, today=today)
+        statements.judge_lines(cursor, policies)
+        statements.take_together(cursor, dso.pk, judged=True)
+        return _apply(
+            cursor,
+            MEMBERSHIP,
+            dso,
+            policies,
+            findings,
+            today=today,
+            source=source,
+            said=bool(said),
+            terms_change=terms_change,
+        )
+
+
+def _apply(
+    cursor: CursorWrapper,
+    kind: ClaimKind,
+    party: Participant,
+    policies: Policies,
+    findings: Findings,
+    *,
+    today: date,
+    source: Source,
+    said: bool,
+    terms_change: bool = False,
+) -> Report:
+    """Judge and write the statements: the same for both kinds of claims."""
+    under_lock(
+        cursor,
+        lambda: statements.find_changes(cursor, kind, party.pk, policies, today=today, anything_said=said),
+    )
+    statements.look_for_strange(cursor, kind, policies, findings, today=today)
+    cursor.execute("SELECT count(*) FROM claim_change")
+    (claims_change,) = cursor.fetchone()
+    recorder = Recorder(source)
+    if claims_change:
+        policy = policies[kind.policy]
+        contested, total = standings.judge(
+            cursor, kind, change=recorder.change_id(), policy=policy, today=today
+        )
+        if contested:
+            _file_contested(findings, contested, total, rejects=policy == REJECT)
+    if kind is MEMBERSHIP:
+        findings.warnings.extend(terms.warn_of_clipping(cursor))
+    if findings.rejections:
+        raise Rejection(findings.rejections)
+    if terms_change:
+        terms.write(cursor, recorder)
+    if claims_change:
+        change = recorder.change_id()
+        written = standings.write(cursor, kind, change=change, policy=policy, today=today)
+        conflicts.refresh(cursor, kind, change=change)
+        if written >= LARGE:
+            cursor.execute(f"ANALYZE {kind.table}")
+    recorder.stamp()
+    return Report(recorder.recorded, tuple(findings.warnings))
+
+
+def _look_at_names(cursor: CursorWrapper, findings: Findings, time_zone: str | None, today: date) -> None:
+    """File a time zone that is not the market's (docs/rules.md M8) and addresses of the CRO's own (docs/rules.md M9)."""
+    if time_zone is not None:
+        market_zone = market().time_zone
+        if time_zone != market_zone:
+            cursor.execute(NAMED_DAYS, {"today": today})
+            if not zone_agrees(time_zone, market_zone, (day for (day,) in cursor.fetchall())):
+                findings.rejections.append(named(Reason.TIME_ZONE, [time_zone], f"is not {market_zone}"))
+    own = r"\.".join(reversed(settings.CRO_DOMAIN.split(".")))
+    cursor.execute(OWN_ADDRESSES, {"own": rf"^ea1\.\d{{4}}-\d{{2}}\.{own}[.:]"})
+    own_addresses = [address for (address,) in cursor.fetchall()]
+    if own_addresses:
+        findings.rejections.append(
+            named(Reason.INVALID_MESSAGE, own_addresses, "lies under this CRO's own domain")
+        )
+
+
+def _file_contested(findings: Findings, contested: list[Contested], total: int, *, rejects: bool) -> None:
+    """File newly claimed days that another holds: never who (docs/rules.md C4)."""
+    if rejects:
+        names = [
+            f"[{c.connection}]" if c.point is None else f"[{c.connection}] at [{c.point}]" for c in contested
+        ]
+        findings.rejections.append(named(Reason.CONNECTION_CONFLICT, names, total=total))
+        return
+    names = [
+        f"{c.connection} ({list_in_words(c.days)})"
+        if c.point is None
+        else f"{c.connection} at {c.point} ({list_in_words(c.days)})"
+        for c in contested
+    ]
+    findings.warnings.append(
+        named(Reason.CONNECTION_CONFLICT, names, "held by another, contested until settled", total=total)
+    )
