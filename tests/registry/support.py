@@ -104,6 +104,8 @@ class World:
                 sender=sender,
                 message_type=f"{role}PortfolioUpdate",
                 defaults={
+                    "version": "3.1.0",
+                    "major": 3,
                     "content_hash": b"0" * 32,
                     "sealed": b"",
                     "size": 0,
