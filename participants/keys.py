@@ -8,7 +8,7 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_seed_k
 PREFIX = "cs1."
 
 _P = 2**255 - 19
-_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 SMALL_ORDER = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER_8})
 """The y coordinates of all points of order 1, 2, 4 and 8, in every encoding: there anybody can sign."""
 
