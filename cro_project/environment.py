@@ -1,7 +1,5 @@
 """Read the settings that the environment gives, or say which one is wrong and what to set."""
 
-import base64
-import binascii
 import os
 import re
 from collections.abc import Callable
@@ -16,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from cro_project.embedded_postgres import places
+from uftp import sealing
 
 T = TypeVar("T")
 
@@ -127,17 +126,11 @@ def moment(text: str) -> datetime:
 
 
 def signing_seed(text: str) -> bytes:
-    """The 32-byte Ed25519 seed in the Base64 of a NaCl secret key (64 bytes) or of the seed itself."""
+    """The 32-byte Ed25519 seed of a private key in either of its Base64 forms."""
     try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
-    if len(raw) not in {32, 64}:
-        raise ValueError(
-            "not the Base64 of a 64-byte NaCl secret key or of its 32-byte seed; "
-            "set what `manage.py generate_key` prints"
-        )
-    return raw[:32]
+        return sealing.load_private_key(text)
+    except sealing.InvalidPrivateKey as wrong:
+        raise ValueError(f"{wrong}; set what `manage.py generate_key` prints") from None
 
 
 def signing_seed_in_file(path: str) -> bytes:
@@ -150,19 +143,21 @@ def signing_seed_in_file(path: str) -> bytes:
     return signing_seed(text.strip())
 
 
-def require_complete() -> bytes:
-    """The CRO's signing key, where every setting is there that exchanging messages cannot do without.
-
-    Raises ImproperlyConfigured, naming the one that is missing.
-    """
+def signing_key() -> bytes:
+    """The seed of the CRO's private key. Raises ImproperlyConfigured where none is set."""
     if settings.CRO_SIGNING_KEY is None:
         raise ImproperlyConfigured(
             "CRO_PRIVATE_KEY: is not set; set it, or CRO_PRIVATE_KEY_FILE, "
             "to what `manage.py generate_key` prints"
         )
+    return settings.CRO_SIGNING_KEY
+
+
+def require_complete() -> None:
+    """Raise ImproperlyConfigured, naming it, where a setting is missing that a running CRO cannot do without."""
+    signing_key()
     if not setting("SECRET_KEY", "", str):
         raise ImproperlyConfigured("SECRET_KEY: is not set; set it to a long random text that stays the same")
-    return settings.CRO_SIGNING_KEY
 
 
 def join_embedded_database() -> None:

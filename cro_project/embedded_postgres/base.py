@@ -9,7 +9,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from django.db.utils import OperationalError
 
 from cro_project.embedded_postgres import places
-from cro_project.embedded_postgres.server import NotStartedError, Server
+from cro_project.embedded_postgres.server import NotStarted, Server
 
 
 @cache
@@ -24,7 +24,7 @@ class DatabaseWrapper(PostgreSQL):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         try:
             server().join()
-        except NotStartedError as why:
+        except NotStarted as why:
             raise OperationalError(str(why)) from why
         try:
             return super().get_new_connection(conn_params)

@@ -51,7 +51,7 @@ CONFIGURATION = {
 }
 
 
-class NotStartedError(RuntimeError):
+class NotStarted(RuntimeError):
     """The embedded server does not start; the text says why and what to do."""
 
 
@@ -67,7 +67,7 @@ class Server:
     def join(self) -> None:
         """Be a user of the server until this process ends, starting it where it does not run.
 
-        Raises NotStartedError.
+        Raises NotStarted.
         """
         with self._threads:
             if self._users is not None:
@@ -85,7 +85,7 @@ class Server:
             atexit.register(self.leave)
 
     def revive(self) -> None:
-        """Start the server again where it has died while this process uses it. Raises NotStartedError."""
+        """Start the server again where it has died while this process uses it. Raises NotStarted."""
         with self._threads, self._gate():
             self._start()
 
@@ -135,7 +135,7 @@ class Server:
             self.places.make()
         except OSError as impossible:
             why = f"the embedded PostgreSQL has no place to run: {impossible}"
-            raise NotStartedError(why) from impossible
+            raise NotStarted(why) from impossible
         if not self.places.data.exists():
             self._initialise()
         options = {**CONFIGURATION, "unix_socket_directories": f'"{self.places.socket}"'}
@@ -157,7 +157,7 @@ class Server:
             # What is left of a killed server holds its locks and its memory for a moment.
             busy = any(words in self._log_tail() for words in ("still in use", "already exists"))
             if not busy or time.monotonic() > deadline:
-                raise NotStartedError(
+                raise NotStarted(
                     f"the embedded PostgreSQL in {self.places.home} does not start: "
                     f"{started.stderr.strip() or started.stdout.strip()}\n{self._log_tail()}\n"
                     "Mend what the log says, or set DATABASE_URL to a server of your own."
@@ -182,7 +182,7 @@ class Server:
             "--builtin-locale=C.UTF-8",
         )
         if made.returncode != 0:
-            raise NotStartedError(
+            raise NotStarted(
                 f"the embedded PostgreSQL cannot be set up in {unfinished}: {made.stderr.strip()}"
             )
         unfinished.rename(self.places.data)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from nacl.signing import SigningKey
 
 SOURCE = Path(settings.BASE_DIR) / "cro_project" / "settings.py"
 SEED = bytes(range(32))
@@ -74,7 +75,11 @@ def test_an_error_does_not_show_a_secret(monkeypatch: pytest.MonkeyPatch, name: 
     assert "hunter2" not in str(error.value)
 
 
-@pytest.mark.parametrize("raw", [SEED, SEED + bytes(32)], ids=["seed", "NaCl secret key"])
+@pytest.mark.parametrize(
+    "raw",
+    [SEED, bytes(SigningKey(SEED)) + bytes(SigningKey(SEED).verify_key)],
+    ids=["seed", "NaCl secret key"],
+)
 def test_the_private_key_is_taken_in_both_forms(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
     monkeypatch.setenv("CRO_PRIVATE_KEY", base64.b64encode(raw).decode())
 

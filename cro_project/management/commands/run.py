@@ -22,9 +22,10 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if first_start.write_environment(settings.BASE_DIR / ".env"):
             self.stdout.write("Wrote .env with a secret and a CRO key of your own.")
+            self.stdout.flush()
             # The settings were read before that file was there: read them again, in the same process.
             os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606
-        signing_key = environment.require_complete()
+        environment.require_complete()
         if processes.port_is_taken(HOST, settings.PORT):
             raise CommandError(
                 f"cannot listen on {HOST}:{settings.PORT}: the port is taken. "
@@ -41,7 +42,7 @@ class Command(BaseCommand):
                     "worker": ["worker", "--with-parent"],
                 },
                 ready_at=f"http://{HOST}:{settings.PORT}/health/ready",
-                when_ready=lambda: self._greet(signing_key, password),
+                when_ready=lambda: self._greet(password),
             )
         except KeyboardInterrupt:
             raise CommandError("stopped before everything had started", returncode=130) from None
@@ -49,9 +50,9 @@ class Command(BaseCommand):
             raise CommandError(stopped_by)
         self.stdout.write("Stopped.")
 
-    def _greet(self, signing_key: bytes, password: str | None) -> None:
+    def _greet(self, password: str | None) -> None:
         base = f"http://{HOST}:{settings.PORT}"
-        public = keys.format_public_key(sealing.public_key(signing_key))
+        public = keys.format_public_key(sealing.public_key(environment.signing_key()))
         lines = [
             "",
             f"The CRO {settings.CRO_DOMAIN} is ready.",

@@ -1,0 +1,16 @@
+"""`manage.py public_key`: what participants configure, or find in DNS, as this CRO's key."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from cro_project import environment
+from participants import keys
+from uftp import sealing
+
+
+class Command(BaseCommand):
+    help = "Print this CRO's own public key, alone on a line."
+
+    def handle(self, **options: Any) -> None:
+        self.stdout.write(keys.format_public_key(sealing.public_key(environment.signing_key())))
