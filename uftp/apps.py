@@ -5,3 +5,10 @@ class UftpConfig(AppConfig):
     name = "uftp"
     verbose_name = "UFTP messages"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from participants.models import Role
+        from uftp import connectivity, handling
+
+        handling.register("TestMessage", role=Role.values, handle=connectivity.answer_test)
+        handling.register("TestMessageResponse", role=Role.values, handle=connectivity.take_test_answer)

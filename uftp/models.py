@@ -107,6 +107,11 @@ class OutboundMessage(models.Model):
             models.Index(
                 fields=["next_attempt_at"], name="outbound_due", condition=models.Q(state="waiting")
             ),
+            models.Index(
+                fields=["recipient_role", "recipient_domain", "claimed_until"],
+                name="outbound_claimed",
+                condition=models.Q(state="waiting", claimed_until__isnull=False),
+            ),
             models.Index(fields=["conversation_id"], name="outbound_conversation_id"),
             models.Index(fields=["recipient_role", "recipient_domain", "id"], name="outbound_recipient"),
             models.Index(

@@ -44,7 +44,9 @@ def server_trouble(error: BaseException) -> bool:
     code = sqlstate(error)
     if code is not None:
         return code.startswith(SERVER_TROUBLE)
-    return isinstance(error, InterfaceError | OperationalError | psycopg.InterfaceError | psycopg.OperationalError)
+    return isinstance(
+        error, InterfaceError | OperationalError | psycopg.InterfaceError | psycopg.OperationalError
+    )
 
 
 def retried(run: Callable[[], T]) -> T:

@@ -189,6 +189,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="outboundmessage",
             index=models.Index(
+                condition=models.Q(("claimed_until__isnull", False), ("state", "waiting")),
+                fields=["recipient_role", "recipient_domain", "claimed_until"],
+                name="outbound_claimed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="outboundmessage",
+            index=models.Index(
                 condition=models.Q(("state", "waiting")), fields=["next_attempt_at"], name="outbound_due"
             ),
         ),

@@ -1,0 +1,22 @@
+"""Statements that carry a message's bytes as bytes.
+
+Django writes parameters into the text of a statement, where a message of 100 MB takes three times its size; these
+are sent and fetched as they are.
+"""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString
+
+import psycopg
+from django.db import connection
+
+
+def fetch(statement: LiteralString, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The first row that `statement` gives, run on Django's connection and in its transaction; None without a row.
+
+    Raises Django's database errors.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, parameters, binary=True)
+        return cursor.fetchone() if cursor.description else None

@@ -1,0 +1,106 @@
+"""What every message is checked for, whatever it says (docs/rules.md M1 to M10)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from participants.admission import Admission, admit, current_mode
+from participants.models import Participant
+from uftp import parsing
+from uftp.handling import Handler, Incoming, this_cro
+from uftp.messages import Metadata, is_response
+from uftp.models import InboundMessage
+from uftp.reasons import Reason, named
+from uftp.validating import read_root
+from uftp.versions import SUPPORTED
+
+FURTHEST_AHEAD = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as read: what its handler gets, who sent it as far as known, and what cannot be used in it."""
+
+    incoming: Incoming
+    participant: Participant | None
+    unusable: str
+
+
+def read(message: InboundMessage, content: bytes) -> Received:
+    """The message with its metadata and its sender."""
+    header = parsing._header(read_root(content))
+    unusable = ""
+    try:
+        metadata = parsing.metadata(header)
+    except parsing.UnusableValue as wrong:
+        unusable = str(wrong)
+        metadata = Metadata(
+            version=header.version,
+            sender_domain=header.sender_domain,
+            recipient_domain=header.recipient_domain,
+            time_stamp=message.received_at,
+            message_id=header.message_id,
+            conversation_id=header.conversation_id,
+        )
+    role, domain = message.sender.role, message.sender.domain
+    participant = Participant.objects.filter(role=role, domain=domain).first()
+    incoming = Incoming(
+        inbound=message,
+        sender=participant or Participant(role=role, domain=domain),
+        header=header,
+        metadata=metadata,
+        content=content,
+        received_at=message.received_at,
+    )
+    return Received(incoming, participant, unusable)
+
+
+def reasons_against(received: Received, handler: Handler | None) -> list[str]:
+    """All reasons that apply for refusing the message before its handler sees it."""
+    incoming = received.incoming
+    message, header, metadata = incoming.inbound, incoming.header, incoming.metadata
+    reasons: list[str] = []
+    # M1: the envelope's domain is the sender, and is the one answered.
+    if header.sender_domain != message.sender.domain:
+        reasons.append(Reason.MISMATCH_SENDER)
+    # M2
+    if handler and message.sender.role not in handler.roles:
+        reasons.append(Reason.INVALID_ROLE)
+    # M3 and M4
+    admission = admit(received.participant, current_mode())
+    if admission is not Admission.ALLOWED:
+        reasons.append(Reason(admission.value))
+    # M5
+    if not (handler.may_be_addressed_to if handler else this_cro)(header.recipient_domain):
+        reasons.append(Reason.UNKNOWN_RECIPIENT)
+    # M6: a response without a handler is read and kept, and that is all.
+    if handler is None and not is_response(message.message_type):
+        reasons.append(_invalid(f"a CRO does not handle {message.message_type}"))
+    # M7
+    supported = SUPPORTED.get(header.version)
+    if supported is None:
+        reasons.append(_invalid(f"version {header.version[:40]} is not supported"))
+    elif supported.major != message.major:
+        reasons.append(_invalid(f"version {header.version} does not belong on the path of v{message.major}"))
+    # M8 and M9
+    if received.unusable:
+        reasons.append(_invalid(received.unusable))
+    elif metadata.time_stamp > incoming.received_at + FURTHEST_AHEAD:
+        reasons.append(_invalid(f"TimeStamp {metadata.time_stamp.isoformat()} is more than 5 minutes ahead"))
+    # M10
+    if _used_before(message):
+        reasons.append(Reason.DUPLICATE_IDENTIFIER)
+    return reasons
+
+
+def _invalid(what: str) -> str:
+    return named(Reason.INVALID_MESSAGE, [], what)
+
+
+def _used_before(message: InboundMessage) -> bool:
+    """Whether another message of this sender with this MessageID was taken up before; its content differs, then."""
+    return (
+        InboundMessage.objects.filter(sender_id=message.sender_id, message_id=message.message_id)
+        .exclude(pk=message.pk)
+        .exclude(state=InboundMessage.State.RECEIVED)
+        .exists()
+    )

@@ -1,0 +1,62 @@
+"""The connectivity test, both ways."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from participants.models import Participant
+from uftp import outbox
+from uftp.handling import Incoming, Outcome
+from uftp.messages import Metadata, TestMessage
+from uftp.models import InboundMessage, OutboundMessage
+from uftp.versions import SUPPORTED
+
+USUAL_VERSION = "3.1.0"
+
+
+def answer_test(incoming: Incoming) -> Outcome:
+    """A TestMessage came: that it is answered is all there is to it."""
+    return Outcome()
+
+
+def take_test_answer(incoming: Incoming) -> Outcome:
+    """The answer to a TestMessage of ours came; it is kept with its conversation."""
+    return Outcome()
+
+
+def send_test_message(participant: Participant, now: datetime) -> OutboundMessage:
+    """Store a TestMessage to `participant`, in the version it last spoke itself, to be delivered after the commit.
+
+    `uftp.tasks.wake_outbox` after the commit delivers it at once.
+    """
+    outbound_id = outbox.enqueue(
+        TestMessage(
+            metadata=Metadata(
+                version=_version_of(participant),
+                sender_domain=settings.CRO_DOMAIN,
+                recipient_domain=participant.domain,
+                time_stamp=now,
+                message_id=str(uuid.uuid4()),
+                conversation_id=str(uuid.uuid4()),
+            )
+        ),
+        message_type="TestMessage",
+        recipient_role=participant.role,
+        now=now,
+    )
+    return OutboundMessage.objects.defer("sealed").get(pk=outbound_id)
+
+
+def _version_of(participant: Participant) -> str:
+    spoken: Mapping[str, Any] | None = (
+        InboundMessage.objects.filter(
+            sender__role=participant.role, sender__domain=participant.domain, version__in=SUPPORTED
+        )
+        .order_by("-id")
+        .values("version")
+        .first()
+    )
+    return spoken["version"] if spoken else USUAL_VERSION

@@ -1,0 +1,269 @@
+"""The delivery of messages: claimed, posted, recorded, and tried again with growing pauses.
+
+What is due when goes by the real time, also where the clock stands for a test.
+"""
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from participants import discovery
+from participants.models import Participant
+from uftp import binary
+from uftp.models import DeliveryAttempt, OutboundMessage
+from uftp.posting import NotPosted, Reply, post
+from uftp.rendering import seal_envelope
+from uftp.versions import SUPPORTED
+
+logger = logging.getLogger(__name__)
+
+PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0)
+"""Seconds after the first, second … failed attempt; the last one again and again. Each with some jitter."""
+
+JITTER = 0.2
+AT_ONCE = 4
+"""Deliveries to one participant at a time."""
+
+MARGIN = 15.0
+"""Seconds of a claim beyond the time that its POST may take."""
+
+BYTES_A_SECOND = 1_000_000
+"""A POST gets a second more for each so many bytes."""
+
+REST = 60.0
+"""Seconds at most for which the rest of what is due for a participant waits after it could not be reached."""
+
+TEMPORARY = frozenset({404, 408, 419, 425, 429})
+
+# The oldest due message of a recipient that no worker holds, held from here on until its claim ends.
+_CLAIM = """
+UPDATE uftp_outboundmessage
+SET attempts = attempts + 1,
+    claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_a_second)s)
+WHERE id = (
+    SELECT id FROM uftp_outboundmessage
+    WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
+        AND next_attempt_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
+        AND (
+            SELECT count(*) FROM uftp_outboundmessage
+            WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
+                AND claimed_until > %(now)s
+        ) < %(at_once)s
+    ORDER BY next_attempt_at, id
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING id, attempts, version, sealed, give_up_at
+"""
+
+# The attempt is kept whatever has become of the message; its state changes only from the one this attempt claimed.
+_RECORD = """
+WITH attempt AS (
+    INSERT INTO uftp_deliveryattempt (message_id, started_at, endpoint, status, outcome, detail)
+    VALUES (%(id)s, %(started_at)s, %(endpoint)s, %(status)s, %(outcome)s, %(detail)s)
+)
+UPDATE uftp_outboundmessage
+SET state = %(state)s, next_attempt_at = %(next_attempt_at)s, finished_at = %(finished_at)s, claimed_until = NULL
+WHERE id = %(id)s AND state = 'waiting' AND attempts = %(attempts)s
+RETURNING id
+"""
+
+DELIVERED, TEMPORARILY, FOR_GOOD = "delivered", "temporary", "permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message that this process may post, until `ends` on the monotonic clock."""
+
+    id: int
+    attempts: int
+    version: str
+    sealed: bytes
+    give_up_at: datetime
+    ends: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one attempt. `reached` is False where the participant's system did not answer at all."""
+
+    outcome: str
+    detail: str
+    endpoint: str = ""
+    status: int | None = None
+    retry_after: float | None = None
+    reached: bool = True
+
+
+def deliver_due(
+    role: str,
+    domain: str,
+    *,
+    wake: Callable[[str, str], None],
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Deliver what is due for (role, domain), oldest first, until nothing is left or it cannot be reached.
+
+    Several workers may be at it; each message is posted by one at a time. `wake` is called with role and domain to
+    bring one more where there is more than one message.
+    """
+    alone = True
+    while not stopping():
+        now = timezone.now()
+        claim = claim_oldest(role, domain, now)
+        if claim is None:
+            return
+        if alone and more_due(role, domain, now):
+            wake(role, domain)
+        alone = False
+        result = attempt(claim, role, domain)
+        if result is not None and not result.reached:
+            _let_rest_wait(role, domain, timezone.now())
+            return
+
+
+def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
+    """The oldest due message for (role, domain) that nobody holds, claimed; None without one, or with enough held."""
+    seconds = settings.DELIVERY_TIMEOUT + MARGIN
+    started = time.monotonic()
+    claimed = binary.fetch(
+        _CLAIM,
+        {
+            "role": role,
+            "domain": domain,
+            "now": now,
+            "seconds": float(seconds),
+            "bytes_a_second": BYTES_A_SECOND,
+            "at_once": AT_ONCE,
+        },
+    )
+    if claimed is None:
+        return None
+    outbound_id, attempts, version, sealed, give_up_at = claimed
+    ends = started + seconds + _extra_seconds(sealed)
+    return Claim(outbound_id, attempts, version, sealed, give_up_at, ends)
+
+
+def more_due(role: str, domain: str, now: datetime) -> bool:
+    """Whether another message for (role, domain) is due that nobody holds."""
+    return (
+        OutboundMessage.objects.filter(
+            recipient_role=role,
+            recipient_domain=domain,
+            state=OutboundMessage.State.WAITING,
+            next_attempt_at__lte=now,
+        )
+        .exclude(claimed_until__gt=now)
+        .exists()
+    )
+
+
+def attempt(claim: Claim, role: str, domain: str) -> Result | None:
+    """Post the claimed message once and record what came of it; None where the claim ended before the POST began.
+
+    A worker that was held up for longer than its claim leaves the message to the one that has claimed it since.
+    """
+    started_at = timezone.now()
+    seconds = settings.DELIVERY_TIMEOUT + _extra_seconds(claim.sealed)
+    endpoint = ""
+    try:
+        endpoint = endpoint_of(role, domain, SUPPORTED[claim.version].major) or ""
+        if not endpoint:
+            raise NotPosted("no endpoint is configured or published for this participant")
+        envelope = seal_envelope(settings.CRO_DOMAIN, "CRO", claim.sealed)
+        if time.monotonic() > claim.ends - seconds:
+            return None
+        reply = post(endpoint, envelope, seconds=seconds)
+        result = classify(reply, endpoint, again=_posted_before(claim))
+    except (NotPosted, discovery.DiscoveryFailed) as failure:
+        result = Result(TEMPORARILY, str(failure), endpoint, reached=False)
+    record(claim, result, started_at, timezone.now())
+    return result
+
+
+def endpoint_of(role: str, domain: str, major: int) -> str | None:
+    """Where messages of `major` to (role, domain) are posted: as configured, else as published; None without either.
+
+    A configured URL of the form `…/api/v3/…` is used with the message's own major version.
+    Raises DiscoveryFailed.
+    """
+    participant = Participant.objects.filter(role=role, domain=domain).only("endpoint").first()
+    if participant and participant.endpoint:
+        return re.sub(r"/api/v\d+/", f"/api/v{major}/", participant.endpoint, count=1)
+    return discovery.configured().endpoint(role, domain, major)
+
+
+def classify(reply: Reply, endpoint: str, *, again: bool) -> Result:
+    """What a reply means (docs/protocol-support.md, Sending). `again`: this message was posted before."""
+    status = reply.status
+    detail = f"HTTP {status}" + (f": {reply.text}" if reply.text and status >= 300 else "")
+    known_there = status == 400 and again and "duplicate message" in reply.text.lower()
+    if 200 <= status < 300 or known_there:
+        outcome = DELIVERED
+    elif (400 <= status < 500 and status not in TEMPORARY) or status == 501:
+        outcome = FOR_GOOD
+    else:
+        outcome = TEMPORARILY
+    return Result(outcome, detail, endpoint, status, reply.retry_after)
+
+
+def record(claim: Claim, result: Result, started_at: datetime, now: datetime) -> None:
+    """Keep the attempt, and set what follows: delivered, failed, or when to try again."""
+    state, next_attempt_at, finished_at = OutboundMessage.State.WAITING, None, None
+    if result.outcome == DELIVERED:
+        state, finished_at = OutboundMessage.State.DELIVERED, now
+    elif result.outcome == FOR_GOOD or now >= claim.give_up_at:
+        state, finished_at = OutboundMessage.State.FAILED, now
+    else:
+        next_attempt_at = min(now + pause_after(claim.attempts, result.retry_after), claim.give_up_at)
+    recorded = binary.fetch(
+        _RECORD,
+        {
+            "id": claim.id,
+            "attempts": claim.attempts,
+            "started_at": started_at,
+            "endpoint": result.endpoint[:500],
+            "status": result.status,
+            "outcome": result.outcome,
+            "detail": result.detail[:2000],
+            "state": str(state),
+            "next_attempt_at": next_attempt_at,
+            "finished_at": finished_at,
+        },
+    )
+    if recorded is None:
+        logger.warning("Message %s was taken over while attempt %s was under way.", claim.id, claim.attempts)
+    elif state is OutboundMessage.State.FAILED:
+        logger.error("Message %s cannot be delivered: %s", claim.id, result.detail)
+
+
+def pause_after(attempts: int, retry_after: float | None) -> timedelta:
+    """How long to wait after `attempts` attempts in vain, and no shorter than the participant asked for."""
+    pause = PAUSES[min(attempts, len(PAUSES)) - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return timedelta(seconds=max(pause, retry_after or 0.0))
+
+
+def _posted_before(claim: Claim) -> bool:
+    return claim.attempts > 1 or DeliveryAttempt.objects.filter(message_id=claim.id).exists()
+
+
+def _extra_seconds(sealed: bytes) -> float:
+    return len(sealed) / BYTES_A_SECOND
+
+
+def _let_rest_wait(role: str, domain: str, now: datetime) -> None:
+    """Hold back, without counting an attempt, what else is due for a participant that cannot be reached."""
+    pause = timedelta(seconds=random.uniform(REST / 2, REST))  # noqa: S311
+    OutboundMessage.objects.filter(
+        recipient_role=role,
+        recipient_domain=domain,
+        state=OutboundMessage.State.WAITING,
+        next_attempt_at__lte=now,
+    ).exclude(claimed_until__gt=now).update(next_attempt_at=now + pause)

@@ -1,0 +1,108 @@
+"""What is to be sent: stored with its exact bytes in the transaction that it follows from."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from uftp import binary
+from uftp.messages import Message
+from uftp.models import InboundMessage, OutboundMessage
+from uftp.rendering import render
+from uftp.sealing import seal
+
+COPIES_ANSWERED_EVERY = timedelta(minutes=1)
+
+_STORE = """
+INSERT INTO uftp_outboundmessage (
+    recipient_role, recipient_domain, in_reply_to_id, message_type, version, message_id, conversation_id, result,
+    reason, sealed, size, created_at, state, attempts, next_attempt_at, give_up_at
+)
+VALUES (
+    %(recipient_role)s, %(recipient_domain)s, %(in_reply_to)s, %(message_type)s, %(version)s, %(message_id)s,
+    %(conversation_id)s, %(result)s, %(reason)s, %(sealed)s, %(size)s, %(created_at)s, 'waiting', 0, %(due)s,
+    %(give_up_at)s
+)
+RETURNING id
+"""
+
+
+def enqueue(
+    message: Message,
+    *,
+    message_type: str,
+    recipient_role: str,
+    now: datetime,
+    in_reply_to: int | None = None,
+    result: str = "",
+    reason: str = "",
+) -> int:
+    """Render, sign and store `message`, in the caller's transaction, to be delivered from its commit on.
+
+    Gives the id of the OutboundMessage. `in_reply_to` is the id of the InboundMessage that it answers. `now` is when
+    it was made; what is due when goes by the real time even where the clock stands.
+    """
+    if settings.CRO_SIGNING_KEY is None:
+        raise ImproperlyConfigured(
+            "CRO_PRIVATE_KEY: set it, or CRO_PRIVATE_KEY_FILE; manage.py generate_key makes one"
+        )
+    content = render(message)
+    due = timezone.now()
+    stored = binary.fetch(
+        _STORE,
+        {
+            "recipient_role": recipient_role,
+            "recipient_domain": message.metadata.recipient_domain,
+            "in_reply_to": in_reply_to,
+            "message_type": message_type,
+            "version": message.metadata.version,
+            "message_id": message.metadata.message_id,
+            "conversation_id": message.metadata.conversation_id,
+            "result": result,
+            "reason": reason,
+            "sealed": seal(content, settings.CRO_SIGNING_KEY),
+            "size": len(content),
+            "created_at": now,
+            "due": due,
+            "give_up_at": due + timedelta(hours=settings.DELIVERY_RETRY_HOURS),
+        },
+    )
+    assert stored is not None
+    outbound_id: int = stored[0]
+    return outbound_id
+
+
+def send_again(messages: Q | OutboundMessage) -> list[tuple[str, str]]:
+    """Have messages that were delivered or given up delivered once more, in the same bytes.
+
+    Gives the (role, domain) pairs to wake deliveries for. A message still waiting to be sent stays as it is.
+    """
+    which = Q(pk=messages.pk) if isinstance(messages, OutboundMessage) else messages
+    due = timezone.now()
+    with transaction.atomic():
+        finished = OutboundMessage.objects.filter(which).exclude(state=OutboundMessage.State.WAITING)
+        chosen = list(finished.select_for_update().values_list("pk", "recipient_role", "recipient_domain"))
+        OutboundMessage.objects.filter(pk__in=[pk for pk, _, _ in chosen]).update(
+            state=OutboundMessage.State.WAITING,
+            attempts=0,
+            next_attempt_at=due,
+            claimed_until=None,
+            finished_at=None,
+            give_up_at=due + timedelta(hours=settings.DELIVERY_RETRY_HOURS),
+        )
+    return sorted({(role, domain) for _, role, domain in chosen})
+
+
+def answer_copy(inbound_id: int, now: datetime) -> list[tuple[str, str]]:
+    """A copy of the message `inbound_id` came at `now`: have its stored answer sent again, once a minute at most.
+
+    Gives the (role, domain) pairs to wake deliveries for (docs/rules.md M11).
+    """
+    with transaction.atomic():
+        first_in_a_while = InboundMessage.objects.filter(
+            Q(last_copy_at__isnull=True) | Q(last_copy_at__lte=now - COPIES_ANSWERED_EVERY), pk=inbound_id
+        ).update(last_copy_at=now)
+        return send_again(Q(in_reply_to=inbound_id)) if first_in_a_while else []

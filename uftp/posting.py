@@ -1,0 +1,181 @@
+"""One POST: to an address that may be posted to, ended within its time, no redirect followed."""
+
+import contextlib
+import email.utils
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import certifi
+import httpcore
+
+from participants.endpoints import EndpointRefused, check_endpoint, check_resolved_address
+
+CONNECT_SECONDS = 10.0
+KEPT_BYTES = 2000
+_WRITE_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: the HTTP status, the beginning of the body, and Retry-After in seconds."""
+
+    status: int
+    text: str
+    retry_after: float | None
+
+
+class NotPosted(Exception):
+    """No reply came: one line saying why. Temporary."""
+
+
+_ends = threading.local()
+
+
+def _remaining(timeout: float | None, error: type[Exception]) -> float:
+    """Seconds that this thread's POST may still take, at most `timeout`."""
+    left: float = getattr(_ends, "at", time.monotonic() + CONNECT_SECONDS) - time.monotonic()
+    if left <= 0:
+        raise error("the time for this POST is over")
+    return left if timeout is None else min(left, timeout)
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A connection whose reads and writes all end with the POST they belong to, however slowly bytes drip."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        view = memoryview(buffer)
+        for start in range(0, len(view), _WRITE_BYTES):
+            piece = view[start : start + _WRITE_BYTES].tobytes()
+            self._stream.write(piece, _remaining(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        timeout = _remaining(timeout, httpcore.ConnectTimeout)
+        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _CheckedNetwork(httpcore.NetworkBackend):
+    """Connects only to addresses that were checked after the host name was resolved."""
+
+    def __init__(self) -> None:
+        self._network = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host} has no address: {error}") from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        for address in addresses:
+            check_resolved_address(address)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                within = _remaining(timeout, httpcore.ConnectTimeout)
+                stream = self._network.connect_tcp(address, port, within, local_address, socket_options)
+                return _TimedStream(stream)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+@cache
+def _connections() -> httpcore.ConnectionPool:
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return httpcore.ConnectionPool(
+        ssl_context=context,
+        network_backend=_CheckedNetwork(),
+        max_connections=None,
+        max_keepalive_connections=100,
+        keepalive_expiry=15,
+    )
+
+
+def post(url: str, body: bytes, *, seconds: float) -> Reply:
+    """POST the SignedMessage `body` to `url` within `seconds`, from the resolved name to the reply's first bytes.
+
+    Raises NotPosted where no reply came: the URL or its address may not be posted to, no connection, no answer in
+    time, not HTTP.
+    """
+    headers: dict[bytes | str, bytes | str] = {
+        "Content-Type": "text/xml; charset=utf-8",
+        "Content-Length": str(len(body)),
+        "User-Agent": "uftp-cro",
+    }
+    timeouts = {"connect": min(CONNECT_SECONDS, seconds), "read": seconds, "write": seconds, "pool": seconds}
+    with _ending_in(seconds):
+        try:
+            check_endpoint(url)
+            with _connections().stream(
+                "POST", url, headers=headers, content=body, extensions={"timeout": timeouts}
+            ) as response:
+                return Reply(response.status, _beginning(response), _retry_after(response))
+        except EndpointRefused as refused:
+            raise NotPosted(str(refused)) from refused
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+            raise NotPosted(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        except (httpcore.UnsupportedProtocol, OSError, ValueError) as error:
+            raise NotPosted(f"{type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _ending_in(seconds: float) -> Iterator[None]:
+    _ends.at = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        del _ends.at
+
+
+def _beginning(response: httpcore.Response) -> str:
+    kept = b""
+    with contextlib.suppress(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+        for piece in response.iter_stream():
+            kept += piece
+            if len(kept) >= KEPT_BYTES:
+                break
+    return " ".join(kept[:KEPT_BYTES].decode("utf-8", "replace").replace("\x00", "").split())
+
+
+def _retry_after(response: httpcore.Response) -> float | None:
+    """Seconds until the moment that Retry-After names, in either of its two forms."""
+    for name, value in response.headers:
+        if name.lower() == b"retry-after":
+            text = value.decode("ascii", "replace").strip()
+            if text.isdigit():
+                return float(text[:9])
+            try:
+                until = email.utils.parsedate_to_datetime(text)
+            except ValueError:
+                return None
+            until = until if until.tzinfo else until.replace(tzinfo=UTC)
+            return max(0.0, (until - datetime.now(UTC)).total_seconds())
+    return None

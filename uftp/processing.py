@@ -1,0 +1,189 @@
+"""The handling of received messages: one sender's messages one after another, each in one transaction."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from participants import clock
+from uftp import answering, binary, checks
+from uftp.handling import Incoming, Outcome, Rejection, handler_of
+from uftp.messages import is_response
+from uftp.models import InboundMessage, Sender
+from uftp.parsing import UnusableValue
+from uftp.reasons import Reason, named
+from uftp.retrying import lost_race, retried, server_trouble
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+PAUSE = 0.5  # seconds, times the number of tries so far
+
+Wake = Callable[[str, str], None]
+
+
+class _Step(Enum):
+    HANDLED = auto()
+    EMPTY = auto()
+    ELSEWHERE = auto()
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What one transaction was about, for what is to be done once it has ended."""
+
+    message: InboundMessage | None = None
+    answered: bool = False
+
+
+def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Handle the waiting messages of one sender, oldest receipt first, until none is left (docs/rules.md M13).
+
+    Returns at once where another worker is at this sender: that one looks again after it has let go, and so finds
+    what was there when this call came. `wake` is called with role and domain after an answer to them is committed.
+    `stopping` is asked between messages.
+    """
+    while not stopping():
+        attempt = _Attempt()
+        try:
+            step = retried(lambda attempt=attempt: _handle_oldest(sender_id, attempt))  # type: ignore[misc]
+        except Exception as error:
+            if not _blame(attempt.message, error):
+                return
+            continue
+        if step is _Step.ELSEWHERE:
+            return
+        if step is _Step.EMPTY and not _waiting(sender_id):
+            return
+        if attempt.answered and attempt.message:
+            wake(attempt.message.sender.role, attempt.message.sender.domain)
+
+
+def _waiting(sender_id: int) -> bool:
+    return InboundMessage.objects.filter(sender_id=sender_id, state=InboundMessage.State.RECEIVED).exists()
+
+
+def _handle_oldest(sender_id: int, attempt: _Attempt) -> _Step:
+    """Handle one message, in the caller's transaction, holding the sender's row to its end.
+
+    The lock leaves room for the foreign keys of messages that arrive meanwhile.
+    """
+    attempt.message, attempt.answered = None, False
+    locked = Sender.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=sender_id).first()
+    if locked is None:
+        return _Step.ELSEWHERE
+    message = (
+        InboundMessage.objects.filter(sender_id=sender_id, state=InboundMessage.State.RECEIVED)
+        .defer("sealed", "last_error", "reason")
+        .order_by("id")
+        .first()
+    )
+    if message is None:
+        return _Step.EMPTY
+    message.sender = locked
+    attempt.message = message
+    result, reason = _handle(message, attempt)
+    handled = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED).update(
+        state=InboundMessage.State.PROCESSED, result=result, reason=reason, processed_at=timezone.now()
+    )
+    if not handled:
+        raise RuntimeError(f"message {message.pk} changed its state while it was handled")
+    return _Step.HANDLED
+
+
+def _handle(message: InboundMessage, attempt: _Attempt) -> tuple[str, str]:
+    """Check the message, have it handled and store the answer. Gives result and reason, as answered."""
+    content = _content(message)
+    received = checks.read(message, content)
+    handler = handler_of(message.message_type)
+    reasons = checks.reasons_against(received, handler)
+    outcome = Outcome()
+    if not reasons and handler:
+        try:
+            with transaction.atomic():
+                if is_response(message.message_type):
+                    handler.handle(received.incoming)
+                    return _what_it_says(received.incoming)
+                outcome = handler.handle(received.incoming)
+                response = answering.accepted(received.incoming, outcome, clock.now())
+                answering.enqueue(response, received.incoming)
+                attempt.answered = True
+                return response.result, response.reason
+        except Rejection as rejection:
+            reasons = rejection.reasons
+        except UnusableValue as unusable:
+            reasons = [named(Reason.INVALID_MESSAGE, [], str(unusable))]
+    if is_response(message.message_type):
+        result, reason = _what_it_says(received.incoming)
+        return result, "; ".join(filter(None, [reason, *reasons]))
+    response = answering.rejected(received.incoming, reasons, handler, clock.now())
+    answering.enqueue(response, received.incoming)
+    attempt.answered = True
+    return response.result, response.reason
+
+
+def _content(message: InboundMessage) -> bytes:
+    found = binary.fetch(
+        "SELECT substring(sealed FROM 65) FROM uftp_inboundmessage WHERE id = %(id)s", {"id": message.pk}
+    )
+    assert found is not None
+    content: bytes = found[0]
+    return content
+
+
+def _what_it_says(incoming: Incoming) -> tuple[str, str]:
+    """Result and reason that a response carries itself; a response is never answered (docs/rules.md M12)."""
+    said = incoming.header.attributes
+    return said.get("Result", ""), said.get("RejectionReason", "")
+
+
+def _blame(message: InboundMessage | None, error: Exception) -> bool:
+    """Record a failed try where it may be the message's fault, and say whether to go on with this inbox.
+
+    After a few tries the message is set aside for staff, and the next ones go on (docs/rules.md M14). Lost races and
+    a database in trouble are nobody's fault: the message keeps waiting for the next wake-up.
+    """
+    if lost_race(error) or server_trouble(error) or message is None:
+        logger.warning("Handling of messages stops for a while: %s", error, exc_info=message is None)
+        if not connection.in_atomic_block:
+            connection.close()
+        return False
+    tried = message.attempts + 1
+    logger.error(
+        "Handling %s (id %s) of %s failed, try %s of %s.",
+        message,
+        message.pk,
+        message.sender,
+        tried,
+        TRIES,
+        exc_info=error,
+    )
+    state = InboundMessage.State.SET_ASIDE if tried >= TRIES else InboundMessage.State.RECEIVED
+    InboundMessage.objects.filter(
+        pk=message.pk, state=InboundMessage.State.RECEIVED, attempts=message.attempts
+    ).update(
+        attempts=F("attempts") + 1,
+        last_error="".join(traceback.format_exception_only(error)).strip().splitlines()[-1][:2000],
+        state=state,
+    )
+    if state == InboundMessage.State.RECEIVED:
+        time.sleep(PAUSE * tried)
+    return True
+
+
+def process_again(message: InboundMessage) -> bool:
+    """Have a message that was set aside handled once more; False where it is not set aside.
+
+    The caller wakes the sender's inbox after the commit.
+    """
+    return bool(
+        InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.SET_ASIDE).update(
+            state=InboundMessage.State.RECEIVED, attempts=0
+        )
+    )

@@ -1,0 +1,60 @@
+"""Background jobs: wake-up calls that carry an id. What there is to do is in the tables of messages."""
+
+import json
+import logging
+import threading
+
+from django.db import DatabaseError, InterfaceError, connection
+from procrastinate.contrib.django import app
+
+from uftp import delivery, processing
+
+INBOX, OUTBOX = "inbox", "outbox"
+
+logger = logging.getLogger(__name__)
+
+stopping = threading.Event()
+"""Set when this process is asked to stop: jobs end after the message they are at."""
+
+# A wake-up that waits to be fetched serves for all that was committed before it is. The condition spares the database
+# an error for each of the others; where two get past it at once, the unique index stops one.
+_WAKE = """
+SELECT procrastinate_defer_jobs_v1(ARRAY[
+    ROW(%(queue)s, %(task)s, 0, NULL, %(lock)s, %(arguments)s::jsonb, NULL)::procrastinate_job_to_defer_v1
+])
+WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = %(lock)s AND status = 'todo')
+"""
+
+
+@app.task(name="uftp.drain_inbox", queue=INBOX)
+def drain_inbox(sender_id: int) -> None:
+    """Handle what waits in one sender's inbox, then deliver the answers."""
+    processing.drain(sender_id, stopping=stopping.is_set, wake=wake_outbox)
+
+
+@app.task(name="uftp.deliver", queue=OUTBOX)
+def deliver(role: str, domain: str) -> None:
+    """Deliver what is due for one participant."""
+    delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=wake_outbox)
+
+
+def wake_inbox(sender_id: int) -> None:
+    """Have the sender's inbox drained. To be called after the commit of what is to be found there."""
+    _wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
+
+
+def wake_outbox(role: str, domain: str) -> None:
+    """Have what is due for (role, domain) delivered. To be called after the commit of what is to be found there."""
+    _wake(OUTBOX, "uftp.deliver", f"outbox {role} {domain}", {"role": role, "domain": domain})
+
+
+def _wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> None:
+    """Defer a job, unless the same one waits already. A failure is left to the sweep."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _WAKE, {"queue": queue, "task": task, "lock": lock, "arguments": json.dumps(arguments)}
+            )
+    except (DatabaseError, InterfaceError) as error:
+        if "procrastinate_jobs_queueing_lock" not in str(error):
+            logger.warning("The wake-up %r was lost and is left to the sweep: %s", lock, error)
