@@ -34,6 +34,15 @@ class ReasonForm(forms.ModelForm[Any]):
         return cleaned
 
 
+class ReasonedAdmin(admin.ModelAdmin[Any]):
+    """Asks those who may change something why they do."""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        may_save = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return [*fields, "reason"] if may_save else fields
+
+
 class ParticipantForm(ReasonForm):
     why_field = "standing"
 
@@ -72,7 +81,7 @@ class PublicKeyInline(admin.TabularInline[PublicKey, Participant]):
 
 
 @admin.register(Participant)
-class ParticipantAdmin(admin.ModelAdmin[Participant]):
+class ParticipantAdmin(ReasonedAdmin):
     form = ParticipantForm
     list_display = ["domain", "role", "name", "standing", "endpoint", "last_heard_at"]
     list_filter = ["role", "standing", "last_heard_at"]
@@ -87,7 +96,6 @@ class ParticipantAdmin(admin.ModelAdmin[Participant]):
         "placeholders",
         "created_at",
         "last_heard_at",
-        "reason",
     ]
     inlines = [PublicKeyInline]
 
@@ -110,9 +118,9 @@ class ParticipantAdmin(admin.ModelAdmin[Participant]):
 
 
 @admin.register(Mode)
-class ModeAdmin(admin.ModelAdmin[Mode]):
+class ModeAdmin(ReasonedAdmin):
     form = ModeForm
-    fields = ["value", "reason"]
+    fields = ["value"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,7 +14,7 @@ from participants.keys import PREFIX, InvalidKey, parse_public_key
 LOOKUP_SECONDS = 5.0
 
 
-class DiscoveryFailed(Exception):  # noqa: N818
+class DiscoveryFailed(Exception):
     """A lookup that gave no usable answer. Temporary: 419 for a message in, a retry for one out."""
 
 
@@ -48,10 +48,7 @@ class DnsDiscovery:
     """What participants publish in DNS, as answered by the resolver, which has to be a trusted one."""
 
     def __init__(self, resolver: dns.resolver.Resolver | None = None) -> None:
-        """`resolver`: by default the system's, asked for at most LOOKUP_SECONDS."""
-        if resolver is None:
-            resolver = dns.resolver.Resolver()
-            resolver.lifetime = LOOKUP_SECONDS
+        """`resolver`: by default the one that the system is configured with."""
         self._resolver = resolver
 
     def version(self, domain: str) -> str | None:
@@ -100,7 +97,8 @@ class DnsDiscovery:
 
     def _records(self, name: str, kind: str) -> list[object]:
         try:
-            answer = self._resolver.resolve(name, kind, raise_on_no_answer=False)
+            resolver = self._resolver or dns.resolver.get_default_resolver()
+            answer = resolver.resolve(name, kind, raise_on_no_answer=False, lifetime=LOOKUP_SECONDS)
         except dns.resolver.NXDOMAIN:
             return []
         except dns.exception.DNSException as failure:

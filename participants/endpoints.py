@@ -16,7 +16,7 @@ _ALLOW = "(UFTP_ALLOW_PRIVATE_ENDPOINTS=true allows it, for trials)"
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class EndpointRefused(ValueError):  # noqa: N818
+class EndpointRefused(ValueError):
     """Says why nothing is posted to an address, and what to give in its place."""
 
 

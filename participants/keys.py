@@ -13,7 +13,7 @@ SMALL_ORDER = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER_8})
 """The y coordinates of all points of order 1, 2, 4 and 8, in every encoding: there anybody can sign."""
 
 
-class InvalidKey(ValueError):  # noqa: N818
+class InvalidKey(ValueError):
     """Says what is wrong with a public key and what to give; never repeats what may be a private one."""
 
 

@@ -1,10 +1,12 @@
 """What the admin of a table of any size has in common: pages, search and filters that read few rows."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.checks import ModelAdminChecks
 from django.core import checks
+from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model, QuerySet, TextField
 from django.http import HttpRequest
 
@@ -69,15 +71,21 @@ class ScalableAdmin(admin.ModelAdmin[Any]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """The rows of `queryset` in which a search field matches `search_term`; never one twice."""
+        """The rows of `queryset` in which a search field matches `search_term`; never one twice.
+
+        A field that cannot hold `search_term`, such as a number for a word, matches nothing.
+        """
         term = search_term.strip().replace("\x00", "")
         fields = list(self.get_search_fields(request))
         if not term or not fields:
             return queryset, False
-        branches = [
-            queryset.order_by().select_related(None).filter(**{field: term}).values("pk")[: CAP + 1]
-            for field in fields
-        ]
+        branches = []
+        for field in fields:
+            with suppress(ValueError, ValidationError):
+                found = queryset.order_by().select_related(None).filter(**{field: term})
+                branches.append(found.values("pk")[: CAP + 1])
+        if not branches:
+            return queryset.none(), False
         matching = branches[0].union(*branches[1:]) if len(branches) > 1 else branches[0]
         return queryset.filter(pk__in=matching), False
 

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from participants.admission import current_mode
@@ -212,3 +212,15 @@ def test_audit_entries_are_searched(staff: Client, add_participant: AddParticipa
 
     assert "DSO grid.example" in page
     assert "AGR agr.example" not in page
+
+
+def test_staff_who_may_only_look(client: Client, add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    viewer = User.objects.create_user("lee", password="lee", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(viewer)
+
+    for page in (LIST, change(participant), MODE, "/admin/participants/auditentry/"):
+        assert client.get(page).status_code == 200, page
+    assert client.post(change(participant), form(participant, name="Agr")).status_code == 403
+    assert client.post(MODE, {"value": "closed", "reason": "for fun"}).status_code == 403

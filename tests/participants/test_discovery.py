@@ -71,14 +71,15 @@ def zone() -> Iterator[Zone]:
         thread.start()
         zone.resolver.nameservers = ["127.0.0.1"]
         zone.resolver.port = server.server_address[1]
-        zone.resolver.lifetime = 1.0
         yield zone
         server.shutdown()
         thread.join()
 
 
 @pytest.fixture
-def source(zone: Zone) -> DnsDiscovery:
+def source(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> DnsDiscovery:
+    """The discovery under test, with less patience than usual."""
+    monkeypatch.setattr(discovery, "LOOKUP_SECONDS", 1.0)
     return DnsDiscovery(zone.resolver)
 
 
@@ -191,3 +192,13 @@ def test_discovery_is_off_unless_switched_on(settings: Settings) -> None:
 def test_without_discovery_nobody_publishes_anything() -> None:
     assert NoDiscovery().keys("AGR", "agr.example") == ()
     assert NoDiscovery().endpoint("AGR", "agr.example", 3) is None
+
+
+def test_the_systems_resolver_is_asked_where_none_is_given(
+    zone: Zone, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(dns.resolver, "default_resolver", zone.resolver)
+    settings.DISCOVERY_DNS = True
+    zone.txt("_agr._usef.agr.example", ONE)
+
+    assert discovery.configured().keys("AGR", "agr.example") == (raw_key(1),)

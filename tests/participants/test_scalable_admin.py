@@ -112,7 +112,7 @@ def test_a_page_too_far_is_refused_politely(big_table: QuerySet[AuditEntry], cli
 
 
 class Screen(ScalableAdmin):
-    search_fields = ("subject__startswith", "actor__exact")
+    search_fields = ("subject__startswith", "actor__exact", "pk__exact")
 
 
 def search(rows: QuerySet[AuditEntry], text: str) -> QuerySet[AuditEntry]:
@@ -138,6 +138,13 @@ def test_search_finds_among_what_the_filters_left(big_table: QuerySet[AuditEntry
     left = big_table.filter(subject="rare 300")
 
     assert [entry.subject for entry in search(left, "kim")] == ["rare 300"]
+
+
+@pytest.mark.parametrize("text", ["a word", "99999999999999999999999999", "\x00"])
+def test_a_text_that_a_field_cannot_hold_matches_nothing_there(db: None, text: str) -> None:
+    AuditEntry.objects.create(actor=text.replace("\x00", ""), action="did", subject="it")
+
+    assert search(AuditEntry.objects.all(), text).count() == 1
 
 
 def test_nothing_searched_for_is_everything(big_table: QuerySet[AuditEntry]) -> None:
