@@ -3,4 +3,24 @@ from django.apps import AppConfig
 
 class RegistryConfig(AppConfig):
     name = "registry"
+    verbose_name = "Common reference"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from registry import handlers
+        from uftp.handling import register
+
+        register("AGRPortfolioUpdate", role="AGR", handle=handlers.agr_portfolio_update)
+        register("DSOPortfolioUpdate", role="DSO", handle=handlers.dso_portfolio_update)
+        register(
+            "AGRPortfolioQuery",
+            role="AGR",
+            handle=handlers.agr_portfolio_query,
+            refused=handlers.refused_agr_query,
+        )
+        register(
+            "DSOPortfolioQuery",
+            role="DSO",
+            handle=handlers.dso_portfolio_query,
+            refused=handlers.refused_dso_query,
+        )

@@ -7,7 +7,7 @@ claims; only the decision of staff is added to them.
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
@@ -79,7 +79,7 @@ class SettlementError(ValueError):
 
 def refresh(cursor: CursorWrapper, kind: ClaimKind, *, change: int) -> None:
     """Close the conflicts on the disputed connections that are none any more, and open what has come up."""
-    parameters = {"change": change, "kind": kind.conflict.value}
+    parameters: dict[str, Any] = {"change": change, "kind": kind.conflict.value}
     cursor.execute(kind.sql(RUNS + CLOSE), parameters)
     cursor.execute(kind.sql(RUNS + OPEN), parameters)
 
@@ -133,7 +133,7 @@ def _open_conflict(conflict_id: int) -> Conflict:
     return conflict
 
 
-def _rulings(conflict: Conflict, decision: str, at: date | None) -> list[tuple[object, int, int]]:
+def _rulings(conflict: Conflict, decision: str, at: date | None) -> list[tuple[Any, int, int]]:
     """(days, winner, loser) for each part of the conflict's days."""
     days, holder, claimant = conflict.period, conflict.holder_id, conflict.claimant_id
     if at is not None and decision != Conflict.Decision.SPLIT:

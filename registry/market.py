@@ -12,7 +12,7 @@ from participants import journal
 from registry.models import Market
 
 LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
-ISP_DURATIONS = tuple(f"PT{minutes}M" for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)) + ("PT1H",)
+ISP_DURATIONS = (*(f"PT{minutes}M" for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)), "PT1H")
 
 
 class UnknownMarket(ValueError):
@@ -30,7 +30,7 @@ def today_at(moment: datetime, time_zone: str) -> date:
 
 
 def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:
-    """Whether `name` is a zone of IANA's that has the market's UTC offset on all `days` (docs/rules.md M8).
+    """Whether `name` is a zone of IANA's that has the market's UTC offset on all `days` (docs/rules.md M11).
 
     Compared at the first and at the last instant of each of the market's days.
     """

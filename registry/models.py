@@ -146,7 +146,7 @@ class CongestionPointTerms(Fact):
     )
     mutex_offers_supported = models.BooleanField()
     day_ahead_redispatch_by = models.CharField(max_length=3, choices=RedispatchBy.choices)
-    intraday_redispatch_by = models.CharField(
+    intraday_redispatch_by = models.CharField(  # noqa: DJ001 - null: no intraday trading
         max_length=3, choices=RedispatchBy.choices, null=True, blank=True
     )
 
@@ -348,7 +348,7 @@ class RevisionPlace(models.Model):
 
     sender = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="revision_places")
     update_type = models.CharField(max_length=30)
-    sequence = models.DecimalField(max_digits=1000, decimal_places=0, null=True, blank=True)
+    sequence = models.BigIntegerField(null=True, blank=True)
     time_stamp = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
 

@@ -112,7 +112,7 @@ def set_policy(name: str, value: str, *, actor: str, reason: str = "") -> tuple[
     before = current()[name]
     Policy.objects.update_or_create(name=name, defaults={"value": value})
     if before != value:
-        journal.note(actor, "set policy", name, before, value, reason)
+        journal.note(actor, "set policy", name, {"value": before}, {"value": value}, reason)
     return name, value
 
 

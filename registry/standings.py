@@ -8,7 +8,9 @@ each piece is judged by the rules, and the pieces are put together again.
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg.types.multirange import Multirange
 
 from registry.claims import ClaimKind
 from registry.policies import ALLOW, NEWEST_WINS
@@ -225,7 +227,7 @@ class Contested(NamedTuple):
 
     connection: str
     point: str | None
-    days: object
+    days: Multirange[date]
 
 
 def judge(
@@ -265,7 +267,7 @@ def write(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
     return written
 
 
-def _parameters(change: int, policy: str, today: date) -> dict[str, object]:
+def _parameters(change: int, policy: str, today: date) -> dict[str, Any]:
     return {
         "change": change,
         "today": today,

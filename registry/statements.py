@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.claims import ClaimKind
 from registry.periods import list_in_words
@@ -271,7 +271,7 @@ def find_changes(
     anything_said: bool,
 ) -> None:
     """Fill `claim_change` with the things whose days change. Can run again: it starts from nothing."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "party": party,
         "keep_later": policies["P7"] != ACCEPT,
         "end_omitted": policies["omitted connections"] == "end" and anything_said,
@@ -295,7 +295,7 @@ def look_for_strange(
     """File every strange period among the lines about connections (docs/rules.md P1 to P7)."""
     parameters = {"long_past": today - timedelta(days=policies.long_past_days)}
     for rule, finding in FINDINGS.items():
-        if rule in ("P3", "P4", "P5") and kind.point == "0" or rule == "P7" and policies["P7"] == ADJUST:
+        if (rule in ("P3", "P4", "P5") and kind.point == "0") or (rule == "P7" and policies["P7"] == ADJUST):
             continue
         days = "f.days" if rule == "P7" else "NULL"
         query = NAME_FINDINGS.format(finding=kind.sql(finding), days=days)

@@ -15,8 +15,8 @@ from registry.periods import day_after, list_in_words
 from registry.policies import ACCEPT, ADJUST, Policies
 from registry.staging import analyze_if_large, copy_lines
 from registry.statements import Findings
-from uftp.parsing import MembershipLine, PointLine
 from uftp.reasons import Reason, named
+from uftp.streaming import MembershipLine, PointLine
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper

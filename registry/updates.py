@@ -24,8 +24,8 @@ from registry.staging import LARGE, copy_lines, prepare
 from registry.standings import Contested
 from registry.statements import Findings
 from uftp.handling import Rejection
-from uftp.parsing import MembershipLine, PointLine
 from uftp.reasons import Reason, named
+from uftp.streaming import MembershipLine, PointLine
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -161,7 +161,8 @@ def _apply(
 
 
 def _look_at_names(cursor: CursorWrapper, findings: Findings, time_zone: str | None, today: date) -> None:
-    """File a time zone that is not the market's (docs/rules.md M8) and addresses of the CRO's own (docs/rules.md M9)."""
+    """File a time zone that is not the market's (docs/rules.md M11)
+    and addresses of the CRO's own (docs/rules.md M12)."""
     if time_zone is not None:
         market_zone = market().time_zone
         if time_zone != market_zone:

@@ -421,7 +421,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("update_type", models.CharField(max_length=30)),
-                ("sequence", models.DecimalField(blank=True, decimal_places=0, max_digits=1000, null=True)),
+                ("sequence", models.BigIntegerField(blank=True, null=True)),
                 ("time_stamp", models.DateTimeField(blank=True, null=True)),
                 ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 (
