@@ -1,0 +1,71 @@
+"""What the registry's commands have in common: how days, moments and results look on the command line."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentTypeError
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+
+def day(text: str) -> date:
+    """A day as YYYY-MM-DD; for argparse."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a day; write it as 2026-12-31") from None
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 moment, in UTC where it names no offset; for argparse."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a moment; write it as 2026-12-31T12:00:00+01:00") from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+class ShowingCommand(BaseCommand):
+    """A command that prints what it found: as JSON with --json, else as lines for people."""
+
+    def print_result(self, result: Any, *, as_json: bool) -> None:
+        """Print a dictionary of values and lists of rows, or a list of rows."""
+        if as_json:
+            self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
+            return
+        if isinstance(result, list):
+            self._print_rows(result)
+            return
+        for name, value in result.items():
+            if isinstance(value, list):
+                self.stdout.write(f"{_words(name)}: {len(value) or 'none'}")
+                self._print_rows(value, indent="  ")
+            elif value is not None:
+                self.stdout.write(f"{_words(name)}: {value}")
+
+    def _print_rows(self, rows: list[dict[str, Any]], indent: str = "") -> None:
+        for row in rows:
+            said = [
+                f"{_words(name)} {_value(name, value)}"
+                for name, value in row.items()
+                if _is_said(name, value)
+            ]
+            self.stdout.write(indent + " · ".join(said))
+
+
+def _is_said(name: str, value: Any) -> bool:
+    return value is not None or name == "end"
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "end" and value is None:
+        return "open"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,19 @@
+"""`manage.py list_conflicts`: contested days, and how they were settled."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from registry import commandline
+from registry.showing import list_conflicts
+
+
+class Command(commandline.ShowingCommand):
+    help = "List conflicts, by number."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--open", action="store_true", help="only those that are open")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.print_result(list_conflicts(only_open=options["open"]), as_json=options["json"])

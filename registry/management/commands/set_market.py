@@ -1,0 +1,31 @@
+"""`manage.py set_market`: the time zone that the market's days are in, and the length of its ISPs."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from participants import journal
+from registry.market import UnknownMarket, set_market
+
+
+class Command(BaseCommand):
+    help = "Set the market's time zone, its ISP duration, or both."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--time-zone", help="a name of IANA's, such as Europe/Amsterdam")
+        parser.add_argument("--isp-duration", help="such as PT15M")
+        parser.add_argument("--reason", default="", help="why, for the audit trail")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["time_zone"] is None and options["isp_duration"] is None:
+            raise CommandError("Give --time-zone, --isp-duration or both.")
+        try:
+            row = set_market(
+                time_zone=options["time_zone"],
+                isp_duration=options["isp_duration"],
+                actor=journal.command_line(),
+                reason=options["reason"],
+            )
+        except UnknownMarket as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"The market: {row}.")

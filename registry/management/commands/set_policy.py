@@ -1,0 +1,34 @@
+"""`manage.py set_policy NAME VALUE`: what happens where the rules leave the operator a choice."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from participants import journal
+from registry.policies import CHOICES, UnknownPolicy, current, set_policy
+
+
+class Command(BaseCommand):
+    help = "Set a policy for what is received from here on. Without arguments: list them with their values."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", nargs="?", help=", ".join(CHOICES))
+        parser.add_argument("value", nargs="?")
+        parser.add_argument("--reason", default="", help="why, for the audit trail")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["name"] is None:
+            policies = current()
+            for choice in CHOICES.values():
+                values = " | ".join(choice.values) or "a whole number of days"
+                self.stdout.write(f"{choice.name}: {policies[choice.name]}   ({choice.about}: {values})")
+            return
+        if options["value"] is None:
+            raise CommandError("A policy is set to a value: set_policy NAME VALUE.")
+        try:
+            name, value = set_policy(
+                options["name"], options["value"], actor=journal.command_line(), reason=options["reason"]
+            )
+        except UnknownPolicy as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{name}: {value}")

@@ -1,0 +1,41 @@
+"""`manage.py settle_conflict ID keep|give|split`: decide who gets contested days."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from participants import clock, journal
+from registry import commandline
+from registry.changes import Source
+from registry.conflicts import SettlementError, settle
+from registry.market import market, today_at
+from registry.models import Conflict
+from uftp.retrying import retried
+
+
+class Command(BaseCommand):
+    help = "Settle an open conflict: the holder keeps the days, the claimant is given them, or they are split."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", type=int, help="number of the conflict, as list_conflicts prints it")
+        parser.add_argument("decision", choices=Conflict.Decision.values)
+        parser.add_argument(
+            "--at",
+            type=commandline.day,
+            metavar="DAY",
+            help="with split: the first day that the claimant gets",
+        )
+        parser.add_argument("--reason", required=True, help="why; it is kept with the decision")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source = Source.of_staff(journal.command_line(), options["reason"])
+        today = today_at(clock.now(), market().time_zone)
+        try:
+            retried(
+                lambda: settle(
+                    options["id"], options["decision"], at=options["at"], source=source, today=today
+                )
+            )
+        except SettlementError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"Conflict {options['id']} is settled: {options['decision']}.")

@@ -1,0 +1,33 @@
+"""`manage.py show_congestion_point DSO ADDRESS`: its terms and connections, as known now or at a past moment."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from registry import commandline
+from registry.models import CongestionPoint
+from registry.showing import show_congestion_point
+
+
+class Command(commandline.ShowingCommand):
+    help = "Show the terms of a DSO's congestion point and the connections behind it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("dso", help="domain of the DSO")
+        parser.add_argument("address", help="entity address of the congestion point")
+        parser.add_argument("--on", type=commandline.day, metavar="DAY", help="only what is about this day")
+        parser.add_argument(
+            "--known-at", type=commandline.moment, metavar="MOMENT", help="as it was known then"
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            shown = show_congestion_point(
+                options["dso"], options["address"], on=options["on"], known_at=options["known_at"]
+            )
+        except CongestionPoint.DoesNotExist:
+            raise CommandError(
+                f"DSO {options['dso']!r} has never registered a congestion point {options['address']!r}."
+            ) from None
+        self.print_result(shown, as_json=options["json"])

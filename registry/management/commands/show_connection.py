@@ -1,0 +1,28 @@
+"""`manage.py show_connection ADDRESS`: who claims a connection, on a day, as known now or at a past moment."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from registry import commandline
+from registry.models import Connection
+from registry.showing import show_connection
+
+
+class Command(commandline.ShowingCommand):
+    help = "Show who represents a connection and behind which congestion points it lies."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("address", help="entity address of the connection")
+        parser.add_argument("--on", type=commandline.day, metavar="DAY", help="only what is about this day")
+        parser.add_argument(
+            "--known-at", type=commandline.moment, metavar="MOMENT", help="as it was known then"
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            shown = show_connection(options["address"], on=options["on"], known_at=options["known_at"])
+        except Connection.DoesNotExist:
+            raise CommandError(f"No connection {options['address']!r} has ever been registered.") from None
+        self.print_result(shown, as_json=options["json"])
