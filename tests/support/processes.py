@@ -1,0 +1,123 @@
+"""Real web and worker processes on the test's database."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+from django.db import connection
+
+from tests.support import peer
+from tests.support.polling import wait_for
+
+
+class Process:
+    """A management command in a process group of its own, with its log in a file."""
+
+    def __init__(self, *arguments: str, settings_module: str = "tests.processes", **environment: str) -> None:
+        self._log = tempfile.NamedTemporaryFile(prefix="process-", suffix=".log")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=settings.BASE_DIR,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": settings_module,
+                "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+                "PYTHONUNBUFFERED": "1",
+                **environment,
+            },
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def log(self) -> str:
+        return Path(self._log.name).read_text(errors="replace")
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the whole group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """End it, and whatever it started, without a chance to do anything."""
+        self.signal(signal.SIGKILL)
+        self.process.wait(20)
+
+    def stop(self, seconds: float = 30.0) -> int:
+        """End it in order; gives the exit status."""
+        self.process.terminate()
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"not stopped within {seconds} s:\n{self.log}") from None
+        finally:
+            self.signal(signal.SIGKILL)
+
+    def memory(self) -> int:
+        """Bytes of resident memory of the process and its children."""
+        total = 0
+        with contextlib.suppress(psutil.NoSuchProcess):
+            main = psutil.Process(self.process.pid)
+            for process in [main, *main.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    total += process.memory_info().rss
+        return total
+
+
+class Web(Process):
+    """`manage.py serve` on a free port; ready when it is constructed."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.port = free_port()
+        super().__init__("serve", "--port", str(self.port), *arguments, **environment)
+        try:
+            wait_for("the web process answering", self._answers, 40)
+        except AssertionError as late:
+            self.kill()
+            raise AssertionError(f"{late}\n{self.log}") from None
+
+    def _answers(self) -> bool:
+        assert not self.ended, self.log
+        try:
+            return peer.post(self.port, b"", path="/health/live", method="GET", timeout=5).status == 200
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, **environment: str) -> Iterator[Web]:
+    web = Web(*arguments, **environment)
+    try:
+        yield web
+    finally:
+        web.kill()
+
+
+@contextlib.contextmanager
+def working(*arguments: str, **environment: str) -> Iterator[Process]:
+    worker = Process("worker", *arguments, **environment)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
