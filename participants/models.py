@@ -76,7 +76,7 @@ class Participant(models.Model):
         if self._state.adding:
             if not DOMAIN.fullmatch(self.domain):
                 errors["domain"] = (
-                    f"{self.domain!r} is not a domain; give lower-case labels joined by dots: agr.example"
+                    f"{self.domain!r} is not a domain; give lower-case labels joined by dots: agr.example."
                 )
             elif self.domain == settings.CRO_DOMAIN:
                 errors["domain"] = f"{self.domain} is this CRO's own domain; give the participant's."

@@ -125,7 +125,7 @@ def save_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> 
     stored = PublicKey.objects.filter(pk=key.pk).first() if key.pk else None
     if not isinstance(key.valid_from, datetime):
         key.valid_from = now
-    key.full_clean()
+    key.full_clean(exclude=["value"])
     before = _span(stored) if stored else None
     after = _span(key)
     if before != after:
@@ -156,10 +156,13 @@ def explain(error: ValidationError) -> str:
     """`error` in one line: each field with what is wrong with it."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
-    return "; ".join(
-        " ".join(texts) if field == NON_FIELD_ERRORS else f"{field.replace('_', ' ')}: {' '.join(texts)}"
+    return " ".join(
+        " ".join(texts) if field == NON_FIELD_ERRORS else f"{_NAMES.get(field, field)}: {' '.join(texts)}"
         for field, texts in error.message_dict.items()
     )
+
+
+_NAMES = {"text": "public key", "public_key": "public key"}
 
 
 def _values(participant: Participant) -> dict[str, str | bool]:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from participants.admission import current_mode
-from participants.models import AuditEntry, Participant
+from participants.models import AuditEntry, Mode, Participant
 from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
 
 LIST = "/admin/participants/participant/"
@@ -17,6 +17,7 @@ MODE = "/admin/participants/mode/1/change/"
 
 @pytest.fixture
 def staff(client: Client, db: None) -> Client:
+    Mode.objects.get_or_create()
     client.force_login(User.objects.create_superuser("kim", password="kim"))
     return client
 
@@ -216,6 +217,7 @@ def test_audit_entries_are_searched(staff: Client, add_participant: AddParticipa
 
 def test_staff_who_may_only_look(client: Client, add_participant: AddParticipant) -> None:
     participant = add_participant()
+    Mode.objects.get_or_create()
     viewer = User.objects.create_user("lee", password="lee", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client.force_login(viewer)

@@ -163,7 +163,9 @@ def test_one_key_is_one_participants() -> None:
     add("--public-key", key_text(1))
     dso = ["add_participant", "--role", "DSO", "--domain", "agr.example", "--public-key", key_text(1)]
 
-    with pytest.raises(CommandError, match=r"the key of AGR agr\.example"):
+    with pytest.raises(
+        CommandError, match=r"^public key: This is the key of AGR agr\.example.*there first\.$"
+    ):
         run(*dso)
 
     add("--public-key", key_text(2), "--replace-keys")
