@@ -1,0 +1,92 @@
+"""The texts of schema-valid attributes as values, or word that they are none that can be kept.
+
+Days and moments are the specification's xs:date and xs:dateTime (docs/protocol-support.md, "Values").
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
+
+FIRST_DAY = date(1, 1, 2)
+LAST_DAY = date(9999, 12, 30)
+"""The days that can be registered: of the calendar's, all that have a day before and after them."""
+
+WHITE_SPACE = " \t\r\n"
+"""XML's white space, and nothing else that Python takes for it."""
+
+_BIGGEST = 2**63 - 1
+_LONGEST_VALUE = 60
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+_MOMENT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))?", re.ASCII
+)
+
+
+class UnusableValue(Exception):
+    """A schema-valid value that no calendar or database holds. One line for an `Invalid Message`."""
+
+
+@lru_cache(maxsize=1 << 14)
+def day(text: str) -> date:
+    """The day that an xs:date names, its time zone suffix left aside. Raises UnusableValue."""
+    match = _DAY.fullmatch(text.strip(WHITE_SPACE))
+    try:
+        named = date.fromisoformat(match.group(1) if match else "")
+    except ValueError:
+        raise _unusable("day", text) from None
+    if not FIRST_DAY <= named <= LAST_DAY:
+        raise _unusable("day", text)
+    return named
+
+
+def optional_day(text: str | None) -> date | None:
+    """The day that an xs:date names, None for none. Raises UnusableValue."""
+    return None if text is None else day(text)
+
+
+def moment(text: str) -> datetime:
+    """The point in time of an xs:dateTime, aware, in UTC, to the microsecond; without an offset it is read as UTC.
+
+    Raises UnusableValue.
+    """
+    match = _MOMENT.fullmatch(text.strip(WHITE_SPACE))
+    if match is None:
+        raise _unusable("point in time", text)
+    year, month, day_of_month, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction, sign, zone_hours, zone_minutes = match.groups()[6:]
+    zone = UTC
+    if sign is not None:
+        offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+        zone = timezone(-offset if sign == "-" else offset)
+    microsecond = int((fraction or "0")[:6].ljust(6, "0"))
+    try:
+        local = datetime(year, month, day_of_month, hour, minute, second, microsecond, tzinfo=zone)
+        in_utc = local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _unusable("point in time", text) from None
+    if not FIRST_DAY <= in_utc.date() <= LAST_DAY:
+        raise _unusable("point in time", text)
+    return in_utc
+
+
+def integer(text: str, what: str) -> int:
+    """The number that an xs:integer called `what` writes. Raises UnusableValue beyond 64 bits."""
+    digits = text.strip(WHITE_SPACE)
+    if len(digits.lstrip("+-0")) > len(str(_BIGGEST)):
+        raise _unusable(what, text)
+    number = int(digits)
+    if abs(number) > _BIGGEST:
+        raise _unusable(what, text)
+    return number
+
+
+def boolean(text: str) -> bool:
+    """The value of an xs:boolean: `true`, `false`, `1` or `0`."""
+    return text.strip(WHITE_SPACE) in ("true", "1")
+
+
+def _unusable(what: str, text: str) -> UnusableValue:
+    shown = text.strip(WHITE_SPACE)
+    if len(shown) > _LONGEST_VALUE:
+        shown = f"{shown[:_LONGEST_VALUE]}…"
+    return UnusableValue(f"{shown} is no {what} that can be kept")
