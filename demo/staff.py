@@ -11,13 +11,13 @@ from io import StringIO
 import requests
 from django.conf import settings
 from django.core.management import call_command
-from uftp.testing import send_test_message
 
 from demo.participants import Cro, NotReceivedError, Participant
 from participants import clock
 from participants.models import Participant as Registered
 from registry import policies
 from registry.market import market, today_at
+from uftp.connectivity import send_test_message
 from uftp.models import InboundMessage, OutboundMessage
 
 

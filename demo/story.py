@@ -111,8 +111,8 @@ class Demo:
         self.check_active_aggregators(answer, here)
 
         screen.heading(f"Withdraw what was published, {version}")
-        ended = exchange.dso_update(here.point, today, today, (behind[0], today, today), time_zone=zone)
-        self.ask(self.dso, ended, version)
+        lines = [(address, today, today) for address in behind]
+        self.ask(self.dso, exchange.dso_update(here.point, today, today, *lines, time_zone=zone), version)
         self.ask_portfolio(version, (), represented)
         self.withdraw(version, represented)
         self.ask_portfolio(version, (), ())

@@ -16,14 +16,21 @@ MakeParticipant = Callable[..., Participant]
 
 
 @pytest.fixture(scope="session")
-def cro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCro]:
-    """A CRO in open mode with the policies it has by default."""
+def shared_cro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCro]:
     with fresh_database() as database:
         running = RunningCro(database, tmp_path_factory.mktemp("cro"))
         try:
             yield running
         finally:
             running.stop()
+
+
+@pytest.fixture
+def cro(shared_cro: RunningCro) -> Iterator[RunningCro]:
+    """A CRO in open mode with the policies it has by default; a test that fails shows what it logged."""
+    before = shared_cro.log_sizes()
+    yield shared_cro
+    print(shared_cro.logged_since(before))
 
 
 @pytest.fixture

@@ -136,13 +136,11 @@ def measure(cro: RunningCro, number: int, table: Table) -> None:
     table.row("update of new connections: POST answered", acknowledged, 30, "s")
     table.row("update of new connections: applied and answered", answered, 180, "s")
 
-    acknowledged, answered, answer = exchange(
-        sender, message("AGRPortfolioQuery", sender, f'Period="{today}"')
-    )
+    query = message("AGRPortfolioQuery", sender, f'Period="{today}"')
+    acknowledged, answered, answer = exchange(sender, query)
     returned = [a.decode() for a in re.findall(rb'EntityAddress="(ean[^"]*)"', answer)]
-    assert len(returned) == number and set(returned) == set(connections), (
-        f"{len(returned)} connections returned"
-    )
+    assert len(returned) == number, f"{len(returned)} connections returned"
+    assert set(returned) == set(connections), "connections returned that are not the ones sent"
     table.row(f"query: all {number:,} received", answered, 60, "s")
 
     acknowledged, answered, answer = exchange(sender, update(sender, connections, today))

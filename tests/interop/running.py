@@ -127,6 +127,18 @@ class RunningCro:
         """The end of what a process has written."""
         return (self.logs / f"{name}.log").read_text(errors="replace")[-5000:]
 
+    def log_sizes(self) -> dict[Path, int]:
+        """How much each process has written."""
+        return {log: log.stat().st_size for log in sorted(self.logs.glob("*.log"))}
+
+    def logged_since(self, before: dict[Path, int]) -> str:
+        """What the processes have written since `log_sizes` was `before`."""
+        return "\n".join(
+            f"{log.name}:\n{written.decode(errors='replace')}"
+            for log in self.log_sizes()
+            if (written := log.read_bytes()[before.get(log, 0) :])
+        )
+
     def manage(self, *arguments: str) -> str:
         """What `manage.py arguments` prints, run by a process that is started already."""
         assert self._console.stdin is not None

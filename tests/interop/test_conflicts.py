@@ -180,7 +180,7 @@ def test_a_connection_that_outlasts_its_congestion_point_is_clipped_with_a_warni
 
     check_warning(answer, (connection,))
     extended = dso_update(point, today - DAY, None, (addresses.connection(), today, None))
-    ask(dso, extended)
+    check_warning(ask(dso, extended, reason="Warning: …"), (point,))
     for day in (today - DAY, last + DAY):
         came = active_aggregators(ask(dso, dso_query(point, day)))
         assert connection not in json.dumps(came)

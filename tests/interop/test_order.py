@@ -12,9 +12,8 @@ from demo.participants import Participant
 from tests.interop import raw
 from tests.interop.conftest import Addresses
 
-SUBORDINATE = {"result": "Rejected", "reason": "Subordinate sequence number"}
 NO_CONNECTIONS = {"result": "Rejected", "reason": "No connections available"}
-ACCEPTED = {"result": "Accepted", "reason": None}
+ACCEPTED: dict[str, str | None] = {"result": "Accepted", "reason": None}
 
 
 def test_an_identical_copy_gets_the_same_answer_again(
@@ -69,7 +68,8 @@ def test_an_older_time_stamp_is_subordinate(agr: Participant, addresses: Address
     ask(agr, agr_update((connection, today, None), time_stamp=moment.isoformat()))
 
     older = (moment - timedelta(microseconds=1)).isoformat()
-    ask(agr, agr_update((connection, today, today), time_stamp=older), **SUBORDINATE)
+    late = agr_update((connection, today, today), time_stamp=older)
+    ask(agr, late, **subordinate(f"TimeStamp {older}, after {moment.isoformat()} was accepted"))
     ask(agr, agr_update((connection, today, None), time_stamp=moment.isoformat()))
 
     open_ended = ask(agr, agr_query(today + timedelta(days=100)))
@@ -82,11 +82,12 @@ def test_an_older_sequence_is_subordinate_whatever_its_time_stamp(
     connection = addresses.connection()
     open_ended = (connection, today, None)
     send_with_sequence(agr, agr_update(open_ended), 5, ACCEPTED)
-    send_with_sequence(agr, agr_update((connection, today, today)), 4, SUBORDINATE)
+    send_with_sequence(agr, agr_update((connection, today, today)), 4, subordinate("4, after 5 was accepted"))
     send_with_sequence(agr, agr_update(open_ended), 5, ACCEPTED)
     earlier = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     send_with_sequence(agr, agr_update(open_ended, time_stamp=earlier), 6, ACCEPTED)
-    ask(agr, agr_update((connection, today, today), time_stamp=earlier), **SUBORDINATE)
+    late = agr_update((connection, today, today), time_stamp=earlier)
+    ask(agr, late, result="Rejected", reason=f"Subordinate sequence number: TimeStamp {earlier}, after …")
 
     answer = ask(agr, agr_query(today + timedelta(days=100)))
     same("unallocated", (connection,), portfolio(answer).unallocated)
@@ -104,6 +105,10 @@ def test_updates_are_handled_in_the_order_in_which_they_came(
         check_answer(agr, update, agr.expect(AgrPortfolioUpdateResponse, update), **ACCEPTED)
     ask(agr, agr_query(today + timedelta(days=19)))
     ask(agr, agr_query(today + timedelta(days=20)), **NO_CONNECTIONS)
+
+
+def subordinate(detail: str) -> dict[str, str | None]:
+    return {"result": "Rejected", "reason": f"Subordinate sequence number: {detail}"}
 
 
 def send_with_sequence(
