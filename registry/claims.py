@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from registry.models import Conflict
+from registry.speaking import BEFORE, LATER
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ClaimKind:
     policy: str
 
     def sql(self, template: str) -> str:
-        """`template` with the names of this kind in it."""
+        """`template` with the names of this kind, and what `registry.speaking` says, in it."""
         return template.format(
             claims=self.table,
             party=self.party,
@@ -33,6 +34,8 @@ class ClaimKind:
             exclusive=self.exclusive,
             insert_columns=self.insert_columns,
             insert_values=self.insert_values,
+            before=BEFORE,
+            later=LATER,
         )
 
 

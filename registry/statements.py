@@ -85,21 +85,15 @@ WITH added AS (
 INSERT INTO held_connection SELECT id FROM added
 """
 
-LATER = """(
-    SELECT coalesce(range_agg(b), '{{}}') FROM unnest(o.old * datemultirange(daterange(s.speaks_from, NULL))) b
-    WHERE NOT EXISTS (SELECT FROM unnest(s.days) n WHERE n && b OR n -|- b)
-) * datemultirange(daterange(NULL, s.withdraws_from))"""
-
 CLAIM_CHANGES = """
--- Things whose days differ from what the sender has registered: D2 (what lies before stays), D3 (the touched gives
--- way), P7 (a separate, later block is kept).
+-- Things whose days differ from what the sender has registered.
 INSERT INTO claim_change
 SELECT point_id, party_id, connection_id, old, want
 FROM (
     SELECT s.point_id, s.party_id, s.connection_id, o.old,
         CASE
             WHEN o.old = '{{}}' OR o.old = s.days THEN s.days
-            ELSE o.old * datemultirange(daterange(NULL, s.speaks_from))
+            ELSE o.old * {before}
                 + CASE WHEN %(keep_later)s THEN {later} ELSE '{{}}' END
                 - coalesce(d.clip, '{{}}') + s.days
         END AS want
@@ -184,15 +178,15 @@ FINDINGS = {
                 AND coalesce(a.upper > a.first, true) AND coalesce(b.upper > b.first, true)
                 AND a.first < coalesce(b.upper, 'infinity') AND b.first < coalesce(a.upper, 'infinity')
         )""",
-    "P7": f"""
+    "P7": """
         SELECT address, point_id, line, days FROM (
-            SELECT s.address, s.point_id, s.line, {LATER} AS days
+            SELECT s.address, s.point_id, s.line, {later} AS days
             FROM statement s CROSS JOIN LATERAL (
-                SELECT coalesce(range_agg(c.period), '{{{{}}}}') AS old FROM {{claims}} c
-                WHERE c.connection_id = s.connection_id AND c.{{party}} = s.party_id AND {{point}} = s.point_id
+                SELECT coalesce(range_agg(c.period), '{{}}') AS old FROM {claims} c
+                WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
                     AND c.superseded_by_id IS NULL
             ) o
-        ) held WHERE days <> '{{{{}}}}'""",
+        ) held WHERE days <> '{{}}'""",
 }
 
 NAME_FINDINGS = """
@@ -278,7 +272,7 @@ def find_changes(
         "tomorrow": today + timedelta(days=1),
     }
     cursor.execute("DELETE FROM claim_change")
-    cursor.execute(kind.sql(CLAIM_CHANGES.replace("{later}", LATER)), parameters)
+    cursor.execute(kind.sql(CLAIM_CHANGES), parameters)
     changes = cursor.rowcount
     if kind.point != "0":
         cursor.execute(UNLISTED, parameters)

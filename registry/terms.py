@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from registry.changes import Recorder
 from registry.periods import day_after, list_in_words
 from registry.policies import ACCEPT, ADJUST, Policies
+from registry.speaking import BEFORE, LATER
 from registry.staging import analyze_if_large, copy_lines
 from registry.statements import Findings
 from uftp.reasons import Reason, named
@@ -50,29 +51,23 @@ FROM staged_point s JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.
 GROUP BY p.id
 """
 
-# The blocks of days, from the statement's first day on, that neither touch nor overlap the stated ones.
-LATER = """(
-    SELECT coalesce(range_agg(b), '{}') FROM unnest(o.days * datemultirange(daterange(s.speaks_from, NULL))) b
-    WHERE NOT EXISTS (SELECT FROM unnest(s.days) n WHERE n && b OR n -|- b)
-) * datemultirange(daterange(NULL, s.withdraws_from))"""
-
 OLD_DAYS = """
-    SELECT s.point_id, s.days AS stated, s.speaks_from, s.withdraws_from, o.days AS old, {later} AS later
+    SELECT s.point_id, s.days AS stated, {before} AS before, {later} AS later
     FROM point_statement s
     CROSS JOIN LATERAL (
-        SELECT coalesce(range_agg(t.period), '{{}}') AS days FROM registry_congestionpointterms t
+        SELECT coalesce(range_agg(t.period), '{{}}') AS old FROM registry_congestionpointterms t
         WHERE t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
     ) o
 """
 
 WANT = """
--- D2, D3 and P7 for the days of the points, each day with its terms.
+-- The days of the points after the message, each with its terms.
 INSERT INTO wanted_terms
 SELECT point_id, unnest(range_agg(days)), mutex, day_ahead, intraday
 FROM (
     SELECT t.congestion_point_id AS point_id,
         datemultirange(t.period) * (
-            datemultirange(daterange(NULL, s.speaks_from))
+            s.before
             + CASE WHEN %(keep_later)s THEN s.later ELSE '{{}}' END
         ) - s.stated AS days,
         t.mutex_offers_supported AS mutex, t.day_ahead_redispatch_by AS day_ahead,
@@ -238,7 +233,7 @@ def find_days(cursor: CursorWrapper, dso: int, policies: Policies) -> bool:
     cursor.execute(LOCK_POINTS, {"dso": dso})
     cursor.execute(TAKE_TOGETHER, {"dso": dso})
     analyze_if_large(cursor, "point_statement", cursor.rowcount)
-    want = WANT.format(old_days=OLD_DAYS.format(later=LATER))
+    want = WANT.format(old_days=OLD_DAYS.format(before=BEFORE, later=LATER))
     cursor.execute(want, {"dso": dso, "keep_later": policies["P7"] != ACCEPT})
     analyze_if_large(cursor, "wanted_terms", cursor.rowcount)
     cursor.execute(MEASURE)
@@ -267,7 +262,7 @@ def look_for_strange(
     )
     _file(findings, "P2", policies, [address for (address,) in cursor.fetchall()])
     if policies["P7"] != ADJUST:
-        old_days = OLD_DAYS.format(later=LATER)
+        old_days = OLD_DAYS.format(before=BEFORE, later=LATER)
         cursor.execute(
             "SELECT p.address, s.later FROM ("
             + old_days

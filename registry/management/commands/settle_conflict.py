@@ -14,7 +14,9 @@ from uftp.retrying import retried
 
 
 class Command(BaseCommand):
-    help = "Settle an open conflict: the holder keeps the days, the claimant is given them, or they are split."
+    help = (
+        "Settle an open conflict: the holder keeps the days, the claimant is given them, or they are split."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id", type=int, help="number of the conflict, as list_conflicts prints it")
