@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -55,6 +56,11 @@ class Source:
     message: InboundMessage | None = None
     actor: str = ""
     reason: str = ""
+
+    @property
+    def received_at(self) -> datetime | None:
+        """When the message behind it came; None where there is none."""
+        return self.message.received_at if self.message else None
 
     @classmethod
     def of_message(cls, message: InboundMessage) -> Source:

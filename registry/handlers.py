@@ -10,6 +10,7 @@ from typing import Any, cast
 from registry import queries, revisions, updates
 from registry.changes import Source
 from registry.market import market, today_at, zone_agrees
+from registry.policies import in_force
 from uftp import parsing, streaming
 from uftp.handling import Incoming, Outcome, Rejection
 from uftp.messages import AGRPortfolioQuery, DSOPortfolio, DSOPortfolioQuery
@@ -69,7 +70,7 @@ def dso_portfolio_query(incoming: Incoming) -> Outcome:
     point = queries.registered_point(incoming.sender, query.entity_address)
     if point is None:
         raise Rejection([Reason.NO_CONNECTIONS])
-    connections = queries.connections_behind(point, query.period)
+    connections = queries.connections_behind(point, query.period, in_force(incoming.received_at))
     first = next(connections, None)
     return Outcome(
         fields={

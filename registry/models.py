@@ -66,6 +66,20 @@ class Policy(models.Model):
         return f"{self.name}: {self.value}"
 
 
+class PolicySetting(models.Model):
+    """What a policy was set to, and since when: a message is judged by the policies of its receipt."""
+
+    name = models.CharField(max_length=40)
+    value = models.CharField(max_length=20)
+    set_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["name", "-set_at", "-id"], name="policy_setting_in_force")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"
+
+
 class Change(models.Model):
     """One transaction on the registry. `moment` is stamped last, in the order of the commits."""
 

@@ -6,9 +6,12 @@ A policy applies to what is received after it was set: nothing recorded is judge
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
 
 from participants import journal
-from registry.models import Policy
+from registry.models import Policy, PolicySetting
 
 REJECT, ADJUST, ACCEPT = "reject", "adjust", "accept"
 HOLD, NEWEST_WINS, ALLOW = "hold", "newest wins", "allow"
@@ -85,9 +88,12 @@ class Policies:
         return int(self.values["P2 days"])
 
 
-def current() -> Policies:
-    """The policies as rows have them, with the default where a row is missing."""
-    rows = dict(Policy.objects.values_list("name", "value"))
+def in_force(at: datetime | None = None) -> Policies:
+    """The policies as they were set at the moment `at` (aware), as they stand without it (docs/rules.md C10)."""
+    settings = PolicySetting.objects.order_by("name", "-set_at", "-id").distinct("name")
+    if at is not None:
+        settings = settings.filter(set_at__lte=at)
+    rows = dict(settings.values_list("name", "value"))
     return Policies({name: rows.get(name, choice.default) for name, choice in CHOICES.items()})
 
 
@@ -106,10 +112,17 @@ def checked(name: str, value: str) -> tuple[str, str]:
     return choice.name, _plain(value)
 
 
-def set_policy(name: str, value: str, *, actor: str, reason: str = "") -> tuple[str, str]:
-    """Set a policy from here on, on the record; returns its name and value. Raises UnknownPolicy."""
+@transaction.atomic
+def set_policy(
+    name: str, value: str, *, actor: str, reason: str = "", now: datetime | None = None
+) -> tuple[str, str]:
+    """Set a policy from `now` on (aware; the database's moment without it), on the record.
+
+    Returns its name and value. Raises UnknownPolicy.
+    """
     name, value = checked(name, value)
-    before = current()[name]
+    before = in_force()[name]
+    PolicySetting.objects.create(name=name, value=value, **({"set_at": now} if now else {}))
     Policy.objects.update_or_create(name=name, defaults={"value": value})
     if before != value:
         journal.note(actor, "set policy", name, {"value": before}, {"value": value}, reason)

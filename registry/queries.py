@@ -17,7 +17,7 @@ from django.db import connection
 
 from participants.models import Participant
 from registry.models import CongestionPoint, CongestionPointTerms, Representation
-from registry.policies import COUNTS, current
+from registry.policies import COUNTS, Policies
 from uftp.messages import DSOPortfolio, PortfolioCongestionPoint
 
 AT_ONCE = 20_000
@@ -110,13 +110,15 @@ def registered_point(dso: Participant, address: str) -> CongestionPoint | None:
     return point
 
 
-def connections_behind(point: CongestionPoint, day: date) -> Iterator[tuple[str, str | None]]:
+def connections_behind(
+    point: CongestionPoint, day: date, policies: Policies
+) -> Iterator[tuple[str, str | None]]:
     """(connection, AGR active there or None) behind a congestion point on `day` (docs/rules.md Q6, Q7).
 
     Under the disclosure policy `counts` the connections are pseudonyms of this CRO's, in no order, and new ones each
     time.
     """
-    hidden = current()["disclosure"] == COUNTS
+    hidden = policies["disclosure"] == COUNTS
     query = BEHIND.format(order="random()" if hidden else "n.address")
     prefix = f"{own_address_prefix()}:"
     for address, agr in _rows(query, AT_ONCE, point=point.pk, day=day):

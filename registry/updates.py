@@ -19,7 +19,7 @@ from registry.changes import Recorder, Source, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.market import market, zone_agrees
 from registry.periods import list_in_words
-from registry.policies import REJECT, Policies, current
+from registry.policies import REJECT, Policies, in_force
 from registry.staging import LARGE, copy_lines, prepare
 from registry.standings import Contested
 from registry.statements import Findings
@@ -67,7 +67,7 @@ def publish_representations(
     `today` is the market's day at receipt; `time_zone` the zone that the message names, None where there is none to
     check. Raises uftp.handling.Rejection with every reason; then nothing is registered.
     """
-    policies = current()
+    policies = in_force(source.received_at)
     findings = Findings([], [])
     with connection.cursor() as cursor:
         prepare(cursor)
@@ -93,7 +93,7 @@ def publish_congestion_points(
     `today` and `time_zone` as for `publish_representations`. Raises uftp.handling.Rejection with every reason; then
     nothing is registered.
     """
-    policies = current()
+    policies = in_force(source.received_at)
     findings = Findings([], [])
     with connection.cursor() as cursor:
         prepare(cursor)

@@ -340,6 +340,23 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="PolicySetting",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=40)),
+                ("value", models.CharField(max_length=20)),
+                ("set_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                "indexes": [models.Index(fields=["name", "-set_at", "-id"], name="policy_setting_in_force")],
+            },
+        ),
+        migrations.CreateModel(
             name="Representation",
             fields=[
                 (

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import journal
-from registry.policies import CHOICES, UnknownPolicy, current, set_policy
+from participants import clock, journal
+from registry.policies import CHOICES, UnknownPolicy, in_force, set_policy
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["name"] is None:
-            policies = current()
+            policies = in_force()
             for choice in CHOICES.values():
                 values = " | ".join(choice.values) or "a whole number of days"
                 self.stdout.write(f"{choice.name}: {policies[choice.name]}   ({choice.about}: {values})")
@@ -27,7 +27,11 @@ class Command(BaseCommand):
             raise CommandError("A policy is set to a value: set_policy NAME VALUE.")
         try:
             name, value = set_policy(
-                options["name"], options["value"], actor=journal.command_line(), reason=options["reason"]
+                options["name"],
+                options["value"],
+                actor=journal.command_line(),
+                reason=options["reason"],
+                now=clock.now(),
             )
         except UnknownPolicy as error:
             raise CommandError(str(error)) from None
