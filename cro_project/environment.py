@@ -154,7 +154,7 @@ def signing_key() -> bytes:
 
 
 def require_complete() -> None:
-    """Raise ImproperlyConfigured, naming it, where a setting is missing that a running CRO cannot do without."""
+    """Raise ImproperlyConfigured, naming it, where a setting that a running CRO needs is missing."""
     signing_key()
     if not setting("SECRET_KEY", "", str):
         raise ImproperlyConfigured("SECRET_KEY: is not set; set it to a long random text that stays the same")

@@ -12,23 +12,27 @@ ADMIN = "admin"
 
 
 def write_environment(file: Path) -> bool:
-    """Write to `file`, for its owner only, the settings that a trial needs and the environment lacks.
+    """Add to `file`, for its owner only, the secret and the key that neither it nor the environment has.
 
-    A file that is there stays as it is. Returns whether one was written.
+    A trial's participants are on this machine, so the first start also lets messages go to private addresses.
+    Returns whether anything was missing.
     """
-    if file.exists():
+    made: dict[str, str] = {}
+    if not os.environ.get("SECRET_KEY"):
+        made["SECRET_KEY"] = secrets.token_urlsafe(48)
+    if not os.environ.get("CRO_PRIVATE_KEY") and not os.environ.get("CRO_PRIVATE_KEY_FILE"):
+        made["CRO_PRIVATE_KEY"], _ = sealing.generate_key()
+    if not made:
         return False
-    private_key, _ = sealing.generate_key()
-    given = os.environ
-    values = {"SECRET_KEY": secrets.token_urlsafe(48), "UFTP_ALLOW_PRIVATE_ENDPOINTS": "true"}
-    if not given.get("CRO_PRIVATE_KEY_FILE"):
-        values["CRO_PRIVATE_KEY"] = private_key
-    lines = [f"{name}={value}\n" for name, value in values.items() if not given.get(name)]
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-        made.write(
-            "# Made by the first `make run`, for trying; the environment wins. See docs/settings.md.\n"
+    if not os.environ.get("UFTP_ALLOW_PRIVATE_ENDPOINTS"):
+        made["UFTP_ALLOW_PRIVATE_ENDPOINTS"] = "true"
+    file.touch(0o600)
+    file.chmod(0o600)
+    with file.open("a") as lines:
+        lines.write(
+            "\n# Made by the first `make run`, for trying; the environment wins. See docs/settings.md.\n"
         )
-        made.writelines(lines)
+        lines.writelines(f"{name}={value}\n" for name, value in made.items())
     return True
 
 

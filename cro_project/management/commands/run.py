@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         if first_start.write_environment(settings.BASE_DIR / ".env"):
-            self.stdout.write("Wrote .env with a secret and a CRO key of your own.")
+            self.stdout.write("Wrote a secret and a CRO key of your own to .env.")
             self.stdout.flush()
             # The settings were read before that file was there: read them again, in the same process.
             os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606

@@ -1,6 +1,7 @@
 """`manage.py serve`: the web process."""
 
 import signal
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,9 @@ SECONDS_TO_FINISH = 30
 
 def load(target: str) -> Any:
     """The WSGI application, in a web process that ends with the one that started it."""
+    # A forked process has its parent's handlers: told to stop before it serves, it would go on.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     processes.die_with_parent()
     from cro_project.wsgi import application
 
@@ -41,7 +45,9 @@ class Command(BaseCommand):
                 f"cannot listen on {host}:{port}: the port is taken; set PORT or --port to a free one"
             )
         environment.join_embedded_database()
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        # Loaded here, it is there at once in each web process, which share its memory.
+        import_module("cro_project.wsgi")
+        import_module("cro_project.urls")
         Granian(
             "cro_project.wsgi:application",
             address=host,

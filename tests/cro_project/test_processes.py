@@ -1,0 +1,209 @@
+"""`run` and `serve` as processes: started, killed, stopped."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from django.conf import settings
+
+from cro_project import first_start
+
+SECONDS = 60
+
+
+@dataclass
+class Running:
+    """A `manage.py` command as its own process, with what it has printed."""
+
+    process: "subprocess.Popen[bytes]"
+    printed: Path
+
+    @property
+    def output(self) -> str:
+        return self.printed.read_text()
+
+    def ends(self) -> int:
+        """Wait for its end; its exit code."""
+        return self.process.wait(timeout=SECONDS)
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def start(transactional_db: None, tmp_path: Path) -> Iterator[Start]:
+    """Starts `manage.py` with these arguments on the test database; after the test ends all it started."""
+    started: list[Running] = []
+
+    def begin(*arguments: str, port: int) -> Running:
+        printed = tmp_path / f"output-{len(started)}"
+        variables = {
+            "DJANGO_SETTINGS_MODULE": "tests.processes",
+            "TEST_DATABASE": settings.DATABASES["default"]["NAME"],
+            "PORT": str(port),
+        }
+        with printed.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", *arguments],
+                cwd=settings.BASE_DIR,
+                env={**os.environ, **variables},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        started.append(Running(process, printed))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        for member in [*_descendants(running.process.pid), running.process]:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        running.process.wait()
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _status(port: int, path: str) -> int | None:
+    """The status that this address answers, or None where nothing listens."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+    except OSError:
+        return None
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"still not so after {SECONDS} seconds"
+        time.sleep(0.1)
+
+
+def _gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def _ready(start: Start, port: int) -> tuple[Running, list[psutil.Process]]:
+    """A `run` that has said it is ready, and every process it started."""
+    run = start("run", port=port)
+    _wait_until(lambda: "Ctrl-C stops everything" in run.output or run.process.poll() is not None)
+    assert run.process.poll() is None, run.output
+    return run, _descendants(run.process.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_run_gets_ready_and_stops_everything_on(start: Start, port: int, number: signal.Signals) -> None:
+    run, family = _ready(start, port)
+    assert len(family) >= 4
+    assert _status(port, "/health/ready") == 200
+
+    run.process.send_signal(number)
+
+    assert run.ends() == 0, run.output
+    assert _gone(family)
+    assert f"http://127.0.0.1:{port}/admin/" in run.output
+    assert run.output.count("cs1.") == 1
+    assert run.output.endswith("Stopped.\n")
+
+
+def test_the_log_in_is_printed_by_the_first_start_only(start: Start, port: int) -> None:
+    first, _ = _ready(start, port)
+    assert "Log in with  admin / " in first.output
+    first.process.terminate()
+    first.ends()
+
+    second, _ = _ready(start, port)
+
+    assert "Log in" not in second.output
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_run_stops_the_rest_and_says_so_when_a_child_dies(start: Start, port: int, command: str) -> None:
+    run, family = _ready(start, port)
+
+    next(p for p in psutil.Process(run.process.pid).children() if command in p.cmdline()).kill()
+
+    assert run.ends() == 1
+    assert "ended by itself (killed by SIGKILL); all was stopped" in run.output
+    assert _gone(family)
+
+
+def test_nothing_outlives_a_killed_run(start: Start, port: int) -> None:
+    run, family = _ready(start, port)
+
+    run.process.kill()
+
+    _wait_until(lambda: _gone(family))
+
+
+@pytest.mark.parametrize("command", ["run", "serve"])
+def test_a_taken_port_is_named(start: Start, port: int, command: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+
+        refused = start(command, port=port)
+
+        assert refused.ends() == 1
+    assert refused.output.startswith(f"CommandError: cannot listen on 127.0.0.1:{port}: the port is taken")
+
+
+def test_a_killed_web_process_is_replaced(start: Start, port: int) -> None:
+    serve = start("serve", port=port)
+    _wait_until(lambda: _status(port, "/health/live") == 200)
+
+    def workers() -> list[psutil.Process]:
+        children = psutil.Process(serve.process.pid).children()
+        return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+
+    _wait_until(lambda: len(workers()) == 2)
+    victim = workers()[0]
+    victim.kill()
+
+    _wait_until(lambda: victim not in workers() and len(workers()) == 2)
+    _wait_until(lambda: _status(port, "/health/live") == 200)
+    assert serve.process.poll() is None
+
+
+def test_the_first_start_makes_a_private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "CRO_PRIVATE_KEY", "CRO_PRIVATE_KEY_FILE", "UFTP_ALLOW_PRIVATE_ENDPOINTS"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / ".env"
+    file.write_text("CRO_DOMAIN=cro.test")
+
+    assert first_start.write_environment(file)
+
+    names = [line.split("=")[0] for line in file.read_text().splitlines() if "=" in line]
+    assert names == ["CRO_DOMAIN", "SECRET_KEY", "CRO_PRIVATE_KEY", "UFTP_ALLOW_PRIVATE_ENDPOINTS"]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_complete_environment_needs_no_file(tmp_path: Path) -> None:
+    assert not first_start.write_environment(tmp_path / ".env")
+    assert not (tmp_path / ".env").exists()

@@ -1,0 +1,8 @@
+"""The settings for processes that a test starts: the tests' own, on the test's database."""
+
+import os
+
+from tests.settings import *  # noqa: F403
+from tests.settings import DATABASES
+
+DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
