@@ -1,17 +1,19 @@
 """The door: a POST becomes a stored message, or is refused with a status (docs/protocol-support.md, Receiving)."""
 
+import contextlib
 import logging
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -35,6 +37,8 @@ LARGE = 4_000_000
 """Bytes from which on bodies are opened one at a time, so that several cannot fill the memory together."""
 
 LARGE_WAIT = 20.0  # seconds
+PLAIN = "text/plain; charset=utf-8"
+DISCARD_SECONDS = 5.0
 RETRY_SECONDS = 10
 _PIECE = 1 << 20
 _LONGEST_LINE = 500
@@ -115,8 +119,14 @@ class MessageView(APIView):
         tasks.wake_inbox(receipt.sender_id)
         return HttpResponse(status=200)
 
-    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         """The status and the one line of a refusal; never more about an error of ours than that there is one."""
+        if isinstance(exc, Refused) and exc.status_code == 413:
+            line = f"{exc.line}\n"
+            headers = {"Content-Length": str(len(line))}
+            return StreamingHttpResponse(
+                _line_then_discard(self.request, line), status=413, content_type=PLAIN, headers=headers
+            )
         if isinstance(exc, Refused):
             return _line(exc.status_code, exc.line, exc.retry_after)
         if isinstance(exc, MethodNotAllowed):
@@ -148,7 +158,21 @@ def check_headers(request: Request) -> int:
         raise Refused(
             413, f"{length} bytes are too many: at most {settings.UFTP_MAX_MESSAGE_BYTES} are taken"
         )
+    if int(length) == 0:
+        raise Refused(400, "SignedMessage: the body is empty")
     return int(length)
+
+
+def _line_then_discard(request: Request, line: str) -> Iterator[bytes]:
+    """The refusal; then what the client is still sending is read and not kept, or it would never read its refusal.
+
+    Gives up on clients that send for long.
+    """
+    yield line.encode()
+    ends = time.monotonic() + DISCARD_SECONDS
+    with contextlib.suppress(OSError):
+        while time.monotonic() < ends and request._request.read(_PIECE):
+            pass
 
 
 def count_request(address: str, at: float) -> None:
@@ -157,7 +181,7 @@ def count_request(address: str, at: float) -> None:
     Each web process counts for itself.
     """
     minute, second = divmod(int(at), 60)
-    key = f"uftp requests {address} {minute}"
+    key = f"uftp:requests:{address}:{minute}"
     cache.add(key, 0, timeout=120)
     try:
         count = cache.incr(key)
@@ -239,7 +263,7 @@ def _read(stream: IO[Any] | HttpRequest, length: int) -> bytes:
 
 
 def _line(status: int, line: str, retry_after: int | None = None) -> HttpResponse:
-    response = HttpResponse(f"{line}\n", status=status, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(f"{line}\n", status=status, content_type=PLAIN)
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     if status == 405:

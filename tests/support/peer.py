@@ -106,6 +106,8 @@ def post(
     try:
         connection.request(method, path, body, {"Content-Type": "text/xml; charset=utf-8", **(headers or {})})
         response = connection.getresponse()
-        return Answer(response.status, dict(response.getheaders()), response.read())
+        return Answer(
+            response.status, {name.title(): value for name, value in response.getheaders()}, response.read()
+        )
     finally:
         connection.close()
