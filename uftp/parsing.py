@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _LARGE_BODY = 1 << 16
-_BODY = re.compile(rb"\sBody\s*=\s*([\"'])")
+_BODY = re.compile(rb"Body\s*=\s*([\"'])")
 _TRIMMED = frozenset({"TimeStamp", "Period", "Sequence", "ISP-Duration", "PeriodStart", "PeriodEnd"})
 
 
@@ -84,7 +84,7 @@ def check(content: bytes | memoryview, major: int) -> Header:
 
 
 def metadata(header: Header) -> Metadata:
-    """The metadata of a valid message. Raises UnusableValue where its TimeStamp is no moment of our calendar."""
+    """The metadata of a valid message. Raises UnusableValue where its TimeStamp is in no calendar."""
     return Metadata(
         version=header.version,
         sender_domain=header.sender_domain,
@@ -123,10 +123,10 @@ def _header(root: Root) -> Header:
 
 
 def _detached(body: bytes) -> tuple[Root, bytes | None]:
-    """The envelope's root, and the text of a large Body taken out of the bytes before any parser copies it.
+    """The envelope's root, and the text of a large Body, taken out of the bytes before any parser copies it.
 
-    None for the text where that cannot be done. A guess at where the Body is cannot go wrong: it is believed only if
-    the parser finds, as the root's Body, the stand-in that was put there.
+    None for the text where that cannot be done. A guess at where the Body is cannot go wrong: it is believed
+    only if the parser finds, as the root's Body, the stand-in that was put there.
     """
     nowhere = Root("", {})
     opening = _BODY.search(body)
@@ -159,6 +159,10 @@ def _decoded(text: bytes) -> bytes:
 
 def _tree(content: bytes | memoryview) -> etree._Element:
     return etree.fromstring(bytes(content), etree.XMLParser(**HARDENED))
+
+
+def _said(element: etree._Element, name: str) -> str:
+    return str(element.attrib[name])
 
 
 def _request(header: Header) -> dict[str, Any]:
@@ -244,7 +248,7 @@ def _query_answer(header: Header) -> dict[str, Any]:
 
 
 def _addresses(parent: etree._Element) -> tuple[str, ...]:
-    return tuple(child.attrib["EntityAddress"] for child in parent.iterchildren("Connection"))
+    return tuple(_said(child, "EntityAddress") for child in parent.iterchildren("Connection"))
 
 
 def _agr_portfolio_query_response(header: Header, content: bytes | memoryview) -> Message:
@@ -253,12 +257,12 @@ def _agr_portfolio_query_response(header: Header, content: bytes | memoryview) -
         **_query_answer(header),
         dso_portfolios=tuple(
             messages.DSOPortfolio(
-                dso_domain=portfolio.attrib["DSO-Domain"],
+                dso_domain=_said(portfolio, "DSO-Domain"),
                 congestion_points=tuple(
                     messages.PortfolioCongestionPoint(
-                        entity_address=point.attrib["EntityAddress"],
-                        mutex_offers_supported=boolean(point.attrib["MutexOffersSupported"]),
-                        day_ahead_redispatch_by=point.attrib["DayAheadRedispatchBy"],
+                        entity_address=_said(point, "EntityAddress"),
+                        mutex_offers_supported=boolean(_said(point, "MutexOffersSupported")),
+                        day_ahead_redispatch_by=_said(point, "DayAheadRedispatchBy"),
                         intraday_redispatch_by=point.attrib.get("IntradayRedispatchBy"),
                         connections=_addresses(point),
                     )
@@ -278,9 +282,9 @@ def _dso_portfolio_query_response(header: Header, content: bytes | memoryview) -
         return messages.DSOPortfolioQueryResponse(**_query_answer(header))
     return messages.DSOPortfolioQueryResponse(
         **_query_answer(header),
-        congestion_point=point.attrib["EntityAddress"],
+        congestion_point=_said(point, "EntityAddress"),
         connections=tuple(
-            (child.attrib["EntityAddress"], child.attrib.get("AGR-Domain"))
+            (_said(child, "EntityAddress"), child.attrib.get("AGR-Domain"))
             for child in point.iterchildren("Connection")
         ),
     )
@@ -297,8 +301,8 @@ def _flex_reservation_update(header: Header, content: bytes | memoryview) -> Mes
         reference=attributes["Reference"],
         isps=tuple(
             messages.ISP(
-                power=integer(isp.attrib["Power"], "Power"),
-                start=integer(isp.attrib["Start"], "Start"),
+                power=integer(_said(isp, "Power"), "Power"),
+                start=integer(_said(isp, "Start"), "Start"),
                 duration=integer(isp.attrib.get("Duration", "1"), "Duration"),
             )
             for isp in _tree(content).iterchildren("ISP")

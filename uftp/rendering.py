@@ -1,7 +1,7 @@
 """Messages in, bytes out, in the form of the message's own version (docs/protocol-support.md, "Writing").
 
-Exactly that version's attributes and elements: one of the libraries refuses whatever it does not know. Lists are
-joined by the thousand, so that a connection costs no Python object of its own.
+Exactly that version's attributes and elements: one of the libraries refuses whatever it does not know. Lists
+are joined by the thousand, so that a connection costs no Python object of its own.
 """
 
 import base64
@@ -28,7 +28,7 @@ _Item = TypeVar("_Item")
 def render(message: Message) -> bytes:
     """`message` as UTF-8 XML in the form of `message.metadata.version`, which must be a supported one.
 
-    Walks the message's iterables once. Raises KeyError for a version that is not supported and TypeError for a
+    Walks the message's iterables once. Raises KeyError for a version that is not supported, and TypeError for a
     message type that a CRO never sends.
     """
     version = SUPPORTED[message.metadata.version]
@@ -36,7 +36,7 @@ def render(message: Message) -> bytes:
 
 
 def seal_envelope(sender_domain: str, sender_role: str, sealed: bytes) -> bytes:
-    """The SignedMessage to POST: `sealed` (signature and content) in Base64, with the domain and role it is from."""
+    """The SignedMessage to POST: `sealed` (signature and content) in Base64, and who it is from."""
     opening = _start("SignedMessage", {"SenderDomain": sender_domain, "SenderRole": sender_role})
     return b"".join((f'{_DECLARATION}{opening} Body="'.encode(), base64.b64encode(sealed), b'"/>\n'))
 
@@ -135,7 +135,7 @@ def _blocks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
 
 
 def _connections(addresses: Iterable[str]) -> Iterator[str]:
-    """A Connection for each address: each block of them joined, and looked through for what needs escaping, once."""
+    """A Connection for each address; a block of them is joined, and looked through for what needs escaping."""
     for block in _blocks(addresses):
         joined = _SEPARATOR.join(block)
         if _SPECIAL.search(joined.replace(_SEPARATOR, " ")) is not None:

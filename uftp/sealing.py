@@ -1,4 +1,4 @@
-"""Signing and verifying, cryptographic scheme CS1: Ed25519 in NaCl's combined form (docs/protocol-support.md, "Sealing").
+"""Signing and verifying by cryptographic scheme CS1, Ed25519 as in NaCl (docs/protocol-support.md, "Sealing").
 
 A sealed message is a signature of 64 bytes followed by the signed bytes themselves.
 """
@@ -51,7 +51,7 @@ def public_key(seed: bytes) -> bytes:
 
 
 def generate_key() -> tuple[str, str]:
-    """A key pair as texts: Base64 of NaCl's 64-byte secret key, and `cs1.` with Base64 of the 32-byte public key."""
+    """A key pair as texts: Base64 of NaCl's 64-byte secret key, and `cs1.` with Base64 of the public key."""
     key, secret_key = bindings.crypto_sign_keypair()
     return base64.b64encode(secret_key).decode(), f"cs1.{base64.b64encode(key).decode()}"
 
@@ -67,8 +67,8 @@ def load_private_key(text: str) -> bytes:
         raise InvalidPrivateKey("a private key must be Base64") from None
     if len(key) not in (SEED_BYTES, SECRET_KEY_BYTES):
         raise InvalidPrivateKey(
-            f"a private key must be Base64 of {SEED_BYTES} bytes (a seed) or {SECRET_KEY_BYTES} bytes (NaCl's secret "
-            f"key), not of {len(key)}"
+            f"a private key must be Base64 of {SEED_BYTES} bytes (a seed) or {SECRET_KEY_BYTES} bytes "
+            f"(NaCl's secret key), not of {len(key)}"
         )
     seed = key[:SEED_BYTES]
     if len(key) == SECRET_KEY_BYTES and key[SEED_BYTES:] != public_key(seed):

@@ -5,7 +5,7 @@ What is read here has passed the door: it is valid, and has no DOCTYPE.
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from lxml import etree
 
@@ -110,7 +110,8 @@ def _lines(
     content: bytes | memoryview, line: Callable[[str, Mapping[str, str]], _Line | None]
 ) -> Iterator[_Line]:
     collector = _Collector(line)
-    parser = etree.XMLParser(target=collector, **HARDENED)
+    target: Any = collector
+    parser = etree.XMLParser(target=target, **HARDENED)
     view = memoryview(content)
     for start in range(0, len(view), PIECE_BYTES):
         parser.feed(view[start : start + PIECE_BYTES].tobytes())

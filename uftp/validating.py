@@ -1,10 +1,11 @@
 """The door: XML is well-formed, harmless and schema-valid, or refused (docs/protocol-support.md, "Reading").
 
-Two parsers read each document side by side, piece by piece, and build no tree: expat for what XML and its namespaces
-demand, with exact positions and no DOCTYPE let through; libxml2 for the schema. Memory stays flat whatever comes.
+Two parsers read each document side by side, piece by piece, and build no tree: expat for what XML and its
+namespaces demand, with exact positions and no DOCTYPE let through; libxml2 for the schema.
 """
 
 import re
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,11 @@ HARDENED: dict[str, Any] = {
     "remove_pis": True,
     "remove_blank_text": True,
 }
-"""How lxml reads here. Only what has no DOCTYPE gets this far, so `huge_tree` lifts the size limits and no more."""
+"""How lxml reads here. `huge_tree` is no danger, since nothing with a DOCTYPE gets this far."""
 
 
 class InvalidXML(Exception):
-    """Bytes that are no UFTP: not well-formed, with a DOCTYPE, or not schema-valid. One line: what, and where."""
+    """Bytes that are no UFTP: not well-formed, with a DOCTYPE, or not schema-valid. One line: what and where."""
 
 
 class _Nothing:
@@ -56,17 +57,33 @@ class _WellFormed:
 
     def __init__(self) -> None:
         self.root: Root | None = None
+        self._fed = 0
         self._parser = expat.ParserCreate("UTF-8", _NAMESPACE_SEPARATOR)
         self._parser.XmlDeclHandler = self._declaration
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._parser.StartElementHandler = self._element
 
-    def feed(self, piece: bytes, last: bool = False) -> None:
+    def feed(self, piece: bytes) -> int:
+        """Reads `piece`; how many bytes of a tag, a text or a comment are left over that has not ended yet."""
+        self._fed += len(piece)
         try:
-            self._parser.Parse(piece, last)
+            self._parser.Parse(piece, False)
         except expat.ExpatError as error:
-            what = expat.ErrorString(error.code) or "not well-formed"
-            raise InvalidXML(f"{_place(error.lineno, error.offset)}: {what}") from None
+            raise self._refusal(error) from None
+        return self._fed - max(self._parser.CurrentByteIndex, 0)
+
+    def close(self) -> Root:
+        """The document has ended: its root element. Raises InvalidXML where it may not end here."""
+        try:
+            self._parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            raise self._refusal(error) from None
+        if self.root is None:
+            raise InvalidXML("line 1, column 1: no element found")
+        return self.root
+
+    def _refusal(self, error: expat.ExpatError) -> InvalidXML:
+        return InvalidXML(f"{_place(error.lineno, error.offset)}: {expat.ErrorString(error.code)}")
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding is not None and encoding.lower() != "utf-8":
@@ -85,33 +102,47 @@ class _WellFormed:
 def read_root(content: bytes | memoryview) -> Root:
     """The root element of a document, read no further than that. Raises InvalidXML."""
     document = _WellFormed()
-    view = memoryview(content)
-    for start in range(0, len(view), PIECE_BYTES):
-        document.feed(view[start : start + PIECE_BYTES].tobytes())
+    for _ in _pieces(content, document):
         if document.root is not None:
             return document.root
-    document.feed(b"", last=True)
-    raise InvalidXML("line 1: no element")
+    return document.close()
 
 
 def validate(content: bytes | memoryview, schema_file: str) -> Root:
     """The root element of a document that is valid by our schema `schema_file`. Raises InvalidXML."""
     document = _WellFormed()
     validator = _validator(schema_file)
-    view = memoryview(content)
-    for start in range(0, len(view), PIECE_BYTES):
-        piece = view[start : start + PIECE_BYTES].tobytes()
-        document.feed(piece)
-        complaint = _feed(validator, piece)
-        if complaint is not None:
-            raise InvalidXML(_located(complaint, view, start, schema_file))
-    document.feed(b"", last=True)
-    complaint = _close(validator)
+    position = 0
+    for piece in _pieces(content, document):
+        for start in range(0, len(piece), PIECE_BYTES):
+            complaint = _complaint(validator.feed, piece[start : start + PIECE_BYTES])
+            if complaint is not None:
+                raise InvalidXML(_located(complaint, memoryview(content), position + start, schema_file))
+        position += len(piece)
+    root = document.close()
+    complaint = _complaint(validator.close)
     if complaint is not None:
-        raise InvalidXML(_located(complaint, view, max(len(view) - PIECE_BYTES, 0), schema_file))
-    if document.root is None:
-        raise InvalidXML("line 1: no element")
-    return document.root
+        raise InvalidXML(
+            _located(complaint, memoryview(content), max(position - PIECE_BYTES, 0), schema_file)
+        )
+    return root
+
+
+def _pieces(content: bytes | memoryview, document: _WellFormed) -> Iterator[bytes]:
+    """`content` in pieces, each after `document` has read it.
+
+    Within a long tag or comment they grow with what is pending of it: expat looks at all of that again each time.
+    """
+    view = memoryview(content)
+    head = view[:4].tobytes()
+    if b"\0" in head or head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InvalidXML("line 1, column 1: the encoding must be UTF-8")
+    start = pending = 0
+    while start < len(view):
+        piece = view[start : start + max(PIECE_BYTES, pending)].tobytes()
+        pending = document.feed(piece)
+        yield piece
+        start += len(piece)
 
 
 @cache
@@ -120,54 +151,60 @@ def _schema(schema_file: str) -> etree.XMLSchema:
 
 
 def _validator(schema_file: str) -> etree.XMLParser:
-    return etree.XMLParser(target=_Nothing(), schema=_schema(schema_file), **HARDENED)
+    target: Any = _Nothing()
+    return etree.XMLParser(target=target, schema=_schema(schema_file), **HARDENED)
 
 
-def _feed(validator: etree.XMLParser, piece: bytes) -> str | None:
-    """libxml2's first complaint about the document so far, if it has one. Schema errors do not raise in a target."""
+def _complaint(step: Callable[..., object], *arguments: bytes) -> str | None:
+    """libxml2's first complaint up to this step of a validator's; a schema error raises nothing in a target."""
     try:
-        validator.feed(piece)
+        step(*arguments)
     except etree.XMLSyntaxError as error:
         return str(error)
-    log = validator.feed_error_log
-    return log[0].message if log else None
-
-
-def _close(validator: etree.XMLParser) -> str | None:
-    try:
-        validator.close()
-    except etree.XMLSyntaxError as error:
-        return str(error)
-    log = validator.feed_error_log
+    log = step.__self__.feed_error_log  # type: ignore[attr-defined]
     return log[0].message if log else None
 
 
 def _located(complaint: str, view: memoryview, start: int, schema_file: str) -> str:
-    """`complaint` with the place it is about, which libxml2 does not tell: found by reading on from `start` by tags."""
+    """`complaint` with its place, which libxml2 does not tell: found by reading on from `start` tag by tag."""
     validator = _validator(schema_file)
     for earlier in range(0, start, PIECE_BYTES):
-        _feed(validator, view[earlier : min(earlier + PIECE_BYTES, start)].tobytes())
+        validator.feed(view[earlier : min(earlier + PIECE_BYTES, start)].tobytes())
     position = len(view)
     piece = view[start : start + PIECE_BYTES].tobytes()
     for tag in re.finditer(rb"[^>]*(?:>|\Z)", piece):
-        found = _feed(validator, tag.group())
+        found = _complaint(validator.feed, tag.group())
         if found is not None:
             complaint, position = found, start + tag.end()
             break
-    before = view[:position].tobytes()
-    opening = max(before.rfind(b"<"), 0)
-    line = before.count(b"\n", 0, opening) + 1
-    column = opening - before.rfind(b"\n", 0, opening) - 1
-    return f"{_place(line, column)}: {_plain(complaint)}"
+    return f"{_place(*_line_and_offset(view, position))}: {_plain(complaint)}"
+
+
+def _line_and_offset(view: memoryview, position: int) -> tuple[int, int]:
+    """The line, from 1, and the offset in it, from 0, of the tag that ends at `position`."""
+    opening = 0
+    for end in range(position, 0, -PIECE_BYTES):
+        start = max(end - PIECE_BYTES, 0)
+        found = view[start:end].tobytes().rfind(b"<")
+        if found >= 0:
+            opening = start + found
+            break
+    line, line_start = 1, 0
+    for start in range(0, opening, PIECE_BYTES):
+        piece = view[start : min(start + PIECE_BYTES, opening)].tobytes()
+        line += piece.count(b"\n")
+        line_start = max(line_start, start + piece.rfind(b"\n") + 1 if b"\n" in piece else 0)
+    return line, opening - line_start
 
 
 def _plain(complaint: str) -> str:
     """libxml2's words without its own notation, values cut short."""
     text = re.sub(r"\Aline \d+: b(['\"])(.*)\1 \(line \d+\)\Z", r"\2", complaint, flags=re.DOTALL)
     text = re.sub(r"\[facet '\w+'\] ", "", text)
-    pattern = re.search(r"The value '(.*)' is not accepted by the pattern ", text, flags=re.DOTALL)
-    if pattern:
-        text = f"{text[: pattern.start()]}'{_one_line(pattern.group(1), _LONGEST_VALUE)}' is not valid."
+    text = re.sub(r"'([^']*)(?:'|\Z)", lambda quoted: f"'{_one_line(quoted.group(1), _LONGEST_VALUE)}'", text)
+    text = re.sub(
+        r"The value ('.*') is not accepted by the pattern .*", r"\1 is not valid.", text, flags=re.DOTALL
+    )
     return _one_line(text.replace("##other*", "…"), _LONGEST_MESSAGE)
 
 

@@ -45,7 +45,7 @@ def optional_day(text: str | None) -> date | None:
 
 
 def moment(text: str) -> datetime:
-    """The point in time of an xs:dateTime, aware, in UTC, to the microsecond; without an offset it is read as UTC.
+    """The point in time of an xs:dateTime: aware, in UTC, to the microsecond. Without an offset it is UTC.
 
     Raises UnusableValue.
     """
