@@ -117,7 +117,7 @@ def exchange(sender: Sink, xml: str) -> tuple[float, float, bytes]:
 
 
 def peak_memory(root: int) -> int:
-    """The largest resident memory that each process of the tree under `root` has had, added up, in bytes."""
+    """The most resident memory of each process in the tree under `root`, added up, in bytes."""
     processes = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
     peaks = [re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{p.pid}/status").read_text()) for p in processes]
     return sum(int(peak[1]) * 1024 for peak in peaks if peak)
@@ -150,7 +150,7 @@ def measure(cro: RunningCro, number: int, table: Table) -> None:
 
     for name, process in cro.processes.items():
         table.row(
-            f"{name}: peak memory of its largest process", peak_memory(process.pid) / MEGABYTE, 1500, "MB"
+            f"{name}: peak memory of its processes, added up", peak_memory(process.pid) / MEGABYTE, 1500, "MB"
         )
 
 
