@@ -103,7 +103,7 @@ class Recorder:
         return self._id
 
     def stamp(self) -> None:
-        """Give the change its moment. Nothing may follow but the commit of what is at hand."""
+        """Give the change its moment (docs/rules.md H1). Nothing may follow but the commit of what is at hand."""
         if self._id is None:
             return
         with connection.cursor() as cursor:

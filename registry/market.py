@@ -30,7 +30,7 @@ def today_at(moment: datetime, time_zone: str) -> date:
 
 
 def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:
-    """Whether `name` is a zone of IANA's that has the market's UTC offset on all `days` (docs/rules.md M11).
+    """Whether `name` is a zone of IANA's that has the market's UTC offset on all `days` (docs/rules.md D9).
 
     Compared at the first and at the last instant of each of the market's days.
     """

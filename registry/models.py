@@ -136,7 +136,7 @@ class Fact(models.Model):
 
 
 class CongestionPoint(models.Model):
-    """(DSO, entity address): the same address published by two DSOs is two points."""
+    """(DSO, entity address): the same address published by two DSOs is two points (docs/rules.md D8)."""
 
     dso = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="congestion_points")
     address = models.CharField(max_length=501, db_collation="C")

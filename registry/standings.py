@@ -74,7 +74,7 @@ WHERE c.id IS NOT NULL OR w.want @> s.first
 """
 
 JUDGE = """
--- The standing of each claimed piece. A party counts as a whole: what it holds, it holds through all its points.
+-- The standing of each claimed piece. C7: a party counts as a whole, and holds a day through all its points.
 WITH party_day AS (
     SELECT connection_id, first, party_id,
         coalesce(bool_or(was = 'effective'), false) AS held,
@@ -105,6 +105,7 @@ WITH party_day AS (
             WHEN winner IS NOT NULL THEN
                 party_id = winner
                 OR (held AND ruled_for IS NOT NULL AND party_id <> ruled_against)
+            -- C2: what was held and is claimed still or again was never free
             WHEN somebody_stays THEN held
             ELSE has_waited_longest
         END OR (%(allow)s AND claims_anew)) AS holds

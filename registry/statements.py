@@ -111,7 +111,7 @@ WHERE want <> old
 
 UNLISTED = """
 -- Claims on the stated congestion points that no line is about: they lose the days that the point loses, and where
--- the operator ends what is omitted, the days after today.
+-- the operator ends what is omitted (D7), the days after today.
 INSERT INTO claim_change
 SELECT point_id, dso_id, connection_id, old, want
 FROM (
@@ -135,7 +135,7 @@ WHERE want <> old
 """
 
 OMITTED = """
--- The AGR's connections that no line is about, ended after today.
+-- The AGR's connections that no line is about, ended after today (D7).
 INSERT INTO claim_change
 SELECT 0, %(party)s, connection_id, old, want
 FROM (

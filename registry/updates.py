@@ -161,8 +161,8 @@ def _apply(
 
 
 def _look_at_names(cursor: CursorWrapper, findings: Findings, time_zone: str | None, today: date) -> None:
-    """File a time zone that is not the market's (docs/rules.md M11)
-    and addresses of the CRO's own (docs/rules.md M12)."""
+    """File a time zone that is not the market's (docs/rules.md D9)
+    and addresses of the CRO's own (docs/rules.md D10)."""
     if time_zone is not None:
         market_zone = market().time_zone
         if time_zone != market_zone:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from registry.updates import publish_congestion_points, publish_representations
 
 from participants.models import Participant
 from registry.changes import Source
@@ -22,6 +21,7 @@ from registry.models import (
     Representation,
 )
 from registry.policies import set_policy
+from registry.updates import publish_congestion_points, publish_representations
 from tests.registry.days import EFFECTIVE, FOREVER, Day, Dispute, Line, Point, Run, Terms, View, covered, runs
 from uftp.handling import Rejection
 from uftp.models import InboundMessage, Sender
@@ -48,7 +48,8 @@ DELETE FROM registry_congestionpointterms;
 DELETE FROM registry_congestionpoint;
 DELETE FROM registry_connection;
 DELETE FROM registry_change;
-DELETE FROM registry_policy
+DELETE FROM registry_policy;
+DELETE FROM registry_policysetting
 """
 
 
@@ -172,7 +173,8 @@ class World:
 
     def conflict(self, dispute: Dispute) -> Conflict:
         found = [row for row in open_conflicts() if as_dispute(row) == dispute]
-        assert len(found) == 1, (dispute, found)
+        if len(found) != 1:
+            raise LookupError(f"{dispute} is not an open conflict")
         return found[0]
 
     def set_policy(self, name: str, value: str) -> None:
