@@ -200,6 +200,23 @@ def test_a_process_that_inherited_the_number_of_a_killed_server_does_not_matter(
         stranger.wait()
 
 
+def test_a_user_brings_a_killed_server_back(places: Places) -> None:
+    server = Server(places)
+    server.join()
+    try:
+        running = _postmaster(places)
+        assert running
+        os.kill(running, signal.SIGKILL)
+        _wait_until(lambda: not server.answers())
+
+        server.revive()
+
+        assert server.answers()
+    finally:
+        server.leave()
+    assert _postmaster(places) is None
+
+
 def test_users_that_were_all_killed_leave_a_server_that_the_next_one_joins_and_stops(
     places: Places, user: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
