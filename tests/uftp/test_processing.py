@@ -1,0 +1,369 @@
+"""Rules M1 to M14: what every message is checked for, in which order messages are handled, and what is answered."""
+
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from participants.models import Mode, Participant
+from tests.support.exchange import drain, exchange, handled_by, receive
+from tests.support.peer import Peer
+from tests.support.polling import wait_for
+from uftp import processing, retrying
+from uftp.handling import Incoming, Outcome, Rejection
+from uftp.models import InboundMessage, OutboundMessage, Sender
+from uftp.parsing import UnusableValue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUERY = {"TimeZone": "Europe/Amsterdam", "Period": "2026-05-01"}
+
+
+@pytest.fixture
+def agr() -> Peer:
+    sender = Peer("AGR")
+    sender.register()
+    return sender
+
+
+def root(answer: OutboundMessage) -> ElementTree.Element:
+    return ElementTree.fromstring(answer.content)
+
+
+def reasons(answer: OutboundMessage) -> list[str]:
+    assert answer.result == "Rejected", answer.result
+    return answer.reason.split("; ")
+
+
+def test_an_answer_has_the_form_of_its_request(agr: Peer) -> None:
+    message_id = str(uuid.uuid4()).upper()
+    answer = exchange(agr, agr.xml("AGRPortfolioQuery", MessageID=message_id, Version="3.0.0", **QUERY))
+    said = root(answer).attrib
+    assert root(answer).tag == answer.message_type == "AGRPortfolioQueryResponse"
+    assert said["AGRPortfolioQueryMessageID"] == message_id
+    assert said["ConversationID"] == answer.conversation_id
+    assert said["SenderDomain"] == "cro.example"
+    assert said["RecipientDomain"] == agr.domain == answer.recipient_domain
+    assert said["Version"] == "3.0.0"
+    assert said["MessageID"] == answer.message_id != message_id
+    message = InboundMessage.objects.get()
+    assert (message.state, message.result, message.reason) == ("processed", answer.result, answer.reason)
+
+
+def test_warnings_are_an_accepted_answer_with_a_reason(agr: Peer) -> None:
+    with handled_by("TestMessage", lambda incoming: Outcome(warnings=("first thing", "second thing"))):
+        answer = exchange(agr, agr.xml(Version="4.0.0"), 4)
+    assert (answer.result, answer.reason) == ("Accepted", "Warning: first thing; second thing")
+
+
+def test_a_rejection_undoes_what_its_handler_wrote(agr: Peer) -> None:
+    def handle(incoming: Incoming) -> Outcome:
+        Participant.objects.create(role="DSO", domain="written.example")
+        raise Rejection(["Period out of bounds: x", "Connection conflict: y"])
+
+    with handled_by("TestMessage", handle):
+        answer = exchange(agr, agr.xml())
+    assert reasons(answer) == ["Period out of bounds: x", "Connection conflict: y"]
+    assert not Participant.objects.filter(domain="written.example").exists()
+
+
+def test_M1_sender_domain_differs_from_the_envelope(agr: Peer) -> None:
+    answer = exchange(agr, agr.xml(SenderDomain="other.example"))
+    assert reasons(answer) == ["Mismatch SenderDomain"]
+    assert answer.recipient_domain == agr.domain
+
+
+def test_M2_role_may_not_send_this(agr: Peer) -> None:
+    dso = Peer("DSO")
+    dso.register()
+    answer = exchange(dso, dso.xml("AGRPortfolioQuery", **QUERY))
+    assert reasons(answer) == ["Invalid SenderRole"]
+    assert root(answer).find("DSO-View") is not None, "the placeholder that a schema demands"
+
+
+def test_M3_barred_sender() -> None:
+    agr = Peer("AGR")
+    agr.register(standing="barred")
+    assert reasons(exchange(agr, agr.xml("AGRPortfolioQuery", **QUERY))) == ["Barred Sender"]
+
+
+@pytest.mark.parametrize(
+    ("standing", "mode"), [("suspended", "open"), ("suspended", "closed"), ("known", "closed")]
+)
+def test_M4_unauthorized_sender(standing: str, mode: str) -> None:
+    Mode.objects.update_or_create(pk=1, defaults={"value": mode})
+    agr = Peer("AGR")
+    agr.register(standing=standing)
+    assert reasons(exchange(agr, agr.xml("AGRPortfolioQuery", **QUERY))) == ["Unauthorized"]
+
+
+def test_M5_unknown_recipient(agr: Peer) -> None:
+    answer = exchange(agr, agr.xml(RecipientDomain="elsewhere.example"))
+    assert reasons(answer) == ["Unknown RecipientDomain"]
+
+
+def test_M6_a_type_that_a_cro_does_not_handle(agr: Peer) -> None:
+    content = agr.xml(
+        "FlexOfferRevocation", **{"FlexOfferMessageID": str(uuid.uuid4()), "CongestionPoint": None}
+    )
+    answer = exchange(agr, content)
+    assert reasons(answer) == ["Invalid Message: a CRO does not handle FlexOfferRevocation"]
+    assert answer.message_type == "FlexOfferRevocationResponse"
+
+
+@pytest.mark.parametrize("version", ["3.2.0", "2.0.0", "4.0.0", "3.1." + "9" * 300])
+def test_M7_version_unsupported_or_not_the_paths(agr: Peer, version: str) -> None:
+    """The answer is in a version of the path."""
+    answer = exchange(agr, agr.xml(Version=version))
+    assert reasons(answer)[0].startswith("Invalid Message: version "), answer.reason
+    assert answer.version in {"3.0.0", "3.1.0"}
+
+
+def test_M8_time_stamp_ahead(agr: Peer) -> None:
+    soon, late = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (4, 6))
+    assert exchange(agr, agr.xml(TimeStamp=soon.isoformat())).result == "Accepted"
+    assert "TimeStamp" in reasons(exchange(agr, agr.xml(TimeStamp=late.isoformat())))[0]
+
+
+@pytest.mark.parametrize("stamp", ["12026-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "2026-01-01T24:00:00Z"])
+def test_M9_time_stamp_that_no_calendar_holds(agr: Peer, stamp: str) -> None:
+    """Hour 24 is the next day's first moment, which is one; the years are none."""
+    answer = exchange(agr, agr.xml(TimeStamp=stamp))
+    if "T24" in stamp:
+        assert answer.result in {"Accepted", "Rejected"}
+    else:
+        assert reasons(answer)[0].startswith("Invalid Message"), answer.reason
+
+
+def test_M9_unusable_value_found_by_the_handler(agr: Peer) -> None:
+    def handle(incoming: Incoming) -> Outcome:
+        raise UnusableValue("Period 12026-01-01 is beyond any calendar")
+
+    with handled_by("TestMessage", handle):
+        answer = exchange(agr, agr.xml())
+    assert reasons(answer) == ["Invalid Message: Period 12026-01-01 is beyond any calendar"]
+
+
+def test_M9_a_query_for_a_day_that_no_calendar_holds(agr: Peer) -> None:
+    """The answer repeats the Period as it came."""
+    answer = exchange(agr, agr.xml("AGRPortfolioQuery", TimeZone="Europe/Amsterdam", Period="12026-01-01"))
+    assert reasons(answer)[0].startswith("Invalid Message"), answer.reason
+    assert root(answer).attrib["Period"] == "12026-01-01"
+
+
+def test_M10_message_id_used_before_with_other_content(agr: Peer) -> None:
+    message_id = str(uuid.uuid4())
+    assert exchange(agr, agr.xml(MessageID=message_id)).result == "Accepted"
+    assert reasons(exchange(agr, agr.xml(MessageID=message_id.upper()))) == ["Duplicate Identifier"]
+    other = Peer("DSO", agr.domain)
+    other.register()
+    assert exchange(other, other.xml(MessageID=message_id)).result == "Accepted"
+
+
+def test_M11_identical_copy_is_not_handled_again_and_answered_again(agr: Peer) -> None:
+    content = agr.xml()
+    answer = exchange(agr, content)
+    receive(agr, content)
+    assert drain(agr) == []
+    answer.refresh_from_db()
+    assert answer.state == "waiting"
+    delivered_before = datetime.now(UTC) - timedelta(hours=1)
+    OutboundMessage.objects.update(state="delivered", next_attempt_at=None, finished_at=delivered_before)
+    receive(agr, content)
+    assert OutboundMessage.objects.get().state == "delivered", "copies are answered once a minute"
+    InboundMessage.objects.update(last_copy_at=datetime.now(UTC) - timedelta(seconds=61))
+    receive(agr, content)
+    again = OutboundMessage.objects.get()
+    assert (again.state, bytes(again.sealed)) == ("waiting", bytes(answer.sealed))
+    assert again.next_attempt_at is not None
+    assert again.next_attempt_at <= datetime.now(UTC)
+    assert InboundMessage.objects.count() == 1
+
+
+@pytest.mark.parametrize("message_type", ["TestMessageResponse", "FlexRequestResponse"])
+def test_M12_responses_are_never_answered(agr: Peer, message_type: str) -> None:
+    said = (
+        {}
+        if message_type == "TestMessageResponse"
+        else {"Result": "Accepted", "FlexRequestMessageID": str(uuid.uuid4())}
+    )
+    message = receive(agr, agr.xml(message_type, **said))
+    drain(agr)
+    message.refresh_from_db()
+    assert message.state == "processed"
+    assert not OutboundMessage.objects.exists()
+
+
+def test_M13_one_sender_in_order_of_receipt(agr: Peer) -> None:
+    """Four drains at once, and the order is that of the receipts, with no message handled twice."""
+    seen: list[str] = []
+
+    def handle(incoming: Incoming) -> Outcome:
+        seen.append(incoming.header.message_id)
+        return Outcome()
+
+    sent = [str(uuid.uuid4()) for _ in range(40)]
+    for message_id in sent:
+        receive(agr, agr.xml(MessageID=message_id))
+
+    def work() -> None:
+        try:
+            drain(agr)
+        finally:
+            connection.close()
+
+    with handled_by("TestMessage", handle):
+        workers = [threading.Thread(target=work) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(30)
+        drain(agr)
+    assert seen == sent
+    assert OutboundMessage.objects.count() == 40
+
+
+def test_M13_receipts_do_not_wait_for_the_handling(agr: Peer) -> None:
+    """While a message is handled, more of the same sender are taken; they are handled by the same drain."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def handle(incoming: Incoming) -> Outcome:
+        reached.set()
+        assert go_on.wait(20)
+        return Outcome()
+
+    receive(agr, agr.xml())
+
+    def work() -> None:
+        try:
+            drain(agr)
+        finally:
+            connection.close()
+
+    with handled_by("TestMessage", handle):
+        worker = threading.Thread(target=work)
+        worker.start()
+        assert reached.wait(20)
+        receive(agr, agr.xml())
+        assert drain(agr) == [], "another is at it"
+        go_on.set()
+        worker.join(20)
+    assert set(InboundMessage.objects.values_list("state", flat=True)) == {"processed"}
+
+
+def test_M14_poison_is_set_aside_and_the_next_go_on(agr: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processing, "PAUSE", 0.01)
+    poison = agr.xml()
+    tries: list[str] = []
+
+    def handle(incoming: Incoming) -> Outcome:
+        if incoming.content == poison:
+            tries.append("again")
+            raise ZeroDivisionError("a handler's own mistake")
+        return Outcome()
+
+    with handled_by("TestMessage", handle):
+        bad = receive(agr, poison)
+        good = receive(agr, agr.xml())
+        drain(agr)
+        bad.refresh_from_db()
+        good.refresh_from_db()
+        assert (bad.state, bad.attempts, len(tries)) == ("set aside", 3, 3)
+        assert bad.last_error == "ZeroDivisionError: a handler's own mistake"
+        assert good.state == "processed"
+        assert not OutboundMessage.objects.filter(in_reply_to=bad).exists()
+    assert processing.process_again(bad)
+    drain(agr)
+    bad.refresh_from_db()
+    assert (bad.state, bad.result) == ("processed", "Accepted")
+
+
+def fail_in_postgresql(sqlstate: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '{sqlstate}'; END $$")
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "23P01"])
+def test_a_storm_of_lost_races_is_no_failure_of_the_message(agr: Peer, sqlstate: str) -> None:
+    lost: list[int] = []
+
+    def handle(incoming: Incoming) -> Outcome:
+        if len(lost) < 12:
+            lost.append(1)
+            Participant.objects.create(role="DSO", domain="half.example")
+            fail_in_postgresql(sqlstate)
+        return Outcome()
+
+    with handled_by("TestMessage", handle):
+        assert exchange(agr, agr.xml()).result == "Accepted"
+    message = InboundMessage.objects.get()
+    assert (message.attempts, message.last_error, len(lost)) == (0, "", 12)
+    assert not Participant.objects.filter(domain="half.example").exists()
+
+
+@pytest.mark.parametrize("sqlstate", ["57P01", "53300", "08006"])
+def test_a_database_in_trouble_is_no_failure_of_the_message(agr: Peer, sqlstate: str) -> None:
+    """The message keeps waiting, for the sweep to wake its inbox."""
+
+    def handle(incoming: Incoming) -> Outcome:
+        fail_in_postgresql(sqlstate)
+        return Outcome()
+
+    message = receive(agr, agr.xml())
+    with handled_by("TestMessage", handle):
+        drain(agr)
+    message.refresh_from_db()
+    assert (message.state, message.attempts) == ("received", 0)
+    drain(agr)
+    message.refresh_from_db()
+    assert message.state == "processed"
+
+
+def test_retried_refuses_to_be_nested() -> None:
+    with transaction.atomic(), pytest.raises(RuntimeError):
+        retrying.retried(lambda: None)
+
+
+def test_retried_raises_what_is_no_lost_race() -> None:
+    runs: list[int] = []
+
+    def run() -> None:
+        runs.append(1)
+        fail_in_postgresql("57014")
+
+    with pytest.raises(OperationalError):
+        retrying.retried(run)
+    assert runs == [1]
+
+
+def test_a_receipt_that_commits_late_is_found_by_the_drain_under_way(agr: Peer) -> None:
+    """Its id is lower than those of messages handled before its commit."""
+    first = receive(agr, agr.xml())
+    late_content = agr.xml()
+    inserted, commit = threading.Event(), threading.Event()
+
+    def insert_and_wait() -> None:
+        try:
+            with transaction.atomic():
+                receive(agr, late_content)
+                inserted.set()
+                assert commit.wait(20)
+        finally:
+            connection.close()
+
+    late = threading.Thread(target=insert_and_wait)
+    late.start()
+    assert inserted.wait(20)
+    last = receive(agr, agr.xml())
+    drain(agr)
+    commit.set()
+    late.join(20)
+    wait_for("the late receipt", lambda: InboundMessage.objects.count() == 3)
+    drain(agr)
+    message = InboundMessage.objects.exclude(pk__in=[first.pk, last.pk]).get()
+    assert first.pk < message.pk < last.pk
+    assert message.state == "processed"
+    assert Sender.objects.count() == 1
