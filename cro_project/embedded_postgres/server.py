@@ -111,7 +111,7 @@ class Server:
         return self._ping() == Ping.OK
 
     def _ping(self) -> Ping:
-        return PGconn.ping(self._address.encode())
+        return Ping(PGconn.ping(self._address.encode()))
 
     @property
     def _address(self) -> str:
