@@ -206,6 +206,7 @@ FROM (
     FROM claim_change w
     WHERE w.old = '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
 ) anew
+ORDER BY connection_id
 """
 
 NEWLY_CONTESTED = """
