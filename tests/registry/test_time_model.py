@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 
 from tests.registry.days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View
@@ -77,21 +77,23 @@ Step = Pause | DaysGoBy | AgrUpdate | DsoUpdate | Settle | SetPolicy
 def periods() -> st.SearchStrategy[tuple[int, int | None]]:
     """First and last day, counted from today: around it, open-ended, and or ending before they start."""
     firsts = st.sampled_from((0, 1, -1, 2, -3, 4, -6, 7))
-    lengths = st.sampled_from((None, 3, 0, 1, 6, -1, -3, 2))
+    lengths = st.sampled_from((None, 3, None, 0, 1, 6, 9, -1, -3, 2))
     return st.builds(
         lambda first, length: (first, None if length is None else first + length), firsts, lengths
     )
 
 
 def lines(most: int, least: int = 0) -> st.SearchStrategy[tuple[Line, ...]]:
-    line = st.builds(lambda name, days: Line(name, *days), st.sampled_from(CONNECTIONS), periods())
+    line = st.builds(
+        lambda name, days: Line(name, *days), st.sampled_from(CONNECTIONS + CONNECTIONS[:2]), periods()
+    )
     return st.lists(line, min_size=least, max_size=most).map(tuple)
 
 
 def points() -> st.SearchStrategy[tuple[Point, ...]]:
     days = st.one_of(
         periods(),
-        st.sampled_from([(-6, None), (-1, None), (0, 6), (-3, 2)]),
+        st.sampled_from([(-6, None), (-6, None), (-6, 9), (-1, None), (0, 6), (-3, 2)]),
         st.sampled_from([(0, 0), (-6, 0), (-6, -1), (-1, -1), (0, -1)]),
     )
     terms = st.sampled_from((Terms(), Terms(), Terms(True, "DSO", "AGR")))
@@ -113,16 +115,32 @@ POLICIES = {
 }
 
 POLICY_STEPS = [SetPolicy(name, value) for name, values in POLICIES.items() for value in values]
-AGR_STEPS = st.builds(AgrUpdate, st.sampled_from(AGRS), lines(4, 1))
-DSO_STEPS = st.builds(DsoUpdate, st.sampled_from(DSOS), points())
-STEP = st.one_of(
+
+
+def agr_steps() -> st.SearchStrategy[Step]:
+    return st.builds(AgrUpdate, st.sampled_from(AGRS), lines(4, 1))
+
+
+def dso_steps() -> st.SearchStrategy[Step]:
+    return st.builds(DsoUpdate, st.sampled_from(DSOS), points())
+
+
+def settlements() -> st.SearchStrategy[Step]:
+    decisions = st.sampled_from(("keep", "give", "split"))
+    return st.builds(Settle, st.integers(0, 5), decisions, st.integers(1, 6))
+
+
+STEP: st.SearchStrategy[Step] = st.one_of(
     st.just(Pause()),
-    AGR_STEPS,
-    DSO_STEPS,
-    AGR_STEPS,
-    DSO_STEPS,
-    AGR_STEPS,
-    st.builds(Settle, st.integers(0, 5), st.sampled_from(("keep", "give", "split")), st.integers(1, 6)),
+    agr_steps(),
+    agr_steps(),
+    agr_steps(),
+    agr_steps(),
+    dso_steps(),
+    dso_steps(),
+    dso_steps(),
+    settlements(),
+    settlements(),
     st.sampled_from(POLICY_STEPS),
     st.builds(DaysGoBy, st.integers(1, 2)),
 )
@@ -186,6 +204,7 @@ def take(step: Step, model: TimeModel, world: World) -> None:
             at = within(dispute, step.at)
             decision = "give" if at is None else decision
         note(f"        {decision} {dispute} at {at}")
+        event(f"{decision}, {dispute.kind}")
         model.settle(dispute, decision, at)
         world.settle(dispute, decision, at)
 
@@ -210,7 +229,10 @@ def moved_point(point: Point, today: int) -> Point:
 
 
 def assert_told(reply: Reply, expected: Answer) -> None:
-    note(f"        {'accepted' if reply.accepted else 'rejected'}: {reply.text}")
+    result = "accepted" if reply.accepted else "rejected"
+    note(f"        {result}: {reply.text}")
+    for rule in expected.rejected_for | expected.warned_of:
+        event(f"{result}, {rule}")
     assert reply.accepted == expected.accepted, (reply, expected)
     if expected.rejected_for - {CONFLICT}:
         assert any(reason.startswith(PERIOD) for reason in reply.reasons), (reply, expected)

@@ -185,6 +185,11 @@ def together(lines: Iterable[tuple[Place, Line]]) -> dict[tuple[Place, str], lis
     return found
 
 
+def ends_early(line: Line | Point) -> bool:
+    """Whether its last day is before its first."""
+    return line.last is not None and line.last < line.first
+
+
 class Message:
     """One update on its way into the model: its sender's statements after it, and the rules it met."""
 
@@ -221,16 +226,17 @@ class Message:
         for line in lines:
             self.judge_last_day(line.last)
             statement = self.plain(line.first, line.last)
-            if line.last is not None and line.last < line.first:
-                if any(day > line.last for day in old):
-                    statements.append(statement)
-                else:
-                    self.met.add("P1")
-            elif place is None:
+            if place is None or statement.withdraws_from is not None:
                 statements.append(statement)
             elif within := self.within_point(place, connection, statement):
                 statements.append(within)
+        self.judge_withdrawal([s for s in statements if s.withdraws_from is not None], old)
         self.after[place, connection] = self.combine(old, statements)
+
+    def judge_withdrawal(self, statements: list[Statement], old: Iterable[Day]) -> None:
+        """P1: what the lines that end before they start withdraw, taken together, was never registered."""
+        if statements and not any(day >= min(s.speaks_from for s in statements) for day in old):
+            self.met.add("P1")
 
     def judge_last_day(self, last: Day | None) -> None:
         if last is not None and last < self.model.today - int(self.policy("P2 days")):
@@ -292,15 +298,12 @@ class Message:
         old = self.model.terms.get((self.sender, name), {})
         statements, said = [], []
         for line in lines:
+            self.judge_last_day(line.last)
             last = min(line.last, self.model.today - 1) if self.model.ends_at_once(line) else line.last
             statement = self.plain(line.first, last)
+            statements.append(statement)
             said.append((statement.days, line.terms))
-            backwards = line.last is not None and line.last < line.first
-            self.judge_last_day(line.last)
-            if backwards and not any(day >= statement.speaks_from for day in old):
-                self.met.add("P1")
-            else:
-                statements.append(statement)
+        self.judge_withdrawal([s for s, line in zip(statements, lines, strict=True) if ends_early(line)], old)
         if overlap([days for days, _ in said]):
             self.met.add("P6")
             self.contradicts |= any(a & b and one != other for (a, one), (b, other) in combinations(said, 2))
