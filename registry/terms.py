@@ -164,11 +164,12 @@ ORDER BY 1
 """
 
 CLIPPED = """
--- How many connections that no line is about lose days with their point.
+-- How many connections that no line is about lose days with their point, unless it is meant to end at once.
 SELECT d.address, count(*)
 FROM claim_change w JOIN point_days d USING (point_id)
 WHERE w.old && d.clip
     AND NOT EXISTS (SELECT FROM statement s WHERE s.point_id = w.point_id AND s.connection_id = w.connection_id)
+    AND NOT EXISTS (SELECT FROM staged_point p WHERE p.address = d.address AND p.ends_at_once)
 GROUP BY d.address ORDER BY 1
 """
 
@@ -284,11 +285,14 @@ def write(cursor: CursorWrapper, recorder: Recorder) -> None:
 def warn_of_clipping(cursor: CursorWrapper) -> Iterator[str]:
     """Warnings about connections that lose days with their point, or stay ended while it goes on (docs/rules.md D6)."""
     for query, what in (
-        (CLIPPED, "not listed end with their congestion point"),
-        (NOT_BROUGHT_BACK, "not listed ended with their congestion point before and are not brought back"),
+        (CLIPPED, "not listed, clipped with the congestion point"),
+        (NOT_BROUGHT_BACK, "not listed, clipped earlier with the congestion point and not brought back"),
     ):
         cursor.execute(query)
-        counts = [f"{address}: {count} connections" for address, count in cursor.fetchall()]
+        counts = [
+            f"{address} ({count} {'connection' if count == 1 else 'connections'})"
+            for address, count in cursor.fetchall()
+        ]
         if counts:
             yield named(Reason.PERIOD, counts, what)
 
