@@ -3,8 +3,6 @@
 Day 0 is today. Told to the registry and to the time model alike.
 """
 
-# ruff: noqa: N802 (the tests have the names of the rules)
-
 from __future__ import annotations
 
 import pytest

@@ -1,7 +1,7 @@
 """Two updates at once, on connections of their own, one of them stopped wherever the other could come between.
 
 Whatever the interleaving, the registry must end as if one had come after the other: the time model says how.
-`RACES_EVERYWHERE=1` stops it before every statement about the registry's tables, not only those that lock or write.
+`RACES_EVERYWHERE=1` stops it before every statement about the registry's tables, not only where it takes locks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PATIENCE = 30.0  # seconds
 STOPS = re.compile(
     "registry_"
     if os.environ.get("RACES_EVERYWHERE")
-    else r"FOR (NO KEY )?UPDATE|pg_advisory|(INSERT INTO|UPDATE|DELETE FROM) \"?registry_"
+    else r"FOR (NO KEY )?UPDATE|pg_advisory|INSERT INTO \"?registry_(connection|congestionpoint|change)\b"
 )
 
 

@@ -115,6 +115,8 @@ POLICIES = {
 }
 
 POLICY_STEPS = [SetPolicy(name, value) for name, values in POLICIES.items() for value in values]
+POLICY_STEPS += 3 * [SetPolicy("representation conflicts", value) for value in ("reject", "newest wins")]
+POLICY_STEPS += 3 * [SetPolicy("membership conflicts", value) for value in ("allow", "reject")]
 
 
 def agr_steps() -> st.SearchStrategy[Step]:
