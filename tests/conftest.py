@@ -1,11 +1,15 @@
-"""Fixtures that every test may use."""
+"""Fixtures that hold for every test."""
 
 import pytest
-from django.conf import settings
+from django.db import connection
 
 
-@pytest.fixture
-def cro_seed() -> bytes:
-    """The 32-byte seed of the private key that the CRO signs with in tests."""
-    assert settings.CRO_SIGNING_KEY
-    return bytes(settings.CRO_SIGNING_KEY)
+@pytest.fixture(autouse=True)
+def _no_wake_ups_of_earlier_tests(request: pytest.FixtureRequest) -> None:
+    """Start a test that commits without jobs and workers: the queue's tables are not Django's to flush."""
+    marker = request.node.get_closest_marker("django_db")
+    commits = {"transactional_db", "live_server"} & set(request.fixturenames)
+    if commits or (marker and marker.kwargs.get("transaction")):
+        request.getfixturevalue("transactional_db")
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
