@@ -51,6 +51,14 @@ async def _run(until_idle: bool, concurrency: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop_all)
     with app.replace_connector(app.connector.get_worker_connector()) as working:  # type: ignore[attr-defined]
+        await _keep_going(stop, lambda: _work(working, until_idle, concurrency, stop, stop_all))
+
+
+async def _work(
+    working: App, until_idle: bool, concurrency: int, stop: asyncio.Event, stop_all: Callable[[], None]
+) -> None:
+    """All parts, on one pool of connections, until `stop`. Raises when the database is away at the start."""
+    async with working.open_async():
         parts = [
             _keep_going(stop, lambda: _fetch(working, tasks.INBOX, concurrency, stop)),
             _keep_going(stop, lambda: _fetch(working, tasks.OUTBOX, DELIVERIES, stop)),
@@ -74,24 +82,23 @@ async def _keep_going(stop: asyncio.Event, part: Callable[[], Awaitable[None]]) 
 
 async def _fetch(working: App, queue: str, concurrency: int, stop: asyncio.Event) -> None:
     """Take wake-ups from `queue` until `stop`. Returns, or raises, when the database goes away."""
-    async with working.open_async():
-        worker = Worker(
-            app=working,
-            queues=[queue],
-            name=queue,
-            concurrency=concurrency,
-            fetch_job_polling_interval=POLL_SECONDS,
-            delete_jobs=jobs.DeleteJobCondition.ALWAYS,
-            install_signal_handlers=False,
-            stalled_worker_timeout=STALLED_AFTER,
-            task_middleware=working.worker_defaults.get("task_middleware"),
-        )
-        stopper = asyncio.create_task(stop.wait())
-        stopper.add_done_callback(lambda _: worker.stop())  # type: ignore[no-untyped-call]
-        try:
-            await worker.run()  # type: ignore[no-untyped-call]
-        finally:
-            stopper.cancel()
+    worker = Worker(
+        app=working,
+        queues=[queue],
+        name=queue,
+        concurrency=concurrency,
+        fetch_job_polling_interval=POLL_SECONDS,
+        delete_jobs=jobs.DeleteJobCondition.ALWAYS,
+        install_signal_handlers=False,
+        stalled_worker_timeout=STALLED_AFTER,
+        task_middleware=working.worker_defaults.get("task_middleware"),
+    )
+    stopper = asyncio.create_task(stop.wait())
+    stopper.add_done_callback(lambda _: worker.stop())  # type: ignore[no-untyped-call]
+    try:
+        await worker.run()  # type: ignore[no-untyped-call]
+    finally:
+        stopper.cancel()
 
 
 async def _sweep_repeatedly(working: App, stop: asyncio.Event) -> None:
@@ -103,10 +110,9 @@ async def _sweep_repeatedly(working: App, stop: asyncio.Event) -> None:
 
 async def _forget_stalled_jobs(working: App) -> None:
     """Delete the jobs that workers now dead were at. What they were about is still in the tables, for the sweep."""
-    async with working.open_async():
-        await working.job_manager.prune_stalled_workers(STALLED_AFTER)
-        for job in await working.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
-            await working.job_manager.finish_job(job, jobs.Status.FAILED, delete_job=True)
+    await working.job_manager.prune_stalled_workers(STALLED_AFTER)
+    for job in await working.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
+        await working.job_manager.finish_job(job, jobs.Status.FAILED, delete_job=True)
 
 
 async def _stop_when_idle(stop: asyncio.Event, stop_all: Callable[[], None]) -> None:
