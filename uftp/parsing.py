@@ -34,6 +34,8 @@ __all__ = [
     "metadata",
     "open_envelope",
     "parse",
+    "read_header",
+    "sequence",
     "stream_congestion_points",
     "stream_connections",
 ]
@@ -95,9 +97,20 @@ def metadata(header: Header) -> Metadata:
     )
 
 
+def read_header(content: bytes | memoryview) -> Header:
+    """What a message that check() has passed says in its root, read no further than that."""
+    return _header(read_root(content))
+
+
+def sequence(header: Header) -> int | None:
+    """The Sequence of a valid update, None where it has none. Raises UnusableValue for one too long to keep."""
+    text = header.attributes.get("Sequence")
+    return None if text is None else integer(text, "Sequence")
+
+
 def parse(content: bytes | memoryview) -> Message:
     """The whole of a message that check() has passed, in memory. Raises UnusableValue."""
-    header = _header(read_root(content))
+    header = read_header(content)
     read = _READERS.get(header.message_type)
     if read is not None:
         return read(header, content)
@@ -180,12 +193,6 @@ def _answer(header: Header) -> dict[str, Any]:
         "rejection_reason": attributes.get("RejectionReason"),
         "reference_message_id": attributes.get("ReferenceMessageID") or attributes.get(name, ""),
     }
-
-
-def sequence(header: Header) -> int | None:
-    """The Sequence of a valid update, None where it has none. Raises UnusableValue for one too long to keep."""
-    text = header.attributes.get("Sequence")
-    return None if text is None else integer(text, "Sequence")
 
 
 def _agr_portfolio_update(header: Header, content: bytes | memoryview) -> Message:
