@@ -35,7 +35,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A message was accepted: with `warnings`, and with `fields` for the response's dataclass beyond the common ones."""
+    """A message was accepted, with `warnings`; `fields` are those of the response's dataclass beyond the common."""
 
     warnings: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)

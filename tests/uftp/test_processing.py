@@ -106,9 +106,7 @@ def test_M5_unknown_recipient(agr: Peer) -> None:
 
 
 def test_M6_a_type_that_a_cro_does_not_handle(agr: Peer) -> None:
-    content = agr.xml(
-        "FlexOfferRevocation", **{"FlexOfferMessageID": str(uuid.uuid4()), "CongestionPoint": None}
-    )
+    content = agr.xml("FlexOfferRevocation", FlexOfferMessageID=str(uuid.uuid4()))
     answer = exchange(agr, content)
     assert reasons(answer) == ["Invalid Message: a CRO does not handle FlexOfferRevocation"]
     assert answer.message_type == "FlexOfferRevocationResponse"

@@ -1,0 +1,76 @@
+"""Has a web or worker process kill itself, once, at a point of a message's way.
+
+An app for `tests.faults.settings`: the processes are the real ones, and the production code knows nothing of it. The
+variable FAULT_POINT names the point and FAULT_ONCE a file; the process that gets to remove the file ends with its whole
+group, without a chance to do anything.
+"""
+
+import functools
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+
+
+@dataclass(frozen=True)
+class Point:
+    """Before or after a call of the function `name` of `module`."""
+
+    module: str
+    name: str
+    after: bool = False
+
+
+WEB_POINTS = {
+    "receipt committed, before the wake-up": Point("uftp.tasks", "wake_inbox"),
+    "receipt committed and woken, before the 200": Point("uftp.tasks", "wake_inbox", after=True),
+}
+WORKER_POINTS = {
+    "message taken": Point("uftp.processing", "_handle"),
+    "facts and answer written, before the commit": Point("uftp.processing", "_handle", after=True),
+    "handling committed, before the wake-up": Point("uftp.tasks", "wake_outbox"),
+    "posted, before the attempt is recorded": Point("uftp.delivery", "record"),
+    "attempt recorded": Point("uftp.delivery", "record", after=True),
+}
+POINTS = WEB_POINTS | WORKER_POINTS
+
+
+class FaultsConfig(AppConfig):
+    name = "tests.faults"
+    label = "faults"
+
+    def ready(self) -> None:
+        point, once = os.environ.get("FAULT_POINT"), os.environ.get("FAULT_ONCE")
+        if point and once:
+            install(POINTS[point], Path(once))
+
+
+def install(point: Point, once: Path) -> None:
+    """Put the end of this process around the function that `point` names."""
+    module = importlib.import_module(point.module)
+    original: Callable[..., Any] = getattr(module, point.name)
+
+    @functools.wraps(original)
+    def ending(*arguments: Any, **named: Any) -> Any:
+        if not point.after:
+            end(once)
+        result = original(*arguments, **named)
+        if point.after:
+            end(once)
+        return result
+
+    setattr(module, point.name, ending)
+
+
+def end(once: Path) -> None:
+    """Kill the process group, unless that was done before."""
+    try:
+        once.unlink()
+    except FileNotFoundError:
+        return
+    os.killpg(0, signal.SIGKILL)
