@@ -43,7 +43,7 @@ DELIVERY_TIMEOUT = setting("DELIVERY_TIMEOUT", 30, whole_number(1, 600))
 DELIVERY_RETRY_HOURS = setting("DELIVERY_RETRY_HOURS", 24, whole_number(1, 720))
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "cro_project.admin_site.CROAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "registry.market_time.in_market_time",
     "axes.middleware.AxesMiddleware",
 ]
 

@@ -12,6 +12,7 @@ from participants import journal
 from registry.models import Market
 
 LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
+SAYABLE = re.compile(r"(Africa|America|Australia|Europe|Pacific)/[a-zA-Z0-9_/]{3,}")
 ISP_DURATIONS = (*(f"PT{minutes}M" for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)), "PT1H")
 
 
@@ -57,7 +58,7 @@ def set_market(
     if time_zone is not None:
         if time_zone not in known_zones():
             raise UnknownMarket(f"{time_zone!r} is not a time zone of IANA's, such as Europe/Amsterdam.")
-        if not re.fullmatch(r"(Africa|America|Australia|Europe|Pacific)/[a-zA-Z0-9_/]{3,}", time_zone):
+        if not SAYABLE.fullmatch(time_zone):
             raise UnknownMarket(f"{time_zone!r} cannot be said in a UFTP message: see docs/settings.md.")
         row.time_zone = time_zone
     if isp_duration is not None:
@@ -75,6 +76,11 @@ def set_market(
 def known_zones() -> frozenset[str]:
     """The names in IANA's time zone database."""
     return frozenset(available_timezones())
+
+
+def usable_zones() -> list[str]:
+    """The time zones that a market can have, by name: those that a UFTP message can say."""
+    return sorted(zone for zone in known_zones() if SAYABLE.fullmatch(zone))
 
 
 def _to_utc(instant: datetime) -> datetime:

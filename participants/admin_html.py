@@ -1,0 +1,53 @@
+"""Small pieces of admin pages: moments, links and tables."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Model
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+
+NOTHING = "–"
+
+
+def moment(at: datetime | None) -> str:
+    """`2026-03-01 13:00:05 CET`: a moment (aware) in the time zone of the page, which it names."""
+    return f"{localtime(at):%Y-%m-%d %H:%M:%S %Z}" if at else NOTHING
+
+
+def link(to: Model | None, text: object = None) -> str:
+    """A link to the admin page of a row, by its own words or `text`."""
+    if to is None:
+        return NOTHING
+    page = reverse(f"admin:{to._meta.app_label}_{to._meta.model_name}_change", args=[to.pk])
+    return format_html('<a href="{}">{}</a>', page, to if text is None else text)
+
+
+def list_link(model: type[Model], text: object, **query: object) -> SafeString:
+    """A link to the admin's list of `model`, searched and filtered by `query`."""
+    page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return format_html('<a href="{}?{}">{}</a>', page, urlencode(query), text)
+
+
+def lines(items: Iterable[object]) -> str:
+    """One item a line."""
+    return format_html_join("", "<div>{}</div>", ((item,) for item in items)) or NOTHING
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table; NOTHING where there are no rows."""
+    body = format_html_join(
+        "",
+        "<tr>{}</tr>",
+        ((format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows),
+    )
+    if not body:
+        return NOTHING
+    head = format_html_join("", '<th scope="col">{}</th>', ((heading,) for heading in headings))
+    return format_html(
+        '<div class="rows"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>', head, body
+    )

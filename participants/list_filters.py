@@ -1,0 +1,133 @@
+"""Filters for lists of any size: what is looked for is typed in, so that no values need to be collected."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.timezone import make_aware
+
+from participants.models import Participant, Role
+
+SUGGESTIONS = 500
+
+
+class TextFilter(admin.SimpleListFilter):
+    """A filter with a field to type into; a subclass says in `queryset` what its `text` means."""
+
+    template = "admin/text_filter.html"
+
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        self.other_parameters = _other_parameters(request, [str(self.parameter_name)])
+        super().__init__(request, *args)
+
+    @property
+    def text(self) -> str:
+        """What was typed; empty: the filter is not used."""
+        return (self.value() or "").strip().replace("\x00", "")
+
+    def suggestions(self) -> Iterable[str]:
+        """What the browser offers while one types."""
+        return ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("", "")]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        yield {
+            "selected": bool(self.text),
+            "query_string": changelist.get_query_string(remove=[self.parameter_name]),
+        }
+
+
+class ParticipantFilter(TextFilter):
+    """The rows of which one of `fields` is the participant with the domain typed in."""
+
+    title = "domain"
+    parameter_name = "domain"
+    roles: tuple[str, ...] = tuple(Role.values)
+    fields: tuple[str, ...] = ()
+
+    def suggestions(self) -> Iterable[str]:
+        known = Participant.objects.filter(role__in=self.roles)
+        return known.order_by("domain").values_list("domain", flat=True).distinct()[:SUGGESTIONS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        meant = list(
+            Participant.objects.filter(role__in=self.roles, domain=self.text.lower()).values_list(
+                "pk", flat=True
+            )
+        )
+        if not meant:
+            return queryset.none()
+        wanted = Q()
+        for field in self.fields:
+            wanted |= Q(**{f"{field}__in": meant})
+        return queryset.filter(wanted)
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """The rows whose `field` has one of the values that the program knows."""
+
+    field = ""
+    values: Iterable[str] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, value) for value in self.values]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
+
+
+class DayRangeFilter(admin.FieldListFilter):
+    """Rows with a moment on the days typed in, first and last included, in the time zone of the page."""
+
+    template = "admin/day_range_filter.html"
+
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, field_path: str
+    ) -> None:
+        self.first_parameter, self.last_parameter = f"{field_path}_from", f"{field_path}_to"
+        self.other_parameters = _other_parameters(request, [self.first_parameter, self.last_parameter])
+        super().__init__(field, request, params, model, model_admin, field_path)
+        self.first = self._said(self.first_parameter)
+        self.last = self._said(self.last_parameter)
+
+    def expected_parameters(self) -> list[str | None]:
+        return [self.first_parameter, self.last_parameter]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        yield {
+            "selected": bool(self.first or self.last),
+            "query_string": changelist.get_query_string(remove=[self.first_parameter, self.last_parameter]),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        try:
+            if self.first:
+                begin = _start_of(date.fromisoformat(self.first))
+                queryset = queryset.filter(**{f"{self.field_path}__gte": begin})
+            if self.last:
+                end = _start_of(date.fromisoformat(self.last) + timedelta(days=1))
+                queryset = queryset.filter(**{f"{self.field_path}__lt": end})
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters(error) from error
+        return queryset
+
+    def _said(self, name: str) -> str:
+        value: Any = self.used_parameters.get(name, "")
+        return str(value[-1] if isinstance(value, list) else value).strip()
+
+
+def _start_of(day: date) -> datetime:
+    return make_aware(datetime.combine(day, time()))
+
+
+def _other_parameters(request: HttpRequest, own: list[str]) -> list[tuple[str, str]]:
+    """What a form of one filter must send along: the other filters and the search, but not the page."""
+    return [(name, str(value)) for name, value in request.GET.items() if name not in [*own, "p", "e"]]

@@ -1,0 +1,68 @@
+"""What the screens of facts have in common: their days, and the changes that recorded and superseded them."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from participants.admin_html import NOTHING, link, moment
+from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from registry import periods
+from registry.models import Change, Claim, Fact, FactQuerySet
+
+
+class KnowledgeFilter(admin.SimpleListFilter):
+    """Facts that the registry holds for true, unless staff ask for those of the past."""
+
+    title = "what is known"
+    parameter_name = "known"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("superseded", "Superseded"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Any:
+        first, *others = super().choices(changelist)
+        return [{**first, "display": "Current"}, *others]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all":
+            return queryset
+        if self.value() == "superseded":
+            return queryset.filter(superseded_by__isnull=False)
+        return queryset.filter(superseded_by__isnull=True)
+
+
+class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """Facts come from messages, imports and decisions; here they are looked at."""
+
+    list_select_related: ClassVar[tuple[str, ...]] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    @admin.display(description="days")
+    def days(self, fact: Fact) -> str:
+        return periods.in_words(fact.period)
+
+    @admin.display(description="recorded")
+    def recorded(self, fact: Fact) -> str:
+        return by_change(fact.recorded_by)
+
+    @admin.display(description="superseded")
+    def superseded(self, fact: Fact) -> str:
+        return by_change(fact.superseded_by)
+
+    @admin.display(description="waiting since")
+    def waiting(self, claim: Claim) -> str:
+        return by_change(claim.waiting_since)
+
+
+def by_change(change: Change | None) -> str:
+    """When a change became known, as a link to it."""
+    return link(change, moment(change.moment)) if change else NOTHING
+
+
+def current_first(facts: FactQuerySet[Any]) -> QuerySet[Any]:
+    """Facts about one thing for reading: what is current first, each part by days."""
+    return facts.order_by("superseded_by__moment", "period").select_related("recorded_by", "superseded_by")

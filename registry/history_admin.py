@@ -1,0 +1,255 @@
+"""The operator's screens for how the common reference came to be as it is: changes, conflicts, revisions."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from participants import registering
+from participants.admin_html import NOTHING, lines, link, list_link, moment
+from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
+from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from registry import periods, revisions
+from registry.fact_admin import by_change
+from registry.models import (
+    Change,
+    Conflict,
+    CongestionPointConnection,
+    CongestionPointTerms,
+    Representation,
+    RevisionPlace,
+)
+from uftp.admin import InboundMessageAdmin
+from uftp.models import InboundMessage
+
+COUNTED = 10_000
+
+
+class PartyFilter(ParticipantFilter):
+    title = "domain of either party"
+    fields = ("holder", "claimant")
+
+
+class OpenFilter(admin.SimpleListFilter):
+    """Open conflicts, unless staff ask for those that are closed."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("closed", "Closed"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Any:
+        first, *others = super().choices(changelist)
+        return [{**first, "display": "Open"}, *others]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(closed_by__isnull=self.value() != "closed")
+
+
+@admin.register(Conflict)
+class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
+    list_display = (
+        "number",
+        "kind",
+        "connection",
+        "claimant",
+        "holder",
+        "days",
+        "opened",
+        "closed",
+        "decision",
+    )
+    list_select_related = ("connection", "holder", "claimant", "opened_by", "closed_by")
+    list_filter = (OpenFilter, "kind", "decision", PartyFilter)
+    search_fields = ("pk__exact", "connection__address__startswith")
+    search_help_text = "A conflict's number, or the beginning of a connection's entity address"
+    fields = (
+        "kind",
+        "connection",
+        "claimant",
+        "holder",
+        "days",
+        "opened",
+        "closed",
+        "decision",
+        "split_at",
+        "decided_by",
+        "reason",
+        "settling",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    @admin.display(description="number")
+    def number(self, conflict: Conflict) -> str:
+        return str(conflict.pk)
+
+    @admin.display(description="contested days")
+    def days(self, conflict: Conflict) -> str:
+        return periods.in_words(conflict.period)
+
+    @admin.display(description="opened")
+    def opened(self, conflict: Conflict) -> str:
+        return by_change(conflict.opened_by)
+
+    @admin.display(description="closed")
+    def closed(self, conflict: Conflict) -> str:
+        return by_change(conflict.closed_by)
+
+    @admin.display(description="how to settle it")
+    def settling(self, conflict: Conflict) -> str:
+        """The command that decides an open conflict."""
+        if conflict.closed_by_id:
+            return NOTHING
+        return format_html(
+            "On the command line: <code>manage.py settle_conflict {} keep|give|split --reason TEXT</code>; "
+            "with split, also <code>--at DAY</code>, the first day that {} gets.",
+            conflict.pk,
+            conflict.claimant,
+        )
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
+    list_display = ("number", "known_from", "kind", "source", "reason")
+    list_select_related = ("message", "message__sender")
+    list_filter = ("kind", ("moment", DayRangeFilter))
+    search_fields = ("pk__exact", "message__message_id__exact")
+    search_help_text = "A change's number, or the whole MessageID of the message that it came from"
+    fields = ("number", "known_from", "kind", "source", "reason", "facts", "conflicts")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        return super().get_queryset(request).select_related("message__sender").defer("message__sealed")
+
+    @admin.display(description="number")
+    def number(self, change: Change) -> str:
+        return str(change.pk)
+
+    @admin.display(description="known from")
+    def known_from(self, change: Change) -> str:
+        return moment(change.moment)
+
+    @admin.display(description="source")
+    def source(self, change: Change) -> str:
+        if change.message is None:
+            return change.actor or NOTHING
+        return link(change.message, f"{change.message.message_type} of {change.message.sender}")
+
+    @admin.display(description="facts")
+    def facts(self, change: Change) -> str:
+        return what_it_changed(change)
+
+    @admin.display(description="conflicts")
+    def conflicts(self, change: Change) -> str:
+        return lines(
+            [
+                list_link(Conflict, "opened", opened_by__id__exact=change.pk, state="all"),
+                list_link(Conflict, "closed", closed_by__id__exact=change.pk, state="all"),
+            ]
+        )
+
+
+class SenderFilter(ParticipantFilter):
+    title = "sender's domain"
+    fields = ("sender",)
+
+
+class UpdateTypeFilter(ChoiceFilter):
+    title = "type"
+    parameter_name = field = "update_type"
+    values = ("AGRPortfolioUpdate", "DSOPortfolioUpdate")
+
+
+class ReasonActionForm(ActionForm):
+    """Asks why beside the choice of an action."""
+
+    reason = forms.CharField(required=False, label="Reason:", max_length=500)
+
+
+@admin.register(RevisionPlace)
+class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
+    list_display = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
+    list_select_related = ("sender",)
+    list_filter = (UpdateTypeFilter, SenderFilter)
+    search_fields = ("sender__domain__startswith",)
+    search_help_text = "The beginning of a sender's domain"
+    fields = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
+    action_form = ReasonActionForm
+    actions = ("reset",)
+
+    @admin.display(description="TimeStamp")
+    def time_stamp_in_words(self, place: RevisionPlace) -> str:
+        return moment(place.time_stamp)
+
+    @admin.display(description="moved")
+    def updated(self, place: RevisionPlace) -> str:
+        return moment(place.updated_at)
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("registry.change_revisionplace"))
+
+    @admin.action(
+        description="Reset: whatever comes next is taken as the latest (give a reason)", permissions=["reset"]
+    )
+    def reset(self, request: HttpRequest, queryset: QuerySet[RevisionPlace]) -> None:
+        reason = request.POST.get("reason", "").strip()
+        try:
+            registering.require_reason("a reset", reason)
+        except ValidationError as error:
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
+            return
+        places = list(queryset.select_related("sender"))
+        with transaction.atomic():
+            for place in places:
+                revisions.reset(
+                    place.sender, place.update_type, actor=request.user.get_username(), reason=reason
+                )
+        names = ", ".join(f"{place.update_type} of {place.sender}" for place in places)
+        self.message_user(request, f"Reset: {names}.", messages.SUCCESS)
+
+
+def what_it_changed(change: Change) -> str:
+    """How many facts of each kind a change recorded, with links to them and to those that it superseded."""
+    said = []
+    for model in (CongestionPointTerms, CongestionPointConnection, Representation):
+        rows = model.objects.filter(recorded_by=change)[: COUNTED + 1].count()
+        many = f"more than {COUNTED:,}" if rows > COUNTED else f"{rows:,}"
+        said.append(
+            format_html(
+                "{}: {} · {}",
+                str(model._meta.verbose_name_plural).capitalize(),
+                list_link(model, f"{many} recorded", recorded_by__id__exact=change.pk, known="all"),
+                list_link(model, "superseded", superseded_by__id__exact=change.pk, known="all"),
+            )
+        )
+    return lines(said)
+
+
+class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
+    model = Change
+    extra = 0
+    fields = readonly_fields = ("known_from", "what")
+    verbose_name_plural = "What it changed in the common reference"
+    show_change_link = True
+
+    @admin.display(description="known from")
+    def known_from(self, change: Change) -> str:
+        return by_change(change)
+
+    @admin.display(description="what")
+    def what(self, change: Change) -> str:
+        return what_it_changed(change)
+
+
+# The layer of messages knows no facts, so its screen gets what a message changed from here.
+InboundMessageAdmin.inlines = (*InboundMessageAdmin.inlines, ChangeInline)

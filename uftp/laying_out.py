@@ -1,0 +1,109 @@
+"""XML laid out for people to read: one element a line, indented; every value as it is.
+
+What is laid out is for the eye only: the signed bytes are another thing. The beginning of a document is enough.
+"""
+
+from dataclasses import dataclass, field
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+INDENT = "  "
+WIDTH = 110
+
+
+class NotLaidOut(ValueError):
+    """These bytes are no XML, or XML with a DOCTYPE; the message says where they stop being it."""
+
+
+def lay_out(beginning: bytes, *, whole: bool) -> str:
+    """The document, or the `beginning` of one, as lines.
+
+    Without `whole` it stops after the last tag that is there entirely. Raises NotLaidOut.
+    """
+    layout = _Layout()
+    parser = expat.ParserCreate("utf-8")
+    parser.ordered_attributes = True
+    parser.buffer_text = True
+    parser.StartElementHandler = layout.start
+    parser.EndElementHandler = layout.end
+    parser.CharacterDataHandler = layout.text
+    parser.CommentHandler = layout.comment
+    parser.ProcessingInstructionHandler = layout.instruction
+    parser.StartDoctypeDeclHandler = _refuse
+    # Else expat may hold back what follows a very long value.
+    if hasattr(parser, "SetReparseDeferralEnabled"):
+        parser.SetReparseDeferralEnabled(False)
+    try:
+        parser.Parse(beginning, whole)
+    except expat.ExpatError as error:
+        raise NotLaidOut(str(error)) from None
+    return layout.finish()
+
+
+def _refuse(*declared: object) -> None:
+    raise NotLaidOut("it has a DOCTYPE")
+
+
+@dataclass
+class _Layout:
+    """Collects lines; a start tag waits for what follows it, which decides how it ends."""
+
+    lines: list[str] = field(default_factory=list)
+    depth: int = 0
+    waiting: str | None = None
+    said: str = ""
+
+    def start(self, name: str, attributes: list[str]) -> None:
+        self._end_start_tag()
+        pairs = [
+            f"{key}={quoteattr(value)}" for key, value in zip(attributes[::2], attributes[1::2], strict=True)
+        ]
+        self.waiting = self._tag(name, pairs)
+        self.depth += 1
+
+    def end(self, name: str) -> None:
+        self.depth -= 1
+        if self.waiting is None:
+            self._say()
+            self._add(f"</{name}>")
+        elif self.said.strip():
+            self.lines.append(f"{self.waiting}>{escape(self.said)}</{name}>")
+        else:
+            self.lines.append(f"{self.waiting}/>")
+        self.waiting, self.said = None, ""
+
+    def text(self, text: str) -> None:
+        self.said += text
+
+    def comment(self, text: str) -> None:
+        self._end_start_tag()
+        self._add(f"<!--{text}-->")
+
+    def instruction(self, target: str, text: str) -> None:
+        self._end_start_tag()
+        self._add(f"<?{target} {text}?>")
+
+    def finish(self) -> str:
+        self._end_start_tag()
+        return "\n".join(self.lines)
+
+    def _tag(self, name: str, pairs: list[str]) -> str:
+        margin = INDENT * self.depth
+        tag = margin + " ".join([f"<{name}", *pairs])
+        if len(tag) <= WIDTH or len(pairs) < 2:
+            return tag
+        return f"{margin}<{name}" + "".join(f"\n{margin}{INDENT * 2}{pair}" for pair in pairs)
+
+    def _end_start_tag(self) -> None:
+        if self.waiting is not None:
+            self.lines.append(f"{self.waiting}>")
+            self.waiting = None
+        self._say()
+
+    def _say(self) -> None:
+        if self.said.strip():
+            self._add(escape(self.said.strip()))
+        self.said = ""
+
+    def _add(self, line: str) -> None:
+        self.lines.append(INDENT * self.depth + line)
