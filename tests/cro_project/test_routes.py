@@ -25,6 +25,11 @@ def test_pages_run_no_script_and_load_nothing_from_elsewhere(admin_client: Clien
     assert not re.search(rb"<script(?![^>]*(src=|nonce=|application/json))", answer.content)
 
 
+@pytest.mark.django_db
+def test_the_screens_carry_the_name_of_what_they_are_for(client: Client) -> None:
+    assert b"Common Reference Operator" in client.get("/admin/login/").content
+
+
 def test_the_style_of_the_screens_is_served_without_a_step_before(client: Client) -> None:
     answer = client.get("/static/admin/css/base.css")
 
