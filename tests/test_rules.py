@@ -13,7 +13,7 @@ RULES = [match.group("code", "place") for match in ROW.finditer((ROOT / "docs/ru
 APPS = ("participants", "uftp", "registry", "reservations")
 
 
-def tests_named_after_rules() -> set[str]:
+def codes_of_tests() -> set[str]:
     """The codes that test functions are named after."""
     found = set()
     for path in (ROOT / "tests").rglob("test_*.py"):
@@ -39,11 +39,11 @@ def test_the_rules_are_found() -> None:
 @pytest.mark.parametrize(("code", "place"), RULES, ids=[code for code, _ in RULES])
 def test_each_rule_has_its_place_and_its_test(code: str, place: str) -> None:
     assert re.search(rf"\b{code}\b", (ROOT / place).read_text()), f"{place} does not name {code}"
-    assert code in tests_named_after_rules(), f"no test is named test_{code}_…"
+    assert code in codes_of_tests(), f"no test is named test_{code}_…"
 
 
 def test_each_code_in_the_code_and_the_tests_is_a_rule() -> None:
     known = {code for code, _ in RULES}
     unknown = {code: files for code, files in codes_named_in_code().items() if code not in known}
     assert unknown == {}
-    assert tests_named_after_rules() <= known
+    assert codes_of_tests() <= known

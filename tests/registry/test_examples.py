@@ -17,37 +17,37 @@ HOME = ADDRESSES["home-1"]
 # Statements
 
 
-def test_an_earlier_last_day_shortens(registry: Registry) -> None:
+def test_D3_an_earlier_last_day_shortens(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", -5, None))
     assert agr_says(registry, "agr-1", ("home-1", -5, 3)).accepted
     assert days(registry, "agr-1", "home-1") == "effective -5..3"
 
 
-def test_what_lies_before_the_new_days_stays(registry: Registry) -> None:
+def test_D2_what_lies_before_the_new_days_stays(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", -5, None))
     agr_says(registry, "agr-1", ("home-1", 2, 3))
     assert days(registry, "agr-1", "home-1") == "effective -5..3"
 
 
-def test_an_end_in_the_future_leaves_the_days_until_then(registry: Registry) -> None:
+def test_D2_an_end_in_the_future_leaves_the_days_until_then(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", -5, 9))
     agr_says(registry, "agr-1", ("home-1", 0, 5))
     assert days(registry, "agr-1", "home-1") == "effective -5..5"
 
 
-def test_a_connection_that_ends_today_counts_today(registry: Registry) -> None:
+def test_D5_a_connection_that_ends_today_counts_today(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", -5, None))
     agr_says(registry, "agr-1", ("home-1", -5, 0))
     assert days(registry, "agr-1", "home-1") == "effective -5..0"
 
 
-def test_an_end_before_the_start_withdraws_from_the_day_after_the_end(registry: Registry) -> None:
+def test_D3_an_end_before_the_start_withdraws_from_the_day_after_the_end(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", -5, 3), ("home-1", 6, 9))
     assert agr_says(registry, "agr-1", ("home-1", 5, 1)).accepted
     assert days(registry, "agr-1", "home-1") == "effective -5..1"
 
 
-def test_withdrawing_what_was_never_registered_is_rejected(registry: Registry) -> None:
+def test_P1_withdrawing_what_was_never_registered_is_rejected(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", -5, 1))
     told = agr_says(registry, "agr-1", ("home-2", 0, None), ("home-1", 5, 1))
     assert not told.accepted
@@ -55,20 +55,20 @@ def test_withdrawing_what_was_never_registered_is_rejected(registry: Registry) -
     assert days(registry, "agr-1", "home-2") == "", "a rejected message registers nothing at all"
 
 
-def test_a_separate_later_block_is_kept(registry: Registry) -> None:
+def test_P7_a_separate_later_block_is_kept(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 6, 9))
     told = agr_says(registry, "agr-1", ("home-1", 0, 4))
     assert text(told) == "", "kept without a warning"
     assert days(registry, "agr-1", "home-1") == "effective 0..4, effective 6..9"
 
 
-def test_a_later_block_that_touches_the_new_days_gives_way(registry: Registry) -> None:
+def test_D3_a_later_block_that_touches_the_new_days_gives_way(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 5, 9))
     agr_says(registry, "agr-1", ("home-1", 0, 4))
     assert days(registry, "agr-1", "home-1") == "effective 0..4"
 
 
-def test_lines_about_the_same_connection_are_taken_together(registry: Registry) -> None:
+def test_D4_lines_about_the_same_connection_are_taken_together(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-1", ("home-1", 6, 9), ("home-1", 0, 3))
     assert days(registry, "agr-1", "home-1") == "effective 0..3, effective 6..9"
@@ -79,13 +79,13 @@ def test_connections_that_no_dso_has_declared_may_be_registered(registry: Regist
     assert days(registry, "agr-1", "home-4") == "effective 0.."
 
 
-def test_omitted_connections_stay(registry: Registry) -> None:
+def test_D7_omitted_connections_stay(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None), ("home-2", 0, None))
     agr_says(registry, "agr-1", ("home-1", 0, None))
     assert days(registry, "agr-1", "home-2") == "effective 0.."
 
 
-def test_omitted_connections_end_today_under_the_policy(registry: Registry) -> None:
+def test_D7_omitted_connections_end_today_under_the_policy(registry: Registry) -> None:
     registry.set_policy("omitted connections", "end")
     agr_says(registry, "agr-1", ("home-1", -2, None), ("home-2", -2, None), ("home-3", 4, 9))
     agr_says(registry, "agr-1", ("home-1", -2, None))
@@ -95,7 +95,7 @@ def test_omitted_connections_end_today_under_the_policy(registry: Registry) -> N
     assert days(registry, "agr-1", "home-1") == "effective -2..", "an empty update never ends anything"
 
 
-def test_omitted_connections_of_a_dso_end_only_in_points_that_list_some(registry: Registry) -> None:
+def test_D7_omitted_connections_of_a_dso_end_only_in_points_that_list_some(registry: Registry) -> None:
     registry.set_policy("omitted connections", "end")
     home_1, home_2 = ("home-1", -2, None), ("home-2", -2, None)
     dso_says(
@@ -112,7 +112,7 @@ def test_omitted_connections_of_a_dso_end_only_in_points_that_list_some(registry
 # Congestion points
 
 
-def test_a_congestion_point_that_ends_today_ends_at_once(registry: Registry) -> None:
+def test_D5_a_congestion_point_that_ends_today_ends_at_once(registry: Registry) -> None:
     home = ("home-1", -5, None)
     dso_says(registry, "dso-1", point("point-1", -5, None, home))
     assert dso_says(registry, "dso-1", point("point-1", -5, 0, home)).accepted
@@ -120,7 +120,7 @@ def test_a_congestion_point_that_ends_today_ends_at_once(registry: Registry) -> 
     assert days(registry, "dso-1", "point-1", "home-1") == "effective -5..-1"
 
 
-def test_a_congestion_point_that_starts_and_ends_today_is_withdrawn_from_today(registry: Registry) -> None:
+def test_D5_a_congestion_point_that_starts_and_ends_today_is_withdrawn_from_today(registry: Registry) -> None:
     home = ("home-1", -5, None)
     dso_says(registry, "dso-1", point("point-1", -5, None, home))
     assert dso_says(registry, "dso-1", point("point-1", 0, 0, home)).accepted
@@ -128,14 +128,14 @@ def test_a_congestion_point_that_starts_and_ends_today_is_withdrawn_from_today(r
     assert days(registry, "dso-1", "point-1", "home-1") == "effective -5..-1"
 
 
-def test_connections_listed_under_an_ended_point_are_ignored(registry: Registry) -> None:
+def test_D5_connections_listed_under_an_ended_point_are_ignored(registry: Registry) -> None:
     dso_says(registry, "dso-1", point("point-1", -5, None, ("home-1", -5, None)))
     told = dso_says(registry, "dso-1", point("point-1", -5, -1, ("home-2", 3, None), ("home-3", 9, 2)))
     assert told.accepted
     assert days(registry, "dso-1", "point-1", "home-2") == ""
 
 
-def test_a_later_last_day_of_a_point_brings_no_connections_back(registry: Registry) -> None:
+def test_D6_a_later_last_day_of_a_point_brings_no_connections_back(registry: Registry) -> None:
     homes = ("home-1", -5, None), ("home-2", -5, None), ("home-3", -5, None)
     dso_says(registry, "dso-1", point("point-1", -5, None, *homes))
     dso_says(registry, "dso-1", point("point-1", -5, 0))
@@ -148,7 +148,7 @@ def test_a_later_last_day_of_a_point_brings_no_connections_back(registry: Regist
         assert "2 " in told.text, f"warned that two connections are not back, not {told.text!r}"
 
 
-def test_a_shorter_point_clips_the_connections_that_are_not_listed(registry: Registry) -> None:
+def test_D6_a_shorter_point_clips_the_connections_that_are_not_listed(registry: Registry) -> None:
     homes = ("home-1", 0, 9), ("home-2", 0, 3), ("home-3", 0, 9)
     dso_says(registry, "dso-1", point("point-1", 0, 9, *homes))
     told = dso_says(registry, "dso-1", point("point-1", 0, 5, ("home-3", 0, 4)))
@@ -167,7 +167,7 @@ def test_terms_change_from_the_day_on_which_they_start(registry: Registry) -> No
     assert days(registry, "dso-1", "point-1", "home-1") == "effective 0.."
 
 
-def test_one_address_at_two_dsos_is_two_points(registry: Registry) -> None:
+def test_D8_one_address_at_two_dsos_is_two_points(registry: Registry) -> None:
     dso_says(registry, "dso-1", point("point-1", -5, None, ("home-1", -5, None)))
     told = dso_says(registry, "dso-2", point("point-1", 0, 5, ("home-2", 0, 5)))
     assert text(told) == ""
@@ -175,7 +175,7 @@ def test_one_address_at_two_dsos_is_two_points(registry: Registry) -> None:
     assert days(registry, "dso-2", "point-1") == "0..5"
 
 
-def test_a_connection_may_lie_in_several_points_of_one_dso(registry: Registry) -> None:
+def test_C7_a_connection_may_lie_in_several_points_of_one_dso(registry: Registry) -> None:
     home = ("home-1", 0, None)
     told = dso_says(registry, "dso-1", point("point-1", 0, None, home), point("point-2", 0, None, home))
     assert text(told) == ""
@@ -184,7 +184,7 @@ def test_a_connection_may_lie_in_several_points_of_one_dso(registry: Registry) -
     assert disputes(registry) == []
 
 
-def test_moving_a_connection_between_own_points_keeps_its_days(registry: Registry) -> None:
+def test_C7_moving_a_connection_between_own_points_keeps_its_days(registry: Registry) -> None:
     dso_says(registry, "dso-1", point("point-1", 0, None, ("home-1", 0, None)), point("point-2", 0, None))
     dso_says(registry, "dso-2", point("point-1", 0, None, ("home-1", 0, None)))
     dso_says(
@@ -201,7 +201,7 @@ def test_moving_a_connection_between_own_points_keeps_its_days(registry: Registr
 # Claims of AGRs
 
 
-def test_days_of_another_agr_are_contested_and_it_is_not_named(registry: Registry) -> None:
+def test_C4_days_of_another_agr_are_contested_and_it_is_not_named(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", -2, 5))
     told = agr_says(registry, "agr-2", ("home-1", 0, None), ("home-2", 0, None))
     assert told.accepted
@@ -216,7 +216,7 @@ def test_days_of_another_agr_are_contested_and_it_is_not_named(registry: Registr
         assert "agr-1" not in told.text
 
 
-def test_a_repeated_claim_keeps_its_standing_and_is_not_warned_of(registry: Registry) -> None:
+def test_C2_a_repeated_claim_keeps_its_standing_and_is_not_warned_of(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-2", ("home-1", 0, None))
     told = agr_says(registry, "agr-2", ("home-1", 0, None))
@@ -226,7 +226,7 @@ def test_a_repeated_claim_keeps_its_standing_and_is_not_warned_of(registry: Regi
     assert days(registry, "agr-1", "home-1") == "effective 0.."
 
 
-def test_a_day_let_go_is_the_claimants(registry: Registry) -> None:
+def test_C6_a_day_let_go_is_the_claimants(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-2", ("home-1", 0, None))
     agr_says(registry, "agr-1", ("home-1", 0, 3))
@@ -234,7 +234,7 @@ def test_a_day_let_go_is_the_claimants(registry: Registry) -> None:
     assert disputes(registry) == ["home-1: agr-2 against agr-1, 0..3"]
 
 
-def test_of_three_the_longest_waiting_gets_the_day(registry: Registry) -> None:
+def test_C6_of_three_the_longest_waiting_gets_the_day(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-3", ("home-1", 2, None))
     agr_says(registry, "agr-2", ("home-1", 0, None))
@@ -245,7 +245,7 @@ def test_of_three_the_longest_waiting_gets_the_day(registry: Registry) -> None:
     assert disputes(registry) == ["home-1: agr-2 against agr-3, 2.."]
 
 
-def test_withdrawing_contested_days_ends_their_part_of_the_conflict(registry: Registry) -> None:
+def test_C8_withdrawing_contested_days_ends_their_part_of_the_conflict(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, 9))
     agr_says(registry, "agr-2", ("home-1", 0, 9))
     agr_says(registry, "agr-2", ("home-1", 0, 3))
@@ -255,7 +255,7 @@ def test_withdrawing_contested_days_ends_their_part_of_the_conflict(registry: Re
     assert days(registry, "agr-1", "home-1") == "effective 0..9"
 
 
-def test_the_reject_policy_names_the_connection(registry: Registry) -> None:
+def test_C4_the_reject_policy_names_the_connection(registry: Registry) -> None:
     registry.set_policy("representation conflicts", "reject")
     agr_says(registry, "agr-1", ("home-1", 0, None))
     told = agr_says(registry, "agr-2", ("home-1", 3, None), ("home-2", 0, None))
@@ -265,7 +265,7 @@ def test_the_reject_policy_names_the_connection(registry: Registry) -> None:
         assert told.reasons == (f"Connection conflict: [{HOME}]",)
 
 
-def test_the_newest_wins_from_today_on(registry: Registry) -> None:
+def test_C5_the_newest_wins_from_today_on(registry: Registry) -> None:
     registry.set_policy("representation conflicts", "newest wins")
     agr_says(registry, "agr-1", ("home-1", -5, None))
     assert agr_says(registry, "agr-2", ("home-1", -2, 6)).accepted
@@ -278,7 +278,7 @@ def test_the_newest_wins_from_today_on(registry: Registry) -> None:
     )
 
 
-def test_a_policy_applies_only_to_later_messages(registry: Registry) -> None:
+def test_C10_a_policy_applies_only_to_later_messages(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-2", ("home-1", 0, 9))
     registry.set_policy("representation conflicts", "newest wins")
@@ -289,7 +289,7 @@ def test_a_policy_applies_only_to_later_messages(registry: Registry) -> None:
     assert days(registry, "agr-2", "home-1") == "contested 0..9, effective 10..12"
 
 
-def test_known_as_it_was_for_ever(world: World) -> None:
+def test_H1_known_as_it_was_for_ever(world: World) -> None:
     agr_says(world, "agr-1", ("home-1", 0, None))
     dso_says(world, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
     moment = latest_moment()
@@ -309,7 +309,7 @@ def test_known_as_it_was_for_ever(world: World) -> None:
 # Settlements
 
 
-def test_refused_days_stay_refused_when_the_portfolio_is_sent_again(registry: Registry) -> None:
+def test_C3_refused_days_stay_refused_when_the_portfolio_is_sent_again(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-2", ("home-1", 0, None))
     settle(registry, "keep")
@@ -320,7 +320,7 @@ def test_refused_days_stay_refused_when_the_portfolio_is_sent_again(registry: Re
     assert disputes(registry) == []
 
 
-def test_given_days_are_the_claimants_and_refused_to_the_holder(registry: Registry) -> None:
+def test_C9_given_days_are_the_claimants_and_refused_to_the_holder(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", -3, None))
     agr_says(registry, "agr-2", ("home-1", 0, 9))
     settle(registry, "give")
@@ -330,7 +330,7 @@ def test_given_days_are_the_claimants_and_refused_to_the_holder(registry: Regist
     assert disputes(registry) == []
 
 
-def test_a_split_leaves_the_earlier_days_with_the_holder(registry: Registry) -> None:
+def test_C9_a_split_leaves_the_earlier_days_with_the_holder(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-2", ("home-1", 0, None))
     settle(registry, "split", 4)
@@ -339,7 +339,7 @@ def test_a_split_leaves_the_earlier_days_with_the_holder(registry: Registry) -> 
     assert disputes(registry) == []
 
 
-def test_refused_days_come_back_when_their_holder_leaves(registry: Registry) -> None:
+def test_C3_refused_days_come_back_when_their_holder_leaves(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-2", ("home-1", 0, None))
     settle(registry, "keep")
@@ -347,7 +347,7 @@ def test_refused_days_come_back_when_their_holder_leaves(registry: Registry) -> 
     assert days(registry, "agr-2", "home-1") == "refused 0..3, effective 4.."
 
 
-def test_refused_days_are_contested_against_the_next_holder(registry: Registry) -> None:
+def test_C3_refused_days_are_contested_against_the_next_holder(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-2", ("home-1", 0, None))
     agr_says(registry, "agr-3", ("home-1", 0, None))
@@ -359,7 +359,7 @@ def test_refused_days_are_contested_against_the_next_holder(registry: Registry) 
     assert disputes(registry) == ["home-1: agr-3 against agr-2, 0.."]
 
 
-def test_a_conflict_remembers_who_decided_what_and_why(world: World) -> None:
+def test_C9_a_conflict_remembers_who_decided_what_and_why(world: World) -> None:
     agr_says(world, "agr-1", ("home-1", 0, None))
     agr_says(world, "agr-2", ("home-1", 0, None))
     (dispute,) = world.view().disputes
@@ -375,7 +375,7 @@ def test_a_conflict_remembers_who_decided_what_and_why(world: World) -> None:
 
 
 @pytest.mark.parametrize("sender_point", ["point-1", "point-2"])
-def test_days_of_another_dso_are_contested(registry: Registry, sender_point: str) -> None:
+def test_C4_days_of_another_dso_are_contested(registry: Registry, sender_point: str) -> None:
     dso_says(registry, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
     told = dso_says(registry, "dso-2", point(sender_point, 0, None, ("home-1", 2, 5), ("home-2", 0, None)))
     assert told.accepted
@@ -387,7 +387,7 @@ def test_days_of_another_dso_are_contested(registry: Registry, sender_point: str
         assert "dso-1" not in told.text
 
 
-def test_the_allow_policy_lets_two_dsos_have_a_connection(registry: Registry) -> None:
+def test_C7_the_allow_policy_lets_two_dsos_have_a_connection(registry: Registry) -> None:
     registry.set_policy("membership conflicts", "allow")
     dso_says(registry, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
     told = dso_says(registry, "dso-2", point("point-1", 0, None, ("home-1", 0, None)))
@@ -397,7 +397,7 @@ def test_the_allow_policy_lets_two_dsos_have_a_connection(registry: Registry) ->
     assert disputes(registry) == []
 
 
-def test_the_reject_policy_names_the_connection_and_the_senders_own_point(registry: Registry) -> None:
+def test_C4_the_reject_policy_names_the_connection_and_the_senders_own_point(registry: Registry) -> None:
     registry.set_policy("membership conflicts", "reject")
     dso_says(registry, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
     told = dso_says(registry, "dso-2", point("point-2", 0, None, ("home-1", 0, None)))
@@ -407,7 +407,7 @@ def test_the_reject_policy_names_the_connection_and_the_senders_own_point(regist
         assert told.reasons == (f"Connection conflict: [{HOME}] at [{ADDRESSES['point-2']}]",)
 
 
-def test_when_a_point_ends_its_connections_are_the_waiting_dsos(registry: Registry) -> None:
+def test_C6_when_a_point_ends_its_connections_are_the_waiting_dsos(registry: Registry) -> None:
     dso_says(registry, "dso-1", point("point-1", -5, None, ("home-1", -5, None)))
     dso_says(registry, "dso-2", point("point-2", -5, None, ("home-1", -5, None)))
     dso_says(registry, "dso-1", point("point-1", 0, 0))
@@ -415,7 +415,7 @@ def test_when_a_point_ends_its_connections_are_the_waiting_dsos(registry: Regist
     assert disputes(registry) == ["home-1: dso-2 against dso-1, -5..-1"]
 
 
-def test_a_dso_that_holds_a_day_holds_it_for_all_its_points(registry: Registry) -> None:
+def test_C7_a_dso_that_holds_a_day_holds_it_for_all_its_points(registry: Registry) -> None:
     dso_says(registry, "dso-1", point("point-1", 0, None, ("home-1", 0, None)), point("point-2", 0, None))
     dso_says(registry, "dso-2", point("point-1", 0, None, ("home-1", 0, None)))
     told = dso_says(registry, "dso-1", point("point-2", 0, None, ("home-1", 0, 5)))
