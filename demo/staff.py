@@ -14,10 +14,8 @@ from django.core.management import call_command
 
 from demo.participants import Cro, NotReceivedError, Participant
 from participants import clock
-from participants.models import Participant as Registered
 from registry import policies
 from registry.market import market, today_at
-from uftp.connectivity import send_test_message
 from uftp.models import InboundMessage, OutboundMessage
 
 
@@ -84,8 +82,8 @@ def look_up_market() -> Market:
 
 def test_connectivity(participant: Participant) -> OutboundMessage:
     """Have the CRO send `participant` a TestMessage; returns what is on its way."""
-    now = clock.now()
-    return send_test_message(Registered.objects.get(role=participant.role, domain=participant.domain), now)
+    printed = command("send_test_message", "--role", participant.role, "--domain", participant.domain)
+    return OutboundMessage.objects.get(message_id__in=printed.split())
 
 
 def wait_for_test_response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -25,6 +26,7 @@ from tests.interop.conftest import Addresses, MakeParticipant
 from tests.interop.running import RunningCro
 
 DAY = timedelta(days=1)
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 both_versions = pytest.mark.parametrize("version", ["3.0.0", "3.1.0"])
 
 
@@ -96,7 +98,7 @@ def test_a_participant_answers_the_test_message_of_the_cro(
 ) -> None:
     for participant in (dso, agr):
         arguments = ("--role", participant.role, "--domain", participant.domain)
-        message_id, conversation_id = cro.manage("send_test_message", *arguments).split()[:2]
+        message_id, conversation_id = re.findall(UUID, cro.manage("send_test_message", *arguments))
 
         message = participant.mailbox.expect(TestMessage, conversation_id)
 

@@ -1,0 +1,31 @@
+"""`manage.py send_test_message`: find out whether a participant can be reached."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from participants import clock, journal
+from participants.models import Participant, Role
+from uftp import tasks
+from uftp.connectivity import send_test_message
+
+
+class Command(BaseCommand):
+    help = "Send a TestMessage to a participant; `list_messages` shows its delivery and the participant's answer."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--role", required=True, choices=Role.values)
+        parser.add_argument("--domain", required=True, help="such as agr.example")
+
+    def handle(self, *, role: str, domain: str, **options: Any) -> None:
+        participant = Participant.objects.filter(role=role, domain=domain.lower()).first()
+        if participant is None:
+            raise CommandError(
+                f"There is no participant {role} {domain}; manage.py add_participant adds one."
+            )
+        with transaction.atomic():
+            sent = send_test_message(participant, clock.now())
+            journal.note(journal.command_line(), "sent TestMessage", str(participant))
+        tasks.wake_outbox(participant.role, participant.domain)
+        self.stdout.write(f"TestMessage {sent.message_id} in conversation {sent.conversation_id}")
