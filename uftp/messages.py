@@ -1,8 +1,8 @@
 """UFTP's messages as values: what a CRO receives and sends (docs/protocol-support.md, "Messages").
 
-Names are the protocol's in snake case. Days are inclusive, as the protocol has them; an `end_period` of None is an
-open end. Addresses and domains are verbatim. Lists that may be long are iterables in the messages that a CRO sends,
-each walked once, while the message is written.
+Names are the protocol's in snake case. Days are inclusive, as the protocol has them; an `end_period` of None is
+an open end. Addresses and domains are verbatim. Lists that may be long are iterables in the messages that a CRO
+sends, each walked once, while the message is written.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedMessage:
-    """The envelope of a message: `body` is the decoded Base64, a signature of 64 bytes and then the XML it signs."""
+    """The envelope of a message: `body` is the decoded Base64, a 64-byte signature and then the XML it signs."""
 
     sender_domain: str
     sender_role: str
@@ -122,7 +122,7 @@ class DSOPortfolioUpdateResponse(Response):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortfolioCongestionPoint:
-    """A congestion point with its terms, and the addresses of the connections that the asking AGR has behind it."""
+    """A congestion point with its terms, and the addresses of the connections the asking AGR has behind it."""
 
     entity_address: str
     mutex_offers_supported: bool
@@ -141,10 +141,10 @@ class DSOPortfolio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AGRPortfolioQueryResponse(Response):
-    """The answer to an AGRPortfolioQuery: one view of all DSOs, and the connections that no DSO has allocated.
+    """The answer to an AGRPortfolioQuery: a view of all DSOs, and the connections that no DSO has allocated.
 
-    `period` is a day, or the request's own text where no calendar holds it. With neither portfolios nor connections
-    there is no DSO-View at all, which is the specification's form but not its schema's.
+    `period` is a day, or the request's own text where no calendar holds it. With neither portfolios nor
+    connections there is no DSO-View at all, which is the specification's form but not its schema's.
     """
 
     time_zone: str
@@ -157,8 +157,8 @@ class AGRPortfolioQueryResponse(Response):
 class DSOPortfolioQueryResponse(Response):
     """The answer to a DSOPortfolioQuery: (connection address, domain of the AGR active there or None) pairs.
 
-    `congestion_point` None leaves the congestion point out, and with it all connections. `period` is a day, or the
-    request's own text where no calendar holds it.
+    `congestion_point` None leaves the congestion point out, and with it all connections. `period` is a day, or
+    the request's own text where no calendar holds it.
     """
 
     time_zone: str
@@ -196,7 +196,7 @@ class ISP:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlexReservationUpdate(Message):
-    """What a DSO leaves reserved under a bilateral contract on the day `period`. `isp_duration` is as sent."""
+    """What a DSO leaves reserved under a contract on the day `period`. `isp_duration` is as sent."""
 
     isp_duration: str
     time_zone: str

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from lxml import etree
 
 from uftp.validating import HARDENED, PIECE_BYTES
-from uftp.values import boolean, day, optional_day
+from uftp.values import boolean, day, end_day
 
 _Line = TypeVar("_Line")
 
@@ -45,7 +45,7 @@ def stream_connections(content: bytes | memoryview) -> Iterator[tuple[str, date,
     def line(name: str, said: Mapping[str, str]) -> tuple[str, date, date | None] | None:
         if name != "Connection":
             return None
-        return said["EntityAddress"], day(said["StartPeriod"]), optional_day(said.get("EndPeriod"))
+        return said["EntityAddress"], day(said["StartPeriod"]), end_day(said.get("EndPeriod"))
 
     return _lines(content, line)
 
@@ -64,7 +64,7 @@ def stream_congestion_points(content: bytes | memoryview) -> Iterator[PointLine 
         address, start, end = (
             said["EntityAddress"],
             day(said["StartPeriod"]),
-            optional_day(said.get("EndPeriod")),
+            end_day(said.get("EndPeriod")),
         )
         if name == "Connection":
             return MembershipLine(number, address, start, end)

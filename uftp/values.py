@@ -39,9 +39,14 @@ def day(text: str) -> date:
     return named
 
 
-def optional_day(text: str | None) -> date | None:
-    """The day that an xs:date names, None for none. Raises UnusableValue."""
-    return None if text is None else day(text)
+def end_day(text: str | None) -> date | None:
+    """The inclusive day that an EndPeriod names, None for none; it may be the calendar's last, 9999-12-31.
+
+    Raises UnusableValue.
+    """
+    if text is None:
+        return None
+    return date.max if text.strip(WHITE_SPACE)[:10] == "9999-12-31" else day(text)
 
 
 def moment(text: str) -> datetime:

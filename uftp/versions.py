@@ -74,8 +74,8 @@ MAJORS = frozenset(version.major for version in SUPPORTED.values())
 def for_major(major: int, version_text: str) -> Version:
     """The supported version of path number `major` in which to answer a message of Version `version_text`.
 
-    That version itself, if it is supported under this path; else the highest supported one not above it, else the
-    lowest one above it. Raises KeyError for a `major` without any supported version.
+    That version itself, if it is supported under this path; else the highest supported one not above it, else
+    the lowest one above it. Raises KeyError for a `major` without any supported version.
     """
     candidates = sorted((v for v in SUPPORTED.values() if v.major == major), key=lambda v: _numbers(v.name))
     if not candidates:

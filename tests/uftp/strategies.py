@@ -100,9 +100,7 @@ _point = st.builds(
     intraday_redispatch_by=st.none() | parties,
     connections=_tuples(addresses, 1),
 )
-_portfolio = st.builds(
-    messages.DSOPortfolio, dso_domain=domains, congestion_points=_tuples(_point, 1)
-)
+_portfolio = st.builds(messages.DSOPortfolio, dso_domain=domains, congestion_points=_tuples(_point, 1))
 
 
 def agr_query_responses(version: str, least: int = 1) -> st.SearchStrategy[Any]:
@@ -192,7 +190,9 @@ def _lexical_moments(draw: st.DrawFn, offset_required: bool) -> tuple[str, datet
     text = naive.replace(microsecond=0).isoformat() + (f".{fraction}" if fraction else "")
     value = naive.replace(microsecond=int(fraction[:6].ljust(6, "0") or 0), tzinfo=UTC)
     if written == "offset":
-        return text + _offset(minutes), value.replace(tzinfo=timezone(timedelta(minutes=minutes))).astimezone(UTC)
+        return text + _offset(minutes), value.replace(tzinfo=timezone(timedelta(minutes=minutes))).astimezone(
+            UTC
+        )
     return text + written, value
 
 
@@ -205,7 +205,9 @@ def _lexical_integers(least: int | None) -> st.SearchStrategy[tuple[str, int]]:
 
 
 _VALUES: dict[str, st.SearchStrategy[tuple[str, Any]]] = {
-    "SpecVersion": _same(st.sampled_from(("3.0.0", "3.1.0", "4.0.0", "3.0.1", "03.1.0", "12.345.6789", "٣.١.٠"))),
+    "SpecVersion": _same(
+        st.sampled_from(("3.0.0", "3.1.0", "4.0.0", "3.0.1", "03.1.0", "12.345.6789", "٣.١.٠"))
+    ),
     "UUIDType": _same(uuids),
     "EntityAddressType": _same(addresses),
     "InternetDomainType": _same(domains),

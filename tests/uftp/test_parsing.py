@@ -180,6 +180,16 @@ def test_a_day_that_no_calendar_holds_is_let_in_and_then_unusable(text: str) -> 
         list(stream_connections(update))
 
 
+def test_an_end_may_be_the_calendars_last_day() -> None:
+    content = agr_update(CONNECTION.replace("/>", ' EndPeriod="9999-12-31"/>')).encode()
+    check(content, 3)
+    assert [line[2] for line in stream_connections(content)] == [date.max]
+    late = agr_update(CONNECTION.replace("/>", ' EndPeriod="10000-01-01"/>')).encode()
+    check(late, 3)
+    with pytest.raises(UnusableValue, match="day"):
+        list(stream_connections(late))
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
