@@ -75,7 +75,7 @@ Step = Pause | DaysGoBy | AgrUpdate | DsoUpdate | Settle | SetPolicy
 
 
 def periods() -> st.SearchStrategy[tuple[int, int | None]]:
-    """First and last day, counted from today: around it, open-ended, and or ending before they start."""
+    """First and last day, counted from today: around it, open-ended, or ending before they start."""
     firsts = st.sampled_from((0, 1, -1, 2, -3, 4, -6, 7))
     lengths = st.sampled_from((None, 3, None, 0, 1, 6, 9, -1, -3, 2))
     return st.builds(
@@ -91,17 +91,19 @@ def lines(most: int, least: int = 0) -> st.SearchStrategy[tuple[Line, ...]]:
 
 
 def points() -> st.SearchStrategy[tuple[Point, ...]]:
-    days = st.one_of(
-        periods(),
-        st.sampled_from([(-6, None), (-6, None), (-6, 9), (-1, None), (0, 6), (-3, 2)]),
-        st.sampled_from([(0, 0), (-6, 0), (-6, -1), (-1, -1), (0, -1)]),
-    )
-    terms = st.sampled_from((Terms(), Terms(), Terms(True, "DSO", "AGR")))
+    """One or two congestion points; most connections have their point's days or days near them."""
+    ends_at_once = st.sampled_from([(0, 0), (-6, 0), (-6, -1), (-1, -1), (0, -1)])
+    usual = st.sampled_from([(-6, None), (-6, None), (-6, 9), (-1, None), (0, 6), (-3, 2)])
+    terms = st.sampled_from((*4 * [Terms()], Terms(True, "DSO", "AGR")))
+    own = st.lists(st.sampled_from(CONNECTIONS[:2] + CONNECTIONS), max_size=2)
     point = st.builds(
-        lambda name, days, said, terms: Point(name, *days, said, terms),
+        lambda name, days, own, others, terms: Point(
+            name, *days, tuple(Line(home, *days) for home in own) + others, terms
+        ),
         st.sampled_from(POINTS),
-        days,
-        lines(3),
+        st.one_of(periods(), usual, st.just((-6, None)), ends_at_once),
+        own,
+        lines(2),
         terms,
     )
     return st.lists(point, min_size=1, max_size=2).map(tuple)
@@ -132,20 +134,22 @@ def settlements() -> st.SearchStrategy[Step]:
     return st.builds(Settle, st.integers(0, 5), decisions, st.integers(1, 6))
 
 
-STEP: st.SearchStrategy[Step] = st.one_of(
-    st.just(Pause()),
-    agr_steps(),
-    agr_steps(),
-    agr_steps(),
-    agr_steps(),
-    dso_steps(),
-    dso_steps(),
-    dso_steps(),
-    settlements(),
-    settlements(),
-    st.sampled_from(POLICY_STEPS),
-    st.builds(DaysGoBy, st.integers(1, 2)),
-)
+def histories() -> st.SearchStrategy[list[Step]]:
+    """Steps of AGRs and DSOs, in most histories more of the one than of the other."""
+    agrs = [agr_steps() for _ in range(6)]
+    dsos = [dso_steps() for _ in range(6)]
+    others = [
+        settlements(),
+        settlements(),
+        st.sampled_from(POLICY_STEPS),
+        st.builds(DaysGoBy, st.integers(1, 2)),
+    ]
+    return st.one_of(
+        *(
+            st.lists(st.one_of(st.just(Pause()), *senders, *others), min_size=STEPS, max_size=STEPS)
+            for senders in (agrs[:3] + dsos[:3], agrs + dsos[:1], dsos + agrs[:1])
+        )
+    )
 
 
 @settings(
@@ -156,10 +160,7 @@ STEP: st.SearchStrategy[Step] = st.one_of(
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
-@given(
-    start=st.lists(st.sampled_from(POLICY_STEPS), max_size=4),
-    steps=st.lists(STEP, min_size=STEPS, max_size=STEPS),
-)
+@given(start=st.lists(st.sampled_from(POLICY_STEPS), max_size=4), steps=histories())
 def test_registry_agrees_with_the_time_model(world: World, start: list[SetPolicy], steps: list[Step]) -> None:
     world.clear()
     world.today = 0
