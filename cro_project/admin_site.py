@@ -31,7 +31,7 @@ class CROAdminSite(AdminSite):
     site_header = "Common Reference Operator"
     site_title = "CRO"
     index_title = "What there is"
-    enable_nav_sidebar = True
+    enable_nav_sidebar = False
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)

@@ -198,9 +198,7 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     def has_reset_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("registry.change_revisionplace"))
 
-    @admin.action(
-        description="Reset: whatever comes next is taken as the latest (give a reason)", permissions=["reset"]
-    )
+    @admin.action(description="Reset, so that any update passes next", permissions=["reset"])
     def reset(self, request: HttpRequest, queryset: QuerySet[RevisionPlace]) -> None:
         reason = request.POST.get("reason", "").strip()
         try:

@@ -57,21 +57,24 @@ class ResultFilter(ChoiceFilter):
     values = ("Accepted", "Rejected")
 
 
-class InboundTypeFilter(ChoiceFilter):
+class TypeFilter(TextFilter):
     title = "message type"
-    parameter_name = field = "message_type"
-    values = (
-        *sorted(HANDLED_REQUESTS),
-        "TestMessageResponse",
-        *sorted(OTHER_REQUESTS),
-        *sorted(OTHER_RESPONSES),
-    )
+    parameter_name = "type"
+    known: Iterable[str] = ()
+
+    def suggestions(self) -> Iterable[str]:
+        return self.known
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(message_type=self.text) if self.text else queryset
 
 
-class OutboundTypeFilter(ChoiceFilter):
-    title = "message type"
-    parameter_name = field = "message_type"
-    values = (
+class InboundTypeFilter(TypeFilter):
+    known = (*sorted(HANDLED_REQUESTS), "TestMessageResponse", *sorted(OTHER_REQUESTS | OTHER_RESPONSES))
+
+
+class OutboundTypeFilter(TypeFilter):
+    known = (
         "TestMessage",
         *(f"{request}Response" for request in sorted(HANDLED_REQUESTS)),
         *sorted(OTHER_RESPONSES),
