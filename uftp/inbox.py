@@ -66,7 +66,8 @@ def receive(
         "received_at": received_at,
     }
     stored = binary.fetch(_STORE, values)
-    if stored is None and Sender.objects.get_or_create(role=role, domain=domain)[1]:
+    if stored is None:
+        Sender.objects.get_or_create(role=role, domain=domain)
         stored = binary.fetch(_STORE, values)
     if stored is not None:
         return Receipt(stored[0], stored[1], copy=False)
