@@ -76,7 +76,7 @@ def register(participant: Participant) -> None:
 
 def look_up_market() -> Market:
     zone = market().time_zone
-    counts_only = policies.current()["disclosure"] == policies.COUNTS
+    counts_only = policies.in_force()["disclosure"] == policies.COUNTS
     return Market(zone, today_at(clock.now(), zone), counts_only)
 
 

@@ -7,6 +7,7 @@ import secrets
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from io import TextIOWrapper
 from typing import Any
 
 from django.core.management import CommandError
@@ -159,6 +160,8 @@ def run() -> int:
     parser.add_argument("--url", default=staff.default_url(), help="of the CRO (default: %(default)s)")
     url = parser.parse_args().url
     started: list[Participant] = []
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         print(f"A DSO and an AGR, built on shapeshifter-uftp, and the CRO at {url}")
         cro = staff.find_cro(url)

@@ -16,9 +16,9 @@ MakeParticipant = Callable[..., Participant]
 
 
 @pytest.fixture(scope="session")
-def shared_cro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCro]:
+def shared_cro() -> Iterator[RunningCro]:
     with fresh_database() as database:
-        running = RunningCro(database, tmp_path_factory.mktemp("cro"))
+        running = RunningCro(database)
         try:
             yield running
         finally:

@@ -10,7 +10,6 @@ import argparse
 import os
 import re
 import sys
-import tempfile
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
@@ -150,7 +149,10 @@ def measure(cro: RunningCro, number: int, table: Table) -> None:
 
     for name, process in cro.processes.items():
         table.row(
-            f"{name}: peak memory of its processes, added up", peak_memory(process.pid) / MEGABYTE, 1500, "MB"
+            f"{name}: peak memory of its processes, added up",
+            peak_memory(process.process.pid) / MEGABYTE,
+            1500,
+            "MB",
         )
 
 
@@ -162,12 +164,12 @@ def main() -> int:
     from tests.interop.running import RunningCro, fresh_database
 
     table = Table()
-    with tempfile.TemporaryDirectory() as logs, fresh_database() as database:
-        cro = RunningCro(database, Path(logs), UFTP_MAX_MESSAGE_BYTES="400000000")
+    with fresh_database() as database:
+        cro = RunningCro(database, UFTP_MAX_MESSAGE_BYTES="400000000")
         try:
             measure(cro, number, table)
         except BaseException:
-            print(cro.log("web"), cro.log("worker"), file=sys.stderr)
+            print(cro.logged_since({}), file=sys.stderr)
             raise
         finally:
             cro.stop()

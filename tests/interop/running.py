@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -24,10 +20,11 @@ from psycopg import sql
 from cro_project import environment
 from demo.participants import Cro
 from tests.interop.raw import Sender
+from tests.support.polling import wait_for
+from tests.support.processes import Process, free_port
 
-BASE_DIR = Path(settings.BASE_DIR)
+SETTINGS = "cro_project.settings"
 READY_WITHIN = 60.0
-STOPPED_WITHIN = 45.0
 
 
 class CommandFailedError(Exception):
@@ -64,80 +61,49 @@ def database_url(name: str, *, host: Any, port: Any, user: Any, password: Any) -
 class RunningCro:
     """A web and a worker process on a database; `stop` ends both."""
 
-    def __init__(self, database: str, logs: Path, **settings_of_its_own: str) -> None:
-        self.environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "cro_project.settings",
-            "DATABASE_URL": database,
-            **settings_of_its_own,
-        }
-        self.logs = logs
+    def __init__(self, database: str, **settings_of_its_own: str) -> None:
         self.database = database
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._run("migrate", "--verbosity", "0", "--no-input")
-        self._console = self._start("console", ["-m", "tests.interop.console"], pipes=True)
-        self.start("web")
-        self.start("worker")
-        self._wait_until_ready()
+        self._settings = {"DATABASE_URL": database, **settings_of_its_own}
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._console = self._start_console()
+        self.manage("migrate", "--verbosity", "0", "--no-input")
+        self.processes = {
+            "web": Process("serve", "--port", str(port), settings_module=SETTINGS, **self._settings),
+            "worker": Process("worker", settings_module=SETTINGS, **self._settings),
+        }
+        try:
+            wait_for("the CRO being ready", self._ready, READY_WITHIN)
+        except AssertionError as late:
+            self.stop()
+            raise AssertionError(f"{late}\n{self.logged_since({})}") from None
         self.known_as = Cro.at(self.url, settings.CRO_DOMAIN, self.manage("public_key"))
 
-    def start(self, name: str) -> None:
-        """Start `web` or `worker`."""
-        arguments = {"web": ["serve", "--port", self.url.rpartition(":")[2]], "worker": ["worker"]}[name]
-        self.processes[name] = self._start(name, ["manage.py", *arguments])
-
-    def _start(self, name: str, arguments: Sequence[str], pipes: bool = False) -> subprocess.Popen[bytes]:
-        pipe = subprocess.PIPE if pipes else subprocess.DEVNULL
-        with (self.logs / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=BASE_DIR,
-                env=self.environment,
-                stdin=pipe,
-                stdout=pipe if pipes else log,
-                stderr=log,
-            )
-
-    def _run(self, *arguments: str) -> None:
-        subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=BASE_DIR, env=self.environment, check=True
+    def _start_console(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.interop.console"],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": SETTINGS, **self._settings},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + READY_WITHIN
-        said = "nothing"
-        while time.monotonic() < deadline:
-            try:
-                answer = httpx.get(f"{self.url}/health/ready", timeout=5)
-            except httpx.HTTPError:
-                pass
-            else:
-                if answer.status_code == 200:
-                    return
-                said = answer.text
-            for name, process in self.processes.items():
-                if process.poll() is not None:
-                    raise RuntimeError(f"{name} has ended:\n{self.log(name)}")
-            time.sleep(0.1)
-        logs = "\n".join(self.log(name) for name in self.processes)
-        raise RuntimeError(f"not ready within {READY_WITHIN:g} s, /health/ready says {said}\n{logs}")
+    def _ready(self) -> bool:
+        for name, process in self.processes.items():
+            assert not process.ended, f"{name} has ended"
+        try:
+            return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
 
-    def log(self, name: str) -> str:
-        """The end of what a process has written."""
-        return (self.logs / f"{name}.log").read_text(errors="replace")[-5000:]
+    def log_sizes(self) -> dict[str, int]:
+        """How many characters each process has written."""
+        return {name: len(process.log) for name, process in self.processes.items()}
 
-    def log_sizes(self) -> dict[Path, int]:
-        """How much each process has written."""
-        return {log: log.stat().st_size for log in sorted(self.logs.glob("*.log"))}
-
-    def logged_since(self, before: dict[Path, int]) -> str:
+    def logged_since(self, before: dict[str, int]) -> str:
         """What the processes have written since `log_sizes` was `before`."""
-        return "\n".join(
-            f"{log.name}:\n{written.decode(errors='replace')}"
-            for log in self.log_sizes()
-            if (written := log.read_bytes()[before.get(log, 0) :])
-        )
+        written = {name: process.log[before.get(name, 0) :] for name, process in self.processes.items()}
+        return "\n".join(f"{name}:\n{text}" for name, text in written.items() if text)
 
     def manage(self, *arguments: str) -> str:
         """What `manage.py arguments` prints, run by a process that is started already."""
@@ -145,10 +111,7 @@ class RunningCro:
         assert self._console.stdout is not None
         self._console.stdin.write(json.dumps(arguments).encode() + b"\n")
         self._console.stdin.flush()
-        answer = self._console.stdout.readline()
-        if not answer:
-            raise CommandFailedError(f"{arguments[0]}: {self.log('console')}")
-        said = json.loads(answer)
+        said = json.loads(self._console.stdout.readline() or '{"error": "the console has ended"}')
         if said["error"]:
             raise CommandFailedError(f"{arguments[0]}: {said['error']}")
         return str(said["printed"]).strip()
@@ -164,30 +127,20 @@ class RunningCro:
             *("--standing", standing),
         )
 
-    def wait_for_message(self, message_type: str, conversation_id: str, within: float = 20.0) -> None:
+    def wait_for_message(self, message_type: str, conversation_id: str) -> None:
         """Wait until the CRO has received such a message; raises AssertionError when it does not."""
-        deadline = time.monotonic() + within
-        while time.monotonic() < deadline:
+
+        def received() -> list[Any]:
             rows = json.loads(self.manage("list_messages", "--in", "--json"))
-            if any(message_type in json.dumps(row) and conversation_id in json.dumps(row) for row in rows):
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"no {message_type} in conversation {conversation_id} within {within:g} s")
+            wanted = (message_type, conversation_id)
+            return [row for row in rows if (row["message_type"], row["conversation_id"]) == wanted]
+
+        wait_for(f"a {message_type} in conversation {conversation_id}", received)
 
     def stop(self) -> None:
-        everything = [*self.processes.values(), self._console]
-        for process in everything:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in everything:
-            try:
-                process.wait(STOPPED_WITHIN)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        for process in self.processes.values():
+            process.process.terminate()
+        for process in self.processes.values():
+            process.stop()
+        self._console.kill()
+        self._console.wait()

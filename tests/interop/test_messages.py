@@ -31,7 +31,8 @@ from demo.exchange import (
 from demo.participants import NotReceivedError, Participant
 from tests.interop import raw
 from tests.interop.conftest import Addresses, MakeParticipant
-from tests.interop.running import RunningCro, free_port
+from tests.interop.running import RunningCro
+from tests.support.processes import free_port
 
 both_versions = pytest.mark.parametrize("version", ["3.0.0", "3.1.0"])
 
