@@ -10,7 +10,6 @@ from uftp.handling import Handler, Incoming, this_cro
 from uftp.messages import Metadata, is_response
 from uftp.models import InboundMessage
 from uftp.reasons import Reason, named
-from uftp.validating import read_root
 from uftp.versions import SUPPORTED
 
 FURTHEST_AHEAD = timedelta(minutes=5)
@@ -27,7 +26,7 @@ class Received:
 
 def read(message: InboundMessage, content: bytes) -> Received:
     """The message with its metadata and its sender."""
-    header = parsing._header(read_root(content))
+    header = parsing.read_header(content)
     unusable = ""
     try:
         metadata = parsing.metadata(header)
