@@ -113,23 +113,26 @@ UNLISTED = """
 -- Claims on the stated congestion points that no line is about: they lose the days that the point loses, and where
 -- the operator ends what is omitted (D7), the days after today.
 INSERT INTO claim_change
+WITH mentioned AS (
+    SELECT DISTINCT l.point_id, n.id AS connection_id FROM judged_line l JOIN registry_connection n USING (address)
+    WHERE %(end_omitted)s
+), claimed AS (
+    SELECT d.point_id, c.dso_id, c.connection_id, d.clip, d.listed, range_agg(c.period) AS old
+    FROM point_days d
+    JOIN registry_congestionpointconnection c
+        ON c.congestion_point_id = d.point_id AND c.superseded_by_id IS NULL
+    WHERE (d.clip <> '{}' OR (%(end_omitted)s AND d.listed)) AND NOT EXISTS (
+        SELECT FROM statement s WHERE s.point_id = d.point_id AND s.connection_id = c.connection_id
+    )
+    GROUP BY d.point_id, c.dso_id, c.connection_id, d.clip, d.listed
+)
 SELECT point_id, dso_id, connection_id, old, want
 FROM (
-    SELECT u.*, old - clip
-        - CASE WHEN %(end_omitted)s AND listed AND NOT EXISTS (
-            SELECT FROM judged_line l JOIN registry_connection n USING (address)
-            WHERE l.point_id = u.point_id AND n.id = u.connection_id
-        ) THEN datemultirange(daterange(%(tomorrow)s, NULL)) ELSE '{}' END AS want
-    FROM (
-        SELECT d.point_id, c.dso_id, c.connection_id, d.clip, d.listed, range_agg(c.period) AS old
-        FROM point_days d
-        JOIN registry_congestionpointconnection c
-            ON c.congestion_point_id = d.point_id AND c.superseded_by_id IS NULL
-        WHERE (d.clip <> '{}' OR (%(end_omitted)s AND d.listed)) AND NOT EXISTS (
-            SELECT FROM statement s WHERE s.point_id = d.point_id AND s.connection_id = c.connection_id
-        )
-        GROUP BY d.point_id, c.dso_id, c.connection_id, d.clip, d.listed
-    ) u
+    SELECT c.*, old - clip - CASE
+            WHEN %(end_omitted)s AND listed AND m.connection_id IS NULL
+            THEN datemultirange(daterange(%(tomorrow)s, NULL)) ELSE '{}'
+        END AS want
+    FROM claimed c LEFT JOIN mentioned m USING (point_id, connection_id)
 ) clipped
 WHERE want <> old
 """

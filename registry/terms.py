@@ -89,23 +89,29 @@ MEASURE = """
 -- The days of each stated point before and after the message. From the first day that vanishes on, claims on the
 -- point lose every day that is not the point's.
 INSERT INTO point_days
-SELECT point_id, address, before, after,
+WITH was AS (
+    SELECT t.congestion_point_id AS point_id, range_agg(t.period) AS days
+    FROM registry_congestionpointterms t JOIN point_statement s ON s.point_id = t.congestion_point_id
+    WHERE t.superseded_by_id IS NULL
+    GROUP BY t.congestion_point_id
+), becomes AS (
+    SELECT point_id, range_agg(period) AS days FROM wanted_terms GROUP BY point_id
+), listing AS (
+    SELECT DISTINCT address FROM staged_point
+    WHERE NOT ends_at_once AND number IN (SELECT point FROM staged_line)
+), measured AS (
+    SELECT s.point_id, p.address, coalesce(was.days, '{}') AS before, coalesce(becomes.days, '{}') AS after
+    FROM point_statement s
+    JOIN registry_congestionpoint p ON p.id = s.point_id
+    LEFT JOIN was USING (point_id)
+    LEFT JOIN becomes USING (point_id)
+)
+SELECT point_id, measured.address, before, after,
     CASE WHEN before - after = '{}' THEN '{}'
         ELSE datemultirange(daterange(lower(before - after), NULL)) - after
     END,
-    EXISTS (
-        SELECT FROM staged_line l JOIN staged_point p ON p.number = l.point
-        WHERE p.address = measured.address AND NOT p.ends_at_once
-    )
-FROM (
-    SELECT s.point_id, p.address,
-        coalesce((
-            SELECT range_agg(t.period) FROM registry_congestionpointterms t
-            WHERE t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
-        ), '{}') AS before,
-        coalesce((SELECT range_agg(w.period) FROM wanted_terms w WHERE w.point_id = s.point_id), '{}') AS after
-    FROM point_statement s JOIN registry_congestionpoint p ON p.id = s.point_id
-) measured
+    listing.address IS NOT NULL
+FROM measured LEFT JOIN listing USING (address)
 """
 
 DIFFERENCES = """
