@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 
 def day(text: str) -> date:
@@ -29,6 +29,12 @@ def moment(text: str) -> datetime:
 
 class ShowingCommand(BaseCommand):
     """A command that prints what it found: as JSON with --json, else as lines for people."""
+
+    def add_time_arguments(self, parser: CommandParser) -> None:
+        """The day asked about, and the moment at which it was known."""
+        parser.add_argument("--on", type=day, metavar="DAY", help="only what is about this day")
+        parser.add_argument("--known-at", type=moment, metavar="MOMENT", help="as it was known then")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def print_result(self, result: Any, *, as_json: bool) -> None:
         """Print a dictionary of values and lists of rows, or a list of rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from itertools import chain
 from typing import Any, cast
@@ -19,28 +19,12 @@ from uftp.reasons import Reason, named
 
 def agr_portfolio_update(incoming: Incoming) -> Outcome:
     """Publish connections: what the AGR represents."""
-    _take_place(incoming)
-    report = updates.publish_representations(
-        incoming.sender,
-        streaming.stream_connections(incoming.content),
-        today=_today(incoming),
-        source=Source.of_message(incoming.inbound),
-        time_zone=incoming.header.attributes["TimeZone"],
-    )
-    return Outcome(warnings=report.warnings)
+    return _publish(incoming, updates.publish_representations, streaming.stream_connections)
 
 
 def dso_portfolio_update(incoming: Incoming) -> Outcome:
     """Publish congestion points, with the connections behind them."""
-    _take_place(incoming)
-    report = updates.publish_congestion_points(
-        incoming.sender,
-        streaming.stream_congestion_points(incoming.content),
-        today=_today(incoming),
-        source=Source.of_message(incoming.inbound),
-        time_zone=incoming.header.attributes["TimeZone"],
-    )
-    return Outcome(warnings=report.warnings)
+    return _publish(incoming, updates.publish_congestion_points, streaming.stream_congestion_points)
 
 
 def agr_portfolio_query(incoming: Incoming) -> Outcome:
@@ -92,18 +76,26 @@ def refused_dso_query(incoming: Incoming) -> Mapping[str, Any]:
     return {"time_zone": market().time_zone, "period": incoming.header.attributes["Period"].strip()}
 
 
-def _take_place(incoming: Incoming) -> None:
+def _publish(
+    incoming: Incoming,
+    publish: Callable[..., updates.Report],
+    stream: Callable[[bytes], Iterator[Any]],
+) -> Outcome:
+    """Take the update's place among its sender's revisions, and apply its lines on the day of its receipt."""
     revisions.advance(
         incoming.sender,
         incoming.header.message_type,
         sequence=parsing.sequence(incoming.header),
         time_stamp=incoming.metadata.time_stamp,
     )
-
-
-def _today(incoming: Incoming) -> date:
-    """The market's day at the moment of receipt."""
-    return today_at(incoming.received_at, market().time_zone)
+    report = publish(
+        incoming.sender,
+        stream(incoming.content),
+        today=today_at(incoming.received_at, market().time_zone),
+        source=Source.of_message(incoming.inbound),
+        time_zone=incoming.header.attributes["TimeZone"],
+    )
+    return Outcome(warnings=report.warnings)
 
 
 def _check_zone(time_zone: str, period: date) -> None:

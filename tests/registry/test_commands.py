@@ -1,0 +1,169 @@
+"""The registry's commands, as scripts and operators call them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from participants.models import AuditEntry
+from registry.models import Change, Conflict
+from tests.registry.days import Line, Point
+from tests.registry.support import ADDRESSES, World, as_date
+
+HOME = ADDRESSES["home-1"]
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(transactional_db: None) -> Run:
+    """Runs a command and gives what it printed."""
+
+    def called(*arguments: str) -> str:
+        out = StringIO()
+        call_command(*arguments, stdout=out)
+        return out.getvalue()
+
+    return called
+
+
+@pytest.fixture
+def contested(run: Run) -> int:
+    """The number of an open conflict: agr-2 claims home-1, which agr-1 holds from day 0 on."""
+    world = World.start()
+    world.publish_representations("agr-1", [Line("home-1", 0, None)])
+    world.publish_representations("agr-2", [Line("home-1", 0, None)])
+    return Conflict.objects.get(closed_by=None).pk
+
+
+def standings(run: Run, day: int, *more: str) -> dict[str, str]:
+    shown = json.loads(run("show_connection", HOME, "--on", str(as_date(day)), "--json", *more))
+    return {row["agr"]: row["standing"] for row in shown["representations"]}
+
+
+def test_conflicts_are_listed(run: Run, contested: int) -> None:
+    (listed,) = json.loads(run("list_conflicts", "--open", "--json"))
+    assert (listed["id"], listed["kind"], listed["connection"]) == (contested, "representation", HOME)
+    assert (listed["holder"], listed["claimant"]) == ("agr-1.example", "agr-2.example")
+    assert (listed["start"], listed["end"]) == (str(as_date(0)), None)
+    assert f"holder agr-1.example · claimant agr-2.example · start {as_date(0)} · end open" in run(
+        "list_conflicts"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "holds", "is_refused"),
+    [
+        (["keep"], "agr-1.example", "agr-2.example"),
+        (["give"], "agr-2.example", "agr-1.example"),
+        (["split", "--at", str(as_date(5))], "agr-2.example", "agr-1.example"),
+        (["split", "--at", str(as_date(9))], "agr-1.example", "agr-2.example"),
+    ],
+    ids=["keep", "give", "split-before-the-day", "split-after-the-day"],
+)
+def test_C9_a_conflict_is_settled(
+    run: Run, contested: int, arguments: list[str], holds: str, is_refused: str
+) -> None:
+    decision, *rest = arguments
+    run("settle_conflict", str(contested), decision, *rest, "--reason", "the contract says so")
+    assert standings(run, 6) == {holds: "effective", is_refused: "refused"}
+    assert json.loads(run("list_conflicts", "--open", "--json")) == []
+    (settled,) = json.loads(run("list_conflicts", "--json"))
+    assert (settled["decision"], settled["reason"]) == (decision, "the contract says so")
+    assert settled["decided_by"].startswith("command line")
+    assert settled["closed_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{id}", "split"], "A split needs a day within from"),
+        (["{id}", "split", "--at", str(as_date(0))], "after its first"),
+        (["{id}", "split", "--at", str(as_date(-1))], "A split needs a day within"),
+        (["{id}", "keep", "--at", str(as_date(3))], "A day goes with split alone"),
+        (["0", "keep"], "There is no conflict 0"),
+    ],
+)
+def test_C9_what_cannot_be_settled_is_said(run: Run, contested: int, arguments: list[str], said: str) -> None:
+    filled = [argument.format(id=contested) for argument in arguments]
+    with pytest.raises(CommandError, match=said):
+        run("settle_conflict", *filled, "--reason", "because")
+    with pytest.raises(CommandError, match="needs a reason"):
+        run("settle_conflict", str(contested), "keep", "--reason", "  ")
+    assert Conflict.objects.get(closed_by=None).decision == ""
+
+
+def test_C9_a_settled_conflict_is_settled_once(run: Run, contested: int) -> None:
+    run("settle_conflict", str(contested), "give", "--reason", "first")
+    with pytest.raises(CommandError, match="is closed"):
+        run("settle_conflict", str(contested), "keep", "--reason", "second")
+    assert standings(run, 0)["agr-2.example"] == "effective"
+
+
+def test_H1_a_connection_is_shown_as_it_was_known(run: Run, contested: int) -> None:
+    before = Change.objects.get(pk=Conflict.objects.get().opened_by_id).moment
+    assert before is not None
+    run("settle_conflict", str(contested), "give", "--reason", "because")
+    assert standings(run, 0) == {"agr-1.example": "refused", "agr-2.example": "effective"}
+    then = ("--known-at", before.isoformat())
+    assert standings(run, 0, *then) == {"agr-1.example": "effective", "agr-2.example": "contested"}
+    assert len(json.loads(run("show_connection", HOME, "--json", *then))["conflicts"]) == 1
+
+
+def test_a_congestion_point_is_shown(run: Run) -> None:
+    world = World.start()
+    world.publish_congestion_points("dso-1", [Point("point-1", 0, 9, (Line("home-1", 2, 5),))])
+    shown = json.loads(run("show_congestion_point", "dso-1.example", ADDRESSES["point-1"], "--json"))
+    assert shown["terms"] == [
+        {
+            "start": str(as_date(0)),
+            "end": str(as_date(9)),
+            "mutex_offers_supported": False,
+            "day_ahead_redispatch_by": "AGR",
+            "intraday_redispatch_by": None,
+        }
+    ]
+    (connection,) = shown["connections"]
+    assert (connection["connection"], connection["start"], connection["end"]) == (
+        HOME,
+        str(as_date(2)),
+        str(as_date(5)),
+    )
+    assert "terms: 1" in run("show_congestion_point", "dso-1.example", ADDRESSES["point-1"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["show_connection", "ean.000000000000"],
+            "No connection 'ean.000000000000' has ever been registered",
+        ),
+        (["show_connection", HOME, "--on", "tomorrow"], "'tomorrow' is not a day"),
+        (["show_connection", HOME, "--known-at", "then"], "'then' is not a moment"),
+        (
+            ["show_congestion_point", "dso-1.example", "ean.000000000000"],
+            "has never registered a congestion point",
+        ),
+        (["set_policy", "P3"], "set_policy NAME VALUE"),
+        (["set_policy", "P3", "maybe"], "P3 is one of: reject, adjust, accept"),
+        (["set_market"], "Give --time-zone, --isp-duration or both"),
+        (["set_market", "--time-zone", "Mars/Olympus"], "not a time zone of IANA's"),
+    ],
+)
+def test_wrong_arguments_are_explained(run: Run, arguments: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        run(*arguments)
+
+
+def test_policies_and_the_market_are_set_on_the_record(run: Run) -> None:
+    assert (
+        run("set_policy", "representation-conflicts", "newest-wins")
+        == "representation conflicts: newest wins\n"
+    )
+    assert "representation conflicts: newest wins   (An AGR claims" in run("set_policy")
+    assert run("set_market", "--time-zone", "Europe/Lisbon") == "The market: Europe/Lisbon, PT15M.\n"
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"set policy", "set market"}
