@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
+from cro_project import environment
 from demo.participants import Participant
 from tests.interop.running import RunningCro, fresh_database
 
@@ -16,7 +18,9 @@ MakeParticipant = Callable[..., Participant]
 
 
 @pytest.fixture(scope="session")
-def shared_cro() -> Iterator[RunningCro]:
+def shared_cro(django_db_blocker: DjangoDbBlocker) -> Iterator[RunningCro]:
+    with django_db_blocker.unblock():
+        environment.join_embedded_database()
     with fresh_database() as database:
         running = RunningCro(database)
         try:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import django
 import psutil
 from nacl.bindings import crypto_sign_keypair, crypto_sign_open
 
@@ -161,8 +162,11 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=1_000_000)
     number = parser.parse_args().connections
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
+    from cro_project import environment
     from tests.interop.running import RunningCro, fresh_database
 
+    environment.join_embedded_database()
     table = Table()
     with fresh_database() as database:
         cro = RunningCro(database, UFTP_MAX_MESSAGE_BYTES="400000000")

@@ -17,7 +17,6 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
-from cro_project import environment
 from demo.participants import Cro
 from tests.interop.raw import Sender
 from tests.support.polling import wait_for
@@ -33,8 +32,10 @@ class CommandFailedError(Exception):
 
 @contextmanager
 def fresh_database() -> Iterator[str]:
-    """A new empty database on the server that the tests use, as a DATABASE_URL; dropped afterwards."""
-    environment.join_embedded_database()
+    """A new empty database on the server that the tests use, as a DATABASE_URL; dropped afterwards.
+
+    Where that is the embedded server, this process must have joined it.
+    """
     given = settings.DATABASES["default"]
     name = f"interop_{secrets.token_hex(4)}"
     options = {
