@@ -53,8 +53,11 @@ def read(message: InboundMessage, content: bytes) -> Received:
     return Received(incoming, participant, unusable)
 
 
-def reasons_against(received: Received, handler: Handler | None) -> list[str]:
-    """All reasons that apply for refusing the message before its handler sees it."""
+def reasons_against(received: Received, handler: Handler | None, used_before: bool) -> list[str]:
+    """All reasons that apply for refusing the message before its handler sees it.
+
+    `used_before`: another message of this sender with this MessageID was taken up before.
+    """
     incoming = received.incoming
     message, header, metadata = incoming.inbound, incoming.header, incoming.metadata
     reasons: list[str] = []
@@ -86,20 +89,10 @@ def reasons_against(received: Received, handler: Handler | None) -> list[str]:
     elif metadata.time_stamp > incoming.received_at + FURTHEST_AHEAD:
         reasons.append(_invalid(f"TimeStamp {metadata.time_stamp.isoformat()} is more than 5 minutes ahead"))
     # M10
-    if _used_before(message):
+    if used_before:
         reasons.append(Reason.DUPLICATE_IDENTIFIER)
     return reasons
 
 
 def _invalid(what: str) -> str:
     return named(Reason.INVALID_MESSAGE, [], what)
-
-
-def _used_before(message: InboundMessage) -> bool:
-    """Whether another message of this sender with this MessageID was taken up before; its content differs, then."""
-    return (
-        InboundMessage.objects.filter(sender_id=message.sender_id, message_id=message.message_id)
-        .exclude(pk=message.pk)
-        .exclude(state=InboundMessage.State.RECEIVED)
-        .exists()
-    )
