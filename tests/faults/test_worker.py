@@ -239,7 +239,7 @@ def test_a_worker_outlives_its_database_connections() -> None:
 
 
 def assert_no_jobs() -> None:
-    """Finished wake-ups leave nothing behind."""
+    """Wake-ups leave nothing behind once they were fetched."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM procrastinate_jobs")
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status <> 'todo'")
         assert cursor.fetchone()[0] == 0
