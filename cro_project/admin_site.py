@@ -18,6 +18,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "Change",
         "RevisionPlace",
         "Policy",
+        "PolicySetting",
         "Market",
     ),
     "uftp": ("InboundMessage", "OutboundMessage", "DeliveryAttempt", "Sender"),
@@ -28,9 +29,6 @@ ORDER: dict[str, tuple[str, ...]] = {
 
 
 class CROAdminSite(AdminSite):
-    site_header = "Common Reference Operator"
-    site_title = "CRO"
-    index_title = "What there is"
     enable_nav_sidebar = False
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:

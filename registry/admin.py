@@ -43,16 +43,20 @@ class DSOOfPointFilter(DSOFilter):
 
 @admin.register(CongestionPoint)
 class CongestionPointAdmin(ReadOnlyAdmin, ScalableAdmin):
-    list_display = ("address", "dso", "terms")
+    list_display = ("address", "operator", "terms")
     list_select_related = ("dso",)
     list_filter = (DSOFilter,)
     search_fields = ("address__startswith",)
     search_help_text = "The beginning of an entity address"
-    fields = ("address", "dso", "rows", "connections")
+    fields = ("address", "operator", "rows", "connections")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CongestionPoint]:
         current = CongestionPointTerms.objects.current().order_by("period")
         return super().get_queryset(request).prefetch_related(Prefetch("terms", current, "current_terms"))
+
+    @admin.display(description="DSO")
+    def operator(self, point: CongestionPoint) -> str:
+        return link(point.dso)
 
     @admin.display(description="current terms")
     def terms(self, point: CongestionPoint) -> str:
@@ -199,7 +203,15 @@ class ConnectionAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 @admin.register(CongestionPointConnection)
 class MembershipAdmin(FactAdmin):
-    list_display = ("connection", "congestion_point", "dso", "days", "standing", "recorded", "superseded")
+    list_display = (
+        "connection",
+        "congestion_point",
+        "operator",
+        "days",
+        "standing",
+        "recorded",
+        "superseded",
+    )
     list_select_related = (
         "connection",
         "congestion_point",
@@ -214,7 +226,7 @@ class MembershipAdmin(FactAdmin):
     fields = (
         "connection",
         "congestion_point",
-        "dso",
+        "operator",
         "days",
         "standing",
         "exclusive",
@@ -222,6 +234,10 @@ class MembershipAdmin(FactAdmin):
         "recorded",
         "superseded",
     )
+
+    @admin.display(description="DSO")
+    def operator(self, membership: CongestionPointConnection) -> str:
+        return link(membership.dso)
 
 
 @admin.register(Representation)

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from participants.admin_html import NOTHING, link, moment
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
@@ -40,6 +40,20 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """The page is headed by what the fact is about, and its days."""
+        if obj is not None:
+            context["subtitle"] = f"{getattr(obj, str(self.list_display[0]))}, {periods.in_words(obj.period)}"
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.display(description="days")
     def days(self, fact: Fact) -> str:

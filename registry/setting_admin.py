@@ -9,11 +9,27 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
-from participants import registering
+from participants import clock, registering
 from participants.admin import ReasonedAdmin, ReasonForm
+from participants.admin_html import moment
+from participants.list_filters import ChoiceFilter
+from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from registry import policies
 from registry.market import ISP_DURATIONS, market, set_market, usable_zones
-from registry.models import Market, Policy
+from registry.models import Market, Policy, PolicySetting
+
+MEANING = {
+    policies.REJECT: "the whole message is rejected",
+    policies.ADJUST: "the days are put right and registered, with a warning",
+    policies.ACCEPT: "registered as said, with a warning",
+    policies.HOLD: "the holder keeps the days; the claim is contested until staff settle it",
+    policies.NEWEST_WINS: "days from today on become the newcomer's; earlier days are contested",
+    policies.ALLOW: "both count",
+    policies.KEEP: "they stay as they are",
+    policies.END: "today is their last day",
+    policies.PER_CONNECTION: "which AGR represents each connection",
+    policies.COUNTS: "how many connections have an AGR",
+}
 
 
 class PolicyForm(ReasonForm):
@@ -32,7 +48,7 @@ class PolicyForm(ReasonForm):
             )
         else:
             self.fields["value"] = forms.CharField(
-                help_text=f"A whole number of days; {choice.default} unless set"
+                help_text=f"A whole number of days; the default is {choice.default}"
             )
 
     def clean_value(self) -> str:
@@ -43,7 +59,14 @@ class PolicyForm(ReasonForm):
 
 
 def _label(value: str, choice: policies.Choice) -> str:
-    return f"{value} (unless set)" if value == choice.default else value
+    default = " (the default)" if value == choice.default else ""
+    return f"{value}: {MEANING[value]}{default}"
+
+
+class PolicyFilter(ChoiceFilter):
+    title = "policy"
+    parameter_name = field = "name"
+    values = tuple(policies.CHOICES)
 
 
 @admin.register(Policy)
@@ -54,7 +77,6 @@ class PolicyAdmin(ReasonedAdmin):
     readonly_fields = ("name", "about")
     actions = None
     ordering = ("name",)
-    search_fields = ("name__startswith",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
         """All policies; one that nobody has set gets its row when it is first looked at."""
@@ -80,8 +102,23 @@ class PolicyAdmin(ReasonedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Policy, form: Any, change: bool) -> None:
         policies.set_policy(
-            obj.name, obj.value, actor=request.user.get_username(), reason=form.cleaned_data["reason"]
+            obj.name,
+            obj.value,
+            actor=request.user.get_username(),
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
         )
+
+
+@admin.register(PolicySetting)
+class PolicySettingAdmin(ReadOnlyAdmin, ScalableAdmin):
+    list_display = ("name", "value", "since")
+    list_filter = (PolicyFilter,)
+    fields = ("name", "value", "since")
+
+    @admin.display(description="since")
+    def since(self, setting: PolicySetting) -> str:
+        return moment(setting.set_at)
 
 
 class MarketForm(ReasonForm):

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -13,6 +14,8 @@ from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
 
 LIST = "/admin/participants/participant/"
 MODE = "/admin/participants/mode/1/change/"
+MARKET = ZoneInfo("Europe/Amsterdam")
+"""The zone in which staff see and enter times, unless another is set."""
 
 
 @pytest.fixture
@@ -38,8 +41,8 @@ def form(participant: Participant | None = None, **values: str) -> dict[str, str
         posted |= {
             f"keys-{number}-id": str(key.pk),
             f"keys-{number}-participant": str(key.participant_id),
-            f"keys-{number}-valid_from_0": f"{key.valid_from:%Y-%m-%d}",
-            f"keys-{number}-valid_from_1": f"{key.valid_from:%H:%M:%S}",
+            f"keys-{number}-valid_from_0": f"{key.valid_from.astimezone(MARKET):%Y-%m-%d}",
+            f"keys-{number}-valid_from_1": f"{key.valid_from.astimezone(MARKET):%H:%M:%S}",
             f"keys-{number}-valid_until_0": "",
             f"keys-{number}-valid_until_1": "",
         }
@@ -134,8 +137,8 @@ def test_withdraw_a_key_and_leave_its_text(staff: Client, add_participant: AddPa
     end = NOW + timedelta(days=1)
     values = {
         "keys-0-text": key_text(5),
-        "keys-0-valid_until_0": f"{end:%Y-%m-%d}",
-        "keys-0-valid_until_1": f"{end:%H:%M:%S}",
+        "keys-0-valid_until_0": f"{end.astimezone(MARKET):%Y-%m-%d}",
+        "keys-0-valid_until_1": f"{end.astimezone(MARKET):%H:%M:%S}",
     }
 
     answer = staff.post(change(participant), form(participant, **values))

@@ -1,0 +1,416 @@
+"""The staff's screens of the common reference, through HTTP requests of a member of staff."""
+
+import html
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection, models
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from participants.models import AuditEntry, Participant
+from registry import policies
+from registry.changes import Source
+from registry.conflicts import settle
+from registry.market import market
+from registry.models import (
+    Change,
+    Conflict,
+    CongestionPoint,
+    CongestionPointConnection,
+    CongestionPointTerms,
+    Connection,
+    PolicySetting,
+    Representation,
+    RevisionPlace,
+)
+from registry.revisions import advance
+from registry.updates import publish_congestion_points, publish_representations
+from uftp.models import InboundMessage, Sender
+from uftp.streaming import MembershipLine, PointLine
+
+TODAY = date(2026, 6, 1)
+LAST = date(2026, 12, 31)
+PAGES = {
+    model: f"/admin/registry/{model.__name__.lower()}/"
+    for model in (
+        Change,
+        Conflict,
+        CongestionPoint,
+        CongestionPointConnection,
+        CongestionPointTerms,
+        Connection,
+        PolicySetting,
+        Representation,
+        RevisionPlace,
+    )
+}
+POLICIES, MARKET = "/admin/registry/policy/", "/admin/registry/market/1/change/"
+
+
+@pytest.fixture
+def staff(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    return client
+
+
+@pytest.fixture
+def viewer(client: Client, db: None) -> Client:
+    """Staff who may look at everything and change nothing."""
+    user = User.objects.create_user("lee", password="lee", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(user)
+    return client
+
+
+def party(role: str, domain: str) -> Participant:
+    return Participant.objects.get_or_create(role=role, domain=domain)[0]
+
+
+def home(number: int) -> str:
+    return f"ean.8716{number:014d}"
+
+
+def point(number: int) -> str:
+    return f"ean.8715{number:014d}"
+
+
+def message_of(participant: Participant) -> InboundMessage:
+    sender, _ = Sender.objects.get_or_create(role=participant.role, domain=participant.domain)
+    return InboundMessage.objects.create(
+        sender=sender,
+        message_type=f"{participant.role}PortfolioUpdate",
+        version="3.1.0",
+        major=3,
+        message_id=f"00000000-0000-4000-8000-{InboundMessage.objects.count():012d}",
+        content_hash=bytes(32),
+        sealed=bytes(64) + b"<A/>",
+        size=4,
+        received_at=datetime(2026, 6, 1, tzinfo=UTC),
+        state="processed",
+    )
+
+
+def represented(agr: str, *numbers: int, first: date = TODAY, last: date | None = LAST) -> InboundMessage:
+    """An AGR's update of connections by their numbers; gives its message."""
+    participant = party("AGR", agr)
+    message = message_of(participant)
+    publish_representations(
+        participant,
+        [(home(number), first, last) for number in numbers],
+        today=TODAY,
+        source=Source.of_message(message),
+    )
+    return message
+
+
+def declared(dso: str, number: int, *homes: int, last: date | None = None) -> InboundMessage:
+    """A DSO's update of one congestion point with its connections; gives its message."""
+    participant = party("DSO", dso)
+    message = message_of(participant)
+    publish_congestion_points(
+        participant,
+        [
+            PointLine(0, point(number), TODAY, last, True, "AGR", "DSO"),
+            *(MembershipLine(0, home(inside), TODAY, last) for inside in homes),
+        ],
+        today=TODAY,
+        source=Source.of_message(message),
+    )
+    return message
+
+
+def shown(client: Client, page: str) -> str:
+    answer = client.get(page)
+    assert answer.status_code == 200, (page, answer.status_code)
+    return html.unescape(answer.content.decode())
+
+
+def page_of(row: models.Model) -> str:
+    return f"{PAGES[type(row)]}{row.pk}/change/"
+
+
+def listed(client: Client, page: str) -> set[int]:
+    """The keys of the rows that a list shows."""
+    found = re.findall(
+        r'<th class="field-[\w ]+"><a href="/admin/registry/\w+/(\d+)/change/', shown(client, page)
+    )
+    return {int(key) for key in found}
+
+
+def test_representations_are_searched_and_filtered(staff: Client) -> None:
+    represented("one.example", 1, 2)
+    represented("two.example", 2, 3)
+    represented("one.example", 1, last=date(2026, 9, 30))
+    rows = Representation.objects
+    first = rows.current().get(connection__address=home(1))
+    held = rows.current().get(connection__address=home(2), standing="effective")
+    claimed = rows.current().get(connection__address=home(2), standing="contested")
+    free = rows.current().get(connection__address=home(3))
+    past = rows.exclude(superseded_by=None).get()
+    found = {
+        "": {first, held, claimed, free},
+        "?known=superseded": {past},
+        "?known=all": {first, held, claimed, free, past},
+        f"?q={home(2)}": {held, claimed},
+        "?q=ean.8716": {first, held, claimed, free},
+        "?q=8716": set(),
+        "?standing__exact=contested": {claimed},
+        "?domain=two.example": {claimed, free},
+        f"?recorded_by__id__exact={past.recorded_by_id}&known=all": {past, held},
+        f"?superseded_by__id__exact={past.superseded_by_id}&known=all": {past},
+    }
+
+    for query, expected in found.items():
+        assert listed(staff, PAGES[Representation] + query) == {row.pk for row in expected}, query
+
+
+def test_days_are_shown_with_their_last_one(staff: Client) -> None:
+    represented("one.example", 1)
+
+    assert "2026-06-01 to 2026-12-31" in shown(staff, PAGES[Representation])
+
+
+def test_points_show_their_current_terms(staff: Client) -> None:
+    declared("grid.example", 1, 1, 2)
+    declared("grid.example", 1, 1, 2, last=LAST)
+    declared("other.example", 2)
+
+    page = shown(staff, PAGES[CongestionPoint] + "?domain=grid.example")
+    assert "2026-06-01 to 2026-12-31: day-ahead by AGR, intraday by DSO, mutex offers" in page
+    assert "from 2026-06-01" not in page
+    assert point(2) not in page
+    page = shown(staff, page_of(CongestionPoint.objects.get(address=point(1))))
+    assert "from 2026-06-01" in page
+    (target,) = re.findall(r'href="([^"]*)">current memberships<', page)
+    assert len(listed(staff, target)) == 2
+    assert listed(staff, PAGES[CongestionPoint] + f"?q={point(2)}") == {
+        CongestionPoint.objects.get(address=point(2)).pk
+    }
+
+
+def test_memberships_and_terms_are_found(staff: Client) -> None:
+    declared("grid.example", 1, 1, 2)
+    declared("other.example", 2, 3)
+    membership = CongestionPointConnection.objects.get(connection__address=home(3))
+    terms = CongestionPointTerms.objects.get(congestion_point__address=point(2))
+
+    for query in (f"?q={home(3)}", f"?q={point(2)}", "?domain=other.example"):
+        assert listed(staff, PAGES[CongestionPointConnection] + query) == {membership.pk}, query
+    for query in (f"?q={point(2)}", "?domain=other.example"):
+        assert listed(staff, PAGES[CongestionPointTerms] + query) == {terms.pk}, query
+
+
+def test_a_connection_shows_all_about_it(staff: Client) -> None:
+    declared("grid.example", 1, 1)
+    represented("one.example", 1)
+    represented("two.example", 1)
+    connection_of = Connection.objects.get(address=home(1))
+    conflict = Conflict.objects.get()
+
+    page = shown(staff, page_of(connection_of))
+
+    for words in ("AGR one.example", "AGR two.example", "DSO grid.example", point(1), "Contested"):
+        assert words in page
+    assert f'href="{page_of(conflict)}"' in page
+
+
+def test_conflicts_are_open_ones_first(staff: Client) -> None:
+    represented("one.example", 1, 2)
+    represented("two.example", 1, 2)
+    represented("three.example", 2)
+    decided = Conflict.objects.get(connection__address=home(1))
+    settle(decided.pk, "keep", at=None, source=Source.of_staff("kim", "contract seen"), today=TODAY)
+    two = Conflict.objects.get(connection__address=home(2), claimant__domain="two.example")
+    three = Conflict.objects.get(connection__address=home(2), claimant__domain="three.example")
+    found = {
+        "": {two, three},
+        "?state=closed": {decided},
+        "?state=all": {decided, two, three},
+        "?kind__exact=membership": set(),
+        "?state=all&decision__exact=keep": {decided},
+        "?domain=three.example": {three},
+        "?domain=one.example": {two, three},
+        f"?q={home(2)}": {two, three},
+        f"?q={two.pk}": {two},
+    }
+
+    for query, expected in found.items():
+        assert listed(staff, PAGES[Conflict] + query) == {row.pk for row in expected}, query
+    assert f"manage.py settle_conflict {two.pk} keep|give|split" in shown(staff, page_of(two))
+    page = shown(staff, page_of(decided))
+    assert "contract seen" in page
+    assert "settle_conflict" not in page
+
+
+def test_a_change_leads_to_its_message_and_what_it_changed(staff: Client) -> None:
+    message = represented("one.example", 1, 2, 3)
+    change = Change.objects.get()
+
+    page = shown(staff, f"/admin/uftp/inboundmessage/{message.pk}/change/")
+    assert f'href="{page_of(change)}"' in page
+    (target,) = re.findall(r'href="([^"]*)">3 recorded<', page)
+    assert len(listed(staff, target)) == 3
+    page = shown(staff, page_of(change))
+    assert f'href="/admin/uftp/inboundmessage/{message.pk}/change/"' in page
+    assert "3 recorded" in page
+    assert "AGRPortfolioUpdate of AGR one.example" in shown(staff, PAGES[Change])
+    for query in (f"?q={change.pk}", f"?q={message.message_id}", "?kind__exact=message"):
+        assert listed(staff, PAGES[Change] + query) == {change.pk}, query
+    assert listed(staff, PAGES[Change] + "?moment_to=2020-01-01") == set()
+
+
+def moved(domain: str) -> RevisionPlace:
+    advance(
+        party("AGR", domain), "AGRPortfolioUpdate", sequence=7, time_stamp=datetime(2026, 6, 1, tzinfo=UTC)
+    )
+    return RevisionPlace.objects.get(sender__domain=domain)
+
+
+def test_a_revision_place_is_reset_for_a_reason(staff: Client) -> None:
+    place = moved("one.example")
+    other = moved("two.example")
+    chosen: dict[str, Any] = {"action": "reset", "_selected_action": [place.pk]}
+
+    refused = staff.post(PAGES[RevisionPlace], {**chosen, "reason": " "}, follow=True)
+    assert "Say why" in refused.content.decode()
+    assert RevisionPlace.objects.count() == 2
+
+    staff.post(PAGES[RevisionPlace], {**chosen, "reason": "their clock was wrong"})
+    assert list(RevisionPlace.objects.all()) == [other]
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.reason) == ("kim", "their clock was wrong")
+    assert entry.subject == "AGRPortfolioUpdate of AGR one.example"
+
+
+def facts(numbers: range) -> None:
+    """For each number a congestion point with a connection that two AGRs claim, a change, and a revision place."""
+    dso = party("DSO", "grid.example")
+    lines: list[PointLine | MembershipLine] = []
+    for place, number in enumerate(numbers):
+        lines.append(PointLine(place, point(number), TODAY, None, True, "AGR", "DSO"))
+        lines.append(MembershipLine(place, home(number), TODAY, None))
+    publish_congestion_points(dso, lines, today=TODAY, source=Source.of_message(message_of(dso)))
+    represented("one.example", *numbers)
+    represented("two.example", *numbers)
+    for number in numbers:
+        moved(f"agr-{number}.example")
+        PolicySetting.objects.create(name="P3", value="adjust")
+        Change.objects.create(
+            kind="message", message=message_of(dso), moment=datetime(2026, 6, 1, tzinfo=UTC)
+        )
+
+
+@pytest.mark.parametrize("model", PAGES, ids=lambda model: model.__name__)
+def test_a_list_asks_as_much_for_60_rows_as_for_5(staff: Client, model: type[models.Model]) -> None:
+    asked = []
+    for numbers in (range(5), range(5, 60)):
+        facts(numbers)
+        shown(staff, PAGES[model])
+        with CaptureQueriesContext(connection) as queries:
+            shown(staff, PAGES[model])
+        asked.append([query["sql"] for query in queries])
+
+    assert len(asked[0]) == len(asked[1]), asked[1]
+    about = [sql for sql in asked[1] if f'FROM "{model._meta.db_table}"' in sql]
+    assert about
+    for sql in about:
+        assert "LIMIT" in sql, sql
+        assert "sealed" not in sql, sql
+
+
+def test_facts_are_neither_added_nor_changed_nor_deleted(staff: Client) -> None:
+    facts(range(3))
+
+    for model, page in PAGES.items():
+        row = model._default_manager.order_by("pk").last()
+        assert row is not None
+        assert staff.get(page_of(row)).status_code == 200, page
+        assert staff.post(page_of(row), {"address": "x"}).status_code == 403
+        assert staff.get(f"{page}add/").status_code == 403
+        assert staff.post(f"{page}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+        assert "delete_selected" not in shown(staff, page)
+
+
+def test_all_policies_are_there_with_what_they_decide(staff: Client) -> None:
+    page = shown(staff, POLICIES)
+
+    for choice in policies.CHOICES.values():
+        assert choice.name in page
+        assert choice.about in page
+        detail = shown(staff, f"{POLICIES}{choice.name}/change/")
+        assert choice.about in detail
+        for value in choice.values:
+            assert f'value="{value}"' in detail
+    assert "12 policies" in page
+
+
+def test_a_policy_is_set_for_a_reason(staff: Client) -> None:
+    page = f"{POLICIES}P3/change/"
+
+    refused = staff.post(page, {"value": "reject", "reason": ""})
+    assert "Say why" in refused.content.decode()
+    assert policies.in_force()["P3"] == "adjust"
+
+    assert staff.post(page, {"value": "reject", "reason": "as agreed"}).status_code == 302
+    assert policies.in_force()["P3"] == "reject"
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.subject) == ("kim", "set policy", "P3")
+    assert (entry.before, entry.after, entry.reason) == (
+        {"value": "adjust"},
+        {"value": "reject"},
+        "as agreed",
+    )
+
+
+@pytest.mark.parametrize(("name", "value"), [("P3", "perhaps"), ("P2 days", "many"), ("P2 days", "-1")])
+def test_a_policy_takes_only_its_values(staff: Client, name: str, value: str) -> None:
+    answer = staff.post(f"{POLICIES}{name}/change/", {"value": value, "reason": "why not"})
+
+    assert answer.status_code == 200
+    assert "errorlist" in answer.content.decode()
+    assert policies.in_force()[name] == policies.CHOICES[name].default
+
+
+def test_policies_are_neither_added_nor_deleted(staff: Client) -> None:
+    assert staff.get(f"{POLICIES}add/").status_code == 403
+    assert staff.post(f"{POLICIES}P3/delete/", {"post": "yes"}).status_code == 403
+    assert staff.get(f"{POLICIES}P99/change/").status_code == 302
+
+
+def test_the_market_is_set_for_a_reason(staff: Client) -> None:
+    values = {"time_zone": "Europe/London", "isp_duration": "PT30M"}
+    assert "Times in Europe/Amsterdam" in shown(staff, "/admin/")
+    assert staff.get("/admin/registry/market/").headers["Location"] == MARKET
+
+    assert "Say why" in staff.post(MARKET, {**values, "reason": ""}).content.decode()
+    assert market().time_zone == "Europe/Amsterdam"
+    assert staff.post(MARKET, {**values, "reason": "moved"}).status_code == 302
+
+    assert (market().time_zone, market().isp_duration) == ("Europe/London", "PT30M")
+    assert AuditEntry.objects.get().reason == "moved"
+    assert "Times in Europe/London" in shown(staff, "/admin/")
+
+
+@pytest.mark.parametrize("wrong", [{"time_zone": "Mars/Olympus"}, {"isp_duration": "PT7M"}])
+def test_a_market_that_cannot_be_is_refused(staff: Client, wrong: dict[str, str]) -> None:
+    values = {"time_zone": "Europe/London", "isp_duration": "PT30M", "reason": "moved", **wrong}
+
+    assert "errorlist" in staff.post(MARKET, values).content.decode()
+    assert market().time_zone == "Europe/Amsterdam"
+
+
+def test_who_may_only_look_changes_nothing(viewer: Client) -> None:
+    facts(range(3))
+    place = RevisionPlace.objects.latest("pk")
+    for page in (*PAGES.values(), POLICIES, f"{POLICIES}P3/change/", MARKET):
+        assert viewer.get(page).status_code == 200, page
+
+    chosen: dict[str, Any] = {"action": "reset", "_selected_action": [place.pk], "reason": "for fun"}
+    viewer.post(PAGES[RevisionPlace], chosen)
+    assert RevisionPlace.objects.filter(pk=place.pk).exists()
+    assert viewer.post(f"{POLICIES}P3/change/", {"value": "reject", "reason": "fun"}).status_code == 403
+    assert viewer.post(MARKET, {"time_zone": "Europe/London", "reason": "fun"}).status_code == 403

@@ -1,0 +1,385 @@
+"""The staff's screens of messages, through HTTP requests of a member of staff."""
+
+import html
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from participants.models import AuditEntry, Participant
+from tests.support.peer import Peer
+from uftp import inbox, outbox, parsing
+from uftp.message_admin import SHOWN_BYTES
+from uftp.messages import Metadata, TestMessage
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
+
+IN = "/admin/uftp/inboundmessage/"
+OUT = "/admin/uftp/outboundmessage/"
+ATTEMPTS = "/admin/uftp/deliveryattempt/"
+SENDERS = "/admin/uftp/sender/"
+PARTICIPANTS = "/admin/participants/participant/"
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+HOME, OTHER_HOME = "ean.871600000000000001", "ean.871600000000000002"
+AGR, DSO = Peer("AGR", "agr.example"), Peer("DSO", "grid.example")
+
+
+@pytest.fixture
+def staff(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    return client
+
+
+@pytest.fixture
+def viewer(client: Client, db: None) -> Client:
+    """Staff who may look at everything and change nothing."""
+    user = User.objects.create_user("lee", password="lee", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(user)
+    return client
+
+
+def received(
+    peer: Peer = AGR, content: bytes | None = None, at: datetime = NOON, **values: Any
+) -> InboundMessage:
+    """A message in the inbox, with `values` in the place of what it was received with."""
+    content = content or peer.xml()
+    receipt = inbox.receive(
+        role=peer.role,
+        domain=peer.domain,
+        sealed=peer.seal(content),
+        content=content,
+        header=parsing.check(content, 3),
+        major=3,
+        received_at=at,
+    )
+    InboundMessage.objects.filter(pk=receipt.inbound_id).update(**values or {"state": "processed"})
+    return InboundMessage.objects.get(pk=receipt.inbound_id)
+
+
+def sent(peer: Peer = AGR, answers: InboundMessage | None = None, **values: Any) -> OutboundMessage:
+    """A TestMessage in the outbox; it stands for an answer too."""
+    said = re.search(rb'MessageID="([^"]*)"', peer.xml())
+    assert said
+    message_id = said[1].decode()
+    outbound_id = outbox.enqueue(
+        TestMessage(
+            metadata=Metadata(
+                version="3.1.0",
+                sender_domain="cro.example",
+                recipient_domain=peer.domain,
+                time_stamp=NOON,
+                message_id=message_id,
+                conversation_id=answers.conversation_id if answers else message_id,
+            )
+        ),
+        message_type="TestMessage",
+        recipient_role=peer.role,
+        now=NOON,
+        in_reply_to=answers.pk if answers else None,
+    )
+    OutboundMessage.objects.filter(pk=outbound_id).update(**values or {"state": "delivered"})
+    return OutboundMessage.objects.get(pk=outbound_id)
+
+
+def attempted(message: OutboundMessage) -> DeliveryAttempt:
+    return DeliveryAttempt.objects.create(
+        message=message, started_at=NOON, endpoint="https://agr.example/in", status=503, outcome="temporary"
+    )
+
+
+def page_of(message: InboundMessage | OutboundMessage) -> str:
+    return f"{IN if isinstance(message, InboundMessage) else OUT}{message.pk}/change/"
+
+
+def shown(client: Client, page: str) -> str:
+    answer = client.get(page)
+    assert answer.status_code == 200, (page, answer.status_code)
+    return html.unescape(answer.content.decode())
+
+
+def listed(client: Client, page: str) -> set[int]:
+    """The keys of the rows that a list shows."""
+    text = shown(client, page)
+    return {
+        int(key)
+        for key in re.findall(r'<th class="field-[\w ]+"><a href="/admin/uftp/\w+/(\d+)/change/', text)
+    }
+
+
+def test_messages_received_are_searched_and_filtered(staff: Client) -> None:
+    plain = received(result="Accepted", state="processed")
+    aside = received(DSO, state="set aside", last_error="ValueError: too odd", result="")
+    late = received(content=AGR.update([HOME]), at=NOON + timedelta(days=1), result="Rejected")
+    found = {
+        "": {plain, aside, late},
+        f"?q={plain.message_id}": {plain},
+        f"?q={plain.message_id.upper()}": {plain},
+        f"?q={aside.conversation_id}": {aside},
+        "?q=nothing": set(),
+        "?state__exact=set+aside": {aside},
+        "?result=Rejected": {late},
+        "?domain=grid.example": {aside},
+        "?domain=%20AGR.example": {plain, late},
+        "?domain=nobody.example": set(),
+        "?type=AGRPortfolioUpdate": {late},
+        "?received_at_from=2026-07-02": {late},
+        "?received_at_to=2026-07-01": {plain, aside},
+        "?received_at_from=2026-07-01&received_at_to=2026-07-02&domain=agr.example": {plain, late},
+    }
+
+    for query, messages in found.items():
+        assert listed(staff, IN + query) == {message.pk for message in messages}, query
+
+
+def test_messages_sent_are_searched_and_filtered(staff: Client) -> None:
+    failed, delivered = sent(state="failed"), sent(DSO)
+    found = {
+        "": {failed, delivered},
+        f"?q={failed.message_id}": {failed},
+        "?state__exact=failed": {failed},
+        "?domain=grid.example": {delivered},
+        "?type=TestMessage": {failed, delivered},
+        "?created_at_to=2026-06-30": set(),
+    }
+
+    for query, messages in found.items():
+        assert listed(staff, OUT + query) == {message.pk for message in messages}, query
+
+
+@pytest.mark.parametrize("day", ["soon", "2026-02-30", "9999-12-31"])
+def test_a_day_that_is_none_is_refused_politely(staff: Client, day: str) -> None:
+    assert staff.get(f"{IN}?received_at_to={day}").status_code == 302
+
+
+def test_days_are_the_markets(staff: Client) -> None:
+    """Half past eleven in the evening UTC is the next day in Amsterdam, and shown so."""
+    message = received(at=datetime(2026, 7, 1, 22, 30, tzinfo=UTC))
+
+    assert listed(staff, IN + "?received_at_from=2026-07-02&received_at_to=2026-07-02") == {message.pk}
+    assert "2026-07-02 00:30:00 CEST" in shown(staff, IN)
+    assert "Times in Europe/Amsterdam" in shown(staff, IN)
+
+
+LISTS: dict[str, Callable[[], object]] = {
+    IN: lambda: received(state="set aside", last_error="odd"),
+    IN + "?domain=agr.example": received,
+    OUT: lambda: sent(state="failed"),
+    ATTEMPTS: lambda: attempted(sent()),
+    SENDERS: lambda: received(Peer()),
+}
+
+
+@pytest.mark.parametrize("page", LISTS)
+def test_a_list_asks_as_much_for_60_rows_as_for_5(staff: Client, page: str) -> None:
+    asked = []
+    for rows in (5, 55):
+        for _ in range(rows):
+            LISTS[page]()
+        shown(staff, page)
+        with CaptureQueriesContext(connection) as queries:
+            shown(staff, page)
+        asked.append([query["sql"] for query in queries])
+
+    assert len(asked[0]) == len(asked[1]), asked[1]
+    about = [sql for sql in asked[1] if 'FROM "uftp_' in sql]
+    assert about
+    for sql in about:
+        assert "LIMIT" in sql or '"uftp_sender"."domain" = ' in sql, sql
+        assert '"sealed"' not in sql, sql
+
+
+def test_a_message_shows_its_xml_laid_out_and_escaped(staff: Client) -> None:
+    message = received(content=AGR.update([HOME, OTHER_HOME]))
+
+    page = staff.get(page_of(message)).content.decode()
+
+    assert (
+        f"\n  &lt;Connection EntityAddress=&quot;{HOME}&quot; StartPeriod=&quot;2026-01-01&quot;/&gt;" in page
+    )
+    assert f"\n  &lt;Connection EntityAddress=&quot;{OTHER_HOME}&quot;" in page
+
+
+def test_of_a_big_message_only_the_beginning_is_read(staff: Client) -> None:
+    content = AGR.update(f"ean.8716{number:014d}" for number in range(60_000))
+    message = received(content=content)
+
+    with CaptureQueriesContext(connection) as queries:
+        page = shown(staff, page_of(message))
+
+    assert len(content) > 4_000_000
+    assert len(page) < 3 * SHOWN_BYTES
+    assert "ean.871600000000000000" in page
+    assert "ean.871600000000059999" not in page
+    assert "The first 195.3" in page
+    assert not [query["sql"] for query in queries if '"sealed"' in query["sql"]]
+
+
+def test_the_whole_is_downloaded_as_it_was_signed(staff: Client) -> None:
+    content = AGR.update(f"ean.8716{number:014d}" for number in range(60_000))
+    for message in (received(content=content), sent()):
+        answer: Any = staff.get(page_of(message).replace("change", "xml"))
+
+        got = b"".join(answer.streaming_content)
+        assert got == message.content
+        assert answer["Content-Length"] == str(len(got))
+        assert answer["Content-Disposition"].startswith(f'attachment; filename="{message.message_type}-')
+    assert staff.get(f"{IN}0/xml/").status_code == 404
+
+
+def test_xml_is_for_those_who_may_look(client: Client, db: None) -> None:
+    message = received()
+    page = page_of(message).replace("change", "xml")
+    assert client.get(page).status_code == 302
+    client.force_login(User.objects.create_user("guest", password="guest", is_staff=True))
+
+    assert client.get(page).status_code == 403
+
+
+def test_a_message_that_is_no_xml_is_shown_as_it_is(staff: Client) -> None:
+    message = received()
+    InboundMessage.objects.filter(pk=message.pk).update(sealed=bytes(64) + b"<A>&\xff", size=5)
+
+    assert "As it is, since it cannot be laid out" in shown(staff, page_of(message))
+
+
+def test_a_message_names_its_answer_and_its_conversation(staff: Client) -> None:
+    message = received(reason="Warning: <b>odd</b>")
+    answer = sent(answers=message, result="Accepted", state="failed")
+
+    page = staff.get(page_of(message)).content.decode()
+
+    assert f'href="{page_of(answer)}">TestMessage: Accepted, Failed<' in page
+    assert f"{OUT}?q={message.conversation_id}" in page
+    assert "Warning: &lt;b&gt;odd" in page
+    assert f'href="{page_of(message)}"' in shown(staff, page_of(answer))
+
+
+def test_an_outbound_message_shows_its_attempts(staff: Client) -> None:
+    message = sent(state="failed")
+    attempted(message)
+
+    page = shown(staff, page_of(message))
+
+    assert "2026-07-01 14:00:00 CEST" in page
+    assert "https://agr.example/in" in page
+    assert "503" in page
+    assert "Temporary failure" in shown(staff, ATTEMPTS)
+
+
+def act(client: Client, page: str, action: str, *chosen: Any, **values: str) -> str:
+    """Choose an action for rows of a list; gives the page that follows."""
+    answer = client.post(
+        page, {"action": action, "_selected_action": [row.pk for row in chosen], **values}, follow=True
+    )
+    assert answer.status_code == 200
+    return html.unescape(answer.content.decode())
+
+
+def jobs() -> list[dict[str, Any]]:
+    """The arguments of the wake-ups that wait."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT args FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id")
+        return [json.loads(row[0]) if isinstance(row[0], str) else row[0] for row in cursor]
+
+
+def test_process_again_what_was_set_aside(staff: Client) -> None:
+    aside, done = received(state="set aside", attempts=3, last_error="odd"), received(DSO)
+    assert "ValueError" not in shown(staff, IN)
+    assert "Process again" in shown(staff, page_of(aside))
+    assert "Process again" not in shown(staff, page_of(done))
+
+    said = act(staff, IN, "process_again", aside, done)
+
+    assert "1 message is to be processed again" in said
+    aside.refresh_from_db()
+    done.refresh_from_db()
+    assert (aside.state, aside.attempts, done.state) == ("received", 0, "processed")
+    assert jobs() == [{"sender_id": aside.sender_id}]
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.subject) == (
+        "kim",
+        "process again",
+        f"{aside} of AGR agr.example",
+    )
+    assert "Only messages that are set aside" in act(staff, IN, "process_again", done)
+
+
+def test_send_again_what_failed(staff: Client) -> None:
+    failed, delivered = sent(state="failed", attempts=9), sent(DSO)
+    assert "Send again" in shown(staff, page_of(failed))
+
+    said = act(staff, OUT, "send_again", failed, delivered)
+
+    assert "1 message is to be sent again" in said
+    failed.refresh_from_db()
+    delivered.refresh_from_db()
+    assert (failed.state, failed.attempts, delivered.state) == ("waiting", 0, "delivered")
+    assert jobs() == [{"role": "AGR", "domain": "agr.example"}]
+    assert AuditEntry.objects.get().action == "send again"
+
+
+def test_send_a_test_message(staff: Client) -> None:
+    participant = Participant.objects.create(role="DSO", domain="grid.example")
+
+    said = act(staff, PARTICIPANTS, "send_test_messages", participant)
+
+    message = OutboundMessage.objects.get()
+    assert (message.message_type, message.recipient_role, message.recipient_domain) == (
+        "TestMessage",
+        "DSO",
+        "grid.example",
+    )
+    assert page_of(message) in said
+    assert jobs() == [{"role": "DSO", "domain": "grid.example"}]
+    assert AuditEntry.objects.get().action == "sent TestMessage"
+
+
+def test_who_may_only_look_gets_no_action(viewer: Client) -> None:
+    aside, failed = received(state="set aside"), sent(state="failed")
+    participant = Participant.objects.create(role="DSO", domain="grid.example")
+
+    act(viewer, IN, "process_again", aside)
+    act(viewer, OUT, "send_again", failed)
+    act(viewer, PARTICIPANTS, "send_test_messages", participant)
+
+    aside.refresh_from_db()
+    failed.refresh_from_db()
+    assert (aside.state, failed.state, OutboundMessage.objects.count()) == ("set aside", "failed", 1)
+    assert "Process again" not in shown(viewer, page_of(aside))
+
+
+def test_messages_are_neither_added_nor_changed_nor_deleted(staff: Client) -> None:
+    message, outbound = received(), sent()
+    rows = {IN: message, OUT: outbound, ATTEMPTS: attempted(outbound), SENDERS: message.sender}
+
+    for page, row in rows.items():
+        assert staff.get(f"{page}{row.pk}/change/").status_code == 200
+        assert staff.post(f"{page}{row.pk}/change/", {"state": "received"}).status_code == 403
+        assert staff.get(f"{page}add/").status_code == 403
+        assert staff.post(f"{page}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+        assert "delete_selected" not in shown(staff, page)
+
+
+def test_a_participant_leads_to_its_messages(staff: Client) -> None:
+    participant = Participant.objects.create(role="AGR", domain="agr.example")
+
+    page = shown(staff, f"{PARTICIPANTS}{participant.pk}/change/")
+
+    for target in (IN, OUT, "/admin/registry/representation/", "/admin/registry/conflict/"):
+        assert f'href="{target}?domain=agr.example"' in page
+
+
+def test_the_index_is_in_the_order_of_the_work(staff: Client) -> None:
+    page = shown(staff, "/admin/")
+
+    places = [page.index(f">{name}</a>") for name in ("Participants", "Common reference", "UFTP messages")]
+    assert places == sorted(places)
+    assert page.index(">Conflicts</a>") < page.index(">Connections</a>") < page.index(">Changes</a>")
