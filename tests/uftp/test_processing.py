@@ -120,14 +120,14 @@ def test_M7_version_unsupported_or_not_the_paths(agr: Peer, version: str) -> Non
     assert answer.version in {"3.0.0", "3.1.0"}
 
 
-def test_M8_time_stamp_ahead(agr: Peer) -> None:
+def test_M9_time_stamp_ahead(agr: Peer) -> None:
     soon, late = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (4, 6))
     assert exchange(agr, agr.xml(TimeStamp=soon.isoformat())).result == "Accepted"
     assert "TimeStamp" in reasons(exchange(agr, agr.xml(TimeStamp=late.isoformat())))[0]
 
 
 @pytest.mark.parametrize("stamp", ["12026-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "2026-01-01T24:00:00Z"])
-def test_M9_time_stamp_that_no_calendar_holds(agr: Peer, stamp: str) -> None:
+def test_M8_time_stamp_that_no_calendar_holds(agr: Peer, stamp: str) -> None:
     """Hour 24 is the next day's first moment, which is one; the years are none."""
     answer = exchange(agr, agr.xml(TimeStamp=stamp))
     if "T24" in stamp:
@@ -136,7 +136,7 @@ def test_M9_time_stamp_that_no_calendar_holds(agr: Peer, stamp: str) -> None:
         assert reasons(answer)[0].startswith("Invalid Message"), answer.reason
 
 
-def test_M9_unusable_value_found_by_the_handler(agr: Peer) -> None:
+def test_M8_unusable_value_found_by_the_handler(agr: Peer) -> None:
     def handle(incoming: Incoming) -> Outcome:
         raise UnusableValue("Period 12026-01-01 is beyond any calendar")
 
@@ -145,7 +145,7 @@ def test_M9_unusable_value_found_by_the_handler(agr: Peer) -> None:
     assert reasons(answer) == ["Invalid Message: Period 12026-01-01 is beyond any calendar"]
 
 
-def test_M9_a_query_for_a_day_that_no_calendar_holds(agr: Peer) -> None:
+def test_M8_a_query_for_a_day_that_no_calendar_holds(agr: Peer) -> None:
     """The answer repeats the Period as it came."""
     answer = exchange(agr, agr.xml("AGRPortfolioQuery", TimeZone="Europe/Amsterdam", Period="12026-01-01"))
     assert reasons(answer)[0].startswith("Invalid Message"), answer.reason
