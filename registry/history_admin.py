@@ -238,7 +238,6 @@ class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
     extra = 0
     fields = readonly_fields = ("known_from", "what")
     verbose_name_plural = "What it changed in the common reference"
-    show_change_link = True
 
     @admin.display(description="known from")
     def known_from(self, change: Change) -> str:

@@ -106,13 +106,17 @@ class InboundMessageAdmin(MessageAdmin):
     search_help_text = "The whole of a MessageID or ConversationID"
     actions = ("process_again",)
     fieldsets = (
-        (None, {"fields": ("sender", "message_type", "version", "received", "state", "result", "reason")}),
+        (None, {"fields": ("sent_by", "message_type", "version", "received", "state", "result", "reason")}),
         ("What came of it", {"fields": ("answers", "attempts", "last_error", "processed")}),
         ("Where it belongs", {"fields": ("message_id", "conversation", "major", "last_copy")}),
         ("XML", {"fields": ("size_in_words", "xml")}),
     )
     button_for = InboundMessage.State.SET_ASIDE
     button = ("process_again", "Process again")
+
+    @admin.display(description="sender")
+    def sent_by(self, message: InboundMessage) -> str:
+        return self._party(message.sender.role, message.sender.domain)
 
     @admin.display(description="received")
     def received(self, message: InboundMessage) -> str:
@@ -189,7 +193,7 @@ class OutboundMessageAdmin(MessageAdmin):
     actions = ("send_again",)
     inlines = (DeliveryAttemptInline,)
     fieldsets = (
-        (None, {"fields": ("recipient", "message_type", "version", "created", "result", "reason")}),
+        (None, {"fields": ("sent_to", "message_type", "version", "created", "result", "reason")}),
         ("Delivery", {"fields": ("state", "attempts", "next_attempt", "gives_up", "finished")}),
         ("Where it belongs", {"fields": ("answered", "message_id", "conversation")}),
         ("XML", {"fields": ("size_in_words", "xml")}),
@@ -204,6 +208,10 @@ class OutboundMessageAdmin(MessageAdmin):
     @admin.display(description="recipient")
     def recipient(self, message: OutboundMessage) -> str:
         return f"{message.recipient_role} {message.recipient_domain}"
+
+    @admin.display(description="recipient")
+    def sent_to(self, message: OutboundMessage) -> str:
+        return self._party(message.recipient_role, message.recipient_domain)
 
     @admin.display(description="next attempt")
     def next_attempt(self, message: OutboundMessage) -> str:

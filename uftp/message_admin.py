@@ -12,7 +12,8 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from participants.admin_html import lines, list_link
+from participants.admin_html import lines, link, list_link
+from participants.models import Participant
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from uftp import stored_xml
 from uftp.laying_out import NotLaidOut, lay_out
@@ -125,6 +126,11 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
             page,
             shown,
         )
+
+    def _party(self, role: str, domain: str) -> str:
+        """A link to the participant, or its name where staff have never been told of it."""
+        participant = Participant.objects.filter(role=role, domain=domain).first()
+        return link(participant) if participant else f"{role} {domain}"
 
     def _page(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"

@@ -251,12 +251,15 @@ def test_a_message_that_is_no_xml_is_shown_as_it_is(staff: Client) -> None:
 
 
 def test_a_message_names_its_answer_and_its_conversation(staff: Client) -> None:
+    participant = Participant.objects.create(role="AGR", domain="agr.example")
     message = received(reason="Warning: <b>odd</b>")
     answer = sent(answers=message, result="Accepted", state="failed")
 
     page = staff.get(page_of(message)).content.decode()
 
     assert f'href="{page_of(answer)}">TestMessage: Accepted, Failed<' in page
+    assert f'href="{PARTICIPANTS}{participant.pk}/change/">AGR agr.example<' in page
+    assert "AGR agr.example" in shown(staff, page_of(answer))
     assert f"{OUT}?q={message.conversation_id}" in page
     assert "Warning: &lt;b&gt;odd" in page
     assert f'href="{page_of(message)}"' in shown(staff, page_of(answer))
