@@ -26,6 +26,12 @@ from xsdata.models.datatype import XmlDate
 
 from demo.participants import Participant, type_name
 
+Line = tuple[str, date, date | None]
+"""An entity address, StartPeriod, and the inclusive EndPeriod or None."""
+
+ACCEPTED = "Accepted"
+NO_CONNECTIONS = "Rejected: No connections available"
+
 
 class DifferenceError(Exception):
     """Something came that is not what was expected; says what, what was expected and what came."""
@@ -60,23 +66,21 @@ def ask(
     message: PayloadMessage,
     version: str = "3.1.0",
     *,
-    result: str = "Accepted",
-    reason: str | None = None,
+    expected: str = ACCEPTED,
     within: float = 20.0,
 ) -> Any:
     """Send `message`, wait for the response of its type, check it (`check_answer`) and return it."""
     asker.send(message, version)
     answer = asker.expect(request_response_map[type(message)], message, within)
-    check_answer(asker, message, answer, result=result, reason=reason)
+    check_answer(asker, message, answer, expected)
     return answer
 
 
-def check_answer(
-    asker: Participant, request: PayloadMessage, answer: Any, *, result: str, reason: str | None
-) -> None:
+def check_answer(asker: Participant, request: PayloadMessage, answer: Any, expected: str = ACCEPTED) -> None:
     """Compare everything that an answer says about itself with the request that it answers.
 
-    A `reason` that ends in an ellipsis is the beginning of what is expected. Raises DifferenceError.
+    `expected` is its Result and, after a colon, its RejectionReason; one that ends in an ellipsis is the
+    beginning of what is expected. Raises DifferenceError.
     """
     name = type_name(type(answer))
     same(f"{name} Version", request.version, answer.version)
@@ -87,10 +91,9 @@ def check_answer(
         raise DifferenceError(f"{name} MessageID: expected one of its own, came the request's")
     if isinstance(request, TestMessage):
         return
-    came = answer.rejection_reason
-    if reason and reason.endswith("…") and came and came.startswith(reason[:-1]):
-        came = reason
-    same(f"{name} Result and RejectionReason", (result, reason), (str(answer.result), came))
+    came = f"{answer.result}: {answer.rejection_reason}" if answer.rejection_reason else str(answer.result)
+    if not (expected.endswith("…") and came.startswith(expected[:-1])):
+        same(f"{name} Result and RejectionReason", expected, came)
     reference = f"{snake_case(type(request).__name__)}_message_id"
     same(f"{name} reference to the request", request.message_id, getattr(answer, reference))
     for attribute in ("period", "time_zone"):
@@ -137,9 +140,7 @@ def xml_date(day: date | None) -> XmlDate | None:
     return None if day is None else XmlDate.from_date(day)
 
 
-def agr_update(
-    *lines: tuple[str, date, date | None], time_zone: str = "Europe/Amsterdam", **metadata: Any
-) -> AgrPortfolioUpdate:
+def agr_update(*lines: Line, time_zone: str = "Europe/Amsterdam", **metadata: Any) -> AgrPortfolioUpdate:
     """An AGRPortfolioUpdate of (address, StartPeriod, inclusive EndPeriod or None)."""
     return AgrPortfolioUpdate(
         connections=[
@@ -157,7 +158,7 @@ def dso_update(
     point: str,
     start: date,
     end: date | None,
-    *lines: tuple[str, date, date | None],
+    *lines: Line,
     mutex: bool = True,
     day_ahead: str = "AGR",
     intraday: str | None = "DSO",

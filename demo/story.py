@@ -21,7 +21,7 @@ from shapeshifter_uftp.uftp import (
 )
 
 from demo import exchange, screen, staff
-from demo.exchange import DifferenceError, Point, Portfolio, same
+from demo.exchange import ACCEPTED, NO_CONNECTIONS, DifferenceError, Line, Point, Portfolio, same
 from demo.participants import NotReceivedError, Participant
 
 VERSIONS = ("3.0.0", "3.1.0")
@@ -52,20 +52,19 @@ class Demo:
     agr: Participant
     market: staff.Market
 
-    def ask(self, asker: Participant, message: PayloadMessage, version: str, **expected: Any) -> Any:
+    def ask(self, asker: Participant, message: PayloadMessage, version: str, expected: str = ACCEPTED) -> Any:
         """Send `message`, show it and its answer, check the answer and return it."""
         asker.send(message, version)
         screen.show(message)
         answer = asker.expect(request_response_map[type(message)], message)
         screen.show(answer, message)
-        exchange.check_answer(asker, message, answer, **{"result": "Accepted", "reason": None, **expected})
+        exchange.check_answer(asker, message, answer, expected)
         return answer
 
     def ask_portfolio(self, version: str, points: tuple[Point, ...], unallocated: tuple[str, ...]) -> None:
         """The AGR asks for its portfolio of today; Rejected where nothing at all is expected."""
         query = exchange.agr_query(self.market.today, time_zone=self.market.time_zone)
-        none_left = {"result": "Rejected", "reason": "No connections available"}
-        answer = self.ask(self.agr, query, version, **({} if points or unallocated else none_left))
+        answer = self.ask(self.agr, query, version, ACCEPTED if points or unallocated else NO_CONNECTIONS)
         expected = Portfolio(points or (exchange.placeholder(self.agr.cro.domain),), unallocated)
         same("the AGR's portfolio", expected, exchange.portfolio(answer))
 
@@ -96,7 +95,7 @@ class Demo:
         represented = (*here.shared, here.unallocated)
 
         screen.heading(f"Publish congestion points, {version}")
-        lines = [(address, today, None) for address in behind]
+        lines: list[Line] = [(address, today, None) for address in behind]
         self.ask(self.dso, exchange.dso_update(here.point, today, None, *lines, time_zone=zone), version)
 
         screen.heading(f"Publish connections, {version}")
@@ -168,7 +167,8 @@ def run() -> int:
         for role, domain in (("DSO", "dso.demo.example"), ("AGR", "agr.demo.example")):
             started.append(Participant(role, domain, cro))
             staff.register(started[-1])
-        Demo(*started, staff.look_up_market()).run()
+        dso, agr = started
+        Demo(dso, agr, staff.look_up_market()).run()
     except staff.NoCroError as missing:
         return failed(str(missing))
     except DifferenceError as difference:

@@ -112,7 +112,9 @@ def exchange(sender: Sink, xml: str) -> tuple[float, float, bytes]:
     assert posted.status_code == 200, f"{posted.status_code} {posted.text}"
     arrived, answer = sender.receive()
     assert b'Result="Accepted"' in answer[:2000], answer[:2000]
-    assert re.search(rb'MessageID="([^"]*)"', xml[:1000].encode())[1] in answer[:2000]  # type: ignore[index]
+    reference = re.search(r'MessageID="([^"]*)"', xml[:1000])
+    assert reference is not None
+    assert reference[1].encode() in answer[:2000], answer[:2000]
     return acknowledged - began, arrived - began, answer
 
 

@@ -38,7 +38,7 @@ def fresh_database() -> Iterator[str]:
     """
     given = settings.DATABASES["default"]
     name = f"interop_{secrets.token_hex(4)}"
-    options = {
+    options: dict[str, Any] = {
         "host": given.get("HOST") or None,
         "port": given.get("PORT") or None,
         "user": given.get("USER") or None,

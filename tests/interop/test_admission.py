@@ -15,6 +15,8 @@ from shapeshifter_uftp.uftp import (
 )
 
 from demo.exchange import (
+    ACCEPTED,
+    NO_CONNECTIONS,
     Portfolio,
     agr_query,
     agr_update,
@@ -31,40 +33,40 @@ from tests.interop import raw
 from tests.interop.conftest import Addresses, MakeParticipant
 from tests.interop.running import RunningCro
 
-UNAUTHORIZED, BARRED = "Unauthorized", "Barred Sender"
+UNAUTHORIZED, BARRED = "Rejected: Unauthorized", "Rejected: Barred Sender"
 both_versions = pytest.mark.parametrize("version", ["3.0.0", "3.1.0"])
 
 
-def check_standing(participant: Participant, update: AgrPortfolioUpdate, reason: str | None) -> None:
-    """`update` is accepted, or rejected for `reason` and nothing of it is registered."""
-    ask(participant, update, result="Rejected" if reason else "Accepted", reason=reason)
+def check_standing(participant: Participant, update: AgrPortfolioUpdate, expected: str) -> None:
+    """`update` and a query are answered as `expected`; nothing of a rejected update is registered."""
+    ask(participant, update, expected=expected)
     query = agr_query(update.connections[0].start_period.to_date())
-    answer = ask(participant, query, result="Rejected" if reason else "Accepted", reason=reason)
-    registered = () if reason else (update.connections[0].entity_address,)
+    answer = ask(participant, query, expected=expected)
+    registered = (update.connections[0].entity_address,) if expected == ACCEPTED else ()
     same("portfolio", Portfolio((placeholder(participant.cro.domain),), registered), portfolio(answer))
 
 
 @pytest.mark.parametrize(
-    ("standing", "reason"),
-    [("known", None), ("authorized", None), ("suspended", UNAUTHORIZED), ("barred", BARRED)],
+    ("standing", "expected"),
+    [("known", ACCEPTED), ("authorized", ACCEPTED), ("suspended", UNAUTHORIZED), ("barred", BARRED)],
 )
 def test_open_mode(
-    make_participant: MakeParticipant, addresses: Addresses, today: date, standing: str, reason: str | None
+    make_participant: MakeParticipant, addresses: Addresses, today: date, standing: str, expected: str
 ) -> None:
     agr = make_participant("AGR", standing)
-    check_standing(agr, agr_update((addresses.connection(), today, None)), reason)
+    check_standing(agr, agr_update((addresses.connection(), today, None)), expected)
 
 
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize(
-    ("standing", "reason"),
-    [("known", UNAUTHORIZED), ("authorized", None), ("suspended", UNAUTHORIZED), ("barred", BARRED)],
+    ("standing", "expected"),
+    [("known", UNAUTHORIZED), ("authorized", ACCEPTED), ("suspended", UNAUTHORIZED), ("barred", BARRED)],
 )
 def test_closed_mode(
-    make_participant: MakeParticipant, addresses: Addresses, today: date, standing: str, reason: str | None
+    make_participant: MakeParticipant, addresses: Addresses, today: date, standing: str, expected: str
 ) -> None:
     agr = make_participant("AGR", standing)
-    check_standing(agr, agr_update((addresses.connection(), today, None)), reason)
+    check_standing(agr, agr_update((addresses.connection(), today, None)), expected)
 
 
 def test_a_standing_changed_by_the_operator_counts_for_the_next_message(
@@ -72,7 +74,7 @@ def test_a_standing_changed_by_the_operator_counts_for_the_next_message(
 ) -> None:
     update = agr_update((addresses.connection(), today, None))
     cro.register(agr, standing="suspended")
-    ask(agr, update, result="Rejected", reason=UNAUTHORIZED)
+    ask(agr, update, expected=UNAUTHORIZED)
     cro.register(agr, standing="authorized")
 
     ask(agr, agr_update((addresses.connection(), today, None)))
@@ -114,7 +116,7 @@ def test_an_agr_may_not_send_a_dsos_messages(
         posted = raw.post(agr, raw.xml_of(raw.complete(agr, message, version)))
         assert posted.status_code == 200, posted.text
         answer = agr.expect(kind, message)
-        check_answer(agr, message, answer, result="Rejected", reason="Invalid SenderRole")
+        check_answer(agr, message, answer, expected="Rejected: Invalid SenderRole")
 
 
 def test_an_agr_is_not_known_as_a_dso_by_its_domain(agr: Participant, today: date) -> None:
@@ -134,7 +136,7 @@ def test_a_tampered_message_is_refused(agr: Participant, addresses: Addresses, t
     answer = raw.post_envelope(agr, raw.envelope(agr.domain, agr.role, tampered))
 
     assert (answer.status_code, one_line(answer.text)) == (401, True)
-    ask(agr, agr_query(today), result="Rejected", reason="No connections available")
+    ask(agr, agr_query(today), expected=NO_CONNECTIONS)
 
 
 def test_anothers_signature_is_refused(make_participant: MakeParticipant, today: date) -> None:
@@ -173,7 +175,7 @@ def test_the_envelopes_sender_is_answered_when_the_inner_one_differs(
     assert raw.post(agr, raw.xml_of(raw.complete(agr, message))).status_code == 200
 
     answer = agr.expect(request_response_map[type(message)], message)
-    check_answer(agr, message, answer, result="Rejected", reason="Mismatch SenderDomain")
+    check_answer(agr, message, answer, expected="Rejected: Mismatch SenderDomain")
     assert other.mailbox.left() == []
 
 
@@ -183,7 +185,7 @@ def test_a_message_for_another_cro_is_rejected(agr: Participant, addresses: Addr
     assert raw.post(agr, raw.xml_of(raw.complete(agr, message))).status_code == 200
 
     answer = agr.expect(request_response_map[type(message)], message)
-    check_answer(agr, message, answer, result="Rejected", reason="Unknown RecipientDomain")
+    check_answer(agr, message, answer, expected="Rejected: Unknown RecipientDomain")
 
 
 def one_line(text: str) -> bool:

@@ -17,6 +17,7 @@ from shapeshifter_uftp.uftp import (
 from xsdata.models.datatype import XmlDuration
 
 from demo.exchange import (
+    ACCEPTED,
     active_aggregators,
     agr_query,
     agr_update,
@@ -64,7 +65,13 @@ def flex_message(kind: type[FlexRequest | FlexReservationUpdate], point: str, da
     )
 
 
-@pytest.mark.parametrize("kind", [FlexRequest, FlexReservationUpdate])
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (FlexRequest, "a CRO does not handle FlexRequest"),
+        (FlexReservationUpdate, "this CRO keeps no flexibility contracts"),
+    ],
+)
 @both_versions
 def test_messages_that_this_cro_does_not_handle_are_answered_as_invalid(
     dso: Participant,
@@ -72,6 +79,7 @@ def test_messages_that_this_cro_does_not_handle_are_answered_as_invalid(
     today: date,
     version: str,
     kind: type[FlexRequest | FlexReservationUpdate],
+    why: str,
 ) -> None:
     message = raw.complete(dso, flex_message(kind, addresses.point(), today), version)
 
@@ -79,17 +87,18 @@ def test_messages_that_this_cro_does_not_handle_are_answered_as_invalid(
 
     assert posted.status_code == 200, posted.text
     answer = dso.expect(request_response_map[kind], message)
-    check_answer(dso, message, answer, result="Rejected", reason="Invalid Message…")
+    check_answer(dso, message, answer, f"Rejected: Invalid Message: {why}")
 
 
 @both_versions
 def test_a_time_stamp_far_ahead_is_invalid(
     agr: Participant, addresses: Addresses, today: date, version: str
 ) -> None:
-    ahead = datetime.now(UTC) + timedelta(minutes=6)
-    update = agr_update((addresses.connection(), today, None), time_stamp=ahead.isoformat())
+    ahead = (datetime.now(UTC) + timedelta(minutes=6)).isoformat()
+    update = agr_update((addresses.connection(), today, None), time_stamp=ahead)
 
-    ask(agr, update, version, result="Rejected", reason="Invalid Message…")
+    why = f"TimeStamp {ahead} is more than 5 minutes ahead"
+    ask(agr, update, version, expected=f"Rejected: Invalid Message: {why}")
 
     ask(agr, agr_update((addresses.connection(), today, None)), version)
 
@@ -101,9 +110,9 @@ def test_another_time_zone_of_the_same_offset_is_taken_and_any_other_rejected(
     line = (addresses.connection(), today, None)
     ask(agr, agr_update(line, time_zone="Europe/Brussels"), version)
 
-    refused = {"result": "Rejected", "reason": "TimeZone rejected…"}
-    ask(agr, agr_update(line, time_zone="America/New_York"), version, **refused)
-    ask(agr, agr_update(line, time_zone="Europe/Atlantis"), version, **refused)
+    for other in ("America/New_York", "Europe/Atlantis"):
+        refused = f"Rejected: TimeZone rejected: {other} is not Europe/Amsterdam"
+        ask(agr, agr_update(line, time_zone=other), version, expected=refused)
 
 
 @pytest.mark.usefixtures("counts_only")
@@ -140,5 +149,5 @@ def test_an_answer_that_cannot_be_delivered_is_delivered_where_the_participant_i
     cro.register(agr)
 
     answer = agr.expect(request_response_map[type(update)], update, within=60)
-    check_answer(agr, update, answer, result="Accepted", reason=None)
+    check_answer(agr, update, answer, ACCEPTED)
     same("connections", 1, len(portfolio(ask(agr, agr_query(today))).unallocated))

@@ -9,6 +9,7 @@ import pytest
 from shapeshifter_uftp.uftp import TestMessage, TestMessageResponse
 
 from demo.exchange import (
+    NO_CONNECTIONS,
     Point,
     Portfolio,
     active_aggregators,
@@ -115,7 +116,7 @@ def test_a_participant_answers_the_test_message_of_the_cro(
 def test_an_agr_without_connections_gets_a_placeholder_and_the_reason(
     agr: Participant, today: date, version: str
 ) -> None:
-    answer = ask(agr, agr_query(today), version, result="Rejected", reason="No connections available")
+    answer = ask(agr, agr_query(today), version, expected=NO_CONNECTIONS)
 
     same("portfolio", Portfolio((placeholder(agr.cro.domain),)), portfolio(answer))
 
@@ -141,8 +142,7 @@ def test_a_dso_learns_the_same_of_anothers_congestion_point_as_of_none(
     ask(owner, dso_update(point, today, None, (connection, today, None)), version)
 
     for asked in (point, addresses.point()):
-        refused = {"result": "Rejected", "reason": "No connections available"}
-        answer = ask(curious, dso_query(asked, today), version, **refused)
+        answer = ask(curious, dso_query(asked, today), version, expected=NO_CONNECTIONS)
         same("connections", {}, active_aggregators(answer))
 
 
@@ -188,8 +188,7 @@ def test_a_connection_that_ends_today_counts_today(
 
     last = portfolio(ask(agr, agr_query(today), version))
     same("unallocated today", (connection,), last.unallocated)
-    refused = {"result": "Rejected", "reason": "No connections available"}
-    ask(agr, agr_query(today + DAY), version, **refused)
+    ask(agr, agr_query(today + DAY), version, expected=NO_CONNECTIONS)
 
 
 def test_20000_connections_in_one_update_come_back_in_one_query(
