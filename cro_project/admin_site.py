@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
@@ -27,20 +28,35 @@ ORDER: dict[str, tuple[str, ...]] = {
 }
 """App to its tables, each in order; what is not named follows, by name."""
 
+NAMES = {
+    "auth": "Staff",
+    "axes": "Log-in attempts",
+    "otp_static": "Recovery codes",
+    "otp_totp": "One-time passwords",
+    "procrastinate": "Background jobs",
+}
+"""What staff call the apps of libraries."""
+
 
 class CROAdminSite(AdminSite):
     enable_nav_sidebar = False
+    site_url = None
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        apps = super().get_app_list(request, app_label)
-        for app in apps:
+        listed = super().get_app_list(request, app_label)
+        for app in listed:
             order = ORDER.get(app["app_label"], ())
             app["models"].sort(key=lambda table, order=order: _place(table["object_name"], order))
-        return sorted(apps, key=lambda app: _place(app["app_label"], tuple(ORDER)))
+        return sorted(listed, key=lambda app: _place(app["app_label"], tuple(ORDER)))
 
 
 class CROAdminConfig(AdminConfig):
     default_site = "cro_project.admin_site.CROAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        for label, name in NAMES.items():
+            apps.get_app_config(label).verbose_name = name
 
 
 def _place(name: str, order: tuple[str, ...]) -> int:

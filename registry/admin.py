@@ -19,6 +19,7 @@ from registry.models import (
     Representation,
 )
 
+# Imported for the screens that they register.
 __all__ = ["history_admin", "setting_admin"]
 
 SHOWN = 100

@@ -18,6 +18,7 @@ from uftp.message_admin import MessageAdmin
 from uftp.messages import HANDLED_REQUESTS, OTHER_REQUESTS, OTHER_RESPONSES
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Sender
 
+# Imported for the action that it adds to the list of participants.
 __all__ = ["test_message_action"]
 
 ANSWERS_SHOWN = 20

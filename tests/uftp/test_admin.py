@@ -383,6 +383,8 @@ def test_a_participant_leads_to_its_messages(staff: Client) -> None:
 def test_the_index_is_in_the_order_of_the_work(staff: Client) -> None:
     page = shown(staff, "/admin/")
 
-    places = [page.index(f">{name}</a>") for name in ("Participants", "Common reference", "UFTP messages")]
+    apps = re.findall(r'class="section"[^>]*>([^<]*)</a>', page)
+    assert apps[:4] == ["Participants", "Common reference", "UFTP messages", "Staff"]
+    places = [page.index(f">{name}</a>") for name in ("Participants", "Conflicts", "Inbound messages")]
     assert places == sorted(places)
     assert page.index(">Conflicts</a>") < page.index(">Connections</a>") < page.index(">Changes</a>")
