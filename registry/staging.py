@@ -29,7 +29,8 @@ TABLES = {
         ends_at_once boolean NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL, intraday text""",
     # What the message says of each congestion point, all its entries taken together.
     "point_statement": """
-        point_id bigint PRIMARY KEY, days datemultirange NOT NULL, speaks_from date NOT NULL, withdraws_from date""",
+        point_id bigint PRIMARY KEY, days datemultirange NOT NULL, speaks_from date NOT NULL, withdraws_from date,
+        ends_at_once boolean NOT NULL""",
     # The terms of the stated congestion points as they are to be.
     "wanted_terms": """
         point_id bigint NOT NULL, period daterange NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,

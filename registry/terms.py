@@ -46,13 +46,17 @@ SELECT count(*) FROM (
 TAKE_TOGETHER = """
 INSERT INTO point_statement
 SELECT p.id, coalesce(range_agg(daterange(s.first, s.upper)) FILTER (WHERE s.upper IS NULL OR s.upper > s.first), '{}'),
-    min(least(s.first, s.upper)), min(s.upper) FILTER (WHERE s.upper <= s.first)
+    min(least(s.first, s.upper)), min(s.upper) FILTER (WHERE s.upper <= s.first), bool_or(s.ends_at_once)
 FROM staged_point s JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = s.address
 GROUP BY p.id
 """
 
 OLD_DAYS = """
-    SELECT s.point_id, s.days AS stated, {before} AS before, {later} AS later
+    SELECT s.point_id, s.days AS stated, {before} AS before,
+        CASE WHEN s.ends_at_once
+            THEN coalesce((SELECT range_agg(b) FROM unnest({later}) b WHERE NOT b @> %(today)s::date), '{{}}')
+            ELSE {later}
+        END AS later
     FROM point_statement s
     CROSS JOIN LATERAL (
         SELECT coalesce(range_agg(t.period), '{{}}') AS old FROM registry_congestionpointterms t
@@ -203,7 +207,8 @@ def stage_update(
 ) -> tuple[int, int]:
     """COPY a DSO's update into the staging tables; returns how many points and how many connections it names.
 
-    A point whose EndPeriod is today or earlier ends at once: today is no longer covered (docs/rules.md D5).
+    A point whose EndPeriod is today or earlier ends at once: today is no longer covered (docs/rules.md D5), nor is the
+    rest of the block of days that today lies in.
     """
     points: list[PointLine] = []
     connections = copy_lines(_memberships(lines, points))
@@ -231,7 +236,7 @@ def stage_update(
     return len(points), connections
 
 
-def find_days(cursor: CursorWrapper, dso: int, policies: Policies) -> bool:
+def find_days(cursor: CursorWrapper, dso: int, policies: Policies, *, today: date) -> bool:
     """Find the days of the stated points before and after the message; returns whether their terms change.
 
     The points' rows are held from here on, so that nobody else changes their terms.
@@ -241,7 +246,7 @@ def find_days(cursor: CursorWrapper, dso: int, policies: Policies) -> bool:
     cursor.execute(TAKE_TOGETHER, {"dso": dso})
     analyze_if_large(cursor, "point_statement", cursor.rowcount)
     want = WANT.format(old_days=OLD_DAYS.format(before=BEFORE, later=LATER))
-    cursor.execute(want, {"dso": dso, "keep_later": policies["P7"] != ACCEPT})
+    cursor.execute(want, {"dso": dso, "keep_later": policies["P7"] != ACCEPT, "today": today})
     analyze_if_large(cursor, "wanted_terms", cursor.rowcount)
     cursor.execute(MEASURE)
     analyze_if_large(cursor, "point_days", cursor.rowcount)
@@ -274,7 +279,8 @@ def look_for_strange(
             "SELECT p.address, s.later FROM ("
             + old_days
             + ") s JOIN registry_congestionpoint p ON p.id = s.point_id"
-            " WHERE s.later <> '{}' ORDER BY 1"
+            " WHERE s.later <> '{}' ORDER BY 1",
+            {"today": today},
         )
         names = [f"{address} ({list_in_words(later)})" for address, later in cursor.fetchall()]
         dropped = ", which is dropped" if policies["P7"] == ACCEPT else ""

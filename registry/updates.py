@@ -99,7 +99,7 @@ def publish_congestion_points(
         prepare(cursor)
         _, said = terms.stage_update(cursor, lines, today=today)
         _look_at_names(cursor, findings, time_zone, today)
-        terms_change = terms.find_days(cursor, dso.pk, policies)
+        terms_change = terms.find_days(cursor, dso.pk, policies, today=today)
         terms.look_for_strange(cursor, dso.pk, policies, findings, today=today)
         statements.judge_lines(cursor, policies)
         statements.take_together(cursor, dso.pk, judged=True)

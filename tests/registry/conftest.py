@@ -19,9 +19,6 @@ def world(transactional_db: None) -> Iterator[World]:
 
 
 @pytest.fixture(params=["model", "registry"])
-def registry(request: pytest.FixtureRequest) -> TimeModel | World:
+def registry(request: pytest.FixtureRequest, db: None) -> TimeModel | World:
     """The same example for both, so that the model too is held against what people expect."""
-    if request.param == "model":
-        return TimeModel()
-    request.getfixturevalue("db")
-    return World.start()
+    return TimeModel() if request.param == "model" else World.start()

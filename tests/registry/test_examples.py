@@ -128,6 +128,13 @@ def test_D5_a_congestion_point_that_starts_and_ends_today_is_withdrawn_from_toda
     assert days(registry, "dso-1", "point-1", "home-1") == "effective -5..-1"
 
 
+def test_D5_a_congestion_point_that_ended_earlier_does_not_cover_today(registry: Registry) -> None:
+    dso_says(registry, "dso-1", point("point-1", 0, 3))
+    dso_says(registry, "dso-1", point("point-1", 6, 9))
+    assert dso_says(registry, "dso-1", point("point-1", -5, -3)).accepted
+    assert days(registry, "dso-1", "point-1") == "-5..-3, 6..9", "a separate later block is kept"
+
+
 def test_D5_connections_listed_under_an_ended_point_are_ignored(registry: Registry) -> None:
     dso_says(registry, "dso-1", point("point-1", -5, None, ("home-1", -5, None)))
     told = dso_says(registry, "dso-1", point("point-1", -5, -1, ("home-2", 3, None), ("home-3", 9, 2)))

@@ -268,8 +268,13 @@ class Message:
         self.as_they_are[thing] = self.as_they_are.get(thing, frozenset()) | (taken & outside)
         return Statement(taken, min(taken))
 
-    def combine(self, old: frozenset[Day], statements: list[Statement]) -> frozenset[Day]:
-        """From then on, what touches or overlaps the new days gives way; P7 is about the rest."""
+    def combine(
+        self, old: frozenset[Day], statements: list[Statement], *, not_on: Day | None = None
+    ) -> frozenset[Day]:
+        """From then on, what touches or overlaps the new days gives way; P7 is about the rest.
+
+        So does what covers the day `not_on`.
+        """
         if not statements:
             return old
         new = frozenset().union(*(s.days for s in statements))
@@ -281,7 +286,7 @@ class Message:
         later = frozenset(
             day
             for block in blocks(old - stays)
-            if not touches(block, new)
+            if not touches(block, new) and not_on not in block
             for day in block
             if day < withdraws_from
         )
@@ -307,7 +312,8 @@ class Message:
         if overlap([days for days, _ in said]):
             self.met.add("P6")
             self.contradicts |= any(a & b and one != other for (a, one), (b, other) in combinations(said, 2))
-        days = self.combine(frozenset(old), statements)
+        at_once = any(self.model.ends_at_once(line) for line in lines)
+        days = self.combine(frozenset(old), statements, not_on=self.model.today if at_once else None)
         terms = {day: old[day] for day in days if day in old}
         for claimed, its_terms in said:
             terms.update(dict.fromkeys(claimed, its_terms))
