@@ -58,7 +58,6 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
-    "rangefilter",
     "csp",
     "participants",
     "uftp",

@@ -22,6 +22,7 @@ from uftp.models import InboundMessage
 M = TypeVar("M", bound=models.Model)
 
 CURRENT = Q(superseded_by__isnull=True)
+WAITING = CURRENT & ~Q(standing="effective")
 
 
 class Standing(models.TextChoices):
@@ -103,6 +104,11 @@ class Change(models.Model):
         return f"change {self.pk} by {self.kind}"
 
 
+def superseded(name: str) -> models.Index:
+    """Finds what a change has superseded."""
+    return models.Index(fields=["superseded_by"], name=name, condition=~CURRENT)
+
+
 class FactQuerySet(models.QuerySet[M]):
     """Facts by what was known when, and by the days they are about."""
 
@@ -168,7 +174,7 @@ class CongestionPointTerms(Fact):
 
     class Meta:
         verbose_name_plural = "congestion point terms"
-        indexes = [models.Index(fields=["congestion_point"], name="terms_point")]
+        indexes = [models.Index(fields=["congestion_point"], name="terms_point"), superseded("terms_superseded")]
         constraints = [
             ExclusionConstraint(
                 name="one_terms_a_day",
@@ -245,6 +251,8 @@ class CongestionPointConnection(Claim):
                 fields=["congestion_point", "connection"], name="membership_point_now", condition=CURRENT
             ),
             models.Index(fields=["connection"], name="membership_connection"),
+            models.Index(fields=["standing", "id"], name="membership_waiting", condition=WAITING),
+            superseded("membership_superseded"),
         ]
         constraints = [
             ExclusionConstraint(
@@ -289,6 +297,8 @@ class Representation(Claim):
         indexes = [
             models.Index(fields=["agr", "connection"], name="representation_agr_now", condition=CURRENT),
             models.Index(fields=["connection"], name="representation_connection"),
+            models.Index(fields=["standing", "id"], name="representation_waiting", condition=WAITING),
+            superseded("representation_superseded"),
         ]
         constraints = [
             ExclusionConstraint(

@@ -56,6 +56,8 @@ class InboundMessage(models.Model):
             models.Index(
                 fields=["sender", "id"], name="inbound_waiting", condition=models.Q(state="received")
             ),
+            models.Index(fields=["id"], name="inbound_set_aside", condition=models.Q(state="set aside")),
+            models.Index(fields=["id"], name="inbound_rejected", condition=models.Q(result="Rejected")),
             models.Index(fields=["message_id"], name="inbound_message_id"),
             models.Index(fields=["conversation_id"], name="inbound_conversation_id"),
             models.Index(fields=["received_at"], name="inbound_received_at"),
@@ -112,6 +114,7 @@ class OutboundMessage(models.Model):
                 name="outbound_claimed",
                 condition=models.Q(state="waiting", claimed_until__isnull=False),
             ),
+            models.Index(fields=["id"], name="outbound_failed", condition=models.Q(state="failed")),
             models.Index(fields=["conversation_id"], name="outbound_conversation_id"),
             models.Index(fields=["recipient_role", "recipient_domain", "id"], name="outbound_recipient"),
             models.Index(

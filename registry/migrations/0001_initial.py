@@ -463,6 +463,14 @@ class Migration(migrations.Migration):
             model_name="congestionpointterms",
             index=models.Index(fields=["congestion_point"], name="terms_point"),
         ),
+        migrations.AddIndex(
+            model_name="congestionpointterms",
+            index=models.Index(
+                condition=models.Q(("superseded_by__isnull", True), _negated=True),
+                fields=["superseded_by"],
+                name="terms_superseded",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="congestionpointterms",
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(
@@ -488,6 +496,24 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="congestionpointconnection",
             index=models.Index(fields=["connection"], name="membership_connection"),
+        ),
+        migrations.AddIndex(
+            model_name="congestionpointconnection",
+            index=models.Index(
+                condition=models.Q(
+                    ("superseded_by__isnull", True), models.Q(("standing", "effective"), _negated=True)
+                ),
+                fields=["standing", "id"],
+                name="membership_waiting",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="congestionpointconnection",
+            index=models.Index(
+                condition=models.Q(("superseded_by__isnull", True), _negated=True),
+                fields=["superseded_by"],
+                name="membership_superseded",
+            ),
         ),
         migrations.AddConstraint(
             model_name="congestionpointconnection",
@@ -562,6 +588,24 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="representation",
             index=models.Index(fields=["connection"], name="representation_connection"),
+        ),
+        migrations.AddIndex(
+            model_name="representation",
+            index=models.Index(
+                condition=models.Q(
+                    ("superseded_by__isnull", True), models.Q(("standing", "effective"), _negated=True)
+                ),
+                fields=["standing", "id"],
+                name="representation_waiting",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="representation",
+            index=models.Index(
+                condition=models.Q(("superseded_by__isnull", True), _negated=True),
+                fields=["superseded_by"],
+                name="representation_superseded",
+            ),
         ),
         migrations.AddConstraint(
             model_name="representation",
