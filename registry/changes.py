@@ -111,6 +111,16 @@ class Recorder:
             cursor.execute(STAMP, [self._id])
 
 
+def await_stamped_changes() -> None:
+    """Wait until every change that has its moment is committed (docs/rules.md H1).
+
+    To be called, in a transaction, before asking what was known at a moment: a change that was stamped earlier but is
+    not committed yet would show up in a second answer only.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [MOMENT_LOCK])
+
+
 def under_lock(cursor: CursorWrapper, compute: Callable[[], None]) -> None:
     """Run `compute`, which fills `claim_change`, until every connection in it is held by this transaction.
 

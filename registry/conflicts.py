@@ -33,12 +33,12 @@ WITH side AS (
     WHERE c.superseded_by_id IS NULL AND c.standing IN ('effective', 'contested')
     GROUP BY 1, 2, 3, 4
 ), holding AS (
-    SELECT h.connection_id, h.party_id, h.days - coalesce((
-        SELECT range_agg(better.days) FROM side better
-        WHERE better.connection_id = h.connection_id AND better.standing = 'effective'
-            AND (NOT better.exclusive, better.party_id) < (NOT h.exclusive, h.party_id)
-    ), '{{}}') AS days
-    FROM side h WHERE h.standing = 'effective'
+    SELECT h.connection_id, h.party_id, h.days - coalesce(range_agg(better.days), '{{}}') AS days
+    FROM side h
+    LEFT JOIN side better ON better.connection_id = h.connection_id AND better.standing = 'effective'
+        AND (NOT better.exclusive, better.party_id) < (NOT h.exclusive, h.party_id)
+    WHERE h.standing = 'effective'
+    GROUP BY h.connection_id, h.party_id, h.exclusive, h.days
 ), run AS (
     SELECT h.connection_id, h.party_id AS holder_id, s.party_id AS claimant_id,
         unnest(range_agg(s.days * h.days)) AS period

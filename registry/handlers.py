@@ -73,7 +73,7 @@ def refused_agr_query(incoming: Incoming) -> Mapping[str, Any]:
 
 def refused_dso_query(incoming: Incoming) -> Mapping[str, Any]:
     """What a Rejected DSOPortfolioQueryResponse says beside the reason: the market's zone and the Period asked for."""
-    return {"time_zone": market().time_zone, "period": incoming.header.attributes["Period"].strip()}
+    return {"time_zone": market().time_zone, "period": incoming.header.attributes["Period"]}
 
 
 def _publish(
@@ -101,7 +101,7 @@ def _publish(
 def _check_zone(time_zone: str, period: date) -> None:
     ours = market().time_zone
     if not zone_agrees(time_zone, ours, [period]):
-        raise Rejection([named(Reason.TIME_ZONE, [time_zone], f"is not {ours}")])
+        raise Rejection([named(Reason.TIME_ZONE, [time_zone[:60]], f"is not {ours}")])
 
 
 def _placeholders(incoming: Incoming) -> Iterator[DSOPortfolio]:

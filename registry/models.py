@@ -117,7 +117,10 @@ class FactQuerySet(models.QuerySet[M]):
         return self.filter(CURRENT)
 
     def known_at(self, moment: datetime) -> FactQuerySet[M]:
-        """What the registry held for true at `moment` (aware); never changes for a past moment."""
+        """What the registry held for true at `moment` (aware); never changes for a past moment.
+
+        `registry.changes.await_stamped_changes` first, in the same transaction, makes "never" hold to the instant.
+        """
         return self.filter(
             Q(recorded_by__moment__lte=moment),
             CURRENT | Q(superseded_by__moment__gt=moment),
@@ -174,7 +177,10 @@ class CongestionPointTerms(Fact):
 
     class Meta:
         verbose_name_plural = "congestion point terms"
-        indexes = [models.Index(fields=["congestion_point"], name="terms_point"), superseded("terms_superseded")]
+        indexes = [
+            models.Index(fields=["congestion_point"], name="terms_point"),
+            superseded("terms_superseded"),
+        ]
         constraints = [
             ExclusionConstraint(
                 name="one_terms_a_day",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models.functions import Now
+
 from participants import journal
 from participants.models import Participant
 from registry.models import RevisionPlace
@@ -45,6 +47,7 @@ def advance(sender: Participant, update_type: str, *, sequence: int | None, time
             ]
         )
     place.time_stamp = max(time_stamp, place.time_stamp or time_stamp)
+    place.updated_at = Now()
     place.save()
 
 
@@ -53,6 +56,6 @@ def reset(sender: Participant, update_type: str, *, actor: str, reason: str) -> 
     place = RevisionPlace.objects.filter(sender=sender, update_type=update_type).first()
     if place is None:
         return
-    before = {"sequence": str(place.sequence or ""), "time_stamp": str(place.time_stamp or "")}
+    before = {"sequence": place.sequence, "time_stamp": str(place.time_stamp or "")}
     place.delete()
     journal.note(actor, "reset revision place", f"{update_type} of {sender}", before, None, reason)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
+from registry.changes import await_stamped_changes
 from registry.models import (
-    Change,
     Claim,
     Conflict,
     CongestionPoint,
@@ -23,6 +23,7 @@ from registry.models import (
 from registry.periods import Days, last_day
 
 
+@transaction.atomic
 def show_connection(
     address: str, *, on: date | None = None, known_at: datetime | None = None
 ) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def show_connection(
     `on` keeps what is about that day; `known_at` (aware) tells what the registry held for true at that moment rather
     than what it holds now. Raises Connection.DoesNotExist.
     """
+    if known_at is not None:
+        await_stamped_changes()
     connection = Connection.objects.get(address=address)
     representations = _select(Representation.objects.filter(connection=connection), on, known_at)
     memberships = _select(CongestionPointConnection.objects.filter(connection=connection), on, known_at)
@@ -55,10 +58,11 @@ def show_connection(
                 "dso__domain", "congestion_point__address", "period"
             )
         ],
-        "conflicts": list_conflicts(conflicts),
+        "conflicts": list_conflicts(conflicts, known_at=known_at),
     }
 
 
+@transaction.atomic
 def show_congestion_point(
     dso: str, address: str, *, on: date | None = None, known_at: datetime | None = None
 ) -> dict[str, Any]:
@@ -67,6 +71,8 @@ def show_congestion_point(
     `on` and `known_at` as for `show_connection`; with `on`, each connection names the AGR that is effective there.
     Raises CongestionPoint.DoesNotExist.
     """
+    if known_at is not None:
+        await_stamped_changes()
     point = CongestionPoint.objects.get(dso__domain=dso, address=address)
     terms = _select(CongestionPointTerms.objects.filter(congestion_point=point), on, known_at)
     memberships = _select(CongestionPointConnection.objects.filter(congestion_point=point), on, known_at)
@@ -102,31 +108,41 @@ def show_congestion_point(
 
 
 def list_conflicts(
-    conflicts: Iterable[Conflict] | None = None, *, only_open: bool = False
+    conflicts: QuerySet[Conflict] | None = None, *, only_open: bool = False, known_at: datetime | None = None
 ) -> list[dict[str, Any]]:
-    """Conflicts, by number, as JSON can hold them: all, the open ones, or those given."""
+    """Conflicts, by number, as JSON can hold them: all, the open ones, or those given.
+
+    With `known_at`, how a conflict ended later is not told.
+    """
     if conflicts is None:
-        everything = Conflict.objects.order_by("pk")
-        conflicts = everything.filter(closed_by__isnull=True) if only_open else everything
-    if hasattr(conflicts, "select_related"):
-        conflicts = conflicts.select_related("connection", "holder", "claimant", "opened_by", "closed_by")
-    return [
-        {
-            "id": conflict.pk,
-            "kind": conflict.kind,
-            "connection": conflict.connection.address,
-            "holder": conflict.holder.domain,
-            "claimant": conflict.claimant.domain,
-            **_days(conflict.period),
-            "opened_at": _moment(conflict.opened_by),
-            "closed_at": _moment(conflict.closed_by),
+        conflicts = Conflict.objects.filter(closed_by__isnull=True) if only_open else Conflict.objects.all()
+    found = conflicts.select_related("connection", "holder", "claimant", "opened_by", "closed_by").order_by(
+        "pk"
+    )
+    return [_conflict(conflict, known_at) for conflict in found]
+
+
+def _conflict(conflict: Conflict, known_at: datetime | None) -> dict[str, Any]:
+    closed_at = conflict.closed_by.moment if conflict.closed_by else None
+    end: dict[str, Any] = dict.fromkeys(("closed_at", "decision", "split_at", "decided_by", "reason"))
+    if closed_at is not None and (known_at is None or closed_at <= known_at):
+        end = {
+            "closed_at": closed_at.isoformat(),
             "decision": conflict.decision or None,
-            "split_at": conflict.split_at.isoformat() if conflict.split_at else None,
+            "split_at": str(conflict.split_at) if conflict.split_at else None,
             "decided_by": conflict.decided_by or None,
             "reason": conflict.reason or None,
         }
-        for conflict in conflicts
-    ]
+    return {
+        "id": conflict.pk,
+        "kind": conflict.kind,
+        "connection": conflict.connection.address,
+        "holder": conflict.holder.domain,
+        "claimant": conflict.claimant.domain,
+        **_days(conflict.period),
+        "opened_at": conflict.opened_by.moment.isoformat() if conflict.opened_by.moment else None,
+        **end,
+    }
 
 
 def _select(facts: FactQuerySet[Any], on: date | None, known_at: datetime | None) -> FactQuerySet[Any]:
@@ -156,7 +172,3 @@ def _claim(claim: Claim) -> dict[str, Any]:
 def _days(period: Days) -> dict[str, str | None]:
     last = last_day(period)
     return {"start": str(period.lower), "end": last.isoformat() if last else None}
-
-
-def _moment(change: Change | None) -> str | None:
-    return change.moment.isoformat() if change and change.moment else None

@@ -12,5 +12,5 @@ BEFORE = "datemultirange(daterange(NULL, s.speaks_from))"
 # kept, as far as it is not withdrawn.
 LATER = """(
     SELECT coalesce(range_agg(b), '{}') FROM unnest(o.old * datemultirange(daterange(s.speaks_from, NULL))) b
-    WHERE NOT EXISTS (SELECT FROM unnest(s.days) n WHERE n && b OR n -|- b)
+    WHERE NOT daterange(lower(b) - 1, upper(b) + 1) && s.days
 ) * datemultirange(daterange(NULL, s.withdraws_from))"""

@@ -78,6 +78,7 @@ JUDGE = """
 WITH party_day AS (
     SELECT connection_id, first, party_id,
         coalesce(bool_or(was = 'effective'), false) AS held,
+        coalesce(bool_or(was = 'refused'), false) AS was_refused,
         bool_or(claimed) AS claims,
         bool_and(was IS NULL) AS is_new,
         coalesce(bool_or(claimed AND was IS NULL), false) AS claims_anew,
@@ -121,8 +122,8 @@ SET standing = CASE
         WHEN s.holds THEN 'effective'
         WHEN s.ruled_against = s.party_id THEN 'refused'
         WHEN s.held AND s.winner IS NOT NULL THEN 'refused'
-        -- C3: refused for as long as the other holds the day
-        WHEN piece.was = 'refused' AND s.holder_stays THEN 'refused'
+        -- C3: refused for as long as the other holds the day, also at another of the party's points
+        WHEN (piece.was = 'refused' OR piece.was IS NULL AND s.was_refused) AND s.holder_stays THEN 'refused'
         ELSE 'contested'
     END,
     waiting_since = CASE WHEN s.holds THEN NULL ELSE coalesce(piece.waiting_since, %(change)s) END,
@@ -214,7 +215,7 @@ NEWLY_CONTESTED = """
 SELECT count(*) OVER (), n.address, p.address, contested.days
 FROM (
     SELECT point_id, connection_id, range_agg(daterange(first, nullif(stop, 'infinity'))) AS days
-    FROM piece WHERE claimed AND was IS NULL AND standing = 'contested'
+    FROM piece WHERE claimed AND was IS NULL AND standing <> 'effective'
     GROUP BY point_id, connection_id
 ) contested
 JOIN registry_connection n ON n.id = contested.connection_id

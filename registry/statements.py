@@ -7,15 +7,12 @@ overlap the stated ones; what lies before stays, and so does a separate block th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from registry.claims import ClaimKind
-from registry.periods import list_in_words
-from registry.policies import ACCEPT, ADJUST, REJECT, Policies
-from registry.staging import LARGE, analyze_if_large
-from uftp.reasons import Reason, named
+from registry.policies import ACCEPT, Policies
+from registry.staging import analyze_if_large
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -153,99 +150,15 @@ FROM (
 WHERE want <> old
 """
 
-FINDINGS = {
-    "P1": """
-        SELECT s.address, s.point_id, s.line FROM statement s
-        WHERE s.withdraws_from IS NOT NULL AND NOT EXISTS (
-            SELECT FROM {claims} c
-            WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
-                AND c.superseded_by_id IS NULL AND c.period && daterange(s.withdraws_from, NULL)
-        )""",
-    "P2": """
-        SELECT l.address, 0 AS point_id, min(l.line) AS line FROM staged_line l
-        LEFT JOIN staged_point p ON p.number = l.point
-        WHERE l.upper <= %(long_past)s AND p.ends_at_once IS NOT TRUE GROUP BY l.address""",
-    "P3": "SELECT address, point_id, min(line) AS line FROM judged_line WHERE late GROUP BY address, point_id",
-    "P4": "SELECT address, point_id, min(line) AS line FROM judged_line WHERE early GROUP BY address, point_id",
-    "P5": "SELECT address, point_id, min(line) AS line FROM judged_line WHERE outside GROUP BY address, point_id",
-    "P6": """
-        SELECT s.address, s.point_id, s.line FROM statement s
-        WHERE s.lines > 1 AND EXISTS (
-            SELECT FROM staged_line a
-            JOIN staged_line b ON b.address = a.address AND b.line > a.line
-            LEFT JOIN staged_point pa ON pa.number = a.point
-            LEFT JOIN staged_point pb ON pb.number = b.point
-            WHERE a.address = s.address AND pa.address IS NOT DISTINCT FROM pb.address
-                AND (s.point_id = 0 OR pa.address = (SELECT d.address FROM point_days d WHERE d.point_id = s.point_id))
-                AND pa.ends_at_once IS NOT TRUE AND pb.ends_at_once IS NOT TRUE
-                AND coalesce(a.upper > a.first, true) AND coalesce(b.upper > b.first, true)
-                AND a.first < coalesce(b.upper, 'infinity') AND b.first < coalesce(a.upper, 'infinity')
-        )""",
-    "P7": """
-        SELECT address, point_id, line, days FROM (
-            SELECT s.address, s.point_id, s.line, {later} AS days
-            FROM statement s CROSS JOIN LATERAL (
-                SELECT coalesce(range_agg(c.period), '{{}}') AS old FROM {claims} c
-                WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
-                    AND c.superseded_by_id IS NULL
-            ) o
-        ) held WHERE days <> '{{}}'""",
-}
-
-NAME_FINDINGS = """
-SELECT count(*) OVER (), f.address, p.address, {days}
-FROM ({finding}) f LEFT JOIN registry_congestionpoint p ON p.id = f.point_id
-ORDER BY f.line LIMIT 20
-"""
-
-DETAILS = {
-    "P1": "ends before it starts, and nothing is registered that it would withdraw",
-    "P2": "ends more than {long_past_days} days in the past",
-    "P3": "ends after its congestion point",
-    "P4": "starts before its congestion point",
-    "P5": "lies outside the period of its congestion point",
-    "P6": "is named twice with overlapping periods",
-    "P7": "has a separate, later period",
-}
-ADJUSTMENTS = {
-    "P1": "nothing is registered",
-    "P2": "registered as said",
-    "P3": "adjusted to the congestion point's end",
-    "P4": "adjusted to the congestion point's start",
-    "P5": "nothing is registered",
-    "P6": "registered as one period",
-    "P7": "which is kept",
-}
-
-
-@dataclass
-class Findings:
-    """What is strange about a message: the reasons to reject it, and the warnings if it is accepted."""
-
-    rejections: list[str]
-    warnings: list[str]
-
-    def add(self, rule: str, policies: Policies, names: list[str], total: int, *, detail: str = "") -> None:
-        """File what `rule` found under the operator's choice for it (docs/rules.md P1 to P7)."""
-        choice = policies[rule]
-        what = detail or DETAILS[rule].format(long_past_days=policies.long_past_days)
-        if choice == REJECT:
-            self.rejections.append(named(Reason.PERIOD, names, what, total=total))
-        elif choice == ACCEPT and rule not in ("P1", "P2", "P5", "P6", "P7"):
-            self.warnings.append(named(Reason.PERIOD, names, f"{what}, accepted as it is", total=total))
-        elif not (rule == "P7" and choice == ADJUST):
-            result = "" if detail else f", {ADJUSTMENTS[rule]}"
-            self.warnings.append(named(Reason.PERIOD, names, f"{what}{result}", total=total))
-
 
 def take_together(cursor: CursorWrapper, party: int, *, judged: bool) -> None:
     """Make the statements out of the staged lines, or of those judged against their congestion points."""
     lines = "judged_line" if judged else "staged_line"
     registers = "days <> '{}' AND NOT outside" if judged else "(upper IS NULL OR upper > first)"
     cursor.execute(NEW_CONNECTIONS.format(lines=lines, registers=registers))
-    analyze_if_large(cursor, "held_connection", cursor.rowcount)
-    if cursor.rowcount >= LARGE:
-        cursor.execute("ANALYZE registry_connection")
+    added = cursor.rowcount
+    analyze_if_large(cursor, "held_connection", added)
+    analyze_if_large(cursor, "registry_connection", added)
     cursor.execute(JUDGED if judged else FREE_OF_JUDGEMENT, {"party": party})
     analyze_if_large(cursor, "statement", cursor.rowcount)
 
@@ -284,34 +197,3 @@ def find_changes(
         cursor.execute(OMITTED, parameters)
         changes += cursor.rowcount
     analyze_if_large(cursor, "claim_change", changes)
-
-
-def look_for_strange(
-    cursor: CursorWrapper, kind: ClaimKind, policies: Policies, findings: Findings, *, today: date
-) -> None:
-    """File every strange period among the lines about connections (docs/rules.md P1 to P7)."""
-    parameters = {"long_past": today - timedelta(days=policies.long_past_days)}
-    for rule, finding in FINDINGS.items():
-        if (rule in ("P3", "P4", "P5") and kind.point == "0") or (rule == "P7" and policies["P7"] == ADJUST):
-            continue
-        days = "f.days" if rule == "P7" else "NULL"
-        query = NAME_FINDINGS.format(finding=kind.sql(finding), days=days)
-        cursor.execute(query, parameters)
-        rows = cursor.fetchall()
-        if not rows:
-            continue
-        detail = ""
-        if rule == "P7":
-            names = [
-                f"{_place(address, point)} ({list_in_words(later)})" for _, address, point, later in rows
-            ]
-            detail = "has a separate, later period" + (
-                ", which is dropped" if policies["P7"] == ACCEPT else ""
-            )
-        else:
-            names = [_place(address, point) for _, address, point, _ in rows]
-        findings.add(rule, policies, names, rows[0][0], detail=detail)
-
-
-def _place(address: str, point: str | None) -> str:
-    return address if point is None else f"{address} at {point}"

@@ -11,11 +11,10 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from registry.changes import Recorder
-from registry.periods import day_after, list_in_words
-from registry.policies import ACCEPT, ADJUST, Policies
+from registry.periods import day_after
+from registry.policies import ACCEPT, Policies
 from registry.speaking import BEFORE, LATER
 from registry.staging import analyze_if_large, copy_lines
-from registry.statements import Findings
 from uftp.reasons import Reason, named
 from uftp.streaming import MembershipLine, PointLine
 
@@ -51,11 +50,11 @@ FROM staged_point s JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.
 GROUP BY p.id
 """
 
-OLD_DAYS = """
-    SELECT s.point_id, s.days AS stated, {before} AS before,
+BEFORE_AND_LATER = f"""
+    SELECT s.point_id, s.days AS stated, {BEFORE} AS before,
         CASE WHEN s.ends_at_once
-            THEN coalesce((SELECT range_agg(b) FROM unnest({later}) b WHERE NOT b @> %(today)s::date), '{{}}')
-            ELSE {later}
+            THEN coalesce((SELECT range_agg(b) FROM unnest({LATER}) b WHERE NOT b @> %(today)s::date), '{{}}')
+            ELSE {LATER}
         END AS later
     FROM point_statement s
     CROSS JOIN LATERAL (
@@ -64,9 +63,10 @@ OLD_DAYS = """
     ) o
 """
 
-WANT = """
+WANT = f"""
 -- The days of the points after the message, each with its terms.
 INSERT INTO wanted_terms
+WITH stated AS MATERIALIZED ({BEFORE_AND_LATER})
 SELECT point_id, unnest(range_agg(days)), mutex, day_ahead, intraday
 FROM (
     SELECT t.congestion_point_id AS point_id,
@@ -76,14 +76,14 @@ FROM (
         ) - s.stated AS days,
         t.mutex_offers_supported AS mutex, t.day_ahead_redispatch_by AS day_ahead,
         t.intraday_redispatch_by AS intraday
-    FROM ({old_days}) s
+    FROM stated s
     JOIN registry_congestionpointterms t
         ON t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
     UNION ALL
-    SELECT p.id, datemultirange(daterange(l.first, l.upper)), l.mutex, l.day_ahead, l.intraday
+    SELECT p.id, CASE WHEN l.upper <= l.first THEN '{{}}' ELSE datemultirange(daterange(l.first, l.upper)) END,
+        l.mutex, l.day_ahead, l.intraday
     FROM staged_point l
     JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = l.address
-    WHERE l.upper IS NULL OR l.upper > l.first
 ) parts
 WHERE days <> '{{}}'
 GROUP BY point_id, mutex, day_ahead, intraday
@@ -155,24 +155,6 @@ WHERE NOT EXISTS (
 )
 """
 
-OVERLAPPING = """
-SELECT DISTINCT a.address, (a.mutex, a.day_ahead, a.intraday) IS DISTINCT FROM (b.mutex, b.day_ahead, b.intraday)
-FROM staged_point a JOIN staged_point b ON b.address = a.address AND b.number > a.number
-WHERE coalesce(a.upper > a.first, true) AND coalesce(b.upper > b.first, true)
-    AND a.first < coalesce(b.upper, 'infinity') AND b.first < coalesce(a.upper, 'infinity')
-ORDER BY 1
-"""
-
-NOTHING_TO_WITHDRAW = """
-SELECT DISTINCT l.address FROM staged_point l
-JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = l.address
-WHERE l.said_upper <= l.first AND NOT EXISTS (
-    SELECT FROM registry_congestionpointterms t
-    WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL AND t.period && daterange(l.upper, NULL)
-)
-ORDER BY 1
-"""
-
 CLIPPED = """
 -- How many connections that no line is about lose days with their point, unless it is meant to end at once.
 SELECT d.address, count(*)
@@ -236,55 +218,21 @@ def stage_update(
     return len(points), connections
 
 
-def find_days(cursor: CursorWrapper, dso: int, policies: Policies, *, today: date) -> bool:
-    """Find the days of the stated points before and after the message; returns whether their terms change.
+def state_points(cursor: CursorWrapper, dso: int, policies: Policies, *, today: date) -> bool:
+    """Make and hold the stated points, and find their days before and after the message.
 
-    The points' rows are held from here on, so that nobody else changes their terms.
+    Returns whether their terms change; nobody else changes them from here on.
     """
     cursor.execute(NEW_POINTS, {"dso": dso})
     cursor.execute(LOCK_POINTS, {"dso": dso})
     cursor.execute(TAKE_TOGETHER, {"dso": dso})
     analyze_if_large(cursor, "point_statement", cursor.rowcount)
-    want = WANT.format(old_days=OLD_DAYS.format(before=BEFORE, later=LATER))
-    cursor.execute(want, {"dso": dso, "keep_later": policies["P7"] != ACCEPT, "today": today})
+    cursor.execute(WANT, {"dso": dso, "keep_later": policies["P7"] != ACCEPT, "today": today})
     analyze_if_large(cursor, "wanted_terms", cursor.rowcount)
     cursor.execute(MEASURE)
     analyze_if_large(cursor, "point_days", cursor.rowcount)
     cursor.execute(DIFFERENCES)
     return bool(cursor.fetchone()[0])
-
-
-def look_for_strange(
-    cursor: CursorWrapper, dso: int, policies: Policies, findings: Findings, *, today: date
-) -> None:
-    """File every strange period among the congestion points themselves (docs/rules.md P1, P2, P6, P7)."""
-    cursor.execute(OVERLAPPING)
-    overlapping = cursor.fetchall()
-    different = [address for address, differs in overlapping if differs]
-    if different:
-        findings.rejections.append(
-            named(Reason.PERIOD, different, "is named twice on one day with different terms")
-        )
-    _file(findings, "P6", policies, [address for address, differs in overlapping if not differs])
-    cursor.execute(NOTHING_TO_WITHDRAW, {"dso": dso})
-    _file(findings, "P1", policies, [address for (address,) in cursor.fetchall()])
-    cursor.execute(
-        "SELECT DISTINCT address FROM staged_point WHERE said_upper <= %s ORDER BY 1",
-        [today - timedelta(days=policies.long_past_days)],
-    )
-    _file(findings, "P2", policies, [address for (address,) in cursor.fetchall()])
-    if policies["P7"] != ADJUST:
-        old_days = OLD_DAYS.format(before=BEFORE, later=LATER)
-        cursor.execute(
-            "SELECT p.address, s.later FROM ("
-            + old_days
-            + ") s JOIN registry_congestionpoint p ON p.id = s.point_id"
-            " WHERE s.later <> '{}' ORDER BY 1",
-            {"today": today},
-        )
-        names = [f"{address} ({list_in_words(later)})" for address, later in cursor.fetchall()]
-        dropped = ", which is dropped" if policies["P7"] == ACCEPT else ""
-        _file(findings, "P7", policies, names, f"has a separate, later period{dropped}")
 
 
 def write(cursor: CursorWrapper, recorder: Recorder) -> None:
@@ -307,11 +255,6 @@ def warn_of_clipping(cursor: CursorWrapper) -> Iterator[str]:
         ]
         if counts:
             yield named(Reason.PERIOD, counts, what)
-
-
-def _file(findings: Findings, rule: str, policies: Policies, names: list[str], detail: str = "") -> None:
-    if names:
-        findings.add(rule, policies, names, len(names), detail=detail)
 
 
 def _memberships(

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from participants.models import Participant
-from registry import conflicts, standings, statements, terms
+from registry import conflicts, standings, statements, strange, terms
 from registry.changes import Recorder, Source, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.market import market, zone_agrees
@@ -22,7 +22,7 @@ from registry.periods import list_in_words
 from registry.policies import REJECT, Policies, in_force
 from registry.staging import LARGE, copy_lines, prepare
 from registry.standings import Contested
-from registry.statements import Findings
+from registry.strange import Findings
 from uftp.handling import Rejection
 from uftp.reasons import Reason, named
 from uftp.streaming import MembershipLine, PointLine
@@ -68,7 +68,7 @@ def publish_representations(
     check. Raises uftp.handling.Rejection with every reason; then nothing is registered.
     """
     policies = in_force(source.received_at)
-    findings = Findings([], [])
+    findings = Findings()
     with connection.cursor() as cursor:
         prepare(cursor)
         said = copy_lines((0, *line) for line in lines)
@@ -94,13 +94,13 @@ def publish_congestion_points(
     nothing is registered.
     """
     policies = in_force(source.received_at)
-    findings = Findings([], [])
+    findings = Findings()
     with connection.cursor() as cursor:
         prepare(cursor)
         _, said = terms.stage_update(cursor, lines, today=today)
         _look_at_names(cursor, findings, time_zone, today)
-        terms_change = terms.find_days(cursor, dso.pk, policies, today=today)
-        terms.look_for_strange(cursor, dso.pk, policies, findings, today=today)
+        terms_change = terms.state_points(cursor, dso.pk, policies, today=today)
+        strange.look_at_points(cursor, dso.pk, policies, findings, today=today)
         statements.judge_lines(cursor, policies)
         statements.take_together(cursor, dso.pk, judged=True)
         return _apply(
@@ -133,7 +133,7 @@ def _apply(
         cursor,
         lambda: statements.find_changes(cursor, kind, party.pk, policies, today=today, anything_said=said),
     )
-    statements.look_for_strange(cursor, kind, policies, findings, today=today)
+    strange.look_at_lines(cursor, kind, policies, findings, today=today)
     cursor.execute("SELECT count(*) FROM claim_change")
     (claims_change,) = cursor.fetchone()
     recorder = Recorder(source)
@@ -168,7 +168,7 @@ def _look_at_names(cursor: CursorWrapper, findings: Findings, time_zone: str | N
         if time_zone != market_zone:
             cursor.execute(NAMED_DAYS, {"today": today})
             if not zone_agrees(time_zone, market_zone, (day for (day,) in cursor.fetchall())):
-                findings.rejections.append(named(Reason.TIME_ZONE, [time_zone], f"is not {market_zone}"))
+                findings.rejections.append(named(Reason.TIME_ZONE, [time_zone[:60]], f"is not {market_zone}"))
     own = r"\.".join(reversed(settings.CRO_DOMAIN.split(".")))
     cursor.execute(OWN_ADDRESSES, {"own": rf"^ea1\.\d{{4}}-\d{{2}}\.{own}[.:]"})
     own_addresses = [address for (address,) in cursor.fetchall()]

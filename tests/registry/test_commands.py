@@ -110,7 +110,9 @@ def test_H1_a_connection_is_shown_as_it_was_known(run: Run, contested: int) -> N
     assert standings(run, 0) == {"agr-1.example": "refused", "agr-2.example": "effective"}
     then = ("--known-at", before.isoformat())
     assert standings(run, 0, *then) == {"agr-1.example": "effective", "agr-2.example": "contested"}
-    assert len(json.loads(run("show_connection", HOME, "--json", *then))["conflicts"]) == 1
+    (conflict,) = json.loads(run("show_connection", HOME, "--json", *then))["conflicts"]
+    later = ("closed_at", "decision", "split_at", "decided_by", "reason")
+    assert [conflict[name] for name in later] == [None] * 5, "how it ended was not known then"
 
 
 def test_a_congestion_point_is_shown(run: Run) -> None:

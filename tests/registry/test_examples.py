@@ -346,6 +346,15 @@ def test_C9_a_split_leaves_the_earlier_days_with_the_holder(registry: Registry) 
     assert disputes(registry) == []
 
 
+def test_C3_a_dso_does_not_evade_a_refusal_at_another_point(registry: Registry) -> None:
+    dso_says(registry, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
+    dso_says(registry, "dso-2", point("point-1", 0, None, ("home-1", 0, None)))
+    settle(registry, "keep")
+    assert dso_says(registry, "dso-2", point("point-2", 0, None, ("home-1", 0, None))).accepted
+    assert days(registry, "dso-2", "point-2", "home-1") == "refused 0.."
+    assert disputes(registry) == []
+
+
 def test_C3_refused_days_come_back_when_their_holder_leaves(registry: Registry) -> None:
     agr_says(registry, "agr-1", ("home-1", 0, None))
     agr_says(registry, "agr-2", ("home-1", 0, None))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from threading import Event
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from registry.models import (
     Change,
@@ -17,6 +19,7 @@ from registry.models import (
     Representation,
 )
 from registry.periods import half_open
+from registry.showing import show_connection
 from tests.registry.days import Line
 from tests.registry.support import ADDRESSES, World
 
@@ -136,3 +139,33 @@ def test_H1_moments_follow_one_another_and_the_same_again_changes_nothing(world:
     rows = Representation.objects.filter(connection__address=ADDRESSES["home-1"])
     assert [rows.known_at(moment).count() for moment in moments] == [1, 1, 1]
     assert rows.count() == 3, "nothing is overwritten or deleted"
+
+
+def test_H1_what_was_known_waits_for_changes_that_are_being_committed(world: World) -> None:
+    """A change that has its moment, but is not committed yet, belongs to the answer for any later moment."""
+    stamped, may_commit = Event(), Event()
+
+    def publish() -> None:
+        with transaction.atomic():
+            world.publish_representations("agr-1", [Line("home-1", 0, None)])
+            stamped.set()
+            may_commit.wait(30)
+        connection.close()
+
+    def look() -> int:
+        try:
+            shown = show_connection(ADDRESSES["home-1"], known_at=datetime.now(UTC))
+            return len(shown["representations"])
+        finally:
+            connection.close()
+
+    Connection.objects.create(address=ADDRESSES["home-1"])
+    with ThreadPoolExecutor(2) as threads:
+        publishing = threads.submit(publish)
+        assert stamped.wait(30)
+        looking = threads.submit(look)
+        with pytest.raises(TimeoutError):
+            looking.result(0.5)
+        may_commit.set()
+        publishing.result(30)
+        assert looking.result(30) == 1
