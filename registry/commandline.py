@@ -33,7 +33,12 @@ class ShowingCommand(BaseCommand):
     def add_time_arguments(self, parser: CommandParser) -> None:
         """The day asked about, and the moment at which it was known."""
         parser.add_argument("--on", type=day, metavar="DAY", help="only what is about this day")
-        parser.add_argument("--known-at", type=moment, metavar="MOMENT", help="as it was known then")
+        parser.add_argument(
+            "--known-at",
+            type=moment,
+            metavar="MOMENT",
+            help="as it was known then (ISO 8601; UTC where it names no offset)",
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def print_result(self, result: Any, *, as_json: bool) -> None:
@@ -43,6 +48,8 @@ class ShowingCommand(BaseCommand):
             return
         if isinstance(result, list):
             self._print_rows(result)
+            if not result:
+                self.stdout.write("none")
             return
         for name, value in result.items():
             if isinstance(value, list):

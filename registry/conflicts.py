@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
+from participants import journal
 from registry import standings
 from registry.changes import Recorder, Source, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
@@ -121,6 +122,18 @@ def settle(conflict_id: int, decision: str, *, at: date | None, source: Source, 
             reason=source.reason,
         )
         refresh(cursor, kind, change=change)
+        journal.note(
+            source.actor,
+            "settle conflict",
+            f"conflict {conflict_id} about {conflict.connection}",
+            {
+                "holder": conflict.holder.domain,
+                "claimant": conflict.claimant.domain,
+                "days": in_words(conflict.period),
+            },
+            {"decision": decision, **({"at": at.isoformat()} if at else {})},
+            source.reason,
+        )
         recorder.stamp()
 
 

@@ -194,7 +194,7 @@ class CongestionPointTerms(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"terms of {self.congestion_point_id}"
+        return f"terms of {self.congestion_point}"
 
 
 class Connection(models.Model):
@@ -284,7 +284,7 @@ class CongestionPointConnection(Claim):
         ]
 
     def __str__(self) -> str:
-        return f"membership of {self.connection_id} in {self.congestion_point_id}"
+        return f"{self.connection} in {self.congestion_point}"
 
 
 class Representation(Claim):
@@ -320,7 +320,7 @@ class Representation(Claim):
         ]
 
     def __str__(self) -> str:
-        return f"representation of {self.connection_id} by {self.agr_id}"
+        return f"{self.connection} by {self.agr}"
 
 
 class Conflict(models.Model):
@@ -386,4 +386,4 @@ class RevisionPlace(models.Model):
         constraints = [models.UniqueConstraint(fields=["sender", "update_type"], name="revision_place_once")]
 
     def __str__(self) -> str:
-        return f"{self.update_type} of {self.sender_id}"
+        return f"{self.update_type} of {self.sender}"

@@ -1,11 +1,15 @@
 """`manage.py list_messages`: messages in and out, and what became of them."""
 
 import json
-from collections.abc import Iterator
+from argparse import ArgumentTypeError
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db.models import QuerySet
 
 from uftp.models import InboundMessage, OutboundMessage
 
@@ -61,30 +65,58 @@ class Command(BaseCommand):
         direction.add_argument("--in", dest="received", action="store_true", help="only messages received")
         direction.add_argument("--out", dest="sent", action="store_true", help="only messages sent")
         parser.add_argument("--json", action="store_true", help="a JSON array instead of lines")
-        parser.add_argument("--limit", type=int, default=100, help="at most so many of each (default 100)")
+        parser.add_argument(
+            "--limit", type=_count, help="at most so many (default: 100 as lines, all of them as JSON)"
+        )
 
-    def handle(self, *, received: bool, sent: bool, limit: int, **options: Any) -> None:
-        rows: list[dict[str, Any]] = []
-        if not sent:
-            rows += _rows("in", InboundMessage.objects.order_by("-id").values(*_IN)[:limit])
-        if not received:
-            rows += _rows("out", OutboundMessage.objects.order_by("-id").values(*_OUT)[:limit])
+    def handle(self, *, received: bool, sent: bool, limit: int | None, **options: Any) -> None:
+        rows = merge(
+            _rows(
+                "in", InboundMessage.objects.none() if sent else InboundMessage.objects.order_by("-id"), _IN
+            ),
+            _rows(
+                "out",
+                OutboundMessage.objects.none() if received else OutboundMessage.objects.order_by("-id"),
+                _OUT,
+            ),
+            key=lambda row: row["moment"],
+            reverse=True,
+        )
         if options["json"]:
-            self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
-            return
+            self._print_json(islice(rows, limit))
+        else:
+            self._print_lines(islice(rows, 100 if limit is None else limit))
+
+    def _print_json(self, rows: Iterable[dict[str, Any]]) -> None:
+        """One array, a row at a time: there may be very many."""
+        self.stdout.write("[", ending="")
+        for number, row in enumerate(rows):
+            plain = {name: _plain(value) for name, value in row.items() if name != "moment"}
+            self.stdout.write(
+                ("," if number else "") + "\n" + json.dumps(plain, ensure_ascii=False), ending=""
+            )
+        self.stdout.write("\n]")
+
+    def _print_lines(self, rows: Iterable[dict[str, Any]]) -> None:
         for row in rows:
-            moment = row.get("received_at") or row.get("created_at")
             outcome = " ".join(filter(None, [row["state"], row["result"], row["reason"]]))
             self.stdout.write(
-                f"{moment} {row['direction']:3} {row['role']} {row['domain']} {row['message_type']} "
-                f"{row['message_id']} {outcome}"
+                f"{row['moment']:%Y-%m-%d %H:%M:%S} UTC  {row['direction']:3}  {row['role']} {row['domain']:24}  "
+                f"{row['message_type']:28} {row['message_id']}  {outcome}"
             )
 
 
-def _rows(direction: str, values: Any) -> Iterator[dict[str, Any]]:
-    for row in values:
-        named = {_NAMES.get(key, key): _plain(value) for key, value in row.items()}
-        yield {"direction": direction, **named}
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is not a number of messages")
+    return int(text)
+
+
+def _rows(direction: str, messages: QuerySet[Any], fields: list[str]) -> Iterator[dict[str, Any]]:
+    """Each message's fields by their plain names, newest first, and its `moment`."""
+    for row in messages.values(*fields).iterator(chunk_size=1000):
+        named = {_NAMES.get(key, key): value for key, value in row.items()}
+        yield {"direction": direction, "moment": row.get("received_at") or row.get("created_at"), **named}
 
 
 def _plain(value: Any) -> Any:

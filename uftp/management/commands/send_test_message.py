@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -29,3 +30,7 @@ class Command(BaseCommand):
             journal.note(journal.command_line(), "sent TestMessage", str(participant))
         tasks.wake_outbox(participant.role, participant.domain)
         self.stdout.write(f"TestMessage {sent.message_id} in conversation {sent.conversation_id}")
+        if not participant.endpoint and not settings.DISCOVERY_DNS:
+            self.stderr.write(
+                f"{participant} has no endpoint: it waits for one. manage.py add_participant sets it."
+            )
