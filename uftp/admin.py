@@ -108,7 +108,7 @@ class InboundMessageAdmin(MessageAdmin):
     actions = ("process_again",)
     fieldsets = (
         (None, {"fields": ("sent_by", "message_type", "version", "received", "state", "result", "reason")}),
-        ("What came of it", {"fields": ("answers", "attempts", "last_error", "processed")}),
+        ("What came of it", {"fields": ("answers", "attempts", "setbacks", "last_error", "processed")}),
         ("Where it belongs", {"fields": ("message_id", "conversation", "major", "last_copy")}),
         ("XML", {"fields": ("size_in_words", "xml")}),
     )

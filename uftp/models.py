@@ -41,6 +41,10 @@ class InboundMessage(models.Model):
     result = models.CharField(max_length=8, blank=True)
     reason = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    setbacks = models.PositiveSmallIntegerField(
+        db_default=0, help_text="Minutes of lost races, or of trouble with the database, in a row"
+    )
+    last_setback_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
     processed_at = models.DateTimeField(null=True, blank=True)
     last_copy_at = models.DateTimeField(null=True, blank=True, help_text="When an identical copy last came")

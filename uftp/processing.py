@@ -5,14 +5,15 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from participants import clock
-from uftp import answering, binary, checks
+from uftp import answering, binary, checks, retrying
 from uftp.handling import Incoming, Outcome, Rejection, handler_of
 from uftp.messages import is_response
 from uftp.models import InboundMessage, Sender
@@ -25,6 +26,10 @@ logger = logging.getLogger(__name__)
 TRIES = 3
 PAUSE = 0.5  # seconds, times the number of tries so far
 WAKE_EVERY = 0.1  # seconds
+
+SETBACKS = 5
+"""After so many setbacks in a row a message is set aside. Each is a minute of lost races, or trouble with a database
+that works again at once; one a minute counts."""
 
 Wake = Callable[[str, str], None]
 
@@ -172,16 +177,17 @@ def _what_it_says(incoming: Incoming) -> tuple[str, str]:
 
 
 def _blame(message: InboundMessage | None, error: Exception) -> bool:
-    """Record a failed try where it may be the message's fault, and say whether to go on with this inbox.
+    """Record what went wrong, and say whether to go on with this inbox.
 
-    After a few tries the message is set aside for staff, and the next ones go on (docs/rules.md M14). Lost races and
-    a database in trouble are nobody's fault: the message keeps waiting for the next wake-up.
+    A message that fails a few times is set aside for staff, and the next ones go on (docs/rules.md M14). Lost races
+    and a database in trouble are not held against it, so that it keeps waiting for the next wake-up; only where that
+    goes on and on is it set aside too.
     """
     if lost_race(error) or server_trouble(error) or message is None:
         logger.warning("Handling of messages stops for a while: %s", error, exc_info=message is None)
         if not connection.in_atomic_block:
             connection.close()
-        return False
+        return message is not None and _set_back(message, error)
     tried = message.attempts + 1
     logger.error(
         "Handling %s (id %s) of %s failed, try %s of %s.",
@@ -195,14 +201,36 @@ def _blame(message: InboundMessage | None, error: Exception) -> bool:
     state = InboundMessage.State.SET_ASIDE if tried >= TRIES else InboundMessage.State.RECEIVED
     InboundMessage.objects.filter(
         pk=message.pk, state=InboundMessage.State.RECEIVED, attempts=message.attempts
-    ).update(
-        attempts=F("attempts") + 1,
-        last_error="".join(traceback.format_exception_only(error)).strip().splitlines()[-1][:2000],
-        state=state,
-    )
+    ).update(attempts=F("attempts") + 1, last_error=_line(error), state=state)
     if state == InboundMessage.State.RECEIVED:
         time.sleep(PAUSE * tried)
     return True
+
+
+def _set_back(message: InboundMessage, error: Exception) -> bool:
+    """Count a setback, and say whether the message was set aside for having had too many.
+
+    It counts only where the database takes this note of it, so that one that is away sets nothing aside.
+    """
+    now = timezone.now()
+    before = now - timedelta(seconds=retrying.PATIENCE)
+    waiting = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED)
+    try:
+        waiting.filter(Q(last_setback_at__isnull=True) | Q(last_setback_at__lte=before)).update(
+            setbacks=F("setbacks") + 1, last_setback_at=now, last_error=_line(error)
+        )
+        if not waiting.filter(setbacks__gte=SETBACKS).update(state=InboundMessage.State.SET_ASIDE):
+            return False
+    except (DatabaseError, InterfaceError) as trouble:
+        logger.warning("A setback of %s (id %s) is not recorded: %s", message, message.pk, trouble)
+        return False
+    logger.error("%s (id %s) of %s is set aside: %s", message, message.pk, message.sender, _line(error))
+    return True
+
+
+def _line(error: Exception) -> str:
+    """The error as kept for staff."""
+    return " ".join("".join(traceback.format_exception_only(error)).replace("\x00", "").split())[:2000]
 
 
 def process_again(message: InboundMessage) -> bool:
@@ -212,6 +240,6 @@ def process_again(message: InboundMessage) -> bool:
     """
     return bool(
         InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.SET_ASIDE).update(
-            state=InboundMessage.State.RECEIVED, attempts=0
+            state=InboundMessage.State.RECEIVED, attempts=0, setbacks=0, last_setback_at=None
         )
     )

@@ -16,8 +16,12 @@ logger = logging.getLogger(__name__)
 LOST_RACES = frozenset({"23P01", "40P01", "40001"})
 """Exclusion violation, deadlock, serialization failure: another transaction was there first."""
 
-SERVER_TROUBLE = ("08", "25006", "53", "57P", "58")
-"""SQLSTATEs that begin so say that the server is away, shutting down, read-only or out of resources."""
+SERVER_TROUBLE = ("08", "25006", "53100", "53300", "57P", "58")
+"""SQLSTATEs that begin so say that the server is away, shutting down, read-only, or out of disk or connections.
+
+Memory (53200) and limits of the configuration (53400) are not among them: one statement can exceed them by itself,
+each time.
+"""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0  # seconds
 PATIENCE = 60.0  # seconds

@@ -1,8 +1,10 @@
 """Rules M1 to M14: what every message is checked for, in which order messages are handled, and what is answered."""
 
 import threading
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -279,9 +281,49 @@ def test_M14_poison_is_set_aside_and_the_next_go_on(agr: Peer, monkeypatch: pyte
     assert (bad.state, bad.result) == ("processed", "Accepted")
 
 
-def fail_in_postgresql(sqlstate: str) -> None:
+def fail_in_postgresql(sqlstate: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '{sqlstate}'; END $$")
+
+
+@pytest.mark.parametrize("sqlstate", ["53200", "53400"])
+def test_M14_a_message_that_always_exceeds_a_limit_is_set_aside(
+    agr: Peer, monkeypatch: pytest.MonkeyPatch, sqlstate: str
+) -> None:
+    monkeypatch.setattr(processing, "PAUSE", 0.01)
+    with handled_by("AGRPortfolioQuery", lambda incoming: fail_in_postgresql(sqlstate)):
+        bad = receive(agr, agr.xml("AGRPortfolioQuery", **QUERY))
+        good = receive(agr, agr.xml())
+        drain(agr)
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.state, bad.attempts, good.state) == ("set aside", 3, "processed")
+    assert "lost" in bad.last_error
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "23P01", "53100", "57P02"])
+def test_M14_a_message_that_is_set_back_for_minutes_is_set_aside(
+    agr: Peer, monkeypatch: pytest.MonkeyPatch, sqlstate: str
+) -> None:
+    """Each wake-up ends in a lost race or in trouble; it counts at most once a minute, here shortened."""
+    monkeypatch.setattr(retrying, "PATIENCE", 0.05)
+    with handled_by("AGRPortfolioQuery", lambda incoming: fail_in_postgresql(sqlstate)):
+        bad = receive(agr, agr.xml("AGRPortfolioQuery", **QUERY))
+        good = receive(agr, agr.xml())
+        for times in range(1, processing.SETBACKS):
+            drain(agr)
+            bad.refresh_from_db()
+            assert (bad.state, bad.attempts, bad.setbacks) == ("received", 0, times)
+            assert "lost" in bad.last_error
+            time.sleep(0.05)
+        drain(agr)
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.state, good.state) == ("set aside", "processed")
+    assert processing.process_again(bad)
+    drain(agr)
+    bad.refresh_from_db()
+    assert (bad.state, bad.setbacks) == ("processed", 0)
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "23P01"])
@@ -312,9 +354,10 @@ def test_a_database_in_trouble_is_no_failure_of_the_message(agr: Peer, sqlstate:
 
     message = receive(agr, agr.xml())
     with handled_by("TestMessage", handle):
-        drain(agr)
+        for _ in range(processing.SETBACKS + 3):
+            drain(agr)
     message.refresh_from_db()
-    assert (message.state, message.attempts) == ("received", 0)
+    assert (message.state, message.attempts, message.setbacks) == ("received", 0, 1), "within one minute"
     drain(agr)
     message.refresh_from_db()
     assert message.state == "processed"

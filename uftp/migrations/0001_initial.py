@@ -50,6 +50,14 @@ class Migration(migrations.Migration):
                 ("result", models.CharField(blank=True, max_length=8)),
                 ("reason", models.TextField(blank=True)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "setbacks",
+                    models.PositiveSmallIntegerField(
+                        db_default=0,
+                        help_text="Minutes of lost races, or of trouble with the database, in a row",
+                    ),
+                ),
+                ("last_setback_at", models.DateTimeField(blank=True, null=True)),
                 ("last_error", models.TextField(blank=True)),
                 ("processed_at", models.DateTimeField(blank=True, null=True)),
                 (
