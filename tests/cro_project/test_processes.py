@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,6 +189,23 @@ def test_a_killed_web_process_is_replaced(start: Start, port: int) -> None:
     _wait_until(lambda: victim not in workers() and len(workers()) == 2)
     _wait_until(lambda: _status(port, "/health/live") == 200)
     assert serve.process.poll() is None
+
+
+def test_idle_connections_keep_nobody_from_being_answered(start: Start, port: int) -> None:
+    serve = start("serve", port=port)
+    _wait_until(lambda: _status(port, "/health/live") == 200)
+
+    with ExitStack() as idle:
+        for number in range(300):
+            connection = idle.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            if number % 2:
+                connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+        assert [_status(port, "/health/live") for _ in range(20)] == [200] * 20
+
+        serve.process.terminate()
+        assert serve.ends() == 0, serve.output
 
 
 def test_the_first_start_makes_a_private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """`manage.py serve`: the web process."""
 
+import resource
 import signal
 from importlib import import_module
 from typing import Any
@@ -7,12 +8,21 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from cro_project import environment, processes
 
 THREADS = 4
+"""Requests that one process has Python work on at a time; others wait their turn."""
+
+CONNECTIONS = 5_000
+"""Open connections that one process holds; an idle one costs it about 10 kB, and no thread."""
+
+SECONDS_IDLE = 75
+"""Longer than what proxies usually keep an idle connection for, so that it is they who close it."""
+
 SECONDS_TO_FINISH = 30
 
 
@@ -53,12 +63,25 @@ class Command(BaseCommand):
             address=host,
             port=port,
             interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
             workers=workers,
             blocking_threads=THREADS,
-            backpressure=THREADS * 4,
+            backpressure=_connections(),
+            http1_settings=HTTP1Settings(header_read_timeout=SECONDS_IDLE * 1_000),
             websockets=False,
             respawn_failed_workers=True,
             workers_kill_timeout=SECONDS_TO_FINISH,
             log_level=LogLevels.warning,
             log_access=False,
         ).serve(target_loader=load)
+
+
+def _connections() -> int:
+    """CONNECTIONS, or fewer where the system lets a process open fewer files, a limit which this raises."""
+    spare = 200
+    allowed, at_most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + spare
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        allowed = wanted if at_most == resource.RLIM_INFINITY else min(wanted, at_most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, at_most))
+    return CONNECTIONS if allowed == resource.RLIM_INFINITY else max(spare, min(allowed - spare, CONNECTIONS))
