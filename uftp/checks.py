@@ -53,10 +53,10 @@ def read(message: InboundMessage, content: bytes) -> Received:
     return Received(incoming, participant, unusable)
 
 
-def reasons_against(received: Received, handler: Handler | None, used_before: bool) -> list[str]:
+def reasons_against(received: Received, handler: Handler | None, duplicate: bool) -> list[str]:
     """All reasons that apply for refusing the message before its handler sees it.
 
-    `used_before`: another message of this sender with this MessageID was taken up before.
+    `duplicate`: another message of this sender holds its MessageID, having been taken up before.
     """
     incoming = received.incoming
     message, header, metadata = incoming.inbound, incoming.header, incoming.metadata
@@ -89,7 +89,7 @@ def reasons_against(received: Received, handler: Handler | None, used_before: bo
     elif metadata.time_stamp > incoming.received_at + FURTHEST_AHEAD:
         reasons.append(_invalid(f"TimeStamp {metadata.time_stamp.isoformat()} is more than 5 minutes ahead"))
     # M10
-    if used_before:
+    if duplicate:
         reasons.append(Reason.DUPLICATE_IDENTIFIER)
     return reasons
 

@@ -41,6 +41,10 @@ class InboundMessage(models.Model):
     result = models.CharField(max_length=8, blank=True)
     reason = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    holds_message_id = models.BooleanField(
+        db_default=False,
+        help_text="The first with its MessageID to be taken up: any other of its sender is a duplicate",
+    )
     setbacks = models.PositiveSmallIntegerField(
         db_default=0, help_text="Minutes of lost races, or of trouble with the database, in a row"
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import F, Q
@@ -48,15 +49,15 @@ _COLUMNS = [
     "attempts",
 ]
 
-# The oldest waiting message of a sender, its inner XML, and whether another message of this sender with its MessageID
-# was taken up before; the content of that one differs, then (M10).
+# The oldest waiting message of a sender, its inner XML, and whether another message of this sender holds its
+# MessageID; the content of that one differs, then (M10).
 _OLDEST = """
 SELECT id, sender_id, message_type, version, major, message_id, conversation_id, content_hash, size, received_at,
     state, attempts, substring(sealed FROM 65),
     EXISTS (
         SELECT FROM uftp_inboundmessage AS other
         WHERE other.sender_id = oldest.sender_id AND other.message_id = oldest.message_id
-            AND other.id <> oldest.id AND other.state <> 'received'
+            AND other.id <> oldest.id AND other.holds_message_id
     )
 FROM uftp_inboundmessage AS oldest
 WHERE sender_id = %(sender_id)s AND state = 'received'
@@ -76,6 +77,7 @@ class _Attempt:
     """What one transaction was about, for what is to be done once it has ended."""
 
     message: InboundMessage | None = None
+    duplicate: bool = False
     answered: bool = False
 
 
@@ -94,7 +96,7 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
             try:
                 step = retried(lambda attempt=attempt: _handle_oldest(sender_id, attempt))  # type: ignore[misc]
             except Exception as error:
-                if not _blame(attempt.message, error):
+                if not _blame(attempt, error):
                     return
                 continue
             if step is _Step.ELSEWHERE:
@@ -127,24 +129,28 @@ def _handle_oldest(sender_id: int, attempt: _Attempt) -> _Step:
     found = binary.fetch(_OLDEST, {"sender_id": sender_id})
     if found is None:
         return _Step.EMPTY
-    *values, content, used_before = found
+    *values, content, attempt.duplicate = found
     message = InboundMessage.from_db(connection.alias, _COLUMNS, values)
     message.sender = locked
     attempt.message = message
-    result, reason = _handle(message, content, used_before, attempt)
+    result, reason = _handle(message, content, attempt)
     handled = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED).update(
-        state=InboundMessage.State.PROCESSED, result=result, reason=reason, processed_at=timezone.now()
+        state=InboundMessage.State.PROCESSED,
+        holds_message_id=not attempt.duplicate,
+        result=result,
+        reason=reason,
+        processed_at=timezone.now(),
     )
     if not handled:
         raise RuntimeError(f"message {message.pk} changed its state while it was handled")
     return _Step.HANDLED
 
 
-def _handle(message: InboundMessage, content: bytes, used_before: bool, attempt: _Attempt) -> tuple[str, str]:
+def _handle(message: InboundMessage, content: bytes, attempt: _Attempt) -> tuple[str, str]:
     """Check the message, have it handled and store the answer. Gives result and reason, as answered."""
     received = checks.read(message, content)
     handler = handler_of(message.message_type)
-    reasons = checks.reasons_against(received, handler, used_before)
+    reasons = checks.reasons_against(received, handler, attempt.duplicate)
     outcome = Outcome()
     if not reasons and handler:
         try:
@@ -176,18 +182,19 @@ def _what_it_says(incoming: Incoming) -> tuple[str, str]:
     return said.get("Result", ""), said.get("RejectionReason", "")
 
 
-def _blame(message: InboundMessage | None, error: Exception) -> bool:
+def _blame(attempt: _Attempt, error: Exception) -> bool:
     """Record what went wrong, and say whether to go on with this inbox.
 
     A message that fails a few times is set aside for staff, and the next ones go on (docs/rules.md M14). Lost races
     and a database in trouble are not held against it, so that it keeps waiting for the next wake-up; only where that
     goes on and on is it set aside too.
     """
+    message = attempt.message
     if lost_race(error) or server_trouble(error) or message is None:
         logger.warning("Handling of messages stops for a while: %s", error, exc_info=message is None)
         if not connection.in_atomic_block:
             connection.close()
-        return message is not None and _set_back(message, error)
+        return message is not None and _set_back(message, attempt.duplicate, error)
     tried = message.attempts + 1
     logger.error(
         "Handling %s (id %s) of %s failed, try %s of %s.",
@@ -198,16 +205,23 @@ def _blame(message: InboundMessage | None, error: Exception) -> bool:
         TRIES,
         exc_info=error,
     )
-    state = InboundMessage.State.SET_ASIDE if tried >= TRIES else InboundMessage.State.RECEIVED
+    changes: dict[str, Any] = {"attempts": F("attempts") + 1, "last_error": _line(error)}
+    if tried >= TRIES:
+        changes |= _set_aside(attempt.duplicate)
     InboundMessage.objects.filter(
         pk=message.pk, state=InboundMessage.State.RECEIVED, attempts=message.attempts
-    ).update(attempts=F("attempts") + 1, last_error=_line(error), state=state)
-    if state == InboundMessage.State.RECEIVED:
+    ).update(**changes)
+    if tried < TRIES:
         time.sleep(PAUSE * tried)
     return True
 
 
-def _set_back(message: InboundMessage, error: Exception) -> bool:
+def _set_aside(duplicate: bool) -> dict[str, Any]:
+    """What changes of a message that is set aside: it keeps its MessageID for when staff have it handled again."""
+    return {"state": InboundMessage.State.SET_ASIDE, "holds_message_id": not duplicate}
+
+
+def _set_back(message: InboundMessage, duplicate: bool, error: Exception) -> bool:
     """Count a setback, and say whether the message was set aside for having had too many.
 
     It counts only where the database takes this note of it, so that one that is away sets nothing aside.
@@ -219,7 +233,7 @@ def _set_back(message: InboundMessage, error: Exception) -> bool:
         waiting.filter(Q(last_setback_at__isnull=True) | Q(last_setback_at__lte=before)).update(
             setbacks=F("setbacks") + 1, last_setback_at=now, last_error=_line(error)
         )
-        if not waiting.filter(setbacks__gte=SETBACKS).update(state=InboundMessage.State.SET_ASIDE):
+        if not waiting.filter(setbacks__gte=SETBACKS).update(**_set_aside(duplicate)):
             return False
     except (DatabaseError, InterfaceError) as trouble:
         logger.warning("A setback of %s (id %s) is not recorded: %s", message, message.pk, trouble)

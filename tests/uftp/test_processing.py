@@ -163,6 +163,55 @@ def test_M10_message_id_used_before_with_other_content(agr: Peer) -> None:
     assert exchange(other, other.xml(MessageID=message_id)).result == "Accepted"
 
 
+def test_M10_a_message_set_aside_keeps_its_message_id(agr: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later one with its MessageID is the duplicate, before and after staff have the first one processed again."""
+    monkeypatch.setattr(processing, "PAUSE", 0.01)
+    message_id = str(uuid.uuid4())
+    with handled_by("TestMessage", lambda incoming: fail_in_postgresql("22012")):
+        first = receive(agr, agr.xml(MessageID=message_id))
+        drain(agr)
+    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == ["Duplicate Identifier"]
+    assert processing.process_again(first)
+    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == ["Duplicate Identifier"]
+    first.refresh_from_db()
+    assert (first.state, first.result) == ("processed", "Accepted")
+    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == ["Duplicate Identifier"]
+
+
+def test_M10_a_receipt_that_commits_late_is_the_duplicate_of_what_was_taken_up(
+    agr: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its id is lower than that of the message which was set aside before it was there."""
+    monkeypatch.setattr(processing, "PAUSE", 0.01)
+    message_id = str(uuid.uuid4())
+    receive(agr, agr.xml())
+    inserted, commit = threading.Event(), threading.Event()
+
+    def insert_and_wait() -> None:
+        try:
+            with transaction.atomic():
+                receive(agr, agr.xml(MessageID=message_id))
+                inserted.set()
+                assert commit.wait(20)
+        finally:
+            connection.close()
+
+    late = threading.Thread(target=insert_and_wait)
+    late.start()
+    assert inserted.wait(20)
+    with handled_by("TestMessage", lambda incoming: fail_in_postgresql("22012")):
+        first = receive(agr, agr.xml(MessageID=message_id))
+        drain(agr)
+    assert processing.process_again(first)
+    commit.set()
+    late.join(20)
+    drain(agr)
+    first.refresh_from_db()
+    other = InboundMessage.objects.exclude(pk=first.pk).get(message_id=message_id)
+    assert other.pk < first.pk
+    assert (first.result, other.reason) == ("Accepted", "Duplicate Identifier")
+
+
 def test_M11_identical_copy_is_not_handled_again_and_answered_again(agr: Peer) -> None:
     content = agr.xml()
     answer = exchange(agr, content)

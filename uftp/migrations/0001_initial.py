@@ -51,6 +51,15 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(blank=True)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
                 (
+                    "holds_message_id",
+                    models.BooleanField(
+                        db_default=False,
+                        help_text=(
+                            "The first with its MessageID to be taken up: any other of its sender is a duplicate"
+                        ),
+                    ),
+                ),
+                (
                     "setbacks",
                     models.PositiveSmallIntegerField(
                         db_default=0,
