@@ -19,13 +19,30 @@ from uftp import sealing
 T = TypeVar("T")
 
 EMBEDDED = "cro_project.embedded_postgres"
+SHORTEST_SECRET = 32
+_LINE = r"(export )?[A-Za-z_0-9]+="
 _DOMAIN = r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}"
 
 
 def read_file(path: Path) -> None:
-    """Add the `NAME=value` lines of `path`, where it exists, to the environment, which wins."""
-    if path.is_file():
-        environ.Env.read_env(path)
+    """Add the `NAME=value` lines of `path`, where it exists, to the environment, which wins.
+
+    Raises ImproperlyConfigured, naming the line, where one is neither such nor empty nor a comment (`#`). The
+    line itself is not shown: it may hold a secret.
+    """
+    if not path.is_file():
+        return
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as unreadable:
+        reason = getattr(unreadable, "strerror", None) or "not UTF-8 text"
+        raise ImproperlyConfigured(f"{path}: cannot be read ({reason})") from None
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.lstrip().startswith("#") and not re.match(_LINE, line):
+            raise ImproperlyConfigured(
+                f"{path}, line {number}: is not of the form NAME=value; mend it, or put a # before it"
+            )
+    environ.Env.read_env(path)
 
 
 def setting(name: str, default: T, read: Callable[[str], T]) -> T:
@@ -41,6 +58,16 @@ def setting(name: str, default: T, read: Callable[[str], T]) -> T:
         return read(text)
     except ValueError as wrong:
         raise ImproperlyConfigured(f"{name}: {wrong}") from None
+
+
+def secret(text: str) -> str:
+    """A text too long to be guessed."""
+    if len(text) < SHORTEST_SECRET:
+        raise ValueError(
+            f"has {len(text)} characters; set it to a random text of {SHORTEST_SECRET} or more, such as "
+            "`openssl rand -base64 48` prints"
+        )
+    return text
 
 
 def boolean(text: str) -> bool:

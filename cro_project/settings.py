@@ -16,7 +16,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environment.read_file(BASE_DIR / ".env")
 
 DEBUG = setting("DEBUG", False, boolean)
-SECRET_KEY = setting("SECRET_KEY", "", str)
+SECRET_KEY = setting("SECRET_KEY", "", environment.secret)
 ALLOWED_HOSTS = setting("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], words)
 
 

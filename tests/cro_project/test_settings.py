@@ -14,6 +14,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from nacl.signing import SigningKey
 
+from cro_project import environment
+
 SOURCE = Path(settings.BASE_DIR) / "cro_project" / "settings.py"
 SEED = bytes(range(32))
 
@@ -26,6 +28,7 @@ def read() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
+        ("SECRET_KEY", "x" * 31, "32 or more"),
         ("DEBUG", "maybe", "true or false"),
         ("PORT", "http", "whole number from 1 to 65535"),
         ("PORT", "70000", "whole number from 1 to 65535"),
@@ -139,6 +142,18 @@ def test_a_wrong_one_ends_a_command_with_one_line() -> None:
     )
 
 
+@pytest.mark.parametrize("line", ["SECRET_KEY hunter2", "hunter2", " CRO_DOMAIN=cro.example", "A-B=c"])
+def test_a_wrong_line_of_the_file_is_named_by_its_number(tmp_path: Path, line: str) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"# for trying\n\n{line}\n")
+
+    with pytest.raises(ImproperlyConfigured) as error:
+        environment.read_file(file)
+
+    assert str(error.value).startswith(f"{file}, line 3: is not of the form NAME=value")
+    assert "hunter2" not in str(error.value)
+
+
 @pytest.mark.parametrize("command", ["check", "generate_key"])
 def test_other_commands_do_without(command: str) -> None:
     answer = manage(command, SECRET_KEY="", CRO_PRIVATE_KEY="")
@@ -155,9 +170,9 @@ def test_each_setting_is_documented_and_each_documented_one_exists() -> None:
     assert sorted(documented) == sorted(existing)
 
 
-def manage(command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def manage(command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run a command with these variables; an empty one counts as unset, whatever `.env` says."""
-    variables = {"DJANGO_SETTINGS_MODULE": "cro_project.settings", **environment}
+    variables = {"DJANGO_SETTINGS_MODULE": "cro_project.settings", **variables}
     return subprocess.run(
         [sys.executable, "manage.py", command],
         cwd=settings.BASE_DIR,
