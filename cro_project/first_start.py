@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
 
 from uftp import sealing
 
@@ -15,17 +16,38 @@ def write_environment(file: Path) -> bool:
     """Add to `file`, for its owner only, the secret and the key that neither it nor the environment has.
 
     A trial's participants are on this machine, so the first start also lets messages go to private addresses.
-    Returns whether anything was missing.
+    Returns whether anything was missing. Raises ImproperlyConfigured where one is there but empty, which would win
+    over what is written, and where `file` cannot be written.
     """
     made: dict[str, str] = {}
-    if not os.environ.get("SECRET_KEY"):
+    if _is_missing("SECRET_KEY"):
         made["SECRET_KEY"] = secrets.token_urlsafe(48)
-    if not os.environ.get("CRO_PRIVATE_KEY") and not os.environ.get("CRO_PRIVATE_KEY_FILE"):
+    if not os.environ.get("CRO_PRIVATE_KEY_FILE", "").strip() and _is_missing("CRO_PRIVATE_KEY"):
         made["CRO_PRIVATE_KEY"], _ = sealing.generate_key()
     if not made:
         return False
-    if not os.environ.get("UFTP_ALLOW_PRIVATE_ENDPOINTS"):
+    if "UFTP_ALLOW_PRIVATE_ENDPOINTS" not in os.environ:
         made["UFTP_ALLOW_PRIVATE_ENDPOINTS"] = "true"
+    try:
+        _append(file, made)
+    except OSError as impossible:
+        raise ImproperlyConfigured(
+            f"{' and '.join(made)}: not set, and {file} cannot be written ({impossible.strerror})"
+        ) from None
+    return True
+
+
+def _is_missing(name: str) -> bool:
+    """Whether the setting is nowhere. Raises ImproperlyConfigured where it is there, but empty."""
+    text = os.environ.get(name)
+    if text is not None and not text.strip():
+        raise ImproperlyConfigured(
+            f"{name}: is empty, in .env or in the environment; give it a value, or take it away to have one made"
+        )
+    return text is None
+
+
+def _append(file: Path, made: dict[str, str]) -> None:
     file.touch(0o600)
     file.chmod(0o600)
     with file.open("a") as lines:
@@ -33,7 +55,6 @@ def write_environment(file: Path) -> bool:
             "\n# Made by the first `make run`, for trying; the environment wins. See docs/settings.md.\n"
         )
         lines.writelines(f"{name}={value}\n" for name, value in made.items())
-    return True
 
 
 def create_admin() -> str | None:

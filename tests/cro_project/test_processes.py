@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from cro_project import first_start
 
@@ -219,6 +220,19 @@ def test_the_first_start_makes_a_private_environment(tmp_path: Path, monkeypatch
     names = [line.split("=")[0] for line in file.read_text().splitlines() if "=" in line]
     assert names == ["CRO_DOMAIN", "SECRET_KEY", "CRO_PRIVATE_KEY", "UFTP_ALLOW_PRIVATE_ENDPOINTS"]
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "CRO_PRIVATE_KEY"])
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_setting_is_named_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, empty: str
+) -> None:
+    monkeypatch.setenv(name, empty)
+
+    with pytest.raises(ImproperlyConfigured, match=f"{name}: is empty"):
+        first_start.write_environment(tmp_path / ".env")
+
+    assert not (tmp_path / ".env").exists()
 
 
 def test_a_complete_environment_needs_no_file(tmp_path: Path) -> None:
