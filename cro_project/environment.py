@@ -161,13 +161,14 @@ def signing_seed(text: str) -> bytes:
 
 
 def signing_seed_in_file(path: str) -> bytes:
-    """The seed in the file at `path`, written there as `signing_seed` reads it."""
+    """The seed in the file at `path`: as `signing_seed` reads it, alone or as `manage.py generate_key` prints it."""
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as unreadable:
         reason = getattr(unreadable, "strerror", None) or "not text"
         raise ValueError(f"cannot read {path} ({reason}); set the path of a readable file") from None
-    return signing_seed(text.strip())
+    named = re.search(r"^(?:export )?CRO_PRIVATE_KEY=(.*)$", text, re.MULTILINE)
+    return signing_seed((named[1] if named else text).strip())
 
 
 def signing_key() -> bytes:

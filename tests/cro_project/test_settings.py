@@ -89,9 +89,10 @@ def test_the_private_key_is_taken_in_both_forms(monkeypatch: pytest.MonkeyPatch,
     assert read()["CRO_SIGNING_KEY"] == SEED
 
 
-def test_the_private_key_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["{}", "{}\n", "CRO_PRIVATE_KEY={}\nCRO_PUBLIC_KEY=cs1.AAAA\n"])
+def test_the_private_key_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str) -> None:
     file = tmp_path / "key"
-    file.write_text(base64.b64encode(SEED).decode() + "\n")
+    file.write_text(form.format(base64.b64encode(SEED).decode()))
     monkeypatch.setenv("CRO_PRIVATE_KEY", "")
     monkeypatch.setenv("CRO_PRIVATE_KEY_FILE", str(file))
 
