@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import environ
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import OperationalError, connection
 
 from cro_project.embedded_postgres import places
 from uftp import sealing
@@ -19,6 +19,7 @@ from uftp import sealing
 T = TypeVar("T")
 
 EMBEDDED = "cro_project.embedded_postgres"
+SECONDS_TO_CONNECT = 10
 SHORTEST_SECRET = 32
 _LINE = r"(export )?[A-Za-z_0-9]+="
 _DOMAIN = r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}"
@@ -120,13 +121,18 @@ def database(text: str) -> dict[str, Any]:
     wrong = "not the address of a PostgreSQL database; set one such as postgres://user:password@host:5432/cro"
     if not re.match(r"postgres(ql)?://", text):
         raise ValueError(wrong)
+    address, _, _ = text.partition("://")[2].partition("?")
+    authority = re.split("[/#]", address, maxsplit=1)[0]
+    if "@" in text and "@" not in authority:
+        raise ValueError("in a user or password, write @ as %40, / as %2F, ? as %3F, # as %23 and % as %25")
     try:
         read = environ.Env.db_url_config(text)
     except ValueError:
         raise ValueError(wrong) from None
     if not read.get("NAME"):
         raise ValueError(wrong)
-    return dict(read)
+    options = {"connect_timeout": SECONDS_TO_CONNECT, **read.get("OPTIONS", {})}
+    return {**read, "OPTIONS": options}
 
 
 def embedded_database(project: Path) -> dict[str, Any]:
@@ -188,11 +194,21 @@ def require_complete() -> None:
         raise ImproperlyConfigured("SECRET_KEY: is not set; set it to a long random text that stays the same")
 
 
-def join_embedded_database() -> None:
-    """Where the embedded server is used, start it or join it for as long as this process lives.
+def reach_database() -> None:
+    """Connect to the database once. Where it is the embedded server, start or join it until this process ends.
 
-    Raises OperationalError.
+    Raises ImproperlyConfigured, saying why, where it cannot be reached.
     """
-    if settings.DATABASES["default"]["ENGINE"] == EMBEDDED:
+    try:
         connection.ensure_connection()
-        connection.close()
+    except OperationalError as unreachable:
+        raise ImproperlyConfigured(why_unreachable(unreachable)) from None
+    connection.close()
+
+
+def why_unreachable(error: OperationalError) -> str:
+    """One line for staff from what the attempt to connect to the database raised."""
+    if settings.DATABASES["default"]["ENGINE"] == EMBEDDED:
+        return f"DATABASE_URL: is not set, and {error}"
+    reason = " ".join(str(error).split())
+    return f"DATABASE_URL: the database cannot be reached: {reason}"

@@ -36,6 +36,8 @@ def read() -> dict[str, Any]:
         ("CRO_DOMAIN", "localhost", "cro.example"),
         ("DATABASE_URL", "sqlite:///db", "postgres://user:password@host:5432/cro"),
         ("DATABASE_URL", "postgres://host:port/x", "postgres://user:password@host:5432/cro"),
+        ("DATABASE_URL", "postgres://me:a/b@host/x", "/ as %2F"),
+        ("DATABASE_URL", "postgres://me:a?b@host/x", "? as %3F"),
         ("DATABASE_URL", "nonsense", "postgres://user:password@host:5432/cro"),
         ("CRO_PRIVATE_KEY", "c2hvcnQ=", "generate_key"),
         ("CRO_PRIVATE_KEY", "not base64!", "generate_key"),
@@ -66,6 +68,40 @@ def test_a_wrong_setting_is_named_with_what_to_set(
 
     assert str(error.value).startswith(f"{name}: ")
     assert complaint in str(error.value)
+
+
+@pytest.mark.parametrize("command", ["run", "migrate", "worker", "serve", "list_conflicts"])
+def test_a_database_out_of_reach_ends_a_command_with_one_line(command: str) -> None:
+    answer = manage(command, DATABASE_URL="postgres://me:hunter2@127.0.0.1:1/x")
+
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Error in the settings: DATABASE_URL: the database cannot be reached: ")
+    assert "Connection refused" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert "hunter2" not in answer.stderr
+
+
+def test_a_password_may_hold_any_character_in_its_percent_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://me:a%40b%2Fc@host/x")
+
+    database = read()["DATABASES"]["default"]
+
+    assert (database["PASSWORD"], database["HOST"], database["NAME"]) == ("a@b/c", "host", "x")
+
+
+def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "diffsettings", "--all"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "cro_project.settings", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stdout and command.stderr
+        command.stdout.close()
+
+        assert command.stderr.read() == ""
 
 
 @pytest.mark.parametrize("name", ["CRO_PRIVATE_KEY", "DATABASE_URL"])

@@ -20,7 +20,7 @@ MakeParticipant = Callable[..., Participant]
 @pytest.fixture(scope="session")
 def shared_cro(django_db_blocker: DjangoDbBlocker) -> Iterator[RunningCro]:
     with django_db_blocker.unblock():
-        environment.join_embedded_database()
+        environment.reach_database()
     with fresh_database() as database:
         running = RunningCro(database)
         try:

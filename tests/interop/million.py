@@ -168,7 +168,7 @@ def main() -> int:
     from cro_project import environment
     from tests.interop.running import RunningCro, fresh_database
 
-    environment.join_embedded_database()
+    environment.reach_database()
     table = Table()
     with fresh_database() as database:
         cro = RunningCro(database, UFTP_MAX_MESSAGE_BYTES="400000000")

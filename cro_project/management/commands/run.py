@@ -33,7 +33,7 @@ class Command(BaseCommand):
             )
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            environment.join_embedded_database()
+            environment.reach_database()
             call_command("migrate", verbosity=0, interactive=False)
             password = first_start.create_admin()
             stopped_by = supervision.run(

@@ -54,7 +54,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"cannot listen on {host}:{port}: the port is taken; set PORT or --port to a free one"
             )
-        environment.join_embedded_database()
+        environment.reach_database()
         # Loaded here, it is there at once in each web process, which share its memory.
         import_module("cro_project.wsgi")
         import_module("cro_project.urls")

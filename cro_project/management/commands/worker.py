@@ -19,7 +19,7 @@ class Command(BaseCommand):
         if with_parent:
             processes.die_with_parent()
         environment.require_complete()
-        environment.join_embedded_database()
+        environment.reach_database()
         from uftp import worker
 
         worker.run(until_idle=until_idle, concurrency=concurrency)
