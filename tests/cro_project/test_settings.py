@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import runpy
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +73,11 @@ def test_a_wrong_setting_is_named_with_what_to_set(
 
 @pytest.mark.parametrize("command", ["run", "migrate", "worker", "serve", "list_conflicts"])
 def test_a_database_out_of_reach_ends_a_command_with_one_line(command: str) -> None:
-    answer = manage(command, DATABASE_URL="postgres://me:hunter2@127.0.0.1:1/x")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+
+    answer = manage(command, DATABASE_URL="postgres://me:hunter2@127.0.0.1:1/x", PORT=port)
 
     assert answer.returncode == 1
     assert answer.stderr.startswith("Error in the settings: DATABASE_URL: the database cannot be reached: ")
