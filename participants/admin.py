@@ -8,6 +8,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from participants import clock, registering
+from participants.admin_audit import AuditedAdmin, what_changed
+from participants.admin_html import lines, moment
+from participants.list_filters import DayRangeFilter, SubjectFilter
 from participants.models import AuditEntry, Mode, Participant, PublicKey
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 
@@ -17,16 +20,31 @@ def _actor(request: HttpRequest) -> str:
 
 
 class ReasonForm(forms.ModelForm[Any]):
-    """A form that asks why, and insists where the field `why_field` of something that exists changes."""
+    """A form that asks why, and insists where the field `why_field` of something that exists changes.
+
+    With `always_why` it insists whatever changes.
+    """
 
     why_field = ""
+    always_why = False
     reason = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Why; kept in the audit trail"
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "reason" not in self.fields:
+            return
+        reason = self.fields["reason"]
+        if self.always_why:
+            reason.required = True
+            reason.error_messages["required"] = "Say why: this is recorded with its reason."
+        elif not self.instance._state.adding and self.why_field:
+            reason.help_text = f"Why; required where the {self.why_field} changes. Kept in the audit trail"
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not self.instance._state.adding and self.why_field in self.changed_data:
+        if self.why_field in self.changed_data and not (self.always_why or self.instance._state.adding):
             try:
                 registering.require_reason(f"a change of {self.why_field}", cleaned.get("reason", ""))
             except ValidationError as error:
@@ -34,7 +52,7 @@ class ReasonForm(forms.ModelForm[Any]):
         return cleaned
 
 
-class ReasonedAdmin(admin.ModelAdmin[Any]):
+class ReasonedAdmin(AuditedAdmin):
     """Asks those who may change something why they do."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -48,7 +66,7 @@ class ParticipantForm(ReasonForm):
 
 
 class ModeForm(ReasonForm):
-    why_field = "value"
+    always_why = True
 
 
 class PublicKeyForm(forms.ModelForm[PublicKey]):
@@ -83,7 +101,7 @@ class PublicKeyInline(admin.TabularInline[PublicKey, Participant]):
 @admin.register(Participant)
 class ParticipantAdmin(ReasonedAdmin):
     form = ParticipantForm
-    list_display = ["domain", "role", "name", "standing", "endpoint", "last_heard_at"]
+    list_display = ["domain", "role", "name", "standing", "endpoint", "last_heard"]
     list_filter = ["role", "standing", "last_heard_at"]
     search_fields = ["domain", "name", "endpoint", "keys__text"]
     search_help_text = "Domain, name, endpoint or public key"
@@ -94,14 +112,30 @@ class ParticipantAdmin(ReasonedAdmin):
         "standing",
         "endpoint",
         "placeholders",
-        "created_at",
-        "last_heard_at",
+        "created",
+        "last_heard",
     ]
     inlines = [PublicKeyInline]
 
+    @admin.display(description="created")
+    def created(self, participant: Participant) -> str:
+        return moment(participant.created_at)
+
+    @admin.display(description="last heard", ordering="last_heard_at")
+    def last_heard(self, participant: Participant) -> str:
+        return moment(participant.last_heard_at)
+
+    def audit_subject(self, row: Participant) -> str:
+        return str(row)
+
+    def get_fields(self, request: HttpRequest, obj: Participant | None = None) -> Any:
+        """One that is being added has no past yet."""
+        fields = super().get_fields(request, obj)
+        return fields if obj else [field for field in fields if field not in ("created", "last_heard")]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Participant | None = None) -> list[str]:
         """Role and domain never change: facts and messages name the participant by them."""
-        return ["created_at", "last_heard_at", *(["role", "domain"] if obj else [])]
+        return ["created", "last_heard", *(["role", "domain"] if obj else [])]
 
     def has_delete_permission(self, request: HttpRequest, obj: Participant | None = None) -> bool:
         """Participants are suspended or barred, never deleted: what they did stays theirs."""
@@ -122,6 +156,9 @@ class ModeAdmin(ReasonedAdmin):
     form = ModeForm
     fields = ["value"]
 
+    def audit_subject(self, row: Mode) -> str:
+        return "mode"
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -134,7 +171,16 @@ class ModeAdmin(ReasonedAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
-    list_display = ["moment", "actor", "action", "subject", "reason"]
-    list_filter = ["moment"]
+    list_display = ["at", "actor", "action", "subject", "changed", "reason"]
+    list_filter = [SubjectFilter, ("moment", DayRangeFilter)]
+    fields = ["at", "actor", "action", "subject", "changed", "reason"]
     search_fields = ["subject__startswith", "actor__exact", "action__exact"]
     search_help_text = "What a subject starts with, or exactly an actor or an action"
+
+    @admin.display(description="moment")
+    def at(self, entry: AuditEntry) -> str:
+        return moment(entry.moment)
+
+    @admin.display(description="what changed")
+    def changed(self, entry: AuditEntry) -> str:
+        return lines(what_changed(entry))

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.timezone import make_aware
 
+from participants.admin_audit import about
 from participants.models import Participant, Role
 
 SUGGESTIONS = 500
@@ -69,6 +70,15 @@ class ParticipantFilter(TextFilter):
         for field in self.fields:
             wanted |= Q(**{f"{field}__in": meant})
         return queryset.filter(wanted)
+
+
+class SubjectFilter(TextFilter):
+    """The audit entries about what is typed in."""
+
+    title = parameter_name = "subject"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(about(self.text)) if self.text else queryset
 
 
 class ChoiceFilter(admin.SimpleListFilter):

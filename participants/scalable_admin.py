@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model, QuerySet, TextField
 from django.http import HttpRequest
 
+from participants.admin_audit import AuditedAdmin
 from participants.paginator import CAP, CappedPaginator
 
 SEARCHES = ("__exact", "__startswith")
@@ -49,7 +50,7 @@ class ScalableChecks(ModelAdminChecks):
         ]
 
 
-class ScalableAdmin(admin.ModelAdmin[Any]):
+class ScalableAdmin(AuditedAdmin):
     """Base of the admin of a table that may have millions of rows.
 
     * No full count: see CappedPaginator. Neither are the filters' values counted (facets).

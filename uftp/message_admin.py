@@ -38,6 +38,9 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("sealed")
 
+    def audit_subject(self, row: Message) -> str:
+        return str(row)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:

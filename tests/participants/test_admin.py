@@ -229,3 +229,42 @@ def test_staff_who_may_only_look(client: Client, add_participant: AddParticipant
         assert client.get(page).status_code == 200, page
     assert client.post(change(participant), form(participant, name="Agr")).status_code == 403
     assert client.post(MODE, {"value": "closed", "reason": "for fun"}).status_code == 403
+
+
+def test_one_that_is_being_added_has_no_past(staff: Client, add_participant: AddParticipant) -> None:
+    assert "Created" not in staff.get(LIST + "add/").content.decode()
+    assert "DatabaseDefault" not in staff.get(LIST + "add/").content.decode()
+
+    assert "Created:" in staff.get(change(add_participant())).content.decode()
+
+
+def test_the_page_of_a_thing_leads_to_the_audit_entries_about_it(
+    staff: Client, add_participant: AddParticipant
+) -> None:
+    participant = add_participant()
+    add_participant("AGR", "agr.example.org", public_key=None)
+    assert "historylink" not in staff.get(MODE).content.decode()
+    staff.post(MODE, {"value": "closed", "reason": "end of trial"})
+
+    for page, subject in ((change(participant), "AGR+agr.example"), (MODE, "mode")):
+        shown = staff.get(page).content.decode()
+        assert f'href="/admin/participants/auditentry/?subject={subject}" class="historylink"' in shown
+    listed = staff.get("/admin/participants/auditentry/?subject=AGR agr.example").content.decode()
+    assert "added public key" in listed
+    assert "AGR agr.example.org" not in listed
+
+
+def test_audit_entries_say_what_changed(staff: Client, add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    staff.post(change(participant), form(participant, standing="barred", reason="fraud"))
+
+    for page in ("", f"{AuditEntry.objects.latest('id').pk}/change/"):
+        shown = staff.get(f"/admin/participants/auditentry/{page}").content.decode()
+        assert "standing: authorized → barred" in shown
+    assert "valid from: 20" in staff.get("/admin/participants/auditentry/").content.decode()
+
+
+def test_a_reason_is_marked_where_saving_demands_it(staff: Client, add_participant: AddParticipant) -> None:
+    assert 'class="required" for="id_reason"' in staff.get(MODE).content.decode()
+    assert "required where the standing changes" in staff.get(change(add_participant())).content.decode()
+    assert 'class="required" for="id_reason"' not in staff.get(LIST + "add/").content.decode()
