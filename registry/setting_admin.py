@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
-from participants import clock, registering
+from participants import clock
 from participants.admin import ReasonedAdmin, ReasonForm
 from participants.admin_html import moment
 from participants.list_filters import ChoiceFilter
@@ -18,24 +18,73 @@ from registry import policies
 from registry.market import ISP_DURATIONS, market, set_market, usable_zones
 from registry.models import Market, Policy, PolicySetting
 
-MEANING = {
-    policies.REJECT: "the whole message is rejected",
-    policies.ADJUST: "the days are put right and registered, with a warning",
-    policies.ACCEPT: "registered as said, with a warning",
-    policies.HOLD: "the holder keeps the days; the claim is contested until staff settle it",
-    policies.NEWEST_WINS: "days from today on become the newcomer's; earlier days are contested",
-    policies.ALLOW: "both count",
-    policies.KEEP: "they stay as they are",
-    policies.END: "today is their last day",
-    policies.PER_CONNECTION: "which AGR represents each connection",
-    policies.COUNTS: "how many connections have an AGR",
+REJECTED = "the whole message is rejected"
+NOTHING_REGISTERED = "nothing is registered, with a warning"
+AS_SAID = "registered as said, with a warning"
+UNION = "registered as the union of the periods, with a warning"
+
+MEANINGS: dict[str, dict[str, str]] = {
+    "representation conflicts": {
+        policies.HOLD: "the holder keeps the days, the claim is contested until staff settle it, with a warning",
+        policies.REJECT: REJECTED,
+        policies.NEWEST_WINS: "the newcomer gets the days from today on; earlier ones are contested",
+    },
+    "membership conflicts": {
+        policies.ALLOW: "the days count for both DSOs",
+        policies.HOLD: "the holder keeps the days, the claim is contested until staff settle it, with a warning",
+        policies.REJECT: REJECTED,
+    },
+    "omitted connections": {
+        policies.KEEP: "they stay as they are",
+        policies.END: "today is their last day; a DSO's only behind congestion points that list some",
+    },
+    "disclosure": {
+        policies.PER_CONNECTION: "which AGR represents each connection",
+        policies.COUNTS: "how many connections each AGR represents, under pseudonyms",
+    },
+    "P1": {
+        policies.REJECT: REJECTED,
+        policies.ADJUST: NOTHING_REGISTERED,
+        policies.ACCEPT: f"the same as adjust: {NOTHING_REGISTERED}",
+    },
+    "P2": {
+        policies.REJECT: REJECTED,
+        policies.ADJUST: AS_SAID,
+        policies.ACCEPT: f"the same as adjust: {AS_SAID}",
+    },
+    "P3": {
+        policies.REJECT: REJECTED,
+        policies.ADJUST: "cut to the congestion point's days, with a warning",
+        policies.ACCEPT: AS_SAID,
+    },
+    "P4": {
+        policies.REJECT: REJECTED,
+        policies.ADJUST: "starts with the congestion point, with a warning",
+        policies.ACCEPT: AS_SAID,
+    },
+    "P5": {
+        policies.REJECT: REJECTED,
+        policies.ADJUST: NOTHING_REGISTERED,
+        policies.ACCEPT: f"the same as adjust: {NOTHING_REGISTERED}",
+    },
+    "P6": {
+        policies.REJECT: REJECTED,
+        policies.ADJUST: UNION,
+        policies.ACCEPT: f"the same as adjust: {UNION}",
+    },
+    "P7": {
+        policies.REJECT: REJECTED,
+        policies.ADJUST: "the later block is kept, without a warning",
+        policies.ACCEPT: "the later block is dropped, with a warning that names its days",
+    },
 }
+"""What each value of a policy has for its consequence, in the words of docs/rules.md."""
 
 
 class PolicyForm(ReasonForm):
     """Offers the values that this policy takes."""
 
-    why_field = "value"
+    always_why = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,7 +109,7 @@ class PolicyForm(ReasonForm):
 
 def _label(value: str, choice: policies.Choice) -> str:
     default = " (the default)" if value == choice.default else ""
-    return f"{value}: {MEANING[value]}{default}"
+    return f"{value}: {MEANINGS[choice.name][value]}{default}"
 
 
 class PolicyFilter(ChoiceFilter):
@@ -77,6 +126,9 @@ class PolicyAdmin(ReasonedAdmin):
     readonly_fields = ("name", "about")
     actions = None
     ordering = ("name",)
+
+    def audit_subject(self, row: Policy) -> str:
+        return row.name
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
         """All policies; one that nobody has set gets its row when it is first looked at."""
@@ -122,6 +174,7 @@ class PolicySettingAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 
 class MarketForm(ReasonForm):
+    always_why = True
     time_zone = forms.ChoiceField(
         choices=lambda: [(zone, zone) for zone in usable_zones()],
         help_text="In which the market's days begin and end. Registered days keep their dates when it changes.",
@@ -132,20 +185,14 @@ class MarketForm(ReasonForm):
         help_text="Length of an imbalance settlement period",
     )
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        if {"time_zone", "isp_duration"} & set(self.changed_data):
-            try:
-                registering.require_reason("a change of the market", cleaned.get("reason", ""))
-            except ValidationError as error:
-                self.add_error(None, error)
-        return cleaned
-
 
 @admin.register(Market)
 class MarketAdmin(ReasonedAdmin):
     form = MarketForm
     fields = ["time_zone", "isp_duration"]
+
+    def audit_subject(self, row: Market) -> str:
+        return "market"
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
