@@ -5,13 +5,16 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 NOTHING = "–"
+
+COUNTED = 10_000
+"""Rows that a page counts; beyond, it says that there are more."""
 
 
 def moment(at: datetime | None) -> str:
@@ -31,6 +34,12 @@ def list_link(model: type[Model], text: object, **query: object) -> SafeString:
     """A link to the admin's list of `model`, searched and filtered by `query`."""
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return format_html('<a href="{}?{}">{}</a>', page, urlencode(query), text)
+
+
+def count_in_words(rows: QuerySet[Any]) -> str:
+    """How many rows there are: `0`, `17`, `more than 10,000`. Reads no more than it counts."""
+    counted = rows.order_by()[: COUNTED + 1].count()
+    return f"more than {COUNTED:,}" if counted > COUNTED else f"{counted:,}"
 
 
 def lines(items: Iterable[object]) -> str:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from participants.admin_html import NOTHING, link, moment
@@ -78,5 +78,6 @@ def by_change(change: Change | None) -> str:
 
 
 def current_first(facts: FactQuerySet[Any]) -> QuerySet[Any]:
-    """Facts about one thing for reading: what is current first, each part by days."""
-    return facts.order_by("superseded_by__moment", "period").select_related("recorded_by", "superseded_by")
+    """Facts about one thing for reading: what is current first, then what was superseded last, each by days."""
+    latest = F("superseded_by__moment").desc(nulls_first=True)
+    return facts.order_by(latest, "period").select_related("recorded_by", "superseded_by")

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from participants import registering
-from participants.admin_html import NOTHING, lines, link, list_link, moment
+from participants.admin_html import NOTHING, count_in_words, lines, link, list_link, moment
 from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from registry import periods, revisions
@@ -27,8 +27,6 @@ from registry.models import (
 )
 from uftp.admin import InboundMessageAdmin
 from uftp.models import InboundMessage
-
-COUNTED = 10_000
 
 
 class PartyFilter(ParticipantFilter):
@@ -89,6 +87,14 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Open conflicts say since when they are; they have neither an end nor a decision to show."""
+        left_out = ("opened",) if request.GET.get("state") in ("closed", "all") else ("closed", "decision")
+        return tuple(name for name in self.list_display if name not in left_out)
+
+    def audit_subject(self, row: Conflict) -> str:
+        return f"conflict {row.pk}"
 
     @admin.display(description="number")
     def number(self, conflict: Conflict) -> str:
@@ -151,12 +157,13 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
-        return lines(
-            [
-                list_link(Conflict, "opened", opened_by__id__exact=change.pk, state="all"),
-                list_link(Conflict, "closed", closed_by__id__exact=change.pk, state="all"),
-            ]
-        )
+        said = []
+        for verb, field in (("opened", "opened_by"), ("closed", "closed_by")):
+            many = count_in_words(Conflict.objects.filter(**{field: change}))
+            if many != "0":
+                query = {f"{field}__id__exact": change.pk, "state": "all"}
+                said.append(list_link(Conflict, f"{many} {verb}", **query))
+        return lines(said)
 
 
 class SenderFilter(ParticipantFilter):
@@ -186,6 +193,9 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     fields = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
     action_form = ReasonActionForm
     actions = ("reset",)
+
+    def audit_subject(self, row: RevisionPlace) -> str:
+        return f"{row.update_type} of {row.sender}"
 
     @admin.display(description="TimeStamp")
     def time_stamp_in_words(self, place: RevisionPlace) -> str:
@@ -217,24 +227,27 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 
 def what_it_changed(change: Change) -> str:
-    """How many facts of each kind a change recorded, with links to them and to those that it superseded."""
+    """How many facts of each kind a change recorded and superseded, as links to them."""
     said = []
     for model in (CongestionPointTerms, CongestionPointConnection, Representation):
-        rows = model.objects.filter(recorded_by=change)[: COUNTED + 1].count()
-        many = f"more than {COUNTED:,}" if rows > COUNTED else f"{rows:,}"
-        said.append(
-            format_html(
-                "{}: {} · {}",
-                str(model._meta.verbose_name_plural).capitalize(),
-                list_link(model, f"{many} recorded", recorded_by__id__exact=change.pk, known="all"),
-                list_link(model, "superseded", superseded_by__id__exact=change.pk, known="all"),
+        links = []
+        for verb, field in (("recorded", "recorded_by"), ("superseded", "superseded_by")):
+            many = count_in_words(model.objects.filter(**{field: change}))
+            if many != "0":
+                query = {f"{field}__id__exact": change.pk, "known": "all"}
+                links.append(list_link(model, f"{many} {verb}", **query))
+        if links:
+            kind = str(model._meta.verbose_name_plural).capitalize()
+            said.append(
+                format_html("{}: {}", kind, format_html_join(" · ", "{}", ((link,) for link in links)))
             )
-        )
     return lines(said)
 
 
 class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
     model = Change
+    template = "admin/shown_inline.html"
+    without_rows = "Nothing: the message changed no day of anything."
     extra = 0
     fields = readonly_fields = ("known_from", "what")
     verbose_name_plural = "What it changed in the common reference"

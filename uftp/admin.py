@@ -92,7 +92,6 @@ class InboundMessageAdmin(MessageAdmin):
         "result",
         "reason_in_short",
         "version",
-        "message_id",
         "size_in_words",
     )
     list_select_related = ("sender",)
@@ -159,6 +158,8 @@ class InboundMessageAdmin(MessageAdmin):
 
 class DeliveryAttemptInline(ReadOnlyAdmin, admin.TabularInline[DeliveryAttempt, OutboundMessage]):
     model = DeliveryAttempt
+    template = "admin/shown_inline.html"
+    without_rows = "None yet."
     extra = 0
     fields = readonly_fields = ("started", "outcome", "status", "detail", "endpoint")
     verbose_name_plural = "Delivery attempts"
@@ -178,9 +179,6 @@ class OutboundMessageAdmin(MessageAdmin):
         "result",
         "reason_in_short",
         "attempts",
-        "version",
-        "message_id",
-        "size_in_words",
     )
     list_filter = (
         "state",
