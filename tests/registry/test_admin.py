@@ -28,6 +28,7 @@ from registry.models import (
     RevisionPlace,
 )
 from registry.revisions import advance
+from registry.setting_admin import MEANINGS
 from registry.updates import publish_congestion_points, publish_representations
 from uftp.models import InboundMessage, Sender
 from uftp.streaming import MembershipLine, PointLine
@@ -345,6 +346,7 @@ def test_all_policies_are_there_with_what_they_decide(staff: Client) -> None:
         assert choice.about in detail
         for value in choice.values:
             assert f'value="{value}"' in detail
+            assert f"{value}: {MEANINGS[choice.name][value]}" in detail
     assert "12 policies" in page
 
 
@@ -414,3 +416,72 @@ def test_who_may_only_look_changes_nothing(viewer: Client) -> None:
     assert RevisionPlace.objects.filter(pk=place.pk).exists()
     assert viewer.post(f"{POLICIES}P3/change/", {"value": "reject", "reason": "fun"}).status_code == 403
     assert viewer.post(MARKET, {"time_zone": "Europe/London", "reason": "fun"}).status_code == 403
+
+
+def test_a_change_counts_what_it_superseded_and_the_conflicts_it_opened(staff: Client) -> None:
+    represented("one.example", 1, 2)
+    represented("one.example", 1, last=date(2026, 9, 30))
+    represented("two.example", 2)
+    first, shortened, contesting = Change.objects.order_by("pk")
+
+    page = shown(staff, page_of(first))
+    assert "2 recorded" in page
+    assert "superseded" not in page
+    assert "opened" not in page
+    (target,) = re.findall(r'href="([^"]*)">1 superseded<', shown(staff, page_of(shortened)))
+    assert len(listed(staff, target)) == 1
+    (target,) = re.findall(r'href="([^"]*)">1 opened<', shown(staff, page_of(contesting)))
+    assert len(listed(staff, target)) == 1
+
+
+def test_a_message_without_changes_says_so(staff: Client) -> None:
+    message = message_of(party("AGR", "one.example"))
+
+    assert "changed no day of anything" in shown(staff, f"/admin/uftp/inboundmessage/{message.pk}/change/")
+
+
+def test_facts_about_a_connection_are_current_ones_first(staff: Client) -> None:
+    represented("one.example", 1)
+    represented("one.example", 1, last=date(2026, 9, 30))
+
+    page = shown(staff, page_of(Connection.objects.get()))
+
+    assert page.index("2026-06-01 to 2026-09-30") < page.index("2026-06-01 to 2026-12-31")
+
+
+def test_a_settled_conflict_leads_to_its_audit_entries(staff: Client) -> None:
+    represented("one.example", 1)
+    represented("two.example", 1)
+    conflict = Conflict.objects.get()
+    assert "historylink" not in shown(staff, page_of(conflict))
+
+    settle(conflict.pk, "keep", at=None, source=Source.of_staff("kim", "contract seen"), today=TODAY)
+
+    (target,) = re.findall(r'href="([^"]*)" class="historylink"', shown(staff, page_of(conflict)))
+    assert "contract seen" in shown(staff, target)
+
+
+def test_the_overview_counts_what_waits_for_staff(staff: Client) -> None:
+    represented("one.example", 1, 2)
+    aside = represented("two.example", 1, 2)
+    assert "0 messages set aside" in shown(staff, "/admin/")
+    InboundMessage.objects.filter(pk=aside.pk).update(state="set aside")
+
+    page = shown(staff, "/admin/")
+
+    (target,) = re.findall(r'href="([^"]*)">2 open conflicts<', page)
+    assert len(listed(staff, target)) == 2
+    (target,) = re.findall(r'href="([^"]*)">1 message set aside<', page)
+    assert f'href="/admin/uftp/inboundmessage/{aside.pk}/change/' in shown(staff, target)
+    assert "0 failed deliveries" in page
+
+
+def test_the_overview_counts_only_what_one_may_look_at(client: Client, db: None) -> None:
+    user = User.objects.create_user("lee", password="lee", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_conflict"))
+    client.force_login(user)
+
+    page = shown(client, "/admin/")
+
+    assert "0 open conflicts" in page
+    assert "set aside" not in page

@@ -387,4 +387,6 @@ def test_the_index_is_in_the_order_of_the_work(staff: Client) -> None:
     assert apps[:4] == ["Participants", "Common reference", "UFTP messages", "Staff"]
     places = [page.index(f">{name}</a>") for name in ("Participants", "Conflicts", "Inbound messages")]
     assert places == sorted(places)
+    for unused in ("Procrastinate jobs", "Senders"):
+        assert f">{unused}</a>" not in page
     assert page.index(">Conflicts</a>") < page.index(">Connections</a>") < page.index(">Changes</a>")
