@@ -77,7 +77,7 @@ def details(message: Any) -> list[str]:
         return [f"on {message.period}: {message.entity_address}"]
     if isinstance(message, DsoPortfolioQueryResponse):
         points = active_aggregators(message)
-        return [f"on {message.period}: " + ("" if points else "no connections")] + [
+        return [f"on {message.period}:" + ("" if points else " no connections")] + [
             line
             for address, lines in points.items()
             for line in (address, *(f"    {c}  {agr or 'no active aggregator'}" for c, agr in lines))

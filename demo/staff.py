@@ -44,8 +44,8 @@ def find_cro(url: str) -> Cro:
         answer = requests.get(ready, timeout=10)
     except requests.RequestException:
         raise NoCroError(
-            f"No CRO answers at {url}. Start one with `make run` and try again, "
-            "or say where it is: demo/run.py --url http://127.0.0.1:PORT"
+            f"No CRO answers at {url}. Start one with `make run` and try again. "
+            "One that listens on another port: make demo PORT=8001"
         ) from None
     if answer.status_code != 200:
         raise NoCroError(
