@@ -4,22 +4,26 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
+from cro_project.plain import line, only_read
+
 WORKER_SILENT_AFTER = 45
 """Seconds without a heartbeat, sent every 10, after which no worker counts as running."""
 
 
+@only_read
 def live(request: HttpRequest) -> HttpResponse:
     """200 as long as this process answers."""
-    return _line(200, "alive")
+    return line(200, "alive")
 
 
+@only_read
 def ready(request: HttpRequest) -> HttpResponse:
     """200 where messages are taken and handled; else 503 and one line saying what is missing."""
     try:
         missing = _missing()
     except (DatabaseError, InterfaceError):
         missing = "the database cannot be reached"
-    return _line(503, missing) if missing else _line(200, "ready")
+    return line(503, missing) if missing else line(200, "ready")
 
 
 def _missing() -> str:
@@ -35,12 +39,3 @@ def _missing() -> str:
         if cursor.rowcount == 0:
             return f"no worker has been seen for {WORKER_SILENT_AFTER} seconds: run manage.py worker"
     return ""
-
-
-def _line(status: int, text: str) -> HttpResponse:
-    return HttpResponse(
-        f"{text}\n",
-        status=status,
-        content_type="text/plain; charset=utf-8",
-        headers={"Cache-Control": "no-store"},
-    )

@@ -7,7 +7,9 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from cro_project import environment
-from cro_project.environment import boolean, setting, whole_number, words
+from cro_project.environment import boolean, setting, whole_number
+from cro_project.hosts import hosts
+from cro_project.plain import has_no_line_of_its_own
 
 # Django's classes then take type parameters at run time too: ModelAdmin[Participant].
 django_stubs_ext.monkeypatch()
@@ -17,7 +19,7 @@ environment.read_file(BASE_DIR / ".env")
 
 DEBUG = setting("DEBUG", False, boolean)
 SECRET_KEY = setting("SECRET_KEY", "", environment.secret)
-ALLOWED_HOSTS = setting("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], words)
+ALLOWED_HOSTS = setting("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], hosts)
 
 
 CRO_DOMAIN = setting("CRO_DOMAIN", "cro.example", environment.domain)
@@ -67,6 +69,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "cro_project.hosts.refuse_others",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -134,7 +137,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
 SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^shapeshifter/", r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^(shapeshifter|health)(/|$)"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
@@ -155,10 +158,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"not_said_yet": {"()": lambda: has_no_line_of_its_own}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
+        "django.request": {"filters": ["not_said_yet"]},
         "django.server": {"handlers": [], "propagate": True},
         "httpx": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},

@@ -16,11 +16,13 @@ SECONDS_TO_FINISH = 40
 SECONDS_BETWEEN_LOOKS = 0.2
 
 
-def run(commands: Mapping[str, Sequence[str]], *, ready_at: str, when_ready: Callable[[], None]) -> str:
+def run(
+    commands: Mapping[str, Sequence[str]], *, ready_at: str, host: str, when_ready: Callable[[], None]
+) -> str:
     """Run each of `commands` (name → arguments of `manage.py`) until a signal comes or one of them ends.
 
-    `when_ready` is called once, when the address `ready_at` first answers 200. Returns nothing after SIGINT,
-    SIGTERM or SIGHUP, and otherwise one line saying which command ended by itself, and how.
+    `when_ready` is called once, when the address `ready_at`, asked for as `host`, first answers 200. Returns
+    nothing after SIGINT, SIGTERM or SIGHUP, and otherwise one line saying which command ended by itself, and how.
     """
     told_to_stop = threading.Event()
 
@@ -44,7 +46,7 @@ def run(commands: Mapping[str, Sequence[str]], *, ready_at: str, when_ready: Cal
             for name, process in running.items():
                 if (code := process.poll()) is not None:
                     return f"the {name} process ended by itself ({_described(code)}); all was stopped"
-            if not greeted and _answers(ready_at):
+            if not greeted and _answers(ready_at, host):
                 greeted = True
                 when_ready()
     finally:
@@ -56,9 +58,10 @@ def _described(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _answers(address: str) -> bool:
+def _answers(address: str, host: str) -> bool:
+    asked = urllib.request.Request(address, headers={"Host": host})  # noqa: S310
     try:
-        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False

@@ -1,10 +1,11 @@
 """Every route of the CRO."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.templatetags.static import static
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from cro_project import health
+from cro_project import health, plain
 
 admin.site.site_header = "Common Reference Operator"
 admin.site.site_title = "Common Reference Operator"
@@ -13,7 +14,9 @@ admin.site.index_title = "Overview"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("health/live", health.live),
-    path("health/ready", health.ready),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("favicon.ico", RedirectView.as_view(url=static("cro_project/icon.svg"))),
     path("", include("uftp.urls")),
+    re_path("^(shapeshifter|health)(/|$)", plain.not_found),
 ]

@@ -30,6 +30,9 @@ def read() -> dict[str, Any]:
     ("name", "value", "complaint"),
     [
         ("SECRET_KEY", "x" * 31, "32 or more"),
+        ("ALLOWED_HOSTS", "https://cro.example", "names alone"),
+        ("ALLOWED_HOSTS", "localhost,cro.example/api", "names alone"),
+        ("ALLOWED_HOSTS", "cro.example:8000", "names alone"),
         ("DEBUG", "maybe", "true or false"),
         ("PORT", "http", "whole number from 1 to 65535"),
         ("PORT", "70000", "whole number from 1 to 65535"),
@@ -103,7 +106,8 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as command:
-        assert command.stdout and command.stderr
+        assert command.stdout
+        assert command.stderr
         command.stdout.close()
 
         assert command.stderr.read() == ""
@@ -147,6 +151,13 @@ def test_two_private_keys_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     with pytest.raises(ImproperlyConfigured, match="set one of the two"):
         read()
+
+
+def test_host_names_are_taken_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["cro.example", ".grid.example", "10.0.0.7", "[::1]", "[fe80::1]", "cro_web-1", "*"]
+    monkeypatch.setenv("ALLOWED_HOSTS", ", ".join(given))
+
+    assert read()["ALLOWED_HOSTS"] == given
 
 
 def test_the_clock_stands_where_debug_allows_it(monkeypatch: pytest.MonkeyPatch) -> None:

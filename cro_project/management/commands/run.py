@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from cro_project import environment, first_start, processes, supervision
+from cro_project import environment, first_start, hosts, processes, supervision
 from participants import keys
 from uftp import sealing
 
@@ -42,6 +42,7 @@ class Command(BaseCommand):
                     "worker": ["worker", "--with-parent"],
                 },
                 ready_at=f"http://{HOST}:{settings.PORT}/health/ready",
+                host=hosts.own(settings.ALLOWED_HOSTS),
                 when_ready=lambda: self._greet(password),
             )
         except KeyboardInterrupt:

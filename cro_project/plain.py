@@ -1,0 +1,58 @@
+"""Answers to machines: a status and one line of text, never a page."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def line(status: int, text: str) -> HttpResponse:
+    """The answer with `text` as its only line, which no cache keeps."""
+    return HttpResponse(
+        f"{text}\n",
+        status=status,
+        content_type="text/plain; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def only_read(view: View) -> View:
+    """Let GET and HEAD reach `view`; any other method gets 405."""
+
+    @csrf_exempt
+    @wraps(view)
+    def checked(request: HttpRequest) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return view(request)
+        refused = line(405, "GET this")
+        refused["Allow"] = "GET, HEAD"
+        return refused
+
+    return checked
+
+
+@csrf_exempt
+def not_found(request: HttpRequest) -> HttpResponse:
+    """404 for what is no route of messages or health, whatever the method."""
+    return line(404, "there is nothing here: messages go to /shapeshifter/api/v3/message")
+
+
+def has_no_line_of_its_own(record: logging.LogRecord) -> bool:
+    """Whether Django's line about an answer says something that no other line of the log does.
+
+    A filter for the logger `django.request`. What refuses a message or a host name says so itself, with the reason.
+    """
+    request = getattr(record, "request", None)
+    if record.exc_info or request is None:
+        return True
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return False
+    match = request.resolver_match
+    return not (match and (match.url_name or "").startswith(("message-v", "health-")))
