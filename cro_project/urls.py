@@ -18,5 +18,5 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("favicon.ico", RedirectView.as_view(url=static("cro_project/icon.svg"))),
     path("", include("uftp.urls")),
-    re_path("^(shapeshifter|health)(/|$)", plain.not_found),
+    re_path("^(?:shapeshifter|health)(?:/|$)", plain.not_found),
 ]
