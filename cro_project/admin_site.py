@@ -36,8 +36,6 @@ ORDER: dict[str, tuple[str, ...]] = {
 NAMES = {
     "auth": "Staff",
     "axes": "Log-in attempts",
-    "otp_static": "Recovery codes",
-    "otp_totp": "One-time passwords",
     "procrastinate": "Background jobs",
 }
 """What staff call the apps of libraries."""
