@@ -35,7 +35,6 @@ ORDER: dict[str, tuple[str, ...]] = {
 
 NAMES = {
     "auth": "Staff",
-    "axes": "Log-in attempts",
     "procrastinate": "Background jobs",
 }
 """What staff call the apps of libraries."""

@@ -1,5 +1,6 @@
 """The settings; what an operator may set is read here from the environment or `.env` (docs/settings.md)."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
@@ -111,6 +112,14 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 AXES_VERBOSE = False
+AXES_FAILURE_LIMIT = 10
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "cro_project.lockout.page"
+AXES_SENSITIVE_PARAMETERS: list[str] = []
+AXES_ENABLE_ADMIN = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -158,6 +167,7 @@ LOGGING = {
         "django": {"handlers": [], "propagate": True},
         "django.request": {"filters": ["not_said_yet"]},
         "django.server": {"handlers": [], "propagate": True},
+        "axes": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
     },
