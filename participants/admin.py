@@ -75,6 +75,9 @@ class PublicKeyForm(forms.ModelForm[PublicKey]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["text"].disabled = bool(self.instance.pk)
+        for name in ("valid_from", "valid_until"):
+            day: Any = self.fields[name].widget
+            day.widgets[0].format = "%Y-%m-%d"
 
     def clean_valid_from(self) -> Any:
         return self.cleaned_data["valid_from"] or clock.now()

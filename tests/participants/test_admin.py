@@ -268,3 +268,10 @@ def test_a_reason_is_marked_where_saving_demands_it(staff: Client, add_participa
     assert 'class="required" for="id_reason"' in staff.get(MODE).content.decode()
     assert "required where the standing changes" in staff.get(change(add_participant())).content.decode()
     assert 'class="required" for="id_reason"' not in staff.get(LIST + "add/").content.decode()
+
+
+def test_the_days_of_a_key_look_like_all_days(staff: Client, add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    begin = participant.keys.get().valid_from.astimezone(MARKET)
+
+    assert f'value="{begin:%Y-%m-%d}"' in staff.get(change(participant)).content.decode()
