@@ -1,6 +1,5 @@
 """Staff at work in a browser: messages with their XML, and conflicts."""
 
-import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -88,7 +87,7 @@ def test_staff_look_at_messages_and_conflicts(at_work: Page, updates: list[Inbou
     assert download.value.suggested_filename == f"AGRPortfolioUpdate-{updates[1].message_id}.xml"
     assert download.value.path().read_bytes() == updates[1].content
 
-    page.get_by_role("link", name=re.compile("recorded")).nth(2).click()
+    page.get_by_role("link", name="1 recorded").click()
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Contested")
 
@@ -114,3 +113,29 @@ def test_a_message_set_aside_is_processed_again_with_a_click(
 
     expect(page.get_by_text("1 message is to be processed again.")).to_be_visible()
     assert InboundMessage.objects.get(pk=updates[0].pk).state == "received"
+
+
+def test_on_a_desk_lists_show_all_their_columns(at_work: Page, updates: list[InboundMessage]) -> None:
+    page = at_work
+    home = page.url.rstrip("/")
+    if (page.viewport_size or {})["width"] < 1280:
+        pytest.skip("lists scroll on a telephone")
+    InboundMessage.objects.update(
+        result="Rejected", reason=f"Connection conflict: {HOME} and 12 more, contested"
+    )
+
+    for path in ("registry/conflict/?state=all", "uftp/inboundmessage/", "registry/change/"):
+        page.goto(f"{home}/{path}")
+        rows = page.locator(".results")
+        assert rows.evaluate("it => it.scrollWidth <= it.clientWidth"), path
+
+
+def test_the_choices_of_a_policy_stand_on_a_line_each(at_work: Page) -> None:
+    page = at_work
+    page.goto(page.url.rstrip("/") + "/registry/policy/P7/change/")
+
+    choices = page.locator("#id_value label")
+    expect(choices).to_have_count(3)
+    if (page.viewport_size or {})["width"] >= 1280:
+        assert all((choice.bounding_box() or {})["height"] < 30 for choice in choices.all())
+    assert fits(page)
