@@ -5,11 +5,15 @@ import http.client
 import socket
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from participants.models import Participant, PublicKey
 from tests.support import peer
@@ -192,11 +196,13 @@ def test_the_first_reason_of_the_table_is_given(web: Web) -> None:
 
 def test_503_with_retry_after_while_the_database_is_away(agr: Peer) -> None:
     """The web process answers, and takes messages again once the database is there."""
-    nowhere = {"DATABASE_URL": "postgres://cro@127.0.0.1:1/cro"}
-    with serving("--workers", "1", settings_module="cro_project.settings", **limited(**nowhere)) as web:
-        answer = agr.post(web.port, agr.xml())
-        assert_refused(answer, 503)
-        assert int(answer.headers["Retry-After"]) > 0
+    with serving("--workers", "1") as web:
+        assert agr.post(web.port, agr.xml()).status == 200
+        with nobody_connects():
+            answer = agr.post(web.port, agr.xml())
+            assert answer.status == 503, answer
+            assert int(answer.headers["Retry-After"]) > 0
+        assert agr.post(web.port, agr.xml()).status == 200
 
 
 @pytest.mark.parametrize(
@@ -227,6 +233,28 @@ def test_the_same_id_with_other_content_is_stored_too(web: Web, agr: Peer) -> No
 
 def test_a_version_number_of_any_length_is_no_error_of_ours(web: Web, agr: Peer) -> None:
     assert agr.post(web.port, agr.xml(Version="3.1." + "9" * 300)).status == 200
+
+
+@contextmanager
+def nobody_connects() -> Iterator[None]:
+    """The test's database ends every connection but the test's own, and takes none."""
+    at = connection.settings_dict
+    connection.ensure_connection()
+    ours = connection.connection.info.backend_pid
+    elsewhere = make_conninfo(
+        host=at["HOST"], port=at["PORT"], user=at["USER"], password=at["PASSWORD"] or None, dbname="postgres"
+    )
+    with psycopg.connect(elsewhere, autocommit=True) as server:
+        name = sql.Identifier(at["NAME"])
+        server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+        try:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
+                [at["NAME"], ours],
+            )
+            yield
+        finally:
+            server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
 
 
 def limited(**changed: str) -> dict[str, str]:
