@@ -131,6 +131,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["cro_project.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -213,6 +213,7 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["subject"], name="audit_subject", opclasses=["varchar_pattern_ops"])]
 
     def __str__(self) -> str:
         return f"{self.action}: {self.subject}"

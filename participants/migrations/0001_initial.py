@@ -226,6 +226,10 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddIndex(
+            model_name="auditentry",
+            index=models.Index(fields=["subject"], name="audit_subject", opclasses=["varchar_pattern_ops"]),
+        ),
         migrations.RunPython(start_open, migrations.RunPython.noop, elidable=False),
         migrations.RunSQL(APPEND_ONLY, NOT_APPEND_ONLY, elidable=False),
     ]
