@@ -104,6 +104,7 @@ class MessageView(APIView):
     parser_classes = [SignedMessageParser]
     renderer_classes = [LineRenderer]
     content_negotiation_class = NoNegotiation
+    claimed_sender = "an unknown sender"
 
     def post(self, request: Request, major: int) -> HttpResponse:
         """200 with an empty body once the message is durably stored."""
@@ -112,7 +113,9 @@ class MessageView(APIView):
         if large and not _one_large.acquire(timeout=LARGE_WAIT):
             raise Refused(503, "busy with other large messages", retry_after=RETRY_SECONDS)
         try:
-            receipt = take(cast(SignedMessage, request.data), major, clock.now())
+            signed = cast(SignedMessage, request.data)
+            self.claimed_sender = f"{signed.sender_role} {signed.sender_domain}"
+            receipt = take(signed, major, clock.now())
         finally:
             if large:
                 _one_large.release()
@@ -120,7 +123,15 @@ class MessageView(APIView):
         return HttpResponse(status=200)
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
-        """The status and the one line of a refusal; never more about an error of ours than that there is one."""
+        """The status and the one line of a refusal; never more about an error of ours than that there is one.
+
+        What was refused, from where and in whose name it came, is in the log: there is no other trace of it.
+        """
+        if isinstance(exc, Refused):
+            address = self.request.META.get("REMOTE_ADDR", "")
+            logger.warning(
+                "Refused with %s, from %s at %s: %s", exc.status_code, self.claimed_sender, address, exc.line
+            )
         if isinstance(exc, Refused) and exc.status_code == 413:
             line = f"{exc.line}\n"
             headers = {"Content-Length": str(len(line))}

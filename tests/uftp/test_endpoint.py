@@ -186,6 +186,18 @@ def test_400_for_an_inner_message_that_is_not_valid(web: Web, agr: Peer) -> None
         assert_refused(agr.post(web.port, content), 400, "Body")
 
 
+def test_what_is_refused_is_logged_with_sender_and_reason(
+    client: Client, agr: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = Peer(agr.role, agr.domain)
+    path = "/shapeshifter/api/v3/message"
+    client.post(path, forged.envelope(forged.xml()), content_type="text/xml")
+    client.post(path, b"<Nothing/>", content_type="text/xml")
+    first, second = (record.getMessage() for record in caplog.records if record.name == "uftp.endpoint")
+    assert first.startswith(f"Refused with 401, from AGR {agr.domain} at 127.0.0.1: Body: ")
+    assert second.startswith("Refused with 400, from an unknown sender at 127.0.0.1: SignedMessage: ")
+
+
 def test_the_first_reason_of_the_table_is_given(web: Web) -> None:
     """Several things are wrong at once: what costs least to find is told."""
     stranger = Peer("AGR")
