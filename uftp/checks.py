@@ -67,8 +67,11 @@ def reasons_against(received: Received, handler: Handler | None, duplicate: bool
     # M2
     if handler and message.sender.role not in handler.roles:
         reasons.append(Reason.INVALID_ROLE)
-    # M3 and M4
+    # M3 and M4: a handler needs a participant on record. The door records strangers that may act; one without a
+    # record was a stranger in closed mode when its message came, or staff have deleted it since.
     admission = admit(received.participant, current_mode())
+    if received.participant is None and admission is Admission.ALLOWED:
+        admission = Admission.UNAUTHORIZED
     if admission is not Admission.ALLOWED:
         reasons.append(Reason(admission.value))
     # M5

@@ -169,6 +169,7 @@ def attempt(claim: Claim, role: str, domain: str) -> Result | None:
     """Post the claimed message once and record what came of it; None where the claim ended before the POST began.
 
     A worker that was held up for longer than its claim leaves the message to the one that has claimed it since.
+    Whatever goes wrong is recorded as a temporary failure: a message without it would be posted again and again.
     """
     started_at = timezone.now()
     seconds = settings.DELIVERY_TIMEOUT + _extra_seconds(claim.sealed)
@@ -184,6 +185,9 @@ def attempt(claim: Claim, role: str, domain: str) -> Result | None:
         result = classify(reply, endpoint, again=_posted_before(claim))
     except (NotPosted, discovery.DiscoveryFailed) as failure:
         result = Result(TEMPORARILY, str(failure), endpoint, reached=False)
+    except Exception as error:
+        logger.exception("Message %s was not delivered for an error of ours.", claim.id)
+        result = Result(TEMPORARILY, f"an error of ours: {type(error).__name__}: {error}", endpoint)
     record(claim, result, started_at, timezone.now())
     return result
 
@@ -232,7 +236,7 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
             "endpoint": result.endpoint[:500],
             "status": result.status,
             "outcome": result.outcome,
-            "detail": result.detail[:2000],
+            "detail": result.detail.replace("\x00", "")[:2000],
             "state": str(state),
             "next_attempt_at": next_attempt_at,
             "finished_at": finished_at,

@@ -19,6 +19,7 @@ from participants.endpoints import EndpointRefused, check_endpoint, check_resolv
 
 CONNECT_SECONDS = 10.0
 KEPT_BYTES = 2000
+LONGEST_RETRY_AFTER = 7 * 86400.0  # seconds
 _WRITE_BYTES = 1 << 18
 
 
@@ -166,16 +167,20 @@ def _beginning(response: httpcore.Response) -> str:
 
 
 def _retry_after(response: httpcore.Response) -> float | None:
-    """Seconds until the moment that Retry-After names, in either of its two forms."""
+    """Seconds until the moment that Retry-After names, in either of its two forms; None where it names none.
+
+    At most LONGEST_RETRY_AFTER, whatever it says.
+    """
     for name, value in response.headers:
         if name.lower() == b"retry-after":
             text = value.decode("ascii", "replace").strip()
             if text.isdigit():
-                return float(text[:9])
+                return min(float(text[:9]), LONGEST_RETRY_AFTER)
             try:
                 until = email.utils.parsedate_to_datetime(text)
-            except ValueError:
+                until = until if until.tzinfo else until.replace(tzinfo=UTC)
+                seconds = (until - datetime.now(UTC)).total_seconds()
+            except (ValueError, TypeError, OverflowError):
                 return None
-            until = until if until.tzinfo else until.replace(tzinfo=UTC)
-            return max(0.0, (until - datetime.now(UTC)).total_seconds())
+            return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
     return None

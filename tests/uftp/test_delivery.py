@@ -131,6 +131,42 @@ def test_retry_after_is_honoured(receiver: Receiver, agr: Participant) -> None:
     assert 3500 < (message.next_attempt_at - timezone.now()).total_seconds() <= 3600
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Fri, 31 Dec 2030 23:59:59 +99999999999999999999",
+        "Fri, 32 Foo 2030 23:59:59 GMT",
+        "9" * 300,
+        "-5",
+        "soon",
+        "",
+    ],
+)
+def test_an_absurd_retry_after_is_survived(receiver: Receiver, agr: Participant, value: str) -> None:
+    """The attempt is recorded, and the next one is within the time that the message has."""
+    receiver.reply = answering(503, Retry_After=value)
+    message = say(agr)
+    deliver(agr)
+    message.refresh_from_db()
+    assert (message.state, DeliveryAttempt.objects.get().status) == ("waiting", 503)
+    assert message.next_attempt_at is not None
+    assert timezone.now() < message.next_attempt_at <= message.give_up_at
+
+
+def test_an_error_of_ours_is_a_recorded_temporary_failure(receiver: Receiver, agr: Participant) -> None:
+    """Here a version that no table knows."""
+    message = say(agr)
+    OutboundMessage.objects.update(version="9.9.9")
+    deliver(agr)
+    message.refresh_from_db()
+    attempt = DeliveryAttempt.objects.get()
+    assert (message.state, message.claimed_until, attempt.outcome) == ("waiting", None, "temporary")
+    assert attempt.detail.startswith("an error of ours: KeyError")
+    assert not OutboundMessage.objects.filter(next_attempt_at__lte=timezone.now()).exists()
+
+
 def test_pauses_grow_and_differ() -> None:
     for attempts, seconds in enumerate(
         [5, 30, 120, 600, 1800, 3600, 7200, 18000, 36000, 36000, 36000], start=1

@@ -102,6 +102,19 @@ def test_M4_unauthorized_sender(standing: str, mode: str) -> None:
     assert reasons(exchange(agr, agr.xml("AGRPortfolioQuery", **QUERY))) == ["Unauthorized"]
 
 
+def test_M4_a_sender_that_is_not_on_record_when_its_message_is_handled() -> None:
+    """The CRO is open by then. Its update needs a participant to hold the connections, and is answered all the same."""
+    agr = Peer("AGR")
+    participant = agr.register()
+    update = receive(agr, agr.update(["ean.871600000000000001"]))
+    query = receive(agr, agr.xml("AGRPortfolioQuery", **QUERY))
+    participant.delete()
+    drain(agr)
+    for message in (update, query):
+        assert reasons(OutboundMessage.objects.get(in_reply_to=message)) == ["Unauthorized"]
+    assert not Participant.objects.exists()
+
+
 def test_M5_unknown_recipient(agr: Peer) -> None:
     answer = exchange(agr, agr.xml(RecipientDomain="elsewhere.example"))
     assert reasons(answer) == ["Unknown RecipientDomain"]
