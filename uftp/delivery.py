@@ -38,6 +38,7 @@ BYTES_A_SECOND = 1_000_000
 """A POST gets a second more for each so many bytes."""
 
 REST = 60.0
+LAST_ATTEMPT_WITHIN = timedelta(minutes=10)
 """Seconds at most for which the rest of what is due for a participant waits after it could not be reached."""
 
 TEMPORARY = frozenset({404, 408, 419, 425, 429})
@@ -260,6 +261,20 @@ def _posted_before(claim: Claim) -> bool:
 
 def _extra_seconds(sealed: bytes) -> float:
     return len(sealed) / BYTES_A_SECOND
+
+
+def give_up_overdue(now: datetime) -> int:
+    """Fail what was to be given up some minutes before `now` (real time); returns how many messages that were.
+
+    The last attempt is made when a message's time is over. What waits behind others for a participant that cannot
+    be reached may not come to an attempt of its own.
+    """
+    overdue = OutboundMessage.objects.filter(
+        state=OutboundMessage.State.WAITING, give_up_at__lte=now - LAST_ATTEMPT_WITHIN
+    )
+    return overdue.exclude(claimed_until__gt=now).update(
+        state=OutboundMessage.State.FAILED, next_attempt_at=None, claimed_until=None, finished_at=now
+    )
 
 
 def _let_rest_wait(role: str, domain: str, now: datetime) -> None:

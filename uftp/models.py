@@ -51,7 +51,9 @@ class InboundMessage(models.Model):
     last_setback_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
     processed_at = models.DateTimeField(null=True, blank=True)
-    last_copy_at = models.DateTimeField(null=True, blank=True, help_text="When an identical copy last came")
+    last_copy_at = models.DateTimeField(
+        null=True, blank=True, help_text="When an identical copy was last answered"
+    )
 
     class Meta:
         ordering = ["-id"]

@@ -102,7 +102,12 @@ def answer_copy(inbound_id: int, now: datetime) -> list[tuple[str, str]]:
     Gives the (role, domain) pairs to wake deliveries for (docs/rules.md M11).
     """
     with transaction.atomic():
-        first_in_a_while = InboundMessage.objects.filter(
+        answerable = InboundMessage.objects.filter(
             Q(last_copy_at__isnull=True) | Q(last_copy_at__lte=now - COPIES_ANSWERED_EVERY), pk=inbound_id
-        ).update(last_copy_at=now)
-        return send_again(Q(in_reply_to=inbound_id)) if first_in_a_while else []
+        )
+        if not answerable.select_for_update(no_key=True, of=("self",)).values_list("pk"):
+            return []
+        recipients = send_again(Q(in_reply_to=inbound_id))
+        if recipients:
+            answerable.update(last_copy_at=now)
+        return recipients

@@ -176,6 +176,14 @@ def test_pauses_grow_and_differ() -> None:
         assert all(seconds * 0.8 <= pause <= seconds * 1.2 for pause in pauses)
 
 
+def test_given_up_without_an_attempt_of_its_own(agr: Participant) -> None:
+    sent = say(agr)
+    assert delivery.give_up_overdue(sent.give_up_at + timedelta(minutes=9)) == 0, "time for a last attempt"
+    assert delivery.give_up_overdue(sent.give_up_at + timedelta(minutes=10)) == 1
+    sent.refresh_from_db()
+    assert (sent.state, sent.next_attempt_at) == ("failed", None)
+
+
 def test_given_up_after_the_retry_hours(receiver: Receiver, agr: Participant) -> None:
     receiver.reply = answering(503)
     message = say(agr)

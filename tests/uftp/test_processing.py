@@ -225,6 +225,16 @@ def test_M10_a_receipt_that_commits_late_is_the_duplicate_of_what_was_taken_up(
     assert (first.result, other.reason) == ("Accepted", "Duplicate Identifier")
 
 
+def test_M11_a_copy_that_comes_before_there_is_an_answer_does_not_count(agr: Peer) -> None:
+    content = agr.xml()
+    receive(agr, content)
+    receive(agr, content)
+    drain(agr)
+    OutboundMessage.objects.update(state="delivered", next_attempt_at=None)
+    receive(agr, content)
+    assert OutboundMessage.objects.get().state == "waiting", "the answer is sent again"
+
+
 def test_M11_identical_copy_is_not_handled_again_and_answered_again(agr: Peer) -> None:
     content = agr.xml()
     answer = exchange(agr, content)
@@ -232,8 +242,15 @@ def test_M11_identical_copy_is_not_handled_again_and_answered_again(agr: Peer) -
     assert drain(agr) == []
     answer.refresh_from_db()
     assert answer.state == "waiting"
-    delivered_before = datetime.now(UTC) - timedelta(hours=1)
-    OutboundMessage.objects.update(state="delivered", next_attempt_at=None, finished_at=delivered_before)
+    delivered = {
+        "state": "delivered",
+        "next_attempt_at": None,
+        "finished_at": datetime.now(UTC) - timedelta(hours=1),
+    }
+    OutboundMessage.objects.update(**delivered)
+    receive(agr, content)
+    assert OutboundMessage.objects.get().state == "waiting", "the answer is sent again"
+    OutboundMessage.objects.update(**delivered)
     receive(agr, content)
     assert OutboundMessage.objects.get().state == "delivered", "copies are answered once a minute"
     InboundMessage.objects.update(last_copy_at=datetime.now(UTC) - timedelta(seconds=61))

@@ -71,7 +71,9 @@ class Migration(migrations.Migration):
                 ("processed_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "last_copy_at",
-                    models.DateTimeField(blank=True, help_text="When an identical copy last came", null=True),
+                    models.DateTimeField(
+                        blank=True, help_text="When an identical copy was last answered", null=True
+                    ),
                 ),
             ],
             options={
