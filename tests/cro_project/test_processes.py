@@ -127,7 +127,7 @@ def test_run_gets_ready_and_stops_everything_on(start: Start, port: int, number:
     run.process.send_signal(number)
 
     assert run.ends() == 0, run.output
-    assert _gone(family)
+    _wait_until(lambda: _gone(family))
     assert f"http://127.0.0.1:{port}/admin/" in run.output
     assert run.output.count("cs1.") == 1
     assert run.output.endswith("Stopped.\n")
@@ -152,7 +152,7 @@ def test_run_stops_the_rest_and_says_so_when_a_child_dies(start: Start, port: in
 
     assert run.ends() == 1
     assert "ended by itself (killed by SIGKILL); all was stopped" in run.output
-    assert _gone(family)
+    _wait_until(lambda: _gone(family))
 
 
 def test_nothing_outlives_a_killed_run(start: Start, port: int) -> None:

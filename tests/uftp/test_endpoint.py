@@ -273,9 +273,7 @@ def limited(**changed: str) -> dict[str, str]:
     """The environment of a web process with settings of its own, on the test's database."""
     at = connection.settings_dict
     return {
-        "DATABASE_URL": f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}".replace(
-            ":@", "@"
-        ),
+        "DATABASE_URL": f"postgres://{at['USER']}:{at['PASSWORD']}@:{at['PORT']}/{at['NAME']}?host={at['HOST']}",
         "ALLOWED_HOSTS": "*",
         **changed,
     }
