@@ -38,7 +38,6 @@ BYTES_A_SECOND = 1_000_000
 """A POST gets a second more for each so many bytes."""
 
 REST = 60.0
-LAST_ATTEMPT_WITHIN = timedelta(minutes=10)
 """Seconds at most for which the rest of what is due for a participant waits after it could not be reached."""
 
 TEMPORARY = frozenset({404, 408, 419, 425, 429})
@@ -46,7 +45,7 @@ TEMPORARY = frozenset({404, 408, 419, 425, 429})
 # The oldest due message of a recipient that no worker holds, held from here on until its claim ends.
 _CLAIM = """
 UPDATE uftp_outboundmessage
-SET attempts = attempts + 1,
+SET attempts = attempts + 1, claims = claims + 1,
     claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_a_second)s)
 WHERE id = (
     SELECT id FROM uftp_outboundmessage
@@ -61,10 +60,11 @@ WHERE id = (
     LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
 )
-RETURNING id, attempts, version, sealed, give_up_at
+RETURNING id, claims, attempts, version, sealed, give_up_at
 """
 
-# The attempt is kept whatever has become of the message; its state changes only from the one this attempt claimed.
+# The attempt is kept whatever has become of the message; its state changes only while this
+# attempt's claim is the latest.
 _RECORD = """
 WITH attempt AS (
     INSERT INTO uftp_deliveryattempt (message_id, started_at, endpoint, status, outcome, detail)
@@ -72,7 +72,7 @@ WITH attempt AS (
 )
 UPDATE uftp_outboundmessage
 SET state = %(state)s, next_attempt_at = %(next_attempt_at)s, finished_at = %(finished_at)s, claimed_until = NULL
-WHERE id = %(id)s AND state = 'waiting' AND attempts = %(attempts)s
+WHERE id = %(id)s AND state = 'waiting' AND claims = %(claim)s
 RETURNING id
 """
 
@@ -81,9 +81,13 @@ DELIVERED, TEMPORARILY, FOR_GOOD = "delivered", "temporary", "permanent"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A message that this process may post, until `ends` on the monotonic clock."""
+    """A message that this process may post, until `ends` on the monotonic clock.
+
+    `number` is never used for a message again; `attempts` begins anew when staff have it sent again.
+    """
 
     id: int
+    number: int
     attempts: int
     version: str
     sealed: bytes
@@ -147,9 +151,9 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
     )
     if claimed is None:
         return None
-    outbound_id, attempts, version, sealed, give_up_at = claimed
+    outbound_id, number, attempts, version, sealed, give_up_at = claimed
     ends = started + seconds + _extra_seconds(sealed)
-    return Claim(outbound_id, attempts, version, sealed, give_up_at, ends)
+    return Claim(outbound_id, number, attempts, version, sealed, give_up_at, ends)
 
 
 def more_due(role: str, domain: str, now: datetime) -> bool:
@@ -232,7 +236,7 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
         _RECORD,
         {
             "id": claim.id,
-            "attempts": claim.attempts,
+            "claim": claim.number,
             "started_at": started_at,
             "endpoint": result.endpoint[:500],
             "status": result.status,
@@ -263,26 +267,18 @@ def _extra_seconds(sealed: bytes) -> float:
     return len(sealed) / BYTES_A_SECOND
 
 
-def give_up_overdue(now: datetime) -> int:
-    """Fail what was to be given up some minutes before `now` (real time); returns how many messages that were.
+def _let_rest_wait(role: str, domain: str, now: datetime) -> None:
+    """Hold back, without counting an attempt, what else is due for a participant that cannot be reached.
 
-    The last attempt is made when a message's time is over. What waits behind others for a participant that cannot
-    be reached may not come to an attempt of its own.
+    What was to be given up by `now` fails with it: of thousands that wait, few come to an attempt of their own.
     """
-    overdue = OutboundMessage.objects.filter(
-        state=OutboundMessage.State.WAITING, give_up_at__lte=now - LAST_ATTEMPT_WITHIN
-    )
-    return overdue.exclude(claimed_until__gt=now).update(
+    unclaimed = OutboundMessage.objects.filter(
+        recipient_role=role, recipient_domain=domain, state=OutboundMessage.State.WAITING
+    ).exclude(claimed_until__gt=now)
+    given_up = unclaimed.filter(give_up_at__lte=now).update(
         state=OutboundMessage.State.FAILED, next_attempt_at=None, claimed_until=None, finished_at=now
     )
-
-
-def _let_rest_wait(role: str, domain: str, now: datetime) -> None:
-    """Hold back, without counting an attempt, what else is due for a participant that cannot be reached."""
+    if given_up:
+        logger.error("%s messages to %s %s, which cannot be reached, are given up.", given_up, role, domain)
     pause = timedelta(seconds=random.uniform(REST / 2, REST))  # noqa: S311
-    OutboundMessage.objects.filter(
-        recipient_role=role,
-        recipient_domain=domain,
-        state=OutboundMessage.State.WAITING,
-        next_attempt_at__lte=now,
-    ).exclude(claimed_until__gt=now).update(next_attempt_at=now + pause)
+    unclaimed.filter(next_attempt_at__lte=now).update(next_attempt_at=now + pause)

@@ -110,6 +110,9 @@ class OutboundMessage(models.Model):
     claimed_until = models.DateTimeField(
         null=True, blank=True, help_text="A worker is posting it; from this moment on another one may"
     )
+    claims = models.PositiveIntegerField(
+        db_default=0, help_text="How often a worker has claimed it, ever: the number of a claim"
+    )
     give_up_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 

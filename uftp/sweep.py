@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from uftp import delivery, tasks
+from uftp import tasks
 from uftp.models import InboundMessage, OutboundMessage
 
 EVERY = 10.0
@@ -14,13 +14,10 @@ EVERY = 10.0
 def sweep(now: datetime) -> None:
     """Wake every inbox with a waiting message and every participant with a delivery due at `now` (real time).
 
-    Deliveries whose time is over are given up.
-
     What is at work already loses nothing by it: a drained inbox and a claimed message are left alone.
     """
     for sender_id in _waiting().values_list("sender_id", flat=True).order_by().distinct():
         tasks.wake_inbox(sender_id)
-    delivery.give_up_overdue(now)
     unclaimed = _due(now).exclude(claimed_until__gt=now)
     for role, domain in unclaimed.values_list("recipient_role", "recipient_domain").order_by().distinct():
         tasks.wake_outbox(role, domain)

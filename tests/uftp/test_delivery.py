@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 from participants.models import Participant
 from tests.support.peer import Peer
 from tests.support.receiver import Posted, Receiver, Reply, receiving
-from uftp import connectivity, delivery, outbox, posting
+from uftp import connectivity, delivery, outbox, posting, sweep
 from uftp.models import DeliveryAttempt, OutboundMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -177,11 +178,29 @@ def test_pauses_grow_and_differ() -> None:
 
 
 def test_given_up_without_an_attempt_of_its_own(agr: Participant) -> None:
-    sent = say(agr)
-    assert delivery.give_up_overdue(sent.give_up_at + timedelta(minutes=9)) == 0, "time for a last attempt"
-    assert delivery.give_up_overdue(sent.give_up_at + timedelta(minutes=10)) == 1
-    sent.refresh_from_db()
-    assert (sent.state, sent.next_attempt_at) == ("failed", None)
+    """What waits behind others for a participant that cannot be reached fails in its time, and not before."""
+    for _ in range(5):
+        say(agr)
+    not_yet = say(agr)
+    Participant.objects.update(endpoint="")
+    OutboundMessage.objects.exclude(pk=not_yet.pk).update(give_up_at=timezone.now())
+    deliver(agr)
+    assert OutboundMessage.objects.filter(state="failed", next_attempt_at=None).count() == 5
+    assert DeliveryAttempt.objects.count() == 1
+    not_yet.refresh_from_db()
+    assert not_yet.state == "waiting"
+
+
+def test_what_is_overdue_is_still_delivered_where_the_participant_can_be_reached(
+    receiver: Receiver, agr: Participant
+) -> None:
+    """So that nothing is lost by a CRO that was off for longer than the retry hours."""
+    for _ in range(3):
+        say(agr)
+    OutboundMessage.objects.update(give_up_at=timezone.now() - timedelta(days=1))
+    sweep.sweep(timezone.now())
+    deliver(agr)
+    assert set(OutboundMessage.objects.values_list("state", flat=True)) == {"delivered"}
 
 
 def test_given_up_after_the_retry_hours(receiver: Receiver, agr: Participant) -> None:
@@ -326,9 +345,29 @@ def test_one_that_was_held_up_beyond_its_claim_changes_nothing(receiver: Receive
     delivery.attempt(second, "AGR", agr.domain)
     message.refresh_from_db()
     assert message.state == "delivered"
-    late = delivery.Claim(early.id, 1, early.version, early.sealed, early.give_up_at, time.monotonic())
+    late = replace(early, ends=time.monotonic())
     assert delivery.attempt(late, "AGR", agr.domain) is None
     assert len(receiver.posts) == 1
+
+
+def test_one_that_was_held_up_until_staff_sent_the_message_again_changes_nothing(
+    receiver: Receiver, agr: Participant
+) -> None:
+    """Attempts are counted anew then, so that its attempt and that of the later claim are both the first."""
+    message = say(agr)
+    now = timezone.now()
+    held_up = delivery.claim_oldest("AGR", agr.domain, now)
+    assert held_up is not None
+    OutboundMessage.objects.update(claimed_until=now)
+    deliver(agr)
+    assert outbox.send_again(message)
+    later = delivery.claim_oldest("AGR", agr.domain, timezone.now())
+    assert later is not None
+    assert later.attempts == held_up.attempts
+    result = delivery.classify(posting.Reply(403, "", None), receiver.url, again=False)
+    delivery.record(held_up, result, now, timezone.now())
+    message.refresh_from_db()
+    assert (message.state, message.claimed_until is not None) == ("waiting", True)
 
 
 def test_messages_are_listed(

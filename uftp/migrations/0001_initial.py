@@ -123,6 +123,13 @@ class Migration(migrations.Migration):
                         null=True,
                     ),
                 ),
+                (
+                    "claims",
+                    models.PositiveIntegerField(
+                        db_default=0,
+                        help_text="How often a worker has claimed it, ever: the number of a claim",
+                    ),
+                ),
                 ("give_up_at", models.DateTimeField()),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
                 (
