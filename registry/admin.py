@@ -8,7 +8,7 @@ from participants.admin_html import lines, link, list_link, table
 from participants.list_filters import ParticipantFilter
 from participants.models import Role
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
-from registry import history_admin, periods, setting_admin
+from registry import conflict_admin, history_admin, periods, setting_admin
 from registry.fact_admin import FactAdmin, KnowledgeFilter, by_change, current_first
 from registry.models import (
     Conflict,
@@ -20,7 +20,7 @@ from registry.models import (
 )
 
 # Imported for the screens that they register.
-__all__ = ["history_admin", "setting_admin"]
+__all__ = ["conflict_admin", "history_admin", "setting_admin"]
 
 SHOWN = 100
 """Rows about one thing on its page; the rest is a click away."""
