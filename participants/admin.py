@@ -5,14 +5,16 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from participants import clock, registering
-from participants.admin_audit import AuditedAdmin, what_changed
+from participants.admin_audit import what_changed
 from participants.admin_html import lines, moment
 from participants.list_filters import DayRangeFilter, SubjectFilter
 from participants.models import AuditEntry, Mode, Participant, PublicKey
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.scoped_admin import ScopedAdmin
 
 
 def _actor(request: HttpRequest) -> str:
@@ -52,7 +54,7 @@ class ReasonForm(forms.ModelForm[Any]):
         return cleaned
 
 
-class ReasonedAdmin(AuditedAdmin):
+class ReasonedAdmin(ScopedAdmin):
     """Asks those who may change something why they do."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -103,6 +105,7 @@ class PublicKeyInline(admin.TabularInline[PublicKey, Participant]):
 
 @admin.register(Participant)
 class ParticipantAdmin(ReasonedAdmin):
+    scope_by = ("pk",)
     form = ParticipantForm
     list_display = ["domain", "role", "name", "standing", "endpoint", "last_heard"]
     list_filter = ["role", "standing", "last_heard_at"]
@@ -156,6 +159,7 @@ class ParticipantAdmin(ReasonedAdmin):
 
 @admin.register(Mode)
 class ModeAdmin(ReasonedAdmin):
+    about_participants = False
     form = ModeForm
     fields = ["value"]
 
@@ -179,6 +183,10 @@ class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
     fields = ["at", "actor", "action", "subject", "changed", "reason"]
     search_fields = ["subject__startswith", "actor__exact", "action__exact"]
     search_help_text = "What a subject starts with, or exactly an actor or an action"
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        scope = self.seen(request)
+        return rows if scope.everyone else rows.filter(participants__overlap=sorted(scope.ids))
 
     @admin.display(description="moment")
     def at(self, entry: AuditEntry) -> str:

@@ -1,10 +1,10 @@
 """The audit trail: who changed what, from what to what, and why. Entries are only ever added."""
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from participants.models import AuditEntry
+from participants.models import AuditEntry, Participant
 
 Values = Mapping[str, Any]
 
@@ -16,14 +16,23 @@ def note(
     before: Values | None = None,
     after: Values | None = None,
     reason: str = "",
+    *,
+    participants: Iterable[Participant | int] = (),
 ) -> AuditEntry:
     """Add to the audit trail that `actor` did `action` to `subject`, in the caller's transaction.
 
     `before` and `after` hold what differs, as values that JSON can hold; None where there was or is nothing.
-    They never hold a secret.
+    They never hold a secret. `participants`, rows or primary keys, are those that it is about: staff who are limited
+    to one of them read the entry; an entry about none is read by staff who are not limited.
     """
     return AuditEntry.objects.create(
-        actor=actor[:150], action=action, subject=subject, before=before, after=after, reason=reason
+        actor=actor[:150],
+        action=action,
+        subject=subject,
+        before=before,
+        after=after,
+        reason=reason,
+        participants=sorted({row.pk if isinstance(row, Participant) else row for row in participants}),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
@@ -58,6 +59,7 @@ class Participant(models.Model):
 
     class Meta:
         ordering = ["role", "domain"]
+        permissions = [("for_every_participant", "Can look and act for every participant")]
         constraints = [
             models.UniqueConstraint(fields=["role", "domain"], name="participant_role_domain"),
             models.CheckConstraint(
@@ -200,7 +202,10 @@ class Mode(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One thing that staff or a command changed, with who, why, before and after; never edited."""
+    """One thing that staff or a command changed, with who, why, before and after; never edited.
+
+    `participants` are the primary keys of those that it is about.
+    """
 
     moment = models.DateTimeField(db_default=Now())
     actor = models.CharField(max_length=150)
@@ -209,11 +214,15 @@ class AuditEntry(models.Model):
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     reason = models.TextField(blank=True)
+    participants = ArrayField(models.BigIntegerField(), default=list, editable=False)
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "audit entries"
-        indexes = [models.Index(fields=["subject"], name="audit_subject", opclasses=["varchar_pattern_ops"])]
+        indexes = [
+            models.Index(fields=["subject"], name="audit_subject", opclasses=["varchar_pattern_ops"]),
+            GinIndex(fields=["participants"], name="audit_participants", fastupdate=False),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action}: {self.subject}"

@@ -4,19 +4,18 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.checks import ModelAdminChecks
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model, QuerySet, TextField
 from django.http import HttpRequest
 
-from participants.admin_audit import AuditedAdmin
 from participants.paginator import CAP, CappedPaginator
+from participants.scoped_admin import ScopedAdmin, ScopedChecks
 
 SEARCHES = ("__exact", "__startswith")
 
 
-class ScalableChecks(ModelAdminChecks):
+class ScalableChecks(ScopedChecks):
     """Refuses at start what would read a whole table."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -50,7 +49,7 @@ class ScalableChecks(ModelAdminChecks):
         ]
 
 
-class ScalableAdmin(AuditedAdmin):
+class ScalableAdmin(ScopedAdmin):
     """Base of the admin of a table that may have millions of rows.
 
     * No full count: see CappedPaginator. Neither are the filters' values counted (facets).

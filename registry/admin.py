@@ -44,6 +44,7 @@ class DSOOfPointFilter(DSOFilter):
 
 @admin.register(CongestionPoint)
 class CongestionPointAdmin(ReadOnlyAdmin, ScalableAdmin):
+    scope_by = ("dso",)
     list_display = ("address", "operator", "terms")
     list_select_related = ("dso",)
     list_filter = (DSOFilter,)
@@ -98,6 +99,7 @@ class CongestionPointAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 @admin.register(CongestionPointTerms)
 class CongestionPointTermsAdmin(FactAdmin):
+    scope_by = ("congestion_point__dso",)
     list_display = ("congestion_point", "dso", "days", "terms", "recorded", "superseded")
     list_select_related = ("congestion_point__dso", "recorded_by", "superseded_by")
     list_filter = (KnowledgeFilter, DSOOfPointFilter)
@@ -129,6 +131,15 @@ class ConnectionAdmin(ReadOnlyAdmin, ScalableAdmin):
     search_fields = ("address__startswith",)
     search_help_text = "The beginning of an entity address"
     fields = ("address", "representations", "memberships", "conflicts")
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> QuerySet[Connection]:
+        """Connections that a participant in scope has, or ever had, a claim on."""
+        scope = self.seen(request)
+        if scope.everyone:
+            return rows
+        represented = scope.restrict(Representation.objects.all(), "agr").values("connection")
+        connected = scope.restrict(CongestionPointConnection.objects.all(), "dso").values("connection")
+        return rows.filter(pk__in=represented.union(connected, all=True))
 
     @admin.display(description="representations")
     def representations(self, connection: Connection) -> str:
@@ -204,6 +215,7 @@ class ConnectionAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 @admin.register(CongestionPointConnection)
 class MembershipAdmin(FactAdmin):
+    scope_by = ("dso",)
     list_display = (
         "connection",
         "congestion_point",
@@ -243,6 +255,7 @@ class MembershipAdmin(FactAdmin):
 
 @admin.register(Representation)
 class RepresentationAdmin(FactAdmin):
+    scope_by = ("agr",)
     list_display = ("connection", "agr", "days", "standing", "recorded", "superseded")
     list_select_related = ("connection", "agr", "recorded_by", "superseded_by", "waiting_since")
     list_filter = (KnowledgeFilter, "standing", AGRFilter)

@@ -41,6 +41,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Conflict)
 class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
+    scope_by = ("holder", "claimant")
     list_display = (
         "number",
         "kind",

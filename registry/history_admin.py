@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 
@@ -24,7 +24,7 @@ from registry.models import (
     RevisionPlace,
 )
 from uftp.admin import InboundMessageAdmin
-from uftp.models import InboundMessage
+from uftp.models import InboundMessage, Sender
 
 
 @admin.register(Change)
@@ -35,6 +35,23 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     search_fields = ("pk__exact", "message__message_id__exact")
     search_help_text = "A change's number, or the whole MessageID of the message that it came from"
     fields = ("number", "known_from", "kind", "source", "reason", "facts", "conflicts")
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Change]) -> QuerySet[Change]:
+        """Changes by a message of a participant in scope, or of a fact of one."""
+        scope = self.seen(request)
+        if scope.everyone:
+            return rows
+        touched = Q()
+        for facts, path in (
+            (Representation.objects.all(), "agr"),
+            (CongestionPointConnection.objects.all(), "dso"),
+            (CongestionPointTerms.objects.all(), "congestion_point__dso"),
+        ):
+            theirs = scope.restrict(facts, path)
+            touched |= Q(Exists(theirs.filter(recorded_by=OuterRef("pk"))))
+            touched |= Q(Exists(theirs.filter(superseded_by=OuterRef("pk"))))
+        senders = scope.restrict_named(Sender.objects.all(), "role", "domain").values_list("pk", flat=True)
+        return rows.filter(Q(message__sender__in=list(senders)) | touched)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
         return super().get_queryset(request).select_related("message__sender").defer("message__sealed")
@@ -87,6 +104,7 @@ class ReasonActionForm(ActionForm):
 
 @admin.register(RevisionPlace)
 class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
+    scope_by = ("sender",)
     list_display = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
     list_select_related = ("sender",)
     list_filter = (UpdateTypeFilter, SenderFilter)

@@ -120,6 +120,7 @@ class PolicyFilter(ChoiceFilter):
 
 @admin.register(Policy)
 class PolicyAdmin(ReasonedAdmin):
+    about_participants = False
     form = PolicyForm
     list_display = ("name", "value", "about", "values")
     fields = ["name", "about", "value"]
@@ -164,6 +165,7 @@ class PolicyAdmin(ReasonedAdmin):
 
 @admin.register(PolicySetting)
 class PolicySettingAdmin(ReadOnlyAdmin, ScalableAdmin):
+    about_participants = False
     list_display = ("name", "value", "since")
     list_filter = (PolicyFilter,)
     fields = ("name", "value", "since")
@@ -188,6 +190,7 @@ class MarketForm(ReasonForm):
 
 @admin.register(Market)
 class MarketAdmin(ReasonedAdmin):
+    about_participants = False
     form = MarketForm
     fields = ["time_zone", "isp_duration"]
 

@@ -13,6 +13,7 @@ from participants.admin_html import NOTHING, lines, link, list_link, moment
 from participants.list_filters import ChoiceFilter, DayRangeFilter, TextFilter
 from participants.models import Participant
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.scope import Scope
 from uftp import outbox, processing, tasks, test_message_action
 from uftp.message_admin import MessageAdmin
 from uftp.messages import HANDLED_REQUESTS, OTHER_REQUESTS, OTHER_RESPONSES
@@ -82,6 +83,14 @@ class OutboundTypeFilter(TypeFilter):
     )
 
 
+def rows_of_senders(rows: QuerySet[InboundMessage], scope: Scope) -> QuerySet[InboundMessage]:
+    """Those of `rows` that a participant of `scope` sent."""
+    if scope.everyone:
+        return rows
+    senders = scope.restrict_named(Sender.objects.all(), "role", "domain")
+    return rows.filter(sender__in=list(senders.values_list("pk", flat=True)))
+
+
 @admin.register(InboundMessage)
 class InboundMessageAdmin(MessageAdmin):
     list_display = (
@@ -113,6 +122,12 @@ class InboundMessageAdmin(MessageAdmin):
     )
     button_for = InboundMessage.State.SET_ASIDE
     button = ("process_again", "Process again")
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+        return rows_of_senders(rows, self.seen(request))
+
+    def acted_on(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+        return rows_of_senders(rows, self.acted_for(request))
 
     @admin.display(description="sender")
     def sent_by(self, message: InboundMessage) -> str:
@@ -200,6 +215,12 @@ class OutboundMessageAdmin(MessageAdmin):
     button_for = OutboundMessage.State.FAILED
     button = ("send_again", "Send again")
 
+    def in_scope(self, request: HttpRequest, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
+        return self.seen(request).restrict_named(rows, "recipient_role", "recipient_domain")
+
+    def acted_on(self, request: HttpRequest, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
+        return self.acted_for(request).restrict_named(rows, "recipient_role", "recipient_domain")
+
     @admin.display(description="created")
     def created(self, message: OutboundMessage) -> str:
         return moment(message.created_at)
@@ -257,6 +278,9 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
     search_help_text = "The whole of a MessageID"
     fields = ("started", "finished", "message", "recipient", "endpoint", "status", "outcome", "detail")
 
+    def in_scope(self, request: HttpRequest, rows: QuerySet[DeliveryAttempt]) -> QuerySet[DeliveryAttempt]:
+        return self.seen(request).restrict_named(rows, "message__recipient_role", "message__recipient_domain")
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryAttempt]:
         return super().get_queryset(request).select_related("message").defer("message__sealed")
 
@@ -279,6 +303,9 @@ class SenderAdmin(ReadOnlyAdmin, ScalableAdmin):
     search_fields = ("domain__startswith",)
     search_help_text = "The beginning of a domain"
     fields = ("domain", "role", "received")
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Sender]) -> QuerySet[Sender]:
+        return self.seen(request).restrict_named(rows, "role", "domain")
 
     @admin.display(description="messages")
     def received(self, sender: Sender) -> str:

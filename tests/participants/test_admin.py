@@ -222,7 +222,7 @@ def test_staff_who_may_only_look(client: Client, add_participant: AddParticipant
     participant = add_participant()
     Mode.objects.get_or_create()
     viewer = User.objects.create_user("lee", password="lee", is_staff=True)
-    viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    viewer.user_permissions.set(Permission.objects.filter(codename__regex="^(view|for_every)_"))
     client.force_login(viewer)
 
     for page in (LIST, change(participant), MODE, "/admin/participants/auditentry/"):

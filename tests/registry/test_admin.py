@@ -62,7 +62,7 @@ def staff(client: Client, db: None) -> Client:
 def viewer(client: Client, db: None) -> Client:
     """Staff who may look at everything and change nothing."""
     user = User.objects.create_user("lee", password="lee", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    user.user_permissions.set(Permission.objects.filter(codename__regex="^(view|for_every)_"))
     client.force_login(user)
     return client
 
@@ -478,7 +478,9 @@ def test_the_overview_counts_what_waits_for_staff(staff: Client) -> None:
 
 def test_the_overview_counts_only_what_one_may_look_at(client: Client, db: None) -> None:
     user = User.objects.create_user("lee", password="lee", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename="view_conflict"))
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_conflict", "for_every_participant"])
+    )
     client.force_login(user)
 
     page = shown(client, "/admin/")

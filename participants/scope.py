@@ -1,0 +1,111 @@
+"""For which participants a member of staff may look and act.
+
+Django's permissions of a model say what a member of staff may do; the scope says for whom. Who holds the permission
+`participants.for_every_participant` is unlimited. Anybody else is limited to the participants on which django-guardian
+gives them, or a group of theirs, `participants.view_participant` (to look at) or `participants.change_participant`
+(to look at and act for).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from guardian.models import GroupObjectPermission, UserObjectPermission
+
+from participants.models import Participant
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+M = TypeVar("M", bound=Model)
+
+EVERY = "participants.for_every_participant"
+SEES, ACTS = "view_participant", "change_participant"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A set of participants: `everyone`, or those with the primary keys `ids`."""
+
+    everyone: bool = False
+    ids: frozenset[int] = frozenset()
+
+    def __contains__(self, participant: Participant | int | None) -> bool:
+        """Whether `participant`, a row or its primary key, is one of them; None only where everyone is."""
+        pk = participant.pk if isinstance(participant, Participant) else participant
+        return self.everyone or pk in self.ids
+
+    def restrict(self, rows: QuerySet[M], *paths: str) -> QuerySet[M]:
+        """Those of `rows` where one of `paths`, each of which leads to a participant, leads to one of these.
+
+        A path leads from a row to one participant at most (`agr`, `congestion_point__dso`; `pk` for participants
+        themselves). Where the scope is everyone, `rows` as they are.
+        """
+        if self.everyone:
+            return rows
+        if not self.ids:
+            return rows.none()
+        wanted = Q()
+        for path in paths:
+            wanted |= Q(**{f"{path}__in": sorted(self.ids)})
+        return rows.filter(wanted)
+
+    def restrict_named(self, rows: QuerySet[M], role: str, domain: str) -> QuerySet[M]:
+        """Those of `rows` whose fields `role` and `domain` name one of these participants; one query more."""
+        if self.everyone:
+            return rows
+        named: dict[str, list[str]] = {}
+        for its_role, its_domain in self.domains():
+            named.setdefault(its_role, []).append(its_domain)
+        if not named:
+            return rows.none()
+        wanted = Q()
+        for its_role, domains in named.items():
+            wanted |= Q(**{role: its_role, f"{domain}__in": domains})
+        return rows.filter(wanted)
+
+    def domains(self) -> list[tuple[str, str]]:
+        """(role, domain) of each, in that order, for rows that name a participant by these; one query."""
+        of_these = self.restrict(Participant.objects.all(), "pk")
+        return list(of_these.order_by("role", "domain").values_list("role", "domain"))
+
+
+NOBODY = Scope()
+EVERYONE = Scope(everyone=True)
+
+
+def seen_by(user: User | AnonymousUser) -> Scope:
+    """The participants that `user` may look at, in one query, kept on `user`."""
+    return _scopes(user)[0]
+
+
+def acted_for_by(user: User | AnonymousUser) -> Scope:
+    """The participants that `user` may act for, in one query, kept on `user`; all of them are seen as well."""
+    return _scopes(user)[1]
+
+
+def _scopes(user: User | AnonymousUser) -> tuple[Scope, Scope]:
+    kept: tuple[Scope, Scope] | None = getattr(user, "_participants_scopes", None)
+    if kept is None:
+        kept = _read(user)
+        user._participants_scopes = kept  # type: ignore[union-attr]
+    return kept
+
+
+def _read(user: User | AnonymousUser) -> tuple[Scope, Scope]:
+    if not user.is_active or user.pk is None:
+        return NOBODY, NOBODY
+    if user.has_perm(EVERY):
+        return EVERYONE, EVERYONE
+    given = {
+        "permission__content_type__app_label": "participants",
+        "permission__codename__in": [SEES, ACTS],
+    }
+    shown = "permission__codename", "object_pk"
+    own = UserObjectPermission.objects.filter(user=user, **given).values_list(*shown)
+    by_group = GroupObjectPermission.objects.filter(group__user=user, **given).values_list(*shown)
+    rows = list(own.union(by_group))
+    acts = frozenset(int(pk) for codename, pk in rows if codename == ACTS)
+    return Scope(ids=acts | frozenset(int(pk) for _, pk in rows)), Scope(ids=acts)
