@@ -4,9 +4,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import path, reverse
 from django.utils.html import format_html
@@ -58,11 +57,7 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     def download(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The whole inner XML as a file, exactly as it was signed."""
-        message = self.get_object(request, unquote(object_id))
-        if message is None:
-            raise Http404
-        if not self.has_view_permission(request, message):
-            raise PermissionDenied
+        message = self.row_or_404(request, object_id)
         return StreamingHttpResponse(
             stored_xml.pieces(message),
             content_type="application/xml",

@@ -24,8 +24,8 @@ def big_table(db: None) -> QuerySet[AuditEntry]:
     """MANY audit entries, of which 100 are about `rare`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO participants_auditentry (actor, action, subject, reason)"
-            " SELECT 'kim', 'did', CASE WHEN n %% 300 = 0 THEN 'rare ' ELSE 'thing ' END || n, ''"
+            "INSERT INTO participants_auditentry (actor, action, subject, reason, participants)"
+            " SELECT 'kim', 'did', CASE WHEN n %% 300 = 0 THEN 'rare ' ELSE 'thing ' END || n, '', '{}'"
             " FROM generate_series(1, %s) AS n",
             [MANY],
         )
