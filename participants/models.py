@@ -94,22 +94,29 @@ class Participant(models.Model):
 class PublicKeyQuerySet(models.QuerySet["PublicKey"]):
     def valid_at(self, moment: datetime) -> PublicKeyQuerySet:
         """Keys that may verify a signature at `moment` (aware)."""
-        return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=moment), valid_from__lte=moment)
+        return self.filter(
+            Q(valid_from__isnull=True) | Q(valid_from__lte=moment),
+            Q(valid_until__isnull=True) | Q(valid_until__gt=moment),
+        )
 
 
 class PublicKey(models.Model):
-    """An Ed25519 signature key of a participant; several are valid at once while it rotates."""
+    """An Ed25519 signature key of a participant; several are valid at once while it rotates.
+
+    One that was given without a beginning has none, so that it does not matter whose clock is behind.
+    """
 
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="keys")
     text = models.CharField("public key", max_length=100, help_text="cs1.… as the participant publishes it")
     value = models.BinaryField(max_length=32, editable=False, help_text="The 32 bytes that verify signatures")
-    valid_from = models.DateTimeField(db_default=Now(), blank=True, help_text="Empty: at once")
+    valid_from = models.DateTimeField(null=True, blank=True, help_text="Empty: at once")
     valid_until = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is withdrawn")
+    added_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = PublicKeyQuerySet.as_manager()
 
     class Meta:
-        ordering = ["participant", "valid_from", "id"]
+        ordering = ["participant", "id"]
         constraints = [
             models.UniqueConstraint(fields=["participant", "value"], name="public_key_once_per_participant"),
             models.CheckConstraint(
@@ -145,7 +152,9 @@ class PublicKey(models.Model):
 
     def is_valid_at(self, moment: datetime) -> bool:
         """Whether it may verify a signature at `moment` (aware)."""
-        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
+        return (self.valid_from is None or self.valid_from <= moment) and (
+            self.valid_until is None or moment < self.valid_until
+        )
 
     def clean(self) -> None:
         """Put the text into its published form; raise ValidationError for a key not to trust or taken."""
@@ -176,11 +185,14 @@ class PublicKey(models.Model):
         self.text = text if text.startswith(PREFIX) else format_public_key(self.value)
 
     def _overlaps(self, other: PublicKey) -> bool:
-        """Whether both are valid at some moment; one without a beginning has been valid for ever."""
-        begins = self.valid_from if isinstance(self.valid_from, datetime) else None
-        return (self.valid_until is None or other.valid_from < self.valid_until) and (
-            other.valid_until is None or begins is None or begins < other.valid_until
+        """Whether both are valid at some moment."""
+        return _begins_before(self.valid_from, other.valid_until) and _begins_before(
+            other.valid_from, self.valid_until
         )
+
+
+def _begins_before(begin: datetime | None, end: datetime | None) -> bool:
+    return begin is None or end is None or begin < end
 
 
 class Mode(models.Model):

@@ -4,7 +4,7 @@ The command line, the admin and imports all come through here: what may not be r
 the field, what is wrong with it and what to give.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
@@ -68,7 +68,9 @@ def save_participant(participant: Participant, *, actor: str, reason: str = "") 
     if stored is None:
         participant.full_clean()
         participant.save()
-        journal.note(actor, "added participant", str(participant), None, after, reason)
+        journal.note(
+            actor, "added participant", str(participant), None, after, reason, participants=[participant]
+        )
         return
     before = _values(stored)
     changed = [field for field in FIELDS if before[field] != after[field]]
@@ -85,6 +87,7 @@ def save_participant(participant: Participant, *, actor: str, reason: str = "") 
         {field: before[field] for field in changed},
         {field: after[field] for field in changed},
         reason,
+        participants=[participant],
     )
 
 
@@ -95,43 +98,92 @@ def set_standing(participant: Participant, standing: str, *, actor: str, reason:
 
 
 @transaction.atomic
-def add_key(participant: Participant, text: str, *, actor: str, now: datetime, reason: str = "") -> PublicKey:
-    """The key with the published text `text`, valid for `participant` from `now` on beside its other keys.
+def add_key(
+    participant: Participant,
+    text: str,
+    *,
+    actor: str,
+    now: datetime,
+    begins: datetime | None = None,
+    reason: str = "",
+) -> PublicKey:
+    """The key with the published text `text`, valid for `participant` beside its other keys.
 
-    One that is valid already stays as it is; one that was withdrawn is valid again.
+    It is valid from the moment `begins` on; without one a key that is added has no beginning. One that is valid
+    without an end already stays as it is; one that was withdrawn is valid again from `begins`, or `now`, on.
     """
     try:
         value = parse_public_key(text)
     except InvalidKey as wrong:
         raise ValidationError({"public_key": f"{wrong}."}) from None
-    key = participant.keys.filter(value=value).first() or PublicKey(participant=participant, text=text)
-    if key.pk and key.is_valid_at(now) and key.valid_until is None:
-        return key
-    key.valid_from, key.valid_until = now, None
+    key = participant.keys.filter(value=value).first()
+    if key is None:
+        key = PublicKey(participant=participant, text=text, valid_from=begins)
+    elif key.is_valid_at(now):
+        key.valid_until = None
+    else:
+        key.valid_from, key.valid_until = begins or now, None
     save_key(key, actor=actor, now=now, reason=reason)
     return key
 
 
+@transaction.atomic
+def rotate_key(
+    participant: Participant,
+    text: str,
+    *,
+    begins: datetime | None,
+    overlap: timedelta,
+    actor: str,
+    now: datetime,
+    reason: str,
+) -> PublicKey:
+    """Have the key with the published text `text` take the place of the participant's others.
+
+    It is valid from `begins` on, at once without it. The others stay valid beside it for `overlap`, and end then
+    where they do not end earlier; zero: they end at the moment from which it is valid.
+    """
+    require_reason("a new key", reason)
+    Participant.objects.select_for_update().get(pk=participant.pk)
+    key = add_key(participant, text, actor=actor, now=now, begins=begins, reason=reason)
+    end = max(begins or now, now) + overlap
+    for other in participant.keys.exclude(pk=key.pk):
+        if other.valid_until is None or other.valid_until > end:
+            end_key(other, end, actor=actor, now=now, reason=reason)
+    return key
+
+
+def end_key(key: PublicKey, end: datetime, *, actor: str, now: datetime, reason: str = "") -> None:
+    """Have `key` verify no signature from `end` on."""
+    key.valid_until = max(end, key.valid_from or end)
+    save_key(key, actor=actor, now=now, reason=reason)
+
+
 def withdraw_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> None:
-    """End `key` at `now`: from then on it verifies no signature. One that has ended stays as it is."""
+    """End `key` at `now`. One that has ended stays as it is."""
     if key.valid_until is None or key.valid_until > now:
-        key.valid_until = max(now, key.valid_from)
-        save_key(key, actor=actor, now=now, reason=reason)
+        end_key(key, now, actor=actor, now=now, reason=reason)
 
 
 @transaction.atomic
 def save_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> None:
-    """Check and save `key` as it stands, valid from `now` on where it does not say from when."""
+    """Check and save `key` as it stands.
+
+    One that is added without a beginning has none, unless it was another participant's before: it begins `now`.
+    """
     stored = PublicKey.objects.filter(pk=key.pk).first() if key.pk else None
-    if not isinstance(key.valid_from, datetime):
-        key.valid_from = now
+    if stored is None:
+        key.added_at = now
+        if key.valid_from is None and _was_anothers(key):
+            key.valid_from = now
     key.full_clean(exclude=["value"])
     before = _span(stored) if stored else None
     after = _span(key)
     if before != after:
         key.save()
         action = "changed public key" if stored else "added public key"
-        journal.note(actor, action, f"{key.participant} {key.text}", before, after, reason)
+        subject = f"{key.participant} {key.text}"
+        journal.note(actor, action, subject, before, after, reason, participants=[key.participant_id])
 
 
 @transaction.atomic
@@ -169,8 +221,18 @@ def _values(participant: Participant) -> dict[str, str | bool]:
     return {field: getattr(participant, field) for field in FIELDS}
 
 
+def _was_anothers(key: PublicKey) -> bool:
+    """Whether the key in `key.text` has ended for another participant; a text that is no key is nobody's."""
+    try:
+        value = parse_public_key(key.text)
+    except InvalidKey:
+        return False
+    others = PublicKey.objects.filter(value=value, valid_until__isnull=False)
+    return others.exclude(participant=key.participant_id).exists()
+
+
 def _span(key: PublicKey) -> dict[str, str | None]:
     return {
-        "valid from": key.valid_from.isoformat(),
+        "valid from": key.valid_from.isoformat() if key.valid_from else None,
         "valid until": key.valid_until.isoformat() if key.valid_until else None,
     }

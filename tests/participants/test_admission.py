@@ -99,7 +99,8 @@ def test_both_keys_count_during_a_rotation(add_participant: AddParticipant) -> N
 
 
 def test_a_key_counts_from_its_beginning_until_its_end(add_participant: AddParticipant) -> None:
-    participant = add_participant()
+    participant = add_participant(public_key=None)
+    add_key(participant, key_text(1), actor="kim", now=NOW, begins=NOW)
     later = NOW + timedelta(days=1)
     withdraw_key(participant.keys.get(), actor="kim", now=later)
     moment = timedelta(microseconds=1)

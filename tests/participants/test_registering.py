@@ -1,23 +1,27 @@
 """What holds for participants, keys and the audit trail, whoever changes them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from participants import journal
-from participants.admission import current_mode
+from participants.admission import current_mode, find_keys
 from participants.models import AuditEntry, Participant, PublicKey
 from participants.registering import (
     add_key,
+    end_key,
     explain,
+    rotate_key,
     save_participant,
     set_mode,
     set_standing,
     withdraw_key,
 )
-from tests.participants.conftest import NOW, AddParticipant, key_text
+from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
@@ -77,9 +81,89 @@ def test_keys_are_journaled_as_they_come_and_go(add_participant: AddParticipant)
     assert (first.action, last.action, last.reason) == ("added public key", "changed public key", "leaked")
     assert first.subject == f"AGR agr.example {key_text(1)}"
     assert (last.before, last.after) == (
-        {"valid from": "2026-03-01T12:00:00+00:00", "valid until": None},
-        {"valid from": "2026-03-01T12:00:00+00:00", "valid until": "2026-03-01T13:00:00+00:00"},
+        {"valid from": None, "valid until": None},
+        {"valid from": None, "valid until": "2026-03-01T13:00:00+00:00"},
     )
+
+
+@pytest.mark.parametrize("moment", [NOW - timedelta(days=365), NOW, NOW + timedelta(days=365)])
+def test_a_key_without_a_beginning_is_valid_whatever_a_clock_says(
+    add_participant: AddParticipant, moment: datetime
+) -> None:
+    participant = add_participant()
+
+    assert participant.keys.valid_at(moment).count() == 1
+    assert find_keys("AGR", "agr.example", moment).keys == (raw_key(1),)
+
+
+def test_a_key_with_a_beginning_is_not_valid_before_it(add_participant: AddParticipant) -> None:
+    participant = add_participant(public_key=None)
+    add_key(participant, key_text(1), actor="kim", now=NOW, begins=NOW + HOUR)
+
+    assert find_keys("AGR", "agr.example", NOW).keys == ()
+    assert find_keys("AGR", "agr.example", NOW + HOUR).keys == (raw_key(1),)
+
+
+def test_a_key_that_was_withdrawn_is_valid_again_from_its_return_on(add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    withdraw_key(participant.keys.get(), actor="kim", now=NOW)
+    add_key(participant, key_text(1), actor="kim", now=NOW + HOUR)
+
+    key = participant.keys.get()
+    assert (key.valid_from, key.valid_until) == (NOW + HOUR, None)
+
+
+ROTATIONS = {
+    # from when the new key is valid, how long the old one stays: when the old one ends
+    "at once, with an overlap": (None, timedelta(days=14), NOW + timedelta(days=14)),
+    "at once, without": (None, timedelta(0), NOW),
+    "later, with an overlap": (NOW + HOUR, timedelta(days=1), NOW + HOUR + timedelta(days=1)),
+    "later, without": (NOW + HOUR, timedelta(0), NOW + HOUR),
+}
+
+
+@pytest.mark.parametrize(("begins", "overlap", "ends"), ROTATIONS.values(), ids=ROTATIONS)
+def test_a_new_key_takes_the_place_of_the_others(
+    add_participant: AddParticipant, begins: datetime | None, overlap: timedelta, ends: datetime
+) -> None:
+    participant = add_participant()
+
+    key = rotate_key(
+        participant, key_text(2), begins=begins, overlap=overlap, actor="kim", now=NOW, reason="rotation"
+    )
+
+    old = participant.keys.exclude(pk=key.pk).get()
+    assert (old.valid_from, old.valid_until) == (None, ends)
+    assert (key.text, key.valid_from, key.valid_until) == (key_text(2), begins, None)
+    assert {entry.reason for entry in AuditEntry.objects.all()[:2]} == {"rotation"}
+
+
+def test_a_rotation_lengthens_no_key(add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    end_key(participant.keys.get(), NOW + HOUR, actor="kim", now=NOW)
+
+    rotate_key(
+        participant, key_text(2), begins=None, overlap=timedelta(1), actor="kim", now=NOW, reason="rotation"
+    )
+
+    assert participant.keys.get(text=key_text(1)).valid_until == NOW + HOUR
+
+
+def test_a_rotation_can_be_taken_back(add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    for number in (2, 1):
+        rotate_key(
+            participant,
+            key_text(number),
+            begins=None,
+            overlap=timedelta(days=1),
+            actor="kim",
+            now=NOW,
+            reason="rotation",
+        )
+
+    ends = {key.text: key.valid_until for key in participant.keys.all()}
+    assert ends == {key_text(1): None, key_text(2): NOW + timedelta(days=1)}
 
 
 def test_a_key_moves_to_another_participant_once_it_has_ended(add_participant: AddParticipant) -> None:
