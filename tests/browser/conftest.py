@@ -1,13 +1,18 @@
-"""The system's Chromium, driven by Playwright against a live server."""
+"""The system's Chromium, driven by Playwright against a live server; staff who have logged in; a market to look at."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
+from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+DESK = 1280
+
+LogIn = Callable[[str, str], Page]
 
 
 @pytest.fixture(scope="session")
@@ -33,18 +38,67 @@ def chromium() -> Iterator[Browser]:
                 del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture(params=[1280, 400], ids=["wide", "narrow"])
-def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of a new browser session, on a desk and on a telephone; what the browser complains of fails the test."""
-    context = chromium.new_context(viewport={"width": request.param, "height": 900})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on(
-        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complains of; a test that means to meet a refusal empties it."""
+    return []
+
+
+@contextmanager
+def session(chromium: Browser, width: int, complaints: list[str]) -> Iterator[Page]:
+    """A page of a new browser session; what the browser complains of fails the test."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="light", reduced_motion="reduce"
     )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page = context.new_page()
+    page.on(
+        "console",
+        lambda said: (
+            complaints.append(f"{page.url}: {said.text}") if said.type in ("error", "warning") else None
+        ),
+    )
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
     try:
         yield page
-        assert complaints == []
     finally:
         context.close()
+
+
+@pytest.fixture(params=[DESK, 400], ids=["wide", "narrow"])
+def page(chromium: Browser, request: pytest.FixtureRequest, complaints: list[str]) -> Iterator[Page]:
+    """A page of a new browser session, on a desk and on a telephone."""
+    with session(chromium, request.param, complaints) as page:
+        yield page
+    assert complaints == []
+
+
+@pytest.fixture
+def log_in(chromium: Browser, live_server: object, complaints: list[str]) -> Iterator[LogIn]:
+    """Logs a user in by name and password, each in a browser session of their own at a desk; gives the dashboard."""
+
+    with ExitStack() as sessions:
+
+        def log_in(username: str, password: str) -> Page:
+            page = sessions.enter_context(session(chromium, DESK, complaints))
+            page.goto(f"{live_server}/admin/")
+            page.get_by_label("Username").fill(username)
+            page.get_by_label("Password").fill(password)
+            page.get_by_role("button", name="Log in").click()
+            return page
+
+        yield log_in
+    assert complaints == []
+
+
+@pytest.fixture
+def kim(log_in: LogIn) -> Page:
+    """The page of an operator, kim, who has logged in; it stands on the dashboard."""
+    operator("kim")
+    return log_in("kim", "kim")
+
+
+def operator(username: str, group: str = "CRO operator") -> User:
+    """A member of staff in `group`, with the user name as password."""
+    user = User.objects.create_user(username, password=username, is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    return user

@@ -1,0 +1,39 @@
+"""The menu on every page of the console: a few screens out of the admin's many."""
+
+from typing import NamedTuple
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+class Entry(NamedTuple):
+    """`current` is what `aria-current` says: `page` for the screen itself, `true` for a page below it, else empty."""
+
+    text: str
+    url: str
+    current: str
+
+
+SCREENS = (
+    ("Conflicts", "registry_conflict", ("registry/conflict/",)),
+    ("Connections", "registry_connection", ("registry/connection/",)),
+    ("Congestion points", "registry_congestionpoint", ("registry/congestionpoint/",)),
+    ("Participants", "participants_participant", ("participants/participant/",)),
+    ("Messages", "uftp_inboundmessage", ("uftp/",)),
+    ("Policies", "registry_policy", ("registry/policy/", "participants/mode/")),
+    ("Decisions", "participants_auditentry", ("participants/auditentry/",)),
+)
+"""Text, the table whose list it leads to, and the parts of the site that it stands for."""
+
+
+def entries(request: HttpRequest) -> list[Entry]:
+    """The screens that this member of staff may look at, the dashboard first."""
+    home = reverse("admin:index")
+    found = [Entry("Dashboard", home, "page" if request.path == home else "")]
+    for text, table, parts in SCREENS:
+        app, model = table.split("_")
+        if request.user.has_perm(f"{app}.view_{model}"):
+            url = reverse(f"admin:{table}_changelist")
+            below = any(request.path.startswith(f"{home}{part}") for part in parts)
+            found.append(Entry(text, url, "page" if request.path == url else "true" if below else ""))
+    return found

@@ -1,0 +1,125 @@
+// What a page of the console does by itself while it is open. Every page works without this file:
+// previews have a button, polled parts a link, and fields take what is typed.
+"use strict";
+
+{
+    const PAUSE = 300;
+
+    /** Calls `act` once nothing has asked for it for PAUSE milliseconds. */
+    const calmly = (act) => {
+        let timer;
+        return () => {
+            clearTimeout(timer);
+            timer = setTimeout(act, PAUSE);
+        };
+    };
+
+    /** The text at `url`; null where the answer is not from that page: logged out, refused, or failed. */
+    const text = async (url, options = {}) => {
+        const answer = await fetch(url, {
+            credentials: "same-origin",
+            headers: {"X-Requested-With": "XMLHttpRequest"},
+            ...options,
+        });
+        return answer.ok && !answer.redirected ? answer.text() : null;
+    };
+
+    /** <form data-preview="URL" data-preview-into="#id">: shows what URL makes of the form while it is filled in. */
+    const preview = (form) => {
+        const into = document.querySelector(form.dataset.previewInto);
+        if (!into) {
+            return;
+        }
+        into.setAttribute("aria-live", "polite");
+        let asked = null;
+        const show = async () => {
+            asked?.abort();
+            const own = (asked = new AbortController());
+            into.setAttribute("aria-busy", "true");
+            try {
+                const shown = await text(form.dataset.preview, {
+                    method: "POST",
+                    body: new FormData(form),
+                    signal: own.signal,
+                });
+                if (own === asked) {
+                    into.innerHTML = shown ?? '<p class="notice warn">The preview could not be made. Reload the page.</p>';
+                    start(into);
+                }
+            } catch (error) {
+                if (own === asked && error.name !== "AbortError") {
+                    into.innerHTML = '<p class="notice warn">The preview could not be fetched. Try again.</p>';
+                }
+            } finally {
+                if (own === asked) {
+                    into.removeAttribute("aria-busy");
+                }
+            }
+        };
+        form.addEventListener("input", calmly(show));
+    };
+
+    /** <div data-poll="URL" data-poll-every="1000">: becomes what is at URL, until that asks for no more polling. */
+    const poll = (part) => {
+        part.setAttribute("aria-live", "polite");
+        const look = async () => {
+            let said = null;
+            try {
+                said = await text(part.dataset.poll);
+            } catch {
+                said = undefined;
+            }
+            if (!part.isConnected || said === null) {
+                return;
+            }
+            const holder = document.createElement("template");
+            holder.innerHTML = said ?? "";
+            const fresh = holder.content.firstElementChild;
+            if (fresh) {
+                if (part.innerHTML !== fresh.innerHTML) {
+                    part.innerHTML = fresh.innerHTML;
+                    start(part);
+                }
+                part.className = fresh.className;
+                if (!fresh.dataset.poll) {
+                    delete part.dataset.poll;
+                    return;
+                }
+                part.dataset.poll = fresh.dataset.poll;
+            }
+            setTimeout(look, Number(part.dataset.pollEvery) || 1000);
+        };
+        setTimeout(look, Number(part.dataset.pollEvery) || 1000);
+    };
+
+    /** <input data-suggest="URL" list="id">: fills the list with what URL?term=… finds for the text typed so far. */
+    const suggest = (field) => {
+        let latest = 0;
+        const fill = async () => {
+            const own = ++latest;
+            const url = new URL(field.dataset.suggest, location.href);
+            url.searchParams.set("term", field.value);
+            try {
+                const found = await text(url);
+                if (own === latest && found !== null && field.list) {
+                    field.list.replaceChildren(
+                        ...JSON.parse(found).results.map((value) => Object.assign(document.createElement("option"), {value})),
+                    );
+                }
+            } catch {
+                // Without suggestions one types on.
+            }
+        };
+        field.addEventListener("input", calmly(fill));
+        field.addEventListener("focus", fill, {once: true});
+    };
+
+    /** Sets going what `root` holds. */
+    const start = (root) => {
+        root.querySelectorAll("form[data-preview]").forEach(preview);
+        root.querySelectorAll("[data-poll]").forEach(poll);
+        root.querySelectorAll("input[data-suggest]").forEach(suggest);
+    };
+
+    document.addEventListener("DOMContentLoaded", () => start(document));
+}
