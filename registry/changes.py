@@ -6,7 +6,9 @@ at once (docs/design.md, "Writing facts").
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -36,6 +38,9 @@ WITH locked AS (
 )
 INSERT INTO held_connection SELECT id FROM locked
 """
+
+# What the verb that is being rehearsed has to say to staff; None outside a rehearsal.
+_notices: ContextVar[list[str] | None] = ContextVar("notices", default=None)
 
 STAMP = """
 -- The moment at which the change becomes known: later than every other.
@@ -103,12 +108,33 @@ class Recorder:
         return self._id
 
     def stamp(self) -> None:
-        """Give the change its moment (docs/rules.md H1). Nothing may follow but the commit of what is at hand."""
-        if self._id is None:
+        """Give the change its moment (docs/rules.md H1). Nothing may follow but the commit of what is at hand.
+
+        A change that is only rehearsed gets none, and so keeps no other waiting.
+        """
+        if self._id is None or _notices.get() is not None:
             return
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MOMENT_LOCK])
             cursor.execute(STAMP, [self._id])
+
+
+@contextmanager
+def rehearsed() -> Iterator[list[str]]:
+    """For verbs whose transaction will be rolled back: what they `notice` is gathered in the list that is given."""
+    notices: list[str] = []
+    token = _notices.set(notices)
+    try:
+        yield notices
+    finally:
+        _notices.reset(token)
+
+
+def notice(text: str) -> None:
+    """Tell staff who rehearse the verb at hand something that is not to be seen from the facts."""
+    notices = _notices.get()
+    if notices is not None:
+        notices.append(text)
 
 
 def await_stamped_changes() -> None:

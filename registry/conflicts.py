@@ -1,7 +1,6 @@
-"""Conflicts: contested days between a holder and a claimant, and how staff settle them.
+"""Conflicts: how staff settle contested days between a holder and a claimant, and what was decided about a claim.
 
-A conflict is derived from the claims (docs/rules.md C8): `refresh` opens and closes the rows after each change of the
-claims; only the decision of staff is added to them.
+Each verb is one transaction that may lose a race: whoever calls it from outside wraps it in `uftp.retrying.retried`.
 """
 
 from __future__ import annotations
@@ -9,158 +8,300 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
 
 from participants import journal
-from registry import standings
+from participants.models import Participant
+from registry import consequences
 from registry.changes import Recorder, Source, under_lock
-from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
-from registry.models import Conflict
-from registry.periods import in_words
-from registry.policies import HOLD
-from registry.staging import prepare
+from registry.deciding import KINDS, SettlementError, carry_out, check_decision, in_words, listed, shares
+from registry.models import Change, Conflict, CongestionPointConnection, Representation
+from registry.periods import in_words as days_in_words
+from registry.reversing import settle_anew
+from registry.sources import told
+from registry.staging import analyze_if_large, prepare
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-KINDS = {kind.conflict.value: kind for kind in (REPRESENTATION, MEMBERSHIP)}
+__all__ = ["SettlementError", "alike", "refused_by", "settle", "settle_anew", "settle_many"]
 
-RUNS = """
--- The maximal runs of contested days on the disputed connections. Where several DSOs hold a day together, the one
--- that holds it exclusively is the holder, else the one registered first.
-WITH side AS (
-    SELECT c.connection_id, c.{party} AS party_id, c.standing, {exclusive} AS exclusive, range_agg(c.period) AS days
-    FROM {claims} c JOIN disputed USING (connection_id)
-    WHERE c.superseded_by_id IS NULL AND c.standing IN ('effective', 'contested')
-    GROUP BY 1, 2, 3, 4
-), holding AS (
-    SELECT h.connection_id, h.party_id, h.days - coalesce(range_agg(better.days), '{{}}') AS days
-    FROM side h
-    LEFT JOIN side better ON better.connection_id = h.connection_id AND better.standing = 'effective'
-        AND (NOT better.exclusive, better.party_id) < (NOT h.exclusive, h.party_id)
-    WHERE h.standing = 'effective'
-    GROUP BY h.connection_id, h.party_id, h.exclusive, h.days
-), run AS (
-    SELECT h.connection_id, h.party_id AS holder_id, s.party_id AS claimant_id,
-        unnest(range_agg(s.days * h.days)) AS period
-    FROM side s JOIN holding h ON h.connection_id = s.connection_id AND h.party_id <> s.party_id
-    WHERE s.standing = 'contested'
-    GROUP BY h.connection_id, h.party_id, s.party_id
-)
+RULE = """
+-- Each open conflict that was chosen: the days that its holder keeps, and those that its claimant gets.
+INSERT INTO ruling
+SELECT f.connection_id, part.days, part.winner, part.loser
+FROM chosen_conflict
+JOIN registry_conflict f ON f.id = conflict_id
+CROSS JOIN LATERAL (VALUES
+    (f.period * %(keeps)s::daterange, f.holder_id, f.claimant_id),
+    (f.period * %(gives)s::daterange, f.claimant_id, f.holder_id)
+) part (days, winner, loser)
+WHERE f.closed_by_id IS NULL AND NOT isempty(part.days)
 """
 
-CLOSE = """
-UPDATE registry_conflict f SET closed_by_id = %(change)s
-FROM disputed
-WHERE f.connection_id = disputed.connection_id AND f.kind = %(kind)s AND f.closed_by_id IS NULL
-    AND NOT EXISTS (
-        SELECT FROM run
-        WHERE run.connection_id = f.connection_id AND run.holder_id = f.holder_id
-            AND run.claimant_id = f.claimant_id AND run.period = f.period
-    )
+CLOSED = """
+-- The chosen conflicts that are closed, by the change that closed them.
+SELECT f.closed_by_id, count(*) FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
+WHERE f.closed_by_id IS NOT NULL
+GROUP BY 1 ORDER BY 2 DESC, 1
 """
 
-OPEN = """
-INSERT INTO registry_conflict
-    (kind, connection_id, holder_id, claimant_id, period, opened_by_id, decision, decided_by, reason)
-SELECT %(kind)s, connection_id, holder_id, claimant_id, period, %(change)s, '', '', ''
-FROM run
-WHERE NOT EXISTS (
-    SELECT FROM registry_conflict f
-    WHERE f.kind = %(kind)s AND f.connection_id = run.connection_id AND f.holder_id = run.holder_id
-        AND f.claimant_id = run.claimant_id AND f.period = run.period AND f.closed_by_id IS NULL
-)
-ORDER BY connection_id, period
+PARTIES = """
+SELECT DISTINCT f.kind, f.holder_id, f.claimant_id
+FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
 """
 
+WITHOUT = """
+-- How many of the chosen conflicts a day does not split.
+SELECT count(*) FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
+WHERE NOT (f.period @> %(at)s::date AND lower(f.period) < %(at)s::date)
+"""
 
-class SettlementError(ValueError):
-    """The conflict cannot be settled like that; the message says why and what can be done."""
-
-
-def refresh(cursor: CursorWrapper, kind: ClaimKind, *, change: int) -> None:
-    """Close the conflicts on the disputed connections that are none any more, and open what has come up."""
-    parameters: dict[str, Any] = {"change": change, "kind": kind.conflict.value}
-    cursor.execute(kind.sql(RUNS + CLOSE), parameters)
-    cursor.execute(kind.sql(RUNS + OPEN), parameters)
+DECIDE = """
+UPDATE registry_conflict f
+SET decision = %(decision)s, split_at = %(at)s, decided_by = %(by)s, reason = %(reason)s
+FROM chosen_conflict WHERE f.id = conflict_id
+"""
 
 
 @transaction.atomic
-def settle(conflict_id: int, decision: str, *, at: date | None, source: Source, today: date) -> None:
-    """Decide an open conflict, for all its days (docs/rules.md C9).
+def settle(
+    conflict_id: int,
+    decision: str,
+    *,
+    at: date | None,
+    source: Source,
+    today: date,
+    expected: str | None = None,
+) -> int:
+    """Decide an open conflict, for all its days (docs/rules.md C9); returns the number of the change.
 
     `keep`: the holder keeps them, the claimant's claim is refused. `give`: the claimant gets them, the holder's is
-    refused. `split`: the holder keeps the days before `at`, the claimant gets those from `at` on. Raises
-    SettlementError where the conflict is not open, the decision is none of these, no reason is given, or `at` is not
-    a day within the conflict after its first.
+    refused. `split`: the holder keeps the days before `at`, the claimant gets those from `at` on. `expected`: the
+    fingerprint of the consequences that were shown. Raises SettlementError where the conflict is not open, the
+    decision is none of these, no reason is given, or `at` is not a day within the conflict after its first; and
+    consequences.ConsequencesChanged.
     """
-    if not source.reason.strip():
-        raise SettlementError("A settlement needs a reason.")
-    with connection.cursor() as cursor:
-        prepare(cursor)
-        conflict = _open_conflict(conflict_id)
-        kind = KINDS[conflict.kind]
-        rulings = _rulings(conflict, decision, at)
-
-        def compute() -> None:
-            cursor.execute("DELETE FROM ruling")
-            cursor.executemany(
-                "INSERT INTO ruling VALUES (%s, %s, %s, %s)",
-                [(conflict.connection_id, *ruling) for ruling in rulings],
-            )
-
-        under_lock(cursor, compute)
-        _open_conflict(conflict_id)
-        recorder = Recorder(source)
-        change = recorder.change_id()
-        standings.judge(cursor, kind, change=change, policy=HOLD, today=today)
-        standings.write(cursor, kind, change=change, policy=HOLD, today=today)
-        Conflict.objects.filter(pk=conflict_id).update(
-            decision=decision,
-            split_at=at if decision == Conflict.Decision.SPLIT else None,
-            decided_by=source.actor,
-            reason=source.reason,
-        )
-        refresh(cursor, kind, change=change)
-        journal.note(
-            source.actor,
-            "settle conflict",
-            f"conflict {conflict_id} about {conflict.connection}",
-            {
-                "holder": conflict.holder.domain,
-                "claimant": conflict.claimant.domain,
-                "days": in_words(conflict.period),
-            },
-            {"decision": decision, **({"at": at.isoformat()} if at else {})},
-            source.reason,
-        )
-        recorder.stamp()
-
-
-def _open_conflict(conflict_id: int) -> Conflict:
-    conflict = Conflict.objects.filter(pk=conflict_id).first()
+    check_decision(decision, at, source)
+    conflict = (
+        Conflict.objects.select_related("connection", "holder", "claimant").filter(pk=conflict_id).first()
+    )
     if conflict is None:
         raise SettlementError(f"There is no conflict {conflict_id}.")
-    if conflict.closed_by_id is not None:
-        raise SettlementError(f"Conflict {conflict_id} is closed: there is nothing left to settle in it.")
-    return conflict
+    with connection.cursor() as cursor:
+        prepare(cursor)
+        cursor.execute("INSERT INTO chosen_conflict VALUES (%s)", [conflict_id])
+        _require_open(cursor)
+        if at is not None and (at <= conflict.period.lower or at not in conflict.period):
+            raise SettlementError(
+                f"A split needs a day within {days_in_words(conflict.period)} and after its first:"
+                " from then on the claimant gets the days."
+            )
+        change = _settle_chosen(cursor, conflict, decision, at, source, today)
+    consequences.require(change.change_id(), expected)
+    journal.note(
+        source.actor,
+        "settle conflict",
+        f"conflict {conflict_id} about {conflict.connection}",
+        {
+            "holder": conflict.holder.domain,
+            "claimant": conflict.claimant.domain,
+            "days": days_in_words(conflict.period),
+        },
+        {"decision": decision, **({"at": at.isoformat()} if at else {})},
+        source.reason,
+        participants=(conflict.holder_id, conflict.claimant_id),
+    )
+    change.stamp()
+    return change.change_id()
 
 
-def _rulings(conflict: Conflict, decision: str, at: date | None) -> list[tuple[Any, int, int]]:
-    """(days, winner, loser) for each part of the conflict's days."""
-    days, holder, claimant = conflict.period, conflict.holder_id, conflict.claimant_id
-    if at is not None and decision != Conflict.Decision.SPLIT:
-        raise SettlementError("A day goes with split alone.")
-    if decision == Conflict.Decision.KEEP:
-        return [(days, holder, claimant)]
-    if decision == Conflict.Decision.GIVE:
-        return [(days, claimant, holder)]
-    if decision != Conflict.Decision.SPLIT:
-        raise SettlementError(f"A conflict is settled by keep, give or split, not {decision!r}.")
-    if at is None or at <= days.lower or at not in days:
-        raise SettlementError(
-            f"A split needs a day within {in_words(days)} and after its first: from then on the claimant gets the days."
+@transaction.atomic
+def settle_many(
+    conflicts: QuerySet[Conflict],
+    decision: str,
+    *,
+    at: date | None,
+    source: Source,
+    today: date,
+    expected: str | None = None,
+) -> int:
+    """Decide open conflicts between the same two parties as one, all or none (docs/rules.md C11).
+
+    Works on sets: 100,000 conflicts are as many statements as one. Parameters and result as for `settle`. Raises
+    SettlementError also where there are none, they are not all of one kind, holder and claimant, some are closed, or
+    a split's day does not lie within each of them after its first; and consequences.ConsequencesChanged.
+    """
+    check_decision(decision, at, source)
+    with connection.cursor() as cursor:
+        prepare(cursor)
+        chosen = _choose(cursor, conflicts)
+        conflict = _example(cursor)
+        _require_open(cursor, chosen)
+        if at is not None:
+            cursor.execute(WITHOUT, {"at": at})
+            (without,) = cursor.fetchone()
+            if without:
+                raise SettlementError(
+                    f"{at} does not split {without:,} of the {chosen:,} conflicts: it must be a day within each of"
+                    " them and after its first. Settle those by themselves."
+                )
+        change = _settle_chosen(cursor, conflict, decision, at, source, today, chosen)
+    consequences.require(change.change_id(), expected)
+    journal.note(
+        source.actor,
+        "settle conflicts",
+        f"{chosen:,} conflicts between {conflict.holder} and {conflict.claimant}",
+        {"holder": conflict.holder.domain, "claimant": conflict.claimant.domain, "conflicts": chosen},
+        {
+            "decision": decision,
+            "change": change.change_id(),
+            **({"at": at.isoformat()} if at else {}),
+        },
+        source.reason,
+        participants=(conflict.holder_id, conflict.claimant_id),
+    )
+    change.stamp()
+    return change.change_id()
+
+
+def alike(conflict: Conflict) -> QuerySet[Conflict]:
+    """The open conflicts of its kind between its two parties that the same message opened, or the same change."""
+    message = conflict.opened_by.message_id
+    opened = Q(opened_by__message=message) if message else Q(opened_by=conflict.opened_by_id)
+    return Conflict.objects.filter(
+        opened,
+        kind=conflict.kind,
+        holder=conflict.holder_id,
+        claimant=conflict.claimant_id,
+        closed_by__isnull=True,
+    )
+
+
+def refused_by(claim: Representation | CongestionPointConnection) -> Conflict | None:
+    """The latest decision of staff by which days of this refused claim are another's.
+
+    None where the claim is not refused, or was by the policy `newest wins`.
+    """
+    if claim.standing != "refused":
+        return None
+    representation = isinstance(claim, Representation)
+    party = claim.agr_id if isinstance(claim, Representation) else claim.dso_id
+    days = claim.period
+    before_split = Q(period__startswith__lt=F("split_at"))
+    overlaps_before = Q(split_at__gt=days.lower)
+    overlaps_after = Q() if days.upper is None else Q(split_at__lt=days.upper)
+    return (
+        Conflict.objects.filter(
+            Q(decision="keep", claimant=party)
+            | Q(decision="give", holder=party)
+            | Q(decision="split", claimant=party) & before_split & overlaps_before
+            | Q(decision="split", holder=party) & overlaps_after,
+            kind=Conflict.Kind.REPRESENTATION if representation else Conflict.Kind.MEMBERSHIP,
+            connection=claim.connection_id,
+            period__overlap=days,
+            closed_by__gte=claim.waiting_since_id,
         )
-    until_then = type(days)(days.lower, at, "[)")
-    from_then = type(days)(at, days.upper, "[)")
-    return [(until_then, holder, claimant), (from_then, claimant, holder)]
+        .order_by("-closed_by", "-pk")
+        .first()
+    )
+
+
+def _settle_chosen(
+    cursor: CursorWrapper,
+    conflict: Conflict,
+    decision: str,
+    at: date | None,
+    source: Source,
+    today: date,
+    chosen: int = 1,
+) -> Recorder:
+    """Lock the connections of the chosen conflicts, see that these are open still, and decide them."""
+    keeps, gives = shares(decision, at)
+
+    def compute() -> None:
+        cursor.execute("DELETE FROM ruling")
+        cursor.execute(RULE, {"keeps": keeps, "gives": gives})
+        analyze_if_large(cursor, "ruling", cursor.rowcount)
+
+    under_lock(cursor, compute)
+    _require_open(cursor, chosen)
+    recorder = Recorder(source)
+    cursor.execute(
+        DECIDE, {"decision": decision, "at": at, "by": source.actor[:150], "reason": source.reason}
+    )
+    carry_out(cursor, KINDS[conflict.kind], change=recorder.change_id(), today=today)
+    return recorder
+
+
+def _choose(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> int:
+    """Stage the numbers of the conflicts; returns how many there are."""
+    try:
+        query, parameters = (
+            Conflict.objects.filter(pk__in=conflicts.values("pk"))
+            .values("pk")
+            .order_by()
+            .query.sql_with_params()
+        )
+    except EmptyResultSet:
+        raise SettlementError("There are no conflicts to settle.") from None
+    cursor.execute(f"INSERT INTO chosen_conflict {query}", parameters)
+    chosen = int(cursor.rowcount)
+    if not chosen:
+        raise SettlementError("There are no conflicts to settle.")
+    analyze_if_large(cursor, "chosen_conflict", chosen)
+    return chosen
+
+
+def _example(cursor: CursorWrapper) -> Conflict:
+    """One of the chosen conflicts, which are all of one kind and between the same two parties."""
+    cursor.execute(PARTIES)
+    parties: list[tuple[Any, ...]] = cursor.fetchall()
+    if len(parties) > 1:
+        raise SettlementError(
+            f"The conflicts are of {len(parties):,} sorts: conflicts that are settled together are of one kind, with"
+            " one holder and one claimant. Choose fewer."
+        )
+    kind, holder, claimant = parties[0]
+    both = Participant.objects.in_bulk([holder, claimant])
+    return Conflict(kind=kind, holder=both[holder], claimant=both[claimant])
+
+
+def _require_open(cursor: CursorWrapper, chosen: int = 1) -> None:
+    """Raise SettlementError where a chosen conflict is closed: by whom, when and how."""
+    cursor.execute(CLOSED)
+    closed: list[tuple[int, int]] = cursor.fetchall()
+    if not closed:
+        return
+    changes = (
+        Change.objects.select_related("message__sender")
+        .defer("message__sealed")
+        .in_bulk([change for change, _ in closed[:3]])
+    )
+    if chosen == 1:
+        raise SettlementError(_how_closed(cursor, changes[closed[0][0]]))
+    by = [f"{count:,} {told(changes[change])}" for change, count in closed[:3]]
+    others = sum(count for _, count in closed[3:])
+    total = sum(count for _, count in closed)
+    raise SettlementError(
+        f"{total:,} of the {chosen:,} conflicts {'is' if total == 1 else 'are'} closed meanwhile:"
+        f" {listed([*by, *([f'{others:,} by others'] if others else [])])}. Nothing was settled;"
+        " look at those that are open."
+    )
+
+
+def _how_closed(cursor: CursorWrapper, change: Change) -> str:
+    cursor.execute("SELECT conflict_id FROM chosen_conflict")
+    conflict = Conflict.objects.select_related("holder", "claimant").get(pk=cursor.fetchone()[0])
+    if not conflict.decision:
+        return (
+            f"Conflict {conflict.pk} is closed: its days are no longer contested since a change {told(change)}."
+            " There is nothing left to settle in it."
+        )
+    decision = in_words(conflict.decision, conflict.split_at, conflict.holder, conflict.claimant)
+    return (
+        f"Conflict {conflict.pk} is closed: it was settled {told(change)}: {decision}."
+        " To reverse that, decide it anew."
+    )

@@ -99,6 +99,7 @@ class Change(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("adjust_period", "Can adjust periods")]
 
     def __str__(self) -> str:
         return f"change {self.pk} by {self.kind}"
@@ -326,7 +327,8 @@ class Representation(Claim):
 class Conflict(models.Model):
     """A maximal run of days of one connection that a claimant contests and a holder holds.
 
-    Derived from the claims: it opens and closes with them, and carries the decision of staff about it.
+    Derived from the claims: it opens and closes with them, and carries the decision of staff about it. A decision is
+    reversed by a row that replaces it, opened and closed by one change.
     """
 
     class Kind(models.TextChoices):
@@ -353,9 +355,18 @@ class Conflict(models.Model):
     split_at = models.DateField(null=True, blank=True, help_text="First day that the claimant gets")
     decided_by = models.CharField(max_length=150, blank=True)
     reason = models.TextField(blank=True)
+    replaces = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="replaced_by",
+        help_text="The conflict whose decision this one reverses",
+    )
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("settle_conflict", "Can settle conflicts")]
         indexes = [
             models.Index(fields=["connection"], name="conflict_connection"),
             models.Index(fields=["kind", "id"], name="conflict_open", condition=Q(closed_by__isnull=True)),

@@ -57,6 +57,13 @@ TABLES = {
         old datemultirange NOT NULL, want datemultirange NOT NULL""",
     # Connections that only this transaction can see, or whose row it has locked.
     "held_connection": "connection_id bigint PRIMARY KEY",
+    # Conflicts that staff decide together.
+    "chosen_conflict": "conflict_id bigint PRIMARY KEY",
+    # What a change did to one claim: the days that count, wait and are refused by it, and those that do no more.
+    "consequence": """
+        connection_id bigint NOT NULL, point_id bigint NOT NULL, party_id bigint NOT NULL,
+        gained datemultirange NOT NULL, lost datemultirange NOT NULL, contested datemultirange NOT NULL,
+        refused datemultirange NOT NULL, withdrawn datemultirange NOT NULL""",
     # Days that staff give to one of two parties.
     "ruling": """
         connection_id bigint NOT NULL, days daterange NOT NULL, winner bigint NOT NULL, loser bigint NOT NULL""",
@@ -79,17 +86,22 @@ CHUNK = 20_000
 
 def prepare(cursor: CursorWrapper) -> None:
     """Make the tables on this connection where they are missing, and empty them."""
-    cursor.execute("SELECT to_regclass('pg_temp.wanted_claim') IS NOT NULL")
-    (there,) = cursor.fetchone()
-    if there:
+    if not make_tables(cursor):
         cursor.execute(";".join(f"DELETE FROM pg_temp.{name}" for name in TABLES))
-    else:
+
+
+def make_tables(cursor: CursorWrapper) -> bool:
+    """Make the tables on this connection where they are missing; returns whether they were."""
+    cursor.execute("SELECT to_regclass('pg_temp.wanted_claim') IS NULL")
+    (missing,) = cursor.fetchone()
+    if missing:
         cursor.execute(
             ";".join(
                 f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS"
                 for name, columns in TABLES.items()
             )
         )
+    return bool(missing)
 
 
 def analyze_if_large(cursor: CursorWrapper, table: str, rows: int) -> None:

@@ -14,9 +14,10 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from participants.models import Participant
-from registry import conflicts, standings, statements, strange, terms
+from registry import standings, statements, strange, terms
 from registry.changes import Recorder, Source, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
+from registry.contested import refresh_conflicts
 from registry.market import market, zone_agrees
 from registry.periods import list_in_words
 from registry.policies import REJECT, Policies, in_force
@@ -153,7 +154,7 @@ def _apply(
     if claims_change:
         change = recorder.change_id()
         written = standings.write(cursor, kind, change=change, policy=policy, today=today)
-        conflicts.refresh(cursor, kind, change=change)
+        refresh_conflicts(cursor, kind, change=change)
         if written >= LARGE:
             cursor.execute(f"ANALYZE {kind.table}")
     recorder.stamp()

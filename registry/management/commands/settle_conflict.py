@@ -1,4 +1,4 @@
-"""`manage.py settle_conflict ID keep|give|split`: decide who gets contested days."""
+"""`manage.py settle_conflict ID keep|give|split`: decide who gets contested days, or decide anew."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from participants import clock, journal
 from registry import commandline
 from registry.changes import Source
-from registry.conflicts import SettlementError, settle
+from registry.conflicts import SettlementError, settle, settle_anew
 from registry.market import market, today_at
 from registry.models import Conflict
 from uftp.retrying import retried
@@ -16,6 +16,7 @@ from uftp.retrying import retried
 class Command(BaseCommand):
     help = (
         "Settle an open conflict: the holder keeps the days, the claimant is given them, or they are split."
+        " With --anew: decide one that was decided before."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,14 +28,18 @@ class Command(BaseCommand):
             metavar="DAY",
             help="with split: the first day that the claimant gets",
         )
+        parser.add_argument(
+            "--anew", action="store_true", help="replace the decision of a conflict that was settled before"
+        )
         parser.add_argument("--reason", required=True, help="why; it is kept with the decision")
 
     def handle(self, *args: Any, **options: Any) -> None:
         source = Source.of_staff(journal.command_line(), options["reason"])
         today = today_at(clock.now(), market().time_zone)
+        decide = settle_anew if options["anew"] else settle
         try:
             retried(
-                lambda: settle(
+                lambda: decide(
                     options["id"], options["decision"], at=options["at"], source=source, today=today
                 )
             )
