@@ -1,8 +1,24 @@
-"""The Django app for what belongs to no single layer: processes, health, set-up."""
+"""The Django apps for what belongs to no single layer: processes, health, set-up, and the admin site."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.contrib.admin.apps import AdminConfig
+
+NAMES = {
+    "auth": "Staff",
+    "procrastinate": "Background jobs",
+}
+"""What staff call the apps of libraries."""
 
 
 class CROProjectConfig(AppConfig):
     name = "cro_project"
     verbose_name = "Common Reference Operator"
+
+
+class CROAdminConfig(AdminConfig):
+    default_site = "cro_project.admin_site.CROAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        for label, name in NAMES.items():
+            apps.get_app_config(label).verbose_name = name

@@ -1,4 +1,4 @@
-"""What staff see who have given a wrong password too often (docs/settings.md, Staff)."""
+"""What staff see who have given a wrong password or code too often (docs/settings.md, Staff)."""
 
 from typing import Any
 

@@ -38,6 +38,7 @@ if CRO_NOW and not DEBUG:
 PORT = setting("PORT", 8_000, whole_number(1, 65_535))
 TRUSTED_PROXIES: list[str] = setting("TRUSTED_PROXIES", [], environment.addresses)
 HTTPS_ONLY = setting("HTTPS_ONLY", False, boolean)
+TWO_FACTOR_REQUIRED = setting("TWO_FACTOR_REQUIRED", False, boolean)
 UFTP_MAX_MESSAGE_BYTES = setting("UFTP_MAX_MESSAGE_BYTES", 33_554_432, whole_number(1_024, 2_147_483_647))
 UFTP_ALLOW_PRIVATE_ENDPOINTS = setting("UFTP_ALLOW_PRIVATE_ENDPOINTS", False, boolean)
 UFTP_REQUESTS_PER_MINUTE = setting("UFTP_REQUESTS_PER_MINUTE", 6_000, whole_number(1, 10_000_000))
@@ -46,7 +47,7 @@ DELIVERY_TIMEOUT = setting("DELIVERY_TIMEOUT", 30, whole_number(1, 600))
 DELIVERY_RETRY_HOURS = setting("DELIVERY_RETRY_HOURS", 24, whole_number(1, 720))
 
 INSTALLED_APPS = [
-    "cro_project.admin_site.CROAdminConfig",
+    "cro_project.apps.CROAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -56,6 +57,9 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "procrastinate.contrib.django",
     "rest_framework",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "axes",
     "guardian",
     "csp",
@@ -63,7 +67,7 @@ INSTALLED_APPS = [
     "uftp",
     "registry",
     "reservations",
-    "cro_project",
+    "cro_project.apps.CROProjectConfig",
 ]
 
 MIDDLEWARE = [
@@ -75,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "registry.market_time.in_market_time",
@@ -111,6 +116,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    "cro_project.two_factor.SecondFactorBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
 ANONYMOUS_USER_NAME = None
@@ -121,8 +127,9 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "cro_project.lockout.page"
-AXES_SENSITIVE_PARAMETERS: list[str] = []
+AXES_SENSITIVE_PARAMETERS = ["code"]
 AXES_ENABLE_ADMIN = False
+OTP_TOTP_ISSUER = CRO_DOMAIN
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -145,6 +152,7 @@ WHITENOISE_AUTOREFRESH = False
 SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^(shapeshifter|health)(/|$)"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SESSION_COOKIE_AGE = 12 * 3_600
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
 X_FRAME_OPTIONS = "DENY"

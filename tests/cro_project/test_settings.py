@@ -58,6 +58,7 @@ def read() -> dict[str, Any]:
         ("DELIVERY_RETRY_HOURS", "forever", "whole number"),
         ("TRUSTED_PROXIES", "10.0.0.1,proxy", "'proxy' is neither"),
         ("HTTPS_ONLY", "https", "true or false"),
+        ("TWO_FACTOR_REQUIRED", "sometimes", "true or false"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_to_set(

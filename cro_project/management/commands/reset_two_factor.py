@@ -1,0 +1,32 @@
+"""Take the second factor from a member of staff who has lost it."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from cro_project import two_factor
+from participants import journal
+from participants.registering import explain
+
+
+class Command(BaseCommand):
+    help = (
+        "Take the second factor from USERNAME, who has lost it. They log in with the password alone then, or set up "
+        "another one at log-in where TWO_FACTOR_REQUIRED is on. Their sessions end."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--reason", required=True, help="why; kept in the audit trail")
+
+    def handle(self, *args: Any, username: str, reason: str, **options: Any) -> None:
+        user = User.objects.filter(username=username).first()
+        if user is None:
+            raise CommandError(f"there is no user {username!r}")
+        try:
+            two_factor.turn_off(user, actor=journal.command_line(), reason=reason)
+        except ValidationError as impossible:
+            raise CommandError(explain(impossible)) from None
+        self.stdout.write(f"The second factor of {username} is reset.")

@@ -1,0 +1,222 @@
+"""The second factor of staff: a code from an app on their telephone (TOTP), or one of ten recovery codes.
+
+A member of staff is *enrolled* who has such an app set up. Codes are checked by django-otp: one code counts once,
+and after each wrong one the next is taken only after a wait that doubles.
+"""
+
+import secrets
+import time
+from base64 import b32encode
+from datetime import datetime
+from typing import Any
+
+import segno
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import AbstractBaseUser, User
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+from django_otp import verify_token
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from participants import journal
+
+APP_DIGITS = 6
+RECOVERY_DIGITS = 12
+RECOVERY_CODES = 10
+SECRET_BYTES = 20
+STEPS_OFF = 1
+"""Steps of 30 seconds by which the clock of a telephone may be wrong."""
+
+
+def enrolled_since(user: User) -> datetime | None:
+    """When the app of `user` was set up; None where there is none."""
+    app = TOTPDevice.objects.filter(user=user, confirmed=True).order_by("id").first()
+    return app.created_at if app else None
+
+
+def is_enrolled(user: Any) -> bool:
+    """Whether `user` must give a code at log-in; asked of the database once for each user object."""
+    known = getattr(user, "_enrolled", None)
+    if known is None:
+        known = user._enrolled = TOTPDevice.objects.filter(user_id=user.pk, confirmed=True).exists()
+    return bool(known)
+
+
+def has_verified(user: Any) -> bool:
+    """Whether the session that `user` came with was opened with a second factor that is still set up."""
+    return getattr(user, "otp_device", None) is not None
+
+
+def suffices(user: Any) -> bool:
+    """Whether what `user` has shown at log-in is enough for the screens of staff."""
+    return has_verified(user) or not (settings.TWO_FACTOR_REQUIRED or is_enrolled(user))
+
+
+def codes_left(user: User) -> int:
+    """How many recovery codes of `user` are unused."""
+    return StaticToken.objects.filter(device__user=user).count()
+
+
+def make_secret() -> str:
+    """A secret for an app, in hexadecimal."""
+    return secrets.token_hex(SECRET_BYTES)
+
+
+def secret_to_type(secret: str) -> str:
+    """`secret` (hexadecimal) as apps take it when it is typed: Base32 in groups of four."""
+    text = b32encode(bytes.fromhex(secret)).decode()
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def picture(user: User, secret: str) -> SafeString:
+    """An SVG with the QR code that an app reads to take over `secret` (hexadecimal) for `user`."""
+    address = TOTPDevice(user=user, key=secret).config_url
+    drawn = segno.make(address, error="m").svg_inline(
+        omitsize=True, dark="#000", light="#fff", border=4, svgclass="qr", lineclass=None, title="QR code"
+    )
+    return mark_safe(drawn.replace("<svg ", '<svg role="img" ', 1))  # noqa: S308
+
+
+def only_digits(text: str) -> str:
+    """The digits of a code as a person types it, in groups or not.
+
+    Raises ValidationError where it can be neither an app's code nor a recovery code.
+    """
+    digits = "".join(text.replace("-", " ").split())
+    if not (digits.isascii() and digits.isdigit() and len(digits) in (APP_DIGITS, RECOVERY_DIGITS)):
+        raise ValidationError(
+            f"A code from the app has {APP_DIGITS} digits, a recovery code has {RECOVERY_DIGITS}; "
+            "give one of them."
+        )
+    return digits
+
+
+class SecondFactorBackend(BaseBackend):
+    """Tells `authenticate(request, username=…, code=…)` whether the code is right; the password was checked before.
+
+    It stands behind the backend of django-axes, so that wrong codes lock a log-in as wrong passwords do.
+    """
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, code: str | None = None
+    ) -> AbstractBaseUser | None:
+        user = User.objects.filter(username=username, is_active=True).first()
+        device = user and code and _device_for(user, code)
+        if not user or not device:
+            return None
+        user.otp_device = verify_token(user, device.persistent_id, code)  # type: ignore[attr-defined]
+        return user if has_verified(user) else None
+
+
+def waits_until(user: User, code: str) -> datetime | None:
+    """Until when codes like `code` are refused, right or wrong, because of wrong ones before; None: they are not."""
+    device = _device_for(user, code)
+    allowed, why_not = device.verify_is_allowed() if device else (True, None)
+    until: datetime | None = None if allowed else why_not.get("locked_until")
+    return until
+
+
+def _device_for(user: User, code: str) -> Any:
+    """What could have given `code`: the app or the recovery codes of `user`, by the number of digits."""
+    kind = TOTPDevice if len(code) == APP_DIGITS else StaticDevice
+    return kind.objects.filter(user=user, confirmed=True).order_by("id").first()
+
+
+def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
+    """Set up the app of `user` that holds `secret` (hexadecimal), in place of an earlier one.
+
+    `code` shows that the app works, and is used up by that. Returns the app and ten recovery codes, which replace
+    earlier ones. All sessions of `user` end: the caller opens one again. Raises ValidationError where the code
+    is wrong.
+    """
+    shown = TOTP(bytes.fromhex(secret))
+    shown.time = time.time()
+    if len(code) != APP_DIGITS or not shown.verify(int(code), tolerance=STEPS_OFF):
+        raise ValidationError(
+            "This is not the code of this secret at this moment. Give the one that the app shows; "
+            "if it keeps being refused, see that the clock of the telephone is right."
+        )
+    with transaction.atomic():
+        _lock(user)
+        earlier, _ = TOTPDevice.objects.filter(user=user).delete()
+        app = TOTPDevice.objects.create(user=user, name="app", key=secret, last_t=shown.t())
+        journal.note(
+            user.get_username(),
+            "replaced second factor" if earlier else "set up second factor",
+            subject(user),
+        )
+        codes = _replace_codes(user)
+    end_sessions(user)
+    return app, codes
+
+
+def renew_codes(user: User) -> list[str]:
+    """Make ten recovery codes of `user`, which replace earlier ones."""
+    with transaction.atomic():
+        _lock(user)
+        journal.note(user.get_username(), "made recovery codes", subject(user))
+        return _replace_codes(user)
+
+
+def turn_off(user: User, *, actor: str, reason: str = "") -> None:
+    """Forget the app and the recovery codes of `user`, whose sessions all end.
+
+    Raises ValidationError where there is no app, and where `actor` is another than `user` and gives no reason.
+    """
+    own = actor == user.get_username()
+    if not own and not reason.strip():
+        raise ValidationError("Say why: this is recorded with its reason.")
+    with transaction.atomic():
+        _lock(user)
+        devices = TOTPDevice.objects.filter(user=user)
+        if not devices.exists():
+            raise ValidationError(f"{user.get_username()} has no second factor.")
+        devices.delete()
+        StaticDevice.objects.filter(user=user).delete()
+        journal.note(
+            actor,
+            "turned off second factor" if own else "reset second factor",
+            subject(user),
+            reason=reason.strip(),
+        )
+    end_sessions(user)
+
+
+def note_recovery(user: User) -> None:
+    """Put into the audit trail that `user` logged in with a recovery code."""
+    journal.note(
+        user.get_username(), "used recovery code", subject(user), after={"codes left": codes_left(user)}
+    )
+
+
+def end_sessions(user: User) -> None:
+    """End every session of `user`."""
+    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
+
+
+def subject(user: User) -> str:
+    """What the audit trail calls `user`."""
+    return f"user {user.get_username()}"
+
+
+def _lock(user: User) -> None:
+    """Let others who change the second factor of `user` wait for this transaction."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _replace_codes(user: User) -> list[str]:
+    device, _ = StaticDevice.objects.get_or_create(user=user, defaults={"name": "recovery codes"})
+    device.token_set.all().delete()
+    digits = [f"{secrets.randbelow(10**RECOVERY_DIGITS):0{RECOVERY_DIGITS}}" for _ in range(RECOVERY_CODES)]
+    StaticToken.objects.bulk_create(StaticToken(device=device, token=code) for code in digits)
+    return ["-".join((code[:4], code[4:8], code[8:])) for code in digits]

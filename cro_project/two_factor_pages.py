@@ -1,0 +1,204 @@
+"""The pages on which members of staff look after their own second factor; what changes it asks for the password."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth import BACKEND_SESSION_KEY, authenticate
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import View
+
+from cro_project import two_factor
+from cro_project.log_in import CODES, AppCodeForm, Pending, open_session, set_up, show_codes, to_set_up
+from participants import clock
+from participants.admin_html import moment
+
+
+class PasswordForm(forms.Form):
+    """Asks for the password of whoever is logged in, and counts a wrong one like a log-in that failed."""
+
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        name = self.request.user.get_username()
+        if authenticate(self.request, username=name, password=password) is None:
+            raise forms.ValidationError("This is not your password.")
+        return password
+
+
+class SetUpForm(AppCodeForm, PasswordForm):
+    """The password, and the code that shows that the app has taken over the secret."""
+
+    field_order = ["code", "password"]
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class OwnPage(View):
+    """A page about the second factor of whoever looks at it, with a form that changes it."""
+
+    form_class: type[Any] = PasswordForm
+    template = "admin/two_factor_form.html"
+    title = ""
+    intro = ""
+    button = ""
+
+    @cached_property
+    def user(self) -> User:
+        """Whoever is logged in, as a row of the database."""
+        return User.objects.get(pk=self.request.user.pk)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show(self.form_class(request=request))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = self.form_class(request.POST, request=request)
+        return (self.change(form) if form.is_valid() else None) or self.show(form)
+
+    def change(self, form: Any) -> HttpResponse | None:
+        """Do it, and lead to the page after it; None where it cannot be done, and the form says why."""
+        raise NotImplementedError
+
+    def more(self) -> dict[str, Any]:
+        """What the template needs beside the form."""
+        return {}
+
+    def show(self, form: Any = None) -> HttpResponse:
+        context = {
+            **admin.site.each_context(self.request),
+            "title": self.title,
+            "intro": self.intro,
+            "button": self.button,
+            "form": form,
+            **self.more(),
+        }
+        return TemplateResponse(self.request, self.template, context)
+
+
+class Overview(OwnPage):
+    """Whether there is a second factor, since when, and what can be done about it."""
+
+    http_method_names = ["get", "head", "options"]
+    template = "admin/two_factor.html"
+    title = "Two-factor log-in"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show()
+
+    def more(self) -> dict[str, Any]:
+        since = two_factor.enrolled_since(self.user)
+        return {
+            "enrolled": since is not None,
+            "since": moment(since),
+            "codes_left": two_factor.codes_left(self.user),
+            "codes_made": two_factor.RECOVERY_CODES,
+            "required": settings.TWO_FACTOR_REQUIRED,
+        }
+
+
+class SetUp(OwnPage):
+    form_class = SetUpForm
+    template = "admin/two_factor_set_up.html"
+    title = "Set up an app"
+    button = "Set up"
+
+    def more(self) -> dict[str, Any]:
+        return {**to_set_up(self.request, self.user), "enrolled": two_factor.is_enrolled(self.user)}
+
+    def change(self, form: Any) -> HttpResponse | None:
+        backend = self.request.session[BACKEND_SESSION_KEY]
+        return set_up(self.request, form, Pending(self.user, backend, reverse("admin:two_factor")))
+
+
+class Codes(OwnPage):
+    """Shows recovery codes once they are made, until whoever they belong to says that they are kept."""
+
+    template = "admin/two_factor_codes.html"
+    title = "Your recovery codes"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        made = request.session.get(CODES)
+        if not made or clock.now().timestamp() > made["until"]:
+            request.session.pop(CODES, None)
+            return redirect("admin:two_factor")
+        self.codes = made["codes"]
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show()
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return redirect(request.session.pop(CODES)["next"])
+
+    def more(self) -> dict[str, Any]:
+        return {"codes": self.codes}
+
+
+class OfEnrolled(OwnPage):
+    """A page for those who have a second factor."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not two_factor.is_enrolled(request.user):
+            return redirect("admin:two_factor")
+        return super().dispatch(request, *args, **kwargs)
+
+
+class RenewCodes(OfEnrolled):
+    title = "Make recovery codes"
+    intro = "You get ten recovery codes. Those that you have are no longer taken."
+    button = "Make recovery codes"
+
+    def change(self, form: Any) -> HttpResponse | None:
+        return show_codes(self.request, two_factor.renew_codes(self.user), reverse("admin:two_factor"))
+
+
+class TurnOff(OfEnrolled):
+    title = "Turn off two-factor log-in"
+    intro = (
+        "You log in with your password alone then. The app and the recovery codes that you have are no "
+        "longer taken, and you are logged out everywhere else."
+    )
+    button = "Turn off"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if settings.TWO_FACTOR_REQUIRED:
+            raise PermissionDenied("A second factor is required here, so nobody turns theirs off.")
+        return super().dispatch(request, *args, **kwargs)
+
+    def change(self, form: Any) -> HttpResponse | None:
+        user, backend = self.user, self.request.session[BACKEND_SESSION_KEY]
+        two_factor.turn_off(user, actor=user.get_username())
+        open_session(self.request, user, backend)
+        messages.success(self.request, "Two-factor log-in is turned off.")
+        return redirect("admin:two_factor")
+
+
+def urls(site: admin.AdminSite) -> list[Any]:
+    """The routes of these pages, for those whom `site` lets in."""
+    return [
+        path(route, site.admin_view(view.as_view()), name=name)
+        for route, view, name in (
+            ("two_factor/", Overview, "two_factor"),
+            ("two_factor/set_up/", SetUp, "two_factor_set_up"),
+            ("two_factor/codes/", Codes, "two_factor_codes"),
+            ("two_factor/renew_codes/", RenewCodes, "two_factor_renew_codes"),
+            ("two_factor/turn_off/", TurnOff, "two_factor_turn_off"),
+        )
+    ]
