@@ -91,8 +91,7 @@ def test_staff_look_at_messages_and_conflicts(at_work: Page, updates: list[Inbou
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Contested")
 
-    page.get_by_role("link", name="Common reference", exact=True).click()
-    page.get_by_role("link", name="Conflicts", exact=True).first.click()
+    page.get_by_role("navigation", name="Screens").get_by_role("link", name="Conflicts").click()
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("AGR two.example")
     assert fits(page)
