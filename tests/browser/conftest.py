@@ -69,7 +69,7 @@ def page(chromium: Browser, request: pytest.FixtureRequest, complaints: list[str
     """A page of a new browser session, on a desk and on a telephone."""
     with session(chromium, request.param, complaints) as page:
         yield page
-    assert complaints == []
+    assert not complaints, "\n".join(complaints)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def log_in(chromium: Browser, live_server: object, complaints: list[str]) -> Ite
             return page
 
         yield log_in
-    assert complaints == []
+    assert not complaints, "\n".join(complaints)
 
 
 @pytest.fixture

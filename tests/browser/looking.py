@@ -12,7 +12,7 @@ WIDTHS = (1280, 400)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 GRAVE = ("serious", "critical")
 
-AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+AXE = "async () => (await axe.run(document, {resultTypes: ['violations'], preload: false})).violations"
 STICKS_OUT = """() => {
     const root = document.documentElement;
     if (root.scrollWidth <= root.clientWidth) return null;
