@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
-from django.contrib.admin import AdminSite
-from django.contrib.admin.apps import AdminConfig
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from cro_project import menu
+from cro_project.guarded_site import GuardedSite
 from participants.admin_html import NOTHING, count_in_words, list_link
 
 ORDER: dict[str, tuple[str, ...]] = {
@@ -33,20 +32,19 @@ ORDER: dict[str, tuple[str, ...]] = {
 }
 """App to its tables, each in order; what is not named follows, by name."""
 
-NAMES = {
-    "auth": "Staff",
-    "procrastinate": "Background jobs",
-}
-"""What staff call the apps of libraries."""
-
 HIDDEN = {"procrastinate": None, "uftp": ("Sender",)}
 """App to the tables that staff have no use for, None for all of them: not in the overview."""
 
 
-class CROAdminSite(AdminSite):
+class CROAdminSite(GuardedSite):
     enable_nav_sidebar = False
     site_url = None
     empty_value_display = NOTHING
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Every page carries the menu; before the log-in there is none."""
+        shown = menu.entries(request) if self.has_permission(request) else []
+        return {**super().each_context(request), "menu": shown}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The overview begins with what waits for staff."""
@@ -60,15 +58,6 @@ class CROAdminSite(AdminSite):
         if app_label is None:
             listed = [app for app in map(_without_hidden, listed) if app["models"]]
         return sorted(listed, key=lambda app: _place(app["app_label"], tuple(ORDER)))
-
-
-class CROAdminConfig(AdminConfig):
-    default_site = "cro_project.admin_site.CROAdminSite"
-
-    def ready(self) -> None:
-        super().ready()
-        for label, name in NAMES.items():
-            apps.get_app_config(label).verbose_name = name
 
 
 def _place(name: str, order: tuple[str, ...]) -> int:
