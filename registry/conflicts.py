@@ -16,8 +16,18 @@ from participants import journal
 from participants.models import Participant
 from registry import consequences
 from registry.changes import Recorder, Source, under_lock
-from registry.deciding import KINDS, SettlementError, carry_out, check_decision, in_words, listed, shares
+from registry.deciding import (
+    KINDS,
+    SettlementError,
+    carry_out,
+    check_decision,
+    in_words,
+    listed,
+    no_split,
+    shares,
+)
 from registry.models import Change, Conflict, CongestionPointConnection, Representation
+from registry.periods import Days
 from registry.periods import in_words as days_in_words
 from registry.reversing import settle_anew
 from registry.sources import told
@@ -94,11 +104,8 @@ def settle(
         prepare(cursor)
         cursor.execute("INSERT INTO chosen_conflict VALUES (%s)", [conflict_id])
         _require_open(cursor)
-        if at is not None and (at <= conflict.period.lower or at not in conflict.period):
-            raise SettlementError(
-                f"A split needs a day within {days_in_words(conflict.period)} and after its first:"
-                " from then on the claimant gets the days."
-            )
+        if decision == Conflict.Decision.SPLIT and not _splits(at, conflict.period):
+            raise no_split([conflict.period])
         change = _settle_chosen(cursor, conflict, decision, at, source, today)
     consequences.require(change.change_id(), expected)
     journal.note(
@@ -140,7 +147,9 @@ def settle_many(
         chosen = _choose(cursor, conflicts)
         conflict = _example(cursor)
         _require_open(cursor, chosen)
-        if at is not None:
+        if decision == Conflict.Decision.SPLIT:
+            if at is None:
+                raise SettlementError("A split needs a day: from then on the claimant gets the days.")
             cursor.execute(WITHOUT, {"at": at})
             (without,) = cursor.fetchone()
             if without:
@@ -207,6 +216,11 @@ def refused_by(claim: Representation | CongestionPointConnection) -> Conflict | 
         .order_by("-closed_by", "-pk")
         .first()
     )
+
+
+def _splits(at: date | None, days: Days) -> bool:
+    """Whether `at` is a day within `days` and after their first."""
+    return at is not None and days.lower is not None and days.lower < at and at in days
 
 
 def _settle_chosen(

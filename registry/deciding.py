@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from registry.changes import Source
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.contested import refresh_conflicts
 from registry.models import Conflict
+from registry.periods import Days, list_in_words
 from registry.policies import HOLD
 from registry.staging import LARGE
 
@@ -25,15 +26,20 @@ class SettlementError(ValueError):
 
 
 def check_decision(decision: str, at: date | None, source: Source) -> None:
-    """Raise SettlementError for a decision without its reason or day, or with a day that it does not take."""
+    """Raise SettlementError for a decision without a reason, that is none, or with a day that it does not take."""
     if not source.reason.strip():
         raise SettlementError("A settlement needs a reason.")
     if decision not in Conflict.Decision.values:
         raise SettlementError(f"A conflict is settled by keep, give or split, not {decision!r}.")
     if at is not None and decision != Conflict.Decision.SPLIT:
         raise SettlementError("A day goes with split alone.")
-    if at is None and decision == Conflict.Decision.SPLIT:
-        raise SettlementError("A split needs a day: from then on the claimant gets the days.")
+
+
+def no_split(runs: Iterable[Days]) -> SettlementError:
+    """What is wrong with a split's day that is missing, or not within the days and after their first."""
+    return SettlementError(
+        f"A split needs a day within {list_in_words(runs)} and after its first: from then on the claimant gets the days."
+    )
 
 
 def shares(decision: str, at: date | None) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from psycopg.types.multirange import Multirange
 from participants import journal
 from registry import consequences
 from registry.changes import Recorder, Source, under_lock
-from registry.deciding import KINDS, SettlementError, carry_out, check_decision, in_words
+from registry.deciding import KINDS, SettlementError, carry_out, check_decision, in_words, no_split
 from registry.models import Conflict
 from registry.periods import Days, list_in_words
 from registry.periods import in_words as days_in_words
@@ -112,11 +112,9 @@ def settle_anew(
         _hold_connection(cursor, conflict)
         runs = _decidable_days(cursor, conflict)
         decided = [(days, *_of_run(days, decision, at)) for days in runs]
-        if at is not None and {part for _, part, _ in decided} in ({"keep"}, {"give"}):
-            raise SettlementError(
-                f"A split needs a day within {list_in_words(runs)} and after its first:"
-                " from then on the claimant gets the days."
-            )
+        parts = {part for _, part, _ in decided}
+        if decision == Conflict.Decision.SPLIT and (at is None or parts in ({"keep"}, {"give"})):
+            raise no_split(runs)
         _stage_rulings(cursor, conflict, decided)
         cursor.execute(kind.sql(TAKES_ANYTHING))
         if not cursor.fetchone()[0]:
