@@ -73,22 +73,24 @@ class ScalableAdmin(ScopedAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         """The rows of `queryset` in which a search field matches `search_term`; never one twice.
 
-        The keys of what matches are read first: as a subquery they would have PostgreSQL scan the whole table.
+        The keys of what matches are read first: as a subquery they would have PostgreSQL scan the whole table. An
+        export, which reads whatever there is, has no cap and takes the subquery.
         A field that cannot hold `search_term`, such as a number for a word, matches nothing.
         """
         term = search_term.strip().replace("\x00", "")
         fields = list(self.get_search_fields(request))
         if not term or not fields:
             return queryset, False
+        cap = None if self.is_export(request) else CAP + 1
         branches = []
         for field in fields:
             with suppress(ValueError, ValidationError):
                 found = queryset.order_by().select_related(None).filter(**{field: term})
-                branches.append(found.values("pk")[: CAP + 1])
+                branches.append(found.values("pk")[:cap])
         if not branches:
             return queryset.none(), False
         matching = branches[0].union(*branches[1:]) if len(branches) > 1 else branches[0]
-        return queryset.filter(pk__in=[row["pk"] for row in matching]), False
+        return queryset.filter(pk__in=[row["pk"] for row in matching] if cap else matching), False
 
 
 class ReadOnlyAdmin:

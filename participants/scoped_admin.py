@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
-from participants.admin_audit import AuditedAdmin
+from participants.exporting_admin import ExportingAdmin
 from participants.models import Participant
 from participants.scope import Scope, acted_for_by, seen_by
 
@@ -36,7 +36,7 @@ class ScopedChecks(ModelAdminChecks):
         ]
 
 
-class ScopedAdmin(AuditedAdmin):
+class ScopedAdmin(ExportingAdmin):
     """Base of every admin page of ours: shows the rows that are in scope, and knows no others.
 
     `scope_by` are the paths from a row to its participants; a row is in scope where one of them is seen. What paths

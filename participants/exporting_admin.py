@@ -1,0 +1,69 @@
+"""Lists of the admin that can be had as CSV: all rows of what is filtered and searched for, in the same columns."""
+
+from typing import Any
+
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import label_for_field, lookup_field
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.text import capfirst, slugify
+
+from participants import csv_export
+from participants.admin_audit import AuditedAdmin
+
+CHECKBOX = "action_checkbox"
+
+
+class ExportingList(ChangeList):
+    """A list that knows where its rows are as CSV."""
+
+    def export_url(self) -> str:
+        page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_export")
+        return page + self.get_query_string(remove=[PAGE_VAR, ERROR_FLAG, "_popup"])
+
+
+class ExportingAdmin(AuditedAdmin):
+    """The list of each table leads to its rows as CSV."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ExportingList
+
+    def get_urls(self) -> list[Any]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        return [path("export/", self.admin_site.admin_view(self.export_view), name=name), *super().get_urls()]
+
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """The rows of the list with the same filters, search, order and columns: not its page, all of them."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        query = request.GET.copy()
+        query.pop(PAGE_VAR, None)
+        request.GET = query  # type: ignore[assignment]
+        try:
+            shown = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(
+                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+            )
+        columns = [name for name in shown.list_display if name != CHECKBOX]
+        return csv_export.respond(
+            f"{slugify(str(self.opts.verbose_name_plural))}.csv",
+            [capfirst(str(label_for_field(name, self.model, model_admin=self))) for name in columns],
+            ([self._cell(name, row) for name in columns] for row in csv_export.rows_of(shown.queryset)),
+        )
+
+    def is_export(self, request: HttpRequest) -> bool:
+        """Whether all rows are asked for, and not a page of them."""
+        asked = request.resolver_match
+        return asked is not None and (asked.url_name or "").endswith("_export")
+
+    def _cell(self, name: Any, row: Any) -> object:
+        """What the list shows in the column `name`."""
+        try:
+            field, _, value = lookup_field(name, row, self)
+        except ObjectDoesNotExist:
+            return None
+        choices = getattr(field, "flatchoices", None)
+        return dict(choices).get(value, value) if choices else value
