@@ -1,0 +1,191 @@
+"""The words for what a validator finds wrong with a message, and for what would be right."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+LONGEST = 80
+
+TYPES = {
+    "Version": ("a version number", "Three whole numbers with dots between them, such as 3.1.0."),
+    "Domain": ("an Internet domain in lower case", "Lower-case labels joined by dots, such as agr.example."),
+    "UUID": (
+        "a UUID",
+        "32 hexadecimal digits in groups of 8, 4, 4, 4 and 12, such as 2f1c0d5a-6f0e-4b3c-9a57-0c6f2d1e8b44.",
+    ),
+    "EntityAddress": (
+        "an entity address",
+        "Either ean. and 12 to 34 digits, such as ean.871685900012636543, or ea1., a month, a domain backwards, a "
+        "colon and a name, such as ea1.2026-01.example.grid:feeder-7.",
+    ),
+    "TimeZone": ("the name of a time zone", "Continent/City as IANA lists it, such as Europe/Amsterdam."),
+    "Day": ("a day of the calendar", "Year, month and day of a day that exists, such as 2026-07-01."),
+    "Duration": ("a duration", "As ISO 8601 writes it, such as PT15M."),
+    "Moment": (
+        "a point in time",
+        "Date, T, time and offset from UTC, such as 2026-07-01T12:00:00Z or 2026-07-01T14:00:00+02:00.",
+    ),
+    "boolean": ("true or false", "Either true or false."),
+    "nonNegativeInteger": ("a whole number from 0 up", "Digits only, such as 17."),
+    "positiveInteger": ("a whole number from 1 up", "Digits only, such as 1."),
+    "integer": ("a whole number", "Digits, with a minus before them where it is negative."),
+}
+"""Simple type of a schema to what it is and what its values look like."""
+
+MALFORMED = (
+    ("a DOCTYPE is not allowed", "The message has a DOCTYPE.", "Take it out: UFTP has no use for one."),
+    (
+        "the encoding must be UTF-8",
+        "The message is not written in UTF-8.",
+        'Write it in UTF-8, and say encoding="UTF-8" in its first line or nothing.',
+    ),
+    (
+        "mismatched tag",
+        "An element is closed by the end tag of another one.",
+        "Close each element with its own name, the one opened last first.",
+    ),
+    (
+        "not well-formed",
+        "A character stands where XML has no place for it.",
+        "Often a < or & inside a value, to be written &lt; or &amp;, or a value without quotes around it.",
+    ),
+    ("no element found", "The message ends before its last element is closed.", "Send the whole of it."),
+    ("unclosed token", "The message ends in the middle of a tag.", "Send the whole of it."),
+    ("duplicate attribute", "An element has the same attribute twice.", "Give each attribute once."),
+    (
+        "undefined entity",
+        "An entity such as &eacute; is used, which XML does not know.",
+        "Write the character itself, in UTF-8.",
+    ),
+    ("unbound prefix", "A prefix before a colon is declared nowhere.", "Declare it, or take it away."),
+    (
+        "junk after document element",
+        "Something follows after the message's last end tag.",
+        "End the message there.",
+    ),
+)
+"""How the complaint of a parser begins, what that means, and what to do."""
+
+
+class Words(NamedTuple):
+    """What is wrong, and what would be right (perhaps nothing can be said of that): sentences."""
+
+    wrong: str
+    right: str
+
+
+def malformed(complaint: str) -> Words:
+    """Words for what is no XML at all, or not XML that is read here."""
+    for beginning, wrong, right in MALFORMED:
+        if complaint.startswith(beginning):
+            return Words(wrong, right)
+    return Words(f"This is no XML: {complaint}.", "")
+
+
+def in_words(reason: str, element: Any, declared: Any, messages: Iterable[str]) -> tuple[Words, str]:
+    """Words for the complaint `reason` of xmlschema about `element`, and the name of the attribute that it is about.
+
+    `declared` is what the schema says of the element, or of the one around it where that has no place for it; None
+    where the schema says nothing. `messages` are the names of all messages.
+    """
+    tag = _name(element.tag)
+    if found := re.match(r"attribute ([^\s=]+)=", reason):
+        return _value(found[1], element.get(found[1]) or "", declared), found[1]
+    if found := re.fullmatch(r"missing required attribute '(.*)'", reason):
+        return _missing(found[1], tag, element, declared), found[1]
+    if found := re.fullmatch(r"attribute '(.*)' not allowed", reason):
+        return _unknown(found[1], tag, declared), found[1]
+    if reason.startswith("Unexpected child"):
+        return _misplaced(tag, _name(element.getparent().tag), declared), ""
+    if "is not an element of the schema" in reason:
+        return _no_message(element, messages), ""
+    if reason.startswith("character data"):
+        said = next(filter(str.strip, [element.text or "", *(child.tail or "" for child in element)]), "")
+        return (
+            Words(
+                f"Inside {tag} there is text: {_cut(said.strip())!r}.", "Take it out: values are attributes."
+            ),
+            "",
+        )
+    if "is not complete" in reason:
+        return Words(f"{tag} lacks an element that belongs in it.", _of_these(_children(declared))), ""
+    return Words(f"{_cut(reason, 200)}.", ""), ""
+
+
+def _value(name: str, value: str, declared: Any) -> Words:
+    its_type = declared.attributes[name].type if declared is not None else None
+    listed = getattr(its_type, "enumeration", None)
+    if listed:
+        right = f"Exactly one of {_listed(listed)}."
+        return Words(f"{name} is {_cut(value)!r}, which is none of the values it can have.", right)
+    what, right = TYPES.get(_name(getattr(its_type, "name", None) or ""), ("a value it can have", ""))
+    if not value.strip():
+        return Words(f"{name} is empty.", right)
+    return Words(f"{name} is {_cut(value)!r}, which is not {what}.", right)
+
+
+def _missing(name: str, tag: str, element: Any, declared: Any) -> Words:
+    own = declared.attributes if declared is not None else {}
+    _, right = TYPES.get(_name(getattr(getattr(own.get(name), "type", None), "name", None) or ""), ("", ""))
+    alike = get_close_matches(name, [said for said in element.attrib if said not in own], 1)
+    if alike:
+        right = f"{_cut(alike[0])} is perhaps meant to be it: names are compared letter by letter. {right}"
+    return Words(f"{tag} lacks the attribute {name}.", right.strip())
+
+
+def _unknown(name: str, tag: str, declared: Any) -> Words:
+    known = [str(known) for known in declared.attributes if known] if declared is not None else []
+    return Words(f"{tag} has no attribute {_cut(name)}.", _perhaps(name, known) + _of_these(known))
+
+
+def _misplaced(tag: str, parent: str, declared: Any) -> Words:
+    known = _children(declared)
+    if tag in known:
+        return Words(f"{tag} does not belong at this place in {parent}.", _of_these(known))
+    return Words(f"{parent} has no element {_cut(tag)}.", _perhaps(tag, known) + _of_these(known))
+
+
+def _no_message(element: Any, messages: Iterable[str]) -> Words:
+    name = str(element.tag)
+    if name.startswith("{"):
+        namespace = name[1:].partition("}")[0]
+        return Words(
+            f"The message stands in the namespace {_cut(namespace)!r}.",
+            "Messages of UFTP stand in none: take its declaration (xmlns) out.",
+        )
+    return Words(f"{_cut(name)} is no message of UFTP.", _perhaps(name, list(messages)))
+
+
+def inside(declared: Any) -> list[Any]:
+    """What the schema says of the elements that may stand in what `declared` declares."""
+    content = getattr(getattr(declared, "type", None), "content", None)
+    elements = content.iter_elements() if hasattr(content, "iter_elements") else ()
+    return [each for each in elements if each.name]
+
+
+def _children(declared: Any) -> list[str]:
+    return list(dict.fromkeys(_name(each.name) for each in inside(declared)))
+
+
+def _perhaps(name: str, known: list[str]) -> str:
+    alike = get_close_matches(name, known, 1)
+    return f"Perhaps {alike[0]} is meant. " if alike else ""
+
+
+def _of_these(known: Iterable[str]) -> str:
+    known = sorted(known)
+    return f"It can have {_listed(known)}." if known else "It can have none."
+
+
+def _listed(values: Iterable[object]) -> str:
+    *most, last = [str(value) for value in values]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _name(tag: str) -> str:
+    return str(tag).rpartition("}")[2]
+
+
+def _cut(text: str, longest: int = LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
