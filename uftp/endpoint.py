@@ -2,19 +2,16 @@
 
 import contextlib
 import logging
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import IO, Any, cast
 
-from django.conf import settings
-from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, transaction
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import APIException, MethodNotAllowed
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -25,11 +22,24 @@ from participants import admission, clock
 from participants.admission import KeyLookup
 from participants.discovery import DiscoveryFailed
 from participants.models import Mode
-from uftp import inbox, outbox, tasks
+from uftp import inbox, outbox, refusals, tasks
 from uftp.inbox import Receipt
 from uftp.messages import SignedMessage
 from uftp.parsing import Header, InvalidXML, check, open_envelope
 from uftp.sealing import BadSignature, unseal
+from uftp.transport import (
+    ENDS,
+    PIECE,
+    PLAIN,
+    Line,
+    LineThenDiscard,
+    Refused,
+    check_headers,
+    claimed_in,
+    count_request,
+    line_of,
+    read_body,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -37,23 +47,10 @@ LARGE = 4_000_000
 """Bytes from which on bodies are opened one at a time, so that several cannot fill the memory together."""
 
 LARGE_WAIT = 20.0  # seconds
-PLAIN = "text/plain; charset=utf-8"
 DISCARD_SECONDS = 5.0
 RETRY_SECONDS = 10
-_PIECE = 1 << 20
-_LONGEST_LINE = 500
 
 _one_large = threading.Lock()
-
-
-class Refused(APIException):
-    """The request is refused at the door: a status, and one line saying why."""
-
-    def __init__(self, status: int, line: str, *, retry_after: int | None = None) -> None:
-        super().__init__(line)
-        self.status_code = status
-        self.line = " ".join(line.split())[:_LONGEST_LINE]
-        self.retry_after = retry_after
 
 
 class SignedMessageParser(BaseParser):
@@ -64,7 +61,9 @@ class SignedMessageParser(BaseParser):
     def parse(  # type: ignore[override]
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> SignedMessage:
-        body = _read(stream, int((parser_context or {})["request"].META["CONTENT_LENGTH"]))
+        context = parser_context or {}
+        body = read_body(stream, int(context["request"].META["CONTENT_LENGTH"]))
+        context["view"].ends = body[:ENDS] + body[-ENDS:]
         try:
             return open_envelope(body)
         except InvalidXML as wrong:
@@ -104,17 +103,24 @@ class MessageView(APIView):
     parser_classes = [SignedMessageParser]
     renderer_classes = [LineRenderer]
     content_negotiation_class = NoNegotiation
-    claimed_sender = "an unknown sender"
+    claimed: tuple[str, str] | None = None
+    ends = b""
+    """What has been read of the body, as far as it says whose it is."""
 
     def post(self, request: Request, major: int) -> HttpResponse:
         """200 with an empty body once the message is durably stored."""
-        large = check_headers(request) > LARGE
+        try:
+            large = check_headers(request) > LARGE
+        except Refused as refused:
+            if refused.status_code == 400:
+                self.ends = request._request.read(ENDS)
+            raise
         count_request(request.META.get("REMOTE_ADDR", ""), time.time())
         if large and not _one_large.acquire(timeout=LARGE_WAIT):
             raise Refused(503, "busy with other large messages", retry_after=RETRY_SECONDS)
         try:
             signed = cast(SignedMessage, request.data)
-            self.claimed_sender = f"{signed.sender_role} {signed.sender_domain}"
+            self.claimed = signed.sender_role, signed.sender_domain
             receipt = take(signed, major, clock.now())
         finally:
             if large:
@@ -125,81 +131,65 @@ class MessageView(APIView):
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         """The status and the one line of a refusal; never more about an error of ours than that there is one.
 
-        What was refused, from where and in whose name it came, is in the log: there is no other trace of it.
+        What was refused, from where and in whose name it came, is in the log; staff see it too where it is kept.
         """
         if isinstance(exc, Refused):
-            address = self.request.META.get("REMOTE_ADDR", "")
-            logger.warning(
-                "Refused with %s, from %s at %s: %s", exc.status_code, self.claimed_sender, address, exc.line
-            )
-        if isinstance(exc, Refused) and exc.status_code == 413:
-            line = f"{exc.line}\n"
-            headers = {"Content-Length": str(len(line))}
-            return StreamingHttpResponse(
-                _line_then_discard(self.request, line), status=413, content_type=PLAIN, headers=headers
-            )
-        if isinstance(exc, Refused):
-            return _line(exc.status_code, exc.line, exc.retry_after)
+            return self._refuse(exc)
         if isinstance(exc, MethodNotAllowed):
-            return _line(405, "POST a SignedMessage here")
+            return line_of(405, "POST a SignedMessage here")
         if isinstance(exc, DatabaseError | InterfaceError):
             logger.error("A message was not taken for trouble with the database: %s", exc)
         else:
             logger.exception("A message was not taken for an error of ours.", exc_info=exc)
-        return _line(503, "the CRO is in trouble: send the message again later", RETRY_SECONDS)
+        return line_of(503, "the CRO is in trouble: send the message again later", RETRY_SECONDS)
 
-
-def check_headers(request: Request) -> int:
-    """The length of the body in bytes, where what the headers say about it is acceptable. Raises Refused."""
-    length = request.META.get("CONTENT_LENGTH") or ""
-    if not re.fullmatch(r"[0-9]{1,18}", length):
-        raise Refused(411, "a Content-Length is required")
-    media_type, *parameters = (
-        part.strip().lower() for part in request.META.get("CONTENT_TYPE", "").split(";")
-    )
-    if media_type != "text/xml":
-        raise Refused(400, "Content-Type: must be text/xml")
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "charset" and value.strip().strip('"') not in {"utf-8", "utf8"}:
-            raise Refused(400, "Content-Type: the charset must be UTF-8")
-    if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in {"", "identity"}:
-        raise Refused(400, "Content-Encoding: must be absent")
-    if int(length) > settings.UFTP_MAX_MESSAGE_BYTES:
-        raise Refused(
-            413, f"{length} bytes are too many: at most {settings.UFTP_MAX_MESSAGE_BYTES} are taken"
+    def _refuse(self, refused: Refused) -> HttpResponseBase:
+        address = self.request.META.get("REMOTE_ADDR", "")
+        sender = " ".join(self.claimed) if self.claimed else "an unknown sender"
+        logger.warning(
+            "Refused with %s, from %s at %s: %s", refused.status_code, sender, address, refused.line
         )
-    if int(length) == 0:
-        raise Refused(400, "SignedMessage: the body is empty")
-    return int(length)
+        if refused.status_code == 413:
+            line = f"{refused.line}\n"
+            pieces = self._line_then_discard(line)
+            answer: Line | LineThenDiscard = LineThenDiscard(
+                pieces, status=413, content_type=PLAIN, headers={"Content-Length": str(len(line))}
+            )
+        else:
+            answer = line_of(refused.status_code, refused.line, refused.retry_after)
+        if refused.status_code in refusals.STATUSES:
+            answer.afterwards = lambda: self._keep(refused, address)
+        return answer
 
+    def _keep(self, refused: Refused, address: str) -> None:
+        """Keep the refusal for staff, where it says whose message it was."""
+        claimed = self.claimed or claimed_in(self.ends)
+        if claimed is None:
+            return
+        refusals.keep(
+            refusals.Refused(
+                at=clock.now(),
+                address=address,
+                role=claimed[0],
+                domain=claimed[1],
+                major=self.kwargs["major"],
+                status=refused.status_code,
+                line=refused.line,
+                size=int(self.request.META.get("CONTENT_LENGTH") or 0),
+                content=refused.content,
+            )
+        )
 
-def _line_then_discard(request: Request, line: str) -> Iterator[bytes]:
-    """The refusal; then what the client is still sending is read and not kept, or it would never read its refusal.
+    def _line_then_discard(self, line: str) -> Iterator[bytes]:
+        """The refusal; then what the client is still sending is read and not kept, or it would never read its refusal.
 
-    Gives up on clients that send for long.
-    """
-    yield line.encode()
-    ends = time.monotonic() + DISCARD_SECONDS
-    with contextlib.suppress(OSError):
-        while time.monotonic() < ends and request._request.read(_PIECE):
-            pass
-
-
-def count_request(address: str, at: float) -> None:
-    """Count a request from `address` at the Unix time `at`. Raises Refused (429) beyond the limit of a minute.
-
-    Each web process counts for itself.
-    """
-    minute, second = divmod(int(at), 60)
-    key = f"uftp:requests:{address}:{minute}"
-    cache.add(key, 0, timeout=120)
-    try:
-        count = cache.incr(key)
-    except ValueError:
-        return
-    if count > settings.UFTP_REQUESTS_PER_MINUTE:
-        raise Refused(429, "too many requests from this address", retry_after=60 - second)
+        Gives up on clients that send for long.
+        """
+        yield line.encode()
+        ends = time.monotonic() + DISCARD_SECONDS
+        with contextlib.suppress(OSError):
+            while time.monotonic() < ends and (piece := self.request._request.read(PIECE)):
+                self.ends = (self.ends or piece[:ENDS])[:ENDS] + piece[-ENDS:]
 
 
 def take(signed: SignedMessage, major: int, now: datetime) -> Receipt:
@@ -218,7 +208,7 @@ def take(signed: SignedMessage, major: int, now: datetime) -> Receipt:
     try:
         header = check(content, major)
     except InvalidXML as wrong:
-        raise Refused(400, f"Body: {wrong}") from None
+        raise Refused(400, f"Body: {wrong}", content=content) from None
     return _store(signed, content, header, major, lookup, now)
 
 
@@ -256,27 +246,3 @@ def _proving(sealed: bytes, keys: tuple[bytes, ...]) -> bytes:
             continue
         return key
     return keys[-1]
-
-
-def _read(stream: IO[Any] | HttpRequest, length: int) -> bytes:
-    """`length` bytes of the request's body, or what there is of it."""
-    body: bytes = stream.read(length)
-    if len(body) == length:
-        return body
-    pieces = [body]
-    missing = length - len(body)
-    while missing and (piece := stream.read(min(missing, _PIECE))):
-        pieces.append(piece)
-        missing -= len(piece)
-    if missing:
-        raise Refused(400, f"the body ends {missing} bytes before its Content-Length")
-    return b"".join(pieces)
-
-
-def _line(status: int, line: str, retry_after: int | None = None) -> HttpResponse:
-    response = HttpResponse(f"{line}\n", status=status, content_type=PLAIN)
-    if retry_after is not None:
-        response["Retry-After"] = str(retry_after)
-    if status == 405:
-        response["Allow"] = "POST"
-    return response

@@ -170,3 +170,34 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} at {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Refusal(models.Model):
+    """A request that was refused at the door and never became a message; kept for a while, for staff to see.
+
+    Who its sender claimed to be is proven only where `verified`.
+    """
+
+    at = models.DateTimeField()
+    address = models.CharField(max_length=45, blank=True, help_text="Where the request came from")
+    role = models.CharField(max_length=3)
+    domain = models.CharField(max_length=253)
+    major = models.SmallIntegerField(help_text="Major version in the path that it was posted to")
+    status = models.PositiveSmallIntegerField(help_text="The HTTP status that it got")
+    line = models.CharField(max_length=510, help_text="What it was told")
+    size = models.PositiveBigIntegerField(help_text="Bytes of the request's body")
+    verified = models.BooleanField(help_text="Whether the signature is the claimed sender's")
+    content = models.BinaryField(null=True, help_text="The beginning of the inner XML, where it is verified")
+    content_size = models.PositiveBigIntegerField(null=True, help_text="Bytes of all of the inner XML")
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "refusal at the door"
+        verbose_name_plural = "refusals at the door"
+        indexes = [
+            models.Index(fields=["role", "domain", "id"], name="refusal_claimed_sender"),
+            models.Index(fields=["at"], name="refusal_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} to {self.role} {self.domain}"
