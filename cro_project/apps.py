@@ -2,6 +2,9 @@
 
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
+
+from cro_project.groups import reset_groups
 
 NAMES = {
     "auth": "Staff",
@@ -13,6 +16,9 @@ NAMES = {
 class CROProjectConfig(AppConfig):
     name = "cro_project"
     verbose_name = "Common Reference Operator"
+
+    def ready(self) -> None:
+        post_migrate.connect(reset_groups, dispatch_uid="cro_project.groups")
 
 
 class CROAdminConfig(AdminConfig):
