@@ -12,17 +12,22 @@ from django.utils.timezone import make_aware
 
 from participants.admin_audit import about
 from participants.models import Participant, Role
+from participants.scope import Scope, seen_by
 
 SUGGESTIONS = 500
 
 
 class TextFilter(admin.SimpleListFilter):
-    """A filter with a field to type into; a subclass says in `queryset` what its `text` means."""
+    """A filter with a field to type into; a subclass says in `queryset` what its `text` means.
+
+    `seen` are the participants that may be suggested to who looks.
+    """
 
     template = "admin/text_filter.html"
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:
         self.other_parameters = _other_parameters(request, [str(self.parameter_name)])
+        self.seen: Scope = seen_by(request.user)
         super().__init__(request, *args)
 
     @property
@@ -53,7 +58,7 @@ class ParticipantFilter(TextFilter):
     fields: tuple[str, ...] = ()
 
     def suggestions(self) -> Iterable[str]:
-        known = Participant.objects.filter(role__in=self.roles)
+        known = self.seen.restrict(Participant.objects.filter(role__in=self.roles), "pk")
         return known.order_by("domain").values_list("domain", flat=True).distinct()[:SUGGESTIONS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

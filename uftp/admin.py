@@ -32,7 +32,8 @@ class SenderFilter(TextFilter):
     parameter_name = "domain"
 
     def suggestions(self) -> Iterable[str]:
-        return Sender.objects.order_by("domain").values_list("domain", flat=True).distinct()[:500]
+        known = self.seen.restrict_named(Sender.objects.all(), "role", "domain")
+        return known.order_by("domain").values_list("domain", flat=True).distinct()[:500]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
@@ -46,7 +47,8 @@ class RecipientFilter(TextFilter):
     parameter_name = "domain"
 
     def suggestions(self) -> Iterable[str]:
-        return Participant.objects.order_by("domain").values_list("domain", flat=True).distinct()[:500]
+        known = self.seen.restrict(Participant.objects.all(), "pk")
+        return known.order_by("domain").values_list("domain", flat=True).distinct()[:500]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
