@@ -38,7 +38,8 @@ def check_decision(decision: str, at: date | None, source: Source) -> None:
 def no_split(runs: Iterable[Days]) -> SettlementError:
     """What is wrong with a split's day that is missing, or not within the days and after their first."""
     return SettlementError(
-        f"A split needs a day within {list_in_words(runs)} and after its first: from then on the claimant gets the days."
+        f"A split needs a day within {list_in_words(runs)} and after its first:"
+        " from then on the claimant gets the days."
     )
 
 

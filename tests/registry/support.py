@@ -41,6 +41,8 @@ NAMES = {address: name for name, address in ADDRESSES.items()}
 
 CLEAR = """
 -- Everything that verbs write; participants and messages stay.
+DELETE FROM registry_congestionpointcoverage;
+DELETE FROM registry_coveragestate;
 DELETE FROM registry_conflict;
 DELETE FROM registry_representation;
 DELETE FROM registry_congestionpointconnection;
@@ -98,23 +100,27 @@ class World:
         """An empty registry that knows the participants."""
         world = cls()
         for name in (*AGRS, *DSOS):
-            role, domain = name[:3].upper(), f"{name}.example"
-            participant, _ = Participant.objects.get_or_create(role=role, domain=domain)
-            sender, _ = Sender.objects.get_or_create(role=role, domain=domain)
-            message, _ = InboundMessage.objects.get_or_create(
-                sender=sender,
-                message_type=f"{role}PortfolioUpdate",
-                defaults={
-                    "version": "3.1.0",
-                    "major": 3,
-                    "content_hash": b"0" * 32,
-                    "sealed": b"",
-                    "size": 0,
-                    "received_at": datetime(2030, 6, 12, tzinfo=UTC),
-                },
-            )
-            world.participants[name], world.messages[name] = participant, message
+            world.add(name)
         return world
+
+    def add(self, name: str) -> None:
+        """One more participant, whose role is the beginning of its name."""
+        role, domain = name[:3].upper(), f"{name}.example"
+        participant, _ = Participant.objects.get_or_create(role=role, domain=domain)
+        sender, _ = Sender.objects.get_or_create(role=role, domain=domain)
+        message, _ = InboundMessage.objects.get_or_create(
+            sender=sender,
+            message_type=f"{role}PortfolioUpdate",
+            defaults={
+                "version": "3.1.0",
+                "major": 3,
+                "content_hash": b"0" * 32,
+                "sealed": b"",
+                "size": 0,
+                "received_at": datetime(2030, 6, 12, tzinfo=UTC),
+            },
+        )
+        self.participants[name], self.messages[name] = participant, message
 
     def clear(self) -> None:
         """Forget all facts, changes and policies."""
