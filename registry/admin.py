@@ -9,6 +9,7 @@ from participants.list_filters import ParticipantFilter
 from participants.models import Role
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from registry import conflict_admin, history_admin, periods, setting_admin
+from registry.adjust_admin import AdjustableAdmin
 from registry.fact_admin import FactAdmin, KnowledgeFilter, by_change, current_first
 from registry.models import (
     Conflict,
@@ -98,7 +99,7 @@ class CongestionPointAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 
 @admin.register(CongestionPointTerms)
-class CongestionPointTermsAdmin(FactAdmin):
+class CongestionPointTermsAdmin(AdjustableAdmin, FactAdmin):
     scope_by = ("congestion_point__dso",)
     list_display = ("congestion_point", "dso", "days", "terms", "recorded", "superseded")
     list_select_related = ("congestion_point__dso", "recorded_by", "superseded_by")
@@ -214,7 +215,7 @@ class ConnectionAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 
 @admin.register(CongestionPointConnection)
-class MembershipAdmin(FactAdmin):
+class MembershipAdmin(AdjustableAdmin, FactAdmin):
     scope_by = ("dso",)
     list_display = (
         "connection",
@@ -254,7 +255,7 @@ class MembershipAdmin(FactAdmin):
 
 
 @admin.register(Representation)
-class RepresentationAdmin(FactAdmin):
+class RepresentationAdmin(AdjustableAdmin, FactAdmin):
     scope_by = ("agr",)
     list_display = ("connection", "agr", "days", "standing", "recorded", "superseded")
     list_select_related = ("connection", "agr", "recorded_by", "superseded_by", "waiting_since")

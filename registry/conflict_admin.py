@@ -1,95 +1,96 @@
 """The operator's screens for conflicts: the queue, and one of them with what can be decided about it."""
 
-from typing import Any
+from __future__ import annotations
 
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from participants.admin_html import NOTHING
-from participants.list_filters import ParticipantFilter
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
-from registry import periods
+from participants import clock
+from participants.admin_html import count_in_words, link, moment
+from participants.scalable_admin import ReadOnlyAdmin
+from participants.scope import NOBODY
+from registry import conflict_page, periods, timeline
+from registry.adjust_admin import RIGHT
+from registry.bulk_admin import BadSelection, BulkSettlement, settling
+from registry.changes import Source
+from registry.conflict_filters import (
+    DecisionFilter,
+    OpenedFilter,
+    OpenFilter,
+    PartyFilter,
+    PointFilter,
+    age,
+)
+from registry.conflicts import alike, settle, settle_anew
+from registry.decision_form import DecisionForm, decided
 from registry.fact_admin import by_change
 from registry.models import Conflict
+from registry.rehearsed_admin import Attempt, Verb, attempted, fragment, rehearsed, this_day
 
-
-class PartyFilter(ParticipantFilter):
-    title = "domain of either party"
-    fields = ("holder", "claimant")
-
-
-class OpenFilter(admin.SimpleListFilter):
-    """Open conflicts, unless staff ask for those that are closed."""
-
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("closed", "Closed"), ("all", "All")]
-
-    def choices(self, changelist: Any) -> Any:
-        first, *others = super().choices(changelist)
-        return [{**first, "display": "Open"}, *others]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "all":
-            return queryset
-        return queryset.filter(closed_by__isnull=self.value() != "closed")
+FILTERS = "_changelist_filters"
+"""What Django's admin calls the filters of the list that a page was reached from."""
 
 
 @admin.register(Conflict)
-class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
+class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     scope_by = ("holder", "claimant")
     list_display = (
         "number",
         "kind",
         "connection",
-        "claimant",
         "holder",
+        "claimant",
         "days",
+        "age",
         "opened",
         "closed",
         "decision",
     )
     list_select_related = ("connection", "holder", "claimant", "opened_by", "closed_by")
-    list_filter = (OpenFilter, "kind", "decision", PartyFilter)
+    list_filter = (
+        OpenFilter,
+        "kind",
+        DecisionFilter,
+        PartyFilter,
+        PointFilter,
+        ("opened_by__moment", OpenedFilter),
+    )
     search_fields = ("pk__exact", "connection__address__startswith")
     search_help_text = "A conflict's number, or the beginning of a connection's entity address"
-    fields = (
-        "kind",
-        "connection",
-        "claimant",
-        "holder",
-        "days",
-        "opened",
-        "closed",
-        "decision",
-        "split_at",
-        "decided_by",
-        "reason",
-        "settling",
-    )
+    sortable_by = ("number", "age")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Open conflicts say since when they are; they have neither an end nor a decision to show."""
-        left_out = ("opened",) if request.GET.get("state") in ("closed", "all") else ("closed", "decision")
+        """Open conflicts have an age; they have neither an end nor a decision to show."""
+        closed = request.GET.get("state") in ("closed", "all") or "decision" in request.GET
+        left_out = ("age", "opened") if closed else ("closed", "decision")
         return tuple(name for name in self.list_display if name not in left_out)
 
     def audit_subject(self, row: Conflict) -> str:
         return f"conflict {row.pk}"
 
-    @admin.display(description="number")
+    @admin.display(description="number", ordering="pk")
     def number(self, conflict: Conflict) -> str:
         return str(conflict.pk)
 
     @admin.display(description="contested days")
     def days(self, conflict: Conflict) -> str:
         return periods.in_words(conflict.period)
+
+    @admin.display(description="age", ordering="-pk")
+    def age(self, conflict: Conflict) -> str:
+        return age(conflict.opened_by.moment, clock.now())
 
     @admin.display(description="opened")
     def opened(self, conflict: Conflict) -> str:
@@ -99,14 +100,149 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
     def closed(self, conflict: Conflict) -> str:
         return by_change(conflict.closed_by)
 
-    @admin.display(description="how to settle it")
-    def settling(self, conflict: Conflict) -> str:
-        """The command that decides an open conflict."""
-        if conflict.closed_by_id:
-            return NOTHING
-        return format_html(
-            "On the command line: <code>manage.py settle_conflict {} keep|give|split --reason TEXT</code>; "
-            "with split, also <code>--at DAY</code>, the first day that {} gets.",
-            conflict.pk,
-            conflict.claimant,
+    def get_urls(self) -> list[URLPattern]:
+        preview = path(
+            "<path:object_id>/preview/",
+            self.admin_site.admin_view(self.preview_view),
+            name="registry_conflict_preview",
         )
+        return [preview, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of one conflict; sent back with a decision, it settles the conflict."""
+        conflict: Conflict = self.row_or_404(request, object_id)
+        if request.method != "POST":
+            return self._page(request, conflict, self._form(conflict), Attempt())
+        if why_not := self.why_not(request, conflict.holder, conflict.claimant):
+            raise PermissionDenied(why_not)
+        form = self._form(conflict, request.POST)
+        if not form.is_valid():
+            return self._page(request, conflict, form, Attempt())
+        attempt = attempted(request, self._verb(request, conflict, form), form.why)
+        if attempt.change is None and not self._is_done_already(request, conflict, form):
+            conflict = self.row_or_404(request, object_id)
+            return self._page(request, conflict, form, attempt)
+        return self._on_success(request, conflict)
+
+    def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the decision in the form would bring about, as a piece of the page."""
+        conflict: Conflict = self.row_or_404(request, object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(page_of(conflict))
+        if why_not := self.why_not(request, conflict.holder, conflict.claimant):
+            raise PermissionDenied(why_not)
+        form = self._form(conflict, request.POST, rehearsing=True)
+        if not form.is_valid():
+            return fragment(request, Attempt(hint=form.what_is_missing))
+        return fragment(request, rehearsed(request, self._verb(request, conflict, form), form.why))
+
+    def _form(self, conflict: Conflict, *data: Any, rehearsing: bool = False) -> DecisionForm:
+        return DecisionForm(
+            *data,
+            holder=conflict.holder,
+            claimant=conflict.claimant,
+            days=conflict.period,
+            rehearsing=rehearsing,
+        )
+
+    def _verb(self, request: HttpRequest, conflict: Conflict, form: DecisionForm) -> Verb:
+        decide = settle_anew if request.POST.get("anew") else settle
+        decision, at = form.cleaned_data["decision"], form.day
+
+        def verb(source: Source, today: date, expected: str | None) -> int:
+            return decide(conflict.pk, decision, at=at, source=source, today=today, expected=expected)
+
+        return verb
+
+    def _is_done_already(self, request: HttpRequest, conflict: Conflict, form: DecisionForm) -> bool:
+        """Whether this member of staff has just decided exactly this: a form that was sent twice."""
+        decided = Conflict.objects.filter(
+            decision=form.cleaned_data["decision"],
+            split_at=form.day,
+            decided_by=request.user.get_username(),
+            reason=form.why,
+        )
+        if request.POST.get("anew"):
+            return decided.filter(replaces=conflict).exists()
+        return decided.filter(pk=conflict.pk).exists()
+
+    def _on_success(self, request: HttpRequest, conflict: Conflict) -> HttpResponse:
+        """Back to the queue, or on to the next conflict in it, saying what was decided."""
+        settled = self.get_queryset(request).filter(Q(pk=conflict.pk) | Q(replaces=conflict)).latest("pk")
+        said = format_html("{} is settled: {}.", link(settled, f"Conflict {settled.pk}"), decided(settled))
+        self.message_user(request, said, messages.SUCCESS)
+        following = self._next(request, conflict) if "_next" in request.POST else None
+        if following is None:
+            return HttpResponseRedirect(self._queue(request))
+        filters = urlencode({FILTERS: request.GET[FILTERS]}) if FILTERS in request.GET else ""
+        return HttpResponseRedirect(f"{page_of(following)}?{filters}")
+
+    def _queue(self, request: HttpRequest) -> str:
+        """The queue, filtered as it was when staff left it for the page that they are on."""
+        queue, filters = reverse("admin:registry_conflict_changelist"), request.GET.get(FILTERS, "")
+        return f"{queue}?{filters}" if filters else queue
+
+    def _next(self, request: HttpRequest, conflict: Conflict) -> Conflict | None:
+        """The conflict that comes after this one in the queue that it was opened from, or the queue's first."""
+        try:
+            listed = self.listed(request, request.GET.get(FILTERS, ""))
+        except BadSelection:
+            return None
+        queue = self.acted_on(request, listed)
+        queue = queue.filter(closed_by=None).exclude(pk=conflict.pk)
+        ascending = queue.query.order_by[:1] == ("pk",)
+        after = queue.filter(pk__gt=conflict.pk) if ascending else queue.filter(pk__lt=conflict.pk)
+        return after.first() or queue.first()
+
+    def _page(
+        self, request: HttpRequest, conflict: Conflict, form: DecisionForm, attempt: Attempt
+    ) -> HttpResponse:
+        seen = self.seen(request)
+        is_open = conflict.closed_by_id is None
+        more = alike(conflict).exclude(pk=conflict.pk)
+        adjusted_for = self.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Conflict {conflict.pk}",
+            "trail": [(self._queue(request), "Conflicts")],
+            "audit_trail": self._audit_trail(request, conflict),
+            "conflict": conflict,
+            "connection": link(conflict.connection),
+            "days": periods.in_words(conflict.period),
+            "age": age(conflict.opened_by.moment, clock.now()),
+            "opened": moment(conflict.opened_by.moment),
+            "closed": moment(conflict.closed_by.moment if conflict.closed_by else None),
+            "decided": decided(conflict),
+            "replaced_by": list(conflict.replaced_by.order_by("pk")),
+            "more": count_in_words(more) if is_open else "0",
+            "together": settling(like=str(conflict.pk)),
+            "sides": conflict_page.sides(conflict, seen=seen, adjusted_for=adjusted_for),
+            "timeline": timeline.of_connection(
+                conflict.connection, today=this_day(), scope=seen, conflict=conflict
+            ),
+            "others": conflict_page.other_claims(conflict, seen=seen),
+            "earlier": conflict_page.other_decisions(conflict),
+            "decidable": is_open or conflict.decision,
+            "why_not": self.why_not(request, conflict.holder, conflict.claimant),
+            "anew": not is_open,
+            "form": form,
+            "attempt": attempt,
+            "before": "Choose a decision to see what would follow from it.",
+            "button": "Settle" if is_open else "Decide anew",
+            "onward": is_open,
+            "live": True,
+            "preview": reverse("admin:registry_conflict_preview", args=[conflict.pk]),
+            "back": self._queue(request),
+        }
+        return TemplateResponse(request, "admin/registry/conflict_page.html", context)
+
+
+def page_of(conflict: Conflict) -> str:
+    return reverse("admin:registry_conflict_change", args=[conflict.pk])

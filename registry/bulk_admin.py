@@ -1,0 +1,303 @@
+"""Settling many conflicts between the same two parties at once: which ones, the form, the consequences, one change."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from participants.admin_html import link
+from participants.models import Participant
+from participants.scalable_admin import ScalableAdmin
+from registry.changes import Source
+from registry.conflicts import alike, settle_many
+from registry.decision_form import DecisionForm, decision_in_words
+from registry.models import Change, Conflict
+from registry.rehearsed_admin import Attempt, Verb, attempted, fragment, rehearsed
+from registry.sources import told
+
+BY_HAND = 1_000
+"""Conflicts that are chosen one by one, and how many a preview is made of while the form is filled in."""
+PAIRS_SHOWN = 100
+
+NONE_OPEN = (
+    "None of these conflicts is open any more: somebody has settled them, or the claims changed so that nothing"
+    " is left to settle."
+)
+IDS = re.compile(r"\d{1,18}(,\d{1,18})*")
+PAIR = re.compile(r"(representation|membership)-(\d{1,18})-(\d{1,18})")
+
+
+class BadSelection(ValueError):
+    """The address does not say which conflicts are meant; the words say what to do."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Conflicts of one kind between the same two, and how many of them are chosen."""
+
+    kind: str
+    holder: Participant
+    claimant: Participant
+    number: int
+
+    @property
+    def words(self) -> str:
+        kind = Conflict.Kind(self.kind).label.lower()
+        return f"{self.number:,} {kind} conflict{'' if self.number == 1 else 's'}"
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}-{self.holder.pk}-{self.claimant.pk}"
+
+
+class BulkSettlement(ScalableAdmin):
+    """Adds to the list of conflicts an action, and to the site a page, that settle many of them together.
+
+    The page's address says which: `like` (the open conflicts of the same kind between the same two that came with the
+    same message as this one), `ids` (chosen by hand), or `list` (the open ones of the list so filtered); and `pair`,
+    which of them where they are between several parties.
+    """
+
+    actions = ("settle_together",)
+
+    def get_urls(self) -> list[URLPattern]:
+        guarded = self.admin_site.admin_view
+        return [
+            path("settle/", guarded(self.settle_many_view), name="registry_conflict_settle"),
+            path(
+                "settle/preview/", guarded(self.settle_many_preview), name="registry_conflict_settle_preview"
+            ),
+            *super().get_urls(),
+        ]
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("registry.settle_conflict"))
+
+    def why_not(self, request: HttpRequest, *parties: Participant) -> str:
+        """Why this member of staff may not settle conflicts between `parties`; empty: they may."""
+        if not self.has_settle_permission(request):
+            return "You may look at this; settling conflicts is a right that you do not have."
+        if not self.may_act(request, *parties):
+            return "You may look at this; settling it needs the right to act for both parties."
+        return ""
+
+    def listed(self, request: HttpRequest, query: str) -> QuerySet[Conflict]:
+        """The rows of the list with the filters, search and order of `query`, a query string."""
+        own = request.GET
+        request.GET = QueryDict(query)  # type: ignore[assignment]
+        try:
+            return self.get_changelist_instance(request).get_queryset(request)
+        except (IncorrectLookupParameters, SuspiciousOperation) as error:
+            raise BadSelection(
+                "The list cannot be filtered like that. Choose the conflicts again."
+            ) from error
+        finally:
+            request.GET = own  # type: ignore[assignment]
+
+    @admin.action(description="Settle together", permissions=["settle"])
+    def settle_together(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> HttpResponse | None:
+        if request.POST.get("select_across") == "1":
+            return HttpResponseRedirect(settling(list=request.GET.urlencode()))
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: BY_HAND + 1])
+        if not ids:
+            self.message_user(
+                request, "You may not act for both parties of any of these conflicts.", messages.ERROR
+            )
+            return None
+        if len(ids) > BY_HAND:
+            self.message_user(
+                request, f"Choose at most {BY_HAND:,} by hand, or all of a list.", messages.ERROR
+            )
+            return None
+        return HttpResponseRedirect(settling(ids=",".join(map(str, ids))))
+
+    def settle_many_view(self, request: HttpRequest) -> HttpResponse:
+        """The page; sent back with a decision, it settles the conflicts."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            rows = self._chosen(request)
+        except BadSelection as error:
+            return self._to_queue(request, str(error), messages.ERROR)
+        pairs = pairs_in(rows)
+        if not pairs:
+            return self._to_queue(request, NONE_OPEN, messages.WARNING)
+        if len(pairs) > 1:
+            return self._pairs_page(request, pairs)
+        pair = pairs[0]
+        if request.method != "POST":
+            return self._many_page(request, pair, self._many_form(pair), Attempt())
+        if why_not := self.why_not(request, pair.holder, pair.claimant):
+            raise PermissionDenied(why_not)
+        form = self._many_form(pair, request.POST)
+        if not form.is_valid():
+            return self._many_page(request, pair, form, Attempt())
+        attempt = attempted(request, self._many_verb(rows, form), form.why)
+        if attempt.change is None:
+            return self._many_page(request, pair, form, attempt)
+        return self._to_queue(request, settled_in_words(attempt.change, pair, form), messages.SUCCESS)
+
+    def settle_many_preview(self, request: HttpRequest) -> HttpResponse:
+        """What the decision in the form would bring about, as a piece of the page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseRedirect(f"{settling()}?{request.GET.urlencode()}")
+        try:
+            rows = self._chosen(request)
+        except BadSelection as error:
+            return fragment(request, Attempt(error=str(error)))
+        pairs = pairs_in(rows)
+        if len(pairs) != 1:
+            return fragment(request, Attempt(error=NONE_OPEN))
+        pair = pairs[0]
+        if why_not := self.why_not(request, pair.holder, pair.claimant):
+            raise PermissionDenied(why_not)
+        form = self._many_form(pair, request.POST, rehearsing=True)
+        if not form.is_valid():
+            return fragment(request, Attempt(hint=form.what_is_missing))
+        return fragment(request, rehearsed(request, self._many_verb(rows, form), form.why))
+
+    def _chosen(self, request: HttpRequest) -> QuerySet[Conflict]:
+        """The open conflicts that the address names, so far as they are in scope. Raises BadSelection."""
+        said = request.GET
+        mine = self.get_queryset(request)
+        if "like" in said:
+            first = self.get_object(request, said["like"])
+            if first is None:
+                raise BadSelection("There is no such conflict. Choose the conflicts in the list.")
+            rows = mine.filter(pk__in=alike(first).values("pk"))
+        elif "ids" in said:
+            if not IDS.fullmatch(said["ids"]) or said["ids"].count(",") >= BY_HAND:
+                raise BadSelection(f"Choose between one and {BY_HAND:,} conflicts in the list.")
+            rows = mine.filter(pk__in=said["ids"].split(","))
+        elif "list" in said:
+            rows = self.listed(request, said["list"])
+        else:
+            raise BadSelection("Choose the conflicts that are to be settled together in the list.")
+        if "pair" in said:
+            pair = PAIR.fullmatch(said["pair"])
+            if not pair:
+                raise BadSelection("The address does not name two parties. Choose the conflicts in the list.")
+            rows = rows.filter(kind=pair[1], holder=pair[2], claimant=pair[3])
+        return rows.filter(closed_by=None).select_related(None).order_by()
+
+    def _many_form(self, pair: Pair, *data: Any, rehearsing: bool = False) -> DecisionForm:
+        return DecisionForm(
+            *data, holder=pair.holder, claimant=pair.claimant, days=None, rehearsing=rehearsing
+        )
+
+    def _many_verb(self, rows: QuerySet[Conflict], form: DecisionForm) -> Verb:
+        decision, at = form.cleaned_data["decision"], form.day
+
+        def verb(source: Source, today: date, expected: str | None) -> int:
+            return settle_many(rows.all(), decision, at=at, source=source, today=today, expected=expected)
+
+        return verb
+
+    def _to_queue(self, request: HttpRequest, said: str, level: int) -> HttpResponse:
+        self.message_user(request, said, level)
+        return HttpResponseRedirect(self._queue_of(request))
+
+    def _queue_of(self, request: HttpRequest) -> str:
+        queue, filters = reverse("admin:registry_conflict_changelist"), request.GET.get("list", "")
+        return f"{queue}?{filters}" if filters else queue
+
+    def _source(self, request: HttpRequest) -> str:
+        """What opened the conflicts, where they are those that came together; else empty."""
+        first = self.get_object(request, request.GET["like"]) if "like" in request.GET else None
+        if first is None:
+            return ""
+        changes = Change.objects.select_related("message__sender").defer("message__sealed")
+        return told(changes.get(pk=first.opened_by_id))
+
+    def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "trail": [(reverse("admin:registry_conflict_changelist"), "Conflicts")],
+        }
+
+    def _pairs_page(self, request: HttpRequest, pairs: list[Pair]) -> HttpResponse:
+        rows = [
+            {
+                "pair": pair,
+                "why_not": self.why_not(request, pair.holder, pair.claimant),
+                "url": settling(**{**request.GET.dict(), "pair": pair.key}),
+            }
+            for pair in pairs[:PAIRS_SHOWN]
+        ]
+        context = {
+            **self._context(request, "Settle conflicts together"),
+            "rows": rows,
+            "left_out": len(pairs) > PAIRS_SHOWN,
+        }
+        return TemplateResponse(request, "admin/registry/conflict_pairs.html", context)
+
+    def _many_page(
+        self, request: HttpRequest, pair: Pair, form: DecisionForm, attempt: Attempt
+    ) -> HttpResponse:
+        seen, live = self.seen(request), pair.number <= BY_HAND
+        context = {
+            **self._context(request, f"Settle {pair.words} together"),
+            "pair": pair,
+            "holder": link(pair.holder) if pair.holder in seen else pair.holder,
+            "claimant": link(pair.claimant) if pair.claimant in seen else pair.claimant,
+            "source": self._source(request),
+            "why_not": self.why_not(request, pair.holder, pair.claimant),
+            "form": form,
+            "attempt": attempt,
+            "before": "Choose a decision to see what would follow from it."
+            if live
+            else "Choose a decision and give a reason, then look at what would follow.",
+            "button": f"Settle {pair.words}" if live or attempt.shown else "Show what would follow",
+            "live": live,
+            "preview": f"{reverse('admin:registry_conflict_settle_preview')}?{request.GET.urlencode()}",
+            "back": self._queue_of(request),
+        }
+        return TemplateResponse(request, "admin/registry/conflict_settle.html", context)
+
+
+def settling(**said: str) -> str:
+    """The address of the page that settles together the conflicts so named."""
+    page = reverse("admin:registry_conflict_settle")
+    return f"{page}?{urlencode(said)}" if said else page
+
+
+def pairs_in(rows: QuerySet[Conflict]) -> list[Pair]:
+    """Between whom `rows` are, most conflicts first; PAIRS_SHOWN and one more at most."""
+    counted = (
+        rows.values("kind", "holder", "claimant").annotate(number=Count("pk")).order_by("-number", "kind")
+    )
+    found = list(counted[: PAIRS_SHOWN + 1])
+    parties = Participant.objects.in_bulk({row[side] for row in found for side in ("holder", "claimant")})
+    return [
+        Pair(row["kind"], parties[row["holder"]], parties[row["claimant"]], row["number"]) for row in found
+    ]
+
+
+def settled_in_words(change_id: int, pair: Pair, form: DecisionForm) -> str:
+    """What was decided about how many conflicts, with a link to the change."""
+    change = Change.objects.get(pk=change_id)
+    number = Conflict.objects.filter(closed_by=change).exclude(decision="").count()
+    decided = decision_in_words(form.cleaned_data["decision"], pair.holder, pair.claimant, form.day)
+    return format_html(
+        "{} {}: {}. {}",
+        f"{number:,}",
+        "conflict is settled" if number == 1 else "conflicts are settled",
+        decided,
+        link(change, "See what changed"),
+    )

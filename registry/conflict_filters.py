@@ -1,0 +1,92 @@
+"""Filters and columns of the queue of conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter, TextFilter
+from registry.models import Conflict, CongestionPoint, CongestionPointConnection
+
+
+class PartyFilter(ParticipantFilter):
+    title = "domain of either party"
+    fields = ("holder", "claimant")
+
+
+class PointFilter(TextFilter):
+    """Conflicts about the connections that are claimed to lie behind a congestion point."""
+
+    title = "congestion point"
+    parameter_name = "point"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        points = list(CongestionPoint.objects.filter(address=self.text).values_list("pk", flat=True))
+        claimed = CongestionPointConnection.objects.current().filter(congestion_point__in=points)
+        return queryset.filter(connection__in=claimed.values("connection"))
+
+
+class DecisionFilter(ChoiceFilter):
+    """Conflicts by what staff decided."""
+
+    title = parameter_name = field = "decision"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*Conflict.Decision.choices, ("none", "Closed without a decision")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "none":
+            return queryset.filter(decision="", closed_by__isnull=False)
+        return super().queryset(request, queryset)
+
+
+class OpenFilter(admin.SimpleListFilter):
+    """Open conflicts, unless staff ask for those that are closed, or for a decision."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        self.decided = DecisionFilter.parameter_name in request.GET
+        super().__init__(request, *args)
+
+    def value(self) -> str | None:
+        return super().value() or ("closed" if self.decided else None)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("closed", "Closed"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        without = [self.parameter_name, DecisionFilter.parameter_name]
+        yield {**first, "display": "Open", "query_string": changelist.get_query_string(remove=without)}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(closed_by__isnull=self.value() != "closed")
+
+
+class OpenedFilter(DayRangeFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "day it opened"
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """`3 days`: how long ago `since` was, in its largest whole unit; empty where there is none."""
+    if since is None:
+        return ""
+    passed = now - since
+    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1))):
+        if (number := passed // length) > 0:
+            return f"{number:,} {unit}{'s' if number > 1 else ''}"
+    return "under an hour"

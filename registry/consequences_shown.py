@@ -1,0 +1,98 @@
+"""Consequences as staff see them: in words, and without the names of participants who are none of their business.
+
+The template `admin/registry/consequences.html` shows them: beside a form, and on the page of a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from participants.scope import Scope
+from registry.consequences import SHOWN, Consequences, Line, PartyTotal
+from registry.periods import list_in_words
+
+SOMEBODY = "another participant"
+
+EFFECTS = (
+    ("gained", "gains", "effective"),
+    ("lost", "loses", "bad"),
+    ("contested", "contested", "contested"),
+    ("refused", "refused", "refused"),
+    ("withdrawn", "no longer claims", ""),
+)
+"""What can happen to days: the field of a line or total, the word for it, and how it is marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What happens to one participant's days of one connection: (word, mark, days) each."""
+
+    connection: str
+    congestion_point: str
+    participant: str
+    effects: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """On how many connections each of EFFECTS happens to a participant, in their order."""
+
+    participant: str
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the template needs; `points`: rows name congestion points."""
+
+    found: Consequences
+    rows: tuple[Row, ...]
+    totals: tuple[Total, ...]
+    points: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no day of anything changes."""
+        found = self.found
+        return not (found.connections or found.opened or found.closed or found.terms or found.large)
+
+    @property
+    def totals_in_words(self) -> list[tuple[str, str]]:
+        """(what, how many) of the whole."""
+        found = self.found
+        said = [("Conflicts closed", f"{found.closed:,}"), ("Conflicts opened", f"{found.opened:,}")]
+        return (
+            said if found.large else [("Connections on which days change", f"{found.connections:,}"), *said]
+        )
+
+    @property
+    def left_out(self) -> int:
+        """The number of lines that are listed where that is not all of them; else 0."""
+        return SHOWN if len(self.rows) == SHOWN else 0
+
+
+def as_seen(found: Consequences, scope: Scope) -> Shown:
+    """`found` for a member of staff who looks at the participants in `scope`."""
+
+    def name(of: Line | PartyTotal) -> str:
+        return of.participant if of.participant_id in scope else SOMEBODY
+
+    return Shown(
+        found=found,
+        rows=tuple(
+            Row(line.connection, line.congestion_point or "", name(line), tuple(_effects(line)))
+            for line in found.lines
+        ),
+        totals=tuple(
+            Total(name(party), tuple(f"{getattr(party, field):,}" for field, _, _ in EFFECTS))
+            for party in found.parties
+        ),
+        points=any(line.congestion_point for line in found.lines),
+    )
+
+
+def _effects(line: Line) -> Iterator[tuple[str, str, str]]:
+    for field, word, mark in EFFECTS:
+        if days := getattr(line, field):
+            yield word, mark, list_in_words(days)

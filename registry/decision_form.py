@@ -1,0 +1,83 @@
+"""The form in which staff decide one conflict or many between the same two parties."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import forms
+
+from participants.models import Participant
+from registry.models import Conflict
+from registry.periods import DAY, Days, in_words, last_day
+from registry.rehearsed_admin import DayInput, ReasonedForm
+
+SPLIT = Conflict.Decision.SPLIT
+
+
+class DecisionForm(ReasonedForm):
+    """Asks for a decision between `holder` and `claimant` about `days`; None: those of several conflicts."""
+
+    decision = forms.ChoiceField(
+        widget=forms.RadioSelect, error_messages={"required": "Choose who gets the days."}
+    )
+    at = forms.DateField(
+        required=False,
+        widget=DayInput,
+        label="Split at",
+        error_messages={"invalid": "Give a day, such as 2026-03-01."},
+    )
+    field_order = ("decision", "at", "reason")
+
+    def __init__(
+        self, *args: Any, holder: Participant, claimant: Participant, days: Days | None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        decision, at = self.fields["decision"], self.fields["at"]
+        assert isinstance(decision, forms.ChoiceField)
+        decision.choices = choices(holder, claimant)
+        at.help_text = f"Only for a split: the first day that {claimant} gets"
+        if days is None:
+            at.help_text += "; it must lie within the days of every one of these conflicts."
+            return
+        at.help_text += f"; a day within {in_words(days)}, after the first."
+        at.widget.attrs["min"] = str(days.lower + DAY)
+        if last := last_day(days):
+            at.widget.attrs["max"] = str(last)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("decision") == SPLIT and not cleaned.get("at") and "at" not in self.errors:
+            self.add_error("at", "Say at which day the days are split.")
+        return cleaned
+
+    @property
+    def day(self) -> date | None:
+        """The day at which to split; None for the other decisions. Once the form is valid."""
+        at: date | None = self.cleaned_data.get("at")
+        return at if self.cleaned_data["decision"] == SPLIT else None
+
+
+def choices(holder: Participant, claimant: Participant) -> list[tuple[str, str]]:
+    """What can be decided between the two, in words."""
+    return [
+        (Conflict.Decision.KEEP, f"Keep: {holder} keeps the days; the claim of {claimant} is refused"),
+        (Conflict.Decision.GIVE, f"Give: {claimant} gets the days; they are refused to {holder}"),
+        (SPLIT, f"Split: {holder} keeps the days before the day below, {claimant} gets the rest"),
+    ]
+
+
+def decision_in_words(decision: str, holder: Participant, claimant: Participant, at: date | None) -> str:
+    """`AGR one.example keeps the days`: what staff decided; empty where they decided nothing."""
+    if decision == Conflict.Decision.KEEP:
+        return f"{holder} keeps the days"
+    if decision == Conflict.Decision.GIVE:
+        return f"{claimant} gets the days"
+    if decision == SPLIT:
+        return f"{holder} keeps the days before {at}, {claimant} gets the rest"
+    return ""
+
+
+def decided(conflict: Conflict) -> str:
+    """What staff decided about a conflict, in words."""
+    return decision_in_words(conflict.decision, conflict.holder, conflict.claimant, conflict.split_at)
