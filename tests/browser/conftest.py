@@ -4,10 +4,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import market as markets
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESK = 1280
@@ -95,6 +98,13 @@ def kim(log_in: LogIn) -> Page:
     """The page of an operator, kim, who has logged in; it stands on the dashboard."""
     operator("kim")
     return log_in("kim", "kim")
+
+
+@pytest.fixture
+def market(transactional_db: None, settings: Any) -> markets.Market:
+    """The market of `tests/browser/market.py`; the clock stands at its moment for the whole test."""
+    settings.DEBUG, settings.CRO_NOW = True, markets.NOW
+    return markets.market()
 
 
 def operator(username: str, group: str = "CRO operator") -> User:
