@@ -19,7 +19,7 @@ from registry.lanes import TICKS, YEARS_DRAWN, Bar, Group, Lane, ticks, window
 from registry.models import Change, Conflict, Connection
 from registry.periods import half_open
 from registry.picture import draw
-from tests.registry.test_admin import declared, home, party, point, represented
+from tests.registry.screens import declared, home, party, point, represented
 
 TODAY = date(2026, 6, 15)
 
