@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.timezone import make_aware
 
+from participants import clock
 from participants.admin_audit import about
 from participants.models import Participant, Role
 from participants.scope import Scope, seen_by
@@ -75,6 +76,32 @@ class ParticipantFilter(TextFilter):
         for field in self.fields:
             wanted |= Q(**{f"{field}__in": meant})
         return queryset.filter(wanted)
+
+
+class LastHeardFilter(admin.SimpleListFilter):
+    """The participants that have been silent for a while; one that was never heard from counts as silent."""
+
+    title = "last heard from"
+    parameter_name = "heard"
+    silences: ClassVar[dict[str, timedelta]] = {
+        "not-today": timedelta(days=1),
+        "not-this-week": timedelta(days=7),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("never", "Never"),
+            ("not-today", "Not in the last day"),
+            ("not-this-week", "Not in the last week"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        never = Q(last_heard_at__isnull=True)
+        if self.value() == "never":
+            return queryset.filter(never)
+        if silence := self.silences.get(self.value() or ""):
+            return queryset.filter(never | Q(last_heard_at__lt=clock.now() - silence))
+        return queryset
 
 
 class SubjectFilter(TextFilter):

@@ -230,8 +230,11 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name_plural = "audit entries"
+        verbose_name = "decision"
         indexes = [
+            models.Index(fields=["actor", "-id"], name="audit_actor"),
+            models.Index(fields=["action", "-id"], name="audit_action"),
+            models.Index(fields=["moment"], name="audit_moment"),
             models.Index(fields=["subject"], name="audit_subject", opclasses=["varchar_pattern_ops"]),
             GinIndex(fields=["participants"], name="audit_participants", fastupdate=False),
         ]

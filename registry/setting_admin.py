@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
 from participants import clock
-from participants.admin import ReasonedAdmin, ReasonForm
 from participants.admin_html import moment
 from participants.list_filters import ChoiceFilter
+from participants.reason_form import ReasonedAdmin
+from participants.reason_form import ReasonModelForm as ReasonForm
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from registry import policies
 from registry.market import ISP_DURATIONS, market, set_market, usable_zones

@@ -1,13 +1,16 @@
 """Participants, keys and the moment at which these tests stand."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
 from nacl.signing import SigningKey
 
 from participants.keys import format_public_key
-from participants.models import Participant
+from participants.models import Mode, Participant
 from participants.registering import add_or_update_participant
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,3 +36,39 @@ def add_participant(db: None) -> AddParticipant:
         return add_or_update_participant(role=role, domain=domain, **values)[0]  # type: ignore[arg-type]
 
     return add
+
+
+LIST = "/admin/participants/participant/"
+
+
+@pytest.fixture
+def staff(client: Client, db: None) -> Client:
+    """A member of staff who may do everything."""
+    Mode.objects.get_or_create()
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    return client
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    """A member of staff who may look at everything, and change nothing."""
+    lee = User.objects.create_user("lee", password="lee", is_staff=True)
+    lee.user_permissions.set(Permission.objects.filter(codename__regex="^(view_.*|for_every_participant)$"))
+    client = Client()
+    client.force_login(lee)
+    return client
+
+
+def page_of(participant: Participant, *below: object) -> str:
+    """The page of a participant, or one below it."""
+    return f"{LIST}{participant.pk}/" + "".join(f"{part}/" for part in below or ("change",))
+
+
+def errors(page: bytes) -> str:
+    """The errors that a page shows."""
+    return " ".join(re.findall(r'class="errorlist[^>]*>(.*?)</ul>', page.decode(), re.DOTALL))
+
+
+def words(page: bytes) -> str:
+    """What a page says, without its mark-up."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page.decode()).split())

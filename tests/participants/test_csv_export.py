@@ -107,9 +107,9 @@ def test_the_list_leads_to_all_its_rows(admin_client: Client, many: Callable[[in
 
     found = read(admin_client.get(f"{EXPORT}?subject=odd&p=2"))
 
-    assert [row["Subject"] for row in found] == [f"odd {n}" for n in range(119, 0, -2)]
-    assert list(found[0]) == ["Moment", "Actor", "Action", "Subject", "What changed", "Reason"]
-    assert found[0]["What changed"] == ""
+    assert [row["About"] for row in found] == [f"odd {n}" for n in range(119, 0, -2)]
+    assert list(found[0]) == ["Moment", "Who", "What", "About", "Before → after", "Why"]
+    assert found[0]["Before → after"] == ""
 
 
 def test_times_are_the_market_s_and_say_so(admin_client: Client, db: None) -> None:
@@ -118,8 +118,8 @@ def test_times_are_the_market_s_and_say_so(admin_client: Client, db: None) -> No
     (row,) = read(admin_client.get(EXPORT))
 
     assert row["Moment"].endswith((" CET", " CEST"))
-    assert row["What changed"] == "standing: known → barred"
-    assert row["Reason"] == "'=because"
+    assert row["Before → after"] == "standing: known → barred"
+    assert row["Why"] == "'=because"
 
 
 def test_a_search_exports_more_than_a_page_counts(admin_client: Client, many: Callable[[int], None]) -> None:
@@ -155,7 +155,7 @@ def test_who_is_limited_gets_their_rows_alone(client: Client, db: None) -> None:
     journal.note("kim", "did", "about other", participants=[other])
     client.force_login(user)
 
-    assert [row["Subject"] for row in read(client.get(EXPORT))] == ["about own"]
+    assert [row["About"] for row in read(client.get(EXPORT))] == ["about own"]
     assert client.get("/admin/participants/participant/export/").status_code == 403
 
 

@@ -1,0 +1,243 @@
+"""The public keys of a participant, as staff see them, and the pages on which they rotate and end them."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import get_current_timezone_name
+
+from participants import clock, registering
+from participants.admin_html import moment
+from participants.models import Participant, PublicKey
+from participants.participant_page import badge
+from participants.reason_form import MomentInput, ReasonedAdmin, ReasonForm, actor
+
+OVERLAP_DAYS = 14
+LONGEST_OVERLAP_DAYS = 365
+
+
+def state(key: PublicKey, now: datetime) -> tuple[str, str]:
+    """The tone and the words for whether `key` is valid at `now`, and for how long."""
+    if key.valid_until and key.valid_until <= now:
+        return "", "ended"
+    if key.valid_from and key.valid_from > now:
+        return "warn", f"not valid yet; from {moment(key.valid_from)} on"
+    if key.valid_until:
+        return "warn", f"valid for another {_in_words(key.valid_until - now)}"
+    return "ok", "valid"
+
+
+def in_force(participant: Participant, now: datetime) -> SafeString:
+    """How many keys of `participant` are valid at `now`, with a warning where none is."""
+    valid = sum(key.is_valid_at(now) for key in participant.keys.all())
+    if not valid:
+        return badge("bad", "none valid")
+    return badge("ok" if valid == 1 else "warn", f"{valid} valid")
+
+
+def key_table(keys: Iterable[PublicKey], now: datetime, *, may_change: bool = False) -> SafeString:
+    """The keys with their days and their state in words at `now`; a link to change each where `may_change`."""
+    rows = []
+    for key in keys:
+        tone, text = state(key, now)
+        page = reverse("admin:participants_participant_key", args=[key.participant_id, key.pk or 0])
+        rows.append(
+            {
+                "text": key.text,
+                "added": moment(key.added_at),
+                "begins": moment(key.valid_from) if key.valid_from else "at once",
+                "ends": moment(key.valid_until) if key.valid_until else "until it is replaced",
+                "state": badge(tone, text),
+                "change": format_html(
+                    '<a href="{}" aria-label="Change when {} is valid">Change</a>', page, key.text
+                )
+                if may_change
+                else "",
+            }
+        )
+    context = {"rows": rows, "may_change": may_change}
+    return SafeString(render_to_string("admin/participants/key_table.html", context))
+
+
+class RotationForm(ReasonForm):
+    """A key to take the place of the participant's others."""
+
+    public_key = forms.CharField(
+        label="New public key",
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 60, "spellcheck": "false", "autocapitalize": "none"}),
+        help_text="As the participant publishes it: cs1.… (never its private key)",
+        error_messages={"required": "Paste the key that the participant publishes."},
+    )
+    begins = forms.DateTimeField(label="Valid from", required=False, widget=MomentInput)
+    overlap_days = forms.IntegerField(
+        label="Old keys stay valid for",
+        min_value=0,
+        max_value=LONGEST_OVERLAP_DAYS,
+        initial=OVERLAP_DAYS,
+        help_text="Days beside the new key, so that no moment has to be agreed on. 0: they end as soon as the new key "
+        "is valid, such as after a theft.",
+        error_messages={"required": f"Give a number of days, such as {OVERLAP_DAYS}; 0 ends the old keys."},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["begins"].help_text = f"Empty: at once. In the time of {get_current_timezone_name()}"
+
+    def rotate(self, participant: Participant, *, actor: str, now: datetime, reason: str) -> PublicKey:
+        """Do what the form says, once it is valid. Raises ValidationError."""
+        return registering.rotate_key(
+            participant,
+            self.cleaned_data["public_key"],
+            begins=self.cleaned_data["begins"],
+            overlap=timedelta(days=self.cleaned_data["overlap_days"]),
+            actor=actor,
+            now=now,
+            reason=reason,
+        )
+
+
+class ValidityForm(ReasonForm):
+    """From when until when a key is valid."""
+
+    valid_from = forms.DateTimeField(
+        required=False, widget=MomentInput, help_text="Empty: without a beginning"
+    )
+    valid_until = forms.DateTimeField(required=False, widget=MomentInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["valid_until"].help_text = (
+            f"Empty: until it is replaced. In the time of {get_current_timezone_name()}. "
+            "“End it at once” below needs no moment."
+        )
+
+
+class KeyPages(ReasonedAdmin):
+    """The pages for a participant's keys."""
+
+    def key_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        of_it = "<path:object_id>/keys/"
+        return [
+            path(f"{of_it}rotate/", view(self.rotate), name="participants_participant_rotate"),
+            path(
+                f"{of_it}rotate/preview/",
+                view(self.preview_rotation),
+                name="participants_participant_rotate_preview",
+            ),
+            path(f"{of_it}<int:key_id>/", view(self.change_key), name="participants_participant_key"),
+        ]
+
+    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Takes the key that is to replace the others."""
+        participant = self._theirs(request, object_id)
+        form = RotationForm(request.POST or None)
+        now = clock.now()
+        if request.method == "POST" and form.is_valid():
+            try:
+                key = form.rotate(
+                    participant, actor=actor(request), now=now, reason=form.cleaned_data["reason"]
+                )
+            except ValidationError as error:
+                form.refuse(error)
+            else:
+                said = f"The key of {participant} is rotated: {key.text} is {state(key, now)[1]}."
+                self.message_user(request, said, messages.SUCCESS)
+                return HttpResponseRedirect(self._url("change", participant.pk))
+        return self.page(
+            request,
+            "admin/participants/rotate_key.html",
+            "Rotate key",
+            row=participant,
+            form=form,
+            submit="Rotate key",
+            cancel=self._url("change", participant.pk),
+            preview=self._url("rotate_preview", participant.pk),
+            keys=key_table(participant.keys.all(), now),
+        )
+
+    def preview_rotation(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The keys as they would be: does what the form says, looks, and takes it back."""
+        participant = self._theirs(request, object_id)
+        form = RotationForm({**request.POST.dict(), "reason": "preview"})
+        now = clock.now()
+        if not form.is_valid():
+            return HttpResponse("")
+        with transaction.atomic():
+            try:
+                form.rotate(participant, actor=actor(request), now=now, reason="preview")
+            except ValidationError as error:
+                shown = format_html('<p class="notice bad">{}</p>', registering.explain(error))
+            else:
+                shown = format_html(
+                    '<h2>The keys after that</h2><div class="notice">{}</div>',
+                    key_table(participant.keys.all(), now),
+                )
+            transaction.set_rollback(True)
+        return HttpResponse(shown)
+
+    def change_key(self, request: HttpRequest, object_id: str, key_id: int) -> HttpResponse:
+        """Sets from when until when a key is valid, or ends it at once."""
+        participant = self._theirs(request, object_id)
+        key = participant.keys.filter(pk=key_id).first()
+        if key is None:
+            raise Http404
+        now = clock.now()
+        kept = {"valid_from": key.valid_from, "valid_until": key.valid_until}
+        form = ValidityForm(request.POST or None, initial=kept)
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            key.valid_from, key.valid_until = (
+                form.cleaned_data["valid_from"],
+                form.cleaned_data["valid_until"],
+            )
+            try:
+                if "end" in request.POST:
+                    key.valid_from = kept["valid_from"]
+                    registering.end_key(key, now, actor=actor(request), now=now, reason=reason)
+                else:
+                    registering.save_key(key, actor=actor(request), now=now, reason=reason)
+            except ValidationError as error:
+                form.refuse(error)
+            else:
+                self.message_user(request, f"{key.text} is {state(key, now)[1]}.", messages.SUCCESS)
+                return HttpResponseRedirect(self._url("change", participant.pk))
+        key.valid_from, key.valid_until = kept["valid_from"], kept["valid_until"]
+        others = [other for other in participant.keys.exclude(pk=key.pk) if other.is_valid_at(now)]
+        return self.page(
+            request,
+            "admin/participants/change_key.html",
+            "When a key is valid",
+            row=participant,
+            form=form,
+            submit="Save",
+            cancel=self._url("change", participant.pk),
+            keys=key_table([key], now),
+            alone=key.is_valid_at(now) and not others,
+            can_end=key.valid_until is None or key.valid_until > now,
+        )
+
+    def _theirs(self, request: HttpRequest, object_id: str) -> Participant:
+        """The participant, whose keys this member of staff may change."""
+        participant: Participant = self.row_or_404(request, object_id)
+        if not self.has_change_permission(request, participant):
+            raise PermissionDenied
+        return participant
+
+
+def _in_words(span: timedelta) -> str:
+    """`13 days`, `5 hours`, `20 minutes`: a span, rounded to the nearest of its largest unit."""
+    for seconds, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        many = round(span.total_seconds() / seconds)
+        if many >= 1 and span.total_seconds() >= seconds * 0.99:
+            return f"{many} {unit}" + ("" if many == 1 else "s")
+    return "moment"

@@ -1,0 +1,164 @@
+"""The mode: what it is and means, and the switch, which shows whom it concerns and asks again."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+
+from participants import registering
+from participants.admin_html import link, list_link, moment
+from participants.admission import Admission, admit, current_mode
+from participants.models import AuditEntry, Mode, Participant, Standing
+from participants.participant_page import waiting_messages
+from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+from participants.scope import Scope
+from participants.standing_admin import standing_badge
+
+SHOWN = 50
+
+MEANS = {
+    Mode.OPEN: (
+        "Participants that are known or authorized may act. A sender that is not on record, but whose published key "
+        "proves who it is, is recorded as known and may act at once."
+    ),
+    Mode.CLOSED: (
+        "Only participants that you have authorized may act. Messages of those that are merely known are answered "
+        "Rejected: Unauthorized; a sender that is not on record stays unrecorded and is refused as well."
+    ),
+}
+
+
+@admin.register(Mode)
+class ModeAdmin(ReasonedAdmin):
+    """Looked at on one page; switched on another, in a second step."""
+
+    about_participants = False
+
+    def audit_subject(self, row: Mode) -> str:
+        return "mode"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Mode | None = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        switch = self.admin_site.admin_view(self.switch)
+        return [path("1/switch/<slug:value>/", switch, name="participants_mode_switch"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """There is one mode: its page stands for the list."""
+        return HttpResponseRedirect(self._url("change", 1))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """What the mode is, since when and why; nothing changes here."""
+        if object_id != "1":
+            raise Http404
+        if not self.has_view_permission(request) or request.method == "POST":
+            raise PermissionDenied
+        mode = current_mode()
+        return self.page(
+            request,
+            "admin/participants/mode.html",
+            "Mode",
+            trail=[],
+            mode=mode,
+            label=Mode(value=mode),
+            modes=[(Mode(value=value), MEANS[value], value == mode) for value in MEANS],
+            set=AuditEntry.objects.filter(subject="mode").first(),
+            counts=_counts(self.seen(request)),
+            may=self.has_change_permission(request),
+            other=Mode(value=_other(mode)),
+            switch=self._url("switch", _other(mode)),
+            audit_trail=self._audit_trail(request, Mode(value=mode)),
+        )
+
+    def switch(self, request: HttpRequest, value: str) -> HttpResponse:
+        """Shows what switching to `value` changes for whom, asks why, and does it."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if value not in MEANS:
+            raise Http404
+        before, back = current_mode(), self._url("change", 1)
+        if before == value:
+            text = f"This CRO is {value} already."
+            if entry := AuditEntry.objects.filter(subject="mode").first():
+                text = f"This CRO is {value} already: set by {entry.actor} at {moment(entry.moment)}."
+            self.message_user(request, text, messages.WARNING)
+            return HttpResponseRedirect(back)
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            registering.set_mode(value, actor=actor(request), reason=form.cleaned_data["reason"])
+            self.message_user(request, f"This CRO is {value}.", messages.SUCCESS)
+            return HttpResponseRedirect(back)
+        seen = self.seen(request).restrict(Participant.objects.all(), "pk")
+        concerned = list(seen.filter(standing__in=_concerned(before, value)))
+        waiting = waiting_messages(concerned)
+        verb = "Close" if value == Mode.CLOSED else "Open"
+        return self.page(
+            request,
+            "admin/participants/switch_mode.html",
+            f"{verb} this CRO?",
+            trail=[(back, "Mode")],
+            form=form,
+            submit=f"{verb} this CRO",
+            cancel=back,
+            closing=value == Mode.CLOSED,
+            means=MEANS[value],
+            concerned=len(concerned),
+            messages_waiting=sum(waiting.values()),
+            rows=[
+                (
+                    link(each),
+                    each.name,
+                    standing_badge(each.standing),
+                    moment(each.last_heard_at),
+                    waiting.get(each.pk, 0),
+                )
+                for each in sorted(concerned, key=lambda each: -waiting.get(each.pk, 0))[:SHOWN]
+            ],
+            more=max(0, len(concerned) - SHOWN),
+            every=list_link(Participant, "all of them", standing__exact=Standing.KNOWN),
+            counts=_counts(self.seen(request)),
+        )
+
+
+def _other(mode: str) -> str:
+    return Mode.CLOSED if mode == Mode.OPEN else Mode.OPEN
+
+
+def _concerned(before: str, after: str) -> list[str]:
+    """The standings with which one may act in one of the two modes and not in the other."""
+    return [
+        standing
+        for standing in Standing.values
+        if (admit(Participant(standing=standing), before) is Admission.ALLOWED)
+        != (admit(Participant(standing=standing), after) is Admission.ALLOWED)
+    ]
+
+
+def _counts(seen: Scope) -> list[tuple[object, int, str, str]]:
+    """For each standing: as a badge, how many have it, and what they get in open and in closed mode."""
+    rows: list[tuple[object, int, str, str]] = []
+    participants = seen.restrict(Participant.objects.all(), "pk")
+    for standing in Standing:
+        open_, closed = (
+            "may act" if admission is Admission.ALLOWED else f"refused: {admission.value}"
+            for admission in (
+                admit(Participant(standing=standing), mode) for mode in (Mode.OPEN, Mode.CLOSED)
+            )
+        )
+        many = participants.filter(standing=standing).count()
+        rows.append((standing_badge(standing), many, open_, closed))
+    return rows

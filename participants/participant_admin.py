@@ -1,0 +1,201 @@
+"""Participants: the list, the page of one with everything about it, and adding and editing."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from participants import clock, registering
+from participants.admin_audit import what_changed
+from participants.admin_html import NOTHING, lines, link, list_link, moment, table
+from participants.admission import current_mode
+from participants.key_admin import KeyPages, in_force, key_table
+from participants.list_filters import LastHeardFilter
+from participants.models import AuditEntry, Participant, PublicKey
+from participants.participant_page import PAGES, Card, badge, button, cards
+from participants.reason_form import ReasonModelForm, actor
+from participants.scalable_admin import ScalableAdmin
+from participants.standing_admin import DECISIONS, StandingPages, meaning, standing_badge
+
+_EDITED = ["name", "endpoint", "placeholders"]
+_ADDED = ["role", "domain", "name", "public_key", "endpoint", "standing", "placeholders"]
+LATEST = 5
+"""Decisions shown on the page of a participant."""
+
+
+class ParticipantForm(ReasonModelForm):
+    """What is configured about a participant; one that is added gets its first key here too."""
+
+    public_key = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 60, "spellcheck": "false", "autocapitalize": "none"}),
+        help_text="As the participant publishes it: cs1.… (never its private key). Empty: found by discovery",
+    )
+
+    class Meta:
+        model = Participant
+        fields = ["role", "domain", "name", "standing", "endpoint", "placeholders"]
+        labels = {"placeholders": "Placeholders"}
+
+    def clean_public_key(self) -> str:
+        text: str = self.cleaned_data["public_key"]
+        if text:
+            try:
+                PublicKey(participant=self.instance, text=text).clean()
+            except ValidationError as error:
+                raise ValidationError(error.messages) from None
+        return text
+
+
+@admin.register(Participant)
+class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
+    """Standing and keys have pages of their own, which say what follows; the rest is edited on the participant's."""
+
+    scope_by = ("pk",)
+    form = ParticipantForm
+    list_display = ["domain", "role", "name", "standing_shown", "endpoint", "keys_valid", "last_heard"]
+    list_filter = ["role", "standing", LastHeardFilter]
+    search_fields = ["domain__startswith"]
+    search_help_text = "Part of a domain, a name, an endpoint or a public key"
+    sortable_by = ["domain", "role", "name", "standing_shown", "last_heard"]
+    ordering = ["role", "domain"]
+    actions = ["authorize", "suspend"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
+        valid = PublicKey.objects.valid_at(clock.now()).filter(participant=OuterRef("pk")).order_by()
+        many = valid.values("participant").annotate(many=Count("pk")).values("many")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(valid_keys=Coalesce(Subquery(many, output_field=IntegerField()), 0))
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Participant], search_term: str
+    ) -> tuple[QuerySet[Participant], bool]:
+        """Participants are hundreds, so that what is searched for may stand anywhere in them."""
+        term = search_term.strip().replace("\x00", "")
+        if not term:
+            return queryset, False
+        of_keys = PublicKey.objects.filter(text__startswith=term).values("participant")
+        found = Q(pk__in=of_keys)
+        for field in ("domain", "name", "endpoint"):
+            found |= Q(**{f"{field}__icontains": term})
+        role, _, domain = term.partition(" ")
+        return queryset.filter(found | Q(role__iexact=role, domain__iexact=domain)), False
+
+    @admin.display(description="standing", ordering="standing")
+    def standing_shown(self, participant: Participant) -> SafeString:
+        return standing_badge(participant.standing)
+
+    @admin.display(description="keys valid")
+    def keys_valid(self, participant: Any) -> SafeString | int:
+        return participant.valid_keys or badge("bad", "none")
+
+    @admin.display(description="last heard from", ordering="last_heard_at")
+    def last_heard(self, participant: Participant) -> str:
+        return moment(participant.last_heard_at) if participant.last_heard_at else "never"
+
+    def audit_subject(self, row: Participant) -> str:
+        return str(row)
+
+    def get_fields(self, request: HttpRequest, obj: Participant | None = None) -> list[str]:
+        """One that is added gets a role, a domain and a key; one that is there keeps its role and domain."""
+        if obj is None:
+            return [*_ADDED, "reason"]
+        return [*_EDITED, "reason"] if self.has_change_permission(request, obj) else _EDITED
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [page for pages in PAGES for page in pages(self)]
+        return [*self.standing_urls(), *self.key_urls(), *own, *super().get_urls()]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Participant | None = None) -> bool:
+        """Participants are suspended or barred, never deleted: what they did stays theirs."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Participant, form: Any, change: bool) -> None:
+        reason, key = form.cleaned_data["reason"], form.cleaned_data.get("public_key")
+        registering.save_participant(obj, actor=actor(request), reason=reason)
+        if key and not change:
+            registering.add_key(obj, key, actor=actor(request), now=clock.now(), reason=reason)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj is not None:
+            context["cards"] = [
+                self._standing_card(request, obj),
+                _reaching_card(obj),
+                *cards(self, request, obj),
+                self._key_card(request, obj),
+                self._decisions_card(request, obj),
+            ]
+            context["title"] = str(obj)
+            context["subtitle"] = None
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def _standing_card(self, request: HttpRequest, participant: Participant) -> Card:
+        given = AuditEntry.objects.filter(subject=str(participant), after__has_key="standing").first()
+        says: list[tuple[str, object]] = [
+            ("Standing", standing_badge(participant.standing)),
+            ("Means", meaning(participant.standing, current_mode())),
+        ]
+        if given:
+            says.append(("Since", f"{moment(given.moment)}, by {given.actor}"))
+            says.append(("Why", given.reason or NOTHING))
+        tools = []
+        if self.has_change_permission(request, participant):
+            tools = [
+                button(self._url("standing", participant.pk, standing), decision.verb)
+                for standing, decision in DECISIONS.items()
+                if standing != participant.standing
+            ]
+        return Card("Standing", says, tools)
+
+    def _key_card(self, request: HttpRequest, participant: Participant) -> Card:
+        may, now = self.has_change_permission(request, participant), clock.now()
+        return Card(
+            "Public keys",
+            [("In force", in_force(participant, now))],
+            [button(self._url("rotate", participant.pk), "Rotate key")] if may else [],
+            key_table(participant.keys.all(), now, may_change=may),
+            wide=True,
+        )
+
+    def _decisions_card(self, request: HttpRequest, participant: Participant) -> Card | None:
+        if not request.user.has_perm("participants.view_auditentry"):
+            return None
+        latest = AuditEntry.objects.filter(participants__contains=[participant.pk])[:LATEST]
+        rows = [
+            (
+                link(entry, moment(entry.moment)),
+                entry.actor,
+                entry.action,
+                lines(what_changed(entry)),
+                entry.reason or NOTHING,
+            )
+            for entry in latest
+        ]
+        every = list_link(AuditEntry, "All decisions about it", participant=str(participant))
+        shown = table(("Moment", "Who", "What", "Before → after", "Why"), rows)
+        return Card("Latest decisions", below=format_html("{}<p>{}</p>", shown, every), wide=True)
+
+
+def _reaching_card(participant: Participant) -> Card:
+    heard = participant.last_heard_at
+    return Card(
+        "How it is reached",
+        [
+            ("Endpoint", participant.endpoint or "found by discovery"),
+            ("Last heard from", moment(heard) if heard else "never"),
+            ("Added", moment(participant.created_at)),
+            ("Name", participant.name or NOTHING),
+        ],
+    )

@@ -1,0 +1,95 @@
+"""Forms and pages in which staff change something, and say why."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.text import capfirst
+
+from participants.scoped_admin import ScopedAdmin
+
+SAY_WHY = "Say why: this is recorded with its reason."
+
+
+def reason_field() -> forms.CharField:
+    """Asks why; without an answer nothing happens."""
+    return forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 40}),
+        help_text="Why; kept with your name among the decisions",
+        error_messages={"required": SAY_WHY},
+    )
+
+
+class ReasonForm(forms.Form):
+    """A form that asks for a reason, after whatever else it asks."""
+
+    reason = reason_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields([name for name in self.fields if name != "reason"])
+
+    def refuse(self, error: ValidationError) -> None:
+        """Show what a verb refuses, each error at its field as far as the form has it."""
+        if not hasattr(error, "error_dict"):
+            self.add_error(None, error)
+            return
+        for name, texts in error.message_dict.items():
+            field = "public_key" if name == "text" else name
+            self.add_error(field if field in self.fields and name != NON_FIELD_ERRORS else None, texts)
+
+
+class ReasonModelForm(forms.ModelForm[Any]):
+    """The same for the form of a row."""
+
+    reason = reason_field()
+
+
+class MomentInput(forms.DateTimeInput):
+    """A moment in the time zone of the page."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M:%S", attrs={"step": "1"})
+
+
+class ReasonedAdmin(ScopedAdmin):
+    """Asks those who may change something why they do; has pages of its own beside Django's."""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        may_save = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return [*fields, "reason"] if may_save else fields
+
+    def page(
+        self, request: HttpRequest, template: str, title: str, *, row: Any = None, **context: Any
+    ) -> TemplateResponse:
+        """A page below the list of rows, or below the page of `row`. A `form` in it is shown with its errors."""
+        trail = [(self._url("changelist"), capfirst(str(self.opts.verbose_name_plural)))]
+        if row is not None:
+            trail.append((self._url("change", row.pk), str(row)))
+        form = context.get("form")
+        return TemplateResponse(
+            request,
+            template,
+            {
+                **self.admin_site.each_context(request),
+                "title": title,
+                "trail": trail,
+                "opts": self.opts,
+                "errors": form.errors if form is not None else None,
+                **context,
+            },
+        )
+
+    def _url(self, name: str, *arguments: object) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=arguments)
+
+
+def actor(request: HttpRequest) -> str:
+    """The name under which the audit trail keeps who asks."""
+    return request.user.get_username()

@@ -1,0 +1,195 @@
+"""Staff give participants another standing: one on its page, or many in the list, always with a reason."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+
+from participants import registering
+from participants.admin_html import link
+from participants.admission import current_mode
+from participants.models import Mode, Participant, Standing
+from participants.participant_page import badge, waiting_messages
+from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+
+SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A standing that staff can give: what the button says, what has happened after, and what follows from it."""
+
+    verb: str
+    done: str
+    follows: str
+
+
+_REFUSED = (
+    "From then on every message of it is refused: updates, queries, TestMessages and answers. The CRO takes a message "
+    "in, registers nothing of it, and answers Rejected with the reason {reason}."
+)
+_STAYS = (
+    "What it has registered stays, and goes on counting. Answers that wait for it are still delivered. "
+    "You can take this back at any time by authorizing it; what was refused meanwhile it has to send anew."
+)
+DECISIONS: dict[str, Decision] = {
+    Standing.AUTHORIZED: Decision(
+        "Authorize",
+        "authorized",
+        "From then on its messages are handled, whether the CRO is open or closed. What was refused before is not "
+        "handled now: it has to send that anew. You can take this back at any time by suspending or barring it.",
+    ),
+    Standing.SUSPENDED: Decision(
+        "Suspend", "suspended", f"{_REFUSED.format(reason='“Unauthorized”')}\n{_STAYS}"
+    ),
+    Standing.BARRED: Decision("Bar", "barred", f"{_REFUSED.format(reason='“Barred Sender”')}\n{_STAYS}"),
+    Standing.KNOWN: Decision(
+        "Set to known",
+        "set to known",
+        "From then on its messages are handled while the CRO is open, and refused with “Unauthorized” while it is "
+        "closed. You can take this back at any time by authorizing it.",
+    ),
+}
+TONES = {Standing.AUTHORIZED: "ok", Standing.SUSPENDED: "warn", Standing.BARRED: "bad"}
+
+
+def standing_badge(standing: str) -> SafeString:
+    """A standing as staff see it everywhere."""
+    return badge(TONES.get(Standing(standing), ""), Standing(standing).label)
+
+
+def meaning(standing: str, mode: str) -> str:
+    """What `standing` has for its consequence while the CRO's mode is `mode`."""
+    match standing:
+        case Standing.AUTHORIZED:
+            return "Its messages are handled, whether the CRO is open or closed."
+        case Standing.SUSPENDED:
+            return "Each of its messages is answered Rejected: Unauthorized."
+        case Standing.BARRED:
+            return "Each of its messages is answered Rejected: Barred Sender."
+        case _ if mode == Mode.OPEN:
+            return "The CRO is open, so its messages are handled; in closed mode they would be refused."
+        case _:
+            return "The CRO is closed, so its messages are answered Rejected: Unauthorized."
+
+
+class StandingForm(ReasonForm):
+    """Asks why. `was` is the standing that the page showed, so that nobody undoes unseen what another has done."""
+
+    was = forms.ChoiceField(choices=Standing.choices, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, participant: Participant, **kwargs: Any) -> None:
+        super().__init__(*args, initial={"was": participant.standing}, **kwargs)
+        self.participant = participant
+
+    def clean_was(self) -> str:
+        was: str = self.cleaned_data["was"]
+        if was != self.participant.standing:
+            raise forms.ValidationError(
+                f"Meanwhile it has been made {self.participant.get_standing_display().lower()} by somebody else. "
+                "Look at its page, and decide again."
+            )
+        return was
+
+
+class StandingPages(ReasonedAdmin):
+    """The buttons and actions for standings."""
+
+    def standing_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.standing_view)
+        return [
+            path("<path:object_id>/standing/<slug:standing>/", view, name="participants_participant_standing")
+        ]
+
+    def standing_view(self, request: HttpRequest, object_id: str, standing: str) -> HttpResponse:
+        """Says what will follow, asks why, and does it."""
+        participant: Participant = self.row_or_404(request, object_id)
+        if not self.has_change_permission(request, participant):
+            raise PermissionDenied
+        if standing not in DECISIONS:
+            raise Http404
+        decision = DECISIONS[standing]
+        back = self._url("change", participant.pk)
+        form = StandingForm(request.POST or None, participant=participant)
+        if participant.standing == standing:
+            self.message_user(request, f"{participant} is {decision.done} already.", messages.WARNING)
+            return HttpResponseRedirect(back)
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            registering.set_standing(participant, standing, actor=actor(request), reason=reason)
+            self.message_user(request, f"{participant} is {decision.done}.", messages.SUCCESS)
+            return HttpResponseRedirect(back)
+        return self.page(
+            request,
+            "admin/participants/standing.html",
+            f"{decision.verb} {participant}",
+            row=participant,
+            form=form,
+            submit=decision.verb,
+            cancel=back,
+            participant=participant,
+            badge=standing_badge(participant.standing),
+            means=meaning(participant.standing, current_mode()),
+            follows=decision.follows.splitlines(),
+            waiting=waiting_messages([participant]).get(participant.pk, 0),
+        )
+
+    @admin.action(description="Authorize", permissions=["change"])
+    def authorize(self, request: HttpRequest, queryset: QuerySet[Participant]) -> HttpResponse | None:
+        return self._many(request, queryset, Standing.AUTHORIZED, "authorize")
+
+    @admin.action(description="Suspend", permissions=["change"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Participant]) -> HttpResponse | None:
+        return self._many(request, queryset, Standing.SUSPENDED, "suspend")
+
+    def _many(
+        self, request: HttpRequest, chosen: QuerySet[Participant], standing: str, action: str
+    ) -> HttpResponse | None:
+        """Shows whom it is about, asks why, and does it to all of them at once."""
+        decision = DECISIONS[standing]
+        concerned = [
+            participant
+            for participant in chosen.order_by("role", "domain")
+            if participant.standing != standing and self.may_act(request, participant)
+        ]
+        if not concerned:
+            text = f"Nothing changes: these are {decision.done} already, or you do not act for them."
+            self.message_user(request, text, messages.WARNING)
+            return None
+        form = ReasonForm(request.POST if "reason" in request.POST else None)
+        if form.is_valid():
+            with transaction.atomic():
+                for participant in concerned:
+                    registering.set_standing(
+                        participant, standing, actor=actor(request), reason=form.cleaned_data["reason"]
+                    )
+            several = "participant is" if len(concerned) == 1 else "participants are"
+            self.message_user(request, f"{len(concerned)} {several} {decision.done}.", messages.SUCCESS)
+            return None
+        waiting = waiting_messages(concerned)
+        many = f"{len(concerned)} participant" + ("" if len(concerned) == 1 else "s")
+        return self.page(
+            request,
+            "admin/participants/many_standings.html",
+            f"{decision.verb} {many}",
+            form=form,
+            submit=f"{decision.verb} {many}",
+            cancel=request.get_full_path(),
+            follows=decision.follows.splitlines(),
+            rows=[
+                (link(each), each.name, standing_badge(each.standing), waiting.get(each.pk, 0))
+                for each in concerned[:SHOWN]
+            ],
+            more=max(0, len(concerned) - SHOWN),
+            keys=[each.pk for each in concerned],
+            checkbox=helpers.ACTION_CHECKBOX_NAME,
+            action=action,
+        )
