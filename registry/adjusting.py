@@ -187,12 +187,12 @@ def _adjust_terms(
         ),
     )
     for query, what in (
-        (terms.CLIPPED, "{} lose days with the congestion point"),
-        (terms.NOT_BROUGHT_BACK, "{} ended with the congestion point earlier and are not brought back"),
+        (terms.CLIPPED, "lose days with the congestion point"),
+        (terms.NOT_BROUGHT_BACK, "ended with the congestion point earlier and are not brought back"),
     ):
         cursor.execute(query)
         for _, count in cursor.fetchall():
-            notice(what.format(f"{count:,} {'connection' if count == 1 else 'connections'}") + ".")
+            notice(f"Connections that {what}: {count:,}.")
     terms.write(cursor, recorder)
     _write_claims(cursor, MEMBERSHIP, recorder, today)
     return point.dso

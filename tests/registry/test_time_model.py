@@ -6,22 +6,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 
-from tests.registry.days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View
+from registry.adjusting import AdjustmentError, Row
+from registry.conflicts import SettlementError
+from registry.consequences import rehearse
+from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
+from tests.registry.days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View, covered
+from tests.registry.staff import decide, move
 from tests.registry.support import (
     AGRS,
     CONNECTIONS,
     DSOS,
+    NAMES,
     POINTS,
     Reply,
     World,
     assert_sound,
+    days_of,
     known_at,
     latest_moment,
+    name_of,
 )
 from tests.registry.time_model import TimeModel
 
@@ -67,12 +76,30 @@ class Settle:
 
 
 @dataclass(frozen=True)
+class SettleAnew:
+    """A decision in place of an earlier one; `at` picks the day of a split."""
+
+    which: int
+    decision: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Adjust:
+    """Other days for one of the rows: its first and last are moved, or its end taken away or set."""
+
+    which: int
+    first: int
+    last: int | None
+
+
+@dataclass(frozen=True)
 class SetPolicy:
     name: str
     value: str
 
 
-Step = Pause | DaysGoBy | AgrUpdate | DsoUpdate | Settle | SetPolicy
+Step = Pause | DaysGoBy | AgrUpdate | DsoUpdate | Settle | SettleAnew | Adjust | SetPolicy
 
 
 def periods() -> st.SearchStrategy[tuple[int, int | None]]:
@@ -140,6 +167,17 @@ def settlements() -> st.SearchStrategy[Step]:
     return st.builds(Settle, st.integers(0, 5), decisions, st.integers(1, 6))
 
 
+def second_thoughts() -> st.SearchStrategy[Step]:
+    """Earlier decisions reversed, the latest most often."""
+    decisions = st.sampled_from(("give", "keep", "split"))
+    return st.builds(SettleAnew, st.sampled_from((-1, -1, -2, 0, -3)), decisions, st.integers(1, 6))
+
+
+def adjustments() -> st.SearchStrategy[Step]:
+    moves = st.sampled_from((0, 2, -2, 4, -5))
+    return st.builds(Adjust, st.integers(0, 12), moves, st.one_of(moves, st.none()))
+
+
 def histories() -> st.SearchStrategy[list[Step]]:
     """Steps of AGRs and DSOs, in most histories more of the one; in some, AGRs quarrel about one connection."""
     agrs = [agr_steps() for _ in range(6)]
@@ -148,6 +186,9 @@ def histories() -> st.SearchStrategy[list[Step]]:
     others = [
         settlements(),
         settlements(),
+        second_thoughts(),
+        adjustments(),
+        adjustments(),
         st.sampled_from(POLICY_STEPS),
         st.builds(DaysGoBy, st.integers(1, 2)),
     ]
@@ -216,7 +257,83 @@ def take(step: Step, model: TimeModel, world: World) -> None:
         note(f"        {decision} {dispute} at {at}")
         event(f"{decision}, {dispute.kind}")
         model.settle(dispute, decision, at)
-        world.settle(dispute, decision, at)
+        conflict = world.conflict(dispute)
+        assert is_done(world, lambda expected: decide(world, conflict, decision, at, expected=expected))
+    elif isinstance(step, SettleAnew) and model.decided:
+        which = step.which % len(model.decided)
+        made = model.decided[which]
+        day = min(made.days) + step.at if step.decision == "split" else None
+        note(f"        {step.decision} {made[:5]} from {min(made.days)} at {day}")
+        taken = model.settle_anew(made, step.decision, day)
+        event(f"{step.decision} anew, {made.kind}: {taken}")
+        number = decided_conflicts()[which]
+        assert taken == is_done(
+            world,
+            lambda expected: decide(world, number, step.decision, day, anew=True, expected=expected),
+        )
+    elif isinstance(step, Adjust) and (rows := current_rows()):
+        row = rows[step.which % len(rows)]
+        first, last = moved_ends(row, step)
+        taken = adjust_in(model, row, covered(first, last))
+        note(f"        {row} {days_of(row.period)} to {first}..{last}: {taken}")
+        event(f"adjust, {row._meta.verbose_name}: {taken}")
+        assert taken == is_done(world, lambda expected: move(world, row, first, last, expected=expected))
+
+
+def is_done(world: World, verb: Callable[[str | None], int]) -> bool:
+    """Whether staff can do it: as they were shown it, and nothing while they looked."""
+    before = world.view()
+    try:
+        shown = rehearse(lambda: verb(None))
+    except (SettlementError, AdjustmentError) as refused:
+        note(f"        refused: {refused}")
+        return False
+    assert world.view() == before, "the rehearsal left something behind"
+    verb(shown.fingerprint)
+    return True
+
+
+def decided_conflicts() -> list[int]:
+    """The numbers of what staff decided, in order."""
+    decided = Conflict.objects.exclude(decision="").order_by("closed_by", "period")
+    return list(decided.values_list("pk", flat=True))
+
+
+def current_rows() -> list[Row]:
+    """All current rows, in an order that their numbers have no part in."""
+    representations = (
+        Representation.objects.current()
+        .select_related("agr", "connection")
+        .order_by("agr__domain", "connection__address", "period")
+    )
+    memberships = (
+        CongestionPointConnection.objects.current()
+        .select_related("dso", "congestion_point", "connection")
+        .order_by("dso__domain", "congestion_point__address", "connection__address", "period")
+    )
+    terms = (
+        CongestionPointTerms.objects.current()
+        .select_related("congestion_point__dso")
+        .order_by("congestion_point__dso__domain", "congestion_point__address", "period")
+    )
+    return [*terms, *memberships, *representations]
+
+
+def moved_ends(row: Row, step: Adjust) -> tuple[int, int | None]:
+    first, last = days_of(row.period)
+    if last is None:
+        return first + step.first, None if step.last is None else first + 6 + step.last
+    return first + step.first, None if step.last is None else last + step.last
+
+
+def adjust_in(model: TimeModel, row: Row, days: frozenset[int]) -> bool:
+    old = covered(*days_of(row.period))
+    if isinstance(row, Representation):
+        return model.adjust(name_of(row.agr), None, NAMES[row.connection.address], old, days)
+    point = NAMES[row.congestion_point.address]
+    if isinstance(row, CongestionPointTerms):
+        return model.adjust_terms(name_of(row.congestion_point.dso), point, old, days)
+    return model.adjust(name_of(row.dso), point, NAMES[row.connection.address], old, days)
 
 
 def within(dispute: Dispute, days: int) -> int | None:

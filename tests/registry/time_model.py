@@ -49,6 +49,17 @@ class Statement(NamedTuple):
     withdraws_from: Day | None = None
 
 
+class Decision(NamedTuple):
+    """What staff decided between two parties, by which change, and about which days."""
+
+    change: int
+    kind: str
+    connection: str
+    holder: str
+    claimant: str
+    days: frozenset[Day]
+
+
 def in_order(claims: dict[str, Claim]) -> tuple[str, ...]:
     """Who waits for the day, longest first."""
     since = {party: claim.since for party, claim in claims.items() if claim.since is not None}
@@ -65,6 +76,7 @@ class TimeModel:
     terms: dict[tuple[str, str], dict[Day, Terms]] = field(default_factory=dict)
     said: dict[tuple[str, Place, str], frozenset[Day]] = field(default_factory=dict)
     claims: dict[tuple[str, str, Day], dict[str, Claim]] = field(default_factory=dict)
+    decided: list[Decision] = field(default_factory=list)
 
     # What is said
 
@@ -118,11 +130,10 @@ class TimeModel:
         claims = self.claims.get((kind, connection, day), {})
         return [party for party, claim in claims.items() if claim.standing == EFFECTIVE]
 
-    def claim(self, kind: str, party: str, connection: str, day: Day) -> None:
+    def claim(self, kind: str, party: str, connection: str, day: Day, policy: str) -> None:
         """A newly claimed day meets the policy."""
         claims = self.claims.setdefault((kind, connection, day), {})
         held = bool(self.holders(kind, connection, day))
-        policy = self.policies[f"{kind} conflicts"]
         if not held or policy == "allow":
             claims[party] = Claim(EFFECTIVE)
             return
@@ -133,12 +144,83 @@ class TimeModel:
     def settle(self, dispute: Dispute, decision: str, at: Day | None = None) -> None:
         """Staff decide: keep, give, or split (the days from `at` on go to the claimant)."""
         self.change += 1
-        for day in covered(dispute.first, dispute.last):
+        days = covered(dispute.first, dispute.last)
+        self.decided.append(Decision(self.change, *dispute[:4], days))
+        for day in days:
             claims = self.claims[dispute.kind, dispute.connection, day]
             if decision == "give" or (decision == "split" and at is not None and day >= at):
                 self.hand_over(claims, dispute.claimant)
             else:
                 claims[dispute.claimant].standing = REFUSED
+
+    def settle_anew(self, made: Decision, decision: str, at: Day | None = None) -> bool:
+        """Staff decide again what they decided; False where there is nothing to decide.
+
+        About the days that one of the two holds and the other is refused, and that were not decided later.
+        """
+        parties = {made.holder, made.claimant}
+        later = [
+            other.days
+            for other in self.decided
+            if other.change > made.change
+            and (other.kind, other.connection, {other.holder, other.claimant})
+            == (made.kind, made.connection, parties)
+        ]
+        winners = {}
+        for day in made.days.difference(*later):
+            claims = self.claims.get((made.kind, made.connection, day), {})
+            if sorted(claims[party].standing for party in parties & claims.keys()) == [EFFECTIVE, REFUSED]:
+                gives = decision == "give" or (decision == "split" and at is not None and day >= at)
+                winners[day] = made.claimant if gives else made.holder
+        if decision == "split" and set(winners.values()) != parties:
+            return False
+        changes = {
+            day: claims
+            for day, winner in winners.items()
+            if (claims := self.claims[made.kind, made.connection, day])[winner].standing != EFFECTIVE
+        }
+        if not changes:
+            return False
+        self.change += 1
+        for day, claims in changes.items():
+            self.hand_over(claims, winners[day])
+        for block in blocks(winners):
+            self.decided.append(made._replace(change=self.change, days=block))
+        return True
+
+    def adjust(
+        self, party: str, place: Place, connection: str, row: frozenset[Day], days: frozenset[Day]
+    ) -> bool:
+        """Staff give some days of a claim's others in their place, as under `hold`; False where they cannot."""
+        message = Message(self, REPRESENTATION if place is None else MEMBERSHIP, party)
+        if days == row or not days:
+            return False
+        if place is not None:
+            of_point = frozenset(self.terms[party, place])
+            early = frozenset(day for day in days - of_point if of_point and day < min(of_point))
+            strange = {"P4": early, "P3": days - of_point - early}
+            if not days & of_point or any(strange[r] and message.policy(r) == "reject" for r in strange):
+                return False
+            for rule, outside in strange.items():
+                days -= outside if message.policy(rule) == "adjust" else frozenset()
+        old = message.before(place, connection)
+        message.after[place, connection] = old - row | days
+        if message.after[place, connection] == old:
+            return False
+        message.apply("hold")
+        return True
+
+    def adjust_terms(self, dso: str, point: str, row: frozenset[Day], days: frozenset[Day]) -> bool:
+        """Staff give some days of a congestion point others in their place; False where they cannot."""
+        old = self.terms[dso, point]
+        others = {day: terms for day, terms in old.items() if day not in row}
+        if days == row or not days or days & others.keys():
+            return False
+        message = Message(self, MEMBERSHIP, dso)
+        message.terms[point] = others | dict.fromkeys(days, old[min(row)])
+        message.clip(point)
+        message.apply("hold")
+        return True
 
     def set_policy(self, name: str, value: str) -> None:
         self.policies[name] = value
@@ -340,34 +422,45 @@ class Message:
 
     def answer(self) -> Answer:
         """Applies the message, unless a rule rejects it as a whole."""
-        model, kind, sender = self.model, self.kind, self.sender
+        model, kind = self.model, self.kind
         rejected = {rule for rule in self.met if self.policy(rule) == "reject"}
         if self.contradicts:
             rejected.add("P6")
+        _, claims = self.differences()
+        held = [(connection, day) for connection, day in claims if model.holders(kind, connection, day)]
+        if held and self.policy(f"{kind} conflicts") == "reject":
+            rejected.add(CONFLICT)
+        if rejected:
+            return Answer(rejected_for=frozenset(rejected))
+        self.apply(self.policy(f"{kind} conflicts"))
+        warned = self.met - ({"P7"} if self.policy("P7") == "adjust" else set())
+        if held and self.policy(f"{kind} conflicts") == "hold":
+            warned.add(CONFLICT)
+        may_warn = self.may_warn or (bool(held) and self.policy(f"{kind} conflicts") == "newest wins")
+        return Answer(warned_of=frozenset(warned), may_warn=may_warn)
+
+    def differences(self) -> tuple[list[tuple[str, Day]], list[tuple[str, Day]]]:
+        """The days of connections that the sender lets go, and those that it claims anew."""
         leaves, claims = [], []
         for connection in sorted({connection for _, connection in self.after}):
             before = self.everywhere(connection, self.before)
             after = self.everywhere(connection, lambda p, c: self.after.get((p, c), self.before(p, c)))
             leaves += [(connection, day) for day in before - after]
             claims += [(connection, day) for day in after - before]
-        held = [(connection, day) for connection, day in claims if model.holders(kind, connection, day)]
-        if held and self.policy(f"{kind} conflicts") == "reject":
-            rejected.add(CONFLICT)
-        if rejected:
-            return Answer(rejected_for=frozenset(rejected))
+        return leaves, claims
+
+    def apply(self, policy: str) -> None:
+        """Let go and claim; `policy` is what newly claimed days meet that another holds."""
+        model = self.model
+        leaves, claims = self.differences()
         model.change += 1
         for connection, day in leaves:
-            model.let_go(kind, sender, connection, day)
+            model.let_go(self.kind, self.sender, connection, day)
         for connection, day in claims:
-            model.claim(kind, sender, connection, day)
+            model.claim(self.kind, self.sender, connection, day, policy)
         for (place, connection), days in self.after.items():
-            model.said[sender, place, connection] = days
-        model.terms.update({(sender, name): terms for name, terms in self.terms.items()})
-        warned = self.met - ({"P7"} if self.policy("P7") == "adjust" else set())
-        if held and self.policy(f"{kind} conflicts") == "hold":
-            warned.add(CONFLICT)
-        may_warn = self.may_warn or (bool(held) and self.policy(f"{kind} conflicts") == "newest wins")
-        return Answer(warned_of=frozenset(warned), may_warn=may_warn)
+            model.said[self.sender, place, connection] = days
+        model.terms.update({(self.sender, name): terms for name, terms in self.terms.items()})
 
     def everywhere(self, connection: str, days: Callable[[Place, str], frozenset[Day]]) -> frozenset[Day]:
         """The days of `connection` in the sender's statements, at whichever of its points."""
