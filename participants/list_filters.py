@@ -16,6 +16,8 @@ from participants.models import Participant, Role
 from participants.scope import Scope, seen_by
 
 SUGGESTIONS = 500
+LAST_DAY = "24h"
+"""What a list's address says of rows of the 24 hours before now."""
 
 
 class TextFilter(admin.SimpleListFilter):
@@ -127,7 +129,10 @@ class ChoiceFilter(admin.SimpleListFilter):
 
 
 class DayRangeFilter(admin.FieldListFilter):
-    """Rows with a moment on the days typed in, first and last included, in the time zone of the page."""
+    """Rows with a moment on the days typed in, first and last included, in the time zone of the page.
+
+    Or, with one click, those of the 24 hours before now.
+    """
 
     template = "admin/day_range_filter.html"
 
@@ -135,21 +140,30 @@ class DayRangeFilter(admin.FieldListFilter):
         self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, field_path: str
     ) -> None:
         self.first_parameter, self.last_parameter = f"{field_path}_from", f"{field_path}_to"
-        self.other_parameters = _other_parameters(request, [self.first_parameter, self.last_parameter])
+        self.recent_parameter = f"{field_path}_recent"
+        self.parameters: list[str] = [self.first_parameter, self.last_parameter, self.recent_parameter]
+        self.other_parameters = _other_parameters(request, self.parameters)
         super().__init__(field, request, params, model, model_admin, field_path)
         self.first = self._said(self.first_parameter)
         self.last = self._said(self.last_parameter)
+        self.recent = self._said(self.recent_parameter) == LAST_DAY
 
     def expected_parameters(self) -> list[str | None]:
-        return [self.first_parameter, self.last_parameter]
+        return [*self.parameters]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         yield {
-            "selected": bool(self.first or self.last),
-            "query_string": changelist.get_query_string(remove=[self.first_parameter, self.last_parameter]),
+            "selected": bool(self.first or self.last or self.recent),
+            "query_string": changelist.get_query_string(remove=self.parameters),
+            "recent": self.recent,
+            "last_day": changelist.get_query_string(
+                {self.recent_parameter: LAST_DAY}, remove=self.parameters
+            ),
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.recent:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": clock.now() - timedelta(days=1)})
         try:
             if self.first:
                 begin = _start_of(date.fromisoformat(self.first))
