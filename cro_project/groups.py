@@ -39,6 +39,13 @@ GROUPS: dict[str, set[str]] = {
 }
 """What each group may do besides looking at every table of ours."""
 
+DESCRIPTIONS = {
+    OPERATOR: "looks at everything, and decides everything but staff accounts.",
+    AUDITOR: "looks at everything, staff accounts included, and changes nothing.",
+    PARTICIPANT_MANAGER: "looks at, and decides about, the participants chosen below and no others.",
+}
+"""What each group is for, in staff's words."""
+
 
 def reset_groups(app_config: AppConfig, using: str, **told: Any) -> None:
     """After each migration: the groups are there and have these permissions and no others; members stay.

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
@@ -31,7 +31,7 @@ class GuardedSite(AdminSite):
         ]
 
     @method_decorator(never_cache)
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The first step; who may see the screens already is led there.
 
         A session that was opened before a second factor was required ends.
@@ -51,14 +51,11 @@ class GuardedSite(AdminSite):
         }
         if "next" not in request.GET and "next" not in request.POST:
             context["next"] = reverse("admin:index")
-        answer: HttpResponse = PasswordStep.as_view(extra_context=context)(request)
-        return answer
+        return PasswordStep.as_view(extra_context=context)(request)
 
-    def password_change(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Whoever changes their own password is in the audit trail with it."""
-        answer: HttpResponse = super().password_change(request, extra_context)
+        answer: Any = super().password_change(request, extra_context)
         if request.method == "POST" and answer.status_code == 302:
             name = request.user.get_username()
             journal.note(name, "changed own password", f"user {name}")

@@ -45,7 +45,7 @@ class Pending:
 
 def begin(request: HttpRequest, user: User, after: str) -> None:
     """Remember in a session of its own that the password of `user` was right, and the URL `after` the log-in."""
-    backend: str = user.backend  # type: ignore[attr-defined]
+    backend: str = user.backend
     request.session.flush()
     request.session[PENDING] = {
         "user": user.pk,

@@ -14,7 +14,7 @@ import segno
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.backends import BaseBackend
-from django.contrib.auth.models import AbstractBaseUser, User
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -62,7 +62,7 @@ def suffices(user: Any) -> bool:
 
 def codes_left(user: User) -> int:
     """How many recovery codes of `user` are unused."""
-    return StaticToken.objects.filter(device__user=user).count()
+    return int(StaticToken.objects.filter(device__user=user).count())
 
 
 def make_secret() -> str:
@@ -105,9 +105,9 @@ class SecondFactorBackend(BaseBackend):
     It stands behind the backend of django-axes, so that wrong codes lock a log-in as wrong passwords do.
     """
 
-    def authenticate(
+    def authenticate(  # type: ignore[override]
         self, request: HttpRequest | None, username: str | None = None, code: str | None = None
-    ) -> AbstractBaseUser | None:
+    ) -> User | None:
         user = User.objects.filter(username=username, is_active=True).first()
         device = user and code and _device_for(user, code)
         if not user or not device:
@@ -119,8 +119,10 @@ class SecondFactorBackend(BaseBackend):
 def waits_until(user: User, code: str) -> datetime | None:
     """Until when codes like `code` are refused, right or wrong, because of wrong ones before; None: they are not."""
     device = _device_for(user, code)
-    allowed, why_not = device.verify_is_allowed() if device else (True, None)
-    until: datetime | None = None if allowed else why_not.get("locked_until")
+    if device is None:
+        return None
+    _, why_not = device.verify_is_allowed()
+    until: datetime | None = (why_not or {}).get("locked_until")
     return until
 
 

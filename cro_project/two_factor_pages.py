@@ -63,7 +63,7 @@ class OwnPage(View):
     @cached_property
     def user(self) -> User:
         """Whoever is logged in, as a row of the database."""
-        return User.objects.get(pk=self.request.user.pk)
+        return User.objects.get(username=self.request.user.get_username())
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.show(self.form_class(request=request))

@@ -23,7 +23,7 @@ from tests.support.telephone import Telephone
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "right-ann"
-MODES = "/admin/participants/mode/"
+PAGE = "/admin/participants/participant/"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def codes(ann: User, telephone: Telephone) -> list[str]:
     return two_factor.enrol(ann, secret, telephone.code())[1]
 
 
-def give_password(client: Client, password: str = PASSWORD, after: str = MODES, name: str = "ann") -> Any:
+def give_password(client: Client, password: str = PASSWORD, after: str = PAGE, name: str = "ann") -> Any:
     return client.post(f"/admin/login/?next={after}", {"username": name, "password": password, "next": after})
 
 
@@ -53,7 +53,7 @@ def give_code(client: Client, code: str) -> Any:
 
 
 def is_in(client: Client) -> bool:
-    answer = client.get(MODES)
+    answer = client.get(PAGE)
     assert answer.status_code in (200, 302)
     return answer.status_code == 200
 
@@ -77,7 +77,7 @@ def entries() -> list[tuple[str, str, str]]:
 def test_the_password_alone_is_enough_where_nobody_asks_for_more(ann: User, client: Client) -> None:
     answer = give_password(client)
 
-    assert (answer.status_code, answer["Location"]) == (302, MODES)
+    assert (answer.status_code, answer["Location"]) == (302, PAGE)
     assert is_in(client)
 
 
@@ -129,7 +129,7 @@ def test_who_is_enrolled_gives_a_code_after_the_password(
     assert b"6 digits from your app, or a recovery code" in client.get("/admin/login/code/").content
     before = client.session.session_key
     answer = give_code(client, telephone.code())
-    assert (answer.status_code, answer["Location"]) == (302, MODES)
+    assert (answer.status_code, answer["Location"]) == (302, PAGE)
     assert is_in(client)
     assert client.session.session_key != before
 
@@ -179,7 +179,7 @@ def test_after_a_wrong_code_the_next_one_waits(
     assert b"Too many wrong codes. Wait until" in give_code(client, telephone.code()).content
     assert not is_in(client)
     forget_waits()
-    assert give_code(client, telephone.code())["Location"] == MODES
+    assert give_code(client, telephone.code())["Location"] == PAGE
 
 
 def test_wrong_codes_lock_the_log_in_like_wrong_passwords(
@@ -333,18 +333,18 @@ def test_where_one_is_required_who_has_none_sets_one_up_first(
 
     assert answer["Location"] == "/admin/two_factor/codes/"
     assert len(shown_codes(client.get("/admin/two_factor/codes/"))) == 10
-    assert client.post("/admin/two_factor/codes/")["Location"] == MODES
+    assert client.post("/admin/two_factor/codes/")["Location"] == PAGE
     assert is_in(client)
     other = Client()
     assert give_password(other)["Location"] == "/admin/login/code/"
     assert other.get("/admin/login/set_up/")["Location"] == "/admin/login/code/"
-    assert give_code(other, telephone.code())["Location"] == MODES
+    assert give_code(other, telephone.code())["Location"] == PAGE
 
 
 def test_requiring_one_ends_sessions_that_were_opened_without(ann: User, client: Client) -> None:
     give_password(client)
     with override_settings(TWO_FACTOR_REQUIRED=True):
-        answer = client.get(MODES, follow=True)
+        answer = client.get(PAGE, follow=True)
 
         assert b"Log in again: your log-in needs a second step" in answer.content
         assert "_auth_user_id" not in client.session
@@ -379,7 +379,7 @@ def test_staff_turn_theirs_off_with_the_password(
     assert TOTPDevice.objects.count() == StaticDevice.objects.count() == 0
     assert entries()[-1] == ("ann", "turned off second factor", "user ann")
     assert is_in(client)
-    assert give_password(Client())["Location"] == MODES
+    assert give_password(Client())["Location"] == PAGE
 
 
 def test_other_recovery_codes_replace_the_earlier_ones(
@@ -438,7 +438,7 @@ def test_a_command_resets_it_with_a_reason(ann: User, codes: list[str], client: 
         "user ann",
         "telephone fell into a canal",
     )
-    assert give_password(client)["Location"] == MODES
+    assert give_password(client)["Location"] == PAGE
     with pytest.raises(CommandError, match="ann has no second factor"):
         call_command("reset_two_factor", "ann", reason="again")
 

@@ -1,0 +1,125 @@
+"""Staff accounts: what they may do, for which participants, and who made them so. Accounts are never deleted."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+from guardian.models import UserObjectPermission
+from guardian.shortcuts import assign_perm, remove_perm
+
+from cro_project import two_factor
+from participants import journal
+from participants.models import Participant
+from participants.scope import ACTS, SEES
+
+
+def given(user: User, codename: str) -> list[Participant]:
+    """The participants on which `user` alone has the permission `codename` (ACTS or SEES), in order."""
+    if user.pk is None:
+        return []
+    keys = UserObjectPermission.objects.filter(
+        user=user, permission__content_type__app_label="participants", permission__codename=codename
+    ).values_list("object_pk", flat=True)
+    return list(Participant.objects.filter(pk__in=[int(key) for key in keys]).order_by("role", "domain"))
+
+
+def check(user: User, *, by: User) -> None:
+    """Raise ValidationError where `by` would shut themselves, or everybody, out by saving `user` as it is."""
+    stays = user.is_active and user.is_superuser
+    if user.pk == by.pk and not stays:
+        raise ValidationError(
+            "You cannot deactivate your own account, nor stop being a superuser; ask another superuser."
+        )
+    others = User.objects.filter(is_active=True, is_superuser=True).exclude(pk=user.pk)
+    if not stays and not others.exists():
+        raise ValidationError("Somebody must remain a superuser; make another one first.")
+
+
+@sensitive_variables("password")
+def save(
+    user: User,
+    *,
+    groups: Collection[Group],
+    acts_for: Collection[Participant],
+    sees: Collection[Participant],
+    by: User,
+    reason: str,
+    password: str | None = None,
+) -> None:
+    """Make the account `user`, or change it to what `user` is here; with `password`, which a new one needs.
+
+    They are in `groups`, and where these are limited, act for `acts_for` and see `sees` as well. A user who is
+    deactivated is logged out. Raises ValidationError: no reason given, and what `check` refuses.
+    """
+    _require(reason)
+    check(user, by=by)
+    with transaction.atomic():
+        new = user.pk is None
+        before = {} if new else _described(User.objects.select_for_update(no_key=True).get(pk=user.pk))
+        parties = set() if new else {*given(user, ACTS), *given(user, SEES)}
+        user.is_staff = True
+        if password is not None:
+            user.set_password(password)
+        user.save()
+        user.groups.set(groups)
+        _give(user, ACTS, set(acts_for))
+        _give(user, SEES, set(sees) - set(acts_for))
+        after = _described(user)
+        changed = [name for name in after if after[name] != before.get(name, "")]
+        if changed:
+            journal.note(
+                by.get_username(),
+                "added user" if new else "changed user",
+                two_factor.subject(user),
+                before=None if new else {name: before[name] for name in changed},
+                after={name: after[name] for name in changed},
+                reason=reason.strip(),
+                participants=parties ^ {*acts_for, *sees},
+            )
+    if not user.is_active:
+        two_factor.end_sessions(user)
+
+
+@sensitive_variables("password")
+def set_password(user: User, password: str, *, by: User, reason: str) -> None:
+    """Give `user` a password, which ends their sessions. Raises ValidationError where there is no reason."""
+    _require(reason)
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        journal.note(by.get_username(), "set password", two_factor.subject(user), reason=reason.strip())
+
+
+def _require(reason: str) -> None:
+    if not reason.strip():
+        raise ValidationError("Say why: this is recorded with its reason.")
+
+
+def _give(user: User, codename: str, wanted: set[Participant]) -> None:
+    """Let `user` alone have the permission `codename` on the `wanted` participants and on no others."""
+    permission = f"participants.{codename}"
+    has = set(given(user, codename))
+    for participant in wanted - has:
+        assign_perm(permission, user, participant)
+    for participant in has - wanted:
+        remove_perm(permission, user, participant)
+
+
+def _described(user: User) -> dict[str, Any]:
+    """What the audit trail says of an account."""
+    return {
+        "name": user.get_full_name(),
+        "e-mail": user.email,
+        "active": user.is_active,
+        "superuser": user.is_superuser,
+        "groups": _names(user.groups.order_by("name")),
+        "acts for": _names(given(user, ACTS)),
+        "sees": _names(given(user, SEES)),
+    }
+
+
+def _names(rows: Iterable[object]) -> str:
+    return ", ".join(str(row) for row in rows)

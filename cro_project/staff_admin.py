@@ -1,0 +1,267 @@
+"""The screens of staff accounts: superusers change them, auditors look at them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.postgres.expressions import ArraySubquery
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from guardian.models import UserObjectPermission
+
+from cro_project import staff, two_factor
+from cro_project.staff_forms import NewUserForm, PasswordForm, UserForm
+from participants.admin_html import NOTHING, moment
+from participants.models import Participant
+from participants.reason_form import ReasonedAdmin, ReasonForm
+from participants.scalable_admin import ScalableAdmin
+from participants.scope import ACTS, EVERY, SEES
+
+NAMED = 3
+"""Participants that the list names; of more it gives the number."""
+
+
+class SecondFactorFilter(admin.SimpleListFilter):
+    title = "second factor"
+    parameter_name = "second_factor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Set up"), ("no", "None")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("yes", "no"):
+            return queryset
+        return queryset.filter(enrolled_at__isnull=self.value() == "no")
+
+
+class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
+    about_participants = False
+    form = UserForm
+    add_form = NewUserForm
+    add_form_template = None
+    change_form_template = "admin/staff_form.html"
+    list_display = [
+        "username",
+        "full_name",
+        "in_groups",
+        "limited_to",
+        "is_active",
+        "last_log_in",
+        "second_factor",
+    ]
+    list_filter = ["is_active", "is_superuser", "groups", SecondFactorFilter]
+    search_fields = [
+        "username__startswith",
+        "first_name__startswith",
+        "last_name__startswith",
+        "email__startswith",
+    ]
+    search_help_text = "What a user name, a name or an e-mail address starts with"
+    ordering = ("username",)
+    filter_horizontal = ()
+    actions = None
+
+    def get_sortable_by(self, request: HttpRequest) -> Any:
+        return ["username", "last_log_in"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Accounts with what the list says of each, in one query."""
+        app, codename = EVERY.split(".")
+        every = Permission.objects.filter(content_type__app_label=app, codename=codename)
+        of_user = Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))
+        app_of_user = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True).order_by("id")
+        in_groups = Group.objects.filter(user=OuterRef("pk")).order_by("name")
+        accounts = super().get_queryset(request)
+        return accounts.annotate(
+            group_names=ArraySubquery(in_groups.values("name")),
+            for_every=Exists(every.filter(of_user)),
+            acts_for_names=ArraySubquery(_named(ACTS)),
+            sees_names=ArraySubquery(_named(SEES)),
+            enrolled_at=Subquery(app_of_user.values("created_at")[:1]),
+        )
+
+    @admin.display(description="name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name() or NOTHING
+
+    @admin.display(description="groups")
+    def in_groups(self, user: Any) -> str:
+        return ", ".join((["superuser"] if user.is_superuser else []) + user.group_names) or NOTHING
+
+    @admin.display(description="for whom")
+    def limited_to(self, user: Any) -> str:
+        if user.is_superuser or user.for_every:
+            return "every participant"
+        said = [
+            f"{verb} {_in_short(names)}"
+            for verb, names in (("acts for", user.acts_for_names), ("sees", user.sees_names))
+            if names
+        ]
+        return "; ".join(said) or "no participant"
+
+    @admin.display(description="acts for")
+    def acts_for_in_words(self, user: Any) -> str:
+        return ", ".join(user.acts_for_names) or NOTHING
+
+    @admin.display(description="sees")
+    def sees_in_words(self, user: Any) -> str:
+        return ", ".join(user.sees_names) or NOTHING
+
+    @admin.display(description="last log-in", ordering="last_login")
+    def last_log_in(self, user: User) -> str:
+        return moment(user.last_login)
+
+    @admin.display(description="second factor")
+    def second_factor(self, user: Any) -> str:
+        return f"since {moment(user.enrolled_at)}" if user.enrolled_at else "none"
+
+    @admin.display(description="added")
+    def added(self, user: User) -> str:
+        return moment(user.date_joined)
+
+    def audit_subject(self, row: Any) -> str:
+        return two_factor.subject(row)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Accounts are deactivated: what they did stays theirs."""
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        changes = self.has_change_permission(request, obj)
+        person = ["first_name", "last_name", "email"]
+        rights = ["is_active", "is_superuser", "groups", *(["acts_for", "sees"] if changes else _IN_WORDS)]
+        why = [(None, {"fields": ["reason"]})] if changes else []
+        if obj is None:
+            return [
+                (None, {"fields": ["username", *person, "password1", "password2"]}),
+                ("What they may do", {"fields": rights}),
+                *why,
+            ]
+        return [
+            (None, {"fields": ["username", *person, "last_log_in", "second_factor", "added"]}),
+            ("What they may do", {"fields": rights}),
+            *why,
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The user name never changes: the audit trail names the account by it."""
+        return ["username", "last_log_in", "second_factor", "added", *_IN_WORDS] if obj else []
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type(form.__name__, (form,), {"by": _who(request)})
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        staff.save(
+            obj,
+            groups=given["groups"],
+            acts_for=given["acts_for"],
+            sees=given["sees"],
+            by=form.by,
+            reason=given["reason"],
+            password=given.get("password1"),
+        )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Groups were saved with the account."""
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        return ScalableAdmin.response_add(self, request, obj, post_url_continue)
+
+    def get_urls(self) -> list[Any]:
+        reset = path(
+            "<path:object_id>/second_factor/",
+            self.admin_site.admin_view(self.reset_second_factor),
+            name="auth_user_second_factor",
+        )
+        return [reset, *super().get_urls()]
+
+    @method_decorator(sensitive_post_parameters())
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        user = self._changeable(request, id)
+        form = PasswordForm(request.POST or None, user=user)
+
+        def save(why: str) -> None:
+            staff.set_password(user, form.cleaned_data["password1"], by=_who(request), reason=why)
+            messages.success(request, f"The password of {user.get_username()} is set; they are logged out.")
+
+        return self._ask(request, user, form, f"Set the password of {user.get_username()}", save)
+
+    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take the second factor from somebody who has lost it."""
+        user = self._changeable(request, object_id)
+
+        def save(why: str) -> None:
+            two_factor.turn_off(user, actor=request.user.get_username(), reason=why)
+            messages.success(
+                request, f"The second factor of {user.get_username()} is reset; they are logged out."
+            )
+
+        form = ReasonForm(request.POST or None)
+        return self._ask(request, user, form, f"Reset the second factor of {user.get_username()}", save)
+
+    def _changeable(self, request: HttpRequest, key: str) -> User:
+        user: User = self.row_or_404(request, key)
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied
+        return user
+
+    def _ask(
+        self, request: HttpRequest, user: User, form: ReasonForm, title: str, save: Callable[[str], None]
+    ) -> HttpResponse:
+        """A page that asks for a reason, and `save`s with it."""
+        if request.method == "POST" and form.is_valid():
+            try:
+                save(form.cleaned_data["reason"])
+            except ValidationError as refused:
+                form.refuse(refused)
+            else:
+                return redirect(self._url("change", user.pk))
+        return self.page(request, "admin/staff_question.html", title, row=user, form=form, button=title)
+
+
+_IN_WORDS = ["acts_for_in_words", "sees_in_words"]
+
+
+def _superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)
+
+
+def _who(request: HttpRequest) -> User:
+    return User.objects.get(username=request.user.get_username())
+
+
+def _named(codename: str) -> QuerySet[Any, Any]:
+    """The participants, as `AGR agr.example`, on which the account of the outer query has `codename`."""
+    keys = UserObjectPermission.objects.filter(
+        user=OuterRef(OuterRef("pk")),
+        permission__content_type__app_label="participants",
+        permission__codename=codename,
+    ).values(key=Cast("object_pk", BigIntegerField()))
+    return (
+        Participant.objects.filter(pk__in=keys)
+        .order_by("role", "domain")
+        .values(named=Concat("role", Value(" "), "domain"))
+    )
+
+
+def _in_short(names: list[str]) -> str:
+    more = len(names) - NAMED
+    shown = ", ".join(names[:NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown

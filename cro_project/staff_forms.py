@@ -1,0 +1,117 @@
+"""Forms in which superusers say what a member of staff may do, and for whom."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.contrib.auth.forms import SetPasswordMixin
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from cro_project import staff
+from cro_project.groups import DESCRIPTIONS
+from participants.models import Participant, PublicKey
+from participants.reason_form import ReasonForm, reason_field
+from participants.scope import ACTS, SEES
+
+LIMITED = (
+    "Only for those whose groups are not for every participant, such as a CRO participant manager: "
+    "they find nothing of others, in lists, searches and files alike."
+)
+
+
+class GroupChoice(forms.ModelMultipleChoiceField[Group]):
+    """Groups to tick, each with what its members may do."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, group: Any) -> SafeString:
+        said = DESCRIPTIONS.get(group.name, "")
+        return format_html("<strong>{}</strong>{}{}", group.name, ": " if said else "", said)
+
+
+def participants_field(label: str, help_text: str) -> forms.ModelMultipleChoiceField[Participant]:
+    """Participants that are searched for by what their domain starts with."""
+    to_participant: Any = PublicKey._meta.get_field("participant")
+    return forms.ModelMultipleChoiceField(
+        queryset=Participant.objects.all(),
+        required=False,
+        label=label,
+        help_text=help_text,
+        widget=AutocompleteSelectMultiple(to_participant, admin.site),
+    )
+
+
+class UserForm(forms.ModelForm[User]):
+    """An account as it is, to be changed."""
+
+    by: User
+    """Who changes it."""
+
+    groups = GroupChoice(
+        queryset=Group.objects.order_by("name"),
+        required=False,
+        help_text="What this member of staff may do.",
+    )
+    acts_for = participants_field("Acts for", f"Looks at, and decides about. {LIMITED}")
+    sees = participants_field(
+        "Sees", "Looks at, and decides nothing about; those above need not be repeated."
+    )
+    reason = reason_field()
+
+    class Meta:
+        model = User
+        fields = ["first_name", "last_name", "email", "is_active", "is_superuser", "groups"]
+        help_texts = {
+            "is_active": "May log in. Accounts are never deleted: take this away from those who leave.",
+            "is_superuser": "May do everything, staff accounts included, whatever the groups and the limits below.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("acts_for", staff.given(self.instance, ACTS))
+        self.initial.setdefault("sees", staff.given(self.instance, SEES))
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if not self.errors:
+            try:
+                staff.check(self.instance, by=self.by)
+            except ValidationError as refused:
+                self.add_error(None, refused)
+
+
+class NewUserForm(SetPasswordMixin, UserForm):  # type: ignore[type-arg]
+    """An account that is to be made, with its first password."""
+
+    password1, password2 = SetPasswordMixin.create_password_fields()
+
+    class Meta(UserForm.Meta):
+        fields = ["username", *UserForm.Meta.fields]
+
+    def clean(self) -> dict[str, Any]:
+        self.validate_passwords()
+        return super().clean() or {}
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        self.validate_password_for_user(self.instance)
+
+
+class PasswordForm(SetPasswordMixin, ReasonForm):  # type: ignore[type-arg]
+    """Another password for a user who has lost theirs."""
+
+    password1, password2 = SetPasswordMixin.create_password_fields()
+    field_order = ["password1", "password2", "reason"]
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean(self) -> dict[str, Any]:
+        self.validate_passwords()
+        self.validate_password_for_user(self.user)
+        return super().clean() or {}
