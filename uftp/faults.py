@@ -159,7 +159,7 @@ def _no_message(element: Any, messages: Iterable[str]) -> Words:
 
 def inside(declared: Any) -> list[Any]:
     """What the schema says of the elements that may stand in what `declared` declares."""
-    content = getattr(getattr(declared, "type", None), "content", None)
+    content: Any = getattr(getattr(declared, "type", None), "content", None)
     elements = content.iter_elements() if hasattr(content, "iter_elements") else ()
     return [each for each in elements if each.name]
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from uftp import binary
@@ -75,16 +75,21 @@ def enqueue(
     return outbound_id
 
 
-def send_again(messages: Q | OutboundMessage) -> list[tuple[str, str]]:
+def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> list[tuple[str, str]]:
     """Have messages that were delivered or given up delivered once more, in the same bytes.
 
-    Gives the (role, domain) pairs to wake deliveries for. A message still waiting to be sent stays as it is.
+    Gives the (role, domain) pairs to wake deliveries for. A message still waiting to be sent stays as it is; with
+    `waiting_too` it is due at once, unless it is just being posted.
     """
     which = Q(pk=messages.pk) if isinstance(messages, OutboundMessage) else messages
     due = timezone.now()
     with transaction.atomic():
-        finished = OutboundMessage.objects.filter(which).exclude(state=OutboundMessage.State.WAITING)
-        chosen = list(finished.select_for_update().values_list("pk", "recipient_role", "recipient_domain"))
+        chosen = list(
+            OutboundMessage.objects.filter(which)
+            .exclude(_under_way(due) if waiting_too else Q(state=OutboundMessage.State.WAITING))
+            .select_for_update()
+            .values_list("pk", "recipient_role", "recipient_domain")
+        )
         OutboundMessage.objects.filter(pk__in=[pk for pk, _, _ in chosen]).update(
             state=OutboundMessage.State.WAITING,
             attempts=0,
@@ -94,6 +99,15 @@ def send_again(messages: Q | OutboundMessage) -> list[tuple[str, str]]:
             give_up_at=due + timedelta(hours=settings.DELIVERY_RETRY_HOURS),
         )
     return sorted({(role, domain) for _, role, domain in chosen})
+
+
+def not_under_way(messages: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
+    """Those of `messages` that no worker is posting."""
+    return messages.exclude(_under_way(timezone.now()))
+
+
+def _under_way(now: datetime) -> Q:
+    return Q(state=OutboundMessage.State.WAITING, claimed_until__isnull=False, claimed_until__gt=now)
 
 
 def answer_copy(inbound_id: int, now: datetime) -> list[tuple[str, str]]:

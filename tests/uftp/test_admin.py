@@ -12,18 +12,21 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry, Participant
 from tests.support.peer import Peer
 from uftp import inbox, outbox, parsing
 from uftp.message_admin import SHOWN_BYTES
 from uftp.messages import Metadata, TestMessage
-from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal
 
 IN = "/admin/uftp/inboundmessage/"
 OUT = "/admin/uftp/outboundmessage/"
 ATTEMPTS = "/admin/uftp/deliveryattempt/"
 SENDERS = "/admin/uftp/sender/"
+REFUSALS = "/admin/uftp/refusal/"
 PARTICIPANTS = "/admin/participants/participant/"
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -174,6 +177,7 @@ LISTS: dict[str, Callable[[], object]] = {
     OUT: lambda: sent(state="failed"),
     ATTEMPTS: lambda: attempted(sent()),
     SENDERS: lambda: received(Peer()),
+    REFUSALS: lambda: refusal(content=b"<x/>"),
 }
 
 
@@ -194,6 +198,7 @@ def test_a_list_asks_as_much_for_60_rows_as_for_5(staff: Client, page: str) -> N
     for sql in about:
         assert "LIMIT" in sql or '"uftp_sender"."domain" = ' in sql, sql
         assert '"sealed"' not in sql, sql
+        assert '"content"' not in sql, sql
 
 
 def test_a_message_shows_its_xml_laid_out_and_escaped(staff: Client) -> None:
@@ -294,39 +299,254 @@ def jobs() -> list[dict[str, Any]]:
 
 
 def test_process_again_what_was_set_aside(staff: Client) -> None:
+    participant = Participant.objects.create(role="AGR", domain="agr.example")
     aside, done = received(state="set aside", attempts=3, last_error="odd"), received(DSO)
     assert "ValueError" not in shown(staff, IN)
-    assert "Process again" in shown(staff, page_of(aside))
-    assert "Process again" not in shown(staff, page_of(done))
 
-    said = act(staff, IN, "process_again", aside, done)
+    asked = act(staff, IN, "process_again", aside, done)
 
+    assert "Process again: one message" in asked
+    assert "1 of those chosen is left out" in asked
+    assert f"{page_of(aside)}" in asked
+    aside.refresh_from_db()
+    assert aside.state == "set aside"
+    assert "Say why" in act(staff, IN, "process_again", aside, done, reason=" ")
+    said = act(staff, IN, "process_again", aside, reason="the disk is back")
     assert "1 message is to be processed again" in said
     aside.refresh_from_db()
     done.refresh_from_db()
     assert (aside.state, aside.attempts, done.state) == ("received", 0, "processed")
     assert jobs() == [{"sender_id": aside.sender_id}]
     entry = AuditEntry.objects.get()
-    assert (entry.actor, entry.action, entry.subject) == (
+    assert (entry.actor, entry.action, entry.subject, entry.reason, entry.participants) == (
         "kim",
         "process again",
         f"{aside} of AGR agr.example",
+        "the disk is back",
+        [participant.pk],
     )
     assert "Only messages that are set aside" in act(staff, IN, "process_again", done)
 
 
-def test_send_again_what_failed(staff: Client) -> None:
-    failed, delivered = sent(state="failed", attempts=9), sent(DSO)
+def test_process_again_from_the_page_of_a_message(staff: Client) -> None:
+    aside, done = received(state="set aside", attempts=3), received(DSO)
+    question = f"{IN}{aside.pk}/process-again/"
+    assert f'href="{question}"' in shown(staff, page_of(aside))
+    assert "process-again" not in shown(staff, page_of(done))
+    assert "Process again" in shown(staff, question)
+    assert staff.post(question, {"reason": ""}).status_code == 200
+    aside.refresh_from_db()
+    assert aside.state == "set aside"
+
+    answer = staff.post(question, {"reason": "repaired"}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == page_of(aside)
+    assert b"1 message is to be processed again" in answer.content
+    aside.refresh_from_db()
+    assert aside.state == "received"
+    assert AuditEntry.objects.get().participants == []
+    assert b"Only messages that are set aside" in staff.get(question, follow=True).content
+
+
+def test_send_again_what_failed_or_arrived_nowhere(staff: Client) -> None:
+    """Whatever its state, and all at once; for what waits, that means now."""
+    hour = timedelta(hours=1)
+    failed = sent(state="failed", attempts=9, finished_at=NOON)
+    delivered = sent(DSO, state="delivered", finished_at=NOON)
+    waiting = sent(DSO, state="waiting", attempts=5, next_attempt_at=timezone.now() + hour)
+    posted = sent(DSO, state="waiting", attempts=2, claimed_until=timezone.now() + hour)
     assert "Send again" in shown(staff, page_of(failed))
+    assert "Send now" in shown(staff, page_of(waiting))
+    assert "Send now" not in shown(staff, page_of(posted))
+    chosen = [failed, delivered, waiting, posted]
+    asked = act(staff, OUT, "send_again", *chosen)
+    assert "Send again: 3 messages" in asked
+    assert "1 of those chosen is left out" in asked
 
-    said = act(staff, OUT, "send_again", failed, delivered)
+    said = act(staff, OUT, "send_again", *chosen, reason="its system is back")
 
-    assert "1 message is to be sent again" in said
-    failed.refresh_from_db()
-    delivered.refresh_from_db()
-    assert (failed.state, failed.attempts, delivered.state) == ("waiting", 0, "delivered")
-    assert jobs() == [{"role": "AGR", "domain": "agr.example"}]
-    assert AuditEntry.objects.get().action == "send again"
+    assert "3 messages are to be sent again" in said
+    for message in (failed, delivered, waiting):
+        message.refresh_from_db()
+        assert (message.state, message.attempts, message.finished_at) == ("waiting", 0, None)
+        assert message.next_attempt_at
+        assert message.next_attempt_at <= timezone.now()
+    posted.refresh_from_db()
+    assert posted.attempts == 2
+    assert jobs() == [{"role": "AGR", "domain": "agr.example"}, {"role": "DSO", "domain": "grid.example"}]
+    assert {entry.action for entry in AuditEntry.objects.all()} == {"send again"}
+    assert AuditEntry.objects.count() == 3
+    assert "It is being sent at this moment" in act(staff, OUT, "send_again", posted)
+
+
+def test_an_attempt_says_in_words_what_it_meant_and_when_the_next_one_is_due(staff: Client) -> None:
+    message = sent(
+        state="waiting",
+        attempts=2,
+        next_attempt_at=NOON + timedelta(hours=1),
+        give_up_at=NOON + timedelta(days=1),
+    )
+    for status, outcome, detail in (
+        (None, "temporary", "connection refused"),
+        (404, "temporary", "HTTP 404"),
+    ):
+        DeliveryAttempt.objects.create(
+            message=message, started_at=NOON, finished_at=NOON, status=status, outcome=outcome, detail=detail
+        )
+
+    page = shown(staff, page_of(message))
+
+    for words in (
+        "Its system did not answer.",
+        "connection refused",
+        "the endpoint may be wrong",
+        "The next attempt is due.",
+        "Attempt 3 is due at 2026-07-01 15:00:00 CEST. It is given up at 2026-07-02 14:00:00 CEST.",
+    ):
+        assert words in page, words
+    OutboundMessage.objects.update(state="failed", next_attempt_at=None, finished_at=NOON)
+    assert "given up at 2026-07-01 14:00:00 CEST" in shown(staff, page_of(message))
+
+
+def test_the_conversation_is_shown_with_the_same_participant_alone(staff: Client) -> None:
+    message = received(result="Rejected", reason="Invalid Message: odd", state="processed")
+    answer = sent(answers=message, result="Rejected", state="failed")
+    foreign = received(DSO, content=DSO.xml(ConversationID=message.conversation_id))
+
+    page = shown(staff, page_of(message))
+
+    thread = page[page.index('class="thread"') : page.index("</ol>", page.index('class="thread"'))]
+    assert '<li class="received" aria-current="true">' in thread
+    assert f'href="{page_of(answer)}">TestMessage</a>' in thread
+    assert page_of(foreign) not in thread
+    assert 'aria-current="true"' in shown(staff, page_of(answer))
+
+
+def test_a_rejection_is_explained(staff: Client) -> None:
+    future = AGR.xml(TimeStamp="2099-01-01T00:00:00Z")
+    message = received(
+        content=future,
+        result="Rejected",
+        reason="Unauthorized; Invalid Message: TimeStamp is ahead",
+        state="processed",
+    )
+
+    page = shown(staff, page_of(message))
+
+    assert page.index("The sender may not act") < page.index("The message was read, but it says")
+    assert "By the schema of version 3 nothing is wrong with it" in page
+    accepted = received(DSO, result="Accepted", reason="Warning: cut", state="processed")
+    for absent in ("what this means", "By the schema", "last error", "setbacks"):
+        assert absent not in shown(staff, page_of(accepted)).replace("What this means", "what this means"), (
+            absent
+        )
+
+
+def refusal(peer: Peer = AGR, content: bytes | None = None, **values: Any) -> Refusal:
+    said: dict[str, Any] = {
+        "status": 401,
+        "line": "Body: the signature does not verify",
+        "verified": content is not None,
+        "content": content,
+        "content_size": None if content is None else len(content),
+        "address": "192.0.2.7",
+        **values,
+    }
+    return Refusal.objects.create(
+        at=NOON, role=peer.role, domain=peer.domain, major=3, size=1000, **said
+    )
+
+
+def test_refusals_are_searched_and_filtered(staff: Client) -> None:
+    forged, large = refusal(), refusal(DSO, status=413, address="198.51.100.1")
+    found = {
+        "": {forged, large},
+        "?domain=grid.example": {large},
+        "?role=AGR": {forged},
+        "?status=413": {large},
+        "?verified__exact=0": {forged, large},
+        "?at_from=2026-07-02": set(),
+        "?q=192.0.2.7": {forged},
+        "?q=grid.": {large},
+    }
+
+    for query, rows in found.items():
+        assert listed(staff, REFUSALS + query) == {row.pk for row in rows}, query
+
+
+def test_a_refusal_of_a_proven_sender_is_explained_line_by_line(staff: Client) -> None:
+    content = AGR.update([HOME]).replace(b"><Connection", b">\n  <Connection").replace(b"2026-01-01", b"soon")
+    row = refusal(content=content, status=400, line="Body: line 2, column 3: Element 'Connection' …")
+
+    page = shown(staff, f"{REFUSALS}{row.pk}/change/")
+
+    assert "is not as the schema of its version demands" in page
+    assert "Line 2, column 3, /AGRPortfolioUpdate/Connection/@StartPeriod" in page
+    assert "StartPeriod is 'soon', which is not a day of the calendar." in page
+    assert f'<Connection EntityAddress="{HOME}" StartPeriod="soon"/>' in page
+    answer = staff.get(f"{REFUSALS}{row.pk}/xml/")
+    assert answer.content == content
+    assert answer["Content-Disposition"] == f'attachment; filename="refused-{row.pk}.xml"'
+
+
+def test_a_refusal_that_proves_nothing_says_so(staff: Client) -> None:
+    participant = Participant.objects.create(role="AGR", domain="agr.example")
+    row = refusal()
+
+    page = shown(staff, f"{REFUSALS}{row.pk}/change/")
+
+    assert "Nothing proves that it came from that participant" in page
+    assert "Compare the public key on the participant's page" in page
+    assert f'href="{PARTICIPANTS}{participant.pk}/change/"' in page
+    assert staff.get(f"{REFUSALS}{row.pk}/xml/").status_code == 404
+    forgotten = refusal(verified=True)
+    assert "no longer kept" in shown(staff, f"{REFUSALS}{forgotten.pk}/change/")
+
+
+def test_of_a_large_refused_message_the_beginning_is_shown(staff: Client) -> None:
+    row = refusal(content=AGR.update([HOME])[:300], status=400, content_size=40_000_000)
+
+    page = shown(staff, f"{REFUSALS}{row.pk}/change/")
+
+    assert "Only the beginning of this large message is kept" in page
+    assert "The first 300" in page
+    assert "of 38.1" in page
+
+
+def test_limited_staff_get_the_messages_of_theirs_alone(client: Client, db: None) -> None:
+    own = Participant.objects.create(role="AGR", domain="agr.example")
+    Participant.objects.create(role="DSO", domain="grid.example")
+    user = User.objects.create_user("sam", password="sam", is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__startswith="view_")
+        | Permission.objects.filter(codename__in=["change_inboundmessage", "change_outboundmessage"])
+    )
+    assign_perm("participants.view_participant", user, own)
+    client.force_login(user)
+    rows = {
+        IN: (received(state="set aside"), received(DSO, state="set aside")),
+        OUT: (sent(state="failed"), sent(DSO, state="failed")),
+        REFUSALS: (refusal(content=AGR.xml()), refusal(DSO, content=DSO.xml())),
+    }
+    rows[ATTEMPTS] = attempted(rows[OUT][0]), attempted(rows[OUT][1])  # type: ignore[assignment,arg-type]
+    again = {IN: "process-again", OUT: "send-again"}
+
+    for page, (mine, foreign) in rows.items():
+        assert listed(client, page) == {mine.pk}, page
+        assert "grid.example" not in shown(client, page), page
+        assert client.get(f"{page}{foreign.pk}/change/").status_code == 302, page
+        for below in filter(None, ["xml" if page != ATTEMPTS else "", again.get(page)]):
+            assert client.get(f"{page}{foreign.pk}/{below}/").status_code == 404, (page, below)
+        if page in again:
+            assert client.get(f"{page}{mine.pk}/{again[page]}/").status_code == 403, "only looked at"
+            assert again[page] not in shown(client, f"{page}{mine.pk}/change/")
+            act(client, page, again[page].replace("-", "_"), mine, foreign, reason="because")
+    assert not AuditEntry.objects.exists()
+    assign_perm("participants.change_participant", user, own)
+    for page, below in again.items():
+        mine, foreign = rows[page]
+        act(client, page, below.replace("-", "_"), mine, foreign, reason="because")
+    assert [entry.participants for entry in AuditEntry.objects.all()] == [[own.pk], [own.pk]]
 
 
 def test_send_a_test_message(staff: Client) -> None:
@@ -349,19 +569,27 @@ def test_who_may_only_look_gets_no_action(viewer: Client) -> None:
     aside, failed = received(state="set aside"), sent(state="failed")
     participant = Participant.objects.create(role="DSO", domain="grid.example")
 
-    act(viewer, IN, "process_again", aside)
-    act(viewer, OUT, "send_again", failed)
+    act(viewer, IN, "process_again", aside, reason="because")
+    act(viewer, OUT, "send_again", failed, reason="because")
     act(viewer, PARTICIPANTS, "send_test_messages", participant)
 
     aside.refresh_from_db()
     failed.refresh_from_db()
     assert (aside.state, failed.state, OutboundMessage.objects.count()) == ("set aside", "failed", 1)
     assert "Process again" not in shown(viewer, page_of(aside))
+    assert viewer.post(f"{IN}{aside.pk}/process-again/", {"reason": "because"}).status_code == 403
+    assert viewer.post(f"{OUT}{failed.pk}/send-again/", {"reason": "because"}).status_code == 403
 
 
 def test_messages_are_neither_added_nor_changed_nor_deleted(staff: Client) -> None:
     message, outbound = received(), sent()
-    rows = {IN: message, OUT: outbound, ATTEMPTS: attempted(outbound), SENDERS: message.sender}
+    rows = {
+        IN: message,
+        OUT: outbound,
+        ATTEMPTS: attempted(outbound),
+        SENDERS: message.sender,
+        REFUSALS: refusal(),
+    }
 
     for page, row in rows.items():
         assert staff.get(f"{page}{row.pk}/change/").status_code == 200

@@ -1,0 +1,201 @@
+"""The screen of messages received: what became of them, what their rejection means, and having one handled again."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from participants.admin_html import NOTHING, lines, link, list_link, moment
+from participants.list_filters import DayRangeFilter
+from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.scope import Scope
+from uftp import explained_html, in_words, processing, stored_xml, tasks
+from uftp.again_admin import Again
+from uftp.explaining import MOST_BYTES, explain
+from uftp.message_admin import MessageAdmin
+from uftp.message_filters import InboundTypeFilter, ResultFilter, SenderFilter, SenderRoleFilter
+from uftp.models import InboundMessage, Sender
+from uftp.reasons import Reason
+from uftp.versions import for_major
+
+ANSWERS_SHOWN = 20
+
+
+def rows_of_senders(rows: QuerySet[InboundMessage], scope: Scope) -> QuerySet[InboundMessage]:
+    """Those of `rows` that a participant of `scope` sent."""
+    if scope.everyone:
+        return rows
+    senders = scope.restrict_named(Sender.objects.all(), "role", "domain")
+    return rows.filter(sender__in=list(senders.values_list("pk", flat=True)))
+
+
+@admin.register(InboundMessage)
+class InboundMessageAdmin(MessageAdmin):
+    list_display = (
+        "received",
+        "sender",
+        "message_type",
+        "state_badge",
+        "result_badge",
+        "reason_in_short",
+        "version",
+        "size_in_words",
+    )
+    list_select_related = ("sender",)
+    list_filter = (
+        "state",
+        ResultFilter,
+        SenderFilter,
+        SenderRoleFilter,
+        InboundTypeFilter,
+        ("received_at", DayRangeFilter),
+    )
+    search_fields = ("message_id__exact", "conversation_id__exact")
+    search_help_text = "The whole of a MessageID or ConversationID"
+    actions = ("process_again",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "sent_by",
+                    "message_type",
+                    "version",
+                    "received",
+                    "state_badge",
+                    "result_badge",
+                    "reason",
+                    "meaning",
+                )
+            },
+        ),
+        ("What came of it", {"fields": ("answers", "attempts", "setbacks", "last_error", "processed")}),
+        ("Where it belongs", {"fields": ("message_id", "conversation", "major", "last_copy")}),
+        ("XML", {"fields": ("size_in_words", "explained", "xml")}),
+    )
+    again = Again(
+        action="process_again",
+        permission="uftp.change_inboundmessage",
+        verb="Process again",
+        done="to be processed again",
+        otherwise="Only messages that are set aside can be.",
+        follows=(
+            "A message is set aside when handling it has failed again and again for a reason of this CRO's own. "
+            "Process it again once that reason is gone: whoever operates this CRO finds it in the log.",
+            "It is handled as if it had just come, after the sender's other waiting messages that came before it, "
+            "and answered. Where it fails again, it is set aside again.",
+        ),
+    )
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+        return rows_of_senders(rows, self.seen(request))
+
+    def acted_on(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+        return rows_of_senders(rows, self.acted_for(request))
+
+    def eligible(self, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+        return rows.filter(state=InboundMessage.State.SET_ASIDE)
+
+    def do_again(self, keys: list[int]) -> list[InboundMessage]:
+        rows = InboundMessage.objects.filter(pk__in=keys).select_related("sender").defer("sealed")
+        return [message for message in rows.order_by("pk") if processing.process_again(message)]
+
+    def wake(self, done: list[InboundMessage]) -> None:
+        for sender_id in sorted({message.sender_id for message in done}):
+            tasks.wake_inbox(sender_id)
+
+    def party(self, message: InboundMessage) -> tuple[str, str]:
+        return message.sender.role, message.sender.domain
+
+    def audited_as(self, message: InboundMessage) -> str:
+        return f"{message} of {message.sender}"
+
+    def has_process_again_permission(self, request: HttpRequest) -> bool:
+        return self.may_do_again(request)
+
+    @admin.action(description="Process again what was set aside", permissions=["process_again"])
+    def process_again(self, request: HttpRequest, queryset: QuerySet[InboundMessage]) -> HttpResponse | None:
+        return self.ask_again(request, queryset)
+
+    def get_fieldsets(self, request: HttpRequest, obj: InboundMessage | None = None) -> Any:
+        """What says nothing of this message is left out."""
+        empty = set()
+        if obj is not None:
+            empty = {
+                name
+                for name, there in {
+                    "result_badge": obj.result,
+                    "reason": obj.reason,
+                    "meaning": in_words.of_reason(obj.reason) if obj.result == "Rejected" else None,
+                    "setbacks": obj.setbacks,
+                    "last_error": obj.last_error,
+                    "last_copy": obj.last_copy_at,
+                    "explained": self._is_invalid(obj),
+                }.items()
+                if not there
+            }
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in empty]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    @admin.display(description="sender")
+    def sent_by(self, message: InboundMessage) -> str:
+        return self._party_link(message)
+
+    @admin.display(description="received")
+    def received(self, message: InboundMessage) -> str:
+        return moment(message.received_at)
+
+    @admin.display(description="processed")
+    def processed(self, message: InboundMessage) -> str:
+        return moment(message.processed_at)
+
+    @admin.display(description="last identical copy")
+    def last_copy(self, message: InboundMessage) -> str:
+        return moment(message.last_copy_at)
+
+    @admin.display(description="what this means")
+    def meaning(self, message: InboundMessage) -> str:
+        return lines(" ".join(filter(None, each)) for each in in_words.of_reason(message.reason))
+
+    @admin.display(description="answered by")
+    def answers(self, message: InboundMessage) -> str:
+        replies = message.replies.defer("sealed").order_by("pk")[:ANSWERS_SHOWN]
+        return lines(
+            link(reply, f"{reply.message_type}: {reply.result or 'sent'}, {reply.get_state_display()}")
+            for reply in replies
+        )
+
+    @admin.display(description="by the schema")
+    def explained(self, message: InboundMessage) -> str:
+        """What the schema has against a message that was rejected as invalid: little, as the door held it to it."""
+        if message.size > MOST_BYTES:
+            return NOTHING
+        content = stored_xml.read(message, 0, MOST_BYTES)
+        explanation = explain(content, for_major(message.major, "").schema)
+        return explained_html.faults(
+            explanation,
+            otherwise=f"By the schema of version {message.major} nothing is wrong with it: what cannot be taken is "
+            "a value, and the reason names it.",
+        )
+
+    @staticmethod
+    def _is_invalid(message: InboundMessage) -> bool:
+        return message.result == "Rejected" and Reason.INVALID_MESSAGE in message.reason
+
+
+@admin.register(Sender)
+class SenderAdmin(ReadOnlyAdmin, ScalableAdmin):
+    list_display = ("domain", "role", "received")
+    search_fields = ("domain__startswith",)
+    search_help_text = "The beginning of a domain"
+    fields = ("domain", "role", "received")
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Sender]) -> QuerySet[Sender]:
+        return self.seen(request).restrict_named(rows, "role", "domain")
+
+    @admin.display(description="messages")
+    def received(self, sender: Sender) -> str:
+        return list_link(InboundMessage, "messages from it", sender__id__exact=sender.pk)

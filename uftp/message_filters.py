@@ -1,0 +1,116 @@
+"""What the lists of messages, deliveries and refusals are filtered by."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from participants.list_filters import SUGGESTIONS, ChoiceFilter, TextFilter
+from participants.models import Participant
+from uftp import refusals
+from uftp.messages import HANDLED_REQUESTS, OTHER_REQUESTS, OTHER_RESPONSES
+from uftp.models import Sender
+
+ROLES = ("AGR", "DSO")
+
+
+class DomainFilter(TextFilter):
+    """A filter that offers the domains of the participants whom this member of staff may look at."""
+
+    parameter_name = "domain"
+
+    def suggestions(self) -> Iterable[str]:
+        seen = self.seen.restrict(Participant.objects.all(), "pk")
+        return seen.order_by("domain").values_list("domain", flat=True).distinct()[:SUGGESTIONS]
+
+
+class SenderFilter(DomainFilter):
+    title = "sender's domain"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        meant = Sender.objects.filter(domain=self.text.lower()).values_list("pk", flat=True)
+        return queryset.filter(sender__in=list(meant))
+
+
+class RecipientFilter(DomainFilter):
+    title = "recipient's domain"
+    path = "recipient"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        return queryset.filter(
+            **{f"{self.path}_role__in": ROLES, f"{self.path}_domain": self.text.lower()},
+        )
+
+
+class RecipientOfAttemptFilter(RecipientFilter):
+    path = "message__recipient"
+
+
+class ClaimedSenderFilter(DomainFilter):
+    title = "claimed sender's domain"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(role__in=ROLES, domain=self.text.lower()) if self.text else queryset
+
+
+class RoleFilter(ChoiceFilter):
+    title = "role"
+    parameter_name = "role"
+    values = ROLES
+
+
+class SenderRoleFilter(RoleFilter):
+    field = "sender__role"
+
+
+class RecipientRoleFilter(RoleFilter):
+    field = "recipient_role"
+
+
+class ClaimedRoleFilter(RoleFilter):
+    field = "role"
+
+
+class ResultFilter(ChoiceFilter):
+    title = parameter_name = field = "result"
+    values = ("Accepted", "Rejected")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*super().lookups(request, model_admin), ("none", "No result")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(result="") if self.value() == "none" else super().queryset(request, queryset)
+
+
+class StatusFilter(ChoiceFilter):
+    title = parameter_name = field = "status"
+    values = tuple(str(status) for status in refusals.STATUSES)
+
+
+class TypeFilter(TextFilter):
+    title = "message type"
+    parameter_name = "type"
+    known: Iterable[str] = ()
+
+    def suggestions(self) -> Iterable[str]:
+        return self.known
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(message_type=self.text) if self.text else queryset
+
+
+class InboundTypeFilter(TypeFilter):
+    known = (*sorted(HANDLED_REQUESTS), "TestMessageResponse", *sorted(OTHER_REQUESTS | OTHER_RESPONSES))
+
+
+class OutboundTypeFilter(TypeFilter):
+    known = (
+        "TestMessage",
+        *(f"{request}Response" for request in sorted(HANDLED_REQUESTS)),
+        *sorted(OTHER_RESPONSES),
+    )
