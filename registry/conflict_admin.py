@@ -66,7 +66,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     )
     search_fields = ("pk__exact", "connection__address__startswith")
     search_help_text = "A conflict's number, or the beginning of a connection's entity address"
-    sortable_by = ("number", "age")
+    sortable_by: tuple[str, ...] = ("number", "age")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -106,7 +106,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
             self.admin_site.admin_view(self.preview_view),
             name="registry_conflict_preview",
         )
-        return [preview, *super().get_urls()]
+        return [*self.bulk_urls(), preview, *super().get_urls()]
 
     def change_view(
         self,

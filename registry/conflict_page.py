@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -169,7 +170,8 @@ def is_message_of(change: Change, party: Participant) -> bool:
 
 def overlap(one: Days, other: Days) -> bool:
     """Whether two stored periods share a day."""
-    return (other.upper is None or one.lower < other.upper) and (one.upper is None or other.lower < one.upper)
+    begin = max(one.lower or date.min, other.lower or date.min)
+    return begin < min(one.upper or date.max, other.upper or date.max)
 
 
 def other_claims(conflict: Conflict, *, seen: Scope) -> list[Claimed]:

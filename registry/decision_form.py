@@ -41,7 +41,8 @@ class DecisionForm(ReasonedForm):
             at.help_text += "; it must lie within the days of every one of these conflicts."
             return
         at.help_text += f"; a day within {in_words(days)}, after the first."
-        at.widget.attrs["min"] = str(days.lower + DAY)
+        if days.lower:
+            at.widget.attrs["min"] = str(days.lower + DAY)
         if last := last_day(days):
             at.widget.attrs["max"] = str(last)
 
