@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from participants import journal
 from participants.models import Participant
@@ -29,6 +29,7 @@ from registry.deciding import (
 from registry.models import Change, Conflict, CongestionPointConnection, Representation
 from registry.periods import Days
 from registry.periods import in_words as days_in_words
+from registry.refusals import refusals
 from registry.reversing import settle_anew
 from registry.sources import told
 from registry.staging import analyze_if_large, prepare
@@ -194,28 +195,7 @@ def refused_by(claim: Representation | CongestionPointConnection) -> Conflict | 
 
     None where the claim is not refused, or was by the policy `newest wins`.
     """
-    if claim.standing != "refused":
-        return None
-    representation = isinstance(claim, Representation)
-    party = claim.agr_id if isinstance(claim, Representation) else claim.dso_id
-    days = claim.period
-    before_split = Q(period__startswith__lt=F("split_at"))
-    overlaps_before = Q(split_at__gt=days.lower)
-    overlaps_after = Q() if days.upper is None else Q(split_at__lt=days.upper)
-    return (
-        Conflict.objects.filter(
-            Q(decision="keep", claimant=party)
-            | Q(decision="give", holder=party)
-            | Q(decision="split", claimant=party) & before_split & overlaps_before
-            | Q(decision="split", holder=party) & overlaps_after,
-            kind=Conflict.Kind.REPRESENTATION if representation else Conflict.Kind.MEMBERSHIP,
-            connection=claim.connection_id,
-            period__overlap=days,
-            closed_by__gte=claim.waiting_since_id,
-        )
-        .order_by("-closed_by", "-pk")
-        .first()
-    )
+    return refusals([claim]).get(claim)
 
 
 def _splits(at: date | None, days: Days) -> bool:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 from django.db.models import Count, Max
-from django.urls import reverse
 
 from registry.changes import await_stamped_changes
 from registry.models import Change, CongestionPointCoverage, Coverage, CoverageState
@@ -127,11 +126,10 @@ def counted_at() -> datetime | None:
 
 
 def bands(scope: Scope) -> list[tuple[str, int, str]]:
-    """(label, how many congestion points, URL of their list) for each band of coverage, from none to all."""
+    """(label, how many congestion points, query string of their list) for each band of coverage, from none to all."""
     rows = scope.restrict(CongestionPointCoverage.objects.all(), "congestion_point__dso")
     many = dict(rows.values_list("band").annotate(Count("pk")).order_by())
-    page = reverse("admin:registry_congestionpoint_changelist")
-    return [(str(band.label), many.get(band.value, 0), f"{page}?coverage={band.value}") for band in Coverage]
+    return [(str(band.label), many.get(band.value, 0), f"coverage={band.value}") for band in Coverage]
 
 
 @transaction.atomic
