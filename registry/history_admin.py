@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 
@@ -13,6 +13,7 @@ from participants import registering
 from participants.admin_html import NOTHING, count_in_words, lines, link, list_link, moment
 from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.scope import NOBODY, Scope, seen_by
 from registry import revisions
 from registry.fact_admin import by_change
 from registry.models import (
@@ -42,12 +43,8 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         if scope.everyone:
             return rows
         touched = Q()
-        for facts, path in (
-            (Representation.objects.all(), "agr"),
-            (CongestionPointConnection.objects.all(), "dso"),
-            (CongestionPointTerms.objects.all(), "congestion_point__dso"),
-        ):
-            theirs = scope.restrict(facts, path)
+        for model, owner in OWNERS:
+            theirs = scope.restrict(model._default_manager.all(), owner)
             touched |= Q(Exists(theirs.filter(recorded_by=OuterRef("pk"))))
             touched |= Q(Exists(theirs.filter(superseded_by=OuterRef("pk"))))
         senders = scope.restrict_named(Sender.objects.all(), "role", "domain").values_list("pk", flat=True)
@@ -70,19 +67,22 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
             return change.actor or NOTHING
         return link(change.message, f"{change.message.message_type} of {change.message.sender}")
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Change | None:
+        """The change, with the scope in which its page counts."""
+        change: Change | None = super().get_object(request, object_id, from_field)
+        if change is not None:
+            change.counted_in = self.seen(request)  # type: ignore[attr-defined]
+        return change
+
     @admin.display(description="facts")
     def facts(self, change: Change) -> str:
-        return what_it_changed(change)
+        return what_it_changed(change, getattr(change, "counted_in", NOBODY))
 
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
-        said = []
-        for verb, field in (("opened", "opened_by"), ("closed", "closed_by")):
-            many = count_in_words(Conflict.objects.filter(**{field: change}))
-            if many != "0":
-                query = {f"{field}__id__exact": change.pk, "state": "all"}
-                said.append(list_link(Conflict, f"{many} {verb}", **query))
-        return lines(said)
+        return conflicts_of(change, getattr(change, "counted_in", NOBODY))
 
 
 class SenderFilter(ParticipantFilter):
@@ -146,13 +146,22 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
         self.message_user(request, f"Reset: {names}.", messages.SUCCESS)
 
 
-def what_it_changed(change: Change) -> str:
-    """How many facts of each kind a change recorded and superseded, as links to them."""
+OWNERS: tuple[tuple[type[Model], str], ...] = (
+    (CongestionPointTerms, "congestion_point__dso"),
+    (CongestionPointConnection, "dso"),
+    (Representation, "agr"),
+)
+"""The kinds of facts, each with the path to the participant whose fact it is."""
+
+
+def what_it_changed(change: Change, scope: Scope) -> str:
+    """How many facts of each kind in `scope` a change recorded and superseded, as links to them."""
     said = []
-    for model in (CongestionPointTerms, CongestionPointConnection, Representation):
+    for model, owner in OWNERS:
         links = []
         for verb, field in (("recorded", "recorded_by"), ("superseded", "superseded_by")):
-            many = count_in_words(model.objects.filter(**{field: change}))
+            rows = model._default_manager.filter(**{field: change})
+            many = count_in_words(scope.restrict(rows, owner))
             if many != "0":
                 query = {f"{field}__id__exact": change.pk, "known": "all"}
                 links.append(list_link(model, f"{many} {verb}", **query))
@@ -164,13 +173,31 @@ def what_it_changed(change: Change) -> str:
     return lines(said)
 
 
+def conflicts_of(change: Change, scope: Scope) -> str:
+    """How many conflicts of parties in `scope` a change opened and closed, as links to them."""
+    said = []
+    for verb, field in (("opened", "opened_by"), ("closed", "closed_by")):
+        rows = Conflict.objects.filter(**{field: change})
+        many = count_in_words(scope.restrict(rows, "holder", "claimant"))
+        if many != "0":
+            query = {f"{field}__id__exact": change.pk, "state": "all"}
+            said.append(list_link(Conflict, f"{many} {verb}", **query))
+    return lines(said)
+
+
 class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
     model = Change
     template = "admin/shown_inline.html"
     without_rows = "Nothing: the message changed no day of anything."
     extra = 0
-    fields = readonly_fields = ("known_from", "what")
+    fields = readonly_fields = ("known_from", "what", "conflicts")
     verbose_name_plural = "What it changed in the common reference"
+    scope = NOBODY
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        """Django makes an inline anew for each request, so that it can keep in which scope to count."""
+        self.scope = seen_by(request.user)
+        return super().get_queryset(request)
 
     @admin.display(description="known from")
     def known_from(self, change: Change) -> str:
@@ -178,7 +205,11 @@ class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
 
     @admin.display(description="what")
     def what(self, change: Change) -> str:
-        return what_it_changed(change)
+        return what_it_changed(change, self.scope)
+
+    @admin.display(description="conflicts")
+    def conflicts(self, change: Change) -> str:
+        return conflicts_of(change, self.scope)
 
 
 # The layer of messages knows no facts, so its screen gets what a message changed from here.
