@@ -1,4 +1,4 @@
-"""What the admin shows of libraries' tables: of staff accounts our own pages, of one-time codes none."""
+"""What the admin shows of libraries' tables: our own pages of staff accounts; nothing of one-time codes and jobs."""
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
@@ -8,7 +8,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from cro_project.group_admin import StaffGroupAdmin
 from cro_project.staff_admin import StaffAdmin
 
-for _table in (StaticDevice, TOTPDevice, User, Group):
+_jobs = [table for table in admin.site._registry if table._meta.app_label == "procrastinate"]
+for _table in (StaticDevice, TOTPDevice, User, Group, *_jobs):
     admin.site.unregister(_table)
 admin.site.register(User, StaffAdmin)
 admin.site.register(Group, StaffGroupAdmin)

@@ -6,10 +6,7 @@ from django.db.models.signals import post_migrate
 
 from cro_project.groups import reset_groups
 
-NAMES = {
-    "auth": "Staff",
-    "procrastinate": "Background jobs",
-}
+NAMES = {"auth": "Staff"}
 """What staff call the apps of libraries."""
 
 
