@@ -142,6 +142,7 @@ def _adjust_claim(
     else:
         kind, party, point = MEMBERSHIP, row.dso, row.congestion_point_id
         cursor.execute(HOLD_POINT, [point])
+        _require_current(row)
         wanted = _within_point(cursor, row, days, in_force())
 
     parameters: dict[str, Any] = {

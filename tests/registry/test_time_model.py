@@ -179,7 +179,10 @@ def adjustments() -> st.SearchStrategy[Step]:
 
 
 def histories() -> st.SearchStrategy[list[Step]]:
-    """Steps of AGRs and DSOs, in most histories more of the one; in some, AGRs quarrel about one connection."""
+    """Steps of AGRs and DSOs, in most histories more of the one.
+
+    In some, AGRs quarrel about one connection, and in some of these staff decide and decide anew.
+    """
     agrs = [agr_steps() for _ in range(6)]
     dsos = [dso_steps() for _ in range(6)]
     quarrels = [quarrel_steps() for _ in range(6)]
@@ -195,7 +198,13 @@ def histories() -> st.SearchStrategy[list[Step]]:
     return st.one_of(
         *(
             st.lists(st.one_of(st.just(Pause()), *senders, *others), min_size=STEPS, max_size=STEPS)
-            for senders in (agrs[:3] + dsos[:3], agrs + dsos[:1], dsos + agrs[:1], quarrels)
+            for senders in (
+                agrs[:3] + dsos[:3],
+                agrs + dsos[:1],
+                dsos + agrs[:1],
+                quarrels,
+                quarrels + 3 * [settlements(), second_thoughts()],
+            )
         )
     )
 
