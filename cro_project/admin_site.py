@@ -1,15 +1,14 @@
 """The operator's admin site: Django's own, with its apps and tables in the order in which staff need them."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from cro_project import menu
 from cro_project.guarded_site import GuardedSite
-from participants.admin_html import NOTHING, count_in_words, list_link
+from participants import clock
+from participants.admin_html import NOTHING
 
 ORDER: dict[str, tuple[str, ...]] = {
     "participants": ("Participant", "Mode", "AuditEntry"),
@@ -26,14 +25,14 @@ ORDER: dict[str, tuple[str, ...]] = {
         "PolicySetting",
         "Market",
     ),
-    "uftp": ("InboundMessage", "OutboundMessage", "DeliveryAttempt", "Sender"),
+    "uftp": ("InboundMessage", "OutboundMessage", "DeliveryAttempt", "Refusal", "Sender"),
     "reservations": (),
     "auth": ("User", "Group"),
 }
 """App to its tables, each in order; what is not named follows, by name."""
 
-HIDDEN = {"procrastinate": None, "uftp": ("Sender",)}
-"""App to the tables that staff have no use for, None for all of them: not in the overview."""
+HIDDEN = {"uftp": ("Sender",)}
+"""App to the tables that staff have no use for: not in the overview."""
 
 
 class CROAdminSite(GuardedSite):
@@ -47,8 +46,12 @@ class CROAdminSite(GuardedSite):
         return {**super().each_context(request), "menu": shown}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """The overview begins with what waits for staff."""
-        return super().index(request, {"waiting": list(_waiting(request)), **(extra_context or {})})
+        """The dashboard, and below it the list of all tables."""
+        # Its figures come from the apps' tables, which are not there yet when the site is set up.
+        from cro_project.dashboard import dashboard
+
+        shown = dashboard(request.user, clock.now())
+        return super().index(request, {"dashboard": shown, **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         listed = super().get_app_list(request, app_label)
@@ -66,31 +69,4 @@ def _place(name: str, order: tuple[str, ...]) -> int:
 
 def _without_hidden(app: dict[str, Any]) -> dict[str, Any]:
     hidden = HIDDEN.get(app["app_label"], ())
-    shown = [] if hidden is None else [table for table in app["models"] if table["object_name"] not in hidden]
-    return {**app, "models": shown}
-
-
-def _waiting(request: HttpRequest) -> Iterator[str]:
-    """Links to what waits for staff, each with a count; only to what this member of staff may look at."""
-    from registry.models import Conflict
-    from uftp.models import InboundMessage, OutboundMessage
-
-    aside, failed = InboundMessage.State.SET_ASIDE, OutboundMessage.State.FAILED
-    kinds: list[tuple[QuerySet[Any], tuple[str, str], dict[str, str]]] = [
-        (Conflict.objects.filter(closed_by=None), ("open conflict", "open conflicts"), {}),
-        (
-            InboundMessage.objects.filter(state=aside),
-            ("message set aside", "messages set aside"),
-            {"state__exact": aside},
-        ),
-        (
-            OutboundMessage.objects.filter(state=failed),
-            ("failed delivery", "failed deliveries"),
-            {"state__exact": failed},
-        ),
-    ]
-    for rows, (one, several), query in kinds:
-        table = rows.model._meta
-        if request.user.has_perm(f"{table.app_label}.view_{table.model_name}"):
-            many = count_in_words(rows)
-            yield list_link(rows.model, f"{many} {one if many == '1' else several}", **query)
+    return {**app, "models": [table for table in app["models"] if table["object_name"] not in hidden]}

@@ -9,7 +9,7 @@ from cro_project import health, plain
 
 admin.site.site_header = "Common Reference Operator"
 admin.site.site_title = "Common Reference Operator"
-admin.site.index_title = "Overview"
+admin.site.index_title = "Dashboard"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

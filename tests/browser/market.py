@@ -22,6 +22,7 @@ from django.test import Client, override_settings
 from participants.keys import format_public_key
 from participants.models import Participant
 from participants.registering import add_or_update_participant
+from registry import coverage
 from registry.changes import Source
 from registry.conflicts import settle
 from registry.models import Change, Conflict
@@ -101,6 +102,7 @@ def market() -> Market:
         _dispute(made)
         _today(made)
     _as_at_the_time(made)
+    coverage.count(today=made.today, now=NOW)
     _look_up(made)
     return made
 

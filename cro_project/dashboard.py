@@ -1,0 +1,257 @@
+"""The dashboard's figures: what goes on, and what waits for staff. Each leads to the list behind it.
+
+A figure counts what its list shows to the same member of staff: within their scope, and only where they may look at
+the list. Every figure is one statement, whatever there is to count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Count, Model, Q, QuerySet
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from cro_project import charts
+from cro_project.charts import Bar
+from participants.admin_html import count_in_words
+from participants.admission import current_mode
+from participants.models import Mode, Participant
+from participants.scope import Scope, seen_by
+from registry import coverage
+from registry.market import market, today_at
+from registry.models import Conflict, CongestionPoint
+from uftp import refusals
+from uftp.models import InboundMessage, OutboundMessage, Refusal
+
+PARTIES = 8
+"""Parties of open conflicts and recipients of waiting messages that are named; the rest is in the lists."""
+
+RESULTS = (("Accepted", "Accepted", "ok"), ("Rejected", "Rejected", "bad"), ("", "No result", "warn"))
+"""Results of received messages: as stored, in words, and the class that colours them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number in words, what it counts, and the list of what was counted."""
+
+    text: str
+    number: str
+    url: str
+    bar: SafeString | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    number: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """What the dashboard shows; None and empty where this member of staff may not look at it."""
+
+    begin: bool
+    """There is no participant yet in what this member of staff sees."""
+
+    limited: bool
+    mode: str | None
+    conflicts: Figure | None
+    ages: list[Figure]
+    parties: list[Figure]
+    messages: Figure | None
+    chart: SafeString
+    types: list[tuple[str, list[Cell]]]
+    waiting: list[Figure]
+    """What waits for staff, or for a participant: messages set aside, deliveries, refusals."""
+
+    recipients: list[Figure]
+    """For whom deliveries wait."""
+
+    silent: Figure | None
+    coverage: list[Figure]
+    coverage_at: datetime | None
+
+
+def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
+    """The figures as `user` may see them at `now` (aware)."""
+    scope = seen_by(user)
+    zone = ZoneInfo(market().time_zone)
+
+    def may(model: type[Model]) -> bool:
+        return user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+
+    conflicts, ages, parties = (
+        _conflicts(scope, today_at(now, zone.key), zone) if may(Conflict) else (None, [], [])
+    )
+    messages, types = _messages(scope, now) if may(InboundMessage) else (None, {})
+    bands = coverage.bands(scope) if may(CongestionPoint) else []
+    points = list_url(CongestionPoint)
+    most = max((many for _, many, _ in bands), default=0)
+    return Dashboard(
+        begin=not scope.restrict(Participant.objects.all(), "pk").exists(),
+        limited=not scope.everyone,
+        mode=Mode(value=current_mode()).get_value_display() if may(Mode) else None,
+        conflicts=conflicts,
+        ages=ages,
+        parties=parties,
+        messages=messages,
+        chart=_chart(types),
+        types=[(name, _cells(name, types[name])) for name in types],
+        waiting=list(_waiting(scope, now, may)),
+        recipients=_recipients(scope) if may(OutboundMessage) else [],
+        silent=_silent(scope) if may(Participant) else None,
+        coverage=[
+            Figure(label, f"{many:,}", f"{points}?{query}", charts.share(many, most))
+            for label, many, query in bands
+        ],
+        coverage_at=coverage.counted_at() if bands else None,
+    )
+
+
+def list_url(model: type[Model], **query: object) -> str:
+    """The list of `model`, filtered by `query`."""
+    page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return f"{page}?{urlencode(query)}" if query else page
+
+
+def _conflicts(scope: Scope, today: date, zone: ZoneInfo) -> tuple[Figure, list[Figure], list[Figure]]:
+    """The open conflicts: how many, by the market's day on which they opened, and by the parties with most of them."""
+    bands = _age_bands(today)
+    pairs = (
+        scope.restrict(Conflict.objects.filter(closed_by=None), "holder", "claimant")
+        .order_by()
+        .values("holder__domain", "claimant__domain")
+        .annotate(many=Count("pk"), **{f"age_{n}": _opened(*band[1:], zone) for n, band in enumerate(bands)})
+    )
+    total, by_age, by_party = 0, Counter[int](), Counter[str]()
+    for pair in pairs:
+        total += pair["many"]
+        by_age.update({n: pair[f"age_{n}"] for n in range(len(bands))})
+        for domain in {pair["holder__domain"], pair["claimant__domain"]}:
+            by_party[domain] += pair["many"]
+    ages = [
+        Figure(text, f"{by_age[n]:,}", list_url(Conflict, **_day_range("opened_by__moment", first, last)))
+        for n, (text, first, last) in enumerate(bands)
+    ]
+    most = sorted(by_party.items(), key=lambda party: (-party[1], party[0]))[:PARTIES]
+    parties = [Figure(domain, f"{many:,}", list_url(Conflict, domain=domain)) for domain, many in most]
+    return Figure("open", f"{total:,}", list_url(Conflict)), ages, parties
+
+
+def _age_bands(today: date) -> list[tuple[str, date | None, date | None]]:
+    """In words, first day and last day on which conflicts of that age opened; both inclusive, None: unbounded."""
+
+    def ago(days: int) -> date:
+        return today - timedelta(days=days)
+
+    return [
+        ("Opened today", today, None),
+        ("1 to 7 days ago", ago(7), ago(1)),
+        ("8 to 30 days ago", ago(30), ago(8)),
+        ("More than 30 days ago", None, ago(31)),
+    ]
+
+
+def _opened(first: date | None, last: date | None, zone: ZoneInfo) -> Count:
+    """Counts the conflicts that opened from `first` to `last`, whole days in `zone`."""
+    within = Q()
+    if first:
+        within &= Q(opened_by__moment__gte=datetime.combine(first, time(), zone))
+    if last:
+        within &= Q(opened_by__moment__lt=datetime.combine(last + timedelta(days=1), time(), zone))
+    return Count("pk", filter=within)
+
+
+def _day_range(field: str, first: date | None, last: date | None) -> dict[str, str]:
+    """What the list's filter by days calls these days."""
+    days = {f"{field}_from": first, f"{field}_to": last}
+    return {name: day.isoformat() for name, day in days.items() if day}
+
+
+def _messages(scope: Scope, now: datetime) -> tuple[Figure, dict[str, Counter[str]]]:
+    """What was received in the 24 hours before `now`: how much, and by type and result, the most frequent first."""
+    recent = InboundMessage.objects.filter(received_at__gte=now - timedelta(days=1))
+    rows = scope.restrict_named(recent, "sender__role", "sender__domain").order_by()
+    types: dict[str, Counter[str]] = {}
+    for name, result, many in rows.values_list("message_type", "result").annotate(Count("pk")):
+        known = result if result in ("Accepted", "Rejected") else ""
+        types.setdefault(name, Counter())[known] += many
+    total = sum(results.total() for results in types.values())
+    ordered = dict(sorted(types.items(), key=lambda item: (-item[1].total(), item[0])))
+    return Figure("received", f"{total:,}", list_url(InboundMessage, received_at_recent="24h")), ordered
+
+
+def _cells(name: str, results: Counter[str]) -> list[Cell]:
+    """How many messages of this type had each result, with their lists."""
+    return [
+        Cell(
+            f"{results[result]:,}",
+            list_url(InboundMessage, received_at_recent="24h", type=name, result=result or "none"),
+        )
+        for result, _, _ in RESULTS
+    ]
+
+
+def _chart(types: dict[str, Counter[str]]) -> SafeString:
+    rows = [
+        Bar(name, tuple((kind, results[result]) for result, _, kind in RESULTS))
+        for name, results in types.items()
+    ]
+    return charts.bars(
+        "messages",
+        "Messages received in the last 24 hours, by type and result; the table beside it says the same",
+        rows,
+        [(kind, text) for _, text, kind in RESULTS],
+    )
+
+
+def _waiting(scope: Scope, now: datetime, may: Any) -> Iterable[Figure]:
+    """What could not be handled, delivered or let in."""
+    inbound, outbound = InboundMessage.State, OutboundMessage.State
+    if may(InboundMessage):
+        rows = InboundMessage.objects.filter(state=inbound.SET_ASIDE)
+        aside = scope.restrict_named(rows, "sender__role", "sender__domain")
+        yield _figure("Messages set aside", aside, state__exact=inbound.SET_ASIDE)
+    if may(OutboundMessage):
+        for text, state in (("Deliveries waiting", outbound.WAITING), ("Deliveries failed", outbound.FAILED)):
+            rows = OutboundMessage.objects.filter(state=state)
+            sent = scope.restrict_named(rows, "recipient_role", "recipient_domain")
+            yield _figure(text, sent, state__exact=state)
+    if may(Refusal):
+        yield _figure("Refused at the door in 24 hours", refusals.last_day(scope, now), at_recent="24h")
+
+
+def _figure(text: str, rows: QuerySet[Any], **query: object) -> Figure:
+    """How many `rows` there are, counted no further than a list does; `query` is what their list is filtered by."""
+    return Figure(text, count_in_words(rows), list_url(rows.model, **query))
+
+
+def _recipients(scope: Scope) -> list[Figure]:
+    """For whom most messages wait to be delivered."""
+    waiting = OutboundMessage.objects.filter(state=OutboundMessage.State.WAITING)
+    rows = scope.restrict_named(waiting, "recipient_role", "recipient_domain").order_by()
+    most = (
+        rows.values_list("recipient_domain").annotate(many=Count("pk")).order_by("-many", "recipient_domain")
+    )
+    return [
+        Figure(
+            domain,
+            f"{many:,}",
+            list_url(OutboundMessage, state__exact=OutboundMessage.State.WAITING, domain=domain),
+        )
+        for domain, many in most[:PARTIES]
+    ]
+
+
+def _silent(scope: Scope) -> Figure:
+    """Participants that have never sent a message."""
+    rows = scope.restrict(Participant.objects.filter(last_heard_at=None), "pk")
+    return _figure("Participants never heard from", rows, heard="never")

@@ -1,0 +1,121 @@
+"""The dashboard through HTTP: each figure is the number of rows of the list that it leads to."""
+
+import html
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from guardian.shortcuts import assign_perm
+
+from participants.models import Participant
+from tests.browser import market as markets
+from tests.browser.market import Market
+from uftp.models import InboundMessage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def market(transactional_db: None, settings: Any) -> Market:
+    settings.DEBUG, settings.CRO_NOW = True, markets.NOW
+    return markets.market()
+
+
+def member(group: str, *participants: Participant) -> Client:
+    """A member of staff in `group`, limited to `participants` where the group does not act for everybody."""
+    user = User.objects.create_user(group, is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    for participant in participants:
+        assign_perm("participants.change_participant", user, participant)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def figures(client: Client) -> dict[str, str]:
+    """The address of each figure's list, by what the figure says of itself."""
+    page = client.get("/admin/").content.decode()
+    links = re.findall(r'<a (?:class="figure" )?href="([^"]+)" aria-label="([^"]+)">', page)
+    cells = re.findall(r'<td class="number"><a href="([^"]+)">([0-9,]+)</a>', page)
+    return {
+        **{text: html.unescape(url) for url, text in links if re.search(r"\d", text)},
+        **{f"{url}: {text}": html.unescape(url) for url, text in cells},
+    }
+
+
+def counted(client: Client, url: str) -> int:
+    """How many rows the list at `url` has."""
+    answer = client.get(url)
+    assert answer.status_code == 200, url
+    return int(answer.context["cl"].result_count)
+
+
+def number(text: str) -> int:
+    found = re.search(r"(?:: |^)([0-9,]+)(?: open conflicts)?$", text)
+    assert found, text
+    return int(found[1].replace(",", ""))
+
+
+def test_each_figure_is_the_number_of_rows_of_its_list(market: Market) -> None:
+    client = member("CRO operator")
+    found = figures(client)
+    assert len(found) > 20
+    assert {text: number(text) for text in found} == {
+        text: counted(client, url) for text, url in found.items()
+    }
+    assert {"17 open conflicts", "Messages set aside: 1", "Refused at the door in 24 hours: 1"} < set(found)
+
+
+def test_who_is_limited_sees_figures_of_their_participants_alone(market: Market) -> None:
+    client = member("CRO participant manager", market.participants["kustnet.example"])
+    found = figures(client)
+    assert {text: number(text) for text in found} == {
+        text: counted(client, url) for text, url in found.items()
+    }
+    assert {"2 open conflicts", "Deliveries failed: 1"} < set(found)
+    assert not [text for text in found if "buurtstroom" in text or "set aside" in text]
+
+
+def test_who_may_look_at_nothing_sees_no_figure(market: Market) -> None:
+    client = Client()
+    client.force_login(User.objects.create_user("lee", is_staff=True))
+    assert figures(client) == {}
+    assert "You may not look at anything yet." in client.get("/admin/").content.decode()
+
+
+def test_who_looks_after_nobody_is_told_so(market: Market) -> None:
+    page = member("CRO participant manager").get("/admin/").content.decode()
+    assert "You look after no participant yet." in page
+
+
+def test_messages_of_the_last_24_hours_are_counted(market: Market) -> None:
+    client = member("CRO operator")
+
+    def received() -> str:
+        return client.get("/admin/").content.decode().split('?received_at_recent=24h">')[1].split("<")[0]
+
+    assert received() == "20"
+    early = InboundMessage.objects.filter(pk=InboundMessage.objects.earliest("received_at").pk)
+    early.update(received_at=markets.NOW - timedelta(hours=24, minutes=1))
+    assert received() == "20"
+    early.update(received_at=markets.NOW - timedelta(hours=23, minutes=59))
+    assert received() == "21"
+
+
+def test_the_dashboard_takes_as_many_queries_whatever_there_is(market: Market) -> None:
+    client = member("CRO operator")
+    client.get("/admin/")
+    with CaptureQueriesContext(
+        connection,
+    ) as full:
+        client.get("/admin/")
+    InboundMessage.objects.filter(state="set aside").update(state="processed")
+    with CaptureQueriesContext(connection) as less:
+        client.get("/admin/")
+    assert len(full) == len(less)
+    assert len(full) <= 25
