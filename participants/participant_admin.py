@@ -64,18 +64,15 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
     list_filter = ["role", "standing", LastHeardFilter]
     search_fields = ["domain__startswith"]
     search_help_text = "Part of a domain, a name, an endpoint or a public key"
-    sortable_by = ["domain", "role", "name", "standing_shown", "last_heard"]
-    ordering = ["role", "domain"]
+    sortable_by = ("domain", "role", "name", "standing_shown", "last_heard")
+    ordering = ("role", "domain")
     actions = ["authorize", "suspend"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
         valid = PublicKey.objects.valid_at(clock.now()).filter(participant=OuterRef("pk")).order_by()
         many = valid.values("participant").annotate(many=Count("pk")).values("many")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(valid_keys=Coalesce(Subquery(many, output_field=IntegerField()), 0))
-        )
+        rows: QuerySet[Participant] = super().get_queryset(request)
+        return rows.annotate(valid_keys=Coalesce(Subquery(many, output_field=IntegerField()), 0))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Participant], search_term: str
@@ -106,7 +103,7 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
     def audit_subject(self, row: Participant) -> str:
         return str(row)
 
-    def get_fields(self, request: HttpRequest, obj: Participant | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Participant | None = None) -> Any:
         """One that is added gets a role, a domain and a key; one that is there keeps its role and domain."""
         if obj is None:
             return [*_ADDED, "reason"]
@@ -127,7 +124,13 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
             registering.add_key(obj, key, actor=actor(request), now=clock.now(), reason=reason)
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
     ) -> HttpResponse:
         if obj is not None:
             context["cards"] = [
@@ -139,7 +142,7 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
             ]
             context["title"] = str(obj)
             context["subtitle"] = None
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _standing_card(self, request: HttpRequest, participant: Participant) -> Card:
         given = AuditEntry.objects.filter(subject=str(participant), after__has_key="standing").first()

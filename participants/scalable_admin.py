@@ -1,7 +1,7 @@
 """What the admin of a table of any size has in common: pages, search and filters that read few rows."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core import checks
@@ -63,8 +63,8 @@ class ScalableAdmin(ScopedAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    ordering = ("-pk",)
-    sortable_by = ()
+    ordering: ClassVar[tuple[Any, ...]] = ("-pk",)
+    sortable_by: ClassVar[list[Any] | tuple[Any, ...]] = ()
     list_per_page = 50
     list_max_show_all = 0
 

@@ -58,4 +58,5 @@ def reset(sender: Participant, update_type: str, *, actor: str, reason: str) -> 
         return
     before = {"sequence": place.sequence, "time_stamp": str(place.time_stamp or "")}
     place.delete()
-    journal.note(actor, "reset revision place", f"{update_type} of {sender}", before, None, reason)
+    subject = f"{update_type} of {sender}"
+    journal.note(actor, "reset revision place", subject, before, None, reason, participants=[sender])

@@ -15,9 +15,12 @@ from participants.list_filters import ChoiceFilter
 from participants.reason_form import ReasonedAdmin
 from participants.reason_form import ReasonModelForm as ReasonForm
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
-from registry import policies
+from registry import decision_places, participant_cards, policies
 from registry.market import ISP_DURATIONS, market, set_market, usable_zones
 from registry.models import Market, Policy, PolicySetting
+
+# Imported for what they add to the screens of participants.
+__all__ = ["decision_places", "participant_cards"]
 
 REJECTED = "the whole message is rejected"
 NOTHING_REGISTERED = "nothing is registered, with a warning"

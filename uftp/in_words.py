@@ -90,6 +90,33 @@ STATUSES = {
 }
 """HTTP status of a participant's system to its meaning."""
 
+FAILURES = {
+    "has no address": Meaning(
+        "The host name of the endpoint has no address.",
+        f"{_TRIED_AGAIN} Compare the endpoint on the participant's page.",
+    ),
+    "refused": Meaning(
+        "Nothing accepts connections at the endpoint.",
+        f"{_TRIED_AGAIN} Ask the participant whether its system runs, and compare the endpoint on its page.",
+    ),
+    "CERTIFICATE_VERIFY_FAILED": Meaning(
+        "The certificate of the endpoint is not one to trust.",
+        f"{_TRIED_AGAIN} Tell the participant; the words below say what is wrong with it.",
+    ),
+    "ConnectTimeout": Meaning(
+        "No connection to the endpoint came about in time.",
+        f"{_TRIED_AGAIN} Ask the participant whether its firewall lets this CRO in.",
+    ),
+    "Timeout": Meaning(
+        "The connection came about, but no answer came in time.",
+        f"{_TRIED_AGAIN} Ask the participant whether its system is overloaded.",
+    ),
+    "give": Meaning(
+        "Messages may not be posted to this endpoint.", "Correct the endpoint on the participant's page."
+    ),
+}
+"""What the detail of an attempt without an answer holds to its meaning, the first that fits."""
+
 
 def of_reason(reason: str) -> list[Meaning]:
     """The meanings of what a RejectionReason of ours says, in its order."""
@@ -113,7 +140,10 @@ def of_attempt(attempt: DeliveryAttempt) -> Meaning:
             return Meaning(
                 "It is not known where to send it.", "Enter the endpoint on the participant's page."
             )
-        return Meaning("Its system did not answer.", _TRIED_AGAIN)
+        return next(
+            (meaning for said, meaning in FAILURES.items() if said in attempt.detail),
+            Meaning("Its system did not answer.", _TRIED_AGAIN),
+        )
     if status in STATUSES:
         return STATUSES[status]
     if 300 <= status < 400:

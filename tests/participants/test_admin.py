@@ -230,7 +230,7 @@ def test_staff_who_may_only_look(viewer: Client, add_participant: AddParticipant
         "Rotate key",
         "Send TestMessage",
         ">Change<",
-        "submit-row",
+        'name="_save"',
         'name="reason"',
     ):
         assert word not in page, word

@@ -1,0 +1,45 @@
+"""What the page of a participant says of the common reference: what it claims, and its conflicts."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from participants import participant_page
+from participants.admin_html import count_in_words, list_link
+from participants.models import Participant, Role
+from participants.participant_page import Card
+from registry.models import Conflict, CongestionPoint, CongestionPointConnection, Representation
+
+
+def reference_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+    """How much the participant has registered, and which conflicts it is a party of."""
+    says: list[tuple[str, object]] = []
+    held: list[tuple[str, QuerySet[Any]]]
+    if participant.role == Role.AGR:
+        held = [("Connections", Representation.objects.current().filter(agr=participant))]
+    else:
+        held = [
+            ("Congestion points", CongestionPoint.objects.filter(dso=participant)),
+            ("Connections behind them", CongestionPointConnection.objects.current().filter(dso=participant)),
+        ]
+    for name, rows in held:
+        if _may_look(request, rows.model):
+            says.append((name, _several(rows, participant)))
+    if _may_look(request, Conflict):
+        conflicts = Conflict.objects.filter(Q(holder=participant) | Q(claimant=participant), closed_by=None)
+        says.append(("Conflicts", _several(conflicts, participant, "open")))
+    return Card("Common reference", says) if says else None
+
+
+def _may_look(request: HttpRequest, model: Any) -> bool:
+    return request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+
+
+def _several(rows: QuerySet[Any], participant: Participant, words: str = "") -> SafeString:
+    """How many there are, leading to them."""
+    return list_link(rows.model, f"{count_in_words(rows)} {words}".strip(), domain=participant.domain)
+
+
+participant_page.CARDS.append(reference_card)

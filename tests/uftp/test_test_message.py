@@ -1,0 +1,262 @@
+"""A TestMessage sent from the screens: its page shows step by step what becomes of it."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from participants.models import AuditEntry, Participant
+from tests.support.exchange import drain, receive
+from tests.support.peer import Peer
+from tests.support.receiver import Receiver, receiving
+from uftp import delivery
+from uftp.models import OutboundMessage, Refusal
+
+PARTICIPANTS = "/admin/participants/participant/"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as running:
+        yield running
+
+
+@pytest.fixture
+def peer(db: None) -> Peer:
+    return Peer("AGR", "agr.example")
+
+
+@pytest.fixture
+def staff(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    return client
+
+
+def of_tests(participant: Participant) -> str:
+    return f"{PARTICIPANTS}{participant.pk}/test-message/"
+
+
+def send(staff: Client, participant: Participant) -> str:
+    """Send a TestMessage from the screens; gives its page."""
+    answer = staff.post(of_tests(participant))
+    assert answer.status_code == 302
+    return answer.headers["Location"]
+
+
+def steps(staff: Client, page: str) -> tuple[str, bool]:
+    """What the polled part of a test's page says, and whether it asks to be polled again."""
+    answer = staff.get(f"{page}steps/")
+    assert answer.status_code == 200
+    said = words(answer)
+    assert said in words(staff.get(page))
+    return said, f'data-poll="{page}steps/"' in answer.content.decode()
+
+
+def words(answer: Any) -> str:
+    """What a page says, without its mark-up."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.content.decode())).split())
+
+
+def deliver(participant: Participant) -> None:
+    delivery.deliver_due(participant.role, participant.domain, wake=lambda role, domain: None)
+
+
+def answer(peer: Peer, receiver: Receiver, **said: str) -> None:
+    """Answer the latest TestMessage that came."""
+    test = receiver.posts[-1].said
+    receive(
+        peer,
+        peer.xml(
+            "TestMessageResponse",
+            ConversationID=test["ConversationID"],
+            **{"Result": "Accepted", **said},
+        ),
+    )
+    drain(peer)
+
+
+def test_stored_delivered_and_answered(staff: Client, peer: Peer, receiver: Receiver) -> None:
+    participant = peer.register(receiver.url)
+    page = send(staff, participant)
+    assert steps(staff, page)[1]
+    assert "on its way" in steps(staff, page)[0]
+
+    deliver(participant)
+    said, more = steps(staff, page)
+    assert more
+    assert "HTTP 200" in said
+    assert receiver.url in said
+    assert "its answer is awaited" in said
+
+    answer(peer, receiver)
+    said, more = steps(staff, page)
+    assert not more
+    assert re.search(r"answered after \d+\.\d s", said)
+    assert "TestMessageResponse" in said
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.subject, entry.participants) == (
+        "kim",
+        "sent TestMessage",
+        "AGR agr.example",
+        [participant.pk],
+    )
+
+
+def test_an_answer_that_rejects_is_told(staff: Client, peer: Peer, receiver: Receiver) -> None:
+    participant = peer.register(receiver.url)
+    page = send(staff, participant)
+    deliver(participant)
+
+    answer(peer, receiver, Result="Rejected", RejectionReason="Unauthorized")
+
+    said, more = steps(staff, page)
+    assert not more
+    assert "answered Rejected" in said
+    assert ": Unauthorized" in said
+    assert "does not accept the test: ask it why" in said
+
+
+def test_an_endpoint_that_does_not_answer(staff: Client, peer: Peer) -> None:
+    with receiving() as gone:
+        url = gone.url
+    participant = peer.register(url)
+    page = send(staff, participant)
+
+    deliver(participant)
+
+    said, more = steps(staff, page)
+    assert more
+    assert "not delivered so far" in said
+    assert "Nothing accepts connections at the endpoint" in said
+    assert url in said
+    assert "Next attempt at" in said
+    assert "What to do:" in said
+
+
+REFUSALS = {
+    401: ("could not verify this CRO's signature", "This CRO is cro.example, and its public key is cs1."),
+    419: ("does not find this CRO's public key", "its public key is cs1."),
+    404: ("Nothing takes messages at that address", "Compare the endpoint"),
+}
+
+
+@pytest.mark.parametrize("status", REFUSALS)
+def test_a_system_that_does_not_take_it(staff: Client, peer: Peer, receiver: Receiver, status: int) -> None:
+    participant = peer.register(receiver.url)
+    receiver.reply = lambda posted, before: (status, {}, b"")
+    page = send(staff, participant)
+
+    deliver(participant)
+
+    said, more = steps(staff, page)
+    assert more == (status != 401)
+    for words in REFUSALS[status]:
+        assert words in said
+
+
+def test_no_endpoint_at_all(staff: Client, peer: Peer) -> None:
+    participant = peer.register("")
+    page = send(staff, participant)
+
+    deliver(participant)
+
+    said, _ = steps(staff, page)
+    assert "It is not known where to send it." in said
+    assert "Enter the endpoint on the participant's page." in said
+
+
+def later(page: str, by: timedelta) -> None:
+    """Have the test of `page` be that much older."""
+    test = OutboundMessage.objects.get(pk=int(page.rstrip("/").rpartition("/")[2]))
+    test.created_at -= by
+    test.give_up_at -= by
+    if test.finished_at:
+        test.finished_at -= by
+    test.save()
+
+
+def test_after_a_while_without_an_answer_it_says_what_to_look_at(
+    staff: Client, peer: Peer, receiver: Receiver
+) -> None:
+    participant = peer.register(receiver.url)
+    page = send(staff, participant)
+    deliver(participant)
+
+    later(page, timedelta(minutes=1))
+    said, more = steps(staff, page)
+    assert more
+    assert "Ask the participant whether its system has MessageID" in said
+
+    Refusal.objects.create(
+        at=timezone.now(),
+        role="AGR",
+        domain="agr.example",
+        major=3,
+        status=401,
+        line="no",
+        size=1,
+        verified=False,
+    )
+    said, _ = steps(staff, page)
+    assert "this CRO refused a request in its name" in said
+    assert "Compare the public key" in said
+
+    later(page, timedelta(hours=1))
+    said, more = steps(staff, page)
+    assert not more
+    assert "no longer looks by itself" in said
+
+
+def test_the_page_of_the_participant_tells_the_latest(staff: Client, peer: Peer, receiver: Receiver) -> None:
+    participant = peer.register(receiver.url)
+    first, second = send(staff, participant), send(staff, participant)
+
+    shown = staff.get(f"{PARTICIPANTS}{participant.pk}/change/").content.decode()
+    assert f'href="{second}"' in shown
+    assert "on its way" in shown
+    overview = staff.get(of_tests(participant)).content.decode()
+    assert f'href="{first}"' in overview
+    assert f'href="{second}"' in overview
+
+
+def test_a_test_belongs_to_its_participant(staff: Client, peer: Peer, receiver: Receiver) -> None:
+    page = send(staff, peer.register(receiver.url))
+    other = Peer("AGR", "other.example").register(receiver.url)
+    number = page.rstrip("/").rpartition("/")[2]
+
+    assert staff.get(f"{of_tests(other)}{number}/").status_code == 404
+    assert staff.get(f"{of_tests(other)}{number}/steps/").status_code == 404
+
+
+def test_who_may_only_look_sends_none(peer: Peer, receiver: Receiver) -> None:
+    participant = peer.register(receiver.url)
+    lee = User.objects.create_user("lee", is_staff=True)
+    lee.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_participant", "for_every_participant"])
+    )
+    client = Client()
+    client.force_login(lee)
+
+    assert client.post(of_tests(participant)).status_code == 403
+    assert "Send" not in client.get(of_tests(participant)).content.decode()
+    assert not OutboundMessage.objects.exists()
+
+
+def test_many_participants_are_tested_from_the_list(staff: Client, peer: Peer) -> None:
+    chosen = [peer.register("http://127.0.0.1:9/"), Peer("DSO", "grid.example").register()]
+
+    said = staff.post(
+        PARTICIPANTS,
+        {"action": "send_test_messages", "_selected_action": [str(each.pk) for each in chosen]},
+        follow=True,
+    ).content.decode()
+
+    assert OutboundMessage.objects.count() == 2
+    for test in OutboundMessage.objects.all():
+        assert f"/test-message/{test.pk}/" in said

@@ -1,0 +1,74 @@
+"""What the page of a participant says of its messages, and how many of them wait to be handled."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from participants import participant_page
+from participants.admin_html import NOTHING, count_in_words, link, list_link, moment
+from participants.models import Participant
+from participants.participant_page import Card
+from uftp.models import InboundMessage, OutboundMessage, Sender
+
+
+def waiting(participants: Sequence[Participant]) -> dict[int, int]:
+    """How many messages of each of `participants` wait to be handled, by its primary key; none: left out."""
+    keys = {(each.role, each.domain): each.pk for each in participants}
+    rows = InboundMessage.objects.filter(state=InboundMessage.State.RECEIVED)
+    if len(keys) == 1:
+        rows = rows.filter(sender__in=list(_sender(participants[0]).values_list("pk", flat=True)))
+    counted = rows.order_by().values_list("sender__role", "sender__domain").annotate(many=Count("pk"))
+    return {keys[role, domain]: many for role, domain, many in counted if (role, domain) in keys}
+
+
+def messages_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+    """The latest message each way, and what waits or failed; each leads to the list behind it."""
+    says: list[tuple[str, object]] = []
+    if request.user.has_perm("uftp.view_inboundmessage"):
+        received = InboundMessage.objects.filter(
+            sender__in=list(_sender(participant).values_list("pk", flat=True))
+        )
+        says += [
+            ("Latest from it", _latest(received)),
+            ("Waiting to be handled", _several(received, participant, state=InboundMessage.State.RECEIVED)),
+            ("Set aside", _several(received, participant, state=InboundMessage.State.SET_ASIDE)),
+            ("All from it", list_link(InboundMessage, "messages received", domain=participant.domain)),
+        ]
+    if request.user.has_perm("uftp.view_outboundmessage"):
+        sent = OutboundMessage.objects.filter(
+            recipient_role=participant.role, recipient_domain=participant.domain
+        )
+        says += [
+            ("Latest to it", _latest(sent)),
+            ("Waiting to be delivered", _several(sent, participant, state=OutboundMessage.State.WAITING)),
+            ("Not delivered", _several(sent, participant, state=OutboundMessage.State.FAILED)),
+            ("All to it", list_link(OutboundMessage, "messages sent", domain=participant.domain)),
+        ]
+    return Card("Messages", says) if says else None
+
+
+def _sender(participant: Participant) -> QuerySet[Sender]:
+    return Sender.objects.filter(role=participant.role, domain=participant.domain)
+
+
+def _latest(rows: QuerySet[Any]) -> str:
+    message = rows.order_by("-pk").defer("sealed").first()
+    if message is None:
+        return NOTHING
+    at = message.received_at if isinstance(message, InboundMessage) else message.created_at
+    result = f", {message.result}" if message.result else ""
+    return link(message, f"{moment(at)}: {message.message_type}{result}")
+
+
+def _several(rows: QuerySet[Any], participant: Participant, *, state: str) -> str:
+    """How many are in `state`, leading to them where there are any."""
+    many = count_in_words(rows.filter(state=state))
+    if many == "0":
+        return many
+    return list_link(rows.model, many, domain=participant.domain, state__exact=state)
+
+
+participant_page.WAITING.append(waiting)
+participant_page.CARDS.append(messages_card)
