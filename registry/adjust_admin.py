@@ -111,7 +111,7 @@ class AdjustableAdmin(ScalableAdmin):
             )
         form = AdjustForm(request.POST)
         if not form.is_valid():
-            return self._adjust_page(request, row, form, Attempt())
+            return self._adjust_page(request, row, form, foreseen(request, row))
         attempt = attempted(request, adjusts(row, form), form.why)
         if attempt.change is None:
             row.refresh_from_db()
@@ -130,10 +130,7 @@ class AdjustableAdmin(ScalableAdmin):
         row: Adjustable = self._adjusted(request, object_id)
         if request.method != "POST":
             return HttpResponseRedirect(adjusting(row))
-        form = AdjustForm(request.POST, rehearsing=True)
-        if not form.is_valid():
-            return fragment(request, Attempt(hint=form.what_is_missing))
-        return fragment(request, rehearsed(request, adjusts(row, form), form.why))
+        return fragment(request, foreseen(request, row))
 
     def _adjusted(self, request: HttpRequest, object_id: str) -> Any:
         row = self.row_or_404(request, object_id)
@@ -186,6 +183,14 @@ class AdjustableAdmin(ScalableAdmin):
             "preview": reverse(f"admin:registry_{name}_adjust_preview", args=[row.pk]),
         }
         return TemplateResponse(request, "admin/registry/adjust.html", context)
+
+
+def foreseen(request: HttpRequest, row: Adjustable) -> Attempt:
+    """What the days sent would bring about, with or without a reason; or what the form lacks."""
+    form = AdjustForm(request.POST, rehearsing=True)
+    if not form.is_valid():
+        return Attempt(hint=form.what_is_missing)
+    return rehearsed(request, adjusts(row, form), form.why)
 
 
 def adjusts(row: Adjustable, form: AdjustForm) -> Verb:

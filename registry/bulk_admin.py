@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from participants.admin_html import link
+from participants.admin_html import link, moment
 from participants.models import Participant
 from participants.scalable_admin import ScalableAdmin
 from registry.changes import Source
@@ -25,7 +25,7 @@ from registry.conflicts import alike, settle_many
 from registry.decision_form import DecisionForm, decision_in_words
 from registry.models import Change, Conflict
 from registry.rehearsed_admin import Attempt, Verb, attempted, fragment, rehearsed
-from registry.sources import told
+from registry.sources import maker
 
 BY_HAND = 1_000
 """Conflicts that are chosen one by one, and how many a preview is made of while the form is filled in."""
@@ -56,6 +56,11 @@ class Pair:
     def words(self) -> str:
         kind = Conflict.Kind(self.kind).label.lower()
         return f"{self.number:,} {kind} conflict{'' if self.number == 1 else 's'}"
+
+    @property
+    def title(self) -> str:
+        """What the page that settles them is called."""
+        return f"Settle {self.words}" + (" together" if self.number > 1 else "")
 
     @property
     def key(self) -> str:
@@ -143,7 +148,8 @@ class BulkSettlement(ScalableAdmin):
             raise PermissionDenied(why_not)
         form = self._many_form(pair, request.POST)
         if not form.is_valid():
-            return self._many_page(request, pair, form, Attempt())
+            shown = self._foreseen_of(request, rows, pair) if pair.number <= BY_HAND else Attempt()
+            return self._many_page(request, pair, form, shown)
         attempt = attempted(request, self._many_verb(rows, form), form.why)
         if attempt.change is None:
             return self._many_page(request, pair, form, attempt)
@@ -151,7 +157,7 @@ class BulkSettlement(ScalableAdmin):
 
     def settle_many_preview(self, request: HttpRequest) -> HttpResponse:
         """What the decision in the form would bring about, as a piece of the page."""
-        if not self.has_view_permission(request):
+        if not (self.has_view_permission(request) and self.has_settle_permission(request)):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseRedirect(f"{settling()}?{request.GET.urlencode()}")
@@ -165,10 +171,14 @@ class BulkSettlement(ScalableAdmin):
         pair = pairs[0]
         if why_not := self.why_not(request, pair.holder, pair.claimant):
             raise PermissionDenied(why_not)
+        return fragment(request, self._foreseen_of(request, rows, pair))
+
+    def _foreseen_of(self, request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> Attempt:
+        """What the decision sent would bring about, with or without its reason; or what it lacks."""
         form = self._many_form(pair, request.POST, rehearsing=True)
         if not form.is_valid():
-            return fragment(request, Attempt(hint=form.what_is_missing))
-        return fragment(request, rehearsed(request, self._many_verb(rows, form), form.why))
+            return Attempt(hint=form.what_is_missing)
+        return rehearsed(request, self._many_verb(rows, form), form.why)
 
     def _chosen(self, request: HttpRequest) -> QuerySet[Conflict]:
         """The open conflicts that the address names, so far as they are in scope. Raises BadSelection."""
@@ -221,7 +231,9 @@ class BulkSettlement(ScalableAdmin):
         if first is None:
             return ""
         changes = Change.objects.select_related("message__sender").defer("message__sealed")
-        return told(changes.get(pk=first.opened_by_id))
+        change = changes.get(pk=first.opened_by_id)
+        said = f"{maker(change)}, {moment(change.moment)}"
+        return link(change.message or change, said) if first.claimant in self.seen(request) else said
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {
@@ -252,7 +264,7 @@ class BulkSettlement(ScalableAdmin):
     ) -> HttpResponse:
         seen, live = self.seen(request), pair.number <= BY_HAND
         context = {
-            **self._context(request, f"Settle {pair.words} together"),
+            **self._context(request, pair.title),
             "pair": pair,
             "holder": link(pair.holder) if pair.holder in seen else pair.holder,
             "claimant": link(pair.claimant) if pair.claimant in seen else pair.claimant,

@@ -51,7 +51,6 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
         "claimant",
         "days",
         "age",
-        "opened",
         "closed",
         "decision",
     )
@@ -66,7 +65,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     )
     search_fields = ("pk__exact", "connection__address__startswith")
     search_help_text = "A conflict's number, or the beginning of a connection's entity address"
-    sortable_by: tuple[str, ...] = ("number", "age")
+    sortable_by = ("number", "age")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -74,7 +73,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         """Open conflicts have an age; they have neither an end nor a decision to show."""
         closed = request.GET.get("state") in ("closed", "all") or "decision" in request.GET
-        left_out = ("age", "opened") if closed else ("closed", "decision")
+        left_out = ("age",) if closed else ("closed", "decision")
         return tuple(name for name in self.list_display if name not in left_out)
 
     def audit_subject(self, row: Conflict) -> str:
@@ -90,11 +89,8 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
 
     @admin.display(description="age", ordering="-pk")
     def age(self, conflict: Conflict) -> str:
-        return age(conflict.opened_by.moment, clock.now())
-
-    @admin.display(description="opened")
-    def opened(self, conflict: Conflict) -> str:
-        return by_change(conflict.opened_by)
+        opened = conflict.opened_by.moment
+        return format_html('{} <div class="quiet">since {}</div>', age(opened, clock.now()), moment(opened))
 
     @admin.display(description="closed")
     def closed(self, conflict: Conflict) -> str:
@@ -123,7 +119,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
             raise PermissionDenied(why_not)
         form = self._form(conflict, request.POST)
         if not form.is_valid():
-            return self._page(request, conflict, form, Attempt())
+            return self._page(request, conflict, form, self._foreseen(request, conflict))
         attempt = attempted(request, self._verb(request, conflict, form), form.why)
         if attempt.change is None and not self._is_done_already(request, conflict, form):
             conflict = self.row_or_404(request, object_id)
@@ -133,14 +129,11 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What the decision in the form would bring about, as a piece of the page."""
         conflict: Conflict = self.row_or_404(request, object_id)
-        if request.method != "POST":
-            return HttpResponseRedirect(page_of(conflict))
         if why_not := self.why_not(request, conflict.holder, conflict.claimant):
             raise PermissionDenied(why_not)
-        form = self._form(conflict, request.POST, rehearsing=True)
-        if not form.is_valid():
-            return fragment(request, Attempt(hint=form.what_is_missing))
-        return fragment(request, rehearsed(request, self._verb(request, conflict, form), form.why))
+        if request.method != "POST":
+            return HttpResponseRedirect(page_of(conflict))
+        return fragment(request, self._foreseen(request, conflict))
 
     def _form(self, conflict: Conflict, *data: Any, rehearsing: bool = False) -> DecisionForm:
         return DecisionForm(
@@ -150,6 +143,13 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
             days=conflict.period,
             rehearsing=rehearsing,
         )
+
+    def _foreseen(self, request: HttpRequest, conflict: Conflict) -> Attempt:
+        """What the decision sent would bring about, with or without its reason; or what it lacks."""
+        form = self._form(conflict, request.POST, rehearsing=True)
+        if not form.is_valid():
+            return Attempt(hint=form.what_is_missing)
+        return rehearsed(request, self._verb(request, conflict, form), form.why)
 
     def _verb(self, request: HttpRequest, conflict: Conflict, form: DecisionForm) -> Verb:
         decide = settle_anew if request.POST.get("anew") else settle
@@ -220,6 +220,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
             "opened": moment(conflict.opened_by.moment),
             "closed": moment(conflict.closed_by.moment if conflict.closed_by else None),
             "decided": decided(conflict),
+            "open": [] if is_open else conflict_page.open_between(conflict),
             "replaced_by": list(conflict.replaced_by.order_by("pk")),
             "more": count_in_words(more) if is_open else "0",
             "together": settling(like=str(conflict.pk)),

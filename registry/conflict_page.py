@@ -202,3 +202,17 @@ def other_decisions(conflict: Conflict) -> list[Decided]:
         )
         for row in rows
     ]
+
+
+def open_between(conflict: Conflict) -> list[Conflict]:
+    """The open conflicts between these two about this connection."""
+    parties = [conflict.holder_id, conflict.claimant_id]
+    return list(
+        Conflict.objects.filter(
+            connection=conflict.connection_id,
+            kind=conflict.kind,
+            holder__in=parties,
+            claimant__in=parties,
+            closed_by=None,
+        ).order_by("pk")[:SHOWN]
+    )

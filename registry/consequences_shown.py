@@ -93,6 +93,9 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
 
 
 def _effects(line: Line) -> Iterator[tuple[str, str, str]]:
+    """What happens, said once where days are lost because they are refused or no longer claimed."""
     for field, word, mark in EFFECTS:
-        if days := getattr(line, field):
-            yield word, mark, list_in_words(days)
+        days = getattr(line, field)
+        if days and not (field in ("refused", "withdrawn") and days == line.lost):
+            cause = ", as refused" if field == "lost" and days == line.refused else ""
+            yield word + cause, mark, list_in_words(days)

@@ -9,7 +9,7 @@ from django import forms
 
 from participants.models import Participant
 from registry.models import Conflict
-from registry.periods import DAY, Days, in_words, last_day
+from registry.periods import Days, day_after, half_open, in_words, last_day
 from registry.rehearsed_admin import DayInput, ReasonedForm
 
 SPLIT = Conflict.Decision.SPLIT
@@ -38,12 +38,17 @@ class DecisionForm(ReasonedForm):
         decision.choices = choices(holder, claimant)
         at.help_text = f"Only for a split: the first day that {claimant} gets"
         if days is None:
-            at.help_text += "; it must lie within the days of every one of these conflicts."
+            at.help_text += "; it must lie within the days of every one of these conflicts, after the first."
             return
-        at.help_text += f"; a day within {in_words(days)}, after the first."
-        if days.lower:
-            at.widget.attrs["min"] = str(days.lower + DAY)
-        if last := last_day(days):
+        first = day_after(days.lower)
+        later = half_open(first, last_day(days)) if first else None
+        if later is None or later.isempty:
+            decision.choices = choices(holder, claimant)[:-1]
+            del self.fields["at"]
+            return
+        at.help_text += f", {in_words(later)}."
+        at.widget.attrs["min"] = str(later.lower)
+        if last := last_day(later):
             at.widget.attrs["max"] = str(last)
 
     def clean(self) -> dict[str, Any]:

@@ -180,6 +180,7 @@ def test_nothing_is_adjusted_unseen(staff: Client) -> None:
         ({"last": "\x00"}, "The last day is no day of the calendar"),
         ({"expected": "\x00"}, "nothing was done"),
         ({"first": "0001-01-01", "last": "9999-12-31"}, "nothing was done"),
+        ({"first": "9999-12-31", "last": ""}, "nothing was done"),
     ],
 )
 def test_rubbish_is_told_beside_the_form(staff: Client, said: dict[str, str], told: str) -> None:

@@ -354,6 +354,20 @@ def test_rubbish_is_told_in_the_preview(staff: Client, said: dict[str, str]) -> 
         assert staff.post(page, said).status_code == 200
 
 
+@pytest.mark.parametrize("day", [date(2026, 9, 1), date.max])
+def test_a_single_day_cannot_be_split(staff: Client, day: date) -> None:
+    for agr in ("one.example", "two.example"):
+        represented(agr, 1, first=day, last=day)
+    conflict = Conflict.objects.get()
+
+    page = shown(staff, page_of(conflict))
+
+    assert 'value="keep"' in page
+    assert ('value="split"' in page) == (conflict.period.upper is None and day != date.max)
+    answer = staff.post(page_of(conflict), {"decision": "split", "at": str(day), "reason": WHY})
+    assert "Select a valid choice." in words(answer)
+
+
 def test_addresses_typed_by_hand_are_answered(staff: Client) -> None:
     (conflict,) = contested(1)
     claim = Representation.objects.first()
@@ -499,10 +513,10 @@ def test_conflicts_between_several_parties_are_settled_pair_by_pair(staff: Clien
 
     page = re.sub(r"\s+", " ", shown(staff, f"{TOGETHER}?{query}"))
 
-    links = re.findall(r'<a href="([^"]*)">Settle (\d) representation conflicts? together</a>', page)
+    links = re.findall(r'<a href="([^"]*)">Settle (\d) representation conflicts?(?: together)?</a>', page)
     assert [number for _, number in links] == ["2", "1"]
     text = shown(staff, links[1][0])
-    assert "Settle 1 representation conflict together" in text
+    assert "Settle 1 representation conflict" in text
     many(staff, links[1][0].partition("?")[2], "keep")
     assert [row.claimant.domain for row in Conflict.objects.filter(decision="keep")] == ["three.example"]
 
