@@ -49,7 +49,7 @@ class ReasonedForm(forms.Form):
 
     reason = forms.CharField(
         max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "data-no-preview": ""}),
         help_text="Why; kept with the decision and in the audit trail.",
         error_messages={"required": "Say why: the decision is recorded with its reason."},
     )

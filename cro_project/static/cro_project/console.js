@@ -24,7 +24,8 @@
         return answer.ok && !answer.redirected ? answer.text() : null;
     };
 
-    /** <form data-preview="URL" data-preview-into="#id">: shows what URL makes of the form while it is filled in. */
+    /** <form data-preview="URL" data-preview-into="#id">: shows what URL makes of the form while it is filled in.
+     *  A field with data-no-preview makes no difference to it. */
     const preview = (form) => {
         const into = document.querySelector(form.dataset.previewInto);
         if (!into) {
@@ -56,7 +57,12 @@
                 }
             }
         };
-        form.addEventListener("input", calmly(show));
+        const soon = calmly(show);
+        form.addEventListener("input", (event) => {
+            if (!event.target.matches("[data-no-preview]")) {
+                soon();
+            }
+        });
     };
 
     /** <div data-poll="URL" data-poll-every="1000">: becomes what is at URL, until that asks for no more polling. */
