@@ -33,15 +33,29 @@ class GroupChoice(forms.ModelMultipleChoiceField[Group]):
         return format_html("<strong>{}</strong>{}{}", group.name, ": " if said else "", said)
 
 
+class ParticipantsWidget(AutocompleteSelectMultiple):
+    """Participants that are searched for while one types, in mark-up that screen readers understand."""
+
+    def __init__(self) -> None:
+        to_participant: Any = PublicKey._meta.get_field("participant")
+        super().__init__(to_participant, admin.site)
+
+    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> dict[str, Any]:
+        return {**super().build_attrs(base_attrs, extra_attrs), "data-allow-clear": "false"}
+
+    @property
+    def media(self) -> forms.Media:
+        return super().media + forms.Media(js=["admin/js/autocomplete.js", "cro_project/autocomplete.js"])
+
+
 def participants_field(label: str, help_text: str) -> forms.ModelMultipleChoiceField[Participant]:
     """Participants that are searched for by what their domain starts with."""
-    to_participant: Any = PublicKey._meta.get_field("participant")
     return forms.ModelMultipleChoiceField(
         queryset=Participant.objects.all(),
         required=False,
         label=label,
         help_text=help_text,
-        widget=AutocompleteSelectMultiple(to_participant, admin.site),
+        widget=ParticipantsWidget(),
     )
 
 
