@@ -11,9 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from participants.models import AuditEntry
-from registry import policies
 from registry.changes import Source
-from registry.market import market
 from registry.models import (
     Change,
     Conflict,
@@ -26,7 +24,6 @@ from registry.models import (
     RevisionPlace,
 )
 from registry.revisions import advance
-from registry.setting_admin import MEANINGS
 from registry.updates import publish_congestion_points
 from tests.registry.screens import (
     LAST,
@@ -121,8 +118,6 @@ def test_points_show_their_current_terms(staff: Client) -> None:
     assert point(2) not in page
     page = shown(staff, page_of(CongestionPoint.objects.get(address=point(1))))
     assert "from 2026-06-01" in page
-    (target,) = re.findall(r'href="([^"]*)">current memberships<', page)
-    assert len(listed(staff, target)) == 2
     assert listed(staff, PAGES[CongestionPoint] + f"?q={point(2)}") == {
         CongestionPoint.objects.get(address=point(2)).pk
     }
@@ -243,75 +238,6 @@ def test_facts_are_neither_added_nor_changed_nor_deleted(staff: Client) -> None:
         assert staff.get(f"{page}add/").status_code == 403
         assert staff.post(f"{page}{row.pk}/delete/", {"post": "yes"}).status_code == 403
         assert "delete_selected" not in shown(staff, page)
-
-
-def test_all_policies_are_there_with_what_they_decide(staff: Client) -> None:
-    page = shown(staff, POLICIES)
-
-    for choice in policies.CHOICES.values():
-        assert choice.name in page
-        assert choice.about in page
-        detail = shown(staff, f"{POLICIES}{choice.name}/change/")
-        assert choice.about in detail
-        for value in choice.values:
-            assert f'value="{value}"' in detail
-            assert f"{value}: {MEANINGS[choice.name][value]}" in detail
-    assert "12 policies" in page
-
-
-def test_a_policy_is_set_for_a_reason(staff: Client) -> None:
-    page = f"{POLICIES}P3/change/"
-
-    refused = staff.post(page, {"value": "reject", "reason": ""})
-    assert "Say why" in refused.content.decode()
-    assert policies.in_force()["P3"] == "adjust"
-
-    assert staff.post(page, {"value": "reject", "reason": "as agreed"}).status_code == 302
-    assert policies.in_force()["P3"] == "reject"
-    entry = AuditEntry.objects.get()
-    assert (entry.actor, entry.action, entry.subject) == ("kim", "set policy", "P3")
-    assert (entry.before, entry.after, entry.reason) == (
-        {"value": "adjust"},
-        {"value": "reject"},
-        "as agreed",
-    )
-
-
-@pytest.mark.parametrize(("name", "value"), [("P3", "perhaps"), ("P2 days", "many"), ("P2 days", "-1")])
-def test_a_policy_takes_only_its_values(staff: Client, name: str, value: str) -> None:
-    answer = staff.post(f"{POLICIES}{name}/change/", {"value": value, "reason": "why not"})
-
-    assert answer.status_code == 200
-    assert "errorlist" in answer.content.decode()
-    assert policies.in_force()[name] == policies.CHOICES[name].default
-
-
-def test_policies_are_neither_added_nor_deleted(staff: Client) -> None:
-    assert staff.get(f"{POLICIES}add/").status_code == 403
-    assert staff.post(f"{POLICIES}P3/delete/", {"post": "yes"}).status_code == 403
-    assert staff.get(f"{POLICIES}P99/change/").status_code == 302
-
-
-def test_the_market_is_set_for_a_reason(staff: Client) -> None:
-    values = {"time_zone": "Europe/London", "isp_duration": "PT30M"}
-    assert "Times in Europe/Amsterdam" in shown(staff, "/admin/")
-    assert staff.get("/admin/registry/market/").headers["Location"] == MARKET
-
-    assert "Say why" in staff.post(MARKET, {**values, "reason": ""}).content.decode()
-    assert market().time_zone == "Europe/Amsterdam"
-    assert staff.post(MARKET, {**values, "reason": "moved"}).status_code == 302
-
-    assert (market().time_zone, market().isp_duration) == ("Europe/London", "PT30M")
-    assert AuditEntry.objects.get().reason == "moved"
-    assert "Times in Europe/London" in shown(staff, "/admin/")
-
-
-@pytest.mark.parametrize("wrong", [{"time_zone": "Mars/Olympus"}, {"isp_duration": "PT7M"}])
-def test_a_market_that_cannot_be_is_refused(staff: Client, wrong: dict[str, str]) -> None:
-    values = {"time_zone": "Europe/London", "isp_duration": "PT30M", "reason": "moved", **wrong}
-
-    assert "errorlist" in staff.post(MARKET, values).content.decode()
-    assert market().time_zone == "Europe/Amsterdam"
 
 
 def test_who_may_only_look_changes_nothing(viewer: Client) -> None:
