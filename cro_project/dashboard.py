@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Count, Model, Q, QuerySet
+from django.db import connection
+from django.db.models import Count, Model, QuerySet
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
@@ -36,6 +37,30 @@ PARTIES = 8
 
 RESULTS = (("Accepted", "Accepted", "ok"), ("Rejected", "Rejected", "bad"), ("", "No result", "warn"))
 """Results of received messages: as stored, in words, and the class that colours them."""
+
+
+MOST = 100_000
+"""Open conflicts that are counted; beyond, a figure says `at least`."""
+
+OPEN_CONFLICTS = """
+-- The open conflicts in scope, by the domains of both parties, and by how many of the moments `begins`, in order,
+-- they opened at or after.
+SELECT holder.domain, claimant.domain, width_bucket(opened.moment, %(begins)s::timestamptz[]), sum(many)::bigint
+FROM (
+    SELECT holder_id, claimant_id, opened_by_id, count(*) AS many
+    FROM (
+        SELECT holder_id, claimant_id, opened_by_id FROM registry_conflict
+        WHERE closed_by_id IS NULL
+            AND (%(everyone)s OR holder_id = ANY(%(ids)s::bigint[]) OR claimant_id = ANY(%(ids)s::bigint[]))
+        LIMIT %(most)s
+    ) one
+    GROUP BY 1, 2, 3
+) alike
+JOIN registry_change opened ON opened.id = opened_by_id
+JOIN participants_participant holder ON holder.id = holder_id
+JOIN participants_participant claimant ON claimant.id = claimant_id
+GROUP BY 1, 2, 3
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,30 +149,37 @@ def list_url(model: type[Model], **query: object) -> str:
 
 def _conflicts(scope: Scope, today: date, zone: ZoneInfo) -> tuple[Figure, list[Figure], list[Figure]]:
     """The open conflicts: how many, by the market's day on which they opened, and by the parties with most of them."""
-    bands = _age_bands(today)
-    pairs = (
-        scope.restrict(Conflict.objects.filter(closed_by=None), "holder", "claimant")
-        .order_by()
-        .values("holder__domain", "claimant__domain")
-        .annotate(many=Count("pk"), **{f"age_{n}": _opened(*band[1:], zone) for n, band in enumerate(bands)})
-    )
-    total, by_age, by_party = 0, Counter[int](), Counter[str]()
-    for pair in pairs:
-        total += pair["many"]
-        by_age.update({n: pair[f"age_{n}"] for n in range(len(bands))})
-        for domain in {pair["holder__domain"], pair["claimant__domain"]}:
-            by_party[domain] += pair["many"]
-    ages = [
-        Figure(text, f"{by_age[n]:,}", list_url(Conflict, **_day_range("opened_by__moment", first, last)))
-        for n, (text, first, last) in enumerate(bands)
-    ]
+    ages = _ages(today)
+    begins = [datetime.combine(first, time(), zone) for _, first, _ in reversed(ages) if first]
+    by_age, by_party = Counter[int](), Counter[str]()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            OPEN_CONFLICTS,
+            {"begins": begins, "everyone": scope.everyone, "ids": sorted(scope.ids), "most": MOST},
+        )
+        for holder, claimant, age, many in cursor.fetchall():
+            by_age[age] += many
+            for domain in {holder, claimant}:
+                by_party[domain] += many
+    total = by_age.total()
+    at_least = "at least " if total == MOST else ""
+
+    def figure(text: str, many: int, **query: str) -> Figure:
+        return Figure(text, f"{at_least}{many:,}" if many else "0", list_url(Conflict, **query))
+
     most = sorted(by_party.items(), key=lambda party: (-party[1], party[0]))[:PARTIES]
-    parties = [Figure(domain, f"{many:,}", list_url(Conflict, domain=domain)) for domain, many in most]
-    return Figure("open", f"{total:,}", list_url(Conflict)), ages, parties
+    return (
+        figure("open", total),
+        [
+            figure(text, by_age[len(begins) - place], **_day_range("opened_by__moment", first, last))
+            for place, (text, first, last) in enumerate(ages)
+        ],
+        [figure(domain, many, domain=domain) for domain, many in most],
+    )
 
 
-def _age_bands(today: date) -> list[tuple[str, date | None, date | None]]:
-    """In words, first day and last day on which conflicts of that age opened; both inclusive, None: unbounded."""
+def _ages(today: date) -> list[tuple[str, date | None, date | None]]:
+    """In words, first day and last day on which conflicts of that age opened, the youngest first; None: unbounded."""
 
     def ago(days: int) -> date:
         return today - timedelta(days=days)
@@ -158,16 +190,6 @@ def _age_bands(today: date) -> list[tuple[str, date | None, date | None]]:
         ("8 to 30 days ago", ago(30), ago(8)),
         ("More than 30 days ago", None, ago(31)),
     ]
-
-
-def _opened(first: date | None, last: date | None, zone: ZoneInfo) -> Count:
-    """Counts the conflicts that opened from `first` to `last`, whole days in `zone`."""
-    within = Q()
-    if first:
-        within &= Q(opened_by__moment__gte=datetime.combine(first, time(), zone))
-    if last:
-        within &= Q(opened_by__moment__lt=datetime.combine(last + timedelta(days=1), time(), zone))
-    return Count("pk", filter=within)
 
 
 def _day_range(field: str, first: date | None, last: date | None) -> dict[str, str]:
@@ -217,8 +239,8 @@ def _waiting(scope: Scope, now: datetime, may: Any) -> Iterable[Figure]:
     """What could not be handled, delivered or let in."""
     inbound, outbound = InboundMessage.State, OutboundMessage.State
     if may(InboundMessage):
-        rows = InboundMessage.objects.filter(state=inbound.SET_ASIDE)
-        aside = scope.restrict_named(rows, "sender__role", "sender__domain")
+        stuck = InboundMessage.objects.filter(state=inbound.SET_ASIDE)
+        aside = scope.restrict_named(stuck, "sender__role", "sender__domain")
         yield _figure("Messages set aside", aside, state__exact=inbound.SET_ASIDE)
     if may(OutboundMessage):
         for text, state in (("Deliveries waiting", outbound.WAITING), ("Deliveries failed", outbound.FAILED)):
