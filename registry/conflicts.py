@@ -71,8 +71,9 @@ WHERE NOT (f.period @> %(at)s::date AND lower(f.period) < %(at)s::date)
 """
 
 DECIDE = """
+-- The decision closes the chosen conflicts: of their days, each is one party's and refused to the other.
 UPDATE registry_conflict f
-SET decision = %(decision)s, split_at = %(at)s, decided_by = %(by)s, reason = %(reason)s
+SET decision = %(decision)s, split_at = %(at)s, decided_by = %(by)s, reason = %(reason)s, closed_by_id = %(change)s
 FROM chosen_conflict WHERE f.id = conflict_id
 """
 
@@ -223,10 +224,18 @@ def _settle_chosen(
     under_lock(cursor, compute)
     _require_open(cursor, chosen)
     recorder = Recorder(source)
+    change = recorder.change_id()
     cursor.execute(
-        DECIDE, {"decision": decision, "at": at, "by": source.actor[:150], "reason": source.reason}
+        DECIDE,
+        {
+            "decision": decision,
+            "at": at,
+            "by": source.actor[:150],
+            "reason": source.reason,
+            "change": change,
+        },
     )
-    carry_out(cursor, KINDS[conflict.kind], change=recorder.change_id(), today=today)
+    carry_out(cursor, KINDS[conflict.kind], change=change, today=today)
     return recorder
 
 

@@ -141,6 +141,7 @@ def _conflict(conflict: Conflict, known_at: datetime | None) -> dict[str, Any]:
         "claimant": conflict.claimant.domain,
         **_days(conflict.period),
         "opened_at": conflict.opened_by.moment.isoformat() if conflict.opened_by.moment else None,
+        "replaces": conflict.replaces_id,
         **end,
     }
 

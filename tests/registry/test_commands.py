@@ -103,6 +103,18 @@ def test_C9_a_settled_conflict_is_settled_once(run: Run, contested: int) -> None
     assert standings(run, 0)["agr-2.example"] == "effective"
 
 
+def test_C12_a_settled_conflict_is_decided_anew(run: Run, contested: int) -> None:
+    with pytest.raises(CommandError, match=f"Conflict {contested} is open: settle it"):
+        run("settle_conflict", str(contested), "keep", "--anew", "--reason", "at once")
+    run("settle_conflict", str(contested), "keep", "--reason", "first")
+    told = run("settle_conflict", str(contested), "give", "--anew", "--reason", "second")
+    assert told == f"Conflict {contested} is decided anew: give.\n"
+    assert standings(run, 0)["agr-2.example"] == "effective"
+    former, replacing = json.loads(run("list_conflicts", "--json"))
+    assert (former["decision"], former["replaces"]) == ("keep", None)
+    assert (replacing["decision"], replacing["replaces"], replacing["reason"]) == ("give", contested, "second")
+
+
 def test_H1_a_connection_is_shown_as_it_was_known(run: Run, contested: int) -> None:
     before = Change.objects.get(pk=Conflict.objects.get().opened_by_id).moment
     assert before is not None

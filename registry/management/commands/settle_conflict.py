@@ -45,4 +45,5 @@ class Command(BaseCommand):
             )
         except SettlementError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"Conflict {options['id']} is settled: {options['decision']}.")
+        done = "decided anew" if options["anew"] else "settled"
+        self.stdout.write(f"Conflict {options['id']} is {done}: {options['decision']}.")
