@@ -39,7 +39,6 @@ class InboundMessageAdmin(MessageAdmin):
         "state_badge",
         "result_badge",
         "reason_in_short",
-        "version",
         "size_in_words",
     )
     list_select_related = ("sender",)
@@ -61,7 +60,7 @@ class InboundMessageAdmin(MessageAdmin):
                 "fields": (
                     "sent_by",
                     "message_type",
-                    "version",
+                    "version_and_path",
                     "received",
                     "state_badge",
                     "result_badge",
@@ -70,8 +69,8 @@ class InboundMessageAdmin(MessageAdmin):
                 )
             },
         ),
-        ("What came of it", {"fields": ("answers", "attempts", "setbacks", "last_error", "processed")}),
-        ("Where it belongs", {"fields": ("message_id", "conversation", "major", "last_copy")}),
+        ("What came of it", {"fields": ("answers", "failures", "setbacks", "last_error", "processed")}),
+        ("Where it belongs", {"fields": ("identifier", "conversation", "last_copy")}),
         ("XML", {"fields": ("size_in_words", "explained", "xml")}),
     )
     again = Again(
@@ -128,6 +127,7 @@ class InboundMessageAdmin(MessageAdmin):
                     "result_badge": obj.result,
                     "reason": obj.reason,
                     "meaning": in_words.of_reason(obj.reason) if obj.result == "Rejected" else None,
+                    "failures": obj.attempts,
                     "setbacks": obj.setbacks,
                     "last_error": obj.last_error,
                     "last_copy": obj.last_copy_at,
@@ -143,6 +143,14 @@ class InboundMessageAdmin(MessageAdmin):
     @admin.display(description="sender")
     def sent_by(self, message: InboundMessage) -> str:
         return self._party_link(message)
+
+    @admin.display(description="version")
+    def version_and_path(self, message: InboundMessage) -> str:
+        return f"{message.version}, posted to the path of version {message.major}"
+
+    @admin.display(description="failed tries")
+    def failures(self, message: InboundMessage) -> str:
+        return str(message.attempts)
 
     @admin.display(description="received")
     def received(self, message: InboundMessage) -> str:

@@ -124,6 +124,10 @@ class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
     def reason_in_short(self, message: Message) -> str:
         return Truncator(message.reason or getattr(message, "last_error", "")).chars(REASON_IN_LIST)
 
+    @admin.display(description="MessageID")
+    def identifier(self, message: Message) -> str:
+        return message.message_id
+
     @admin.display(description="conversation")
     def conversation(self, message: Message) -> str:
         """The messages of its conversation with the same participant, earliest first."""

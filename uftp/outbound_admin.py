@@ -53,7 +53,7 @@ class OutboundMessageAdmin(MessageAdmin):
     fieldsets = (
         (None, {"fields": ("sent_to", "message_type", "version", "created", "result_badge", "reason")}),
         ("Delivery", {"fields": ("state_badge", "what_next", "tries")}),
-        ("Where it belongs", {"fields": ("answered", "message_id", "conversation")}),
+        ("Where it belongs", {"fields": ("answered", "identifier", "conversation")}),
         ("XML", {"fields": ("size_in_words", "xml")}),
     )
     again = Again(

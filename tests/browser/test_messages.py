@@ -1,0 +1,126 @@
+"""Staff at work on messages: finding one, reading what is wrong with it, and having it handled or sent again."""
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from participants.models import AuditEntry
+from tests.browser.looking import look
+from tests.browser.market import Market, home, market, standing
+from uftp.models import InboundMessage, OutboundMessage, Refusal
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOME = home(38)
+
+
+def refused(made: Market) -> None:
+    """One of the market's own aggregators sends an update with mistakes in it."""
+    peer = made.peers["buurtstroom.example"]
+    lines = (
+        f'\n  <Connection EntityAddress="{HOME}" StartPeriod="2026-08-01"/>'
+        '\n  <Connection EntityAddress="EAN 871685900000039" StartPeriod="2026-08-01"/>'
+        f'\n  <Connection EntityAddres="{home(39)}" StartPeriod="2026-02-30"/>\n'
+    )
+    with standing(made.now):
+        answer = Client().post(
+            "/shapeshifter/api/v3/message",
+            peer.envelope(peer.xml("AGRPortfolioUpdate", lines, TimeZone="Europe/Amsterdam")),
+            content_type="text/xml",
+        )
+    assert answer.status_code == 400
+
+
+def test_staff_work_on_messages(kim: Page) -> None:
+    page = kim
+    made = market()
+    refused(made)
+    menu, lists = page.get_by_role("navigation", name="Screens"), page.get_by_role("navigation", name="Lists")
+    rows = page.locator("#result_list tbody tr")
+
+    # Received: filtered until what is set aside is there; it is processed again.
+    menu.get_by_role("link", name="Messages").click()
+    expect(rows).to_have_count(InboundMessage.objects.count())
+    look(page, "messages-received")
+    page.get_by_label("Sender's domain").fill("flexwerk.example")
+    page.get_by_label("Sender's domain").press("Enter")
+    page.get_by_role("link", name="Set aside", exact=True).click()
+    expect(rows).to_have_count(1)
+    rows.get_by_role("link").first.click()
+    expect(page.get_by_text("No space left in the temporary folder")).to_be_visible()
+    look(page, "message-set-aside")
+    page.get_by_role("link", name="Process again").click()
+    page.get_by_role("button", name="Process again").click()
+    expect(page.get_by_text("Say why: this is recorded with its reason.")).to_be_visible()
+    look(page, "message-process-again")
+    page.get_by_label("Reason").fill("The disk was full; there is room again.")
+    page.get_by_role("button", name="Process again").click()
+    expect(page.get_by_text("1 message is to be processed again.")).to_be_visible()
+    expect(page.locator(".field-state_badge")).to_contain_text("Waiting")
+    assert AuditEntry.objects.get(action="process again").participants == [
+        made.participants["flexwerk.example"].pk
+    ]
+
+    # A rejection says what it means, and the conversation leads to the answer and its delivery.
+    page.goto(page.url.replace(str(made.messages["set aside"].pk), str(made.messages["rejected"].pk)))
+    expect(page.locator(".field-meaning")).to_contain_text("The days that the message states are strange")
+    expect(page.locator("pre.xml")).to_contain_text("StartPeriod=")
+    look(page, "message-rejected")
+    thread = page.locator(".thread li")
+    expect(thread).to_have_count(2)
+    thread.nth(1).get_by_role("link", name="AGRPortfolioUpdateResponse").click()
+    expect(page.locator(".field-what_next")).to_contain_text("it was delivered at 2026-07-01")
+
+    # The message that opened conflicts leads to them.
+    page.goto(
+        page.url.partition("/uftp/")[0] + f"/uftp/inboundmessage/{made.messages['takeover'].pk}/change/"
+    )
+    page.get_by_role("link", name="12 opened").click()
+    expect(rows).to_have_count(12)
+
+    # Sent: what waits for a system under maintenance is sent now, what failed is sent again from the list.
+    menu.get_by_role("link", name="Messages").click()
+    lists.get_by_role("link", name="Sent").click()
+    expect(rows).to_have_count(OutboundMessage.objects.count())
+    look(page, "messages-sent")
+    page.goto(f"{page.url}{made.outbound['waiting'].pk}/change/")
+    expect(page.locator(".field-tries")).to_contain_text("Its system is not available for a while.")
+    expect(page.locator(".field-tries")).to_contain_text("The next attempt is due.")
+    look(page, "message-waiting")
+    page.get_by_role("link", name="Send now").click()
+    page.get_by_label("Reason").fill("Their maintenance is over.")
+    page.get_by_role("button", name="Send now").click()
+    expect(page.get_by_text("1 message is to be sent again.")).to_be_visible()
+    page.get_by_role("link", name="Outbound messages").first.click()
+    page.get_by_role("link", name="Failed", exact=True).click()
+    failed = OutboundMessage.objects.filter(state="failed").count()
+    expect(rows).to_have_count(failed)
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option(label="Send again, or now where it waits")
+    page.get_by_role("button", name="Go").click()
+    expect(page.get_by_role("heading", name="Send again")).to_be_visible()
+    look(page, "messages-send-again")
+    page.get_by_label("Reason").fill("They have our key.")
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("to be sent again.")).to_be_visible()
+    assert not OutboundMessage.objects.filter(state="failed").exists()
+
+    # Delivery attempts, and what was refused at the door: forged, and proven with mistakes explained.
+    lists.get_by_role("link", name="Delivery attempts").click()
+    page.get_by_role("link", name="Permanent failure").click()
+    expect(rows.first).to_contain_text("could not verify this CRO's signature")
+    look(page, "delivery-attempts")
+    lists.get_by_role("link", name="Refused at the door").click()
+    expect(rows).to_have_count(Refusal.objects.count())
+    look(page, "refusals")
+    rows.filter(has_text="Not verified").get_by_role("link").first.click()
+    expect(page.get_by_text("Nothing proves that it came from that participant")).to_be_visible()
+    look(page, "refusal-forged")
+    page.go_back()
+    rows.filter(has_text="buurtstroom.example").get_by_role("link").first.click()
+    faults = page.locator("ol.faults > li")
+    expect(faults).to_have_count(4)
+    expect(faults.first).to_contain_text("Line 3, column 3, /AGRPortfolioUpdate/Connection[2]/@EntityAddress")
+    expect(faults.first.locator("pre")).to_contain_text("EAN 871685900000039")
+    expect(faults.last).to_contain_text("which is not a day of the calendar")
+    look(page, "refusal-explained")
