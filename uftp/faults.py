@@ -58,6 +58,11 @@ MALFORMED = (
         "An entity such as &eacute; is used, which XML does not know.",
         "Write the character itself, in UTF-8.",
     ),
+    (
+        "a tag or comment of more than",
+        "An element with its attributes, or a comment, is longer than this CRO reads.",
+        "Shorten it: a tag may be about 500,000 bytes long.",
+    ),
     ("unbound prefix", "A prefix before a colon is declared nowhere.", "Declare it, or take it away."),
     (
         "junk after document element",

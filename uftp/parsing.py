@@ -68,7 +68,7 @@ def open_envelope(body: bytes) -> SignedMessage:
     """
     root, text = _detached(body)
     if text is None:
-        root = validate(body, "signed-message.xsd")
+        root = validate(body, "signed-message.xsd", longest_tag=len(body))
         text = root.attributes["Body"].encode()
     return SignedMessage(
         sender_domain=root.attributes["SenderDomain"],

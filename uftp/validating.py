@@ -14,6 +14,9 @@ from xml.parsers import expat
 from lxml import etree
 
 PIECE_BYTES = 1 << 16
+LONGEST_TAG = 500_000
+"""Bytes of a tag with its attributes, or of a comment, inside the envelope; a parser holds all of it several times."""
+
 _LONGEST_MESSAGE = 300
 _LONGEST_VALUE = 60
 _NAMESPACE_SEPARATOR = " "
@@ -66,14 +69,21 @@ class _WellFormed:
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._parser.StartElementHandler = self._element
 
-    def feed(self, piece: bytes) -> int:
-        """Reads `piece`; how many bytes of a tag, a text or a comment are left over that has not ended yet."""
+    def feed(self, piece: bytes, longest_tag: int) -> int:
+        """Reads `piece`; how many bytes of a tag, a text or a comment are left over that has not ended yet.
+
+        Raises InvalidXML for what is left over beyond `longest_tag`.
+        """
         self._fed += len(piece)
         try:
             self._parser.Parse(piece, False)
         except expat.ExpatError as error:
             raise self._refusal(error) from None
-        return self._fed - max(self._parser.CurrentByteIndex, 0)
+        pending = self._fed - max(self._parser.CurrentByteIndex, 0)
+        if pending > longest_tag:
+            place = _place(self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber)
+            raise InvalidXML(f"{place}: a tag or comment of more than {longest_tag} bytes")
+        return pending
 
     def close(self) -> Root:
         """The document has ended: its root element. Raises InvalidXML where it may not end here."""
@@ -105,7 +115,7 @@ class _WellFormed:
 def read_root(content: bytes | memoryview) -> Root:
     """The root element of a document, read no further than that. Raises InvalidXML."""
     document = _WellFormed()
-    for _ in _pieces(content, document):
+    for _ in _pieces(content, document, len(content)):
         if document.root is not None:
             return document.root
     return document.close()
@@ -114,17 +124,20 @@ def read_root(content: bytes | memoryview) -> Root:
 def well_formed(content: bytes | memoryview) -> Root:
     """The root element of a document that is well-formed and harmless, whatever it says. Raises InvalidXML."""
     document = _WellFormed()
-    for _ in _pieces(content, document):
+    for _ in _pieces(content, document, LONGEST_TAG):
         pass
     return document.close()
 
 
-def validate(content: bytes | memoryview, schema_file: str) -> Root:
-    """The root element of a document that is valid by our schema `schema_file`. Raises InvalidXML."""
+def validate(content: bytes | memoryview, schema_file: str, *, longest_tag: int = LONGEST_TAG) -> Root:
+    """The root element of a document that is valid by our schema `schema_file`. Raises InvalidXML.
+
+    No tag or comment in it may be much longer than `longest_tag` bytes: one that is up to twice as long may pass.
+    """
     document = _WellFormed()
     validator = _validator(schema_file)
     position = 0
-    for piece in _pieces(content, document):
+    for piece in _pieces(content, document, longest_tag):
         for start in range(0, len(piece), PIECE_BYTES):
             complaint = _complaint(validator.feed, piece[start : start + PIECE_BYTES])
             if complaint is not None:
@@ -139,7 +152,7 @@ def validate(content: bytes | memoryview, schema_file: str) -> Root:
     return root
 
 
-def _pieces(content: bytes | memoryview, document: _WellFormed) -> Iterator[bytes]:
+def _pieces(content: bytes | memoryview, document: _WellFormed, longest_tag: int) -> Iterator[bytes]:
     """`content` in pieces, each after `document` has read it.
 
     Within a long tag or comment they grow with what is pending of it: expat looks at all of that again each time.
@@ -151,7 +164,7 @@ def _pieces(content: bytes | memoryview, document: _WellFormed) -> Iterator[byte
     start = pending = 0
     while start < len(view):
         piece = view[start : start + max(PIECE_BYTES, pending)].tobytes()
-        pending = document.feed(piece)
+        pending = document.feed(piece, longest_tag)
         yield piece
         start += len(piece)
 

@@ -95,19 +95,17 @@ INSIDE: dict[str, Callable[[Peer], bytes]] = {
     "a null character": lambda agr: agr.xml().replace(b"3.1.0", b"3.1.\x00"),
     "spaces": lambda agr: agr.xml()[:-14] + b" " * ROOM,
     "spaces in a value": lambda agr: agr.xml(ConversationID=" " * ROOM),
+    "490,000 spaces in a value": lambda agr: agr.xml(ConversationID=" " * 490_000),
+    "50,000 attributes": lambda agr: agr.xml(**{f"a{n}": "" for n in range(50_000)}),
     "200,000 attributes": lambda agr: agr.xml(**{f"a{n}": "" for n in range(200_000)}),
 }
-
-
-DEAR = {"spaces in a value": 4, "200,000 attributes": 4}
-"""What only a participant with a key can do to itself, and what its time and memory are allowed to be a multiple of."""
 
 
 @pytest.mark.parametrize("name", INSIDE)
 def test_hostile_inner_message(web: Web, agr: Peer, name: str) -> None:
     envelope = agr.envelope(INSIDE[name](agr))
     answer, cost = measured(web, lambda: post(web.port, envelope))
-    assert_harmless(answer, cost, 400, len(envelope), DEAR.get(name, 1))
+    assert_harmless(answer, cost, 400, len(envelope))
 
 
 def outside(body: bytes) -> bytes:
@@ -146,12 +144,12 @@ def test_64_mb_of_spaces(web: Web) -> None:
     assert_harmless(answer, cost, 413, 64_000_000)
 
 
-def assert_harmless(answer: Answer, cost: Cost, status: int, sent: int, allowed: int = 1) -> None:
+def assert_harmless(answer: Answer, cost: Cost, status: int, sent: int) -> None:
     print(
         f"\n{sent} bytes: {answer.status} {answer.line!r} in {cost.seconds:.2f} s, {cost.bytes / 1e6:.0f} MB"
     )
     assert answer.status == status, answer
     assert len(answer.body.decode().splitlines()) == 1, answer
-    assert cost.seconds < SECONDS * allowed, cost
-    assert cost.bytes < BYTES * allowed, cost
+    assert cost.seconds < SECONDS, cost
+    assert cost.bytes < BYTES, cost
     assert not InboundMessage.objects.exists()

@@ -478,3 +478,26 @@ print(time.process_time() - started, (resource.getrusage(resource.RUSAGE_SELF).r
     seconds, megabytes = map(float, done.stdout.split())
     assert seconds < 1
     assert megabytes < 200
+
+
+def test_a_long_tag_is_read_and_a_longer_one_refused() -> None:
+    """Wherever in the document it stands; of the envelope, whose Body is the whole message, any is read."""
+    for before in (0, 1, 60_000, 200_000):
+        for size, refused in ((450_000, False), (1_500_000, True)):
+            lead = "<!-- -->" + " " * before
+            foreign = f'xmlns:x="urn:x" x:y="{"a" * size}" Version='
+            for content in (
+                lead + agr_update().replace("Version=", foreign, 1),
+                f"{lead}<!--{'a' * size}-->{agr_update()}",
+            ):
+                if refused:
+                    with pytest.raises(
+                        InvalidXML, match=r"line 1, column [0-9]+: a tag or comment of more than 500000"
+                    ):
+                        check(content.encode(), 3)
+                else:
+                    assert check(content.encode(), 3).message_type == "AGRPortfolioUpdate"
+    body = b"QUJD" * 1_000_000
+    envelope = b'<SignedMessage SenderDomain="a.example" SenderRole="AGR" Body="' + body + b'"/>'
+    assert len(open_envelope(envelope).body) == 3_000_000
+    assert len(open_envelope(envelope.replace(b"QUJD", b"&#81;UJD", 1)).body) == 3_000_000
