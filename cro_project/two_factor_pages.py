@@ -60,6 +60,11 @@ class OwnPage(View):
     intro = ""
     button = ""
 
+    @property
+    def trail(self) -> list[tuple[str, str]]:
+        """The pages above this one: address and name."""
+        return [(reverse("admin:two_factor"), Overview.title)]
+
     @cached_property
     def user(self) -> User:
         """Whoever is logged in, as a row of the database."""
@@ -84,6 +89,8 @@ class OwnPage(View):
         context = {
             **admin.site.each_context(self.request),
             "title": self.title,
+            "trail": self.trail,
+            "errors": form is not None and form.errors,
             "intro": self.intro,
             "button": self.button,
             "form": form,
@@ -98,6 +105,7 @@ class Overview(OwnPage):
     http_method_names = ["get", "head", "options"]
     template = "admin/two_factor.html"
     title = "Two-factor log-in"
+    trail: Any = ()
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.show()
