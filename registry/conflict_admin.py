@@ -67,6 +67,9 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     search_help_text = "A conflict's number, or the beginning of a connection's entity address"
     sortable_by = ("number", "age")
 
+    class Media:
+        css = {"all": ("cro_project/decisions.css",)}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         return super().get_queryset(request).select_related(*self.list_select_related)
 
@@ -90,7 +93,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     @admin.display(description="age", ordering="-pk")
     def age(self, conflict: Conflict) -> str:
         opened = conflict.opened_by.moment
-        return format_html('{} <div class="quiet">since {}</div>', age(opened, clock.now()), moment(opened))
+        return format_html('{} <div class="quiet">{}</div>', age(opened, clock.now()), moment(opened))
 
     @admin.display(description="closed")
     def closed(self, conflict: Conflict) -> str:

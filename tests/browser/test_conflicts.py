@@ -18,6 +18,8 @@ def test_a_clerk_settles_a_conflict_and_decides_it_anew(kim: Page, market: Marke
     rows = page.locator("#result_list tbody tr")
     expect(rows).to_have_count(Conflict.objects.filter(closed_by=None).count())
     expect(rows.first).to_contain_text("17 hours")
+    table = page.locator(".results")
+    assert table.evaluate("it => it.scrollWidth <= it.clientWidth"), "columns stick out"
     look(page, "conflicts")
 
     home = behind("mill")[3]
