@@ -295,7 +295,7 @@ def _xml(
         "TimeStamp": at.isoformat(),
         "MessageID": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"message {number} of {peer.domain}")),
         "ConversationID": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"conversation {number} of {peer.domain}")),
-        **({} if message_type == "TestMessage" else {"TimeZone": ZONE.key}),
+        **({"TimeZone": ZONE.key} if "Portfolio" in message_type else {}),
         **attributes,
     }
     return peer.xml(message_type, inside, **said)
