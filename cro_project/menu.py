@@ -22,6 +22,7 @@ SCREENS = (
     ("Messages", "uftp_inboundmessage", ("uftp/",)),
     ("Policies", "registry_policy", ("registry/policy/", "participants/mode/")),
     ("Decisions", "participants_auditentry", ("participants/auditentry/",)),
+    ("Users", "auth_user", ("auth/",)),
 )
 """Text, the table whose list it leads to, and the parts of the site that it stands for."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
@@ -48,10 +48,12 @@ def save(
     by: User,
     reason: str,
     password: str | None = None,
+    further: Collection[Permission] | None = None,
 ) -> None:
     """Make the account `user`, or change it to what `user` is here; with `password`, which a new one needs.
 
-    They are in `groups`, and where these are limited, act for `acts_for` and see `sees` as well. A user who is
+    They are in `groups`, and where these are limited, act for `acts_for` and see `sees` as well. `further` are the
+    permissions that the account has by itself; None: those it has. A user who is
     deactivated is logged out. Raises ValidationError: no reason given, and what `check` refuses.
     """
     _require(reason)
@@ -65,6 +67,8 @@ def save(
             user.set_password(password)
         user.save()
         user.groups.set(groups)
+        if further is not None:
+            user.user_permissions.set(further)
         _give(user, ACTS, set(acts_for))
         _give(user, SEES, set(sees) - set(acts_for))
         after = _described(user)
@@ -116,6 +120,7 @@ def _described(user: User) -> dict[str, Any]:
         "active": user.is_active,
         "superuser": user.is_superuser,
         "groups": _names(user.groups.order_by("name")),
+        "further permissions": _names(user.user_permissions.order_by("name").values_list("name", flat=True)),
         "acts for": _names(given(user, ACTS)),
         "sees": _names(given(user, SEES)),
     }

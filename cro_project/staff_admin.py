@@ -144,7 +144,9 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         changes = self.has_change_permission(request, obj)
         person = ["first_name", "last_name", "email"]
-        rights = ["is_active", "is_superuser", "groups", *(["acts_for", "sees"] if changes else _IN_WORDS)]
+        by_itself = changes and obj is not None and obj.user_permissions.exists()
+        rights = ["is_active", "is_superuser", "groups", *(["further"] if by_itself else [])]
+        rights += ["acts_for", "sees"] if changes else _IN_WORDS
         why = [(None, {"fields": ["reason"]})] if changes else []
         if obj is None:
             return [
@@ -176,6 +178,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
             by=form.by,
             reason=given["reason"],
             password=given.get("password1"),
+            further=given["further"] if change else None,
         )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.contrib.auth.forms import SetPasswordMixin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -70,6 +70,13 @@ class UserForm(forms.ModelForm[User]):
         required=False,
         help_text="What this member of staff may do.",
     )
+    further = forms.ModelMultipleChoiceField(
+        queryset=Permission.objects.none(),
+        required=False,
+        label="Further permissions",
+        help_text="This account has these beside its groups. What is taken away here, only a group gives again.",
+        widget=forms.CheckboxSelectMultiple,
+    )
     acts_for = participants_field("Acts for", f"Looks at, and decides about. {LIMITED}")
     sees = participants_field(
         "Sees", "Looks at, and decides nothing about; those above need not be repeated."
@@ -87,6 +94,10 @@ class UserForm(forms.ModelForm[User]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        has = self.instance.user_permissions.all() if self.instance.pk else Permission.objects.none()
+        if "further" in self.fields:
+            self.fields["further"].queryset = has  # type: ignore[attr-defined]
+        self.initial.setdefault("further", has)
         self.initial.setdefault("acts_for", staff.given(self.instance, ACTS))
         self.initial.setdefault("sees", staff.given(self.instance, SEES))
 

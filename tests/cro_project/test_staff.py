@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -160,6 +160,20 @@ def test_what_does_not_change_leaves_no_entry(kim: User, client: Client) -> None
     assert client.post(page_of(lee), account(groups=[group(OPERATOR).pk])).status_code == 302
 
     assert not AuditEntry.objects.exists()
+
+
+def test_what_an_account_may_by_itself_is_shown_and_can_be_taken_away(kim: User, client: Client) -> None:
+    lee = member("lee", OPERATOR)
+    assert b"Further permissions" not in client.get(page_of(lee)).content
+    one = Permission.objects.get(codename="view_market")
+    lee.user_permissions.add(one, Permission.objects.get(codename="delete_group"))
+    assert b"Can delete group" in client.get(page_of(lee)).content
+
+    client.post(page_of(lee), account(groups=[group(OPERATOR).pk], further=[one.pk], reason="not needed"))
+
+    assert list(lee.user_permissions.all()) == [one]
+    assert latest().before == {"further permissions": "Can delete group, Can view market"}
+    assert latest().after == {"further permissions": "Can view market"}
 
 
 def test_rights_are_not_changed_without_a_reason(kim: User, client: Client) -> None:
