@@ -178,15 +178,17 @@ class Refusal(models.Model):
     Who its sender claimed to be is proven only where `verified`.
     """
 
-    at = models.DateTimeField()
+    at = models.DateTimeField("refused at")
     address = models.CharField(max_length=45, blank=True, help_text="Where the request came from")
     role = models.CharField(max_length=3)
     domain = models.CharField(max_length=253)
     major = models.SmallIntegerField(help_text="Major version in the path that it was posted to")
     status = models.PositiveSmallIntegerField(help_text="The HTTP status that it got")
-    line = models.CharField(max_length=510, help_text="What it was told")
+    line = models.CharField("answer", max_length=510)
     size = models.PositiveBigIntegerField(help_text="Bytes of the request's body")
-    verified = models.BooleanField(help_text="Whether the signature is the claimed sender's")
+    verified = models.BooleanField(
+        "signature verified", help_text="Whether the signature is the claimed sender's"
+    )
     content = models.BinaryField(null=True, help_text="The beginning of the inner XML, where it is verified")
     content_size = models.PositiveBigIntegerField(null=True, help_text="Bytes of all of the inner XML")
 
@@ -200,4 +202,4 @@ class Refusal(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.status} to {self.role} {self.domain}"
+        return f"{self.role} {self.domain}: refused with {self.status}"

@@ -33,11 +33,9 @@ class OutboundMessageAdmin(MessageAdmin):
         "created",
         "recipient",
         "message_type",
-        "state_badge",
+        "delivery",
         "result_badge",
         "reason_in_short",
-        "attempts",
-        "next_attempt",
     )
     list_filter = (
         "state",
@@ -116,9 +114,12 @@ class OutboundMessageAdmin(MessageAdmin):
     def sent_to(self, message: OutboundMessage) -> str:
         return self._party_link(message)
 
-    @admin.display(description="next attempt")
-    def next_attempt(self, message: OutboundMessage) -> str:
-        return moment(message.next_attempt_at)
+    @admin.display(description="delivery")
+    def delivery(self, message: OutboundMessage) -> str:
+        """Its state, and when a waiting one is tried next."""
+        if message.state != OutboundMessage.State.WAITING:
+            return self.state_badge(message)
+        return format_html("{} {}", self.state_badge(message), moment(message.next_attempt_at))
 
     @admin.display(description="what happens next")
     def what_next(self, message: OutboundMessage) -> str:
@@ -169,7 +170,7 @@ def _row(attempt: DeliveryAttempt) -> list[object]:
 
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
-    list_display = ("started", "message", "recipient", "outcome", "meaning", "status", "detail", "endpoint")
+    list_display = ("started", "message", "recipient", "outcome", "meaning", "detail")
     list_select_related = ("message",)
     list_filter = ("outcome", RecipientOfAttemptFilter)
     search_fields = ("message__message_id__exact",)

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("at", models.DateTimeField()),
+                ("at", models.DateTimeField(verbose_name="refused at")),
                 (
                     "address",
                     models.CharField(blank=True, help_text="Where the request came from", max_length=45),
@@ -30,9 +30,15 @@ class Migration(migrations.Migration):
                     models.SmallIntegerField(help_text="Major version in the path that it was posted to"),
                 ),
                 ("status", models.PositiveSmallIntegerField(help_text="The HTTP status that it got")),
-                ("line", models.CharField(help_text="What it was told", max_length=510)),
+                ("line", models.CharField(max_length=510, verbose_name="answer")),
                 ("size", models.PositiveBigIntegerField(help_text="Bytes of the request's body")),
-                ("verified", models.BooleanField(help_text="Whether the signature is the claimed sender's")),
+                (
+                    "verified",
+                    models.BooleanField(
+                        help_text="Whether the signature is the claimed sender's",
+                        verbose_name="signature verified",
+                    ),
+                ),
                 (
                     "content",
                     models.BinaryField(
