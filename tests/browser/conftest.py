@@ -51,7 +51,10 @@ def complaints() -> list[str]:
 def session(chromium: Browser, width: int, complaints: list[str]) -> Iterator[Page]:
     """A page of a new browser session; what the browser complains of fails the test."""
     context = chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme="light", reduced_motion="reduce"
+        viewport={"width": width, "height": 900},
+        color_scheme="light",
+        reduced_motion="reduce",
+        locale="en-CA",
     )
     page = context.new_page()
     page.on(

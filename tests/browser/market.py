@@ -28,7 +28,7 @@ from registry.conflicts import settle
 from registry.models import Change, Conflict
 from tests.support.exchange import drain, handled_by, receive
 from tests.support.peer import Peer
-from tests.support.receiver import OK, Posted, Receiver, Reply, receiving
+from tests.support.receiver import OK, Posted, Reply, receiving
 from uftp import delivery
 from uftp.handling import Incoming, Outcome
 from uftp.models import InboundMessage, OutboundMessage
@@ -97,7 +97,8 @@ def market() -> Market:
     made = Market()
     with receiving() as receiver:
         receiver.reply = _reply
-        _register(made, receiver)
+        _register(made)
+        Participant.objects.update(endpoint=receiver.url)
         _publish(made)
         _dispute(made)
         _today(made)
@@ -117,7 +118,8 @@ def _reply(posted: Posted, before: int) -> Reply:
     return OK
 
 
-def _register(made: Market, receiver: Receiver) -> None:
+def _register(made: Market) -> None:
+    at = datetime(2025, 12, 1, 9, tzinfo=UTC)
     for role, domain, name, standing_ in (
         ("DSO", "stroomnet.example", "Stroomnet Nederland", "authorized"),
         ("DSO", "kustnet.example", "Kustnet", "authorized"),
@@ -134,12 +136,13 @@ def _register(made: Market, receiver: Receiver) -> None:
             role=role,
             domain=domain,
             public_key=format_public_key(peer.public_key),
-            endpoint=receiver.url,
+            endpoint=f"https://uftp.{domain}/shapeshifter/api/v3/message",
             name=name,
             standing=standing_,
             actor="lee",
-            now=datetime(2025, 12, 1, 9, tzinfo=UTC),
+            now=at,
         )
+    _decided(at)
 
 
 def _publish(made: Market) -> None:
@@ -194,6 +197,7 @@ def _dispute(made: Market) -> None:
         by = Source.of_staff("lee", reason)
         change = settle(conflict.pk, decision, at=None, source=by, today=at.astimezone(ZONE).date())
         Change.objects.filter(pk=change).update(moment=at)
+        _decided(at)
         made.conflicts[name] = conflict
     claimed = _point("beach", also=behind("north")[8:])
     made.messages["membership"] = say(
@@ -235,6 +239,7 @@ def _today(made: Market) -> None:
         now=at(7),
         reason="The contract ended on 30 June.",
     )
+    _decided(at(7))
     say(made, "nieuwkomer.example", at(8, 5), "TestMessage")
     say(made, "flexwerk.example", at(8, 10), "TestMessage")
     backwards = f'<Connection EntityAddress="{home(60)}" StartPeriod="2026-09-01" EndPeriod="2026-08-01"/>'
@@ -341,6 +346,20 @@ PUT_BACK = (
         created_at = '2025-12-01 09:00+00', endpoint = 'https://uftp.' || domain || '/shapeshifter/api/v3/message'
     """,
 )
+
+
+def _decided(at: datetime) -> None:
+    """Put what staff decided last back to `at`; entries are in the order of their moments."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE participants_auditentry DISABLE TRIGGER USER")
+        cursor.execute(
+            """
+            UPDATE participants_auditentry SET moment = %(at)s
+            WHERE id > (SELECT coalesce(max(id), 0) FROM participants_auditentry WHERE moment < %(at)s)
+            """,
+            {"at": at},
+        )
+        cursor.execute("ALTER TABLE participants_auditentry ENABLE TRIGGER USER")
 
 
 def _as_at_the_time(made: Market) -> None:

@@ -1,11 +1,13 @@
 """Makes the pictures of docs/operators-guide.md, the same each time: `make screenshots`."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import DESK
 from tests.browser.market import NOW, PUT_BACK, Market, say, standing
 from tests.browser.png import with_palette
 from tests.support.receiver import receiving
@@ -29,14 +31,14 @@ def test_the_pictures_are_made(market: Market, kim: Page) -> None:
     page.get_by_label("Split at").fill("2026-10-01")
     page.get_by_label("Reason").fill("Zonkracht’s contract starts in October.")
     expect(page.locator("#consequences")).to_contain_text("from 2026-10-01")
-    picture(page, "conflict")
+    picture(page, "conflict", height=1600)
 
     page.goto(f"{home}registry/conflict/{market.conflicts['takeover'].pk}/change/")
     page.get_by_role("link", name="settle them together").click()
     page.get_by_label("Give: ").check()
     page.get_by_label("Reason").fill("Zonkracht took over the building’s contracts.")
     expect(page.locator("#consequences")).to_contain_text("Conflicts closed: 12")
-    picture(page, "bulk")
+    picture(page, "bulk", height=1000)
 
     page.goto(f"{home}registry/connection/{market.conflicts['given'].connection_id}/change/")
     picture(page, "connection")
@@ -46,27 +48,22 @@ def test_the_pictures_are_made(market: Market, kim: Page) -> None:
     picture(page, "participant")
 
     page.goto(f"{home}uftp/inboundmessage/?received_at_recent=24h")
-    picture(page, "messages")
+    picture(page, "messages", height=1000)
 
 
 def send_test_message(market: Market) -> None:
-    """A TestMessage to Flexwerk, delivered and answered at the market's moment."""
+    """A TestMessage to Flexwerk that was delivered and answered a few minutes ago."""
     flexwerk = market.participants["flexwerk.example"]
     endpoint = flexwerk.endpoint
-    with receiving() as receiver, standing(NOW):
+    sent = NOW - timedelta(minutes=5)
+    with receiving() as receiver, standing(sent):
         flexwerk.endpoint = receiver.url
         flexwerk.save()
-        connectivity.send_test_message(flexwerk, NOW)
+        connectivity.send_test_message(flexwerk, sent)
         delivery.deliver_due(flexwerk.role, flexwerk.domain, wake=lambda role, domain: None)
         test = receiver.posts[-1].said
-        say(
-            market,
-            flexwerk.domain,
-            NOW,
-            "TestMessageResponse",
-            ConversationID=test["ConversationID"],
-            Result="Accepted",
-        )
+    answer = {"ConversationID": test["ConversationID"], "Result": "Accepted"}
+    say(market, flexwerk.domain, sent + timedelta(seconds=3), "TestMessageResponse", **answer)
     flexwerk.endpoint = endpoint
     flexwerk.save()
     with connection.cursor() as cursor:
@@ -74,19 +71,14 @@ def send_test_message(market: Market) -> None:
             cursor.execute(statement)
 
 
-def picture(page: Page, name: str, until: str = "") -> None:
-    """Photograph the page, down to the element `until` where one is given."""
+def picture(page: Page, name: str, until: str = "#footer", height: int = 1400) -> None:
+    """Photograph the page down to the element `until`, or to `height`."""
     page.evaluate("() => document.activeElement?.blur()")
     page.mouse.move(0, 0)
-    size = page.evaluate(
-        "until => ({width: document.documentElement.clientWidth, height: until"
-        " ? document.querySelector(until).getBoundingClientRect().top + scrollY - 10"
-        " : document.documentElement.scrollHeight})",
-        until,
-    )
+    end = page.evaluate("it => document.querySelector(it).getBoundingClientRect().top + scrollY", until)
     taken = page.screenshot(
         full_page=True,
         animations="disabled",
-        clip={"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 1400)},
+        clip={"x": 0, "y": 0, "width": DESK, "height": min(end - 8, height)},
     )
     (PICTURES / f"{name}.png").write_bytes(with_palette(taken))
