@@ -94,20 +94,28 @@ SELECT (SELECT coalesce(sum(hashtextextended(consequence::text, 0)), 0) FROM con
 """
 
 CONFLICTS = """
-SELECT count(*) FILTER (WHERE opened_by_id = %(change)s AND closed_by_id IS DISTINCT FROM opened_by_id),
-    count(*) FILTER (WHERE closed_by_id = %(change)s AND opened_by_id <> closed_by_id)
-FROM registry_conflict WHERE opened_by_id = %(change)s OR closed_by_id = %(change)s
+-- How many conflicts the change opened and closed; a decision that replaces another is neither.
+SELECT (SELECT count(*) FROM registry_conflict WHERE opened_by_id = %(change)s) - replacing.count,
+    (SELECT count(*) FROM registry_conflict WHERE closed_by_id = %(change)s) - replacing.count
+FROM (
+    SELECT count(*) FROM registry_conflict WHERE replaces_id IS NOT NULL AND opened_by_id = %(change)s
+) replacing
 """
 
 TERMS = """
--- Congestion points whose days or terms the change touched: the days they gained and lost, and those with other terms.
-SELECT p.address, t.domain, after.days - before.days, before.days - after.days
+-- Congestion points whose days or terms the change touched, the first by address: the days they gained and lost.
+SELECT p.address, p.domain, after.days - before.days, before.days - after.days
 FROM (
-    SELECT congestion_point_id FROM registry_congestionpointterms WHERE recorded_by_id = %(change)s
-    UNION SELECT congestion_point_id FROM registry_congestionpointterms WHERE superseded_by_id = %(change)s
-) touched
-JOIN registry_congestionpoint p ON p.id = touched.congestion_point_id
-JOIN participants_participant t ON t.id = p.dso_id
+    SELECT p.id, p.address, t.domain
+    FROM (
+        SELECT congestion_point_id FROM registry_congestionpointterms WHERE recorded_by_id = %(change)s
+        UNION SELECT congestion_point_id FROM registry_congestionpointterms WHERE superseded_by_id = %(change)s
+    ) touched
+    JOIN registry_congestionpoint p ON p.id = touched.congestion_point_id
+    JOIN participants_participant t ON t.id = p.dso_id
+    ORDER BY p.address, t.domain
+    LIMIT %(shown)s
+) p
 CROSS JOIN LATERAL (
     SELECT coalesce(range_agg(period), '{}') AS days FROM registry_congestionpointterms s
     WHERE s.congestion_point_id = p.id AND s.superseded_by_id = %(change)s
@@ -116,8 +124,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(range_agg(period), '{}') AS days FROM registry_congestionpointterms s
     WHERE s.congestion_point_id = p.id AND s.recorded_by_id = %(change)s
 ) after
-ORDER BY p.address, t.domain
-LIMIT %(shown)s
+ORDER BY p.address, p.domain
 """
 
 
@@ -187,9 +194,8 @@ def rehearse(verb: Callable[[], int | None]) -> Consequences:
     `verb` returns the number of the change that it made, None where it made none.
     """
     found = Consequences()
-    if not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            make_tables(cursor)
+    with connection.cursor() as cursor:
+        make_tables(cursor)
     try:
         with transaction.atomic(), rehearsed() as notices:
             change = verb()
