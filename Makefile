@@ -1,4 +1,5 @@
-# What is here for: make run (try it), make test (everything that is checked), make demo, make lint.
+# What is here for: make run (try it), make test (everything that is checked), make demo, make lint,
+# make screenshots (the pictures in docs/).
 
 PORT ?= 8000
 PYTHON ?= python3
@@ -7,7 +8,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 export PORT
 
-.PHONY: run test lint demo lock install install-dev
+.PHONY: run test lint demo screenshots lock install install-dev
 
 run: install
 	@exec $(PY) manage.py run
@@ -23,6 +24,9 @@ lint: install-dev
 
 demo: install-dev
 	@$(PY) demo/run.py
+
+screenshots: install-dev
+	@$(PY) -m pytest -q tests/browser/screenshots.py
 
 install: $(VENV)/.base
 install-dev: $(VENV)/.dev

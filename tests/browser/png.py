@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLOURS = 64
+COLOURS = 128
 
 
 def with_palette(png: bytes) -> bytes:
-    """The same picture with at most 64 colours: the most frequent ones, each other one as the nearest of these.
+    """The same picture with at most 128 colours: the most frequent ones, each other one as the nearest of these.
 
     `png`: 8 bits a channel, RGB or RGBA (the alpha is dropped), not interlaced.
     """
