@@ -88,6 +88,16 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
+def _children_of(port: int) -> list[psutil.Process]:
+    """The processes whose environment names this port: those of one test."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.environ().get("PORT") == str(port):
+                found.append(process)
+    return found
+
+
 def _status(port: int, path: str) -> int | None:
     """The status that this address answers, or None where nothing listens."""
     try:
@@ -161,6 +171,36 @@ def test_nothing_outlives_a_killed_run(start: Start, port: int) -> None:
     run.process.kill()
 
     _wait_until(lambda: _gone(family))
+
+
+@pytest.mark.parametrize("children", [1, 2])
+@pytest.mark.parametrize("round_", range(3))
+def test_no_web_process_outlives_a_serve_killed_while_it_starts(
+    start: Start, port: int, children: int, round_: int
+) -> None:
+    """Killed as soon as there are so many web processes, which have read nothing yet."""
+    serve = start("serve", "--workers", "2", port=port)
+    deadline = time.monotonic() + SECONDS
+    while len(family := _descendants(serve.process.pid)) < children:
+        assert time.monotonic() < deadline
+        assert serve.process.poll() is None, serve.output
+
+    serve.process.kill()
+
+    family += [child for child in _children_of(port) if child not in family]
+    assert len(family) >= children
+    _wait_until(lambda: _gone(family))
+    serve.process.wait()
+    assert _status(port, "/health/live") is None
+
+
+def test_a_process_whose_parent_died_before_it_looked_ends(start: Start, port: int) -> None:
+    """Its parent has said who it was."""
+    died = subprocess.Popen([sys.executable, "-c", ""])
+    died.wait()
+
+    assert start("serve", f"--with-parent={died.pid}", port=port).ends() == -signal.SIGTERM
+    assert start("worker", f"--with-parent={died.pid}", port=port).ends() == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("command", ["run", "serve"])

@@ -38,8 +38,15 @@ class Command(BaseCommand):
             password = first_start.create_admin()
             stopped_by = supervision.run(
                 {
-                    "web": ["serve", "--host", HOST, "--port", str(settings.PORT), "--with-parent"],
-                    "worker": ["worker", "--with-parent"],
+                    "web": [
+                        "serve",
+                        "--host",
+                        HOST,
+                        "--port",
+                        str(settings.PORT),
+                        f"--with-parent={os.getpid()}",
+                    ],
+                    "worker": ["worker", f"--with-parent={os.getpid()}"],
                 },
                 ready_at=f"http://{HOST}:{settings.PORT}/health/ready",
                 host=hosts.own(settings.ALLOWED_HOSTS),

@@ -1,7 +1,9 @@
 """`manage.py serve`: the web process."""
 
+import os
 import resource
 import signal
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -26,12 +28,13 @@ SECONDS_IDLE = 75
 SECONDS_TO_FINISH = 30
 
 
-def load(target: str) -> Any:
-    """The WSGI application, in a web process that ends with the one that started it."""
+def load(parent: int, target: str) -> Any:
+    """The WSGI application, in a web process that ends with the one that started it, whose process id is `parent`."""
     # A forked process has its parent's handlers: told to stop before it serves, it would go on.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    processes.die_with_parent()
+    processes.die_with_parent(parent)
+    processes.outlive_no_parent(parent, SECONDS_TO_FINISH)
     from cro_project.wsgi import application
 
     return application
@@ -44,11 +47,18 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=settings.PORT, help="default: the setting PORT")
         parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
-        parser.add_argument("--with-parent", action="store_true", help="stop when the starting process dies")
+        parser.add_argument(
+            "--with-parent",
+            nargs="?",
+            type=int,
+            const=os.getppid(),
+            metavar="PID",
+            help="stop when the starting process dies; that may say which one it is",
+        )
 
-    def handle(self, *, host: str, port: int, workers: int, with_parent: bool, **options: Any) -> None:
+    def handle(self, *, host: str, port: int, workers: int, with_parent: int | None, **options: Any) -> None:
         if with_parent:
-            processes.die_with_parent()
+            processes.die_with_parent(with_parent)
         environment.require_complete()
         if processes.port_is_taken(host, port):
             raise CommandError(
@@ -73,7 +83,7 @@ class Command(BaseCommand):
             workers_kill_timeout=SECONDS_TO_FINISH,
             log_level=LogLevels.warning,
             log_access=False,
-        ).serve(target_loader=load)
+        ).serve(target_loader=partial(load, os.getpid()))
 
 
 def _connections() -> int:

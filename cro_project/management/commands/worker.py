@@ -1,5 +1,6 @@
 """`manage.py worker`: the background process."""
 
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -13,11 +14,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--until-idle", action="store_true", help="stop when nothing is left to do")
         parser.add_argument("--concurrency", type=int, default=4, help="jobs at a time (default 4)")
-        parser.add_argument("--with-parent", action="store_true", help="stop when the starting process dies")
+        parser.add_argument(
+            "--with-parent",
+            nargs="?",
+            type=int,
+            const=os.getppid(),
+            metavar="PID",
+            help="stop when the starting process dies; that may say which one it is",
+        )
 
-    def handle(self, *, until_idle: bool, concurrency: int, with_parent: bool, **options: Any) -> None:
+    def handle(self, *, until_idle: bool, concurrency: int, with_parent: int | None, **options: Any) -> None:
         if with_parent:
-            processes.die_with_parent()
+            processes.die_with_parent(with_parent)
         environment.require_complete()
         environment.reach_database()
         from uftp import worker
