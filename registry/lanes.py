@@ -71,7 +71,7 @@ def window(days: Sequence[Days], today: date) -> Window:
     stop = min(max(edges), latest)
     span = (stop - first).days
     room = timedelta(days=max(span // 12, 3))
-    ahead = timedelta(days=max(span // 5, 5)) if any(each.upper is None for each in days) else room
+    ahead = timedelta(days=max(span // 3, 5)) if any(each.upper is None for each in days) else room
     return Window(_before(first, room), _after(stop, ahead))
 
 

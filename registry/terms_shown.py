@@ -1,0 +1,12 @@
+"""The terms of a congestion point in words."""
+
+from registry.models import CongestionPointTerms
+
+
+def terms_in_words(terms: CongestionPointTerms) -> str:
+    """`day-ahead by AGR, intraday by DSO, mutex offers`: what holds on the terms' days."""
+    said = [f"day-ahead by {terms.day_ahead_redispatch_by}"]
+    if terms.intraday_redispatch_by:
+        said.append(f"intraday by {terms.intraday_redispatch_by}")
+    said.append("mutex offers" if terms.mutex_offers_supported else "no mutex offers")
+    return ", ".join(said)
