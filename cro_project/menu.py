@@ -20,7 +20,7 @@ SCREENS = (
     ("Congestion points", "registry_congestionpoint", ("registry/congestionpoint/",)),
     ("Participants", "participants_participant", ("participants/participant/",)),
     ("Messages", "uftp_inboundmessage", ("uftp/",)),
-    ("Policies", "registry_policy", ("registry/policy/", "participants/mode/")),
+    ("Policies", "registry_policy", ("registry/policy", "registry/market/", "participants/mode/")),
     ("Decisions", "participants_auditentry", ("participants/auditentry/",)),
     ("Users", "auth_user", ("auth/",)),
 )

@@ -60,11 +60,11 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
 
     scope_by = ("pk",)
     form = ParticipantForm
-    list_display = ["domain", "role", "name", "standing_shown", "endpoint", "keys_valid", "last_heard"]
+    list_display = ["domain", "role_shown", "name", "standing_shown", "keys_valid", "last_heard", "endpoint"]
     list_filter = ["role", "standing", LastHeardFilter]
     search_fields = ["domain__startswith"]
     search_help_text = "Part of a domain, a name, an endpoint or a public key"
-    sortable_by = ("domain", "role", "name", "standing_shown", "last_heard")
+    sortable_by = ("domain", "role_shown", "name", "standing_shown", "last_heard")
     ordering = ("role", "domain")
     actions = ["authorize", "suspend"]
 
@@ -87,6 +87,10 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
             found |= Q(**{f"{field}__icontains": term})
         role, _, domain = term.partition(" ")
         return queryset.filter(found | Q(role__iexact=role, domain__iexact=domain)), False
+
+    @admin.display(description="role", ordering="role")
+    def role_shown(self, participant: Participant) -> str:
+        return participant.role
 
     @admin.display(description="standing", ordering="standing")
     def standing_shown(self, participant: Participant) -> SafeString:
@@ -132,6 +136,7 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
+        context["show_save_and_add_another"] = False
         if obj is not None:
             context["cards"] = [
                 self._standing_card(request, obj),

@@ -39,8 +39,9 @@ WAITING: list[Callable[[Sequence[Participant]], Mapping[int, int]]] = []
 
 
 def cards(of: ModelAdmin[Any], request: HttpRequest, participant: Participant) -> list[Card]:
-    """What all layers show of `participant` to this member of staff."""
-    return [card for card in (make(of, request, participant) for make in CARDS) if card]
+    """What the layers above show of `participant` to this member of staff, the wide ones last."""
+    made = [card for card in (make(of, request, participant) for make in CARDS) if card]
+    return sorted(made, key=lambda card: card.wide)
 
 
 def waiting_messages(participants: Sequence[Participant]) -> dict[int, int]:

@@ -177,13 +177,19 @@ def save_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> 
         if key.valid_from is None and _was_anothers(key):
             key.valid_from = now
     key.full_clean(exclude=["value"])
-    before = _span(stored) if stored else None
-    after = _span(key)
-    if before != after:
+    before, after = _span(stored) if stored else {}, _span(key)
+    changed = [moment for moment in after if stored is None or before[moment] != after[moment]]
+    if changed:
         key.save()
-        action = "changed public key" if stored else "added public key"
-        subject = f"{key.participant} {key.text}"
-        journal.note(actor, action, subject, before, after, reason, participants=[key.participant_id])
+        journal.note(
+            actor,
+            "changed public key" if stored else "added public key",
+            f"{key.participant} {key.text}",
+            {moment: before[moment] for moment in changed} if stored else None,
+            {moment: after[moment] for moment in changed},
+            reason,
+            participants=[key.participant_id],
+        )
 
 
 @transaction.atomic
@@ -231,8 +237,8 @@ def _was_anothers(key: PublicKey) -> bool:
     return others.exclude(participant=key.participant_id).exists()
 
 
-def _span(key: PublicKey) -> dict[str, str | None]:
+def _span(key: PublicKey) -> dict[str, str]:
     return {
-        "valid from": key.valid_from.isoformat() if key.valid_from else None,
-        "valid until": key.valid_until.isoformat() if key.valid_until else None,
+        "valid from": key.valid_from.isoformat() if key.valid_from else "at once",
+        "valid until": key.valid_until.isoformat() if key.valid_until else "it is replaced",
     }

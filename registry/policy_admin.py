@@ -14,11 +14,15 @@ from django.utils.text import slugify
 
 from participants import clock
 from participants.admin_html import moment
+from participants.admission import current_mode
 from participants.list_filters import ChoiceFilter
-from participants.models import AuditEntry
+from participants.mode_admin import MEANS
+from participants.models import AuditEntry, Mode
+from participants.participant_page import badge
 from participants.reason_form import ReasonedAdmin, ReasonForm, actor
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from registry import policies
+from registry.market import market
 from registry.models import Policy, PolicySetting
 from registry.policy_words import WORDS, Words, words_of
 
@@ -50,7 +54,7 @@ class PolicyForm(ReasonForm):
         words, choice = words_of(name), policies.CHOICES[name]
         if choice.values:
             self.fields["value"] = forms.ChoiceField(
-                choices=[(value, _label(words, choice, value)) for value in choice.values],
+                choices=[(value, _label(words, choice, value, present)) for value in choice.values],
                 widget=forms.RadioSelect,
                 label="Choose",
             )
@@ -78,10 +82,17 @@ class PolicyForm(ReasonForm):
         return was
 
 
-def _label(words: Words, choice: policies.Choice, value: str) -> str:
-    general, _ = words.choices[value]
-    default = " (the default)" if value == choice.default else ""
-    return format_html("<strong>{}</strong>{}: {}", value, default, general)
+def _label(words: Words, choice: policies.Choice, value: str, present: str) -> str:
+    """A choice with what follows from it, in general and in the example."""
+    general, example = words.choices[value]
+    return format_html(
+        '<strong>{}</strong> {}{}<span class="follows">{}</span><span class="follows quiet">In the example: {}</span>',
+        value,
+        badge("ok", "holds") if value == present else "",
+        badge("", "default") if value == choice.default else "",
+        general,
+        example,
+    )
 
 
 @admin.register(Policy)
@@ -126,7 +137,7 @@ class PolicyAdmin(ReasonedAdmin):
         return self.page(
             request,
             "admin/registry/policies.html",
-            "Policies",
+            "Policies and mode",
             trail=[],
             groups=[
                 (group, [self._shown(name, values[name], since[name]) for name in named])
@@ -134,6 +145,9 @@ class PolicyAdmin(ReasonedAdmin):
             ],
             may=self.has_change_permission(request),
             export=self._url("export"),
+            mode=Mode(value=current_mode()) if request.user.has_perm("participants.view_mode") else None,
+            mode_means=MEANS[current_mode()],
+            market=market() if request.user.has_perm("registry.view_market") else None,
         )
 
     def change_view(

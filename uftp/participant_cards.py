@@ -46,7 +46,7 @@ def messages_card(of: Any, request: HttpRequest, participant: Participant) -> Ca
             ("Not delivered", _several(sent, participant, state=OutboundMessage.State.FAILED)),
             ("All to it", list_link(OutboundMessage, "messages sent", domain=participant.domain)),
         ]
-    return Card("Messages", says) if says else None
+    return Card("Messages", says, wide=True) if says else None
 
 
 def _sender(participant: Participant) -> QuerySet[Sender]:

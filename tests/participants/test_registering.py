@@ -81,8 +81,8 @@ def test_keys_are_journaled_as_they_come_and_go(add_participant: AddParticipant)
     assert (first.action, last.action, last.reason) == ("added public key", "changed public key", "leaked")
     assert first.subject == f"AGR agr.example {key_text(1)}"
     assert (last.before, last.after) == (
-        {"valid from": None, "valid until": None},
-        {"valid from": None, "valid until": "2026-03-01T13:00:00+00:00"},
+        {"valid until": "it is replaced"},
+        {"valid until": "2026-03-01T13:00:00+00:00"},
     )
 
 
