@@ -162,18 +162,26 @@ class DayRangeFilter(admin.FieldListFilter):
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.recent:
-            queryset = queryset.filter(**{f"{self.field_path}__gte": clock.now() - timedelta(days=1)})
+        begin, end = self.bounds()
+        if begin:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": begin})
+        if end:
+            queryset = queryset.filter(**{f"{self.field_path}__lt": end})
+        return queryset
+
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
+        """From which moment on, and before which one; None where nothing bounds it."""
+        begin = clock.now() - timedelta(days=1) if self.recent else None
+        end = None
         try:
             if self.first:
-                begin = _start_of(date.fromisoformat(self.first))
-                queryset = queryset.filter(**{f"{self.field_path}__gte": begin})
+                first = _start_of(date.fromisoformat(self.first))
+                begin = max(begin, first) if begin else first
             if self.last:
                 end = _start_of(date.fromisoformat(self.last) + timedelta(days=1))
-                queryset = queryset.filter(**{f"{self.field_path}__lt": end})
         except (ValueError, OverflowError) as error:
             raise IncorrectLookupParameters(error) from error
-        return queryset
+        return begin, end
 
     def _said(self, name: str) -> str:
         value: Any = self.used_parameters.get(name, "")

@@ -7,11 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 
 from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter, TextFilter
-from registry.models import Conflict, CongestionPoint, CongestionPointConnection
+from registry.models import Change, Conflict, CongestionPoint, CongestionPointConnection
+
+SPARE = timedelta(days=1)
+"""Longer than any change takes from beginning to end."""
+NEARBY = 1_000
+"""Changes among which one that opened a conflict is looked for."""
 
 
 class PartyFilter(ParticipantFilter):
@@ -76,9 +81,33 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 class OpenedFilter(DayRangeFilter):
+    """Conflicts by the day on which they opened.
+
+    The list is in the order of their numbers, and by the moments of changes alone PostgreSQL cannot tell where in it
+    to begin: numbers that bound the days from outside, with a day to spare, do. A conflict gets its number before the
+    moment of the change that opens it, and no change takes as long as a day.
+    """
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.title = "day it opened"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found = super().queryset(request, queryset)
+        begin, end = self.bounds()
+        if begin and (last := _numbers(moment__lte=begin - SPARE, newest=True)["last"]):
+            found = found.filter(pk__gt=last)
+        if end and (first := _numbers(moment__gte=end + SPARE, newest=False)["first"]):
+            found = found.filter(pk__lt=first)
+        return found
+
+
+def _numbers(*, newest: bool, **when: datetime) -> dict[str, int | None]:
+    """The first and last number of the conflicts that the newest, or oldest, changes `when` opened."""
+    changes = Change.objects.filter(**when).order_by("-moment" if newest else "moment")[:NEARBY]
+    return Conflict.objects.filter(opened_by__in=changes.values("pk")).aggregate(
+        first=Min("pk"), last=Max("pk")
+    )
 
 
 def age(since: datetime | None, now: datetime) -> str:

@@ -325,6 +325,9 @@ class Representation(Claim):
         return f"{self.connection} by {self.agr}"
 
 
+OPEN = Q(closed_by__isnull=True)
+
+
 class Conflict(models.Model):
     """A maximal run of days of one connection that a claimant contests and a holder holds.
 
@@ -370,7 +373,11 @@ class Conflict(models.Model):
         permissions = [("settle_conflict", "Can settle conflicts")]
         indexes = [
             models.Index(fields=["connection"], name="conflict_connection"),
-            models.Index(fields=["kind", "id"], name="conflict_open", condition=Q(closed_by__isnull=True)),
+            models.Index(fields=["kind", "id"], name="conflict_open", condition=OPEN),
+            models.Index(fields=["id"], name="conflict_open_in_order", condition=OPEN),
+            models.Index(fields=["holder", "id"], name="conflict_open_holder", condition=OPEN),
+            models.Index(fields=["claimant", "id"], name="conflict_open_claimant", condition=OPEN),
+            models.Index(fields=["decision", "id"], name="conflict_decided", condition=~Q(decision="")),
         ]
         constraints = [
             models.UniqueConstraint(
