@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, Model, OuterRef, Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 
@@ -15,6 +15,7 @@ from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantF
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY, Scope, seen_by
 from registry import revisions
+from registry.change_page import ConsequencesAdmin
 from registry.fact_admin import by_change
 from registry.models import (
     Change,
@@ -29,7 +30,7 @@ from uftp.models import InboundMessage, Sender
 
 
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
+class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
     list_display = ("number", "known_from", "kind", "source", "reason")
     list_select_related = ("message", "message__sender")
     list_filter = ("kind", ("moment", DayRangeFilter))
@@ -47,11 +48,18 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
             theirs = scope.restrict(model._default_manager.all(), owner)
             touched |= Q(Exists(theirs.filter(recorded_by=OuterRef("pk"))))
             touched |= Q(Exists(theirs.filter(superseded_by=OuterRef("pk"))))
-        senders = scope.restrict_named(Sender.objects.all(), "role", "domain").values_list("pk", flat=True)
-        return rows.filter(Q(message__sender__in=list(senders)) | touched)
+        return rows.filter(Q(message__sender__in=_senders(scope)) | touched)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        return super().get_queryset(request).select_related("message__sender").defer("message__sealed")
+        """Changes with their messages; each knows whether who looks may know whose message it was."""
+        scope = self.seen(request)
+        named = Value(True) if scope.everyone else Q(message__sender__in=_senders(scope))
+        rows = (
+            super()
+            .get_queryset(request)
+            .annotate(sender_is_seen=ExpressionWrapper(named, output_field=BooleanField()))
+        )
+        return rows.select_related("message__sender").defer("message__sealed")
 
     @admin.display(description="number")
     def number(self, change: Change) -> str:
@@ -65,6 +73,8 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     def source(self, change: Change) -> str:
         if change.message is None:
             return change.actor or NOTHING
+        if not getattr(change, "sender_is_seen", False):
+            return f"{change.message.message_type} of another participant"
         return link(change.message, f"{change.message.message_type} of {change.message.sender}")
 
     def get_object(
@@ -83,6 +93,11 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
         return conflicts_of(change, getattr(change, "counted_in", NOBODY))
+
+
+def _senders(scope: Scope) -> list[int]:
+    """The senders that the participants in `scope` are."""
+    return list(scope.restrict_named(Sender.objects.all(), "role", "domain").values_list("pk", flat=True))
 
 
 class SenderFilter(ParticipantFilter):

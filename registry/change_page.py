@@ -1,0 +1,34 @@
+"""The page of a change says what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from participants.scalable_admin import ScalableAdmin
+from registry.consequences import of_change
+from registry.consequences_shown import as_seen
+
+
+class ConsequencesAdmin(ScalableAdmin):
+    """Adds to the page of a change what it did to days and conflicts, for those who see every participant.
+
+    Others find on it the facts and conflicts of theirs: what it did to those of others is not theirs to know.
+    """
+
+    change_form_template = "admin/registry/change.html"
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        scope = self.seen(request)
+        if obj is not None and scope.everyone:
+            context["shown"] = as_seen(of_change(obj.pk), scope)
+        return super().render_change_form(request, context, add, change, form_url, obj)
