@@ -222,7 +222,7 @@ def _why_not(conflict: Conflict, found: Decidable) -> str:
     ):
         if not claimed:
             return f"{party} no longer claims these days"
-    return f"another holds {list_in_words(found.not_decided_later)} by now"
+    return f"{list_in_words(found.not_decided_later)} is by now another's, or counts for both"
 
 
 def _of_run(days: Days, decision: str, at: date | None) -> tuple[str, date | None]:

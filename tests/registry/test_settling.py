@@ -268,7 +268,7 @@ def test_C12_why_nothing_is_left_to_decide_is_said(world: World, contested: Conf
     agr_says(world, "agr-3", ("home-1", 0, None))
     decide(world, open_conflicts().get(), "give")
     assert days(world, "agr-2", "home-1") == "contested 2..9"
-    with pytest.raises(SettlementError, match="another holds"):
+    with pytest.raises(SettlementError, match="is by now another's"):
         decide(world, contested, "give", anew=True)
     agr_says(world, "agr-3", ("home-1", 0, -1))
     assert disputes(world) == ["home-1: agr-1 against agr-2, 2..9"]
