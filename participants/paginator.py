@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db import connections
 from django.db.models import QuerySet
 
@@ -32,6 +32,15 @@ class CappedPaginator(Paginator[Any]):
     """
 
     object_list: QuerySet[Any]
+
+    def page(self, number: int | str) -> Page[Any]:
+        """The rows of one page. Beyond the first their keys are read alone, so that those before cost no join."""
+        page = super().page(number)
+        rows: QuerySet[Any] = page.object_list
+        if page.number > 1 and not self.object_list.query.combinator:
+            keys = list(rows.values_list("pk", flat=True))
+            page.object_list = self.object_list.filter(pk__in=keys)[: self.per_page]
+        return page
 
     @cached_property
     def count(self) -> int:

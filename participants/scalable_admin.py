@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model, QuerySet, TextField
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
 from participants.paginator import CAP, CappedPaginator
@@ -90,7 +91,10 @@ class ScalableAdmin(ScopedAdmin):
         if not branches:
             return queryset.none(), False
         matching = branches[0].union(*branches[1:]) if len(branches) > 1 else branches[0]
-        return queryset.filter(pk__in=[row["pk"] for row in matching] if cap else matching), False
+        if not cap:
+            return queryset.filter(pk__in=matching), False
+        keys = [row["pk"] for row in matching]
+        return queryset.filter(pk__in=RawSQL("SELECT unnest(%s)", [keys]) if keys else keys), False
 
 
 class ReadOnlyAdmin:

@@ -42,14 +42,23 @@ INSERT INTO held_connection SELECT id FROM locked
 # What the verb that is being rehearsed has to say to staff; None outside a rehearsal.
 _notices: ContextVar[list[str] | None] = ContextVar("notices", default=None)
 
+TOUCHED = """
+-- The participants whose facts differ after the change.
+SELECT coalesce(array_agg(party_id ORDER BY party_id), '{}') FROM (
+    SELECT party_id FROM claim_change
+    UNION SELECT party_id FROM piece WHERE was IS DISTINCT FROM standing
+    UNION SELECT p.dso_id FROM point_statement s JOIN registry_congestionpoint p ON p.id = s.point_id
+) touched
+"""
+
 STAMP = """
 -- The moment at which the change becomes known: later than every other.
 UPDATE registry_change
-SET moment = greatest(
+SET participants = %(participants)s, moment = greatest(
     clock_timestamp(),
     (SELECT max(moment) + interval '1 microsecond' FROM registry_change)
 )
-WHERE id = %s
+WHERE id = %(change)s
 """
 
 
@@ -108,15 +117,19 @@ class Recorder:
         return self._id
 
     def stamp(self) -> None:
-        """Give the change its moment (docs/rules.md H1). Nothing may follow but the commit of what is at hand.
+        """Give the change its participants, as staged, and its moment (docs/rules.md H1).
+
+        Nothing may follow but the commit of what is at hand.
 
         A change that is only rehearsed gets none, and so keeps no other waiting.
         """
         if self._id is None or _notices.get() is not None:
             return
         with connection.cursor() as cursor:
+            cursor.execute(TOUCHED)
+            (participants,) = cursor.fetchone()
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MOMENT_LOCK])
-            cursor.execute(STAMP, [self._id])
+            cursor.execute(STAMP, {"participants": participants, "change": self._id})
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import BooleanField, Exists, ExpressionWrapper, Model, OuterRef, Q, QuerySet, Value
+from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 
@@ -39,16 +39,9 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
     fields = ("number", "known_from", "kind", "source", "reason", "facts", "conflicts")
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Change]) -> QuerySet[Change]:
-        """Changes by a message of a participant in scope, or of a fact of one."""
+        """Changes of a fact of a participant in scope."""
         scope = self.seen(request)
-        if scope.everyone:
-            return rows
-        touched = Q()
-        for model, owner in OWNERS:
-            theirs = scope.restrict(model._default_manager.all(), owner)
-            touched |= Q(Exists(theirs.filter(recorded_by=OuterRef("pk"))))
-            touched |= Q(Exists(theirs.filter(superseded_by=OuterRef("pk"))))
-        return rows.filter(Q(message__sender__in=_senders(scope)) | touched)
+        return rows if scope.everyone else rows.filter(participants__overlap=sorted(scope.ids))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
         """Changes with their messages; each knows whether who looks may know whose message it was."""

@@ -11,7 +11,8 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateRangeField, RangeOperators
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
@@ -97,10 +98,14 @@ class Change(models.Model):
     actor = models.CharField(max_length=300, blank=True, help_text="Member of staff, or the import's name")
     reason = models.TextField(blank=True)
     moment = models.DateTimeField(null=True, db_index=True)
+    participants = ArrayField(
+        models.BigIntegerField(), default=list, db_default=[], help_text="Those whose facts it changed"
+    )
 
     class Meta:
         ordering = ["-id"]
         permissions = [("adjust_period", "Can adjust periods")]
+        indexes = [GinIndex(fields=["participants"], name="change_participants", fastupdate=False)]
 
     def __str__(self) -> str:
         return f"change {self.pk} by {self.kind}"
@@ -259,6 +264,7 @@ class CongestionPointConnection(Claim):
                 fields=["congestion_point", "connection"], name="membership_point_now", condition=CURRENT
             ),
             models.Index(fields=["connection"], name="membership_connection"),
+            models.Index(fields=["dso", "id"], name="membership_dso"),
             models.Index(fields=["standing", "id"], name="membership_waiting", condition=WAITING),
             superseded("membership_superseded"),
         ]
@@ -305,6 +311,7 @@ class Representation(Claim):
         indexes = [
             models.Index(fields=["agr", "connection"], name="representation_agr_now", condition=CURRENT),
             models.Index(fields=["connection"], name="representation_connection"),
+            models.Index(fields=["agr", "id"], name="representation_agr"),
             models.Index(fields=["standing", "id"], name="representation_waiting", condition=WAITING),
             superseded("representation_superseded"),
         ]
