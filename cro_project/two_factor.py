@@ -137,8 +137,10 @@ def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
 
     `code` shows that the app works, and is used up by that. Returns the app and ten recovery codes, which replace
     earlier ones. All sessions of `user` end: the caller opens one again. Raises ValidationError where the code
-    is wrong.
+    is wrong, and where there is no secret.
     """
+    if len(secret) != 2 * SECRET_BYTES:
+        raise ValidationError("The picture that you used is no longer valid; let the app read this one.")
     shown = TOTP(bytes.fromhex(secret))
     shown.time = time.time()
     if len(code) != APP_DIGITS or not shown.verify(int(code), tolerance=STEPS_OFF):

@@ -111,6 +111,17 @@ def test_staff_set_up_an_app_by_themselves(ann: User, client: Client, telephone:
     assert entries() == [("ann", "set up second factor", "user ann")]
 
 
+def test_nobody_sets_up_an_app_without_having_been_shown_a_secret(
+    ann: User, client: Client, telephone: Telephone
+) -> None:
+    give_password(client)
+
+    page = client.post("/admin/two_factor/set_up/", {"code": telephone.code(), "password": PASSWORD})
+
+    assert b"The picture that you used is no longer valid" in page.content
+    assert not two_factor.is_enrolled(ann)
+
+
 def test_what_apps_read_names_the_cro_and_the_user(ann: User) -> None:
     address = TOTPDevice(user=ann, key=two_factor.make_secret()).config_url
 
