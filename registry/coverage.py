@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 COVERAGE_LOCK = 0x43524F02
 """Held while counting, so that no two processes count at once."""
 
+MANY = 10_000
+"""Changes after which all congestion points are counted rather than those that they touched."""
+
 WORK_MEMORY = "64MB"
 """What one step of a count may hold in memory; beyond, PostgreSQL sorts and joins on disk."""
 
@@ -34,36 +37,37 @@ INSERT INTO counted_point SELECT id FROM registry_congestionpoint
 """
 
 TOUCHED_POINTS = """
--- Congestion points of which a fact about the day was recorded or superseded by changes that became known after
--- `after` and up to `upto`: their terms, their memberships, or a representation of a connection behind them. And
--- those that were never counted.
+-- Congestion points of which the changes recorded or superseded a fact about the day: their terms, their memberships,
+-- or a representation of a connection behind them.
 INSERT INTO counted_point
-WITH fresh AS (
-    SELECT array(SELECT id FROM registry_change WHERE moment > %(after)s AND moment <= %(upto)s) AS changes
-), moved AS (
-    SELECT r.connection_id FROM fresh, registry_representation r
-    WHERE r.recorded_by_id = ANY(fresh.changes) AND r.period @> %(day)s
+SELECT m.congestion_point_id
+FROM (
+    SELECT connection_id FROM registry_representation
+    WHERE recorded_by_id = ANY(%(changes)s) AND period @> %(day)s
     UNION
-    SELECT r.connection_id FROM fresh, registry_representation r
-    WHERE r.superseded_by_id = ANY(fresh.changes) AND r.period @> %(day)s
-)
-SELECT m.congestion_point_id FROM moved JOIN registry_congestionpointconnection m USING (connection_id)
+    SELECT connection_id FROM registry_representation
+    WHERE superseded_by_id = ANY(%(changes)s) AND period @> %(day)s
+) moved
+JOIN registry_congestionpointconnection m USING (connection_id)
 WHERE m.superseded_by_id IS NULL AND m.period @> %(day)s
 UNION
-SELECT m.congestion_point_id FROM fresh, registry_congestionpointconnection m
-WHERE m.recorded_by_id = ANY(fresh.changes) AND m.period @> %(day)s
+SELECT congestion_point_id FROM registry_congestionpointconnection
+WHERE recorded_by_id = ANY(%(changes)s) AND period @> %(day)s
 UNION
-SELECT m.congestion_point_id FROM fresh, registry_congestionpointconnection m
-WHERE m.superseded_by_id = ANY(fresh.changes) AND m.period @> %(day)s
+SELECT congestion_point_id FROM registry_congestionpointconnection
+WHERE superseded_by_id = ANY(%(changes)s) AND period @> %(day)s
 UNION
-SELECT t.congestion_point_id FROM fresh, registry_congestionpointterms t
-WHERE t.recorded_by_id = ANY(fresh.changes)
+SELECT congestion_point_id FROM registry_congestionpointterms WHERE recorded_by_id = ANY(%(changes)s)
 UNION
-SELECT t.congestion_point_id FROM fresh, registry_congestionpointterms t
-WHERE t.superseded_by_id = ANY(fresh.changes)
-UNION
+SELECT congestion_point_id FROM registry_congestionpointterms WHERE superseded_by_id = ANY(%(changes)s)
+"""
+
+NEW_POINTS = """
+-- Those that were never counted: a congestion point without a single day has no fact.
+INSERT INTO counted_point
 SELECT p.id FROM registry_congestionpoint p
 WHERE NOT EXISTS (SELECT FROM registry_congestionpointcoverage c WHERE c.congestion_point_id = p.id)
+ON CONFLICT DO NOTHING
 """
 
 COUNT = """
@@ -107,17 +111,22 @@ def count(*, today: date, now: datetime) -> int:
         latest = max(filter(None, (after, upto)), default=None)
         cursor.execute(f"SET LOCAL work_mem = '{WORK_MEMORY}'")
         cursor.execute(COUNTED_POINTS)
-        if state is None or state.day != today or after is None:
+        changes = _changes(after, latest)
+        if state is None or state.day != today or after is None or len(changes) > MANY:
             cursor.execute(ALL_POINTS)
         else:
-            cursor.execute(TOUCHED_POINTS, {"day": today, "after": after, "upto": latest})
-        if counted := int(cursor.rowcount):
+            if changes:
+                cursor.execute(TOUCHED_POINTS, {"day": today, "changes": changes})
+            cursor.execute(NEW_POINTS)
+        cursor.execute("SELECT count(*) FROM counted_point")
+        (counted,) = cursor.fetchone()
+        if counted:
             cursor.execute("ANALYZE counted_point")
             cursor.execute(COUNT, {"day": today, "now": now})
         CoverageState.objects.update_or_create(
             pk=1, defaults={"day": today, "latest_change": latest, "counted_at": now}
         )
-    return counted
+    return int(counted)
 
 
 def counted_at() -> datetime | None:
@@ -130,6 +139,14 @@ def bands(scope: Scope) -> list[tuple[str, int, str]]:
     rows = scope.restrict(CongestionPointCoverage.objects.all(), "congestion_point__dso")
     many = dict(rows.values_list("band").annotate(Count("pk")).order_by())
     return [(str(band.label), many.get(band.value, 0), f"coverage={band.value}") for band in Coverage]
+
+
+def _changes(after: datetime | None, upto: datetime | None) -> list[int]:
+    """The changes that became known after `after` and up to `upto`; MANY and one at most."""
+    if after is None or upto is None or upto <= after:
+        return []
+    fresh = Change.objects.filter(moment__gt=after, moment__lte=upto)
+    return list(fresh.order_by().values_list("pk", flat=True)[: MANY + 1])
 
 
 @transaction.atomic
