@@ -80,6 +80,10 @@ TABLES = {
         standing text NOT NULL, waiting_since bigint, exclusive boolean NOT NULL""",
 }
 
+# Analyzed while they are empty: of a table that never was, the planner expects thousands of rows, and reads all claims
+# to judge one connection.
+JUDGED = ("claim_change", "ruling", "disputed", "piece", "wanted_claim")
+
 LARGE = 20_000
 CHUNK = 20_000
 
@@ -101,6 +105,7 @@ def make_tables(cursor: CursorWrapper) -> bool:
                 for name, columns in TABLES.items()
             )
         )
+        cursor.execute(f"ANALYZE {', '.join(JUDGED)}")
     return bool(missing)
 
 
