@@ -1,4 +1,4 @@
-"""Staff at work in a browser: messages with their XML, and conflicts."""
+"""Staff at work in a browser: messages with their XML, and lists."""
 
 from datetime import UTC, date, datetime
 
@@ -65,7 +65,7 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
-def test_staff_look_at_messages_and_conflicts(at_work: Page, updates: list[InboundMessage]) -> None:
+def test_staff_look_at_messages(at_work: Page, updates: list[InboundMessage]) -> None:
     page = at_work
     expect(page.get_by_text("Times in Europe/Amsterdam")).to_be_visible()
     assert fits(page)
@@ -91,14 +91,6 @@ def test_staff_look_at_messages_and_conflicts(at_work: Page, updates: list[Inbou
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Contested")
 
-    page.get_by_role("navigation", name="Screens").get_by_role("link", name="Conflicts").click()
-    expect(rows).to_have_count(1)
-    expect(rows).to_contain_text("AGR two.example")
-    assert fits(page)
-    rows.get_by_role("link").first.click()
-    expect(page.get_by_text("manage.py settle_conflict")).to_be_visible()
-    assert fits(page)
-
 
 def test_a_message_set_aside_is_processed_again_with_a_click(
     at_work: Page, updates: list[InboundMessage]
@@ -123,7 +115,7 @@ def test_lists_show_all_their_columns_or_scroll_by_themselves(
         result="Rejected", reason=f"Connection conflict: {HOME} and 12 more, contested"
     )
 
-    for path in ("registry/conflict/?state=all", "uftp/inboundmessage/", "registry/change/"):
+    for path in ("uftp/inboundmessage/", "registry/change/"):
         page.goto(f"{home}/{path}")
         rows = page.locator(".results")
         if (page.viewport_size or {})["width"] >= 1280:

@@ -12,14 +12,18 @@ from tests.browser.market import Market, behind
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def fits(page: Page) -> bool:
+    """Whether a list shows all its columns."""
+    return bool(page.locator(".results").evaluate("it => it.scrollWidth <= it.clientWidth"))
+
+
 def test_a_clerk_settles_a_conflict_and_decides_it_anew(kim: Page, market: Market) -> None:
     page = kim
     page.get_by_role("link", name="Conflicts", exact=True).first.click()
     rows = page.locator("#result_list tbody tr")
     expect(rows).to_have_count(Conflict.objects.filter(closed_by=None).count())
     expect(rows.first).to_contain_text("17 hours")
-    table = page.locator(".results")
-    assert table.evaluate("it => it.scrollWidth <= it.clientWidth"), "columns stick out"
+    assert fits(page)
     look(page, "conflicts")
 
     home = behind("mill")[3]
@@ -63,6 +67,11 @@ def test_a_clerk_settles_a_conflict_and_decides_it_anew(kim: Page, market: Marke
     expect(page.get_by_text("is settled: AGR flexwerk.example keeps the days")).to_be_visible()
     later = Conflict.objects.latest("pk")
     assert (later.replaces_id, later.decision) == (number, "keep")
+
+    page.get_by_role("navigation", name="Filter").get_by_role("link", name="All", exact=True).first.click()
+    expect(rows).to_have_count(Conflict.objects.count())
+    assert fits(page)
+    look(page, "conflicts-all")
 
 
 def test_a_clerk_settles_what_came_with_one_message_together(kim: Page, market: Market) -> None:
