@@ -58,5 +58,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         return NOTHING
     head = format_html_join("", '<th scope="col">{}</th>', ((heading,) for heading in headings))
     return format_html(
-        '<div class="rows" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>', head, body
+        '<div class="rows" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
+        head,
+        body,
     )

@@ -46,6 +46,11 @@ class ActorFilter(TextFilter):
     parameter_name = column = "actor"
 
     def suggestions(self) -> Iterable[str]:
+        if not self.seen.everyone:
+            theirs = AuditEntry.objects.filter(participants__overlap=sorted(self.seen.ids)).order_by(
+                self.column
+            )
+            return theirs.values_list(self.column, flat=True).distinct()[:SUGGESTIONS]
         with connection.cursor() as cursor:
             cursor.execute(_DISTINCT.format(column=self.column, limit=SUGGESTIONS))
             return [value for (value,) in cursor.fetchall()]

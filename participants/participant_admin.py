@@ -3,11 +3,11 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -41,8 +41,8 @@ class ParticipantForm(ReasonModelForm):
 
     class Meta:
         model = Participant
+        widgets = {"endpoint": forms.TextInput(attrs={"class": "vLargeTextField"})}
         fields = ["role", "domain", "name", "standing", "endpoint", "placeholders"]
-        labels = {"placeholders": "Placeholders"}
 
     def clean_public_key(self) -> str:
         text: str = self.cleaned_data["public_key"]
@@ -127,6 +127,17 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
         if key and not change:
             registering.add_key(obj, key, actor=actor(request), now=clock.now(), reason=reason)
 
+    def response_add(
+        self, request: HttpRequest, obj: Participant, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """On to the participant's page, where it can be tested."""
+        self.message_user(request, f"{obj} is added.", messages.SUCCESS)
+        return HttpResponseRedirect(self._url("change", obj.pk))
+
+    def response_change(self, request: HttpRequest, obj: Participant) -> HttpResponse:
+        self.message_user(request, f"{obj} is saved.", messages.SUCCESS)
+        return HttpResponseRedirect(self._url("change", obj.pk))
+
     def render_change_form(
         self,
         request: HttpRequest,
@@ -136,11 +147,11 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        context["show_save_and_add_another"] = False
+        context["show_save_and_add_another"] = context["show_save_and_continue"] = False
         if obj is not None:
             context["cards"] = [
                 self._standing_card(request, obj),
-                _reaching_card(obj),
+                _card_about(obj),
                 *cards(self, request, obj),
                 self._key_card(request, obj),
                 self._decisions_card(request, obj),
@@ -196,14 +207,14 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
         return Card("Latest decisions", below=format_html("{}<p>{}</p>", shown, every), wide=True)
 
 
-def _reaching_card(participant: Participant) -> Card:
+def _card_about(participant: Participant) -> Card:
     heard = participant.last_heard_at
     return Card(
-        "How it is reached",
+        "About it",
         [
+            ("Name", participant.name or NOTHING),
             ("Endpoint", participant.endpoint or "found by discovery"),
             ("Last heard from", moment(heard) if heard else "never"),
             ("Added", moment(participant.created_at)),
-            ("Name", participant.name or NOTHING),
         ],
     )

@@ -86,7 +86,7 @@ def _label(words: Words, choice: policies.Choice, value: str, present: str) -> s
     """A choice with what follows from it, in general and in the example."""
     general, example = words.choices[value]
     return format_html(
-        '<strong>{}</strong> {}{}<span class="follows">{}</span><span class="follows quiet">In the example: {}</span>',
+        '<strong>{}</strong>{}{}<span class="follows">{}</span><span class="follows quiet">In the example: {}</span>',
         value,
         badge("ok", "holds") if value == present else "",
         badge("", "default") if value == choice.default else "",

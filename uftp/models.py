@@ -136,6 +136,11 @@ class OutboundMessage(models.Model):
                 condition=models.Q(state="waiting"),
             ),
             models.Index(fields=["created_at"], name="outbound_created_at"),
+            models.Index(
+                fields=["recipient_role", "recipient_domain", "id"],
+                name="outbound_tests",
+                condition=models.Q(message_type="TestMessage"),
+            ),
         ]
 
     def __str__(self) -> str:

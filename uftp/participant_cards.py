@@ -23,30 +23,40 @@ def waiting(participants: Sequence[Participant]) -> dict[int, int]:
     return {keys[role, domain]: many for role, domain, many in counted if (role, domain) in keys}
 
 
-def messages_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
-    """The latest message each way, and what waits or failed; each leads to the list behind it."""
-    says: list[tuple[str, object]] = []
-    if request.user.has_perm("uftp.view_inboundmessage"):
-        received = InboundMessage.objects.filter(
-            sender__in=list(_sender(participant).values_list("pk", flat=True))
-        )
-        says += [
-            ("Latest from it", _latest(received)),
+def received_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+    """The latest message from it, and what waits or is set aside; each leads to the list behind it."""
+    if not request.user.has_perm("uftp.view_inboundmessage"):
+        return None
+    received = InboundMessage.objects.filter(
+        sender__in=list(_sender(participant).values_list("pk", flat=True))
+    )
+    return Card(
+        "Messages from it",
+        [
+            ("Latest", _latest(received)),
             ("Waiting to be handled", _several(received, participant, state=InboundMessage.State.RECEIVED)),
             ("Set aside", _several(received, participant, state=InboundMessage.State.SET_ASIDE)),
-            ("All from it", list_link(InboundMessage, "messages received", domain=participant.domain)),
-        ]
-    if request.user.has_perm("uftp.view_outboundmessage"):
-        sent = OutboundMessage.objects.filter(
-            recipient_role=participant.role, recipient_domain=participant.domain
-        )
-        says += [
-            ("Latest to it", _latest(sent)),
+            ("All", list_link(InboundMessage, "messages received", domain=participant.domain)),
+        ],
+    )
+
+
+def sent_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+    """The latest message to it, and what waits or could not be delivered; each leads to the list behind it."""
+    if not request.user.has_perm("uftp.view_outboundmessage"):
+        return None
+    sent = OutboundMessage.objects.filter(
+        recipient_role=participant.role, recipient_domain=participant.domain
+    )
+    return Card(
+        "Messages to it",
+        [
+            ("Latest", _latest(sent)),
             ("Waiting to be delivered", _several(sent, participant, state=OutboundMessage.State.WAITING)),
             ("Not delivered", _several(sent, participant, state=OutboundMessage.State.FAILED)),
-            ("All to it", list_link(OutboundMessage, "messages sent", domain=participant.domain)),
-        ]
-    return Card("Messages", says, wide=True) if says else None
+            ("All", list_link(OutboundMessage, "messages sent", domain=participant.domain)),
+        ],
+    )
 
 
 def _sender(participant: Participant) -> QuerySet[Sender]:
@@ -71,4 +81,4 @@ def _several(rows: QuerySet[Any], participant: Participant, *, state: str) -> st
 
 
 participant_page.WAITING.append(waiting)
-participant_page.CARDS.append(messages_card)
+participant_page.CARDS += [received_card, sent_card]

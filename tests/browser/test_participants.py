@@ -63,7 +63,7 @@ def test_a_participant_is_added_tested_and_rotates_its_key(
     page.get_by_label("Domain").fill("bright.example")
     page.get_by_label("Name").fill("Bright Energy")
     page.get_by_label("Reason").fill("contract of 1 July")
-    page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("AGR bright.example")
     bright = Participant.objects.get(domain="bright.example")
 
@@ -76,7 +76,7 @@ def test_a_participant_is_added_tested_and_rotates_its_key(
     page.get_by_role("link", name="AGR bright.example").click()
     page.get_by_label("Endpoint").fill(receiver.url)
     page.get_by_label("Reason").fill("they gave the wrong port")
-    page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("button", name="Send TestMessage").click()
     expect(page.get_by_text("on its way")).to_be_visible()
     deliver(bright)
@@ -96,7 +96,9 @@ def test_a_participant_is_added_tested_and_rotates_its_key(
     expect(page.get_by_text("valid for another 14 days")).to_be_visible()
     page.get_by_label("Old keys stay valid for").fill("2")
     expect(page.get_by_text("valid for another 2 days")).to_be_visible()
-    page.get_by_label("Reason").fill("yearly rotation")
+    with page.expect_response("**/rotate/preview/"):
+        page.get_by_label("Reason").fill("yearly rotation")
+    expect(page.locator("#preview[aria-busy]")).to_have_count(0)
     look(page, "rotate-key")
     page.get_by_role("button", name="Rotate key").click()
     expect(page.get_by_text("The key of AGR bright.example is rotated")).to_be_visible()
