@@ -17,7 +17,6 @@ from participants.admin_html import lines, moment
 from participants.list_filters import SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
 from participants.models import AuditEntry, Participant
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
-from participants.scope import seen_by
 
 Place = tuple[str, str]
 """Where something is: the permission that it takes to look there, and the URL."""
@@ -70,10 +69,6 @@ class ConcernedFilter(TextFilter):
     """Decisions about a participant, given as `AGR agr.example` or by its domain alone."""
 
     title = parameter_name = "participant"
-
-    def __init__(self, request: HttpRequest, *args: Any) -> None:
-        super().__init__(request, *args)
-        self.seen = seen_by(request.user)
 
     def suggestions(self) -> Iterable[str]:
         return [f"{role} {domain}" for role, domain in self.seen.domains()[:SUGGESTIONS]]
