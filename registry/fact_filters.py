@@ -7,13 +7,14 @@ from datetime import date
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
 from participants.list_filters import DayRangeFilter, ParticipantFilter, TextFilter
 from participants.models import Role
-from registry.models import CongestionPoint, Connection
+from registry.conflict_filters import NEARBY, SPARE
+from registry.models import Change, CongestionPoint, Connection
 from registry.periods import half_open
 
 
@@ -67,11 +68,28 @@ class CongestionPointFilter(TextFilter):
 
 
 class RecordedFilter(DayRangeFilter):
-    """The rows that were recorded on the days typed in."""
+    """The rows that were recorded on the days typed in.
+
+    The days alone do not tell PostgreSQL where in the list to begin; the numbers of changes well before and after
+    them do. A change gets its number before its moment, and none takes as long as SPARE.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.title = "when it was recorded"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found = super().queryset(request, queryset)
+        begin, end = self.bounds()
+        if begin:
+            before = Change.objects.filter(moment__lte=begin - SPARE).order_by("-moment")[:NEARBY]
+            if last := before.aggregate(last=Max("pk"))["last"]:
+                found = found.filter(recorded_by__gt=last)
+        if end:
+            after = Change.objects.filter(moment__gte=end + SPARE).order_by("moment")[:NEARBY]
+            if first := after.aggregate(first=Min("pk"))["first"]:
+                found = found.filter(recorded_by__lt=first)
+        return found
 
 
 class DaysFilter(DayRangeFilter):
@@ -98,4 +116,12 @@ class DaysFilter(DayRangeFilter):
         if not (self.first or self.last):
             return queryset
         asked = half_open(first, last)
-        return queryset.none() if asked.isempty else queryset.filter(**{f"{self.field_path}__overlap": asked})
+        if asked.isempty:
+            return queryset.none()
+        found = queryset.filter(**{f"{self.field_path}__overlap": asked})
+        # The same said once more, in the words of the index of first days.
+        return (
+            found
+            if asked.upper is None
+            else found.filter(**{f"{self.field_path}__startswith__lt": asked.upper})
+        )

@@ -266,6 +266,7 @@ class CongestionPointConnection(Claim):
             models.Index(fields=["connection"], name="membership_connection"),
             models.Index(fields=["dso", "id"], name="membership_dso"),
             models.Index(fields=["standing", "id"], name="membership_waiting", condition=WAITING),
+            models.Index(F("period__startswith"), name="membership_first_day"),
             superseded("membership_superseded"),
         ]
         constraints = [
@@ -313,6 +314,7 @@ class Representation(Claim):
             models.Index(fields=["connection"], name="representation_connection"),
             models.Index(fields=["agr", "id"], name="representation_agr"),
             models.Index(fields=["standing", "id"], name="representation_waiting", condition=WAITING),
+            models.Index(F("period__startswith"), name="representation_first_day"),
             superseded("representation_superseded"),
         ]
         constraints = [
