@@ -178,11 +178,29 @@ def adjustments() -> st.SearchStrategy[Step]:
     return st.builds(Adjust, st.integers(0, 12), moves, st.one_of(moves, st.none()))
 
 
-def histories() -> st.SearchStrategy[list[Step]]:
-    """Steps of AGRs and DSOs, in most histories more of the one.
+def second_thoughts_of_staff() -> st.SearchStrategy[list[Step]]:
+    """Two claim one connection; staff decide, and then the parties and staff go on about it."""
+    home = CONNECTIONS[0]
+    openings = st.sampled_from(
+        [
+            [AgrUpdate(agr, (Line(home, 0, None),)) for agr in AGRS[:2]],
+            [AgrUpdate(agr, (Line(home, first, 9),)) for agr, first in zip(AGRS[:2], (-3, 0), strict=True)],
+            [DsoUpdate(dso, (Point(POINTS[0], -6, None, (Line(home, 0, None),)),)) for dso in DSOS],
+        ]
+    )
+    goes_on = st.one_of(
+        quarrel_steps(), second_thoughts(), second_thoughts(), second_thoughts(), settlements(), adjustments()
+    )
+    return st.builds(
+        lambda opening, decision, rest: [*opening, decision, *rest],
+        openings,
+        settlements(),
+        st.lists(goes_on, min_size=STEPS - 3, max_size=STEPS - 3),
+    )
 
-    In some, AGRs quarrel about one connection, and in some of these staff decide and decide anew.
-    """
+
+def histories() -> st.SearchStrategy[list[Step]]:
+    """Steps of AGRs and DSOs, in most histories more of the one; in some, AGRs quarrel about one connection."""
     agrs = [agr_steps() for _ in range(6)]
     dsos = [dso_steps() for _ in range(6)]
     quarrels = [quarrel_steps() for _ in range(6)]
@@ -198,14 +216,9 @@ def histories() -> st.SearchStrategy[list[Step]]:
     return st.one_of(
         *(
             st.lists(st.one_of(st.just(Pause()), *senders, *others), min_size=STEPS, max_size=STEPS)
-            for senders in (
-                agrs[:3] + dsos[:3],
-                agrs + dsos[:1],
-                dsos + agrs[:1],
-                quarrels,
-                quarrels + 3 * [settlements(), second_thoughts()],
-            )
-        )
+            for senders in (agrs[:3] + dsos[:3], agrs + dsos[:1], dsos + agrs[:1], quarrels)
+        ),
+        second_thoughts_of_staff(),
     )
 
 
