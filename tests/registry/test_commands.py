@@ -112,7 +112,11 @@ def test_C12_a_settled_conflict_is_decided_anew(run: Run, contested: int) -> Non
     assert standings(run, 0)["agr-2.example"] == "effective"
     former, replacing = json.loads(run("list_conflicts", "--json"))
     assert (former["decision"], former["replaces"]) == ("keep", None)
-    assert (replacing["decision"], replacing["replaces"], replacing["reason"]) == ("give", contested, "second")
+    assert (replacing["decision"], replacing["replaces"], replacing["reason"]) == (
+        "give",
+        contested,
+        "second",
+    )
 
 
 def test_H1_a_connection_is_shown_as_it_was_known(run: Run, contested: int) -> None:
