@@ -125,7 +125,10 @@ class ChoiceFilter(admin.SimpleListFilter):
         return [(value, value) for value in self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
+        wanted = self.value()
+        if wanted and wanted not in self.values:
+            return queryset.none()
+        return queryset.filter(**{self.field: wanted}) if wanted else queryset
 
 
 class DayRangeFilter(admin.FieldListFilter):

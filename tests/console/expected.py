@@ -1,0 +1,175 @@
+"""Whom each page of the console is for: an expectation for every URL that the admin site registers.
+
+A page that is added to the console needs a line here; until then `test_permissions` fails and names it.
+"""
+
+from dataclasses import dataclass, field
+
+OK, DENIED, ABSENT, LOG_IN = "ok", "denied", "absent", "log in"
+
+AUDITOR, LIMITED, OPERATOR, SUPERUSER = "auditor", "limited", "operator", "superuser"
+OWN, SEEN, STRANGER = "own", "seen", "stranger"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What each member of staff gets; where a page is about a row, by whose row it is."""
+
+    auditor: str = OK
+    operator: str = OK
+    superuser: str = OK
+    limited: str | dict[str, str] = OK
+    anonymous: str = LOG_IN
+
+    def outcome(self, who: str, whose: str) -> str:
+        said = getattr(self, who)
+        return said if isinstance(said, str) else str(said[whose])
+
+
+KINDS = {
+    # Lists and searches: everybody gets one, of their participants.
+    "list": Kind(),
+    # Looking at a row.
+    "row": Kind(limited={OWN: OK, SEEN: OK, STRANGER: ABSENT}),
+    # Changing a row, or doing something with it.
+    "act": Kind(auditor=DENIED, limited={OWN: OK, SEEN: DENIED, STRANGER: ABSENT}),
+    # The same about rows that are searched for: a row out of scope is one that is not found.
+    "act on found": Kind(auditor=DENIED, limited={OWN: OK, SEEN: DENIED, STRANGER: OK}),
+    # What is no participant's: looking at it.
+    "market": Kind(),
+    # What is no participant's: deciding it.
+    "decide": Kind(auditor=DENIED, limited=DENIED),
+    # Staff accounts and groups.
+    "staff": Kind(operator=DENIED, limited=DENIED),
+    "superuser": Kind(auditor=DENIED, operator=DENIED, limited=DENIED),
+    # What comes from messages and verbs alone.
+    "nobody": Kind(auditor=DENIED, operator=DENIED, superuser=DENIED, limited=DENIED),
+    # One's own account, and pages that hold nothing.
+    "everybody": Kind(),
+    "public": Kind(anonymous=OK),
+    # The further steps of a log-in, without a first one.
+    "step": Kind(auditor=LOG_IN, operator=LOG_IN, superuser=LOG_IN, limited=LOG_IN),
+    "nothing": Kind(auditor=ABSENT, operator=ABSENT, superuser=ABSENT, limited=ABSENT),
+}
+
+BY_TABLE = {
+    "of participants": {
+        "changelist": "list",
+        "export": "list",
+        "change": "row",
+        "history": "row",
+        "add": "nobody",
+        "delete": "nobody",
+    },
+    "of the market": {
+        "changelist": "market",
+        "export": "market",
+        "change": "market",
+        "history": "market",
+        "add": "nobody",
+        "delete": "nobody",
+    },
+    "of staff": {
+        "changelist": "staff",
+        "export": "staff",
+        "change": "staff",
+        "history": "staff",
+        "add": "superuser",
+        "delete": "nobody",
+    },
+}
+"""What the pages are for that Django gives every table, by whose the table is."""
+
+TABLES = {
+    "participants_auditentry": "of participants",
+    "participants_mode": "of the market",
+    "participants_participant": "of participants",
+    "uftp_deliveryattempt": "of participants",
+    "uftp_inboundmessage": "of participants",
+    "uftp_outboundmessage": "of participants",
+    "uftp_refusal": "of participants",
+    "uftp_sender": "of participants",
+    "registry_change": "of participants",
+    "registry_conflict": "of participants",
+    "registry_congestionpoint": "of participants",
+    "registry_congestionpointconnection": "of participants",
+    "registry_congestionpointterms": "of participants",
+    "registry_connection": "of participants",
+    "registry_market": "of the market",
+    "registry_policy": "of the market",
+    "registry_policysetting": "of the market",
+    "registry_representation": "of participants",
+    "registry_revisionplace": "of participants",
+    "auth_group": "of staff",
+    "auth_user": "of staff",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of our own: its kind, the table of the row it is about, and what else stands in its URL.
+
+    An argument in braces is a row of the party by its name in `Party.rows`.
+    """
+
+    kind: str
+    table: str = ""
+    arguments: dict[str, object] = field(default_factory=dict)
+    post: str = ""
+    """The kind of what a POST does, where looking at the page is another."""
+    in_query: str = ""
+    """The parameter that names the row, where the path does not."""
+
+
+PAGES = {
+    "app_list": Page("everybody", arguments={"app_label": "registry"}),
+    "autocomplete": Page("nobody"),
+    "index": Page("everybody"),
+    "jsi18n": Page("everybody"),
+    "login": Page("public"),
+    "login_code": Page("step"),
+    "login_set_up": Page("step"),
+    "logout": Page("public"),
+    "password_change": Page("everybody"),
+    "password_change_done": Page("everybody"),
+    "two_factor": Page("everybody"),
+    "two_factor_codes": Page("everybody"),
+    "two_factor_renew_codes": Page("everybody"),
+    "two_factor_set_up": Page("everybody"),
+    "two_factor_turn_off": Page("everybody"),
+    "view_on_site": Page("nothing", arguments={"content_type_id": 1, "object_id": 1}),
+    "participants_mode_switch": Page("decide", arguments={"value": "closed"}),
+    "participants_participant_add": Page("decide"),
+    "participants_participant_key": Page("act", "participants_participant", {"key_id": "{key}"}),
+    "participants_participant_rotate": Page("act", "participants_participant"),
+    "participants_participant_rotate_preview": Page("act", "participants_participant"),
+    "participants_participant_standing": Page("act", "participants_participant", {"standing": "barred"}),
+    "participants_participant_test_message": Page("row", "participants_participant", post="act"),
+    "participants_participant_test_message_result": Page(
+        "row", "participants_participant", {"test_id": "{test}"}
+    ),
+    "participants_participant_test_message_steps": Page(
+        "row", "participants_participant", {"test_id": "{test}"}
+    ),
+    "registry_conflict_preview": Page("act", "registry_conflict"),
+    "registry_conflict_settle": Page("row", "registry_conflict", post="act", in_query="like"),
+    "registry_conflict_settle_preview": Page("act on found", "registry_conflict", in_query="like"),
+    "registry_congestionpoint_aggregators_csv": Page("row", "registry_congestionpoint"),
+    "registry_congestionpoint_connections_csv": Page("row", "registry_congestionpoint"),
+    "registry_congestionpoint_suggest": Page("list"),
+    "registry_congestionpointconnection_adjust": Page("act", "registry_congestionpointconnection"),
+    "registry_congestionpointconnection_adjust_preview": Page("act", "registry_congestionpointconnection"),
+    "registry_congestionpointterms_adjust": Page("act", "registry_congestionpointterms"),
+    "registry_congestionpointterms_adjust_preview": Page("act", "registry_congestionpointterms"),
+    "registry_connection_suggest": Page("list"),
+    "registry_representation_adjust": Page("act", "registry_representation"),
+    "registry_representation_adjust_preview": Page("act", "registry_representation"),
+    "uftp_inboundmessage_process_again": Page("act", "uftp_inboundmessage"),
+    "uftp_inboundmessage_xml": Page("row", "uftp_inboundmessage"),
+    "uftp_outboundmessage_send_again": Page("act", "uftp_outboundmessage"),
+    "uftp_outboundmessage_xml": Page("row", "uftp_outboundmessage"),
+    "uftp_refusal_xml": Page("row", "uftp_refusal"),
+    "auth_user_password_change": Page("superuser", "auth_user"),
+    "auth_user_second_factor": Page("superuser", "auth_user"),
+}
+"""The other pages."""
