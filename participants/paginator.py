@@ -28,10 +28,15 @@ class CappedPaginator(Paginator[Any]):
     """Pages through the first CAP rows of a queryset; beyond, one searches or filters.
 
     `count` is exact up to CAP. Beyond it is CAP, or for a table without any condition the estimate of
-    PostgreSQL's statistics. No statement reads more than CAP + 1 of the rows that match.
+    PostgreSQL's statistics. No statement reads more than CAP + 1 of the rows that match. `found_more`: there are more
+    rows like these than the queryset has.
     """
 
     object_list: QuerySet[Any]
+
+    def __init__(self, *args: Any, found_more: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._found_more = found_more
 
     def page(self, number: int | str) -> Page[Any]:
         """The rows of one page. Beyond the first their keys are read alone, so that those before cost no join."""
@@ -50,6 +55,8 @@ class CappedPaginator(Paginator[Any]):
             if estimate > CAP:
                 return RoughCount(estimate, "about")
         counted = rows.order_by()[: CAP + 1].count()
+        if self._found_more:
+            return RoughCount(counted, "more than")
         return RoughCount(CAP, "more than") if counted > CAP else counted
 
     @cached_property

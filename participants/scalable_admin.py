@@ -7,11 +7,13 @@ from django.contrib import admin
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model, QuerySet, TextField
-from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
-from participants.paginator import CAP, CappedPaginator
+from participants.paginator import CappedPaginator
 from participants.scoped_admin import ScopedAdmin, ScopedChecks
+
+FOUND = 1_000
+"""Rows that a search shows. Who finds more types more: many more keys PostgreSQL would not look up by index."""
 
 SEARCHES = ("__exact", "__startswith")
 
@@ -57,7 +59,7 @@ class ScalableAdmin(ScopedAdmin):
     * Rows come in the order of their primary key, latest first, and no column head sorts them another way
       unless `sortable_by` names it: name only what has an index.
     * The text searched for is taken as a whole, and compared with each of `search_fields`, which end in
-      `__exact` or `__startswith`; each comparison uses an index of its own and yields CAP + 1 rows at most.
+      `__exact` or `__startswith`; each comparison uses an index of its own and yields FOUND + 1 rows at most.
     """
 
     checks_class = ScalableChecks
@@ -82,7 +84,7 @@ class ScalableAdmin(ScopedAdmin):
         fields = list(self.get_search_fields(request))
         if not term or not fields:
             return queryset, False
-        cap = None if self.is_export(request) else CAP + 1
+        cap = None if self.is_export(request) else FOUND + 1
         branches = []
         for field in fields:
             with suppress(ValueError, ValidationError):
@@ -94,7 +96,20 @@ class ScalableAdmin(ScopedAdmin):
         if not cap:
             return queryset.filter(pk__in=matching), False
         keys = [row["pk"] for row in matching]
-        return queryset.filter(pk__in=RawSQL("SELECT unnest(%s)", [keys]) if keys else keys), False
+        request.found_more = len(keys) > FOUND  # type: ignore[attr-defined]
+        return queryset.filter(pk__in=keys[:FOUND]), False
+
+    def get_paginator(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        per_page: int,
+        orphans: int = 0,
+        allow_empty_first_page: bool = True,
+    ) -> CappedPaginator:
+        """Pages of what was found; they say so where a search found more."""
+        found_more = getattr(request, "found_more", False)
+        return CappedPaginator(queryset, per_page, orphans, allow_empty_first_page, found_more=found_more)
 
 
 class ReadOnlyAdmin:
