@@ -20,8 +20,8 @@ from registry.periods import Days
 NARROWEST = 0.6
 """Per cent of the width that a bar has at least, however few its days."""
 
-WORD_FROM = 22.0
-"""Per cent of the width from which on a bar has room for a word on a telephone."""
+WORD, LETTER = 4, 1.7
+"""Per cent of the width that a word in a bar needs, and each of its letters besides, on a telephone."""
 
 LINE, LINES = 46, 3
 """Letters in a line of a label, as a telephone has room for, and lines of a label."""
@@ -93,7 +93,7 @@ def _bar(bar: Bar, top: int, drawn: Window, key: str) -> SafeString:
     fill = format_html(' fill="url(#{}-{})"', key, bar.look) if bar.look == "contested" else ""
     word = (
         format_html('<text class="word" x="{}%" dx="6" y="{}">{}</text>', left, top + 12, bar.word)
-        if width >= WORD_FROM
+        if width >= WORD + LETTER * len(bar.word)
         else ""
     )
     shape = format_html(
