@@ -1,6 +1,7 @@
 """The handling of received messages: one sender's messages one after another, each in one transaction."""
 
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -31,6 +32,13 @@ WAKE_EVERY = 0.1  # seconds
 SETBACKS = 5
 """After so many setbacks in a row a message is set aside. Each is a minute of lost races, or trouble with a database
 that works again at once; one a minute counts."""
+
+WORKER_DIED = (
+    "The worker's process ended while it was at this message, without saying why: killed, or out of memory."
+)
+
+_SUSPECTS = 7_201_190_441_002
+"""The advisory lock under which messages that failed before are handled one at a time."""
 
 Wake = Callable[[str, str], None]
 
@@ -70,15 +78,20 @@ class _Step(Enum):
     HANDLED = auto()
     EMPTY = auto()
     ELSEWHERE = auto()
+    SUSPECT = auto()
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What one transaction was about, for what is to be done once it has ended."""
+    """What one transaction was about, for what is to be done once it has ended.
+
+    `noted` is the number of a message and of its try, where that was counted before it began.
+    """
 
     message: InboundMessage | None = None
     duplicate: bool = False
     answered: bool = False
+    noted: tuple[int, int] | None = None
 
 
 def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: False) -> None:
@@ -89,10 +102,10 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
     at once for the first and soon for more.
     `stopping` is asked between messages.
     """
-    owed, next_wake = None, 0.0
+    owed, noted = _Owed(wake), None
     try:
         while not stopping():
-            attempt = _Attempt()
+            attempt, noted = _Attempt(noted=noted), None
             try:
                 step = retried(lambda attempt=attempt: _handle_oldest(sender_id, attempt))  # type: ignore[misc]
             except Exception as error:
@@ -103,14 +116,54 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
                 return
             if step is _Step.EMPTY and not _waiting(sender_id):
                 return
-            if attempt.answered:
-                owed = attempt.message
-            if owed and time.monotonic() >= next_wake:
-                wake(owed.sender.role, owed.sender.domain)
-                owed, next_wake = None, time.monotonic() + WAKE_EVERY
+            if step is _Step.SUSPECT:
+                noted = _note_try(attempt)
+            if attempt.answered and attempt.message:
+                owed.add(attempt.message.sender)
     finally:
-        if owed:
-            wake(owed.sender.role, owed.sender.domain)
+        owed.pay()
+
+
+class _Owed:
+    """The wake-up for answers to one sender: at once for the first, and then WAKE_EVERY at most.
+
+    One that is owed waits no longer than that for the handling of the next message, which may take minutes.
+    """
+
+    def __init__(self, wake: Wake) -> None:
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._to: Sender | None = None
+        self._next = 0.0
+        self._timer: threading.Timer | None = None
+
+    def add(self, sender: Sender) -> None:
+        with self._lock:
+            self._to = sender
+            wait = self._next - time.monotonic()
+            if wait > 0 and self._timer is None:
+                self._timer = threading.Timer(wait, self._pay_late)
+                self._timer.daemon = True
+                self._timer.start()
+        if wait <= 0:
+            self.pay()
+
+    def pay(self) -> None:
+        with self._lock:
+            to, self._to = self._to, None
+            self._next = time.monotonic() + WAKE_EVERY
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+        if to is not None:
+            self._wake(to.role, to.domain)
+
+    def _pay_late(self) -> None:
+        """In the timer's thread, with a connection of its own."""
+        try:
+            self.pay()
+        finally:
+            connections.close_all()
 
 
 def _waiting(sender_id: int) -> bool:
@@ -133,6 +186,10 @@ def _handle_oldest(sender_id: int, attempt: _Attempt) -> _Step:
     message = InboundMessage.from_db(connection.alias, _COLUMNS, values)
     message.sender = locked
     attempt.message = message
+    if message.attempts and attempt.noted != (message.pk, message.attempts):
+        return _Step.SUSPECT
+    if message.attempts and not _alone():
+        return _Step.ELSEWHERE
     result, reason = _handle(message, content, attempt)
     handled = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED).update(
         state=InboundMessage.State.PROCESSED,
@@ -144,6 +201,54 @@ def _handle_oldest(sender_id: int, attempt: _Attempt) -> _Step:
     if not handled:
         raise RuntimeError(f"message {message.pk} changed its state while it was handled")
     return _Step.HANDLED
+
+
+def _alone() -> bool:
+    """Whether this transaction, to its end, is the only one with a message that failed before, or ended a worker.
+
+    So one that ends its worker each time takes no other such message with it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SUSPECTS])
+        return bool(cursor.fetchone()[0])
+
+
+def _note_try(attempt: _Attempt) -> tuple[int, int] | None:
+    """Count a further try of a message before it begins, so that it counts even if it ends the worker.
+
+    Gives the message's number and that of the try, for the attempt; None where there is to be none.
+    """
+    message = attempt.message
+    assert message is not None
+    waiting = InboundMessage.objects.filter(
+        pk=message.pk, state=InboundMessage.State.RECEIVED, attempts=message.attempts
+    )
+    if message.attempts >= TRIES:
+        if waiting.update(**_set_aside(attempt.duplicate), last_error=WORKER_DIED):
+            logger.error(
+                "%s (id %s) of %s is set aside: %s", message, message.pk, message.sender, WORKER_DIED
+            )
+    elif waiting.update(attempts=F("attempts") + 1):
+        return message.pk, message.attempts + 1
+    return None
+
+
+def note_dead_worker(sender_id: int) -> None:
+    """A worker died while it was at this sender's messages: what it was at counts as tried once.
+
+    That is the oldest one that waits. From then on each try of it is counted before it begins; one that ended a
+    worker with every try is set aside (docs/rules.md M14).
+    """
+    oldest = (
+        InboundMessage.objects.filter(sender_id=sender_id, state=InboundMessage.State.RECEIVED)
+        .order_by("id")
+        .values("pk")[:1]
+    )
+    noted = InboundMessage.objects.filter(pk__in=list(oldest.values_list("pk", flat=True)), attempts=0)
+    if noted.update(attempts=1, last_error=WORKER_DIED):
+        logger.error(
+            "A worker died while it was at messages of sender %s; the oldest counts as tried.", sender_id
+        )
 
 
 def _handle(message: InboundMessage, content: bytes, attempt: _Attempt) -> tuple[str, str]:
@@ -194,8 +299,8 @@ def _blame(attempt: _Attempt, error: Exception) -> bool:
         logger.warning("Handling of messages stops for a while: %s", error, exc_info=message is None)
         if not connection.in_atomic_block:
             connection.close()
-        return message is not None and _set_back(message, attempt.duplicate, error)
-    tried = message.attempts + 1
+        return message is not None and _set_back(message, attempt, error)
+    tried = message.attempts if _noted(attempt) else message.attempts + 1
     logger.error(
         "Handling %s (id %s) of %s failed, try %s of %s.",
         message,
@@ -205,7 +310,7 @@ def _blame(attempt: _Attempt, error: Exception) -> bool:
         TRIES,
         exc_info=error,
     )
-    changes: dict[str, Any] = {"attempts": F("attempts") + 1, "last_error": _line(error)}
+    changes: dict[str, Any] = {"attempts": tried, "last_error": _line(error)}
     if tried >= TRIES:
         changes |= _set_aside(attempt.duplicate)
     InboundMessage.objects.filter(
@@ -221,8 +326,13 @@ def _set_aside(duplicate: bool) -> dict[str, Any]:
     return {"state": InboundMessage.State.SET_ASIDE, "holds_message_id": not duplicate}
 
 
-def _set_back(message: InboundMessage, duplicate: bool, error: Exception) -> bool:
-    """Count a setback, and say whether the message was set aside for having had too many.
+def _noted(attempt: _Attempt) -> bool:
+    """Whether this try was counted before it began."""
+    return attempt.message is not None and attempt.noted == (attempt.message.pk, attempt.message.attempts)
+
+
+def _set_back(message: InboundMessage, attempt: _Attempt, error: Exception) -> bool:
+    """Count a setback, and no try, and say whether the message was set aside for having had too many.
 
     It counts only where the database takes this note of it, so that one that is away sets nothing aside.
     """
@@ -230,10 +340,12 @@ def _set_back(message: InboundMessage, duplicate: bool, error: Exception) -> boo
     before = now - timedelta(seconds=retrying.PATIENCE)
     waiting = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED)
     try:
+        if _noted(attempt):
+            waiting.filter(attempts=message.attempts).update(attempts=F("attempts") - 1)
         waiting.filter(Q(last_setback_at__isnull=True) | Q(last_setback_at__lte=before)).update(
             setbacks=F("setbacks") + 1, last_setback_at=now, last_error=_line(error)
         )
-        if not waiting.filter(setbacks__gte=SETBACKS).update(**_set_aside(duplicate)):
+        if not waiting.filter(setbacks__gte=SETBACKS).update(**_set_aside(attempt.duplicate)):
             return False
     except (DatabaseError, InterfaceError) as trouble:
         logger.warning("A setback of %s (id %s) is not recorded: %s", message, message.pk, trouble)

@@ -5,9 +5,10 @@ import logging
 import threading
 
 from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from uftp import delivery, processing
+from uftp import delivery, processing, refusals
 
 INBOX, OUTBOX = "inbox", "outbox"
 
@@ -36,6 +37,13 @@ def drain_inbox(sender_id: int) -> None:
 def deliver(role: str, domain: str) -> None:
     """Deliver what is due for one participant."""
     delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=wake_outbox)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="uftp.forget_refusals", queue=OUTBOX, queueing_lock="refusals")
+def forget_refusals(timestamp: int) -> None:
+    """Delete old refusals at the door, each hour."""
+    refusals.prune(timezone.now())
 
 
 def wake_inbox(sender_id: int) -> None:

@@ -14,7 +14,7 @@ from procrastinate import App, jobs
 from procrastinate.contrib.django import app
 from procrastinate.worker import Worker
 
-from uftp import sweep, tasks
+from uftp import processing, sweep, tasks
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,8 @@ async def _work(
 ) -> None:
     """All parts, on one pool of connections, until `stop`. Raises when the database is away at the start."""
     async with working.open_async():
+        # Before anything is taken up: what ended the workers before is counted, however soon it ends this one.
+        await _forget_stalled_jobs(working)
         parts = [
             _keep_going(stop, lambda: _fetch(working, tasks.INBOX, concurrency, stop)),
             _keep_going(stop, lambda: _fetch(working, tasks.OUTBOX, DELIVERIES, stop)),
@@ -112,6 +114,9 @@ async def _forget_stalled_jobs(working: App) -> None:
     """Delete the jobs that workers now dead were at. What they were about is still in the tables, for the sweep."""
     await working.job_manager.prune_stalled_workers(STALLED_AFTER)
     for job in await working.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
+        if job.task_name == tasks.drain_inbox.name:
+            sender_id = job.task_kwargs["sender_id"]
+            await _in_thread(lambda sender_id=sender_id: processing.note_dead_worker(sender_id))  # type: ignore[misc]
         await working.job_manager.finish_job(job, jobs.Status.FAILED, delete_job=True)
 
 
