@@ -54,7 +54,7 @@ def key_table(keys: Iterable[PublicKey], now: datetime, *, may_change: bool = Fa
             {
                 "text": key.text,
                 "added": moment(key.added_at),
-                "begins": moment(key.valid_from) if key.valid_from else "at once",
+                "begins": moment(key.valid_from) if key.valid_from else "always",
                 "ends": moment(key.valid_until) if key.valid_until else "until it is replaced",
                 "state": badge(tone, text),
                 "change": format_html(
@@ -117,7 +117,7 @@ class ValidityForm(ReasonForm):
         super().__init__(*args, **kwargs)
         self.fields["valid_until"].help_text = (
             f"Empty: until it is replaced. In the time of {get_current_timezone_name()}. "
-            "“End it at once” below needs no moment."
+            "“End it at once” needs no moment: messages signed with it are refused from then on."
         )
 
 

@@ -239,6 +239,6 @@ def _was_anothers(key: PublicKey) -> bool:
 
 def _span(key: PublicKey) -> dict[str, str]:
     return {
-        "valid from": key.valid_from.isoformat() if key.valid_from else "at once",
+        "valid from": key.valid_from.isoformat() if key.valid_from else "always",
         "valid until": key.valid_until.isoformat() if key.valid_until else "it is replaced",
     }
