@@ -21,7 +21,7 @@ def refusals(claims: Iterable[Refusable]) -> dict[Refusable, Conflict]:
     decided = list(
         Conflict.objects.filter(connection__in={claim.connection_id for claim in refused})
         .exclude(decision="")
-        .order_by("-closed_by", "-pk")
+        .order_by("-closed_by_id", "-pk")
     )
     found = {claim: next((each for each in decided if _refuses(each, claim)), None) for claim in refused}
     return {claim: conflict for claim, conflict in found.items() if conflict}

@@ -207,7 +207,7 @@ def _why_not(conflict: Conflict, found: Decidable) -> str:
             )
             .exclude(decision="")
             .select_related("closed_by__message__sender")
-            .order_by("-closed_by", "-pk")[:1]
+            .order_by("-closed_by_id", "-pk")[:1]
             .get()
         )
         assert later.closed_by is not None

@@ -305,6 +305,18 @@ def test_a_refused_day_names_the_decision_that_refused_it(world: World, conteste
     assert refused_by(representation("agr-2", day=6)) == replacing
 
 
+def test_a_refused_day_names_the_latest_of_several_decisions(world: World, contested: Conflict) -> None:
+    decide(world, contested, "keep")
+    for decision in ("give", "keep"):
+        latest = Conflict.objects.exclude(decision="").latest("pk")
+        decide(world, latest, decision, anew=True)
+    latest = Conflict.objects.latest("pk")
+    assert latest.replaces_id not in (None, contested.pk)
+    assert refused_by(representation("agr-2", day=3)) == latest
+    with pytest.raises(SettlementError, match=f"in conflict {latest.pk}"):
+        decide(world, contested, "give", anew=True)
+
+
 def test_a_refused_day_names_its_decision_after_later_changes_too(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
     agr_says(world, "agr-2", ("home-1", 2, 4))

@@ -317,7 +317,7 @@ def is_done(world: World, verb: Callable[[str | None], int]) -> bool:
 
 def decided_conflicts() -> list[int]:
     """The numbers of what staff decided, in order."""
-    decided = Conflict.objects.exclude(decision="").order_by("closed_by", "period")
+    decided = Conflict.objects.exclude(decision="").order_by("closed_by_id", "period")
     return list(decided.values_list("pk", flat=True))
 
 
