@@ -103,7 +103,7 @@ def _claims(conflict: Conflict, party: Participant, seen: Scope, adjusted_for: S
     rows = list(
         claims_of(conflict.kind)
         .filter(connection=conflict.connection_id, period__overlap=conflict.period, **{field: party})
-        .order_by("-recorded_by", "-pk")[:SEARCHED]
+        .order_by("-recorded_by_id", "-pk")[:SEARCHED]
     )
     current = sorted((row for row in rows if row.superseded_by_id is None), key=lambda row: row.period.lower)
     return [_claimed(conflict, row, rows, party in seen, party in adjusted_for) for row in current[:SHOWN]]
@@ -181,7 +181,7 @@ def other_claims(conflict: Conflict, *, seen: Scope) -> list[Claimed]:
         connection=conflict.connection_id, period__overlap=conflict.period, superseded_by=None
     )
     others = rows.exclude(**{f"{field}__in": [conflict.holder_id, conflict.claimant_id]})
-    shown = seen.restrict(others, field).order_by("waiting_since", "period")[:SHOWN]
+    shown = seen.restrict(others, field).order_by("waiting_since_id", "period")[:SHOWN]
     return [_claimed(conflict, row, [row], True, False) for row in shown]
 
 
