@@ -164,9 +164,7 @@ class PublicKey(models.Model):
             raise ValidationError({"text": f"{wrong}."}) from None
         if settings.CRO_SIGNING_KEY and self.value == public_key_of_seed(settings.CRO_SIGNING_KEY):
             raise ValidationError({"text": "This is this CRO's own public key; give the participant's."})
-        for other in (
-            PublicKey.objects.filter(value=self.value).exclude(pk=self.pk).select_related("participant")
-        ):
+        for other in PublicKey.objects.filter(value=self.value).exclude(pk=self.pk):
             if other.participant_id == self.participant_id:
                 raise ValidationError(
                     {"text": f"{self.participant} has this key already; change when it is valid."}
@@ -174,8 +172,9 @@ class PublicKey(models.Model):
             if self._overlaps(other):
                 raise ValidationError(
                     {
-                        "text": f"This is the key of {other.participant}; each role and domain has its own: "
-                        "give this participant's, or withdraw the key there first."
+                        "text": "This is the key of another participant, which a search for it among the participants "
+                        "finds; each role and domain has its own: give this participant's, or withdraw the key there "
+                        "first."
                     }
                 )
 

@@ -77,13 +77,13 @@ def make(tag: str) -> Party:
         )
     dso, agr, two = (party.peers[name] for name in ("dso", "agr", "two"))
     exchange(dso, dso.xml("DSOPortfolioUpdate", _point(tag), TimeZone="Europe/Amsterdam"))
-    exchange(agr, _claim(agr, [home(tag, number) for number in (1, 2, 3)]))
+    exchange(agr, claim(agr, [home(tag, number) for number in (1, 2, 3)]))
     shared = (SHARED, FIRST, "2030-06-30") if tag == "own" else (SHARED, HALF_WAY, "")
     if tag != "seen":
         exchange(agr, _update(agr, shared))
     if tag not in ("own", "seen"):
         exchange(two, _update(two, shared))
-    exchange(two, _claim(two, [home(tag, 1), home(tag, 2)]))
+    exchange(two, claim(two, [home(tag, 1), home(tag, 2)]))
     answer = exchange(two, _update(two, (home(tag, 3), "2030-02-01", "2030-01-01")))
     _decide(party)
     _deliver(party, answer)
@@ -105,7 +105,7 @@ def _update(peer: Peer, *lines: tuple[str, str, str]) -> bytes:
     return peer.xml("AGRPortfolioUpdate", _homes(*lines), TimeZone="Europe/Amsterdam")
 
 
-def _claim(peer: Peer, addresses: list[str]) -> bytes:
+def claim(peer: Peer, addresses: list[str]) -> bytes:
     return _update(peer, *((address, FIRST, "") for address in addresses))
 
 
@@ -141,7 +141,7 @@ def _deliver(party: Party, answer: OutboundMessage) -> None:
         detail=f"Nobody at {party.tag}",
     )
     agr = party.peers["agr"]
-    aside = receive(agr, _claim(agr, [home(party.tag, 4)]))
+    aside = receive(agr, claim(agr, [home(party.tag, 4)]))
     InboundMessage.objects.filter(pk=aside.pk).update(
         state="set aside", attempts=3, last_error=f"No disk for {party.tag}"
     )

@@ -17,8 +17,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 from pytest_django.plugin import DjangoDbBlocker
 
-from participants.models import AuditEntry, Participant
-from registry.models import Change, Connection, Market, Policy, PolicySetting
+from participants.models import AuditEntry, Participant, PublicKey
+from registry.models import Change, Conflict, Connection, Market, Policy, PolicySetting
 from tests.console import parties
 from tests.console.expected import (
     ABSENT,
@@ -39,6 +39,7 @@ from tests.console.expected import (
     Page,
 )
 from tests.console.parties import Party
+from tests.support.exchange import exchange
 from uftp.models import InboundMessage, OutboundMessage
 
 WHO = ("anonymous", AUDITOR, LIMITED, OPERATOR, SUPERUSER)
@@ -356,6 +357,48 @@ def test_what_is_shared_shows_one_s_own_side_alone(world: World) -> None:
         answer = client.get(page)
         assert answer.status_code == 200, page
         assert_nothing_foreign(answer, page)
+
+
+def test_a_conflict_names_its_other_party_and_shows_nothing_else_of_it(world: World) -> None:
+    """Who acts for one party alone looks at it, and settles nothing."""
+    own, stranger = world.parties[OWN], world.parties[STRANGER]
+    agr = stranger.peers["agr"]
+    exchange(agr, parties.claim(agr, [parties.home(OWN, 3)]))
+    conflict = Conflict.objects.get(holder=own.participants["agr"], claimant=stranger.participants["agr"])
+    client = world.client(LIMITED)
+    home = Connection.objects.get(address=parties.home(OWN, 3))
+    page = reverse("admin:registry_conflict_change", args=[conflict.pk])
+    for address in (
+        page,
+        list_of("registry_conflict"),
+        reverse("admin:registry_conflict_export"),
+        reverse("admin:registry_connection_change", args=[home.pk]),
+        reverse("admin:index"),
+    ):
+        said = body(client.get(address)).replace(agr.domain, "").replace("The stranger agr", "")
+        assert not FOREIGN.search(said), f"{address}: {around(said)}"
+    assert agr.domain in body(client.get(page))
+    before = fingerprint()
+    said = {"decision": "keep", "reason": "because"}
+    for address in (
+        page,
+        reverse("admin:registry_conflict_preview", args=[conflict.pk]),
+        reverse("admin:registry_conflict_settle") + f"?ids={conflict.pk}",
+        reverse("admin:registry_conflict_settle_preview") + f"?ids={conflict.pk}",
+    ):
+        assert client.post(address, said).status_code == 403, address
+    assert fingerprint() == before
+
+
+def test_a_stranger_s_key_is_refused_without_its_name(world: World) -> None:
+    text = PublicKey.objects.get(pk=world.parties[STRANGER].rows["key"]).text
+    client, participant = world.client(LIMITED), world.parties[OWN].rows["participants_participant"]
+    page = reverse("admin:participants_participant_rotate", args=[participant])
+
+    answer = client.post(page, {"public_key": text, "overlap_days": "14", "reason": "because"})
+
+    assert "another participant" in body(answer)
+    assert_nothing_foreign(answer, page)
 
 
 def everything_said(world: World) -> dict[str, str]:

@@ -164,7 +164,7 @@ def test_one_key_is_one_participants() -> None:
     dso = ["add_participant", "--role", "DSO", "--domain", "agr.example", "--public-key", key_text(1)]
 
     with pytest.raises(
-        CommandError, match=r"^public key: This is the key of AGR agr\.example.*there first\.$"
+        CommandError, match=r"^public key: This is the key of another participant.*there first\.$"
     ):
         run(*dso)
 
