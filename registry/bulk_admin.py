@@ -35,6 +35,8 @@ NONE_OPEN = (
     "None of these conflicts is open any more: somebody has settled them, or the claims changed so that nothing"
     " is left to settle."
 )
+SETTLING = ("registry_conflict_settle", "registry_conflict_settle_preview")
+"""What the pages are called in URLs."""
 IDS = re.compile(r"\d{1,18}(,\d{1,18})*")
 PAIR = re.compile(r"(representation|membership)-(\d{1,18})-(\d{1,18})")
 
@@ -81,10 +83,8 @@ class BulkSettlement(ScalableAdmin):
         """They come before every address that takes any text for a conflict's number."""
         guarded = self.admin_site.admin_view
         return [
-            path("settle/", guarded(self.settle_many_view), name="registry_conflict_settle"),
-            path(
-                "settle/preview/", guarded(self.settle_many_preview), name="registry_conflict_settle_preview"
-            ),
+            path("settle/", guarded(self.settle_many_view), name=SETTLING[0]),
+            path("settle/preview/", guarded(self.settle_many_preview), name=SETTLING[1]),
         ]
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
@@ -97,6 +97,11 @@ class BulkSettlement(ScalableAdmin):
         if not self.may_act(request, *parties):
             return "You may look at this; settling it needs the right to act for both parties."
         return ""
+
+    def is_export(self, request: HttpRequest) -> bool:
+        """All rows are asked for, and not a page of them, where a whole list is settled."""
+        asked = request.resolver_match
+        return super().is_export(request) or (asked is not None and asked.url_name in SETTLING)
 
     def listed(self, request: HttpRequest, query: str) -> QuerySet[Conflict]:
         """The rows of the list with the filters, search and order of `query`, a query string."""

@@ -42,6 +42,7 @@ class DecisionFilter(ChoiceFilter):
     """Conflicts by what staff decided."""
 
     title = parameter_name = field = "decision"
+    values = tuple(Conflict.Decision.values)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [*Conflict.Decision.choices, ("none", "Closed without a decision")]

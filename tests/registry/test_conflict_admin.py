@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from guardian.shortcuts import assign_perm
 
+from participants import scalable_admin
 from participants.models import AuditEntry
 from registry.changes import Source
 from registry.conflicts import settle
@@ -504,6 +505,15 @@ def test_all_of_a_filtered_list_are_settled_together(staff: Client) -> None:
 
     assert "2 conflicts are settled" in said
     assert set(Conflict.objects.filter(decision="split")) == set(wanted)
+
+
+def test_all_that_a_search_finds_are_settled_together(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    contested(*range(1, 8))
+    monkeypatch.setattr(scalable_admin, "FOUND", 3)
+
+    many(staff, f"list=q%3D{home(1)[:10]}", "keep")
+
+    assert Conflict.objects.filter(decision="keep").count() == 7
 
 
 def test_conflicts_between_several_parties_are_settled_pair_by_pair(staff: Client) -> None:
