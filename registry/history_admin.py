@@ -47,7 +47,7 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
         """Changes with their messages; each knows whether who looks may know whose message it was."""
         scope = self.seen(request)
         named = Value(True) if scope.everyone else Q(message__sender__in=_senders(scope))
-        rows = (
+        rows: QuerySet[Change] = (
             super()
             .get_queryset(request)
             .annotate(sender_is_seen=ExpressionWrapper(named, output_field=BooleanField()))
