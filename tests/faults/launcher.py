@@ -2,7 +2,8 @@
 
 An app for `tests.faults.settings`: the processes are the real ones, and the production code knows nothing of it. The
 variable FAULT_POINT names the point and FAULT_ONCE a file; the process that gets to remove the file ends with its whole
-group, without a chance to do anything.
+group, without a chance to do anything. With FAULT_MESSAGE, a MessageID, instead of the file, it ends each time it is at
+that message.
 """
 
 import functools
@@ -46,31 +47,38 @@ class FaultsConfig(AppConfig):
 
     def ready(self) -> None:
         point, once = os.environ.get("FAULT_POINT"), os.environ.get("FAULT_ONCE")
+        message_id = os.environ.get("FAULT_MESSAGE")
         if point and once:
-            install(POINTS[point], Path(once))
+            install(POINTS[point], lambda *_: end_once(Path(once)))
+        elif point and message_id:
+            install(POINTS[point], lambda message, *_: message.message_id == message_id and end())
 
 
-def install(point: Point, once: Path) -> None:
-    """Put the end of this process around the function that `point` names."""
+def install(point: Point, fault: Callable[..., Any]) -> None:
+    """Have `fault` called with the arguments of the function that `point` names, before or after it."""
     module = importlib.import_module(point.module)
     original: Callable[..., Any] = getattr(module, point.name)
 
     @functools.wraps(original)
     def ending(*arguments: Any, **named: Any) -> Any:
         if not point.after:
-            end(once)
+            fault(*arguments)
         result = original(*arguments, **named)
         if point.after:
-            end(once)
+            fault(*arguments)
         return result
 
     setattr(module, point.name, ending)
 
 
-def end(once: Path) -> None:
+def end_once(once: Path) -> None:
     """Kill the process group, unless that was done before."""
     try:
         once.unlink()
     except FileNotFoundError:
         return
+    end()
+
+
+def end() -> None:
     os.killpg(0, signal.SIGKILL)

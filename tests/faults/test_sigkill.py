@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from participants.models import Participant
 from registry.models import Representation
@@ -14,6 +15,7 @@ from tests.support.polling import wait_for
 from tests.support.processes import Process, Web, serving, working
 from tests.support.receiver import Receiver, receiving
 from uftp.models import InboundMessage, OutboundMessage
+from uftp.processing import WORKER_DIED
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,6 +97,34 @@ def test_kill_is_a_kill(once: Path) -> None:
             assert not web.ended
         finally:
             web.kill()
+
+
+def test_a_message_that_ends_its_worker_each_time_is_set_aside_and_the_next_ones_go_on() -> None:
+    """M14, without a chance to count afterwards. Who dies after the first time has said before what it was at."""
+    agr = Peer("AGR")
+    deaths = 0
+    with receiving() as receiver, serving("--workers", "1") as web:
+        agr.register(receiver.url)
+        fatal, harmless = agr.update(CONNECTIONS), agr.xml()
+        for content in (fatal, harmless):
+            assert agr.post(web.port, content).status == 200
+        deadly = InboundMessage.objects.earliest("id")
+        fault = {"FAULT_POINT": "message taken", "FAULT_MESSAGE": deadly.message_id}
+        while receiver.posts == [] and deaths < 10:
+            with working(settings_module=MODULE, **fault) as worker:
+                wait_for("an end or an answer", lambda: worker.ended or receiver.posts, WITHIN)
+                deaths += worker.ended
+            let_heartbeats_grow_old()
+    deadly.refresh_from_db()
+    assert (deadly.state, deadly.attempts, deaths) == ("set aside", 3, 3)
+    assert deadly.last_error == WORKER_DIED
+    assert InboundMessage.objects.get(state="processed").attempts == 0
+
+
+def let_heartbeats_grow_old() -> None:
+    """As if half a minute had gone by since the workers died."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
 
 
 def assert_done_once(

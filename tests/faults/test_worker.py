@@ -170,6 +170,38 @@ def keep_posting(peer: Peer, port: int) -> Callable[[], None]:
     return end
 
 
+def test_connections_that_the_database_ended_cost_no_try() -> None:
+    """As after a restart of the database: each job looks first whether its connection is still one."""
+    agr = Peer("AGR")
+    with receiving() as receiver, working("--concurrency", "1") as worker:
+        agr.register(receiver.url)
+        for number in (1, 2, 3):
+            put(agr, agr.xml())
+            wait_for(f"answer {number}\n{worker.log}", lambda number=number: len(receiver.posts) == number)  # type: ignore[misc]
+            end_idle_connections()
+        assert worker.stop() == 0
+    assert states(InboundMessage) == {"processed"}
+    assert set(InboundMessage.objects.values_list("attempts", "setbacks")) == {(0, 0)}
+    assert set(OutboundMessage.objects.values_list("attempts", flat=True)) == {1}
+    assert "Handling of messages stops" not in worker.log, worker.log
+
+
+def end_idle_connections() -> None:
+    """The database ends every connection but the test's own, as soon as nothing is under way."""
+
+    def at_rest() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status <> 'todo'")
+            return cursor.fetchone() == (0,)
+
+    wait_for("the jobs done", at_rest)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 def test_two_workers_share_the_work_and_do_nothing_twice() -> None:
     peers = [Peer("AGR") for _ in range(6)]
     with receiving() as receiver:

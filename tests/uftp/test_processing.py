@@ -487,3 +487,23 @@ def test_a_receipt_that_commits_late_is_found_by_the_drain_under_way(agr: Peer) 
     assert first.pk < message.pk < last.pk
     assert message.state == "processed"
     assert Sender.objects.count() == 1
+
+
+def test_an_answer_is_woken_while_the_next_message_is_still_being_handled(agr: Peer) -> None:
+    """The second answer's wake-up is put off, to serve for more; the third message takes until it has come."""
+    wakes: list[tuple[str, str]] = []
+    handled: list[int] = []
+
+    def handle(incoming: Incoming) -> Outcome:
+        handled.append(incoming.inbound.pk)
+        if len(handled) == 3:
+            wait_for("the wake-up for the second answer", lambda: len(wakes) >= 2)
+        return Outcome()
+
+    with handled_by("TestMessage", handle):
+        for _ in range(3):
+            last = receive(agr, agr.xml())
+        processing.drain(last.sender_id, wake=lambda role, domain: wakes.append((role, domain)))
+
+    assert len(handled) == 3
+    assert set(wakes) == {("AGR", agr.domain)}
