@@ -261,7 +261,7 @@ def test_a_change_counts_what_it_superseded_and_the_conflicts_it_opened(staff: C
     page = shown(staff, page_of(first))
     assert "2 recorded" in page
     assert "superseded" not in page
-    assert "opened" not in page
+    assert "Conflicts opened: <strong>0<" in page
     (target,) = re.findall(r'href="([^"]*)">1 superseded<', shown(staff, page_of(shortened)))
     assert len(listed(staff, target)) == 1
     (target,) = re.findall(r'href="([^"]*)">1 opened<', shown(staff, page_of(contesting)))
