@@ -41,9 +41,9 @@ class CappedPaginator(Paginator[Any]):
     def page(self, number: int | str) -> Page[Any]:
         """The rows of one page. Beyond the first their keys are read alone, so that those before cost no join."""
         page = super().page(number)
-        rows: QuerySet[Any] = page.object_list
         if page.number > 1 and not self.object_list.query.combinator:
-            keys = list(rows.values_list("pk", flat=True))
+            first = page.start_index() - 1
+            keys = list(self.object_list.values_list("pk", flat=True)[first : first + self.per_page])
             page.object_list = self.object_list.filter(pk__in=keys)[: self.per_page]
         return page
 
