@@ -51,8 +51,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
         "claimant",
         "days",
         "age",
-        "closed",
-        "decision",
+        "outcome",
     )
     list_select_related = ("connection", "holder", "claimant", "opened_by", "closed_by")
     list_filter = (
@@ -74,10 +73,10 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Open conflicts have an age; they have neither an end nor a decision to show."""
+        """Open conflicts have an age, closed ones an outcome."""
         closed = request.GET.get("state") in ("closed", "all") or "decision" in request.GET
-        left_out = ("age",) if closed else ("closed", "decision")
-        return tuple(name for name in self.list_display if name not in left_out)
+        left_out = "age" if closed else "outcome"
+        return tuple(name for name in self.list_display if name != left_out)
 
     def audit_subject(self, row: Conflict) -> str:
         return f"conflict {row.pk}"
@@ -95,9 +94,12 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
         opened = conflict.opened_by.moment
         return format_html('{} <div class="quiet">{}</div>', age(opened, clock.now()), moment(opened))
 
-    @admin.display(description="closed")
-    def closed(self, conflict: Conflict) -> str:
-        return by_change(conflict.closed_by)
+    @admin.display(description="outcome")
+    def outcome(self, conflict: Conflict) -> str:
+        if conflict.closed_by is None:
+            return "Open"
+        said = conflict.get_decision_display() or "No decision"
+        return format_html('{} <div class="quiet">{}</div>', said, by_change(conflict.closed_by))
 
     def get_urls(self) -> list[URLPattern]:
         preview = path(
