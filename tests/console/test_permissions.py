@@ -178,8 +178,8 @@ def gets_what_is_theirs(world: World, name: str, who: str) -> None:
     assert page
     client = world.client(who)
     written = AuditEntry.objects.count(), Change.objects.count(), OutboundMessage.objects.count()
-    whose_rows = {SUPERUSER: (OWN,), "anonymous": (OWN,)}.get(who, WHOSE)
-    for whose in whose_rows if about_rows(page) else (OWN,):
+    rows = WHOSE if who == LIMITED else (STRANGER,)
+    for whose in rows if about_rows(page) else (OWN,):
         address = url(world, name, page, whose)
         wanted = KINDS[page.kind].outcome(who, whose)
         check(client.get(address), wanted, page.table, f"{who}, GET {address} ({whose})")
@@ -260,7 +260,7 @@ def test_no_search_or_filter_finds_what_is_foreign(world: World, table: str) -> 
             queries.append({**everything, f"{relation.name}__id__exact": str(key)})
     for view in ("changelist", "export"):
         page = reverse(f"admin:{table}_{view}")
-        for query in queries if view == "changelist" else queries[:12]:
+        for query in queries if view == "changelist" else queries[:6]:
             said = body(client.get(page, query))
             for text in query.values():
                 for echo in (text, escape(text), quote_plus(text), quote_plus(text, ":")):
