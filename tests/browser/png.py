@@ -7,19 +7,25 @@ from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = 128
+CLOSE = 100
+"""Colours no further apart than this, as the sum of the squares of their channels' differences, look alike."""
 
 
 def with_palette(png: bytes) -> bytes:
-    """The same picture with at most 128 colours: the most frequent ones, each other one as the nearest of these.
+    """The same picture with at most 128 colours, none close to another: frequent ones first, the rest as the nearest.
 
     `png`: 8 bits a channel, RGB or RGBA (the alpha is dropped), not interlaced.
     """
     width, height, pixels = _read(png)
     frequent = [colour for colour, _ in Counter(pixels).most_common()]
-    palette = frequent[:COLOURS]
-    place = {colour: number for number, colour in enumerate(palette)}
-    for colour in frequent[COLOURS:]:
-        place[colour] = min(range(len(palette)), key=lambda number: _distance(colour, palette[number]))
+    palette: list[bytes] = []
+    for colour in frequent:
+        if len(palette) < COLOURS and all(_distance(colour, other) > CLOSE for other in palette):
+            palette.append(colour)
+    place = {
+        colour: min(range(len(palette)), key=lambda number: _distance(colour, palette[number]))
+        for colour in frequent
+    }
     indices = bytes(place[pixel] for pixel in pixels)
     lines = b"".join(b"\0" + indices[start : start + width] for start in range(0, width * height, width))
     return b"".join(

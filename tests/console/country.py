@@ -60,8 +60,8 @@ INSERT INTO uftp_outboundmessage (
     recipient_role, recipient_domain, in_reply_to_id, message_type, version, message_id, conversation_id,
     result, reason, sealed, size, created_at, state, attempts, next_attempt_at, give_up_at, finished_at
 )
-SELECT s.role, s.domain, m.id, m.message_type || 'Response', '3.1.0', 'f' || lpad(to_hex(m.id), 31, '0'), m.conversation_id,
-    m.result, m.reason, m.sealed, m.size, m.received_at,
+SELECT s.role, s.domain, m.id, m.message_type || 'Response', '3.1.0', 'f' || lpad(to_hex(m.id), 31, '0'),
+    m.conversation_id, m.result, m.reason, m.sealed, m.size, m.received_at,
     CASE WHEN m.id %% 500 = 1 THEN 'failed' WHEN m.id %% 500 = 2 THEN 'waiting' ELSE 'delivered' END, 1,
     CASE WHEN m.id %% 500 = 2 THEN now() + interval '1 hour' END, m.received_at + interval '1 day',
     CASE WHEN m.id %% 500 <> 2 THEN m.received_at END
