@@ -132,8 +132,8 @@ def _meaning(before: Market, wanted: dict[str, str], now: datetime) -> list[str]
             begins = [datetime.combine(days[1], time(), ZoneInfo(zone)) for zone in (old, new)]
             said.append(
                 "All that is registered keeps its dates, but its days begin and end at other moments: "
-                f"{days[1]} begins at {_utc(begins[0])} at present, and would begin at {_utc(begins[1])}. That concerns "
-                f"{count_in_words(Representation.objects.current())} claims of AGRs, "
+                f"{days[1]} begins at {_utc(begins[0])} at present, and would begin at {_utc(begins[1])}. "
+                f"That concerns {count_in_words(Representation.objects.current())} claims of AGRs, "
                 f"{count_in_words(CongestionPointConnection.objects.current())} connections behind congestion points "
                 f"and {count_in_words(CongestionPointTerms.objects.current())} terms."
             )
