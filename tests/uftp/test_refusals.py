@@ -8,13 +8,14 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from procrastinate.contrib.django import app
 
 from participants.models import Participant
 from participants.scope import EVERYONE, NOBODY, Scope
 from tests.support.peer import Peer, post
 from tests.support.polling import wait_for
 from tests.support.processes import serving
-from uftp import refusals
+from uftp import refusals, tasks
 from uftp.models import InboundMessage, Refusal
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -193,6 +194,16 @@ def test_what_is_old_is_deleted_and_said_in_the_log(db: None, caplog: pytest.Log
     caplog.clear()
     assert refusals.prune(NOON) == (0, 0)
     assert not caplog.text
+
+
+def test_the_worker_forgets_what_is_old_each_hour(db: None) -> None:
+    row(datetime.now(UTC) - timedelta(days=31))
+
+    tasks.forget_refusals(0)
+
+    assert left() == set()
+    periodic = {each.task.name: each.cron for each in app.periodic_registry.periodic_tasks.values()}
+    assert periodic["uftp.forget_refusals"].split()[1:] == ["*"] * 4
 
 
 def test_nobody_pushes_out_the_refusals_of_others(db: None, small: None) -> None:
