@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -11,25 +10,24 @@ from urllib.parse import urlencode
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 
 from participants.admin_html import link, moment
 from participants.models import Participant
 from participants.scalable_admin import ScalableAdmin
 from registry.changes import Source
+from registry.conflict_pairs import PAIRS_SHOWN, Pair, pairs_in, settled_in_words
 from registry.conflicts import alike, settle_many
-from registry.decision_form import DecisionForm, decision_in_words
+from registry.decision_form import DecisionForm
 from registry.models import Change, Conflict
 from registry.rehearsed_admin import Attempt, Verb, attempted, fragment, rehearsed
 from registry.sources import maker
 
 BY_HAND = 1_000
 """Conflicts that are chosen one by one, and how many a preview is made of while the form is filled in."""
-PAIRS_SHOWN = 100
 
 NONE_OPEN = (
     "None of these conflicts is open any more: somebody has settled them, or the claims changed so that nothing"
@@ -43,30 +41,6 @@ PAIR = re.compile(r"(representation|membership)-(\d{1,18})-(\d{1,18})")
 
 class BadSelection(ValueError):
     """The address does not say which conflicts are meant; the words say what to do."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Conflicts of one kind between the same two, and how many of them are chosen."""
-
-    kind: str
-    holder: Participant
-    claimant: Participant
-    number: int
-
-    @property
-    def words(self) -> str:
-        kind = Conflict.Kind(self.kind).label.lower()
-        return f"{self.number:,} {kind} conflict{'' if self.number == 1 else 's'}"
-
-    @property
-    def title(self) -> str:
-        """What the page that settles them is called."""
-        return f"Settle {self.words}" + (" together" if self.number > 1 else "")
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}-{self.holder.pk}-{self.claimant.pk}"
 
 
 class BulkSettlement(ScalableAdmin):
@@ -292,29 +266,3 @@ def settling(**said: str) -> str:
     """The address of the page that settles together the conflicts so named."""
     page = reverse("admin:registry_conflict_settle")
     return f"{page}?{urlencode(said)}" if said else page
-
-
-def pairs_in(rows: QuerySet[Conflict]) -> list[Pair]:
-    """Between whom `rows` are, most conflicts first; PAIRS_SHOWN and one more at most."""
-    counted = (
-        rows.values("kind", "holder", "claimant").annotate(number=Count("pk")).order_by("-number", "kind")
-    )
-    found = list(counted[: PAIRS_SHOWN + 1])
-    parties = Participant.objects.in_bulk({row[side] for row in found for side in ("holder", "claimant")})
-    return [
-        Pair(row["kind"], parties[row["holder"]], parties[row["claimant"]], row["number"]) for row in found
-    ]
-
-
-def settled_in_words(change_id: int, pair: Pair, form: DecisionForm) -> str:
-    """What was decided about how many conflicts, with a link to the change."""
-    change = Change.objects.get(pk=change_id)
-    number = Conflict.objects.filter(closed_by=change).exclude(decision="").count()
-    decided = decision_in_words(form.cleaned_data["decision"], pair.holder, pair.claimant, form.day)
-    return format_html(
-        "{} {}: {}. {}",
-        f"{number:,}",
-        "conflict is settled" if number == 1 else "conflicts are settled",
-        decided,
-        link(change, "See what changed"),
-    )
