@@ -54,7 +54,7 @@ REFUSED = {
     "there already": ({"role": "DSO", "domain": "grid.example"}, "already exists"),
     "endpoint": ({"endpoint": "ftp://agr.example/"}, "https"),
     "key": ({"public_key": "secret"}, "Base64"),
-    "another's key": ({"public_key": key_text(9)}, "the key of DSO grid.example"),
+    "another's key": ({"public_key": key_text(9)}, "the key of another participant"),
 }
 
 

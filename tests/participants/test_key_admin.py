@@ -63,7 +63,7 @@ REFUSED = {
     "no reason": ({"reason": ""}, "Say why"),
     "no key": ({"public_key": ""}, "Paste the key"),
     "something else": ({"public_key": "secret"}, "Base64"),
-    "another's key": ({"public_key": key_text(9)}, "the key of DSO grid.example"),
+    "another's key": ({"public_key": key_text(9)}, "the key of another participant"),
     "a negative overlap": ({"overlap_days": "-1"}, "greater than or equal to 0"),
     "no overlap given": ({"overlap_days": ""}, "0 ends the old keys"),
 }
