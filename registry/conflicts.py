@@ -1,6 +1,6 @@
 """Conflicts: how staff settle contested days between a holder and a claimant, and what was decided about a claim.
 
-Each verb is one transaction that may lose a race: whoever calls it from outside wraps it in `uftp.retrying.retried`.
+Each verb is one transaction that may lose a race: whoever calls it from outside wraps it in `participants.retrying.retried`.
 """
 
 from __future__ import annotations
@@ -16,22 +16,20 @@ from participants import journal
 from participants.models import Participant
 from registry import consequences
 from registry.changes import Recorder, Source, under_lock
+from registry.closed import require_open
 from registry.deciding import (
     KINDS,
     SettlementError,
     carry_out,
     check_decision,
-    in_words,
-    listed,
     no_split,
     shares,
 )
-from registry.models import Change, Conflict, CongestionPointConnection, Representation
+from registry.models import Conflict, CongestionPointConnection, Representation
 from registry.periods import Days
 from registry.periods import in_words as days_in_words
 from registry.refusals import refusals
 from registry.reversing import settle_anew
-from registry.sources import told
 from registry.staging import analyze_if_large, prepare
 
 if TYPE_CHECKING:
@@ -50,13 +48,6 @@ CROSS JOIN LATERAL (VALUES
     (f.period * %(gives)s::daterange, f.claimant_id, f.holder_id)
 ) part (days, winner, loser)
 WHERE f.closed_by_id IS NULL AND NOT isempty(part.days)
-"""
-
-CLOSED = """
--- The chosen conflicts that are closed, by the change that closed them.
-SELECT f.closed_by_id, count(*) FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
-WHERE f.closed_by_id IS NOT NULL
-GROUP BY 1 ORDER BY 2 DESC, 1
 """
 
 PARTIES = """
@@ -105,7 +96,7 @@ def settle(
     with connection.cursor() as cursor:
         prepare(cursor)
         cursor.execute("INSERT INTO chosen_conflict VALUES (%s)", [conflict_id])
-        _require_open(cursor)
+        require_open(cursor)
         if decision == Conflict.Decision.SPLIT and not _splits(at, conflict.period):
             raise no_split([conflict.period])
         change = _settle_chosen(cursor, conflict, decision, at, source, today)
@@ -119,7 +110,11 @@ def settle(
             "claimant": conflict.claimant.domain,
             "days": days_in_words(conflict.period),
         },
-        {"decision": decision, **({"at": at.isoformat()} if at else {})},
+        {
+            "decision": decision,
+            "change": change.change_id(),
+            **({"at": at.isoformat()} if at else {}),
+        },
         source.reason,
         participants=(conflict.holder_id, conflict.claimant_id),
     )
@@ -148,7 +143,7 @@ def settle_many(
         prepare(cursor)
         chosen = _choose(cursor, conflicts)
         conflict = _example(cursor)
-        _require_open(cursor, chosen)
+        require_open(cursor, chosen)
         if decision == Conflict.Decision.SPLIT:
             if at is None:
                 raise SettlementError("A split needs a day: from then on the claimant gets the days.")
@@ -222,7 +217,7 @@ def _settle_chosen(
         analyze_if_large(cursor, "ruling", cursor.rowcount)
 
     under_lock(cursor, compute)
-    _require_open(cursor, chosen)
+    require_open(cursor, chosen)
     recorder = Recorder(source)
     change = recorder.change_id()
     cursor.execute(
@@ -270,41 +265,3 @@ def _example(cursor: CursorWrapper) -> Conflict:
     kind, holder, claimant = parties[0]
     both = Participant.objects.in_bulk([holder, claimant])
     return Conflict(kind=kind, holder=both[holder], claimant=both[claimant])
-
-
-def _require_open(cursor: CursorWrapper, chosen: int = 1) -> None:
-    """Raise SettlementError where a chosen conflict is closed: by whom, when and how."""
-    cursor.execute(CLOSED)
-    closed: list[tuple[int, int]] = cursor.fetchall()
-    if not closed:
-        return
-    changes = (
-        Change.objects.select_related("message__sender")
-        .defer("message__sealed")
-        .in_bulk([change for change, _ in closed[:3]])
-    )
-    if chosen == 1:
-        raise SettlementError(_how_closed(cursor, changes[closed[0][0]]))
-    by = [f"{count:,} {told(changes[change])}" for change, count in closed[:3]]
-    others = sum(count for _, count in closed[3:])
-    total = sum(count for _, count in closed)
-    raise SettlementError(
-        f"{total:,} of the {chosen:,} conflicts {'is' if total == 1 else 'are'} closed meanwhile:"
-        f" {listed([*by, *([f'{others:,} by others'] if others else [])])}. Nothing was settled;"
-        " look at those that are open."
-    )
-
-
-def _how_closed(cursor: CursorWrapper, change: Change) -> str:
-    cursor.execute("SELECT conflict_id FROM chosen_conflict")
-    conflict = Conflict.objects.select_related("holder", "claimant").get(pk=cursor.fetchone()[0])
-    if not conflict.decision:
-        return (
-            f"Conflict {conflict.pk} is closed: its days are no longer contested since a change {told(change)}."
-            " There is nothing left to settle in it."
-        )
-    decision = in_words(conflict.decision, conflict.split_at, conflict.holder, conflict.claimant)
-    return (
-        f"Conflict {conflict.pk} is closed: it was settled {told(change)}: {decision}."
-        " To reverse that, decide it anew."
-    )

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from participants import clock
+from participants.retrying import lost_race, retried
 from participants.scope import seen_by
 from registry.adjusting import AdjustmentError
 from registry.changes import Source
@@ -20,7 +21,6 @@ from registry.conflicts import SettlementError
 from registry.consequences import Consequences, ConsequencesChanged, rehearse
 from registry.consequences_shown import Shown, as_seen
 from registry.market import market, today_at
-from uftp.retrying import lost_race, retried
 
 Verb = Callable[[Source, date, str | None], int]
 """What is decided: given its source, the market's day and the fingerprint of what staff were shown (None: nothing

@@ -14,14 +14,14 @@ from django.db import DatabaseError, InterfaceError, connection, connections, tr
 from django.db.models import F, Q
 from django.utils import timezone
 
-from participants import clock
-from uftp import answering, binary, checks, retrying
+from participants import clock, retrying
+from participants.retrying import lost_race, retried, server_trouble
+from uftp import answering, binary, checks
 from uftp.handling import Incoming, Outcome, Rejection, handler_of
 from uftp.messages import is_response
 from uftp.models import InboundMessage, Sender
 from uftp.parsing import UnusableValue
 from uftp.reasons import Reason, named
-from uftp.retrying import lost_race, retried, server_trouble
 
 logger = logging.getLogger(__name__)
 

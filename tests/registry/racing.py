@@ -15,10 +15,10 @@ from typing import Any
 
 from django.db import connection, connections
 
+from participants.retrying import retried
 from tests.registry.saying import Registry
 from tests.registry.support import World
 from tests.registry.time_model import TimeModel
-from uftp.retrying import retried
 
 Step = Callable[[Registry], object]
 

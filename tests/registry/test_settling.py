@@ -6,6 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from participants.models import AuditEntry
+from participants.retrying import retried
 from registry.changes import MOMENT_LOCK, Source
 from registry.conflicts import SettlementError, alike, refused_by, settle_many
 from registry.consequences import ConsequencesChanged, of_change, rehearse
@@ -21,7 +22,6 @@ from tests.registry.staff import (
     told,
 )
 from tests.registry.support import CONNECTIONS, World, as_date, assert_sound, open_conflicts
-from uftp.retrying import retried
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from xml.etree import ElementTree
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from participants import retrying
 from participants.models import Mode, Participant
 from tests.support.exchange import drain, exchange, handled_by, receive
 from tests.support.peer import Peer
 from tests.support.polling import wait_for
-from uftp import processing, retrying
+from uftp import processing
 from uftp.handling import Incoming, Outcome, Rejection
 from uftp.models import InboundMessage, OutboundMessage, Sender
 from uftp.parsing import UnusableValue

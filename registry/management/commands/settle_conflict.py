@@ -5,12 +5,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from participants import clock, journal
+from participants.retrying import retried
 from registry import commandline
 from registry.changes import Source
 from registry.conflicts import SettlementError, settle, settle_anew
 from registry.market import market, today_at
 from registry.models import Conflict
-from uftp.retrying import retried
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
-"""Transactions that lose a race, and databases that are away: neither is a message's fault."""
+"""Transactions that lose a race, and databases that are away: neither is the fault of what was asked for."""
 
 import logging
 import random
