@@ -19,6 +19,7 @@ from lxml import etree
 from xmlschema.validators.exceptions import XMLSchemaValidationError
 
 from uftp import faults
+from uftp.laying_out import DEEPEST
 from uftp.validating import HARDENED, InvalidXML, well_formed
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ MOST_BYTES = 1_000_000
 SECONDS = 2.0
 """After so long, what has not been looked at is left out."""
 
-DEEPEST = 50
 MOST_ELEMENTS = 15_000
 MOST_ATTRIBUTES = 100
 LONGEST_VALUE = 20_000

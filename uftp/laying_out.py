@@ -10,17 +10,26 @@ from xml.sax.saxutils import escape, quoteattr
 INDENT = "  "
 WIDTH = 110
 
+DEEPEST = 50
+"""Elements inside one another; no message of UFTP comes near."""
+
+MOST_INDENTS = 12
+MOST_TIMES = 4
+FREE = 10_000
+"""Laid out, a document is not much larger than it was: at most MOST_TIMES as long, and FREE characters more."""
+
 
 class NotLaidOut(ValueError):
-    """These bytes are no XML, or XML with a DOCTYPE; the message says where they stop being it."""
+    """These bytes are no XML, or XML that is not for laying out; the message says why."""
 
 
 def lay_out(beginning: bytes, *, whole: bool) -> str:
     """The document, or the `beginning` of one, as lines.
 
-    Without `whole` it stops after the last tag that is there entirely. Raises NotLaidOut.
+    Without `whole` it stops after the last tag that is there entirely. Raises NotLaidOut, for what is no XML, has a
+    DOCTYPE, or is beyond the bounds above.
     """
-    layout = _Layout()
+    layout = _Layout(room=MOST_TIMES * len(beginning) + FREE)
     parser = expat.ParserCreate("utf-8")
     parser.ordered_attributes = True
     parser.buffer_text = True
@@ -46,8 +55,9 @@ def _refuse(*declared: object) -> None:
 
 @dataclass
 class _Layout:
-    """Collects lines; a start tag waits for what follows it, which decides how it ends."""
+    """Collects lines, `room` characters at most; a start tag waits for what follows it, which decides how it ends."""
 
+    room: int
     lines: list[str] = field(default_factory=list)
     depth: int = 0
     waiting: str | None = None
@@ -55,6 +65,8 @@ class _Layout:
 
     def start(self, name: str, attributes: list[str]) -> None:
         self._end_start_tag()
+        if self.depth == DEEPEST:
+            raise NotLaidOut(f"its elements are nested more than {DEEPEST} deep")
         pairs = [
             f"{key}={quoteattr(value)}" for key, value in zip(attributes[::2], attributes[1::2], strict=True)
         ]
@@ -67,9 +79,9 @@ class _Layout:
             self._say()
             self._add(f"</{name}>")
         elif self.said.strip():
-            self.lines.append(f"{self.waiting}>{escape(self.said)}</{name}>")
+            self._keep(f"{self.waiting}>{escape(self.said)}</{name}>")
         else:
-            self.lines.append(f"{self.waiting}/>")
+            self._keep(f"{self.waiting}/>")
         self.waiting, self.said = None, ""
 
     def text(self, text: str) -> None:
@@ -88,7 +100,7 @@ class _Layout:
         return "\n".join(self.lines)
 
     def _tag(self, name: str, pairs: list[str]) -> str:
-        margin = INDENT * self.depth
+        margin = self._margin()
         tag = margin + " ".join([f"<{name}", *pairs])
         if len(tag) <= WIDTH or len(pairs) < 2:
             return tag
@@ -96,7 +108,7 @@ class _Layout:
 
     def _end_start_tag(self) -> None:
         if self.waiting is not None:
-            self.lines.append(f"{self.waiting}>")
+            self._keep(f"{self.waiting}>")
             self.waiting = None
         self._say()
 
@@ -106,4 +118,13 @@ class _Layout:
         self.said = ""
 
     def _add(self, line: str) -> None:
-        self.lines.append(INDENT * self.depth + line)
+        self._keep(self._margin() + line)
+
+    def _margin(self) -> str:
+        return INDENT * min(self.depth, MOST_INDENTS)
+
+    def _keep(self, line: str) -> None:
+        self.room -= len(line) + 1
+        if self.room < 0:
+            raise NotLaidOut("it would become too long")
+        self.lines.append(line)

@@ -1,7 +1,9 @@
 """What was refused at the door, kept for staff: within bounds, so that nobody can fill a disk with it.
 
 A request in the name of a participant that is on record is kept; so is one whose signature proves its sender, with
-the beginning of its inner XML. Of anything else, and beyond these bounds, there is a line in the log.
+the beginning of its inner XML. Those who prove themselves and are not on record share the bounds of one sender, since
+whoever has a domain has as many names as they like. Of anything else, and beyond these bounds, there is a line in the
+log.
 """
 
 import logging
@@ -27,12 +29,18 @@ PER_MINUTE = 120
 PER_MINUTE_AND_ADDRESS = 30
 """Refusals that one web process looks into a minute: of all addresses, and of one."""
 
+OF_STRANGERS_PER_MINUTE = 10
+"""Refusals of senders not on record that one web process keeps a minute."""
+
 CONTENT_BYTES = 1_000_000
+CONTENT_BYTES_OF_STRANGERS = 100_000
 DAYS = 30
 ROWS = 100_000
 ROWS_OF_SENDER = 1_000
 CONTENTS_OF_SENDER = 100
-"""What is kept: so many days, rows, rows of one sender (proven and claimed ones apart), and XML with the latest."""
+"""What is kept: so many days, rows, rows of one sender (proven and claimed ones apart), and XML with the latest.
+
+All senders that are not on record are one here."""
 
 DAY = timedelta(days=1)
 
@@ -40,10 +48,10 @@ DAY = timedelta(days=1)
 _PRUNE = """
 DELETE FROM uftp_refusal WHERE id IN (
     SELECT id FROM (
-        SELECT id, at,
-            row_number() OVER (ORDER BY id DESC) AS place,
-            row_number() OVER (PARTITION BY role, domain, verified ORDER BY id DESC) AS place_of_sender
-        FROM uftp_refusal
+        SELECT refusal.id, at,
+            row_number() OVER (ORDER BY refusal.id DESC) AS place,
+            row_number() OVER (PARTITION BY sender.id, verified ORDER BY refusal.id DESC) AS place_of_sender
+        FROM uftp_refusal AS refusal LEFT JOIN participants_participant AS sender USING (role, domain)
     ) AS ranked
     WHERE at < %(before)s OR place > %(rows)s OR place_of_sender > %(rows_of_sender)s
 )
@@ -53,8 +61,8 @@ DELETE FROM uftp_refusal WHERE id IN (
 _FORGET_CONTENTS = """
 UPDATE uftp_refusal SET content = NULL WHERE id IN (
     SELECT id FROM (
-        SELECT id, row_number() OVER (PARTITION BY role, domain ORDER BY id DESC) AS place
-        FROM uftp_refusal
+        SELECT refusal.id, row_number() OVER (PARTITION BY sender.id ORDER BY refusal.id DESC) AS place
+        FROM uftp_refusal AS refusal LEFT JOIN participants_participant AS sender USING (role, domain)
         WHERE content IS NOT NULL
     ) AS ranked
     WHERE place > %(contents)s
@@ -84,19 +92,26 @@ class _Budget:
         self._lock = threading.Lock()
         self._minute = -1
         self._all = 0
+        self._of_strangers = 0
         self._by_address: Counter[str] = Counter()
 
     def take(self, address: str, minute: int) -> bool:
         """Whether one more from `address` is within the bounds of this minute."""
         with self._lock:
             if minute != self._minute:
-                self._minute, self._all = minute, 0
+                self._minute, self._all, self._of_strangers = minute, 0, 0
                 self._by_address.clear()
             if self._all >= PER_MINUTE or self._by_address[address] >= PER_MINUTE_AND_ADDRESS:
                 return False
             self._all += 1
             self._by_address[address] += 1
             return True
+
+    def take_stranger(self) -> bool:
+        """Whether one of a sender not on record is within the bounds of the minute that was last taken from."""
+        with self._lock:
+            self._of_strangers += 1
+            return self._of_strangers <= OF_STRANGERS_PER_MINUTE
 
 
 _budget = _Budget()
@@ -110,8 +125,10 @@ def keep(refused: Refused) -> None:
         return
     verified = refused.content is not None
     try:
-        if not verified and not _on_record(refused.role, refused.domain):
+        on_record = _on_record(refused.role, refused.domain)
+        if not on_record and not (verified and _budget.take_stranger()):
             return
+        longest = CONTENT_BYTES if on_record else CONTENT_BYTES_OF_STRANGERS
         Refusal.objects.create(
             at=refused.at,
             address=refused.address[:45],
@@ -122,7 +139,7 @@ def keep(refused: Refused) -> None:
             line=refused.line,
             size=refused.size,
             verified=verified,
-            content=None if refused.content is None else refused.content[:CONTENT_BYTES],
+            content=None if refused.content is None else refused.content[:longest],
             content_size=None if refused.content is None else len(refused.content),
         )
     except (DatabaseError, InterfaceError) as error:

@@ -117,6 +117,22 @@ def listed(client: Client, page: str) -> set[int]:
     }
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"<a>" * 40_000 + b"</a>" * 40_000, b"<a>" * 40 + b"<a/>" * 45_000 + b"</a>" * 40],
+    ids=["deep", "deep and long"],
+)
+@pytest.mark.parametrize("kind", ["refused", "received"])
+def test_no_message_makes_a_page_much_larger_than_itself(staff: Client, kind: str, content: bytes) -> None:
+    if kind == "refused":
+        page = f"{REFUSALS}{refusal(content=content).pk}/change/"
+    else:
+        page = page_of(received(sealed=AGR.seal(content), size=len(content), state="processed"))
+
+    assert len(staff.get(page).content) < 1_500_000
+    assert "As it is, since it cannot be laid out: it" in shown(staff, page)
+
+
 def test_messages_received_are_searched_and_filtered(staff: Client) -> None:
     plain = received(result="Accepted", state="processed")
     aside = received(DSO, state="set aside", last_error="ValueError: too odd", result="")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uftp.laying_out import NotLaidOut, lay_out
+from uftp.laying_out import DEEPEST, FREE, MOST_TIMES, NotLaidOut, lay_out
 
 
 def test_one_element_a_line() -> None:
@@ -61,6 +61,30 @@ def test_100_000_lines_are_laid_out_at_once() -> None:
 def test_what_is_no_harmless_xml_is_refused(document: bytes) -> None:
     with pytest.raises(NotLaidOut):
         lay_out(document, whole=True)
+
+
+ATTRIBUTES = "".join(f" a{number}=''" for number in range(20_000)).encode()
+
+
+@pytest.mark.parametrize("inner", [b"", b"<a/>" * 20_000, b"<a%b/>" % ATTRIBUTES, b">" * 80_000])
+@pytest.mark.parametrize("depth", [10, DEEPEST - 1])
+def test_laid_out_a_document_is_not_much_larger(depth: int, inner: bytes) -> None:
+    document = b"<a>" * depth + inner + b"</a>" * depth
+    try:
+        laid_out = lay_out(document, whole=True)
+    except NotLaidOut as refused:
+        assert str(refused) == "it would become too long"  # noqa: PT017
+    else:
+        assert len(laid_out) <= MOST_TIMES * len(document) + FREE
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_nested_too_deep_is_refused_at_once(whole: bool) -> None:
+    depth = DEEPEST + 1
+
+    with pytest.raises(NotLaidOut, match="nested more than 50 deep"):
+        lay_out(b"<a>" * depth + b"</a>" * depth, whole=whole)
+    assert lay_out(b"<a>" * DEEPEST + b"</a>" * DEEPEST, whole=whole)
 
 
 VALUES = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cn", "Cc"]), max_size=30)

@@ -157,6 +157,35 @@ def test_of_a_large_message_the_beginning_is_kept(client: Client, agr: Peer) -> 
     assert kept().content_size == len(content) > refusals.CONTENT_BYTES
 
 
+def test_of_senders_not_on_record_little_is_kept(agr: Peer) -> None:
+    """Whoever has a domain proves as many names in it as they like."""
+
+    def proven(domain: str) -> None:
+        refusals.keep(
+            refusals.Refused(
+                at=NOON,
+                address="192.0.2.1",
+                role="AGR",
+                domain=domain,
+                major=3,
+                status=400,
+                line="Body: …",
+                size=500_000,
+                content=b"x" * 500_000,
+            )
+        )
+
+    for number in range(refusals.OF_STRANGERS_PER_MINUTE + 5):
+        proven(f"a{number}.evil.example")
+    proven("agr.example")
+
+    strangers = Refusal.objects.exclude(domain="agr.example")
+    assert strangers.count() == refusals.OF_STRANGERS_PER_MINUTE
+    assert {len(each.content or b"") for each in strangers} == {refusals.CONTENT_BYTES_OF_STRANGERS}
+    assert {each.content_size for each in strangers} == {500_000}
+    assert len(Refusal.objects.get(domain="agr.example").content or b"") == 500_000
+
+
 def row(at: datetime = NOON, **values: object) -> Refusal:
     said: dict[str, object] = {
         "role": "AGR",
@@ -176,6 +205,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "ROWS", 10)
     monkeypatch.setattr(refusals, "ROWS_OF_SENDER", 4)
     monkeypatch.setattr(refusals, "CONTENTS_OF_SENDER", 2)
+
+
+def on_record(domain: str) -> str:
+    Participant.objects.create(role="AGR", domain=domain)
+    return domain
 
 
 def left() -> set[int]:
@@ -208,8 +242,9 @@ def test_the_worker_forgets_what_is_old_each_hour(db: None) -> None:
 
 def test_nobody_pushes_out_the_refusals_of_others(db: None, small: None) -> None:
     """Nor do forgeries in somebody's name push out their own."""
+    on_record("agr.example")
     own = [row(verified=True, content=b"<x/>", content_size=4) for _ in range(3)]
-    other = row(domain="other.example")
+    other = row(domain=on_record("other.example"))
     forged = [row() for _ in range(6)]
 
     assert refusals.prune(NOON) == (2, 1)
@@ -223,11 +258,25 @@ def test_nobody_pushes_out_the_refusals_of_others(db: None, small: None) -> None
 
 
 def test_in_all_only_so_many_are_left(db: None, small: None) -> None:
-    rows = [row(domain=f"a{number}.example") for number in range(12)]
+    rows = [row(domain=on_record(f"a{number}.example")) for number in range(12)]
 
     assert refusals.prune(NOON) == (2, 0)
 
     assert left() == {each.pk for each in rows[2:]}
+
+
+def test_all_who_are_not_on_record_count_as_one_sender(db: None, small: None) -> None:
+    on_record("agr.example")
+    own = row(verified=True, content=b"<x/>", content_size=4)
+    strangers = [
+        row(domain=f"a{number}.evil.example", verified=True, content=b"<x/>", content_size=4)
+        for number in range(6)
+    ]
+
+    assert refusals.prune(NOON) == (2, 2)
+
+    assert left() == {own.pk, *(each.pk for each in strangers[2:])}
+    assert set(Refusal.objects.filter(content__isnull=False)) == {own, *strangers[4:]}
 
 
 def test_the_last_day_of_those_in_scope(agr: Peer) -> None:
