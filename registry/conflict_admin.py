@@ -22,6 +22,7 @@ from registry import conflict_page, periods, timeline
 from registry.adjust_admin import RIGHT
 from registry.bulk_admin import BadSelection, BulkSettlement, settling
 from registry.changes import Source
+from registry.closed import latest_decision
 from registry.conflict_filters import (
     DecisionFilter,
     OpenedFilter,
@@ -35,6 +36,7 @@ from registry.decision_form import DecisionForm, decided
 from registry.fact_admin import by_change
 from registry.models import Conflict
 from registry.rehearsed_admin import Attempt, Verb, attempted, fragment, rehearsed, this_day
+from registry.reversing import of_run
 
 FILTERS = "_changelist_filters"
 """What Django's admin calls the filters of the list that a page was reached from."""
@@ -166,16 +168,15 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
         return verb
 
     def _is_done_already(self, request: HttpRequest, conflict: Conflict, form: DecisionForm) -> bool:
-        """Whether this member of staff has just decided exactly this: a form that was sent twice."""
-        decided = Conflict.objects.filter(
-            decision=form.cleaned_data["decision"],
-            split_at=form.day,
-            decided_by=request.user.get_username(),
-            reason=form.why,
+        """Whether this member of staff decided exactly this and nobody anything since: a form that was sent twice."""
+        latest, anew = latest_decision(conflict), bool(request.POST.get("anew"))
+        by, reason, decision = request.user.get_username(), form.why, form.cleaned_data["decision"]
+        return bool(latest) and all(
+            (row.replaces_id if anew else row.pk) == conflict.pk
+            and (row.decided_by, row.reason) == (by, reason)
+            and (row.decision, row.split_at) == of_run(row.period, decision, form.day)
+            for row in latest
         )
-        if request.POST.get("anew"):
-            return decided.filter(replaces=conflict).exists()
-        return decided.filter(pk=conflict.pk).exists()
 
     def _on_success(self, request: HttpRequest, conflict: Conflict) -> HttpResponse:
         """Back to the queue, or on to the next conflict in it, saying what was decided."""

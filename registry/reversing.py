@@ -111,7 +111,7 @@ def settle_anew(
         prepare(cursor)
         _hold_connection(cursor, conflict)
         runs = _decidable_days(cursor, conflict)
-        decided = [(days, *_of_run(days, decision, at)) for days in runs]
+        decided = [(days, *of_run(days, decision, at)) for days in runs]
         parts = {part for _, part, _ in decided}
         if decision == Conflict.Decision.SPLIT and (at is None or parts in ({"keep"}, {"give"})):
             raise no_split(runs)
@@ -157,6 +157,7 @@ def settle_anew(
         {
             "days": list_in_words(runs),
             "decision": decision,
+            "change": change,
             **({"at": at.isoformat()} if at else {}),
         },
         source.reason,
@@ -225,7 +226,7 @@ def _why_not(conflict: Conflict, found: Decidable) -> str:
     return f"{list_in_words(found.not_decided_later)} is by now another's, or counts for both"
 
 
-def _of_run(days: Days, decision: str, at: date | None) -> tuple[str, date | None]:
+def of_run(days: Days, decision: str, at: date | None) -> tuple[str, date | None]:
     """What a decision comes to for one run of days: a split before or after it gives the run to one of the two."""
     if at is None or decision != Conflict.Decision.SPLIT:
         return decision, None
