@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.db import transaction
+
 from participants import journal
 from registry.models import Market
 
@@ -49,11 +51,16 @@ def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:
     return True
 
 
+@transaction.atomic
 def set_market(
     *, time_zone: str | None = None, isp_duration: str | None = None, actor: str, reason: str = ""
 ) -> Market:
-    """Set the market's time zone, its ISP duration or both, on the record. Raises UnknownMarket."""
-    row = market()
+    """Set the market's time zone, its ISP duration or both, on the record. Raises UnknownMarket.
+
+    One transaction, one at a time: what is not named stays as the last one set it.
+    """
+    Market.objects.bulk_create([Market()], ignore_conflicts=True)
+    row = Market.objects.select_for_update().get()
     before = {"time_zone": row.time_zone, "isp_duration": row.isp_duration}
     if time_zone is not None:
         if time_zone not in known_zones():
