@@ -25,7 +25,10 @@ class PartyFilter(ParticipantFilter):
 
 
 class PointFilter(TextFilter):
-    """Conflicts about the connections that are claimed to lie behind a congestion point."""
+    """Conflicts about the connections that are claimed to lie behind a congestion point.
+
+    Claims of those that who looks may not see count for nothing.
+    """
 
     title = "congestion point"
     parameter_name = "point"
@@ -33,7 +36,8 @@ class PointFilter(TextFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
             return queryset
-        points = list(CongestionPoint.objects.filter(address=self.text).values_list("pk", flat=True))
+        named = self.seen.restrict(CongestionPoint.objects.filter(address=self.text), "dso")
+        points = list(named.values_list("pk", flat=True))
         claimed = CongestionPointConnection.objects.current().filter(congestion_point__in=points)
         return queryset.filter(connection__in=claimed.values("connection"))
 

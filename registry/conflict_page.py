@@ -37,8 +37,9 @@ SEARCHED = 200
 class Claimed:
     """One claim of a party as it stands.
 
-    `source`: what the party said it in; `answer`: (mark, result, warnings or reasons) of that message. `adjust_url`:
-    where its days are adjusted; empty for who may not.
+    `source`: what the party said it in; `answer`: (mark, result, warnings or reasons) of that message, None where who
+    looks may not see the party: it is about other connections as well. `adjust_url`: where its days are adjusted;
+    empty for who may not.
     """
 
     row: Representation | CongestionPointConnection
@@ -106,11 +107,11 @@ def _claims(conflict: Conflict, party: Participant, seen: Scope, adjusted_for: S
         .order_by("-recorded_by_id", "-pk")[:SEARCHED]
     )
     current = sorted((row for row in rows if row.superseded_by_id is None), key=lambda row: row.period.lower)
-    return [_claimed(conflict, row, rows, party in seen, party in adjusted_for) for row in current[:SHOWN]]
+    return [_claimed(conflict, row, rows, seen, party in adjusted_for) for row in current[:SHOWN]]
 
 
-def _claimed(conflict: Conflict, row: Any, rows: list[Any], linked: bool, adjustable: bool) -> Claimed:
-    said = origin(row, rows)
+def _claimed(conflict: Conflict, row: Any, rows: list[Any], seen: Scope, adjustable: bool) -> Claimed:
+    said, linked = origin(row, rows), party_of(row) in seen
     message = said.message
     words = (
         f"{message.message_type}, received {moment(message.received_at)}"
@@ -123,8 +124,8 @@ def _claimed(conflict: Conflict, row: Any, rows: list[Any], linked: bool, adjust
         days=link(row, in_words(row.period)) if linked else in_words(row.period),
         waiting=moment(row.waiting_since.moment) if row.waiting_since else "",
         source=link(message or said, words) if linked else words,
-        answer=_answer(message) if message else None,
-        refusal=_refusal(row, conflict),
+        answer=_answer(message) if message and linked else None,
+        refusal=_refusal(row, conflict, seen),
         adjust_url=f"{adjusting(row)}?conflict={conflict.pk}" if adjustable else "",
     )
 
@@ -136,13 +137,15 @@ def _answer(message: InboundMessage) -> tuple[str, str, str] | None:
     return mark, message.result, message.reason
 
 
-def _refusal(claim: Any, conflict: Conflict) -> str:
-    """Why a refused claim is; empty where it is not."""
+def _refusal(claim: Any, conflict: Conflict, seen: Scope) -> str:
+    """Why a refused claim is; empty where it is not, or where that was decided between two who are not in `seen`."""
     if claim.standing != Standing.REFUSED:
         return ""
     decision = refused_by(claim)
     if decision is None:
         return "The policy “newest wins” gave these days to another."
+    if decision.holder_id not in seen and decision.claimant_id not in seen:
+        return ""
     which = "this conflict" if decision.pk == conflict.pk else link(decision, f"conflict {decision.pk}")
     return format_html("By {}’s decision in {}: {}", decision.decided_by, which, decision.reason)
 
@@ -182,7 +185,7 @@ def other_claims(conflict: Conflict, *, seen: Scope) -> list[Claimed]:
     )
     others = rows.exclude(**{f"{field}__in": [conflict.holder_id, conflict.claimant_id]})
     shown = seen.restrict(others, field).order_by("waiting_since_id", "period")[:SHOWN]
-    return [_claimed(conflict, row, [row], True, False) for row in shown]
+    return [_claimed(conflict, row, [row], seen, False) for row in shown]
 
 
 def other_decisions(conflict: Conflict) -> list[Decided]:

@@ -1,4 +1,5 @@
-"""Consequences as staff see them: in words, and without the names of participants who are none of their business.
+"""Consequences as staff see them: in words, and without the names and congestion points of participants who are none of their
+business.
 
 The template `admin/registry/consequences.html` shows them: beside a form, and on the page of a change.
 """
@@ -81,14 +82,19 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
     return Shown(
         found=found,
         rows=tuple(
-            Row(line.connection, line.congestion_point or "", name(line), tuple(_effects(line)))
+            Row(
+                line.connection,
+                (line.congestion_point or "") if line.participant_id in scope else "",
+                name(line),
+                tuple(_effects(line)),
+            )
             for line in found.lines
         ),
         totals=tuple(
             Total(name(party), tuple(f"{getattr(party, field):,}" for field, _, _ in EFFECTS))
             for party in found.parties
         ),
-        points=any(line.congestion_point for line in found.lines),
+        points=any(line.congestion_point and line.participant_id in scope for line in found.lines),
     )
 
 
