@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -28,7 +29,17 @@ from registry.models import (
     CongestionPointTerms,
     Representation,
 )
-from registry.rehearsed_admin import Attempt, DayInput, ReasonedForm, Verb, attempted, fragment, rehearsed
+from registry.rehearsed_admin import (
+    LIVE,
+    TOO_MANY,
+    Attempt,
+    DayInput,
+    ReasonedForm,
+    Verb,
+    attempted,
+    fragment,
+    rehearsed,
+)
 from registry.sources import told
 
 Adjustable = Representation | CongestionPointConnection | CongestionPointTerms
@@ -44,6 +55,7 @@ POINT_EXPLAINED = (
     " connections are cut; where it gets longer, they stay as they are."
 )
 CURRENT_SHOWN = 20
+CONFLICT = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class AdjustForm(ReasonedForm):
@@ -111,7 +123,9 @@ class AdjustableAdmin(ScalableAdmin):
             )
         form = AdjustForm(request.POST)
         if not form.is_valid():
-            return self._adjust_page(request, row, form, foreseen(request, row))
+            return self._adjust_page(
+                request, row, form, foreseen(request, row) if is_live(row) else Attempt()
+            )
         attempt = attempted(request, adjusts(row, form), form.why)
         if attempt.change is None:
             row.refresh_from_db()
@@ -130,7 +144,7 @@ class AdjustableAdmin(ScalableAdmin):
         row: Adjustable = self._adjusted(request, object_id)
         if request.method != "POST":
             return HttpResponseRedirect(adjusting(row))
-        return fragment(request, foreseen(request, row))
+        return fragment(request, foreseen(request, row) if is_live(row) else Attempt(hint=TOO_MANY))
 
     def _adjusted(self, request: HttpRequest, object_id: str) -> Any:
         row = self.row_or_404(request, object_id)
@@ -143,7 +157,8 @@ class AdjustableAdmin(ScalableAdmin):
     def _afterwards(self, request: HttpRequest, row: Adjustable) -> str:
         """The conflict from which staff came, where it is in the address; else the thing that the fact is about."""
         came_from = request.GET.get("conflict", "")
-        if came_from.isdecimal() and Conflict.objects.filter(pk=came_from).exists():
+        conflicts = self.seen(request).restrict(Conflict.objects.all(), "holder", "claimant")
+        if CONFLICT.fullmatch(came_from) and conflicts.filter(pk=came_from).exists():
             return reverse("admin:registry_conflict_change", args=[came_from])
         about = row.congestion_point if isinstance(row, CongestionPointTerms) else row.connection
         return reverse(f"admin:registry_{about._meta.model_name}_change", args=[about.pk])
@@ -151,7 +166,7 @@ class AdjustableAdmin(ScalableAdmin):
     def _adjust_page(
         self, request: HttpRequest, row: Adjustable, form: AdjustForm, attempt: Attempt
     ) -> HttpResponse:
-        name = self.opts.model_name
+        name, live = self.opts.model_name, is_live(row)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -176,13 +191,23 @@ class AdjustableAdmin(ScalableAdmin):
             ],
             "form": form,
             "attempt": attempt,
-            "before": "Change the days to see what would follow.",
-            "button": "Adjust the days",
-            "live": True,
+            "before": "Change the days to see what would follow."
+            if live
+            else "Change the days and give a reason, then look at what would follow.",
+            "button": "Adjust the days" if live or attempt.shown else "Show what would follow",
+            "live": live,
             "back": reverse(f"admin:registry_{name}_change", args=[row.pk]),
             "preview": reverse(f"admin:registry_{name}_adjust_preview", args=[row.pk]),
         }
         return TemplateResponse(request, "admin/registry/adjust.html", context)
+
+
+def is_live(row: Adjustable) -> bool:
+    """Whether an adjustment concerns few enough claims to show its consequences while the form is filled in."""
+    if not isinstance(row, CongestionPointTerms):
+        return True
+    claims = CongestionPointConnection.objects.current().filter(congestion_point=row.congestion_point_id)
+    return len(claims.values_list("pk")[: LIVE + 1]) <= LIVE
 
 
 def foreseen(request: HttpRequest, row: Adjustable) -> Attempt:

@@ -16,7 +16,7 @@ from psycopg.types.multirange import Multirange
 from participants import journal
 from participants.models import Participant
 from registry import consequences, standings, statements, terms
-from registry.changes import Recorder, Source, notice, under_lock
+from registry.changes import Recorder, Source, analyze, notice, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.contested import refresh_conflicts
 from registry.models import (
@@ -209,7 +209,7 @@ def _write_claims(cursor: CursorWrapper, kind: ClaimKind, recorder: Recorder, to
     written = standings.write(cursor, kind, change=change, policy=HOLD, today=today)
     refresh_conflicts(cursor, kind, change=change)
     if written >= LARGE:
-        cursor.execute(f"ANALYZE {kind.table}")
+        analyze(cursor, kind.table)
     return True
 
 

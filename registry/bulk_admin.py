@@ -23,11 +23,11 @@ from registry.conflict_pairs import PAIRS_SHOWN, Pair, pairs_in, settled_in_word
 from registry.conflicts import alike, settle_many
 from registry.decision_form import DecisionForm
 from registry.models import Change, Conflict
-from registry.rehearsed_admin import Attempt, Verb, attempted, fragment, rehearsed
+from registry.rehearsed_admin import LIVE, TOO_MANY, Attempt, Verb, attempted, fragment, rehearsed
 from registry.sources import maker
 
 BY_HAND = 1_000
-"""Conflicts that are chosen one by one, and how many a preview is made of while the form is filled in."""
+"""Conflicts that are chosen one by one."""
 
 NONE_OPEN = (
     "None of these conflicts is open any more: somebody has settled them, or the claims changed so that nothing"
@@ -127,7 +127,7 @@ class BulkSettlement(ScalableAdmin):
             raise PermissionDenied(why_not)
         form = self._many_form(pair, request.POST)
         if not form.is_valid():
-            shown = self._foreseen_of(request, rows, pair) if pair.number <= BY_HAND else Attempt()
+            shown = self._foreseen_of(request, rows, pair) if pair.number <= LIVE else Attempt()
             return self._many_page(request, pair, form, shown)
         attempt = attempted(request, self._many_verb(rows, form), form.why)
         if attempt.change is None:
@@ -150,6 +150,8 @@ class BulkSettlement(ScalableAdmin):
         pair = pairs[0]
         if why_not := self.why_not(request, pair.holder, pair.claimant):
             raise PermissionDenied(why_not)
+        if pair.number > LIVE:
+            return fragment(request, Attempt(hint=TOO_MANY))
         return fragment(request, self._foreseen_of(request, rows, pair))
 
     def _foreseen_of(self, request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> Attempt:
@@ -241,7 +243,7 @@ class BulkSettlement(ScalableAdmin):
     def _many_page(
         self, request: HttpRequest, pair: Pair, form: DecisionForm, attempt: Attempt
     ) -> HttpResponse:
-        seen, live = self.seen(request), pair.number <= BY_HAND
+        seen, live = self.seen(request), pair.number <= LIVE
         context = {
             **self._context(request, pair.title),
             "pair": pair,

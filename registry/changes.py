@@ -150,6 +150,15 @@ def notice(text: str) -> None:
         notices.append(text)
 
 
+def analyze(cursor: CursorWrapper, *tables: str) -> None:
+    """Give the planner the sizes of tables of facts of which much was written.
+
+    Not while a verb is rehearsed: what it wrote is taken back, and others would wait for the lock.
+    """
+    if _notices.get() is None:
+        cursor.execute(f"ANALYZE {', '.join(tables)}")
+
+
 def await_stamped_changes() -> None:
     """Wait until every change that has its moment is committed (docs/rules.md H1).
 

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from registry.changes import rehearsed
 from registry.claims import MEMBERSHIP, REPRESENTATION
+from registry.patience import LONG, Patience, limited, take_turn
 from registry.periods import Days, list_in_words
 from registry.staging import LARGE, make_tables
 
@@ -188,19 +189,26 @@ class _TakenBack(Exception):
     """Ends a rehearsal."""
 
 
-def rehearse(verb: Callable[[], int | None]) -> Consequences:
+def rehearse(
+    verb: Callable[[], int | None], *, patience: Patience = LONG, whose: int | None = None
+) -> Consequences:
     """What `verb` would do, told by doing it and taking everything back; raises what the verb raises.
 
-    `verb` returns the number of the change that it made, None where it made none.
+    `verb` returns the number of the change that it made, None where it made none. Locks and statements are waited for
+    as long as `patience` says; of the rehearsals of one member of staff, `whose` number is given, one is made at a
+    time. Raises patience.Busy.
     """
     found = Consequences()
     with connection.cursor() as cursor:
         make_tables(cursor)
     try:
         with transaction.atomic(), rehearsed() as notices:
-            change = verb()
-            if change is not None:
-                found = of_change(change, exact=True)
+            if whose is not None:
+                take_turn(whose, wait=patience.lock)
+            with limited(patience):
+                change = verb()
+                if change is not None:
+                    found = of_change(change, exact=True)
             raise _TakenBack
     except _TakenBack:
         return replace(found, warnings=tuple(notices))

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from registry import standings
-from registry.changes import Source
+from registry.changes import Source, analyze
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.contested import refresh_conflicts
 from registry.models import Conflict
@@ -61,7 +61,7 @@ def carry_out(cursor: CursorWrapper, kind: ClaimKind, *, change: int, today: dat
     written = standings.write(cursor, kind, change=change, policy=HOLD, today=today)
     refresh_conflicts(cursor, kind, change=change)
     if written >= LARGE:
-        cursor.execute(f"ANALYZE {kind.table}, registry_conflict")
+        analyze(cursor, kind.table, "registry_conflict")
 
 
 def in_words(decision: str, at: date | None, holder: object, claimant: object) -> str:

@@ -21,17 +21,21 @@ from registry.conflicts import SettlementError
 from registry.consequences import Consequences, ConsequencesChanged, rehearse
 from registry.consequences_shown import Shown, as_seen
 from registry.market import market, today_at
+from registry.patience import DECIDED, LONG, SHORT, Busy, Patience, limited
 
 Verb = Callable[[Source, date, str | None], int]
 """What is decided: given its source, the market's day and the fingerprint of what staff were shown (None: nothing
 was shown), the id of the change that it made."""
 
-REFUSALS = (SettlementError, AdjustmentError, ConsequencesChanged)
+REFUSALS = (SettlementError, AdjustmentError, ConsequencesChanged, Busy)
 """What a verb raises where it does not do what was asked; the words are for staff."""
 
 LONGEST_REASON = 2_000
+LIVE = 1_000
+"""How many conflicts or claims consequences are at most shown of while a form is filled in; of more, by its button."""
 TRIES = 5
 """How often a rehearsal is done that loses races."""
+TOO_MANY = "Too many to show while you fill in the form: give a reason and press the button to see what would follow."
 NOT_SHOWN = "Look at the consequences below. If they are what you mean, press the button once more."
 
 
@@ -80,11 +84,14 @@ class Attempt:
     hint: str = ""
 
 
-def rehearsed(request: HttpRequest, verb: Verb, reason: str) -> Attempt:
+def rehearsed(request: HttpRequest, verb: Verb, reason: str, *, patience: Patience = SHORT) -> Attempt:
     """What `verb` would do, or why it would not; nothing stays of it."""
     source, today = Source.of_staff(request.user.get_username(), reason), this_day()
+    whose = request.user.pk
     try:
-        found = _undisturbed(lambda: rehearse(lambda: verb(source, today, None)))
+        found = _undisturbed(
+            lambda: rehearse(lambda: verb(source, today, None), patience=patience, whose=whose)
+        )
     except REFUSALS as refusal:
         return Attempt(error=str(refusal))
     return Attempt(shown=as_seen(found, seen_by(request.user)))
@@ -97,13 +104,18 @@ def attempted(request: HttpRequest, verb: Verb, reason: str) -> Attempt:
     """
     expected = request.POST.get("expected", "")
     if not expected:
-        shown = rehearsed(request, verb, reason)
+        shown = rehearsed(request, verb, reason, patience=LONG)
         return replace(shown, hint="" if shown.error else NOT_SHOWN)
     source, today = Source.of_staff(request.user.get_username(), reason), this_day()
+
+    def decided() -> int:
+        with limited(DECIDED):
+            return verb(source, today, expected)
+
     try:
-        return Attempt(change=retried(lambda: verb(source, today, expected)))
+        return Attempt(change=retried(decided))
     except ConsequencesChanged as refusal:
-        return replace(rehearsed(request, verb, reason), error=str(refusal))
+        return replace(rehearsed(request, verb, reason, patience=LONG), error=str(refusal))
     except REFUSALS as refusal:
         return Attempt(error=str(refusal))
 
