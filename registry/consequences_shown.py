@@ -1,5 +1,4 @@
-"""Consequences as staff see them: in words, and without the names and congestion points of participants who are none of their
-business.
+"""Consequences as staff see them: in words, without names and congestion points of whom they may not see.
 
 The template `admin/registry/consequences.html` shows them: beside a form, and on the page of a change.
 """
