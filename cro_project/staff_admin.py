@@ -198,6 +198,8 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     @method_decorator(sensitive_post_parameters())
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         user = self._changeable(request, id)
+        if _is_own(request, user):
+            return _to_own_page(request, "password_change", "You change your own password here.")
         form = PasswordForm(request.POST or None, user=user)
 
         def save(why: str) -> None:
@@ -209,6 +211,8 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take the second factor from somebody who has lost it."""
         user = self._changeable(request, object_id)
+        if _is_own(request, user):
+            return _to_own_page(request, "two_factor", "You look after your own second factor here.")
 
         def save(why: str) -> None:
             two_factor.turn_off(user, actor=request.user.get_username(), reason=why)
@@ -244,6 +248,16 @@ _IN_WORDS = ["acts_for_in_words", "sees_in_words"]
 
 def _superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_superuser)
+
+
+def _is_own(request: HttpRequest, user: User) -> bool:
+    return user.pk == request.user.pk
+
+
+def _to_own_page(request: HttpRequest, page: str, why: str) -> HttpResponse:
+    """Lead to a page on which staff change what is their own, and which asks for their password."""
+    messages.info(request, why)
+    return redirect(f"admin:{page}")
 
 
 def _who(request: HttpRequest) -> User:

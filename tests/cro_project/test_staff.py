@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.shortcuts import assign_perm
 
@@ -264,6 +265,40 @@ def test_a_superuser_resets_somebody_s_second_factor(
         b"lee has no second factor"
         in client.post(f"{LIST}{lee.pk}/second_factor/", {"reason": "again"}).content
     )
+
+
+def test_what_is_one_s_own_is_changed_where_the_password_is_asked_for(
+    kim: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes to an open session of a superuser sets no password, and takes no second factor away."""
+    telephone, secret = Telephone(monkeypatch), two_factor.make_secret()
+    telephone.secret = bytes.fromhex(secret)
+    app, _ = two_factor.enrol(kim, secret, telephone.code())
+    client.force_login(kim)
+    session = client.session
+    session[DEVICE_ID_SESSION_KEY] = app.persistent_id
+    session.save()
+    given = {"password1": "a-secret-one-1", "password2": "a-secret-one-1", "reason": "it is mine"}
+
+    for page, own in (("password", "/admin/password_change/"), ("second_factor", "/admin/two_factor/")):
+        for answer in (
+            client.get(f"{LIST}{kim.pk}/{page}/"),
+            client.post(f"{LIST}{kim.pk}/{page}/", given),
+        ):
+            assert (answer.status_code, answer["Location"]) == (302, own)
+    assert two_factor.enrolled_since(kim)
+    kim.refresh_from_db()
+    assert kim.check_password("right-kim")
+    shown = client.get(page_of(kim)).content
+    assert b'"/admin/password_change/">Change password</a></li>' in shown
+    assert b"Set password" not in shown
+    assert b"Reset second factor" not in shown
+    client.post(
+        "/admin/password_change/",
+        {"old_password": "guess", "new_password1": "a-secret-one-1", "new_password2": "a-secret-one-1"},
+    )
+    kim.refresh_from_db()
+    assert kim.check_password("right-kim")
 
 
 @pytest.mark.parametrize("of", [OPERATOR, PARTICIPANT_MANAGER, AUDITOR])
