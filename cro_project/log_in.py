@@ -25,12 +25,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from cro_project import two_factor
+from cro_project.showing_once import show_codes
 from participants import clock
 from participants.admin_html import moment
 
 PENDING = "log_in_pending"
 SECRET = "two_factor_secret"  # noqa: S105
-CODES = "two_factor_codes"
 TIME_FOR_CODE = timedelta(minutes=10)
 
 
@@ -126,6 +126,7 @@ class SecondStep(View):
     form_class: type[CodeForm]
     template = ""
     title = ""
+    button = ""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         begun = pending(request)
@@ -157,6 +158,7 @@ class SecondStep(View):
             **admin.site.each_context(self.request),
             "title": self.title,
             "form": form,
+            "button": self.button,
             "who": self.begun.user.get_username(),
             **self.more(),
         }
@@ -169,6 +171,7 @@ class CodeStep(SecondStep):
     form_class = CodeForm
     template = "admin/login_code.html"
     title = "Second step"
+    button = "Log in"
 
     def accept(self, form: CodeForm) -> HttpResponse | None:
         code, user = form.cleaned_data["code"], self.begun.user
@@ -195,6 +198,7 @@ class SetUpStep(SecondStep):
     form_class = AppCodeForm
     template = "admin/login_set_up.html"
     title = "Set up your second factor"
+    button = "Set up and log in"
 
     def more(self) -> dict[str, Any]:
         return to_set_up(self.request, self.begun.user)
@@ -223,16 +227,6 @@ def set_up(request: HttpRequest, form: CodeForm, begun: Pending) -> HttpResponse
         return None
     finish(request, begun, device)
     return show_codes(request, codes, begun.next)
-
-
-def show_codes(request: HttpRequest, codes: list[str], after: str) -> HttpResponse:
-    """Lead to the page that shows `codes` until they are kept, and then to the URL `after`."""
-    request.session[CODES] = {
-        "codes": codes,
-        "next": after,
-        "until": (clock.now() + TIME_FOR_CODE).timestamp(),
-    }
-    return redirect("admin:two_factor_codes")
 
 
 def refusal(wait: Any) -> str:

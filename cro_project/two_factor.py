@@ -20,6 +20,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.safestring import SafeString, mark_safe
 from django_otp import verify_token
 from django_otp.oath import TOTP
@@ -31,6 +32,9 @@ from participants import journal
 APP_DIGITS = 6
 RECOVERY_DIGITS = 12
 RECOVERY_CODES = 10
+STORED_LENGTH = 16
+"""Hexadecimal digits kept of the hash of a recovery code, as many as there is room for."""
+
 SECRET_BYTES = 20
 STEPS_OFF = 1
 """Steps of 30 seconds by which the clock of a telephone may be wrong."""
@@ -112,7 +116,8 @@ class SecondFactorBackend(BaseBackend):
         device = user and code and _device_for(user, code)
         if not user or not device:
             return None
-        user.otp_device = verify_token(user, device.persistent_id, code)  # type: ignore[attr-defined]
+        given = code if len(code) == APP_DIGITS else _stored(user, code)
+        user.otp_device = verify_token(user, device.persistent_id, given)  # type: ignore[attr-defined]
         return user if has_verified(user) else None
 
 
@@ -222,5 +227,11 @@ def _replace_codes(user: User) -> list[str]:
     device, _ = StaticDevice.objects.get_or_create(user=user, defaults={"name": "recovery codes"})
     device.token_set.all().delete()
     digits = [f"{secrets.randbelow(10**RECOVERY_DIGITS):0{RECOVERY_DIGITS}}" for _ in range(RECOVERY_CODES)]
-    StaticToken.objects.bulk_create(StaticToken(device=device, token=code) for code in digits)
+    StaticToken.objects.bulk_create(StaticToken(device=device, token=_stored(user, code)) for code in digits)
     return ["-".join((code[:4], code[4:8], code[8:])) for code in digits]
+
+
+def _stored(user: User, code: str) -> str:
+    """What the database has of a recovery code of `user`: a hash, for which one needs SECRET_KEY."""
+    keyed = salted_hmac("recovery code", f"{user.pk} {code}", algorithm="sha256")
+    return keyed.hexdigest()[:STORED_LENGTH]

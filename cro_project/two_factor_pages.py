@@ -17,9 +17,8 @@ from django.utils.functional import cached_property
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
-from cro_project import two_factor
-from cro_project.log_in import CODES, AppCodeForm, Pending, open_session, set_up, show_codes, to_set_up
-from participants import clock
+from cro_project import showing_once, two_factor
+from cro_project.log_in import AppCodeForm, Pending, open_session, set_up, to_set_up
 from participants.admin_html import moment
 
 
@@ -136,27 +135,26 @@ class SetUp(OwnPage):
 
 
 class Codes(OwnPage):
-    """Shows recovery codes once they are made, until whoever they belong to says that they are kept."""
+    """Shows recovery codes once; then says that they were shown, until whoever they belong to has kept them."""
 
     template = "admin/two_factor_codes.html"
     title = "Your recovery codes"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        made = request.session.get(CODES)
-        if not made or clock.now().timestamp() > made["until"]:
-            request.session.pop(CODES, None)
+        if not showing_once.were_made(request):
             return redirect("admin:two_factor")
-        self.codes = made["codes"]
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.show()
+        answer = self.show()
+        showing_once.forget_codes(answer)
+        return answer
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        return redirect(request.session.pop(CODES)["next"])
+        return redirect(showing_once.kept(request))
 
     def more(self) -> dict[str, Any]:
-        return {"codes": self.codes}
+        return {"codes": showing_once.take_codes(self.request)}
 
 
 class OfEnrolled(OwnPage):
@@ -174,7 +172,9 @@ class RenewCodes(OfEnrolled):
     button = "Make recovery codes"
 
     def change(self, form: Any) -> HttpResponse | None:
-        return show_codes(self.request, two_factor.renew_codes(self.user), reverse("admin:two_factor"))
+        return showing_once.show_codes(
+            self.request, two_factor.renew_codes(self.user), reverse("admin:two_factor")
+        )
 
 
 class TurnOff(OfEnrolled):

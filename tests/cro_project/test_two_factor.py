@@ -1,5 +1,6 @@
 """The second factor: who must give it, what is taken for one, and how it is set up, replaced and taken away."""
 
+import base64
 import re
 from datetime import timedelta
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import get_resolver
-from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from cro_project import two_factor
@@ -101,9 +103,6 @@ def test_staff_set_up_an_app_by_themselves(ann: User, client: Client, telephone:
 
     codes = shown_codes(answer)
     assert len(set(codes)) == 10
-    assert sorted(code.replace("-", "") for code in codes) == sorted(
-        StaticDevice.objects.get(user=ann).token_set.values_list("token", flat=True)
-    )
     answer = client.post("/admin/two_factor/codes/", follow=True)
     assert answer.redirect_chain == [("/admin/two_factor/", 302)]
     assert b"Two-factor log-in is <strong>on</strong> since" in answer.content
@@ -169,6 +168,70 @@ def test_a_recovery_code_counts_once_in_place_of_the_app(codes: list[str], clien
     other = Client()
     give_password(other)
     assert b"This code is wrong, or was used before" in give_code(other, codes[3]).content
+
+
+def test_nobody_reads_recovery_codes_in_the_database(
+    codes: list[str], client: Client, telephone: Telephone
+) -> None:
+    give_password(client)
+    give_code(client, telephone.code())
+    client.post("/admin/two_factor/renew_codes/", {"password": PASSWORD})
+    made = client.cookies["two_factor_codes"].value
+
+    database = str(
+        [*StaticToken.objects.values_list("token", flat=True)]
+        + [each.get_decoded() for each in Session.objects.all()]
+    )
+    shown = shown_codes(client.get("/admin/two_factor/codes/"))
+    assert len(shown) == 10
+    for code in (*codes, *shown):
+        for text in (code, code.replace("-", "")):
+            assert text not in database
+            assert text not in made
+            assert text not in str(base64.b64decode(made))
+
+
+def test_recovery_codes_are_shown_once(codes: list[str], client: Client, telephone: Telephone) -> None:
+    give_password(client)
+    give_code(client, telephone.code())
+    made = client.post("/admin/two_factor/renew_codes/", {"password": PASSWORD}).cookies
+
+    page = client.get("/admin/two_factor/codes/")
+    assert len(shown_codes(page)) == 10
+    assert page.cookies["two_factor_codes"].value == ""
+    client.cookies["two_factor_codes"] = made["two_factor_codes"].value
+    again = client.get("/admin/two_factor/codes/")
+    assert shown_codes(again) == []
+    assert b"Your recovery codes were shown, and are not shown again" in again.content
+    assert client.post("/admin/two_factor/codes/")["Location"] == "/admin/two_factor/"
+
+
+@pytest.mark.parametrize("cookie", ["", "é", "QUJD", "QUJD" * 20])
+def test_codes_of_another_cookie_are_not_shown(
+    codes: list[str], client: Client, telephone: Telephone, cookie: str
+) -> None:
+    give_password(client)
+    give_code(client, telephone.code())
+    client.post("/admin/two_factor/renew_codes/", {"password": PASSWORD})
+    client.cookies["two_factor_codes"] = cookie
+
+    assert b"are not shown again" in client.get("/admin/two_factor/codes/").content
+
+
+@override_settings(SECRET_KEY="another-key-of-thirty-two-characters")
+def test_with_another_secret_key_there_are_no_recovery_codes_and_the_app_goes_on(
+    ann: User, telephone: Telephone
+) -> None:
+    secret = two_factor.make_secret()
+    telephone.secret = bytes.fromhex(secret)
+    with override_settings(SECRET_KEY="the-key-before-of-thirty-two-characters"):
+        codes = two_factor.enrol(ann, secret, telephone.code())[1]
+    client = Client()
+    give_password(client)
+
+    assert b"This code is wrong" in give_code(client, codes[0]).content
+    forget_waits()
+    assert give_code(client, telephone.code())["Location"] == PAGE
 
 
 @pytest.mark.parametrize("text", ["12345", "1234567", "abcdef", "", "12345٦"])
