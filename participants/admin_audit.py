@@ -1,6 +1,6 @@
 """What the audit trail says of something, on the page of that thing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,11 +12,16 @@ from django.urls import reverse
 
 from participants.admin_html import NOTHING, moment
 from participants.models import AuditEntry
+from participants.scope import seen_by
 
 
-def about(subject: str) -> Q:
-    """The audit entries about `subject`: those that name it, alone or with what of it changed."""
-    return Q(subject=subject) | Q(subject__startswith=f"{subject} ")
+def about(subject: str, changes: Iterable[int] = ()) -> Q:
+    """The audit entries about `subject`: those that name it, alone or with what of it changed.
+
+    And those of the decisions that the `changes` of the registry, by their numbers, carried out.
+    """
+    found = Q(after__change__in=list(changes))
+    return found | Q(subject=subject) | Q(subject__startswith=f"{subject} ") if subject else found
 
 
 class AuditedAdmin(admin.ModelAdmin[Any]):
@@ -25,6 +30,10 @@ class AuditedAdmin(admin.ModelAdmin[Any]):
     def audit_subject(self, row: Any) -> str:
         """What the audit trail calls `row`; empty: it never names one."""
         return ""
+
+    def audit_changes(self, row: Any) -> list[int]:
+        """The numbers of the changes of the registry that made of `row` what it is, by decisions among others."""
+        return []
 
     def render_change_form(
         self,
@@ -40,13 +49,17 @@ class AuditedAdmin(admin.ModelAdmin[Any]):
 
     def _audit_trail(self, request: HttpRequest, row: Any) -> str:
         """Where the entries about `row` are; empty where there are none, or not for this member of staff."""
-        subject = self.audit_subject(row)
-        if not subject or not request.user.has_perm("participants.view_auditentry"):
+        subject, changes = self.audit_subject(row), self.audit_changes(row)
+        if not (subject or changes) or not request.user.has_perm("participants.view_auditentry"):
             return ""
-        if not AuditEntry.objects.filter(about(subject)).exists():
+        entries, scope = AuditEntry.objects.filter(about(subject, changes)), seen_by(request.user)
+        if not scope.everyone:
+            entries = entries.filter(participants__overlap=sorted(scope.ids))
+        if not entries.exists():
             return ""
+        said = {"subject": subject, "change": ",".join(map(str, changes))}
         page = reverse("admin:participants_auditentry_changelist")
-        return f"{page}?{urlencode({'subject': subject})}"
+        return f"{page}?{urlencode({name: text for name, text in said.items() if text})}"
 
 
 def what_changed(entry: AuditEntry) -> list[str]:

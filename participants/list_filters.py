@@ -1,5 +1,6 @@
 """Filters for lists of any size: what is looked for is typed in, so that no values need to be collected."""
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -14,6 +15,8 @@ from participants import clock
 from participants.admin_audit import about
 from participants.models import Participant, Role
 from participants.scope import Scope, seen_by
+
+_CHANGES = re.compile(r"\d{1,18}(,\d{1,18}){0,99}", re.ASCII)
 
 SUGGESTIONS = 500
 LAST_DAY = "24h"
@@ -107,12 +110,34 @@ class LastHeardFilter(admin.SimpleListFilter):
 
 
 class SubjectFilter(TextFilter):
-    """The audit entries about what is typed in."""
+    """The audit entries about what is typed in.
+
+    A link may add `change`: numbers of changes of the registry, whose entries are found as well.
+    """
 
     title = parameter_name = "subject"
+    change_parameter = "change"
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], *args: Any) -> None:
+        super().__init__(request, params, *args)
+        self.other_parameters = _other_parameters(request, [self.parameter_name, self.change_parameter])
+        said = str((params.pop(self.change_parameter, None) or [""])[-1])
+        self.changes = [int(number) for number in said.split(",")] if _CHANGES.fullmatch(said) else []
+        if said:
+            self.used_parameters[self.change_parameter] = said
+
+    def expected_parameters(self) -> list[str | None]:
+        return [self.parameter_name, self.change_parameter]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        yield {
+            "selected": bool(self.text or self.changes),
+            "query_string": changelist.get_query_string(remove=self.expected_parameters()),
+        }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(about(self.text)) if self.text else queryset
+        wanted = self.text or self.changes
+        return queryset.filter(about(self.text, self.changes)) if wanted else queryset
 
 
 class ChoiceFilter(admin.SimpleListFilter):

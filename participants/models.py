@@ -13,6 +13,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 
 from participants.endpoints import EndpointRefused, check_endpoint
@@ -236,6 +237,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["moment"], name="audit_moment"),
             models.Index(fields=["subject"], name="audit_subject", opclasses=["varchar_pattern_ops"]),
             GinIndex(fields=["participants"], name="audit_participants", fastupdate=False),
+            models.Index(KeyTransform("change", "after"), name="audit_change"),
         ]
 
     def __str__(self) -> str:

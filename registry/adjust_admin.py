@@ -19,7 +19,7 @@ from participants.admin_html import link
 from participants.models import Participant
 from participants.scalable_admin import ScalableAdmin
 from registry import periods
-from registry.adjusting import adjust
+from registry.adjusting import adjust, given_days
 from registry.changes import Source
 from registry.models import (
     Change,
@@ -130,10 +130,14 @@ class AdjustableAdmin(ScalableAdmin):
         if attempt.change is None:
             row.refresh_from_db()
             return self._adjust_page(request, row, form, attempt)
+        days = periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])
+        asked = periods.in_words(days)
+        given = periods.list_in_words(given_days(row, days, attempt.change))
         said = format_html(
-            "The days of {} are {}. {}",
+            "The days of {} are {}{}. {}",
             words(row),
-            periods.in_words(periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])),
+            given,
+            "" if given == asked else f"; you asked for {asked}",
             link(Change.objects.get(pk=attempt.change), "See what changed"),
         )
         self.message_user(request, said, messages.SUCCESS)

@@ -7,10 +7,13 @@ literally: the last day is the last day. It moves no sender's place among its re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.postgres.fields import DateRangeField
 from django.db import connection, transaction
+from django.db.models import Aggregate, Q, QuerySet
 from psycopg.types.multirange import Multirange
 
 from participants import journal
@@ -117,17 +120,39 @@ def adjust(
             party = _adjust_claim(cursor, row, days, recorder, today)
     change = recorder.change_id()
     consequences.require(change, expected)
+    given = list_in_words(given_days(row, days, change))
+    asked = {"asked for": in_words(days)} if given != in_words(days) else {}
     journal.note(
         source.actor,
         "adjust period",
         _subject(row),
         {"days": in_words(row.period)},
-        {"days": in_words(days), "change": change},
+        {"days": given, **asked, "change": change},
         source.reason,
         participants=[party],
     )
     recorder.stamp()
     return change
+
+
+def given_days(row: Row, days: Days, change: int) -> Sequence[Days]:
+    """What became of `days`, which `change` was to give to the row: those of the rows that it left on any of them.
+
+    They are fewer where a policy clips a membership, and more where rows of the same claim or terms became one.
+    """
+    if isinstance(row, CongestionPointTerms):
+        rows: QuerySet[Any] = CongestionPointTerms.objects.filter(congestion_point=row.congestion_point_id)
+    elif isinstance(row, Representation):
+        rows = Representation.objects.filter(connection=row.connection_id, agr=row.agr_id)
+    else:
+        rows = CongestionPointConnection.objects.filter(
+            connection=row.connection_id, congestion_point=row.congestion_point_id
+        )
+    left = rows.filter(
+        Q(superseded_by=None) | Q(superseded_by__gt=change), recorded_by__lte=change, period__overlap=days
+    )
+    found = left.aggregate(days=Aggregate("period", function="range_agg", output_field=DateRangeField()))
+    return list(found["days"] or ())
 
 
 def _adjust_claim(

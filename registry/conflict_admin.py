@@ -83,6 +83,12 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     def audit_subject(self, row: Conflict) -> str:
         return f"conflict {row.pk}"
 
+    def audit_changes(self, row: Conflict) -> list[int]:
+        """Those that opened and closed it, and those by which it was decided anew."""
+        later = row.replaced_by.values_list("closed_by_id", flat=True)
+        numbers = {row.opened_by_id, row.closed_by_id, *later}
+        return sorted(number for number in numbers if number is not None)
+
     @admin.display(description="number", ordering="pk")
     def number(self, conflict: Conflict) -> str:
         return str(conflict.pk)

@@ -41,6 +41,10 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related(*self.list_select_related)
 
+    def audit_changes(self, row: Fact) -> list[int]:
+        """Those that recorded and superseded it."""
+        return [number for number in (row.recorded_by_id, row.superseded_by_id) if number is not None]
+
     def render_change_form(
         self,
         request: HttpRequest,

@@ -38,6 +38,9 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
     search_help_text = "A change's number, or the whole MessageID of the message that it came from"
     fields = ("number", "known_from", "kind", "source", "reason", "facts", "conflicts")
 
+    def audit_changes(self, row: Change) -> list[int]:
+        return [row.pk]
+
     def in_scope(self, request: HttpRequest, rows: QuerySet[Change]) -> QuerySet[Change]:
         """Changes of a fact of a participant in scope."""
         scope = self.seen(request)
