@@ -28,7 +28,7 @@ from registry.deciding import (
 from registry.models import Conflict, CongestionPointConnection, Representation
 from registry.periods import Days
 from registry.periods import in_words as days_in_words
-from registry.refusals import refusals
+from registry.refusing import refusals
 from registry.reversing import settle_anew
 from registry.staging import analyze_if_large, prepare
 

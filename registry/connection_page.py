@@ -25,7 +25,7 @@ from registry.models import (
     Representation,
 )
 from registry.periods import in_words
-from registry.refusals import Refusable, refusals
+from registry.refusing import Refusable, refusals
 
 AT_ONCE = 100
 """Claims of the history on one page."""
