@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
 import pytest
+from django.db import DataError, connections, transaction
 
+from participants.models import AuditEntry
 from registry.changes import Source
 from registry.market import UnknownMarket, market, set_market, today_at, zone_agrees
 from registry.periods import half_open, in_words, last_day
@@ -146,3 +150,34 @@ def test_the_market_is_set_with_what_a_market_can_have(db: None) -> None:
     for wrong in ({"time_zone": "Europe/Nowhere"}, {"time_zone": "UTC"}, {"isp_duration": "PT7M"}):
         with pytest.raises(UnknownMarket):
             set_market(**wrong, actor="clerk")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_market_that_is_not_on_record_is_not_set() -> None:
+    """A journal that fails takes the change along: PostgreSQL refuses the NUL in the reason."""
+    with pytest.raises(DataError, match="NUL"):
+        set_market(time_zone="Europe/Lisbon", actor="clerk", reason="\x00")
+    assert str(market()) == "Europe/Amsterdam, PT15M"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_set_the_market_at_once_undo_nothing_of_each_other() -> None:
+    set_market(isp_duration="PT30M", actor="clerk")
+
+    def other() -> None:
+        try:
+            set_market(isp_duration="PT1H", actor="other")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            set_market(time_zone="Europe/Lisbon", actor="clerk")
+            waiting = pool.submit(other)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.5)
+        waiting.result(20)
+
+    assert str(market()) == "Europe/Lisbon, PT1H"
+    told = [(entry.before, entry.after) for entry in AuditEntry.objects.order_by("pk")]
+    assert all(before == after for (_, after), (before, _) in pairwise(told))
