@@ -77,8 +77,12 @@ FROM uftp_outboundmessage ORDER BY id
 
 CHANGES = """
 -- Each fourth accepted message changed something.
-INSERT INTO registry_change (kind, message_id, actor, reason, moment)
-SELECT 'message', id, '', '', received_at FROM uftp_inboundmessage WHERE id %% 4 = 0 ORDER BY id
+INSERT INTO registry_change (kind, message_id, actor, reason, moment, participants)
+SELECT 'message', m.id, '', '', m.received_at, ARRAY[p.id]
+FROM uftp_inboundmessage m
+JOIN uftp_sender s ON s.id = m.sender_id
+JOIN participants_participant p ON p.role = s.role AND p.domain = s.domain
+WHERE m.id %% 4 = 0 ORDER BY m.id
 """
 
 POINTS = """
