@@ -111,7 +111,7 @@ def facts_on(
         list(_on(model, connection, day, known_at, reader.seen).order_by(longest_first, "pk"))
         for model in MODELS
     ]
-    refused = refusals([*claims[0], *claims[1]])
+    refused = refusals([*claims[0], *claims[1]], known_at=known_at)
     representations, memberships = ([reader.told(claim, refused) for claim in found] for found in claims)
     return representations, memberships
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from registry.models import Conflict, CongestionPointConnection, Representation, Standing
 from registry.periods import Days
@@ -10,19 +11,19 @@ from registry.periods import Days
 Refusable = Representation | CongestionPointConnection
 
 
-def refusals(claims: Iterable[Refusable]) -> dict[Refusable, Conflict]:
+def refusals(claims: Iterable[Refusable], *, known_at: datetime | None = None) -> dict[Refusable, Conflict]:
     """For each refused claim the latest decision by which days of it are another's; in one query.
 
-    A refused claim without one was refused by the policy `newest wins`.
+    Decisions made once a claim was superseded, or after `known_at` (aware; None: at present), do not concern it. A
+    refused claim without one was refused by the policy `newest wins`.
     """
     refused = [claim for claim in claims if claim.standing == Standing.REFUSED]
     if not refused:
         return {}
-    decided = list(
-        Conflict.objects.filter(connection__in={claim.connection_id for claim in refused})
-        .exclude(decision="")
-        .order_by("-closed_by_id", "-pk")
-    )
+    made = Conflict.objects.filter(connection__in={claim.connection_id for claim in refused})
+    if known_at is not None:
+        made = made.filter(closed_by__moment__lte=known_at)
+    decided = list(made.exclude(decision="").order_by("-closed_by_id", "-pk"))
     found = {claim: next((each for each in decided if _refuses(each, claim)), None) for claim in refused}
     return {claim: conflict for claim, conflict in found.items() if conflict}
 
@@ -40,6 +41,8 @@ def _refuses(conflict: Conflict, claim: Refusable) -> bool:
         or not claim.waiting_since_id
         or conflict.closed_by_id < claim.waiting_since_id
     ):
+        return False
+    if claim.superseded_by_id and claim.superseded_by_id <= conflict.closed_by_id:
         return False
     lost = _lost(conflict, party)
     return lost is not None and _overlap(lost, claim.period)

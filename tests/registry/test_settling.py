@@ -11,6 +11,7 @@ from registry.changes import MOMENT_LOCK, Source
 from registry.conflicts import SettlementError, alike, refused_by, settle_many
 from registry.consequences import ConsequencesChanged, of_change, rehearse
 from registry.models import Change, Conflict, Representation
+from registry.refusing import refusals
 from tests.registry.saying import agr_says, days, disputes, dso_says, point
 from tests.registry.staff import (
     BY_KIM,
@@ -325,6 +326,22 @@ def test_a_refused_day_names_its_decision_after_later_changes_too(world: World, 
     assert row.recorded_by_id > Conflict.objects.get(pk=contested.pk).closed_by_id
     assert refused_by(row) == contested
     assert refused_by(representation("agr-2", day=15)) is None
+
+
+def test_a_refused_row_names_no_decision_made_since_it_was_superseded(
+    world: World, contested: Conflict
+) -> None:
+    first = decide(world, contested, "keep")
+    former = representation("agr-2", day=3)
+    second = decide(world, contested, "give", anew=True)
+    third = decide(world, Conflict.objects.get(replaces=contested), "keep", anew=True)
+    former.refresh_from_db()
+    assert former.superseded_by_id == second
+    assert refused_by(former) == contested
+    current = representation("agr-2", day=3)
+    assert refused_by(current) == Conflict.objects.get(closed_by=third)
+    moment = Change.objects.get(pk=first).moment
+    assert refusals([former, current], known_at=moment) == {former: contested}
 
 
 def test_what_the_policy_refused_names_no_decision(world: World, contested: Conflict) -> None:
