@@ -78,12 +78,14 @@ class ScalableAdmin(ScopedAdmin):
 
         The keys of what matches are read first: as a subquery they would have PostgreSQL scan the whole table. An
         export, which reads whatever there is, has no cap and takes the subquery.
-        A field that cannot hold `search_term`, such as a number for a word, matches nothing.
+        A field that cannot hold `search_term`, such as a number for a word, matches nothing; no text holds NUL.
         """
-        term = search_term.strip().replace("\x00", "")
+        term = search_term.strip()
         fields = list(self.get_search_fields(request))
         if not term or not fields:
             return queryset, False
+        if "\x00" in term:
+            return queryset.none(), False
         cap = None if self.is_export(request) else FOUND + 1
         branches = []
         for field in fields:
