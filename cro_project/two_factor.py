@@ -113,8 +113,8 @@ class SecondFactorBackend(BaseBackend):
         self, request: HttpRequest | None, username: str | None = None, code: str | None = None
     ) -> User | None:
         user = User.objects.filter(username=username, is_active=True).first()
-        device = user and code and _device_for(user, code)
-        if not user or not device:
+        device = _device_for(user, code) if user and code else None
+        if not user or not code or not device:
             return None
         given = code if len(code) == APP_DIGITS else _stored(user, code)
         user.otp_device = verify_token(user, device.persistent_id, given)  # type: ignore[attr-defined]
