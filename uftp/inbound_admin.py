@@ -10,7 +10,7 @@ from participants.admin_html import NOTHING, lines, link, list_link, moment
 from participants.list_filters import DayRangeFilter
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import Scope
-from uftp import explained_html, in_words, processing, stored_xml, tasks
+from uftp import explained_html, in_words, setting_aside, stored_xml, tasks
 from uftp.again_admin import Again
 from uftp.explaining import MOST_BYTES, explain
 from uftp.message_admin import MessageAdmin
@@ -98,7 +98,7 @@ class InboundMessageAdmin(MessageAdmin):
 
     def do_again(self, keys: list[int]) -> list[InboundMessage]:
         rows = InboundMessage.objects.filter(pk__in=keys).select_related("sender").defer("sealed")
-        return [message for message in rows.order_by("pk") if processing.process_again(message)]
+        return [message for message in rows.order_by("pk") if setting_aside.process_again(message)]
 
     def wake(self, done: list[InboundMessage]) -> None:
         for sender_id in sorted({message.sender_id for message in done}):

@@ -14,7 +14,7 @@ from procrastinate import App, jobs
 from procrastinate.contrib.django import app
 from procrastinate.worker import Worker
 
-from uftp import processing, sweep, tasks
+from uftp import setting_aside, sweep, tasks
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ async def _forget_stalled_jobs(working: App) -> None:
     for job in await working.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
         if job.task_name == tasks.drain_inbox.name:
             sender_id = job.task_kwargs["sender_id"]
-            await _in_thread(lambda sender_id=sender_id: processing.note_dead_worker(sender_id))  # type: ignore[misc]
+            await _in_thread(lambda sender_id=sender_id: setting_aside.note_dead_worker(sender_id))  # type: ignore[misc]
         await working.job_manager.finish_job(job, jobs.Status.FAILED, delete_job=True)
 
 
