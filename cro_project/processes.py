@@ -7,9 +7,22 @@ import socket
 import sys
 import threading
 import time
+from argparse import ArgumentParser
 
 _PR_SET_PDEATHSIG = 1
 SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def add_parent_option(parser: ArgumentParser) -> None:
+    """Let a command be told, as `with_parent`, the process id of the one that started it and that it dies with."""
+    parser.add_argument(
+        "--with-parent",
+        nargs="?",
+        type=int,
+        const=os.getppid(),
+        metavar="PID",
+        help="stop when the starting process dies; that may say which one it is",
+    )
 
 
 def die_with_parent(parent: int | None = None) -> None:

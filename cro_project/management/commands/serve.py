@@ -47,14 +47,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=settings.PORT, help="default: the setting PORT")
         parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
-        parser.add_argument(
-            "--with-parent",
-            nargs="?",
-            type=int,
-            const=os.getppid(),
-            metavar="PID",
-            help="stop when the starting process dies; that may say which one it is",
-        )
+        processes.add_parent_option(parser)
 
     def handle(self, *, host: str, port: int, workers: int, with_parent: int | None, **options: Any) -> None:
         if with_parent:

@@ -1,6 +1,5 @@
 """`manage.py worker`: the background process."""
 
-import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -14,14 +13,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--until-idle", action="store_true", help="stop when nothing is left to do")
         parser.add_argument("--concurrency", type=int, default=4, help="jobs at a time (default 4)")
-        parser.add_argument(
-            "--with-parent",
-            nargs="?",
-            type=int,
-            const=os.getppid(),
-            metavar="PID",
-            help="stop when the starting process dies; that may say which one it is",
-        )
+        processes.add_parent_option(parser)
 
     def handle(self, *, until_idle: bool, concurrency: int, with_parent: int | None, **options: Any) -> None:
         if with_parent:
