@@ -4,11 +4,15 @@ import logging
 from collections.abc import Callable
 from functools import wraps
 
-from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
 View = Callable[[HttpRequest], HttpResponse]
+
+REFUSALS = (Http404, PermissionDenied, BadRequest, MultiPartParserError)
+"""What says that a request is refused, and not that this CRO failed at it."""
 
 
 def line(status: int, text: str) -> HttpResponse:
@@ -56,3 +60,10 @@ def has_no_line_of_its_own(record: logging.LogRecord) -> bool:
         return False
     match = request.resolver_match
     return not (match and (match.url_name or "").startswith(("message-v", "health-")))
+
+
+def in_one_line(record: logging.LogRecord) -> bool:
+    """Let `record` pass, as a filter of the log does; that of a refused request without its stack trace."""
+    if record.exc_info and isinstance(record.exc_info[1], REFUSALS):
+        record.exc_info = record.exc_text = None
+    return True

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from cro_project import environment
 from cro_project.environment import boolean, setting, whole_number
 from cro_project.hosts import hosts
-from cro_project.plain import has_no_line_of_its_own
+from cro_project.plain import has_no_line_of_its_own, in_one_line
 
 # Django's classes then take type parameters at run time too: ModelAdmin[Participant].
 django_stubs_ext.monkeypatch()
@@ -155,6 +155,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_AGE = 12 * 3_600
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
+CSRF_FAILURE_VIEW = "cro_project.error_pages.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -174,8 +175,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"not_said_yet": {"()": lambda: has_no_line_of_its_own}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "not_said_yet": {"()": lambda: has_no_line_of_its_own},
+        "in_one_line": {"()": lambda: in_one_line},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["in_one_line"]}
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "propagate": True},

@@ -20,3 +20,8 @@ urlpatterns = [
     path("", include("uftp.urls")),
     re_path("^(?:shapeshifter|health)(?:/|$)", plain.not_found),
 ]
+
+handler400 = "cro_project.error_pages.bad_request"
+handler403 = "cro_project.error_pages.permission_denied"
+handler404 = "cro_project.error_pages.not_found"
+handler500 = "cro_project.error_pages.server_error"

@@ -98,6 +98,10 @@ class ScopedAdmin(ExportingAdmin):
             raise PermissionDenied
         return row
 
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> Any:
+        """Django's own pages answer like those of one's own: no such page, or not for whom asks."""
+        raise Http404
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """What is about participants is added by those who see every participant."""
         return super().has_add_permission(request) and (
