@@ -1,9 +1,9 @@
-"""CSV of tables and of the admin's lists, as they are shown, streamed row by row from the database."""
+"""CSV of tables and of the admin's lists, a value in each column, streamed row by row from the database."""
 
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from html import unescape
 from io import StringIO
 from itertools import chain, islice
@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
-from django.utils.timezone import get_current_timezone, override
+from django.utils.timezone import get_current_timezone, localtime, override
 
 from participants.admin_html import NOTHING
 
@@ -55,15 +55,18 @@ def rows_of(found: QuerySet[M]) -> Iterator[M]:
 
 
 def text(value: object) -> str:
-    """What a cell of the screen says, in plain text.
+    """`value` as a program reads it, or what a cell of the screen says, in plain text.
 
-    Empty where the screen has a dash for nothing. A text that a spreadsheet would take for a formula begins with an
+    A day is `2026-03-01`, a moment (aware) `2026-03-01T13:00:05+01:00`, in the time zone of the page, to the second.
+    Empty where there is nothing, or the screen has a dash for it. A text that a spreadsheet would take for a formula begins with an
     apostrophe, which makes it a text there too.
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return localtime(value).isoformat(timespec="seconds")
     said = str(value)
     if isinstance(value, SafeString):
         said = unescape(strip_tags(LINE_ENDS.sub("\n", said)))

@@ -1,5 +1,6 @@
 """The decisions: everything that staff did, in the order in which they did it, each with who, what and why."""
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -101,8 +102,22 @@ def place_of(entry: AuditEntry) -> Place | None:
     return next((place for tell in PLACES if (place := tell(entry))), None)
 
 
+def _as_json(stored: object) -> str | None:
+    """What an entry holds of before or after, as it holds it."""
+    return None if stored is None else json.dumps(stored, ensure_ascii=False)
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
+    export_display = (
+        ("Moment", "moment"),
+        "who",
+        "what",
+        ("About", "subject"),
+        ("Before", lambda entry: _as_json(entry.before)),
+        ("After", lambda entry: _as_json(entry.after)),
+        "why",
+    )
     list_filter = [ActorFilter, ActionFilter, ConcernedFilter, SubjectFilter, ("moment", DayRangeFilter)]
     search_fields = ["subject__startswith", "actor__exact", "action__exact"]
     search_help_text = "What a subject starts with, or exactly who or what"

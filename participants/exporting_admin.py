@@ -1,6 +1,7 @@
-"""Lists of the admin that can be had as CSV: all rows of what is filtered and searched for, in the same columns."""
+"""Lists of the admin that can be had as CSV: all rows of what is filtered and searched for, a value in each column."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field, lookup_field
@@ -15,6 +16,10 @@ from participants.admin_audit import AuditedAdmin
 
 CHECKBOX = "action_checkbox"
 
+Column = str | tuple[str, str | Callable[[Any], object]]
+"""A column of a file: one that the list has, or a heading with the path of the attributes that lead to the value
+(`opened_by.moment`; nothing where one of them is None), or with what makes the value of a row."""
+
 
 class ExportingList(ChangeList):
     """A list that knows where its rows are as CSV."""
@@ -27,6 +32,9 @@ class ExportingList(ChangeList):
 class ExportingAdmin(AuditedAdmin):
     """The list of each table leads to its rows as CSV."""
 
+    export_display: ClassVar[Sequence[Column]] = ()
+    """The columns of the file, where those of the list say several things at once, or say them in words."""
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ExportingList
 
@@ -35,7 +43,7 @@ class ExportingAdmin(AuditedAdmin):
         return [path("export/", self.admin_site.admin_view(self.export_view), name=name), *super().get_urls()]
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The rows of the list with the same filters, search, order and columns: not its page, all of them."""
+        """The rows of the list with the same filters, search, order and scope: not its page, all of them."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         query = request.GET.copy()
@@ -47,11 +55,11 @@ class ExportingAdmin(AuditedAdmin):
             return HttpResponseRedirect(
                 reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
             )
-        columns = [name for name in shown.list_display if name != CHECKBOX]
+        columns = self.export_display or [name for name in shown.list_display if name != CHECKBOX]
         return csv_export.respond(
             f"{slugify(str(self.opts.verbose_name_plural))}.csv",
-            [capfirst(str(label_for_field(name, self.model, model_admin=self))) for name in columns],
-            ([self._cell(name, row) for name in columns] for row in csv_export.rows_of(shown.queryset)),
+            [self._heading(column) for column in columns],
+            ([self._cell(column, row) for column in columns] for row in csv_export.rows_of(shown.queryset)),
         )
 
     def is_export(self, request: HttpRequest) -> bool:
@@ -59,11 +67,29 @@ class ExportingAdmin(AuditedAdmin):
         asked = request.resolver_match
         return asked is not None and (asked.url_name or "").endswith("_export")
 
-    def _cell(self, name: Any, row: Any) -> object:
-        """What the list shows in the column `name`."""
+    def _heading(self, column: Any) -> str:
+        if isinstance(column, tuple):
+            return str(column[0])
+        return capfirst(str(label_for_field(column, self.model, model_admin=self)))
+
+    def _cell(self, column: Any, row: Any) -> object:
+        """What the file says of `row` in a column."""
         try:
-            field, _, value = lookup_field(name, row, self)
+            if isinstance(column, tuple):
+                of = column[1]
+                return of(row) if callable(of) else _value_at(row, of)
+            field, _, value = lookup_field(column, row, self)
         except ObjectDoesNotExist:
             return None
         choices = getattr(field, "flatchoices", None)
         return dict(choices).get(value, value) if choices else value
+
+
+def _value_at(row: Any, path: str) -> object:
+    """What the attributes of `path` lead to from `row`."""
+    value = row
+    for name in path.split("."):
+        if value is None:
+            return None
+        value = getattr(value, name)
+    return value

@@ -20,6 +20,7 @@ from participants.admin_html import moment
 from participants.models import Participant, PublicKey
 from participants.participant_page import badge
 from participants.reason_form import MomentInput, ReasonedAdmin, ReasonForm, actor
+from participants.retrying import retried
 
 OVERLAP_DAYS = 14
 LONGEST_OVERLAP_DAYS = 365
@@ -106,19 +107,26 @@ class RotationForm(ReasonForm):
 
 
 class ValidityForm(ReasonForm):
-    """From when until when a key is valid."""
+    """From when until when a key is valid. `was` is what the page showed."""
 
     valid_from = forms.DateTimeField(
         required=False, widget=MomentInput, help_text="Empty: without a beginning"
     )
     valid_until = forms.DateTimeField(required=False, widget=MomentInput)
+    was = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, key: PublicKey, **kwargs: Any) -> None:
+        kept = {"valid_from": key.valid_from, "valid_until": key.valid_until}
+        super().__init__(*args, initial={**kept, "was": registering.validity(key)}, **kwargs)
         self.fields["valid_until"].help_text = (
             f"Empty: until it is replaced. In the time of {get_current_timezone_name()}. "
             "“End it at once” needs no moment: messages signed with it are refused from then on."
         )
+
+    def moments(self) -> dict[str, datetime | None]:
+        """What was changed, once the form is valid."""
+        names: tuple[str, ...] = ("valid_from", "valid_until")
+        return {name: self.cleaned_data[name] for name in names if name in self.changed_data}
 
 
 class KeyPages(ReasonedAdmin):
@@ -144,9 +152,8 @@ class KeyPages(ReasonedAdmin):
         now = clock.now()
         if request.method == "POST" and form.is_valid():
             try:
-                key = form.rotate(
-                    participant, actor=actor(request), now=now, reason=form.cleaned_data["reason"]
-                )
+                reason = form.cleaned_data["reason"]
+                key = retried(lambda: form.rotate(participant, actor=actor(request), now=now, reason=reason))
             except ValidationError as error:
                 form.refuse(error)
             else:
@@ -192,26 +199,22 @@ class KeyPages(ReasonedAdmin):
         if key is None:
             raise Http404
         now = clock.now()
-        kept = {"valid_from": key.valid_from, "valid_until": key.valid_until}
-        form = ValidityForm(request.POST or None, initial=kept)
+        form = ValidityForm(request.POST or None, key=key)
         if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            key.valid_from, key.valid_until = (
-                form.cleaned_data["valid_from"],
-                form.cleaned_data["valid_until"],
-            )
+            how = {"actor": actor(request), "now": now, "reason": form.cleaned_data["reason"]}
             try:
                 if "end" in request.POST:
-                    key.valid_from = kept["valid_from"]
-                    registering.end_key(key, now, actor=actor(request), now=now, reason=reason)
+                    retried(lambda: registering.end_key(key, now, **how))
                 else:
-                    registering.save_key(key, actor=actor(request), now=now, reason=reason)
+                    given = form.moments()
+                    was = form.cleaned_data["was"]
+                    retried(lambda: registering.change_key(key, given, was=was, **how))
             except ValidationError as error:
                 form.refuse(error)
+                key.refresh_from_db()
             else:
                 self.message_user(request, f"{key.text} is {state(key, now)[1]}.", messages.SUCCESS)
                 return HttpResponseRedirect(self._url("change", participant.pk))
-        key.valid_from, key.valid_until = kept["valid_from"], kept["valid_until"]
         others = [other for other in participant.keys.exclude(pk=key.pk) if other.is_valid_at(now)]
         return self.page(
             request,

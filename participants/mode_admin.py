@@ -13,6 +13,7 @@ from participants.admission import Admission, admit, current_mode
 from participants.models import AuditEntry, Mode, Participant, Standing
 from participants.participant_page import waiting_messages
 from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+from participants.retrying import retried
 from participants.scope import Scope
 from participants.standing_admin import standing_badge
 
@@ -99,7 +100,8 @@ class ModeAdmin(ReasonedAdmin):
             return HttpResponseRedirect(back)
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            registering.set_mode(value, actor=actor(request), reason=form.cleaned_data["reason"])
+            reason = form.cleaned_data["reason"]
+            retried(lambda: registering.set_mode(value, actor=actor(request), reason=reason))
             self.message_user(request, f"This CRO is {value}.", messages.SUCCESS)
             return HttpResponseRedirect(back)
         seen = self.seen(request).restrict(Participant.objects.all(), "pk")

@@ -53,6 +53,30 @@ class ParticipantForm(ReasonModelForm):
                 raise ValidationError(error.messages) from None
         return text
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in _EDITED if self.instance.pk else ():
+            if name in self.fields:
+                self.fields[name].show_hidden_initial = True
+
+    def clean(self) -> dict[str, Any]:
+        """Change only what was changed on the page, and nothing that another has changed since it was opened."""
+        said: dict[str, Any] = super().clean() or {}
+        if self.instance.pk and not self.errors:
+            given = {name: said[name] for name in self.edited()}
+            was: registering.Values = {name: self._shown(name) for name in given}
+            stored = registering.hold(self.instance, given, was)
+            said |= {name: getattr(stored, name) for name in _EDITED if name not in given}
+        return said
+
+    def edited(self) -> list[str]:
+        """The fields that differ from what the page showed."""
+        return [name for name in _EDITED if name in self.changed_data]
+
+    def _shown(self, name: str) -> Any:
+        """What the page showed in the field `name`."""
+        return self.fields[name].to_python(self.data.get(self.add_initial_prefix(name)))
+
 
 @admin.register(Participant)
 class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
@@ -61,9 +85,19 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
     scope_by = ("pk",)
     form = ParticipantForm
     list_display = ["domain", "role_shown", "name", "standing_shown", "keys_valid", "last_heard", "endpoint"]
+    export_display = (
+        "domain",
+        "role",
+        "name",
+        "standing",
+        ("Keys valid", "valid_keys"),
+        ("Last heard from", "last_heard_at"),
+        "endpoint",
+        ("Added", "created_at"),
+    )
     list_filter = ["role", "standing", LastHeardFilter]
     search_fields = ["domain__startswith"]
-    search_help_text = "Part of a domain, a name, an endpoint or a public key"
+    search_help_text = "Part of a domain, a name or an endpoint; or what a public key starts with"
     sortable_by = ("domain", "role_shown", "name", "standing_shown", "last_heard")
     ordering = ("role", "domain")
     actions = ["authorize", "suspend"]
@@ -123,8 +157,12 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
 
     def save_model(self, request: HttpRequest, obj: Participant, form: Any, change: bool) -> None:
         reason, key = form.cleaned_data["reason"], form.cleaned_data.get("public_key")
-        registering.save_participant(obj, actor=actor(request), reason=reason)
-        if key and not change:
+        if change:
+            given = {name: form.cleaned_data[name] for name in form.edited()}
+            registering.change_participant(obj, given, actor=actor(request), reason=reason)
+            return
+        registering.add_participant(obj, actor=actor(request), reason=reason)
+        if key:
             registering.add_key(obj, key, actor=actor(request), now=clock.now(), reason=reason)
 
     def response_add(

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest
 from django.urls import URLPattern
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from participants.models import Participant
@@ -61,8 +61,3 @@ def button(url: str, text: str) -> SafeString:
 def badge(tone: str, text: object) -> SafeString:
     """`text` as a badge in the tone `ok`, `warn`, `bad` or none."""
     return format_html('<span class="badge {}">{}</span>', tone, text)
-
-
-def paragraphs(texts: Iterable[object]) -> SafeString:
-    """Each of `texts` as a paragraph."""
-    return format_html_join("", "<p>{}</p>", ((text,) for text in texts))

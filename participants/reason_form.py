@@ -1,14 +1,16 @@
 """Forms and pages in which staff change something, and say why."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import capfirst
 
+from participants.retrying import retried
 from participants.scoped_admin import ScopedAdmin
 
 SAY_WHY = "Say why: this is recorded with its reason."
@@ -65,6 +67,14 @@ class ReasonedAdmin(ScopedAdmin):
         may_save = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         return [*fields, "reason"] if may_save else fields
 
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        view = super().add_view
+        return _undisturbed(request, lambda: view(request, *args, **kwargs))
+
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        view = super().change_view
+        return _undisturbed(request, lambda: view(request, *args, **kwargs))
+
     def page(
         self, request: HttpRequest, template: str, title: str, *, row: Any = None, **context: Any
     ) -> TemplateResponse:
@@ -88,6 +98,11 @@ class ReasonedAdmin(ScopedAdmin):
 
     def _url(self, name: str, *arguments: object) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=arguments)
+
+
+def _undisturbed(request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
+    """What `view` answers; what is saved there is done again where it loses a race."""
+    return retried(view) if request.method == "POST" else view()
 
 
 def actor(request: HttpRequest) -> str:

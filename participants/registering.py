@@ -4,6 +4,7 @@ The command line, the admin and imports all come through here: what may not be r
 the field, what is wrong with it and what to give.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -14,6 +15,9 @@ from participants.keys import InvalidKey, parse_public_key
 from participants.models import Mode, Participant, PublicKey
 
 FIELDS = ("name", "endpoint", "standing", "placeholders")
+
+Values = Mapping[str, str | bool]
+"""Values of a participant, by field."""
 
 
 @transaction.atomic
@@ -37,14 +41,15 @@ def add_or_update_participant(
     `public_key` (its published text) that is not valid for it at `now` is added; its other keys stay valid,
     for a rotation, unless `replace_keys` ends them at once. A change of standing needs a `reason`.
     """
-    participant = Participant.objects.select_for_update().filter(role=role, domain=domain).first()
-    added = participant is None
-    participant = participant or Participant(role=role, domain=domain)
+    participant = _locked(role=role, domain=domain)
     given = {"endpoint": endpoint, "name": name, "standing": standing, "placeholders": placeholders}
-    for field, value in given.items():
-        if value is not None:
-            setattr(participant, field, value)
-    save_participant(participant, actor=actor, reason=reason)
+    values = {field: value for field, value in given.items() if value is not None}
+    added = participant is None
+    if participant is None:
+        participant = Participant(role=role, domain=domain, **values)
+        add_participant(participant, actor=actor, reason=reason)
+    else:
+        change_participant(participant, values, actor=actor, reason=reason)
     if replace_keys and public_key is None:
         raise ValidationError({"public_key": "give the key that replaces the others."})
     if public_key is not None:
@@ -56,45 +61,71 @@ def add_or_update_participant(
 
 
 @transaction.atomic
-def save_participant(participant: Participant, *, actor: str, reason: str = "") -> None:
-    """Check and save `participant` as it stands; nothing happens where that is what is stored.
-
-    A change of standing needs a `reason`.
-    """
-    stored = (
-        Participant.objects.select_for_update().filter(pk=participant.pk).first() if participant.pk else None
-    )
-    after = _values(participant)
-    if stored is None:
-        participant.full_clean()
-        participant.save()
-        journal.note(
-            actor, "added participant", str(participant), None, after, reason, participants=[participant]
-        )
-        return
-    before = _values(stored)
-    changed = [field for field in FIELDS if before[field] != after[field]]
-    if not changed:
-        return
+def add_participant(participant: Participant, *, actor: str, reason: str = "") -> None:
+    """Check and save `participant`, a row that is not stored yet."""
     participant.full_clean()
-    if "standing" in changed:
-        require_reason(f"the change of standing from {stored.standing} to {participant.standing}", reason)
-    participant.save(update_fields=changed)
+    participant.save()
+    after = {field: getattr(participant, field) for field in FIELDS}
     journal.note(
-        actor,
-        "changed participant",
-        str(participant),
-        {field: before[field] for field in changed},
-        {field: after[field] for field in changed},
-        reason,
-        participants=[participant],
+        actor, "added participant", str(participant), None, after, reason, participants=[participant]
     )
 
 
-def set_standing(participant: Participant, standing: str, *, actor: str, reason: str) -> None:
-    """Give `participant` the standing `standing`, for `reason`."""
-    participant.standing = standing
-    save_participant(participant, actor=actor, reason=reason)
+@transaction.atomic
+def change_participant(
+    participant: Participant,
+    given: Values,
+    *,
+    actor: str,
+    reason: str = "",
+    was: Values | None = None,
+) -> None:
+    """Give `participant` the values `given`, by field; what else is stored of it stays as others left it.
+
+    Nothing happens where they are stored already. With `was`, what they were when it was decided, it is refused to
+    overwrite what another has changed since: see `hold`. A change of standing needs a `reason`. The row that was
+    handed over is left with what is stored.
+    """
+    stored = hold(participant, given, was)
+    before = {field: getattr(stored, field) for field in given if getattr(stored, field) != given[field]}
+    after = {field: given[field] for field in before}
+    for field, value in after.items():
+        setattr(stored, field, value)
+    if after:
+        stored.full_clean()
+        if "standing" in after:
+            require_reason(f"the change of standing from {before['standing']} to {after['standing']}", reason)
+        stored.save(update_fields=list(after))
+        journal.note(
+            actor, "changed participant", str(stored), before, after, reason, participants=[participant]
+        )
+    for field in FIELDS:
+        setattr(participant, field, getattr(stored, field))
+
+
+def hold(participant: Participant, given: Values, was: Values | None = None) -> Participant:
+    """What is stored of `participant`, locked until the caller's transaction ends.
+
+    Raises ValidationError where one of the `given` values would overwrite another than it `was`.
+    """
+    stored = Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
+    meanwhile = {
+        field: f"Meanwhile somebody else has changed this to: {_in_words(stored, field)}. "
+        "Open the page again, and decide anew."
+        for field in given
+        if was is not None and getattr(stored, field) not in (was.get(field), given[field])
+    }
+    if meanwhile:
+        raise ValidationError(meanwhile)
+    return stored
+
+
+def set_standing(
+    participant: Participant, standing: str, *, actor: str, reason: str, was: str | None = None
+) -> None:
+    """Give `participant` the standing `standing`, for `reason`; with `was`, only where it has that one still."""
+    expected = None if was is None else {"standing": was}
+    change_participant(participant, {"standing": standing}, actor=actor, reason=reason, was=expected)
 
 
 @transaction.atomic
@@ -116,6 +147,7 @@ def add_key(
         value = parse_public_key(text)
     except InvalidKey as wrong:
         raise ValidationError({"public_key": f"{wrong}."}) from None
+    _lock(participant.pk)
     key = participant.keys.filter(value=value).first()
     if key is None:
         key = PublicKey(participant=participant, text=text, valid_from=begins)
@@ -123,7 +155,7 @@ def add_key(
         key.valid_until = None
     else:
         key.valid_from, key.valid_until = begins or now, None
-    save_key(key, actor=actor, now=now, reason=reason)
+    _save_key(key, actor=actor, now=now, reason=reason)
     return key
 
 
@@ -144,30 +176,55 @@ def rotate_key(
     where they do not end earlier; zero: they end at the moment from which it is valid.
     """
     require_reason("a new key", reason)
-    Participant.objects.select_for_update().get(pk=participant.pk)
+    _lock(participant.pk)
     key = add_key(participant, text, actor=actor, now=now, begins=begins, reason=reason)
     end = max(begins or now, now) + overlap
     for other in participant.keys.exclude(pk=key.pk):
-        if other.valid_until is None or other.valid_until > end:
-            end_key(other, end, actor=actor, now=now, reason=reason)
+        end_key(other, end, actor=actor, now=now, reason=reason)
     return key
 
 
+@transaction.atomic
 def end_key(key: PublicKey, end: datetime, *, actor: str, now: datetime, reason: str = "") -> None:
-    """Have `key` verify no signature from `end` on."""
-    key.valid_until = max(end, key.valid_from or end)
-    save_key(key, actor=actor, now=now, reason=reason)
+    """Have `key` verify no signature from `end` on. One that ends earlier stays as it is."""
+    _lock(key.participant_id)
+    key.refresh_from_db()
+    if key.valid_until is None or key.valid_until > end:
+        key.valid_until = max(end, key.valid_from or end)
+        _save_key(key, actor=actor, now=now, reason=reason)
 
 
 def withdraw_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> None:
     """End `key` at `now`. One that has ended stays as it is."""
-    if key.valid_until is None or key.valid_until > now:
-        end_key(key, now, actor=actor, now=now, reason=reason)
+    end_key(key, now, actor=actor, now=now, reason=reason)
 
 
 @transaction.atomic
-def save_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> None:
-    """Check and save `key` as it stands.
+def change_key(
+    key: PublicKey, given: Mapping[str, datetime | None], *, was: str, actor: str, now: datetime, reason: str
+) -> None:
+    """Give `key` the moments `given`, `valid_from`, `valid_until` or both.
+
+    `was` is what `validity` said when that was decided. Raises ValidationError where it says something else by then.
+    """
+    _lock(key.participant_id)
+    key.refresh_from_db()
+    if was != validity(key):
+        raise ValidationError(
+            "Meanwhile somebody else has changed when this key is valid. Open the page again, and decide anew."
+        )
+    for field, moment in given.items():
+        setattr(key, field, moment)
+    _save_key(key, actor=actor, now=now, reason=reason)
+
+
+def validity(key: PublicKey) -> str:
+    """From when until when `key` is valid, as one text that differs whenever they do."""
+    return " – ".join(_span(key).values())
+
+
+def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None:
+    """Check and save `key` as it stands, under the lock of its participant.
 
     One that is added without a beginning has none, unless it was another participant's before: it begins `now`.
     """
@@ -195,7 +252,7 @@ def save_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> 
 @transaction.atomic
 def set_mode(value: str, *, actor: str, reason: str) -> None:
     """Open or close the CRO (`open`, `closed`), for `reason`; nothing happens where it is so already."""
-    mode = Mode.objects.select_for_update().filter(pk=1).first() or Mode()
+    mode = Mode.objects.select_for_update(no_key=True).filter(pk=1).first() or Mode()
     before, mode.value = mode.value, value
     mode.full_clean(validate_unique=False)
     if before != value:
@@ -223,8 +280,23 @@ def explain(error: ValidationError) -> str:
 _NAMES = {"text": "public key", "public_key": "public key"}
 
 
-def _values(participant: Participant) -> dict[str, str | bool]:
-    return {field: getattr(participant, field) for field in FIELDS}
+def _locked(**which: object) -> Participant | None:
+    """The participant found, locked so that no other change of it, or of its keys, runs beside this one.
+
+    The rows of others may go on referring to it.
+    """
+    return Participant.objects.select_for_update(no_key=True).filter(**which).first()
+
+
+def _lock(participant: int) -> None:
+    _locked(pk=participant)
+
+
+def _in_words(participant: Participant, field: str) -> str:
+    value = getattr(participant, field)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) or "empty"
 
 
 def _was_anothers(key: PublicKey) -> bool:

@@ -1,13 +1,11 @@
 """Staff give participants another standing: one on its page, or many in the list, always with a reason."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -19,6 +17,7 @@ from participants.admission import current_mode
 from participants.models import Mode, Participant, Standing
 from participants.participant_page import badge, waiting_messages
 from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+from participants.retrying import retried
 
 SHOWN = 50
 
@@ -86,19 +85,6 @@ class StandingForm(ReasonForm):
 
     was = forms.ChoiceField(choices=Standing.choices, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, participant: Participant, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"was": participant.standing}, **kwargs)
-        self.participant = participant
-
-    def clean_was(self) -> str:
-        was: str = self.cleaned_data["was"]
-        if was != self.participant.standing:
-            raise forms.ValidationError(
-                f"Meanwhile it has been made {self.participant.get_standing_display().lower()} by somebody else. "
-                "Look at its page, and decide again."
-            )
-        return was
-
 
 class StandingPages(ReasonedAdmin):
     """The buttons and actions for standings."""
@@ -118,15 +104,19 @@ class StandingPages(ReasonedAdmin):
             raise Http404
         decision = DECISIONS[standing]
         back = self._url("change", participant.pk)
-        form = StandingForm(request.POST or None, participant=participant)
+        form = StandingForm(request.POST or None, initial={"was": participant.standing})
         if participant.standing == standing:
             self.message_user(request, f"{participant} is {decision.done} already.", messages.WARNING)
             return HttpResponseRedirect(back)
         if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            registering.set_standing(participant, standing, actor=actor(request), reason=reason)
-            self.message_user(request, f"{participant} is {decision.done}.", messages.SUCCESS)
-            return HttpResponseRedirect(back)
+            try:
+                _give({participant: form.cleaned_data["was"]}, standing, request, form)
+            except ValidationError as error:
+                form.refuse(error)
+                participant.refresh_from_db()
+            else:
+                self.message_user(request, f"{participant} is {decision.done}.", messages.SUCCESS)
+                return HttpResponseRedirect(back)
         return self.page(
             request,
             "admin/participants/standing.html",
@@ -166,14 +156,18 @@ class StandingPages(ReasonedAdmin):
             return None
         form = ReasonForm(request.POST if "reason" in request.POST else None)
         if form.is_valid():
-            with transaction.atomic():
-                for participant in concerned:
-                    registering.set_standing(
-                        participant, standing, actor=actor(request), reason=form.cleaned_data["reason"]
-                    )
-            several = "participant is" if len(concerned) == 1 else "participants are"
-            self.message_user(request, f"{len(concerned)} {several} {decision.done}.", messages.SUCCESS)
-            return None
+            try:
+                was = {each: request.POST.get(f"was_{each.pk}", "") for each in concerned}
+                _give(was, standing, request, form)
+            except ValidationError as error:
+                form.refuse(error)
+                concerned = list(
+                    chosen.filter(pk__in=[each.pk for each in concerned]).order_by("role", "domain")
+                )
+            else:
+                several = "participant is" if len(concerned) == 1 else "participants are"
+                self.message_user(request, f"{len(concerned)} {several} {decision.done}.", messages.SUCCESS)
+                return None
         waiting = waiting_messages(concerned)
         many = f"{len(concerned)} participant" + ("" if len(concerned) == 1 else "s")
         return self.page(
@@ -189,7 +183,26 @@ class StandingPages(ReasonedAdmin):
                 for each in concerned[:SHOWN]
             ],
             more=max(0, len(concerned) - SHOWN),
-            keys=[each.pk for each in concerned],
+            were=[(each.pk, each.standing) for each in concerned],
             checkbox=helpers.ACTION_CHECKBOX_NAME,
             action=action,
         )
+
+
+def _give(was: dict[Participant, str], standing: str, request: HttpRequest, form: ReasonForm) -> None:
+    """Give each the standing, all or none. Raises ValidationError where one has another by then than it `was`."""
+
+    def give() -> None:
+        for participant in sorted(was, key=lambda each: each.pk):
+            try:
+                registering.set_standing(
+                    participant,
+                    standing,
+                    actor=actor(request),
+                    reason=form.cleaned_data["reason"],
+                    was=was[participant],
+                )
+            except ValidationError as error:
+                raise ValidationError(f"{participant}: {' '.join(error.messages)}") from None
+
+    retried(give)

@@ -61,9 +61,9 @@ def give_standing(client: Client) -> Any:
 
 
 def give_many_a_standing(client: Client) -> Any:
-    return client.post(
-        PARTICIPANTS, {"action": "suspend", "_selected_action": [participant().pk], "reason": WHY}
-    )
+    row = participant()
+    said = {"action": "suspend", "_selected_action": [row.pk], "reason": WHY, f"was_{row.pk}": row.standing}
+    return client.post(PARTICIPANTS, said)
 
 
 def rotate_key(client: Client) -> Any:

@@ -242,3 +242,28 @@ def test_one_that_is_being_added_has_no_past(staff: Client) -> None:
 
     assert "Added" not in page
     assert "Latest decisions" not in page
+
+
+def test_a_page_that_another_has_overtaken_changes_only_what_was_changed_on_it(
+    staff: Client, add_participant: AddParticipant
+) -> None:
+    participant = add_participant(endpoint="https://old.example/m", name="Old")
+    shown = {
+        "initial-name": "Old",
+        "initial-endpoint": "https://old.example/m",
+        "initial-placeholders": "True",
+    }
+    assert all(
+        f'name="{name}" value="{value}"' in staff.get(page_of(participant)).content.decode()
+        for name, value in shown.items()
+    )
+    Participant.objects.update(endpoint="https://new.example/m")
+    said = {"name": "Other", "endpoint": "https://old.example/m", "placeholders": "on", "reason": "its name"}
+
+    assert staff.post(page_of(participant), shown | said).status_code == 302
+    stored = Participant.objects.get()
+    assert (stored.name, stored.endpoint, stored.placeholders) == ("Other", "https://new.example/m", True)
+
+    told = staff.post(page_of(participant), shown | said | {"name": "Third"})
+    assert "Meanwhile somebody else has changed this to: Other" in errors(told.content)
+    assert Participant.objects.get().name == "Other"

@@ -1,8 +1,10 @@
-"""CSV of lists: what is shown, for whom it is shown, however much it is."""
+"""CSV of lists: a value in each column, for whom it is shown, however much it is."""
 
 import csv
+import re
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from io import StringIO
 
 import pytest
@@ -56,6 +58,9 @@ def many(db: None) -> Callable[[int], None]:
         (17, "17"),
         (-17, "-17"),
         ("-17.5", "-17.5"),
+        (date(2026, 3, 1), "2026-03-01"),
+        (datetime(2026, 3, 1, 12, 0, 5, 17, tzinfo=UTC), "2026-03-01T13:00:05+01:00"),
+        (datetime(2026, 7, 1, 12, tzinfo=UTC), "2026-07-01T14:00:00+02:00"),
         (True, "yes"),
         (False, "no"),
         ("<b>", "<b>"),
@@ -108,17 +113,17 @@ def test_the_list_leads_to_all_its_rows(admin_client: Client, many: Callable[[in
     found = read(admin_client.get(f"{EXPORT}?subject=odd&p=2"))
 
     assert [row["About"] for row in found] == [f"odd {n}" for n in range(119, 0, -2)]
-    assert list(found[0]) == ["Moment", "Who", "What", "About", "Before → after", "Why"]
-    assert found[0]["Before → after"] == ""
+    assert list(found[0]) == ["Moment", "Who", "What", "About", "Before", "After", "Why"]
+    assert found[0]["Before"] == found[0]["After"] == ""
 
 
-def test_times_are_the_market_s_and_say_so(admin_client: Client, db: None) -> None:
+def test_moments_are_the_market_s_with_their_offset(admin_client: Client, db: None) -> None:
     journal.note("kim", "did", "thing", {"standing": "known"}, {"standing": "barred"}, "=because")
 
     (row,) = read(admin_client.get(EXPORT))
 
-    assert row["Moment"].endswith((" CET", " CEST"))
-    assert row["Before → after"] == "standing: known → barred"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0[12]:00", row["Moment"])
+    assert (row["Before"], row["After"]) == ('{"standing": "known"}', '{"standing": "barred"}')
     assert row["Why"] == "'=because"
 
 

@@ -8,11 +8,15 @@ from django.test import Client
 from django.utils import timezone
 
 from participants.models import AuditEntry, PublicKey
-from tests.participants.conftest import AddParticipant, errors, key_text, page_of, words
+from participants.registering import end_key
+from tests.participants.conftest import NOW, AddParticipant, errors, key_text, page_of, words
 
 MARKET = ZoneInfo("Europe/Amsterdam")
 """The zone in which staff see and enter times, unless another is set."""
 NEW = {"public_key": key_text(2), "begins": "", "overlap_days": "14", "reason": "rotation"}
+
+ALWAYS = "always – it is replaced"
+"""What the page of a key says that has neither a beginning nor an end."""
 
 
 def test_a_new_key_is_valid_at_once_and_the_old_one_a_fortnight_more(
@@ -120,7 +124,8 @@ def test_the_moments_of_a_key_are_the_markets(staff: Client, add_participant: Ad
     url = page_of(participant, "keys", key.pk)
 
     answer = staff.post(
-        url, {"valid_from": "", "valid_until": "2031-07-01T12:00:00", "reason": "end of contract"}
+        url,
+        {"valid_from": "", "valid_until": "2031-07-01T12:00:00", "reason": "end of contract", "was": ALWAYS},
     )
 
     assert answer.status_code == 302, errors(answer.content)
@@ -134,7 +139,8 @@ def test_a_key_cannot_end_before_it_begins(staff: Client, add_participant: AddPa
     url = page_of(participant, "keys", participant.keys.get().pk)
 
     answer = staff.post(
-        url, {"valid_from": "2031-07-01T12:00", "valid_until": "2031-06-01T12:00", "reason": "odd"}
+        url,
+        {"valid_from": "2031-07-01T12:00", "valid_until": "2031-06-01T12:00", "reason": "odd", "was": ALWAYS},
     )
 
     assert "cannot end before it begins" in errors(answer.content)
@@ -145,3 +151,19 @@ def test_a_key_belongs_to_its_participant(staff: Client, add_participant: AddPar
     other = add_participant("DSO", "grid.example", public_key=None)
 
     assert staff.get(page_of(other, "keys", key.pk)).status_code == 404
+
+
+def test_the_moments_of_a_key_that_another_has_ended_meanwhile_are_kept(
+    staff: Client, add_participant: AddParticipant
+) -> None:
+    participant = add_participant()
+    key = participant.keys.get()
+    end_key(key, NOW, actor="bob", now=NOW, reason="stolen")
+
+    answer = staff.post(
+        page_of(participant, "keys", key.pk),
+        {"valid_from": "", "valid_until": "", "reason": "it goes on", "was": ALWAYS},
+    )
+
+    assert "Meanwhile somebody else has changed when this key is valid" in errors(answer.content)
+    assert participant.keys.get().valid_until == NOW

@@ -11,10 +11,10 @@ from participants.admission import current_mode, find_keys
 from participants.models import AuditEntry, Participant, PublicKey
 from participants.registering import (
     add_key,
+    change_participant,
     end_key,
     explain,
     rotate_key,
-    save_participant,
     set_mode,
     set_standing,
     withdraw_key,
@@ -61,15 +61,30 @@ def test_an_unknown_standing_is_refused(add_participant: AddParticipant) -> None
         set_standing(add_participant(), "fine", actor="kim", reason="why not")
 
 
-def test_saving_touches_only_what_changed(add_participant: AddParticipant) -> None:
-    participant = add_participant()
+def test_an_edit_leaves_what_others_did_meanwhile(add_participant: AddParticipant) -> None:
+    add_participant()
+    read_before = Participant.objects.get()
+    set_standing(Participant.objects.get(), "barred", actor="bob", reason="fraud")
     Participant.objects.update(last_heard_at=NOW)
-    participant.name = "Agr"
 
-    save_participant(participant, actor="kim")
+    change_participant(read_before, {"name": "Agr"}, actor="ann", reason="its name")
 
-    participant.refresh_from_db()
-    assert (participant.name, participant.last_heard_at) == ("Agr", NOW)
+    stored = Participant.objects.get()
+    assert (stored.name, stored.standing, stored.last_heard_at) == ("Agr", "barred", NOW)
+    assert read_before.standing == "barred"
+    entry = AuditEntry.objects.first()
+    assert entry
+    assert (entry.before, entry.after) == ({"name": ""}, {"name": "Agr"})
+
+
+def test_what_another_has_changed_meanwhile_is_not_overwritten(add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    set_standing(Participant.objects.get(), "barred", actor="bob", reason="fraud")
+
+    with pytest.raises(ValidationError, match="changed this to: barred"):
+        set_standing(participant, "known", actor="ann", reason="why not", was="authorized")
+
+    assert Participant.objects.get().standing == "barred"
 
 
 def test_keys_are_journaled_as_they_come_and_go(add_participant: AddParticipant) -> None:

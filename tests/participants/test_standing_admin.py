@@ -55,7 +55,7 @@ def test_a_decision_about_what_another_has_changed_meanwhile_is_refused(
         page_of(participant, "standing", "authorized"), {"was": "suspended", "reason": "audit done"}
     )
 
-    assert "Meanwhile it has been made barred" in errors(answer.content)
+    assert "changed this to: barred" in errors(answer.content)
     assert Participant.objects.get().standing == "barred"
 
 
@@ -87,8 +87,29 @@ def test_many_at_once_with_one_reason(staff: Client, add_participant: AddPartici
     assert "Suspend 3 participants" in words(asked.content)
     assert not Participant.objects.filter(standing="suspended").exists()
     assert "Say why" in errors(staff.post(LIST, action | {"reason": ""}).content)
-    done = staff.post(LIST, action | {"reason": "audit overdue"}, follow=True)
+    shown = {f"was_{each.pk}": "authorized" for each in chosen}
+    done = staff.post(LIST, action | shown | {"reason": "audit overdue"}, follow=True)
 
     assert "3 participants are suspended." in words(done.content)
     assert Participant.objects.filter(standing="suspended").count() == 3
     assert AuditEntry.objects.filter(reason="audit overdue", actor="kim").count() == 3
+
+
+def test_of_many_nothing_is_done_where_another_has_changed_one_meanwhile(
+    staff: Client, add_participant: AddParticipant
+) -> None:
+    chosen = [add_participant(domain=f"agr{n}.example", public_key=key_text(n)) for n in (1, 2)]
+    action = {
+        "action": "authorize",
+        "_selected_action": [str(each.pk) for each in chosen],
+        "reason": "audited",
+    }
+    Participant.objects.filter(pk=chosen[0].pk).update(standing="suspended")
+    Participant.objects.filter(pk=chosen[1].pk).update(standing="barred")
+    shown = {f"was_{each.pk}": "suspended" for each in chosen}
+
+    answer = staff.post(LIST, action | shown)
+
+    assert "AGR agr2.example: Meanwhile somebody else has changed this to: barred" in errors(answer.content)
+    assert set(Participant.objects.values_list("standing", flat=True)) == {"suspended", "barred"}
+    assert f'name="was_{chosen[1].pk}" value="barred"' in answer.content.decode()
