@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -69,12 +69,20 @@ class Process:
 
     def memory(self) -> int:
         """Bytes of resident memory of the process and its children."""
-        total = 0
+        return int(self._sum(lambda process: process.memory_info().rss))
+
+    def busy(self) -> float:
+        """Seconds for which the processor was at the process and its children so far."""
+        return self._sum(lambda process: sum(process.cpu_times()[:2]))
+
+    def _sum(self, measure: Callable[[psutil.Process], float]) -> float:
+        """The sum of what `measure` says of the process and of each of its children."""
+        total = 0.0
         with contextlib.suppress(psutil.NoSuchProcess):
             main = psutil.Process(self.process.pid)
             for process in [main, *main.children(recursive=True)]:
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    total += process.memory_info().rss
+                    total += measure(process)
         return total
 
 

@@ -1,12 +1,12 @@
 """Hostile input at the door: refused as promised, in one line, within a second and 200 MB, and nothing stored.
 
+The second is the web process's own, on the processor: what else the machine is at does not count.
 What passes the door and is unusable all the same is told in an answer; that is in test_processing.
 """
 
 import base64
 import gzip
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ class Cost:
 
 
 def measured(web: Web, call: Callable[[], Answer]) -> tuple[Answer, Cost]:
-    """What `call` gives, the time it took, and by how much the web process grew at most."""
+    """What `call` gives, how long the web process was busy with it, and by how much it grew at most."""
     before = peak = web.memory()
     done = threading.Event()
 
@@ -63,11 +63,11 @@ def measured(web: Web, call: Callable[[], Answer]) -> tuple[Answer, Cost]:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    started = time.perf_counter()
+    started = web.busy()
     try:
         answer = call()
     finally:
-        seconds = time.perf_counter() - started
+        seconds = web.busy() - started
         done.set()
         watcher.join()
     return answer, Cost(seconds, peak - before)
