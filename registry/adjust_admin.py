@@ -41,6 +41,7 @@ from registry.rehearsed_admin import (
     rehearsed,
 )
 from registry.sources import told
+from registry.waiting import waiting
 
 Adjustable = Representation | CongestionPointConnection | CongestionPointTerms
 
@@ -134,10 +135,11 @@ class AdjustableAdmin(ScalableAdmin):
         asked = periods.in_words(days)
         given = periods.list_in_words(given_days(row, days, attempt.change))
         said = format_html(
-            "The days of {} are {}{}. {}",
+            "The days of {} are {}{}{}. {}",
             words(row),
             given,
             "" if given == asked else f"; you asked for {asked}",
+            "".join(f"; {each.in_words}" for each in waiting(row, [days], attempt.change)),
             link(Change.objects.get(pk=attempt.change), "See what changed"),
         )
         self.message_user(request, said, messages.SUCCESS)

@@ -32,6 +32,7 @@ from registry.periods import Days, half_open, in_words, list_in_words
 from registry.policies import ACCEPT, HOLD, REJECT, Policies, in_force
 from registry.sources import told
 from registry.staging import LARGE, prepare
+from registry.waiting import waiting
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -122,12 +123,18 @@ def adjust(
     consequences.require(change, expected)
     given = list_in_words(given_days(row, days, change))
     asked = {"asked for": in_words(days)} if given != in_words(days) else {}
+    uncounted = [each.in_words for each in waiting(row, [days], change)]
     journal.note(
         source.actor,
         "adjust period",
         _subject(row),
         {"days": in_words(row.period)},
-        {"days": given, **asked, "change": change},
+        {
+            "days": given,
+            **asked,
+            **({"of these": "; ".join(uncounted)} if uncounted else {}),
+            "change": change,
+        },
         source.reason,
         participants=[party],
     )
@@ -184,8 +191,15 @@ def _adjust_claim(
         cursor.execute(kind.sql(CHANGE_CLAIM), parameters)
 
     under_lock(cursor, compute)
-    if not _write_claims(cursor, kind, recorder, today):
-        raise AdjustmentError(f"Nothing changes: {party} claims {list_in_words(wanted)} of it already.")
+    changed = _write_claims(cursor, kind, recorder, today)
+    stays = [said for each in waiting(row, wanted, recorder.change_id()) if (said := each.unchanged_in_words)]
+    if not changed:
+        raise AdjustmentError(
+            f"Nothing changes: {party} claims {list_in_words(wanted)} of it already"
+            f"{''.join(f'; it {said}' for said in stays)}."
+        )
+    for said in stays:
+        notice(f"{party} {said}.")
     return party
 
 

@@ -12,9 +12,11 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from guardian.shortcuts import assign_perm
 
+from registry.changes import Source
+from registry.conflicts import settle
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
 from registry.periods import half_open
-from tests.registry.screens import declared, home, list_of, page_of, party, represented, shown
+from tests.registry.screens import TODAY, declared, home, list_of, page_of, party, represented, shown
 
 WHY = "the contract ends earlier"
 
@@ -86,6 +88,22 @@ def test_days_are_adjusted_as_the_preview_said(staff: Client) -> None:
     assert of("one.example").period == half_open(date(2026, 6, 1), date(2026, 8, 31))
     gained = Representation.objects.current().get(agr__domain="two.example", standing="effective")
     assert gained.period == half_open(date(2026, 9, 1), date(2026, 12, 31))
+
+
+def test_days_that_do_not_count_are_said_before_and_after(staff: Client) -> None:
+    represented("one.example", 1, first=date(2026, 8, 1))
+    represented("two.example", 1)
+    conflict = Conflict.objects.get()
+    settle(conflict.pk, "keep", at=None, source=Source.of_staff("kim", WHY), today=TODAY)
+    row = Representation.objects.current().get(agr__domain="two.example", standing="effective")
+    said = {"first": "2026-05-01", "last": "2027-03-01"}
+
+    seen = words(staff.post(f"{adjusting(row)}preview/", said))
+    assert f"stays refused 2026-08-01 to 2026-12-31, by conflict {conflict.pk}." in seen
+    assert "2027-01-01 to 2027-03-01" in seen
+
+    answer = words(staff.get(adjust(staff, row, **said)["Location"]))
+    assert "are 2026-05-01 to 2027-03-01; 2026-08-01 to 2026-12-31 is refused, by conflict" in answer
 
 
 def test_no_last_day_is_open_ended(staff: Client) -> None:

@@ -96,6 +96,39 @@ def test_C13_refused_days_stay_refused(world: World) -> None:
     assert days(world, "agr-2", "home-1") == "refused 0..9, contested 10..12"
 
 
+def test_C13_days_that_stay_refused_or_contested_are_said(world: World) -> None:
+    agr_says(world, "agr-1", ("home-1", 5, 30))
+    agr_says(world, "agr-2", ("home-1", 0, 20))
+    refused = open_conflicts().get()
+    decide(world, refused, "keep")
+    agr_says(world, "agr-2", ("home-1", 0, 25))
+    row = representation("agr-2")
+    stays = (
+        f"AGR agr-2.example stays refused {as_date(5)} to {as_date(20)}, by conflict {refused.pk}.",
+        f"AGR agr-2.example stays contested {as_date(21)} to {as_date(25)}.",
+    )
+    shown = rehearsed(lambda: move(world, row, -5, 25))
+    assert shown.warnings == stays
+    assert told(shown) == ["agr-2 home-1: gained -5..-1"]
+    with pytest.raises(AdjustmentError, match=f"already; it stays refused {as_date(5)}"):
+        move(world, row, 0, 25)
+    move(world, row, -5, 25, expected=shown.fingerprint)
+    assert AuditEntry.objects.get(action="adjust period").after["of these"] == (
+        f"{as_date(5)} to {as_date(20)} is refused, by conflict {refused.pk};"
+        f" {as_date(21)} to {as_date(25)} is contested"
+    )
+
+
+def test_C13_days_that_a_policy_refused_stay_so(world: World) -> None:
+    agr_says(world, "agr-1", ("home-1", 0, 20))
+    world.set_policy("representation conflicts", "newest wins")
+    agr_says(world, "agr-2", ("home-1", 5, 20))
+    shown = rehearsed(lambda: move(world, representation("agr-1"), -5, 20))
+    assert shown.warnings == (
+        f"AGR agr-1.example stays refused {as_date(5)} to {as_date(20)}, by the policy “newest wins”.",
+    )
+
+
 def test_C13_what_cannot_be_adjusted_is_said_and_leaves_nothing(world: World) -> None:
     agr_says(world, "agr-1", ("home-1", 0, 9))
     row, before = representation("agr-1"), written()
