@@ -1,5 +1,7 @@
 """Staff at work on messages: finding one, reading what is wrong with it, and having it handled or sent again."""
 
+import re
+
 import pytest
 from django.test import Client
 from playwright.sync_api import Page, expect
@@ -31,6 +33,11 @@ def refused(made: Market) -> None:
     assert answer.status_code == 400
 
 
+def opened(page: Page, *parts: str) -> None:
+    """Wait for the page whose address has each of `parts`: what is looked for next may be on this one too."""
+    expect(page).to_have_url(re.compile("".join(f"(?=.*{re.escape(part)})" for part in parts)))
+
+
 def test_staff_work_on_messages(kim: Page) -> None:
     page = kim
     made = market()
@@ -40,16 +47,21 @@ def test_staff_work_on_messages(kim: Page) -> None:
 
     # Received: filtered until what is set aside is there; it is processed again.
     menu.get_by_role("link", name="Messages").click()
+    opened(page, "/uftp/inboundmessage/")
     expect(rows).to_have_count(InboundMessage.objects.count())
     look(page, "messages-received")
     page.get_by_label("Sender's domain").fill("flexwerk.example")
     page.get_by_label("Sender's domain").press("Enter")
+    opened(page, "=flexwerk.example")
     page.get_by_role("link", name="Set aside", exact=True).click()
+    opened(page, "=flexwerk.example", "=set")
     expect(rows).to_have_count(1)
     rows.get_by_role("link").first.click()
+    opened(page, f"/uftp/inboundmessage/{made.messages['set aside'].pk}/change/")
     expect(page.get_by_text("No space left in the temporary folder")).to_be_visible()
     look(page, "message-set-aside")
     page.get_by_role("link", name="Process again").click()
+    expect(page.get_by_role("heading", name="Process again")).to_be_visible()
     page.get_by_role("button", name="Process again").click()
     expect(page.get_by_text("Say why: this is recorded with its reason.")).to_be_visible()
     look(page, "message-process-again")
@@ -69,6 +81,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     thread = page.locator(".thread li")
     expect(thread).to_have_count(2)
     thread.nth(1).get_by_role("link", name="AGRPortfolioUpdateResponse").click()
+    opened(page, "/uftp/outboundmessage/")
     expect(page.locator(".field-what_next")).to_contain_text("it was delivered at 2026-07-01")
 
     # The message that opened conflicts leads to them.
@@ -76,11 +89,14 @@ def test_staff_work_on_messages(kim: Page) -> None:
         page.url.partition("/uftp/")[0] + f"/uftp/inboundmessage/{made.messages['takeover'].pk}/change/"
     )
     page.get_by_role("link", name="12 opened").click()
+    opened(page, "/registry/conflict/")
     expect(rows).to_have_count(12)
 
     # Sent: what waits for a system under maintenance is sent now, what failed is sent again from the list.
     menu.get_by_role("link", name="Messages").click()
+    opened(page, "/uftp/inboundmessage/")
     lists.get_by_role("link", name="Sent").click()
+    opened(page, "/uftp/outboundmessage/")
     expect(rows).to_have_count(OutboundMessage.objects.count())
     look(page, "messages-sent")
     page.goto(f"{page.url}{made.outbound['waiting'].pk}/change/")
@@ -88,11 +104,14 @@ def test_staff_work_on_messages(kim: Page) -> None:
     expect(page.locator(".field-tries")).to_contain_text("The next attempt is due.")
     look(page, "message-waiting")
     page.get_by_role("link", name="Send now").click()
+    expect(page.get_by_role("heading", name="Send now")).to_be_visible()
     page.get_by_label("Reason").fill("Their maintenance is over.")
     page.get_by_role("button", name="Send now").click()
     expect(page.get_by_text("1 message is to be sent again.")).to_be_visible()
     page.get_by_role("link", name="Outbound messages").first.click()
+    expect(rows).to_have_count(OutboundMessage.objects.count())
     page.get_by_role("link", name="Failed", exact=True).click()
+    opened(page, "/uftp/outboundmessage/", "=failed")
     failed = OutboundMessage.objects.filter(state="failed").count()
     expect(rows).to_have_count(failed)
     page.locator("#action-toggle").check()
@@ -107,16 +126,20 @@ def test_staff_work_on_messages(kim: Page) -> None:
 
     # Delivery attempts, and what was refused at the door: forged, and proven with mistakes explained.
     lists.get_by_role("link", name="Delivery attempts").click()
+    opened(page, "/uftp/deliveryattempt/")
     page.get_by_role("link", name="Permanent failure").click()
+    opened(page, "/uftp/deliveryattempt/", "=permanent")
     expect(rows.first).to_contain_text("could not verify this CRO's signature")
     look(page, "delivery-attempts")
     lists.get_by_role("link", name="Refused at the door").click()
+    opened(page, "/uftp/refusal/")
     expect(rows).to_have_count(Refusal.objects.count())
     look(page, "refusals")
     rows.filter(has_text="Not verified").get_by_role("link").first.click()
     expect(page.get_by_text("Nothing proves that it came from that participant")).to_be_visible()
     look(page, "refusal-forged")
     page.go_back()
+    expect(rows).to_have_count(Refusal.objects.count())
     rows.filter(has_text="EAN 871685900000039").get_by_role("link").first.click()
     faults = page.locator("ol.faults > li")
     expect(faults).to_have_count(4, timeout=15_000)
