@@ -58,8 +58,8 @@ def text(value: object) -> str:
     """`value` as a program reads it, or what a cell of the screen says, in plain text.
 
     A day is `2026-03-01`, a moment (aware) `2026-03-01T13:00:05+01:00`, in the time zone of the page, to the second.
-    Empty where there is nothing, or the screen has a dash for it. A text that a spreadsheet would take for a formula begins with an
-    apostrophe, which makes it a text there too.
+    Empty where there is nothing, or the screen has a dash for it. A text that a spreadsheet would take for a formula
+    begins with an apostrophe, which makes it a text there too.
     """
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -56,7 +56,9 @@ class ActorFilter(TextFilter):
             return [value for (value,) in cursor.fetchall()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{self.column: self.text}) if self.text else queryset
+        if not self.text:
+            return queryset
+        return queryset.filter(**{f"{self.column}__in": self.among(self.suggestions())})
 
 
 class ActionFilter(ActorFilter):
@@ -67,7 +69,7 @@ class ActionFilter(ActorFilter):
 
 
 class ConcernedFilter(TextFilter):
-    """Decisions about a participant, given as `AGR agr.example` or by its domain alone."""
+    """Decisions about a participant, given as `AGR agr.example` or by its domain, or a part of that, alone."""
 
     title = parameter_name = "participant"
 
@@ -78,9 +80,10 @@ class ConcernedFilter(TextFilter):
         if not self.text:
             return queryset
         *role, domain = self.text.split()
-        meant = self.seen.restrict(Participant.objects.filter(domain=domain.lower()), "pk")
+        playing = self.seen.restrict(Participant.objects.all(), "pk")
         if role:
-            meant = meant.filter(role=role[0].upper())
+            playing = playing.filter(role=role[0].upper())
+        meant = playing.filter(domain__in=self.domains(playing, domain))
         found = list(meant.values_list("pk", flat=True))
         return queryset.filter(participants__overlap=found) if found else queryset.none()
 

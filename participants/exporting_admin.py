@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field, lookup_field
-from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import path, reverse
@@ -13,6 +13,7 @@ from django.utils.text import capfirst, slugify
 
 from participants import csv_export
 from participants.admin_audit import AuditedAdmin
+from participants.asked_list import AskedList
 
 CHECKBOX = "action_checkbox"
 
@@ -21,7 +22,7 @@ Column = str | tuple[str, str | Callable[[Any], object]]
 (`opened_by.moment`; nothing where one of them is None), or with what makes the value of a row."""
 
 
-class ExportingList(ChangeList):
+class ExportingList(AskedList):
     """A list that knows where its rows are as CSV."""
 
     def export_url(self) -> str:
@@ -35,7 +36,10 @@ class ExportingAdmin(AuditedAdmin):
     export_display: ClassVar[Sequence[Column]] = ()
     """The columns of the file, where those of the list say several things at once, or say them in words."""
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    linked_lookups: ClassVar[Sequence[str]] = ()
+    """The lookups beside those of filters with which pages of ours link to this list."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ExportingList]:
         return ExportingList
 
     def get_urls(self) -> list[Any]:
@@ -55,7 +59,9 @@ class ExportingAdmin(AuditedAdmin):
             return HttpResponseRedirect(
                 reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
             )
-        columns = self.export_display or [name for name in shown.list_display if name != CHECKBOX]
+        columns: Sequence[Any] = self.export_display or [
+            name for name in shown.list_display if name != CHECKBOX
+        ]
         return csv_export.respond(
             f"{slugify(str(self.opts.verbose_name_plural))}.csv",
             [self._heading(column) for column in columns],

@@ -5,7 +5,7 @@ from django.contrib import admin
 from participants.admin_html import link
 from registry import conflict_admin, connection_admin, history_admin, point_admin, setting_admin
 from registry.adjust_admin import AdjustableAdmin
-from registry.fact_admin import FactAdmin, KnowledgeFilter
+from registry.fact_admin import EXPORTED_CHANGES, EXPORTED_DAYS, LINKED, FactAdmin, KnowledgeFilter
 from registry.fact_filters import (
     AGRFilter,
     CongestionPointFilter,
@@ -28,7 +28,17 @@ RECORDED = ("recorded_by__moment", RecordedFilter)
 @admin.register(CongestionPointTerms)
 class CongestionPointTermsAdmin(AdjustableAdmin, FactAdmin):
     scope_by = ("congestion_point__dso",)
+    linked_lookups = (*LINKED, "congestion_point__id__exact")
     list_display = ("congestion_point", "dso", "days", "terms", "recorded", "superseded")
+    export_display = (
+        ("Congestion point", "congestion_point.address"),
+        ("DSO", "congestion_point.dso.domain"),
+        *EXPORTED_DAYS,
+        "mutex_offers_supported",
+        "day_ahead_redispatch_by",
+        "intraday_redispatch_by",
+        *EXPORTED_CHANGES,
+    )
     list_select_related = ("congestion_point__dso", "recorded_by", "superseded_by")
     list_filter = (KnowledgeFilter, CongestionPointFilter, DSOOfPointFilter, DAYS, RECORDED)
     search_fields = ("congestion_point__address__startswith",)
@@ -55,6 +65,7 @@ class CongestionPointTermsAdmin(AdjustableAdmin, FactAdmin):
 
 @admin.register(CongestionPointConnection)
 class MembershipAdmin(AdjustableAdmin, FactAdmin):
+    linked_lookups = (*LINKED, "congestion_point__id__exact")
     scope_by = ("dso",)
     list_display = (
         "connection",
@@ -64,6 +75,15 @@ class MembershipAdmin(AdjustableAdmin, FactAdmin):
         "standing",
         "recorded",
         "superseded",
+    )
+    export_display = (
+        ("Connection", "connection.address"),
+        ("Congestion point", "congestion_point.address"),
+        ("DSO", "dso.domain"),
+        *EXPORTED_DAYS,
+        "standing",
+        "exclusive",
+        *EXPORTED_CHANGES,
     )
     list_select_related = (
         "connection",
@@ -104,7 +124,15 @@ class MembershipAdmin(AdjustableAdmin, FactAdmin):
 @admin.register(Representation)
 class RepresentationAdmin(AdjustableAdmin, FactAdmin):
     scope_by = ("agr",)
+    linked_lookups = LINKED
     list_display = ("connection", "agr", "days", "standing", "recorded", "superseded")
+    export_display = (
+        ("Connection", "connection.address"),
+        ("AGR", "agr.domain"),
+        *EXPORTED_DAYS,
+        "standing",
+        *EXPORTED_CHANGES,
+    )
     list_select_related = ("connection", "agr", "recorded_by", "superseded_by", "waiting_since")
     list_filter = (KnowledgeFilter, "standing", ConnectionFilter, AGRFilter, DAYS, RECORDED)
     search_fields = ("connection__address__startswith",)

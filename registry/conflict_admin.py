@@ -33,7 +33,7 @@ from registry.conflict_filters import (
 )
 from registry.conflicts import alike, settle, settle_anew
 from registry.decision_form import DecisionForm, decided
-from registry.fact_admin import by_change
+from registry.fact_admin import EXPORTED_DAYS, by_change
 from registry.models import Conflict
 from registry.rehearsed_admin import Attempt, Verb, attempted, fragment, rehearsed, this_day
 from registry.reversing import of_run
@@ -45,6 +45,7 @@ FILTERS = "_changelist_filters"
 @admin.register(Conflict)
 class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     scope_by = ("holder", "claimant")
+    linked_lookups = ("opened_by__id__exact", "closed_by__id__exact")
     list_display = (
         "number",
         "kind",
@@ -54,6 +55,18 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
         "days",
         "age",
         "outcome",
+    )
+    export_display = (
+        "number",
+        "kind",
+        ("Connection", "connection.address"),
+        ("Holder", "holder.domain"),
+        ("Claimant", "claimant.domain"),
+        *EXPORTED_DAYS,
+        ("Opened", "opened_by.moment"),
+        ("Closed", "closed_by.moment"),
+        "decision",
+        ("Split at", "split_at"),
     )
     list_select_related = ("connection", "holder", "claimant", "opened_by", "closed_by")
     list_filter = (

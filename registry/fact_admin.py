@@ -7,9 +7,21 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from participants.admin_html import NOTHING, link, moment
+from participants.exporting_admin import Column
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from registry import periods
 from registry.models import Change, Claim, Fact, FactQuerySet
+
+EXPORTED_DAYS: tuple[Column, ...] = (
+    ("First day", lambda row: row.period.lower),
+    ("Last day", lambda row: periods.last_day(row.period)),
+)
+"""The columns of a file that say the days of a row; no last day: open-ended."""
+
+EXPORTED_CHANGES: tuple[Column, ...] = (
+    ("Recorded", "recorded_by.moment"),
+    ("Superseded", "superseded_by.moment"),
+)
 
 
 class KnowledgeFilter(admin.SimpleListFilter):
@@ -31,6 +43,10 @@ class KnowledgeFilter(admin.SimpleListFilter):
         if self.value() == "superseded":
             return queryset.filter(superseded_by__isnull=False)
         return queryset.filter(superseded_by__isnull=True)
+
+
+LINKED = ("recorded_by__id__exact", "superseded_by__id__exact")
+"""How the page of a change leads to its facts."""
 
 
 class FactAdmin(ReadOnlyAdmin, ScalableAdmin):

@@ -32,6 +32,17 @@ from uftp.models import InboundMessage, Sender
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
     list_display = ("number", "known_from", "kind", "source", "reason")
+    export_display = (
+        "number",
+        ("Known from", "moment"),
+        "kind",
+        "actor",
+        ("Message type", "message.message_type"),
+        ("Sender's role", lambda change: change.message.sender.role if _tells_sender(change) else None),
+        ("Sender", lambda change: change.message.sender.domain if _tells_sender(change) else None),
+        ("MessageID", lambda change: change.message.message_id if _tells_sender(change) else None),
+        "reason",
+    )
     list_select_related = ("message", "message__sender")
     list_filter = ("kind", ("moment", DayRangeFilter))
     search_fields = ("pk__exact", "message__message_id__exact")
@@ -69,7 +80,7 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
     def source(self, change: Change) -> str:
         if change.message is None:
             return change.actor or NOTHING
-        if not getattr(change, "sender_is_seen", False):
+        if not _tells_sender(change):
             return f"{change.message.message_type} of another participant"
         return link(change.message, f"{change.message.message_type} of {change.message.sender}")
 
@@ -89,6 +100,11 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
         return conflicts_of(change, getattr(change, "counted_in", NOBODY))
+
+
+def _tells_sender(change: Change) -> bool:
+    """Whether `change` came from a message, of whose sender who looks may know."""
+    return change.message is not None and getattr(change, "sender_is_seen", False)
 
 
 def _senders(scope: Scope) -> list[int]:
@@ -117,6 +133,14 @@ class ReasonActionForm(ActionForm):
 class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     scope_by = ("sender",)
     list_display = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
+    export_display = (
+        ("Sender's role", "sender.role"),
+        ("Sender", "sender.domain"),
+        "update_type",
+        "sequence",
+        ("TimeStamp", "time_stamp"),
+        ("Moved", "updated_at"),
+    )
     list_select_related = ("sender",)
     list_filter = (UpdateTypeFilter, SenderFilter)
     search_fields = ("sender__domain__startswith",)

@@ -74,6 +74,14 @@ class CountedPages(Paginator[Any]):
 class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
     scope_by = ("dso",)
     list_display = ("address", "operator", "terms", "connections", "represented", "share")
+    export_display = (
+        "address",
+        ("DSO", "dso.domain"),
+        ("Connections", "coverage.connections"),
+        ("Represented", "coverage.represented"),
+        ("Share (%)", lambda point: _number(_share(point))),
+        ("Counted for", "coverage.day"),
+    )
     list_select_related = ("dso", "coverage")
     list_filter = (CoverageFilter, DSOFilter)
     search_fields = ("address__startswith",)
@@ -105,8 +113,7 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
 
     @admin.display(description="share")
     def share(self, point: CongestionPoint) -> str:
-        counted = _counted(point)
-        return behind.percent(counted.represented, counted.connections) if counted else NOTHING
+        return _share(point)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -202,8 +209,11 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
         point, day = self._asked(request, object_id)
         here = behind.terms_on(point, day)
         _, told = behind.aggregators(point, day, self.seen(request)) if here else (0, [])
-        rows = [(each.name, each.connections, each.share) for each in told]
-        return respond(f"{_name(point, day)}-aggregators.csv", ("AGR", "Connections", "Share"), rows)
+        rows = [
+            ("" if each.name == behind.NOBODY_ACTIVE else each.name, each.connections, _number(each.share))
+            for each in told
+        ]
+        return respond(f"{_name(point, day)}-aggregators.csv", ("AGR", "Connections", "Share (%)"), rows)
 
     def _asked(self, request: HttpRequest, object_id: str) -> tuple[CongestionPoint, date]:
         point: CongestionPoint = self.row_or_404(request, object_id)
@@ -251,6 +261,16 @@ def _picture(point: CongestionPoint, rows: list[CongestionPointTerms], today: da
 
 def _counted(point: CongestionPoint) -> CongestionPointCoverage | None:
     return getattr(point, "coverage", None)
+
+
+def _share(point: CongestionPoint) -> str:
+    counted = _counted(point)
+    return behind.percent(counted.represented, counted.connections) if counted else NOTHING
+
+
+def _number(percent: str) -> str:
+    """`33.3` of `33.3 %`."""
+    return percent.removesuffix(" %")
 
 
 def _name(point: CongestionPoint, day: date) -> str:

@@ -99,6 +99,7 @@ def _label(words: Words, choice: policies.Choice, value: str, present: str) -> s
 class PolicyAdmin(ReasonedAdmin):
     about_participants = False
     list_display = ("name", "value", "about", "since")
+    export_display = ("name", "value", "about")
     actions = None
 
     def audit_subject(self, row: Policy) -> str:
@@ -238,6 +239,7 @@ class PolicyFilter(ChoiceFilter):
 class PolicySettingAdmin(ReadOnlyAdmin, ScalableAdmin):
     about_participants = False
     list_display = ("name", "value", "set_since")
+    export_display = ("name", "value", ("Since", "set_at"))
     list_filter = (PolicyFilter,)
     fields = ("name", "value", "set_since")
 

@@ -41,7 +41,22 @@ class InboundMessageAdmin(MessageAdmin):
         "reason_in_short",
         "size_in_words",
     )
+    export_display = (
+        ("Received", "received_at"),
+        ("Sender's role", "sender.role"),
+        ("Sender", "sender.domain"),
+        "message_type",
+        "message_id",
+        "conversation_id",
+        "state",
+        "result",
+        "reason",
+        "last_error",
+        ("Processed", "processed_at"),
+        ("Size in bytes", "size"),
+    )
     list_select_related = ("sender",)
+    linked_lookups = ("sender__id__exact",)
     list_filter = (
         "state",
         ResultFilter,
@@ -197,6 +212,7 @@ class InboundMessageAdmin(MessageAdmin):
 @admin.register(Sender)
 class SenderAdmin(ReadOnlyAdmin, ScalableAdmin):
     list_display = ("domain", "role", "received")
+    export_display = ("domain", "role")
     search_fields = ("domain__startswith",)
     search_help_text = "The beginning of a domain"
     fields = ("domain", "role", "received")

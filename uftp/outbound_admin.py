@@ -37,6 +37,20 @@ class OutboundMessageAdmin(MessageAdmin):
         "result_badge",
         "reason_in_short",
     )
+    export_display = (
+        ("Created", "created_at"),
+        ("Recipient's role", "recipient_role"),
+        ("Recipient", "recipient_domain"),
+        "message_type",
+        "message_id",
+        "conversation_id",
+        "state",
+        ("Next attempt", "next_attempt_at"),
+        ("Finished", "finished_at"),
+        "result",
+        "reason",
+        ("Size in bytes", "size"),
+    )
     list_filter = (
         "state",
         ResultFilter,
@@ -171,6 +185,19 @@ def _row(attempt: DeliveryAttempt) -> list[object]:
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
     list_display = ("started", "message", "recipient", "outcome", "meaning", "detail")
+    export_display = (
+        ("Started", "started_at"),
+        ("Finished", "finished_at"),
+        ("Message type", "message.message_type"),
+        ("MessageID", "message.message_id"),
+        ("Recipient's role", "message.recipient_role"),
+        ("Recipient", "message.recipient_domain"),
+        "outcome",
+        "status",
+        "meaning",
+        "detail",
+        "endpoint",
+    )
     list_select_related = ("message",)
     list_filter = ("outcome", RecipientOfAttemptFilter)
     search_fields = ("message__message_id__exact",)

@@ -25,6 +25,16 @@ from uftp.versions import for_major
 @admin.register(Refusal)
 class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
     list_display = ("received", "claimed", "proven", "status", "line", "size_in_words", "address")
+    export_display = (
+        ("Refused", "at"),
+        ("Claimed role", "role"),
+        ("Claimed sender", "domain"),
+        "verified",
+        "status",
+        "line",
+        ("Size in bytes", "size"),
+        "address",
+    )
     list_filter = (
         StatusFilter,
         "verified",
