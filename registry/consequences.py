@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from registry.changes import rehearsed
 from registry.claims import MEMBERSHIP, REPRESENTATION
+from registry.conflict_lines import ConflictLine, conflict_lines, without_new_numbers
 from registry.patience import LONG, Patience, limited, take_turn
 from registry.periods import Days, list_in_words
 from registry.staging import LARGE, make_tables
@@ -169,9 +170,9 @@ class PartyTotal:
 class Consequences:
     """What a change did: the first 50 claims by address, and totals.
 
-    `opened` and `closed` count conflicts, `terms` tells of congestion points in words, `warnings` is what staff should
-    know besides. `large`: the change is about more facts than a page reads through, and only its conflicts and
-    congestion points are told.
+    `opened` and `closed` count conflicts, `conflicts` has the first 20 of each, `terms` tells of congestion points in
+    words, `warnings` is what staff should know besides. `large`: the change is about more facts than a page reads
+    through, and only its conflicts and congestion points are told.
     """
 
     lines: tuple[Line, ...] = ()
@@ -179,6 +180,7 @@ class Consequences:
     parties: tuple[PartyTotal, ...] = ()
     opened: int = 0
     closed: int = 0
+    conflicts: tuple[ConflictLine, ...] = ()
     terms: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     fingerprint: str = ""
@@ -211,7 +213,7 @@ def rehearse(
                     found = of_change(change, exact=True)
             raise _TakenBack
     except _TakenBack:
-        return replace(found, warnings=tuple(notices))
+        return replace(found, warnings=tuple(notices), conflicts=without_new_numbers(found.conflicts))
 
 
 def of_change(change_id: int, *, exact: bool = False) -> Consequences:
@@ -223,11 +225,12 @@ def of_change(change_id: int, *, exact: bool = False) -> Consequences:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(CONFLICTS, parameters)
         opened, closed = cursor.fetchone()
+        conflicts = conflict_lines(cursor, change_id)
         cursor.execute(TERMS, parameters)
         terms = tuple(_terms_in_words(*row) for row in cursor.fetchall())
         cursor.execute(IS_LARGE, parameters)
         if cursor.fetchone()[0] and not exact:
-            return Consequences(opened=opened, closed=closed, terms=terms, large=True)
+            return Consequences(opened=opened, closed=closed, conflicts=conflicts, terms=terms, large=True)
         _compare(cursor, change_id)
         cursor.execute(LINES, parameters)
         lines = tuple(Line(*row[:4], *(tuple(days) for days in row[4:])) for row in cursor.fetchall())
@@ -241,6 +244,7 @@ def of_change(change_id: int, *, exact: bool = False) -> Consequences:
             parties=parties,
             opened=opened,
             closed=closed,
+            conflicts=conflicts,
             terms=terms,
             fingerprint=_fingerprint(cursor, change_id, terms),
         )

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from participants.scope import Scope
+from registry.conflict_lines import ConflictLine
 from registry.consequences import SHOWN, Consequences, Line, PartyTotal
-from registry.periods import list_in_words
+from registry.periods import in_words, list_in_words
 
 SOMEBODY = "another participant"
 
@@ -35,6 +36,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispute:
+    """A conflict that is opened or closed: its number (None: it has none so far) and what it is about, in words."""
+
+    opened: bool
+    number: int | None
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class Total:
     """On how many connections each of EFFECTS happens to a participant, in their order."""
 
@@ -44,10 +54,11 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the template needs; `points`: rows name congestion points."""
+    """What the template needs; `conflicts` are those told one by one, `points`: rows name congestion points."""
 
     found: Consequences
     rows: tuple[Row, ...]
+    conflicts: tuple[Dispute, ...]
     totals: tuple[Total, ...]
     points: bool
 
@@ -65,6 +76,12 @@ class Shown:
         return (
             said if found.large else [("Connections on which days change", f"{found.connections:,}"), *said]
         )
+
+    @property
+    def conflicts_left_out(self) -> str:
+        """How many conflicts are counted and not told one by one; empty where all are told."""
+        left = self.found.opened + self.found.closed - len(self.conflicts)
+        return f"{left:,}" if left else ""
 
     @property
     def left_out(self) -> int:
@@ -89,12 +106,22 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
             )
             for line in found.lines
         ),
+        conflicts=tuple(
+            _dispute(line) for line in found.conflicts if line.holder_id in scope or line.claimant_id in scope
+        ),
         totals=tuple(
             Total(name(party), tuple(f"{getattr(party, field):,}" for field, _, _ in EFFECTS))
             for party in found.parties
         ),
         points=any(line.congestion_point and line.participant_id in scope for line in found.lines),
     )
+
+
+def _dispute(line: ConflictLine, scope: Scope) -> Dispute:
+    holder = line.holder if line.holder_id in scope else SOMEBODY
+    claimant = line.claimant if line.claimant_id in scope else SOMEBODY
+    about = f"{claimant} against {holder} about {line.connection}, {in_words(line.days)}"
+    return Dispute(line.opened, line.number, about)
 
 
 def _effects(line: Line) -> Iterator[tuple[str, str, str]]:

@@ -200,6 +200,34 @@ def test_a_conflict_is_settled_as_the_preview_said(
     assert AuditEntry.objects.get(action="settle conflict").reason == WHY
 
 
+def test_the_conflicts_that_a_decision_closes_and_opens_are_named(staff: Client) -> None:
+    (conflict,) = contested(1)
+    represented("three.example", 1)
+    about = f"{home(1)}, 2026-06-01 to 2026-12-31"
+
+    seen = words(preview(staff, conflict, "give"))
+
+    assert "Conflicts closed: <strong>2</strong>" in seen
+    closed = f'Closed: <a href="{page_of(conflict)}">conflict {conflict.pk}</a>'
+    assert f"{closed}, two.example against one.example about {about}<" in seen
+    assert f"three.example against one.example about {about}<" in seen
+    assert f"Opened: three.example against two.example about {about}<" in seen, "it has no number so far"
+    decide(staff, conflict, "give")
+    opened = Conflict.objects.get(closed_by=None)
+    recorded = shown(staff, page_of(opened.opened_by))
+    assert f'Opened: <a href="{page_of(opened)}">conflict {opened.pk}</a>, three.example against' in recorded
+
+
+def test_twenty_conflicts_are_named_and_the_rest_counted(staff: Client) -> None:
+    contested(*range(23))
+    like = Conflict.objects.latest("pk").pk
+
+    seen = words(staff.post(f"{TOGETHER}preview/?like={like}", {"decision": "keep", "reason": WHY}))
+
+    assert seen.count("Closed: <a") == 20
+    assert "<li>and 3 more</li>" in seen
+
+
 def test_a_settled_conflict_says_who_decided_when_and_why(staff: Client) -> None:
     (conflict,) = contested(1)
     assert "historylink" not in shown(staff, page_of(conflict))

@@ -1,0 +1,62 @@
+"""The conflicts that a change opened and closed, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from registry.periods import Days
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+NAMED = 20
+"""Conflicts that are told one by one of those that a change opened, and of those that it closed."""
+
+NAME = """
+-- The first conflicts that the change opened or closed; a decision that replaces another is neither.
+WITH touched AS MATERIALIZED (
+    SELECT id, connection_id, holder_id, claimant_id, period FROM registry_conflict
+    WHERE {by}_id = %(change)s AND replaces_id IS NULL
+), first AS (
+    SELECT * FROM touched ORDER BY id LIMIT %(named)s
+)
+SELECT n.address, f.period, h.domain, h.id, c.domain, c.id, f.id
+FROM first f
+JOIN registry_connection n ON n.id = f.connection_id
+JOIN participants_participant h ON h.id = f.holder_id
+JOIN participants_participant c ON c.id = f.claimant_id
+ORDER BY f.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictLine:
+    """A conflict that a change opened or closed; `days` are half-open.
+
+    `number` is None where it is opened in a rehearsal: it will have another one.
+    """
+
+    opened: bool
+    connection: str
+    days: Days
+    holder: str
+    holder_id: int
+    claimant: str
+    claimant_id: int
+    number: int | None = field(compare=False)
+
+
+def conflict_lines(cursor: CursorWrapper, change: int) -> tuple[ConflictLine, ...]:
+    """The first NAMED conflicts that the change closed, then the first that it opened, each by number."""
+    found = []
+    for opened, by in ((False, "closed_by"), (True, "opened_by")):
+        cursor.execute(NAME.format(by=by), {"change": change, "named": NAMED})
+        found += [ConflictLine(opened, *row) for row in cursor.fetchall()]
+    return tuple(found)
+
+
+def without_new_numbers(lines: Iterable[ConflictLine]) -> tuple[ConflictLine, ...]:
+    """`lines` of a rehearsal, which takes back the conflicts that it opens."""
+    return tuple(replace(line, number=None) if line.opened else line for line in lines)
