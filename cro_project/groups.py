@@ -10,7 +10,7 @@ PARTICIPANT_MANAGER = "CRO participant manager"
 
 OURS = ("participants", "uftp", "registry", "reservations")
 
-FOR_EVERY_PARTICIPANT = "participants.for_every_participant"
+SEES_EVERY, ACTS_FOR_EVERY = "participants.see_every_participant", "participants.act_for_every_participant"
 
 FOR_PARTICIPANTS = {
     "participants.change_participant",
@@ -33,8 +33,8 @@ FOR_THE_MARKET = {
 ON_STAFF = {"auth.view_group", "auth.view_user"}
 
 GROUPS: dict[str, set[str]] = {
-    OPERATOR: {FOR_EVERY_PARTICIPANT} | FOR_PARTICIPANTS | FOR_THE_MARKET,
-    AUDITOR: {FOR_EVERY_PARTICIPANT} | ON_STAFF,
+    OPERATOR: {SEES_EVERY, ACTS_FOR_EVERY} | FOR_PARTICIPANTS | FOR_THE_MARKET,
+    AUDITOR: {SEES_EVERY} | ON_STAFF,
     PARTICIPANT_MANAGER: FOR_PARTICIPANTS,
 }
 """What each group may do besides looking at every table of ours."""

@@ -54,14 +54,14 @@ def save(
 
     They are in `groups`, and where these are limited, act for `acts_for` and see `sees` as well. `further` are the
     permissions that the account has by itself; None: those it has. A user who is
-    deactivated is logged out. Raises ValidationError: no reason given, and what `check` refuses.
+    deactivated is logged out. The audit entry names all participants of the account, so that it is an entry about none
+    of them: staff who are limited do not read it. Raises ValidationError: no reason given, and what `check` refuses.
     """
     _require(reason)
     check(user, by=by)
     with transaction.atomic():
         new = user.pk is None
         before = {} if new else _described(User.objects.select_for_update(no_key=True).get(pk=user.pk))
-        parties = set() if new else {*given(user, ACTS), *given(user, SEES)}
         user.is_staff = True
         if password is not None:
             user.set_password(password)
@@ -81,7 +81,6 @@ def save(
                 before=None if new else {name: before[name] for name in changed},
                 after={name: after[name] for name in changed},
                 reason=reason.strip(),
-                participants=parties ^ {*acts_for, *sees},
             )
     if not user.is_active:
         two_factor.end_sessions(user)

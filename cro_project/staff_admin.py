@@ -24,7 +24,7 @@ from participants.admin_html import NOTHING, moment
 from participants.models import Participant
 from participants.reason_form import ReasonedAdmin, ReasonForm
 from participants.scalable_admin import ScalableAdmin
-from participants.scope import ACTS, EVERY, SEES
+from participants.scope import ACTS, ACTS_FOR_EVERY, SEES, SEES_EVERY
 
 NAMED = 3
 """Participants that the list names; of more it gives the number."""
@@ -58,6 +58,15 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         "last_log_in",
         "second_factor",
     ]
+    export_display = (
+        "username",
+        "full_name",
+        "in_groups",
+        "limited_to",
+        "is_active",
+        ("Last log-in", "last_login"),
+        ("Second factor since", "enrolled_at"),
+    )
     list_filter = ["is_active", "is_superuser", "groups", SecondFactorFilter]
     search_fields = [
         "username__startswith",
@@ -75,15 +84,13 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Accounts with what the list says of each, in one query."""
-        app, codename = EVERY.split(".")
-        every = Permission.objects.filter(content_type__app_label=app, codename=codename)
-        of_user = Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))
         app_of_user = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True).order_by("id")
         in_groups = Group.objects.filter(user=OuterRef("pk")).order_by("name")
         accounts = super().get_queryset(request)
         return accounts.annotate(
             group_names=ArraySubquery(in_groups.values("name")),
-            for_every=Exists(every.filter(of_user)),
+            sees_every=_holds(SEES_EVERY),
+            acts_for_every=_holds(ACTS_FOR_EVERY),
             acts_for_names=ArraySubquery(_named(ACTS)),
             sees_names=ArraySubquery(_named(SEES)),
             enrolled_at=Subquery(app_of_user.values("created_at")[:1]),
@@ -99,11 +106,12 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
 
     @admin.display(description="for whom")
     def limited_to(self, user: Any) -> str:
-        if user.is_superuser or user.for_every:
+        if user.is_superuser or user.acts_for_every:
             return "every participant"
+        sees = "every participant" if user.sees_every else _in_short(user.sees_names)
         said = [
-            f"{verb} {_in_short(names)}"
-            for verb, names in (("acts for", user.acts_for_names), ("sees", user.sees_names))
+            f"{verb} {names}"
+            for verb, names in (("acts for", _in_short(user.acts_for_names)), ("sees", sees))
             if names
         ]
         return "; ".join(said) or "no participant"
@@ -262,6 +270,13 @@ def _to_own_page(request: HttpRequest, page: str, why: str) -> HttpResponse:
 
 def _who(request: HttpRequest) -> User:
     return User.objects.get(username=request.user.get_username())
+
+
+def _holds(permission: str) -> Exists:
+    """Whether the account of the outer query has `permission`, itself or by a group."""
+    app, codename = permission.split(".")
+    found = Permission.objects.filter(content_type__app_label=app, codename=codename)
+    return Exists(found.filter(Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))))
 
 
 def _named(codename: str) -> QuerySet[Any, Any]:

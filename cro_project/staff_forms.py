@@ -18,8 +18,8 @@ from participants.reason_form import ReasonForm, reason_field
 from participants.scope import ACTS, SEES
 
 LIMITED = (
-    "Only for those whose groups are not for every participant, such as a CRO participant manager: "
-    "they find nothing of others, in lists, searches and files alike."
+    "Only for those whose groups do not let them act for every participant, such as a CRO participant manager. Unless "
+    "another group lets them look at every participant, they find nothing of others, in lists, searches or files."
 )
 
 

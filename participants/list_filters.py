@@ -19,6 +19,8 @@ from participants.scope import Scope, seen_by
 _CHANGES = re.compile(r"\d{1,18}(,\d{1,18}){0,99}", re.ASCII)
 
 SUGGESTIONS = 500
+MEANT = 100
+"""Values that a part of one stands for, at most."""
 LAST_DAY = "24h"
 """What a list's address says of rows of the 24 hours before now."""
 
@@ -41,9 +43,31 @@ class TextFilter(admin.SimpleListFilter):
         """What was typed; empty: the filter is not used."""
         return (self.value() or "").strip().replace("\x00", "")
 
+    @property
+    def said(self) -> str:
+        """What the rows are filtered by, to be named where none fits."""
+        return self.text
+
     def suggestions(self) -> Iterable[str]:
         """What the browser offers while one types."""
         return ()
+
+    def among(self, known: Iterable[str]) -> list[str]:
+        """What the text means of `known` values: itself, and where it is none of them those that contain it."""
+        values = list(known)
+        if self.text in values:
+            return [self.text]
+        part = self.text.lower()
+        return [self.text, *[value for value in values if part in value.lower()][:MEANT]]
+
+    def domains(self, participants: QuerySet[Participant], said: str = "") -> list[str]:
+        """The domain that was `said` (the text), and where none of `participants` seen has it those that contain it."""
+        text = (said or self.text).lower()
+        known = self.seen.restrict(participants, "pk")
+        if known.filter(domain=text).exists():
+            return [text]
+        parts = known.filter(domain__contains=text).order_by("domain")
+        return [text, *parts.values_list("domain", flat=True).distinct()[:MEANT]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("", "")]
@@ -56,7 +80,7 @@ class TextFilter(admin.SimpleListFilter):
 
 
 class ParticipantFilter(TextFilter):
-    """The rows of which one of `fields` is the participant with the domain typed in."""
+    """The rows of which one of `fields` is the participant with the domain typed in, or one with a part of it."""
 
     title = "domain"
     parameter_name = "domain"
@@ -70,11 +94,8 @@ class ParticipantFilter(TextFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
             return queryset
-        meant = list(
-            Participant.objects.filter(role__in=self.roles, domain=self.text.lower()).values_list(
-                "pk", flat=True
-            )
-        )
+        playing = Participant.objects.filter(role__in=self.roles)
+        meant = list(playing.filter(domain__in=self.domains(playing)).values_list("pk", flat=True))
         if not meant:
             return queryset.none()
         wanted = Q()
@@ -175,6 +196,17 @@ class DayRangeFilter(admin.FieldListFilter):
         self.first = self._said(self.first_parameter)
         self.last = self._said(self.last_parameter)
         self.recent = self._said(self.recent_parameter) == LAST_DAY
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the days end before they begin, so that no row fits."""
+        return bool(self.first and self.last and self.first > self.last)
+
+    @property
+    def said(self) -> str:
+        """The days, to be named where no row fits."""
+        days = [f"{word} {day}" for word, day in (("from", self.first), ("to", self.last)) if day]
+        return " ".join([*(["last 24 hours"] if self.recent else []), *days])
 
     def expected_parameters(self) -> list[str | None]:
         return [*self.parameters]

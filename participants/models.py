@@ -60,7 +60,10 @@ class Participant(models.Model):
 
     class Meta:
         ordering = ["role", "domain"]
-        permissions = [("for_every_participant", "Can look and act for every participant")]
+        permissions = [
+            ("see_every_participant", "Can look at every participant"),
+            ("act_for_every_participant", "Can look and act for every participant"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["role", "domain"], name="participant_role_domain"),
             models.CheckConstraint(

@@ -140,7 +140,7 @@ def add_key(
 ) -> PublicKey:
     """The key with the published text `text`, valid for `participant` beside its other keys.
 
-    It is valid from the moment `begins` on; without one a key that is added has no beginning. One that is valid
+    It is valid from the moment `begins` on, at once without it; the first key has no beginning then. One that is valid
     without an end already stays as it is; one that was withdrawn is valid again from `begins`, or `now`, on.
     """
     try:
@@ -226,12 +226,13 @@ def validity(key: PublicKey) -> str:
 def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None:
     """Check and save `key` as it stands, under the lock of its participant.
 
-    One that is added without a beginning has none, unless it was another participant's before: it begins `now`.
+    One that is added without a beginning begins `now`; the first of its participant has none, unless it was another
+    participant's before.
     """
     stored = PublicKey.objects.filter(pk=key.pk).first() if key.pk else None
     if stored is None:
         key.added_at = now
-        if key.valid_from is None and _was_anothers(key):
+        if key.valid_from is None and (_was_anothers(key) or key.participant.keys.exists()):
             key.valid_from = now
     key.full_clean(exclude=["value"])
     before, after = _span(stored) if stored else {}, _span(key)

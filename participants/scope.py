@@ -1,9 +1,9 @@
 """For which participants a member of staff may look and act.
 
 Django's permissions of a model say what a member of staff may do; the scope says for whom. Who holds the permission
-`participants.for_every_participant` is unlimited. Anybody else is limited to the participants on which django-guardian
-gives them, or a group of theirs, `participants.view_participant` (to look at) or `participants.change_participant`
-(to look at and act for).
+`participants.act_for_every_participant` acts for all, and who holds `participants.see_every_participant` looks at all.
+Otherwise it is the participants on which django-guardian gives them, themselves and not by a group,
+`participants.view_participant` (to look at) or `participants.change_participant` (to look at and act for).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db.models import Model, Q, QuerySet
-from guardian.models import GroupObjectPermission, UserObjectPermission
+from guardian.models import UserObjectPermission
 
 from participants.models import Participant, Role
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Model)
 
-EVERY = "participants.for_every_participant"
+SEES_EVERY, ACTS_FOR_EVERY = "participants.see_every_participant", "participants.act_for_every_participant"
 SEES, ACTS = "view_participant", "change_participant"
 
 
@@ -108,17 +108,16 @@ def _scopes(user: User | AnonymousUser) -> tuple[Scope, Scope]:
 def _read(user: User | AnonymousUser) -> tuple[Scope, Scope]:
     if not user.is_active or user.pk is None:
         return NOBODY, NOBODY
-    if user.has_perm(EVERY):
+    if user.has_perm(ACTS_FOR_EVERY):
         return EVERYONE, EVERYONE
-    given = {
-        "permission__content_type__app_label": "participants",
-        "permission__codename__in": [SEES, ACTS],
-    }
-    shown = "permission__codename", "object_pk"
-    own = UserObjectPermission.objects.filter(user=user, **given).values_list(*shown)
-    by_group = GroupObjectPermission.objects.filter(group__user=user, **given).values_list(*shown)
-    rows = list(own.union(by_group))
+    given = UserObjectPermission.objects.filter(
+        user=user,
+        permission__content_type__app_label="participants",
+        permission__codename__in=[SEES, ACTS],
+    )
+    rows = list(given.values_list("permission__codename", "object_pk"))
     acts = frozenset(int(pk) for codename, pk in rows if codename == ACTS)
     sees = frozenset(int(pk) for _, pk in rows)
     roles = dict(Participant.objects.filter(pk__in=sees).values_list("pk", "role")) if sees else {}
-    return Scope(ids=sees, roles=roles), Scope(ids=acts, roles=roles)
+    acted_for = Scope(ids=acts, roles=roles)
+    return EVERYONE if user.has_perm(SEES_EVERY) else Scope(ids=sees, roles=roles), acted_for

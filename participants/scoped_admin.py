@@ -103,7 +103,7 @@ class ScopedAdmin(ExportingAdmin):
         raise Http404
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """What is about participants is added by those who see every participant."""
+        """What is about participants is added by those who act for every participant."""
         return super().has_add_permission(request) and (
             not self.about_participants or self.acted_for(request).everyone
         )

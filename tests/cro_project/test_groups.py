@@ -28,14 +28,15 @@ def test_each_group_has_what_it_is_to_have() -> None:
 @pytest.mark.django_db
 def test_an_auditor_changes_nothing() -> None:
     assert {name for name in names_of(AUDITOR) if ".view_" not in name} == {
-        "participants.for_every_participant"
+        "participants.see_every_participant"
     }
 
 
 @pytest.mark.django_db
 def test_only_a_participant_manager_is_limited() -> None:
     assert names_of(OPERATOR) - names_of(PARTICIPANT_MANAGER) == {
-        "participants.for_every_participant",
+        "participants.act_for_every_participant",
+        "participants.see_every_participant",
         "participants.add_participant",
         "participants.change_mode",
         "registry.change_market",

@@ -53,7 +53,7 @@ def staff(client: Client, db: None) -> Client:
 def viewer(db: None) -> Client:
     """A member of staff who may look at everything, and change nothing."""
     lee = User.objects.create_user("lee", password="lee", is_staff=True)
-    lee.user_permissions.set(Permission.objects.filter(codename__regex="^(view_.*|for_every_participant)$"))
+    lee.user_permissions.set(Permission.objects.filter(codename__regex="^(view_.*|see_every_participant)$"))
     client = Client()
     client.force_login(lee)
     return client

@@ -173,3 +173,44 @@ def test_what_would_read_a_whole_table_is_refused_at_start(
     screen = type("Screen", (ScalableAdmin,), {"about_participants": False, **attributes})
 
     assert [error.id for error in screen(AuditEntry, admin.site).check()] == found
+
+
+@pytest.mark.parametrize("view", ["", "export/"])
+def test_no_address_sorts_by_a_column_that_offers_none(
+    big_table: QuerySet[AuditEntry], client: Client, view: str
+) -> None:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+
+    for order in ("1", "2", "-3.2", "99", "x"):
+        with CaptureQueriesContext(connection) as asked:
+            answer = client.get(f"{LIST}{view}?o={order}&q=rare+300")
+            assert b"".join(answer) if answer.streaming else answer.content
+        sorts = [
+            entry["sql"].partition("ORDER BY")[2]
+            for entry in asked
+            if "participants_auditentry" in entry["sql"]
+        ]
+        assert {by.split()[0] for by in sorts if by} == {'"participants_auditentry"."id"'}, order
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "participants__contains={30}",
+        "reason__contains=x",
+        "after__x=1",
+        "moment__year=abc",
+        "actor=%00",
+        "x=1",
+    ],
+)
+@pytest.mark.parametrize("view", ["", "export/"])
+def test_a_list_answers_no_other_question_than_its_filters(
+    db: None, client: Client, view: str, query: str
+) -> None:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+
+    answer = client.get(f"{LIST}{view}?{query}")
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(LIST)

@@ -28,12 +28,22 @@ def staff(*permissions: str, name: str = "lee") -> User:
 
 
 def test_superusers_and_holders_of_the_permission_are_unlimited(parties: list[Participant]) -> None:
-    for user in (User.objects.create_superuser("root"), staff("for_every_participant")):
+    for user in (User.objects.create_superuser("root"), staff("act_for_every_participant")):
         assert seen_by(user).everyone
         assert acted_for_by(user).everyone
         assert parties[0] in seen_by(user)
         assert None in seen_by(user)
         assert list(seen_by(user).restrict(Participant.objects.all(), "pk")) == parties
+
+
+def test_who_looks_at_every_participant_acts_for_those_given(parties: list[Participant]) -> None:
+    user = staff("see_every_participant")
+    assign_perm("participants.change_participant", user, parties[0])
+
+    assert seen_by(user).everyone
+    assert not acted_for_by(user).everyone
+    assert parties[0] in acted_for_by(user)
+    assert parties[1] not in acted_for_by(user)
 
 
 def test_a_model_permission_alone_gives_nobody(parties: list[Participant]) -> None:
@@ -50,7 +60,8 @@ def test_looking_and_acting_come_from_the_participant_s_own_permissions(parties:
     team = Group.objects.create(name="team")
     user.groups.add(team)
     assign_perm("participants.view_participant", user, parties[0])
-    assign_perm("participants.change_participant", team, parties[2])
+    assign_perm("participants.change_participant", user, parties[2])
+    assign_perm("participants.change_participant", team, parties[1])
 
     assert seen_by(user).ids == {parties[0].pk, parties[2].pk}
     assert acted_for_by(user).ids == {parties[2].pk}

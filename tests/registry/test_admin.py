@@ -68,7 +68,7 @@ def staff(client: Client, db: None) -> Client:
 def viewer(client: Client, db: None) -> Client:
     """Staff who may look at everything and change nothing."""
     user = User.objects.create_user("lee", password="lee", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__regex="^(view|for_every)_"))
+    user.user_permissions.set(Permission.objects.filter(codename__regex="^(view|see_every)_"))
     client.force_login(user)
     return client
 
@@ -286,7 +286,7 @@ def test_facts_about_a_connection_are_current_ones_first(staff: Client) -> None:
 def test_the_overview_counts_only_what_one_may_look_at(client: Client, db: None) -> None:
     user = User.objects.create_user("lee", password="lee", is_staff=True)
     user.user_permissions.set(
-        Permission.objects.filter(codename__in=["view_conflict", "for_every_participant"])
+        Permission.objects.filter(codename__in=["view_conflict", "see_every_participant"])
     )
     client.force_login(user)
     represented("one.example", 1)

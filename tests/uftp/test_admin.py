@@ -44,7 +44,7 @@ def staff(client: Client, db: None) -> Client:
 def viewer(client: Client, db: None) -> Client:
     """Staff who may look at everything and change nothing."""
     user = User.objects.create_user("lee", password="lee", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__regex="^(view|for_every)_"))
+    user.user_permissions.set(Permission.objects.filter(codename__regex="^(view|see_every)_"))
     client.force_login(user)
     return client
 

@@ -238,7 +238,7 @@ def test_who_may_only_look_sends_none(peer: Peer, receiver: Receiver) -> None:
     participant = peer.register(receiver.url)
     lee = User.objects.create_user("lee", is_staff=True)
     lee.user_permissions.set(
-        Permission.objects.filter(codename__in=["view_participant", "for_every_participant"])
+        Permission.objects.filter(codename__in=["view_participant", "see_every_participant"])
     )
     client = Client()
     client.force_login(lee)
