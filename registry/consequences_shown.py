@@ -107,7 +107,9 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
             for line in found.lines
         ),
         conflicts=tuple(
-            _dispute(line) for line in found.conflicts if line.holder_id in scope or line.claimant_id in scope
+            _dispute(line, scope)
+            for line in found.conflicts
+            if line.holder_id in scope or line.claimant_id in scope
         ),
         totals=tuple(
             Total(name(party), tuple(f"{getattr(party, field):,}" for field, _, _ in EFFECTS))
