@@ -24,6 +24,10 @@ class DomainFilter(TextFilter):
         seen = self.seen.restrict(Participant.objects.all(), "pk")
         return seen.order_by("domain").values_list("domain", flat=True).distinct()[:SUGGESTIONS]
 
+    def meant(self) -> list[str]:
+        """The domains that the text stands for."""
+        return self.domains(Participant.objects.all())
+
 
 class SenderFilter(DomainFilter):
     title = "sender's domain"
@@ -31,7 +35,7 @@ class SenderFilter(DomainFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
             return queryset
-        meant = Sender.objects.filter(domain=self.text.lower()).values_list("pk", flat=True)
+        meant = Sender.objects.filter(domain__in=self.meant()).values_list("pk", flat=True)
         return queryset.filter(sender__in=list(meant))
 
 
@@ -43,7 +47,7 @@ class RecipientFilter(DomainFilter):
         if not self.text:
             return queryset
         return queryset.filter(
-            **{f"{self.path}_role__in": ROLES, f"{self.path}_domain": self.text.lower()},
+            **{f"{self.path}_role__in": ROLES, f"{self.path}_domain__in": self.meant()},
         )
 
 
@@ -55,7 +59,7 @@ class ClaimedSenderFilter(DomainFilter):
     title = "claimed sender's domain"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(role__in=ROLES, domain=self.text.lower()) if self.text else queryset
+        return queryset.filter(role__in=ROLES, domain__in=self.meant()) if self.text else queryset
 
 
 class RoleFilter(ChoiceFilter):
@@ -101,7 +105,7 @@ class TypeFilter(TextFilter):
         return self.known
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(message_type=self.text) if self.text else queryset
+        return queryset.filter(message_type__in=self.among(self.known)) if self.text else queryset
 
 
 class InboundTypeFilter(TypeFilter):
