@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from participants.admin_html import link
-from participants.models import Participant
+from participants.models import AuditEntry, Participant
 from participants.scalable_admin import ScalableAdmin
 from registry import periods
 from registry.adjusting import adjust, given_days
@@ -29,6 +29,7 @@ from registry.models import (
     CongestionPointTerms,
     Representation,
 )
+from registry.periods import Days
 from registry.rehearsed_admin import (
     LIVE,
     TOO_MANY,
@@ -127,20 +128,23 @@ class AdjustableAdmin(ScalableAdmin):
             return self._adjust_page(
                 request, row, form, foreseen(request, row) if is_live(row) else Attempt()
             )
-        attempt = attempted(request, adjusts(row, form), form.why)
-        if attempt.change is None:
-            row.refresh_from_db()
-            return self._adjust_page(request, row, form, attempt)
         days = periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])
         asked = periods.in_words(days)
-        given = periods.list_in_words(given_days(row, days, attempt.change))
+        attempt = attempted(request, adjusts(row, form), form.why)
+        change = attempt.change
+        if change is None:
+            row.refresh_from_db()
+            change = done_already(row, days, by=request.user.get_username(), why=form.why)
+        if change is None:
+            return self._adjust_page(request, row, form, attempt)
+        given = periods.list_in_words(given_days(row, days, change))
         said = format_html(
             "The days of {} are {}{}{}. {}",
             words(row),
             given,
             "" if given == asked else f"; you asked for {asked}",
-            "".join(f"; {each.in_words}" for each in waiting(row, [days], attempt.change)),
-            link(Change.objects.get(pk=attempt.change), "See what changed"),
+            "".join(f"; {each.in_words}" for each in waiting(row, [days], change)),
+            link(Change.objects.get(pk=change), "See what changed"),
         )
         self.message_user(request, said, messages.SUCCESS)
         return HttpResponseRedirect(self._afterwards(request, row))
@@ -214,6 +218,18 @@ def is_live(row: Adjustable) -> bool:
         return True
     claims = CongestionPointConnection.objects.current().filter(congestion_point=row.congestion_point_id)
     return len(claims.values_list("pk")[: LIVE + 1]) <= LIVE
+
+
+def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | None:
+    """The change by which `by` adjusted the row to exactly this, where that holds still: a form that was sent twice."""
+    change = row.superseded_by_id
+    if change is None:
+        return None
+    entries = AuditEntry.objects.filter(action="adjust period", actor=by, reason=why, after__change=change)
+    asked = [after.get("asked for", after["days"]) for entry in entries if (after := entry.after)]
+    latest = Change.objects.latest("pk").pk
+    holds = given_days(row, days, change) == given_days(row, days, latest)
+    return change if asked == [periods.in_words(days)] and holds else None
 
 
 def foreseen(request: HttpRequest, row: Adjustable) -> Attempt:

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from guardian.shortcuts import assign_perm
 
+from participants.models import AuditEntry
 from registry.changes import Source
 from registry.conflicts import settle
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
@@ -159,17 +160,47 @@ def test_a_row_changed_meanwhile_leads_to_the_current_one(staff: Client) -> None
     assert f'href="{adjusting(row)}"' not in shown(staff, page_of(row))
 
 
-def test_a_form_sent_twice_adjusts_once(staff: Client) -> None:
+def test_a_form_sent_twice_adjusts_once_and_says_the_same(staff: Client) -> None:
     represented("one.example", 1)
     row = of("one.example")
     said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
     said["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", said))
 
-    assert staff.post(adjusting(row), said).status_code == 302
-    again = staff.post(adjusting(row), said)
-
-    assert "by kim" in words(again)
+    for _ in range(2):
+        answer = staff.post(adjusting(row), said)
+        assert answer.status_code == 302
+        assert "are 2026-06-01 to 2026-08-31." in words(staff.get(answer["Location"]))
     assert Representation.objects.count() == 2
+    assert AuditEntry.objects.filter(action="adjust period").count() == 1
+
+
+@pytest.mark.parametrize(
+    "more", [{"last": "2026-08-30"}, {"reason": "another one"}, {"first": "2026-06-02", "last": "2026-08-31"}]
+)
+def test_another_adjustment_of_a_row_adjusted_meanwhile_is_not_done(
+    staff: Client, more: dict[str, str]
+) -> None:
+    represented("one.example", 1)
+    row = of("one.example")
+    said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
+    said["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", said))
+    staff.post(adjusting(row), said)
+
+    answer = words(staff.post(adjusting(row), {**said, **more}))
+
+    assert "by kim" in answer
+    assert "nothing was adjusted" in answer
+
+
+def test_a_form_sent_twice_after_a_later_change_is_told_of_it(staff: Client) -> None:
+    represented("one.example", 1)
+    row = of("one.example")
+    said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
+    said["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", said))
+    staff.post(adjusting(row), said)
+    represented("one.example", 1, last=date(2026, 10, 31))
+
+    assert "nothing was adjusted" in words(staff.post(adjusting(row), said))
 
 
 def test_nothing_is_adjusted_unseen(staff: Client) -> None:
