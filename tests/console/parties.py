@@ -110,8 +110,12 @@ def claim(peer: Peer, addresses: list[str]) -> bytes:
 
 
 def _point(tag: str) -> str:
+    return point_with(tag, [home(tag, number) for number in (1, 2, 3)] + [SHARED])
+
+
+def point_with(tag: str, homes: list[str]) -> str:
+    """The line of an update that has `homes` in the congestion point of a party."""
     terms = 'MutexOffersSupported="true" DayAheadRedispatchBy="AGR" IntradayRedispatchBy="DSO"'
-    homes = [home(tag, number) for number in (1, 2, 3)] + [SHARED]
     lines = _homes(*((address, FIRST, "") for address in homes))
     return f'<CongestionPoint EntityAddress="{point(tag)}" StartPeriod="{FIRST}" {terms}>{lines}</CongestionPoint>'
 

@@ -128,7 +128,8 @@ def test_no_link_leads_to_what_one_does_not_get(world: World) -> None:
     assert len(links) > 100
     for link, page in links.items():
         answer = client.get(link)
-        dead = answer.status_code in (403, 404) or answer.get("Location") == reverse("admin:index")
+        to = answer.get("Location", "")
+        dead = answer.status_code in (403, 404) or to == reverse("admin:index") or to.endswith("?e=1")
         assert not dead, f"{page} links to {link}: {answer.status_code}"
 
 

@@ -15,7 +15,7 @@ CLOSE, OPEN = "/admin/participants/mode/1/switch/closed/", "/admin/participants/
 def test_the_mode_is_one_page(staff: Client) -> None:
     listed = staff.get("/admin/participants/mode/", follow=True)
     assert listed.redirect_chain == [(MODE, 302)]
-    assert "Open holds at present" in words(listed.content)
+    assert "Open in force" in words(listed.content)
     assert "From the start: nobody has set it." in words(listed.content)
     assert staff.get("/admin/participants/mode/add/").status_code == 403
     assert staff.get("/admin/participants/mode/2/change/").status_code == 404
