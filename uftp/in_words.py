@@ -96,7 +96,7 @@ FAILURES = {
         f"{_TRIED_AGAIN} Compare the endpoint on the participant's page.",
     ),
     "refused": Meaning(
-        "Nothing accepts connections at the endpoint.",
+        "Nobody answers at this address: nothing accepts connections there.",
         f"{_TRIED_AGAIN} Ask the participant whether its system runs, and compare the endpoint on its page.",
     ),
     "CERTIFICATE_VERIFY_FAILED": Meaning(

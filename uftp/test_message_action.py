@@ -100,12 +100,13 @@ def _pages(of: ParticipantAdmin) -> Iterable[URLPattern]:
             "TestMessage",
             row=participant,
             send=_send_button(request, participant, "Send another one") if may else "",
-            **_steps(participant, test_id),
+            **_steps(of, request, participant, test_id),
         )
 
     def steps(request: HttpRequest, object_id: str, test_id: int) -> HttpResponse:
         participant: Participant = of.row_or_404(request, object_id)
-        return render(request, "admin/uftp/test_message_steps.html", _steps(participant, test_id))
+        shown = _steps(of, request, participant, test_id)
+        return render(request, "admin/uftp/test_message_steps.html", shown)
 
     view = of.admin_site.admin_view
     below = "<path:object_id>/test-message/"
@@ -116,7 +117,9 @@ def _pages(of: ParticipantAdmin) -> Iterable[URLPattern]:
     ]
 
 
-def _steps(participant: Participant, test_id: int) -> dict[str, Any]:
+def _steps(
+    of: ParticipantAdmin, request: HttpRequest, participant: Participant, test_id: int
+) -> dict[str, Any]:
     """What the page of one test shows, and what its polled part becomes."""
     test = _tests_of(participant).filter(pk=test_id).first()
     if test is None:
@@ -130,7 +133,25 @@ def _steps(participant: Participant, test_id: int) -> dict[str, Any]:
         "message": link(test),
         "poll": _url(STEPS, participant, test) if looks else "",
         "stopped": not course.over and not looks,
+        "ways": _ways_on(of, request, participant, test),
     }
+
+
+def _ways_on(
+    of: ParticipantAdmin, request: HttpRequest, participant: Participant, test: OutboundMessage
+) -> list[tuple[str, str]]:
+    """Where this member of staff can do something about a test that is tried in vain: (URL, text)."""
+    failed = test.state == OutboundMessage.State.FAILED
+    if not failed and not (test.state == OutboundMessage.State.WAITING and test.attempts):
+        return []
+    ways = []
+    if of.has_change_permission(request, participant):
+        page = reverse("admin:participants_participant_change", args=[participant.pk])
+        ways.append((f"{page}#id_endpoint", "Correct the endpoint"))
+    sent: Any = of.admin_site.get_model_admin(OutboundMessage)
+    if sent.offers_again(request, test):
+        ways.append((reverse("admin:uftp_outboundmessage_send_again", args=[test.pk]), sent.verb_for(test)))
+    return ways
 
 
 def _url(name: str, participant: Participant, *more: OutboundMessage) -> str:

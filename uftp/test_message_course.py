@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timeuntil
 
 from participants.admin_html import lines, link, moment
 from participants.keys import format_public_key, public_key_of_seed
@@ -86,9 +85,10 @@ def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datet
     if not attempts:
         says = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
         return Step(badge("", "under way"), "Delivery", says), False
-    if test.next_attempt_at and test.next_attempt_at > now:
+    if test.next_attempt_at:
         said.append(
-            f"Next attempt at {moment(test.next_attempt_at)}, in {timeuntil(test.next_attempt_at, now)}."
+            f"Next attempt at {moment(test.next_attempt_at)}, {_in_how_long(test.next_attempt_at - now)}. "
+            f"It goes on until {moment(test.give_up_at)}."
         )
     return Step(badge("warn", "tried"), "Delivery", lines(said), todo), False
 
@@ -98,9 +98,24 @@ def _attempt_in_words(attempt: DeliveryAttempt) -> SafeString:
         "{}: {} {}{}",
         moment(attempt.started_at),
         in_words.of_attempt(attempt).what,
-        f"{attempt.detail}." if attempt.detail else "",
-        f" Posted to {attempt.endpoint}" if attempt.endpoint else "",
+        f"({_answer(attempt)}) " if attempt.detail else "",
+        f"Posted to {attempt.endpoint}" if attempt.endpoint else "",
     )
+
+
+def _answer(attempt: DeliveryAttempt) -> str:
+    """What came back, or in few words why nothing did."""
+    known = next((few for said, few in _IN_FEW_WORDS.items() if said in attempt.detail), "")
+    return known if known and attempt.status is None else attempt.detail.rstrip(".")
+
+
+_IN_FEW_WORDS = {
+    "has no address": "no address for this name",
+    "refused": "connection refused",
+    "ConnectTimeout": "connection timed out",
+    "Timeout": "no answer in time",
+}
+"""What the detail of an attempt without an answer holds, to what staff read of it."""
 
 
 def _waits_for_answer(test: OutboundMessage, now: datetime) -> Step:
@@ -146,7 +161,23 @@ def _answer_to(test: OutboundMessage) -> InboundMessage | None:
 
 
 def _in_words(seconds: float) -> str:
-    return f"{max(seconds, 0):.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
+    if seconds < 0.1:
+        return "under 0.1 s"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
+
+
+def _in_how_long(time: timedelta) -> str:
+    """`in 40 seconds`; what is due is done at once."""
+    seconds = round(time.total_seconds())
+    if seconds < 1:
+        return "at once"
+    unit, length = next(
+        (unit, length)
+        for unit, length in (("hour", 3_600), ("minute", 60), ("second", 1))
+        if seconds >= 2 * length or length == 1
+    )
+    many = round(seconds / length)
+    return f"in {many} {unit}{'' if many == 1 else 's'}"
 
 
 def own_key() -> str:

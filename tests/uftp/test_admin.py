@@ -413,7 +413,7 @@ def test_an_attempt_says_in_words_what_it_meant_and_when_the_next_one_is_due(sta
     page = shown(staff, page_of(message))
 
     for words in (
-        "Nothing accepts connections at the endpoint.",
+        "Nobody answers at this address: nothing accepts connections there.",
         "connection refused",
         "the endpoint may be wrong",
         "The next attempt is due.",

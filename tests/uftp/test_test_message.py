@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry, Participant
 from tests.support.exchange import drain, receive
@@ -17,6 +18,7 @@ from tests.support.peer import Peer
 from tests.support.receiver import Receiver, receiving
 from uftp import delivery
 from uftp.models import OutboundMessage, Refusal
+from uftp.test_message_course import course_of
 
 PARTICIPANTS = "/admin/participants/participant/"
 
@@ -97,7 +99,7 @@ def test_stored_delivered_and_answered(staff: Client, peer: Peer, receiver: Rece
     answer(peer, receiver)
     said, more = steps(staff, page)
     assert not more
-    assert re.search(r"answered after \d+\.\d s", said)
+    assert re.search(r"answered after (under 0\.1|\d+\.\d) s", said)
     assert "TestMessageResponse" in said
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.subject, entry.participants) == (
@@ -133,10 +135,58 @@ def test_an_endpoint_that_does_not_answer(staff: Client, peer: Peer) -> None:
     said, more = steps(staff, page)
     assert more
     assert "not delivered so far" in said
-    assert "Nothing accepts connections at the endpoint" in said
+    assert "Nobody answers at this address: nothing accepts connections there. (connection refused)" in said
     assert url in said
-    assert "Next attempt at" in said
+    assert re.search(r"Next attempt at [^,]*, (in \d+ seconds?|at once)\. It goes on until \d{4}-", said)
     assert "What to do:" in said
+
+
+def test_what_is_tried_in_vain_leads_to_where_it_is_put_right(staff: Client, peer: Peer) -> None:
+    participant = peer.register("http://127.0.0.1:9/")
+    page = send(staff, participant)
+    test = OutboundMessage.objects.get()
+    ways = (
+        f'href="{PARTICIPANTS}{participant.pk}/change/#id_endpoint">Correct the endpoint',
+        f'href="/admin/uftp/outboundmessage/{test.pk}/send-again/">Send now',
+    )
+    lee = User.objects.create_user("lee", is_staff=True)
+    lee.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    assign_perm("participants.view_participant", lee, participant)
+    looking = Client()
+    looking.force_login(lee)
+    assert "Send now" not in staff.get(page).content.decode()
+
+    deliver(participant)
+
+    for way in ways:
+        assert way in staff.get(page).content.decode()
+        assert way not in looking.get(page).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-3, "at once"),
+        (0.2, "at once"),
+        (1, "in 1 second"),
+        (40, "in 40 seconds"),
+        (90, "in 90 seconds"),
+        (300, "in 5 minutes"),
+        (7_200, "in 2 hours"),
+    ],
+)
+def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float, said: str) -> None:
+    send(staff, peer.register("http://127.0.0.1:9/"))
+    test = OutboundMessage.objects.get()
+    now = timezone.now()
+    attempt = {"outcome": "temporary", "detail": "ConnectTimeout: late", "started_at": now}
+    test.delivery_attempts.create(**attempt)
+    test.next_attempt_at = now + timedelta(seconds=seconds)
+
+    steps_now = course_of(test, now).steps
+
+    assert f", {said}. It goes on until" in str(steps_now[1].says)
+    assert "(connection timed out)" in str(steps_now[1].says)
 
 
 REFUSALS = {
