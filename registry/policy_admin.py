@@ -88,7 +88,7 @@ def _label(words: Words, choice: policies.Choice, value: str, present: str) -> s
     return format_html(
         '<strong>{}</strong>{}{}<span class="follows">{}</span><span class="follows quiet">In the example: {}</span>',
         value,
-        badge("ok", "holds") if value == present else "",
+        badge("ok", "in force") if value == present else "",
         badge("", "default") if value == choice.default else "",
         general,
         example,

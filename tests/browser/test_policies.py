@@ -17,7 +17,7 @@ def test_the_mode_is_switched_in_two_steps(market: Market, kim: Page) -> None:
     page = kim
     menu(page, "Policies")
     page.get_by_role("link", name="Mode …").click()
-    expect(page.get_by_text("holds at present")).to_be_visible()
+    expect(page.get_by_text("in force", exact=True)).to_be_visible()
     look(page, "mode")
 
     page.get_by_role("link", name="Close this CRO …").click()

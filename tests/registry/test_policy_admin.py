@@ -46,11 +46,11 @@ def test_one_screen_says_what_each_policy_does_and_which_choice_holds(staff: Cli
         for part in (text.title, text.about, text.example):
             assert part in said, name
         for value, (general, example) in text.choices.items():
-            holds = f"{value} holds default {general}" if value == policies.CHOICES[name].default else value
+            holds = f"{value} in force default {general}" if value == policies.CHOICES[name].default else value
             assert holds in said, (name, value)
             assert f"In the example: {example}" in said, (name, value)
     assert "From the start: nobody has set it." in said
-    assert "30 days holds" in said
+    assert "30 days in force" in said
 
 
 def test_a_policy_is_set_for_a_reason(staff: Client) -> None:
@@ -122,7 +122,7 @@ def test_who_may_only_look_sees_what_holds_and_no_form(client: Client, db: None)
     client.force_login(lee)
 
     assert "Change …" not in words(client.get(POLICIES))
-    assert "holds" in words(client.get(f"{POLICIES}P3/change/"))
+    assert "in force" in words(client.get(f"{POLICIES}P3/change/"))
     assert 'name="reason"' not in client.get(f"{POLICIES}P3/change/").content.decode()
     answer = client.post(f"{POLICIES}P3/change/", {"value": "reject", "was": "adjust", "reason": "fun"})
     assert answer.status_code == 403
