@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from registry.deciding import SettlementError, in_words, listed
 from registry.models import Change, Conflict
@@ -59,22 +59,40 @@ def _how_closed(cursor: CursorWrapper, change: Change) -> str:
     )
 
 
+def replacing(conflict: Conflict) -> list[Conflict]:
+    """The later decisions between the two where these are about every day of the decided `conflict`; by number.
+
+    Empty while some of its days were not decided since: these can be decided anew.
+    """
+    if conflict.closed_by_id is None:
+        return []
+    later = list(_decided_between(conflict).filter(closed_by__gt=conflict.closed_by_id).order_by("pk"))
+    left = conflict.period.lower
+    for days in sorted((each.period for each in later), key=lambda days: days.lower):
+        if days.lower > left:
+            return []
+        if days.upper is None:
+            return later
+        left = max(left, days.upper)
+    return later if conflict.period.upper is not None and left >= conflict.period.upper else []
+
+
 def latest_decision(conflict: Conflict) -> list[Conflict]:
     """The conflicts that staff decided last between the two about any of the conflict's days; by one change.
 
     Itself, those that replace it, or others that came up later; empty where staff decided nothing.
     """
-    decided = (
-        Conflict.objects.filter(
-            Q(holder=conflict.holder_id, claimant=conflict.claimant_id)
-            | Q(holder=conflict.claimant_id, claimant=conflict.holder_id),
-            kind=conflict.kind,
-            connection=conflict.connection_id,
-            period__overlap=conflict.period,
-            closed_by__isnull=False,
-        )
-        .exclude(decision="")
-        .order_by("-closed_by_id", "pk")
-    )
-    found = list(decided)
+    found = list(_decided_between(conflict).order_by("-closed_by_id", "pk"))
     return [row for row in found if row.closed_by_id == found[0].closed_by_id]
+
+
+def _decided_between(conflict: Conflict) -> QuerySet[Conflict]:
+    """The conflicts between the two about any of the conflict's days that staff decided."""
+    return Conflict.objects.filter(
+        Q(holder=conflict.holder_id, claimant=conflict.claimant_id)
+        | Q(holder=conflict.claimant_id, claimant=conflict.holder_id),
+        kind=conflict.kind,
+        connection=conflict.connection_id,
+        period__overlap=conflict.period,
+        closed_by__isnull=False,
+    ).exclude(decision="")

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from participants import clock
 from participants.admin_html import count_in_words, link, moment
@@ -22,7 +22,7 @@ from registry import conflict_page, periods, timeline
 from registry.adjust_admin import RIGHT
 from registry.bulk_admin import BadSelection, BulkSettlement, settling
 from registry.changes import Source
-from registry.closed import latest_decision
+from registry.closed import latest_decision, replacing
 from registry.conflict_filters import (
     DecisionFilter,
     OpenedFilter,
@@ -113,7 +113,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     @admin.display(description="age", ordering="-pk")
     def age(self, conflict: Conflict) -> str:
         opened = conflict.opened_by.moment
-        return format_html('{} <div class="quiet">{}</div>', age(opened, clock.now()), moment(opened))
+        return format_html('<span title="{}">{}</span>', moment(opened), age(opened, clock.now()))
 
     @admin.display(description="outcome")
     def outcome(self, conflict: Conflict) -> str:
@@ -199,8 +199,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
 
     def _on_success(self, request: HttpRequest, conflict: Conflict) -> HttpResponse:
         """Back to the queue, or on to the next conflict in it, saying what was decided."""
-        settled = self.get_queryset(request).filter(Q(pk=conflict.pk) | Q(replaces=conflict)).latest("pk")
-        said = format_html("{} is settled: {}.", link(settled, f"Conflict {settled.pk}"), decided(settled))
+        said = _said(conflict, latest_decision(conflict))
         self.message_user(request, said, messages.SUCCESS)
         following = self._next(request, conflict) if "_next" in request.POST else None
         if following is None:
@@ -230,6 +229,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
     ) -> HttpResponse:
         seen = self.seen(request)
         is_open = conflict.closed_by_id is None
+        replaced = replacing(conflict) if conflict.decision else []
         more = alike(conflict).exclude(pk=conflict.pk)
         adjusted_for = self.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY
         context = {
@@ -247,6 +247,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
             "decided": decided(conflict),
             "open": [] if is_open else conflict_page.open_between(conflict),
             "replaced_by": list(conflict.replaced_by.order_by("pk")),
+            "replacing": replaced,
             "more": count_in_words(more) if is_open else "0",
             "together": settling(like=str(conflict.pk)),
             "sides": conflict_page.sides(conflict, seen=seen, adjusted_for=adjusted_for),
@@ -255,7 +256,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
             ),
             "others": conflict_page.other_claims(conflict, seen=seen),
             "earlier": conflict_page.other_decisions(conflict),
-            "decidable": is_open or conflict.decision,
+            "decidable": is_open or (conflict.decision and not replaced),
             "why_not": self.why_not(request, conflict.holder, conflict.claimant),
             "anew": not is_open,
             "form": form,
@@ -268,6 +269,19 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
             "back": self._queue(request),
         }
         return TemplateResponse(request, "admin/registry/conflict_page.html", context)
+
+
+def _said(conflict: Conflict, latest: list[Conflict]) -> str:
+    """What was decided by the latest decision about a conflict, and which number it has where that is another one."""
+    if conflict in latest:
+        (settled,) = (each for each in latest if each == conflict)
+        return format_html("{} is settled: {}.", link(settled, f"Conflict {settled.pk}"), decided(settled))
+    return format_html(
+        "{} is decided anew: {}. The decision has the number {}.",
+        link(conflict, f"Conflict {conflict.pk}"),
+        "; ".join(dict.fromkeys(decided(each) for each in latest)),
+        format_html_join(" and ", "{}", ((link(each, str(each.pk)),) for each in latest)),
+    )
 
 
 def page_of(conflict: Conflict) -> str:

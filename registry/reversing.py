@@ -125,7 +125,7 @@ def settle_anew(
         recorder = Recorder(source)
         change = recorder.change_id()
         carry_out(cursor, kind, change=change, today=today)
-    Conflict.objects.bulk_create(
+    decisions = Conflict.objects.bulk_create(
         Conflict(
             kind=conflict.kind,
             connection_id=conflict.connection_id,
@@ -148,6 +148,7 @@ def settle_anew(
         "settle conflict anew",
         f"conflict {conflict_id} about {conflict.connection}",
         {
+            "conflict": conflict_id,
             "holder": conflict.holder.domain,
             "claimant": conflict.claimant.domain,
             "days": days_in_words(conflict.period),
@@ -155,6 +156,7 @@ def settle_anew(
             **({"at": conflict.split_at.isoformat()} if conflict.split_at else {}),
         },
         {
+            "conflict": ", ".join(str(each.pk) for each in decisions),
             "days": list_in_words(runs),
             "decision": decision,
             "change": change,

@@ -255,12 +255,37 @@ def test_a_decision_is_reversed_by_a_new_one_and_nothing_is_erased(staff: Client
     assert f'href="{page_of(later)}"' in said
     conflict.refresh_from_db()
     assert (conflict.decision, conflict.reason) == ("keep", WHY)
-    assert f'{"It was decided anew in"} <a href="{page_of(later)}"' in re.sub(
-        r"\s+", " ", shown(staff, page_of(conflict))
-    )
+    assert f"Conflict {conflict.pk}</a> is decided anew: AGR two.example gets the days. The decision" in said
+    assert f'has the number <a href="{page_of(later)}">{later.pk}</a>.' in said
+    former = re.sub(r"\s+", " ", shown(staff, page_of(conflict)))
+    assert '<span class="badge">Replaced</span>' in former
+    assert "Former decision: AGR one.example keeps the days." in former
+    assert f'these days were decided later, in <a href="{page_of(later)}"' in former
+    assert "Decide anew" not in former
+    assert 'name="decision"' not in former
+    assert "Decide anew" in shown(staff, page_of(later))
+    entry = AuditEntry.objects.get(action="settle conflict anew")
+    assert (entry.before or {})["conflict"] == conflict.pk
+    assert (entry.before or {})["decision"] == "keep"
+    assert (entry.after or {})["conflict"] == str(later.pk)
+    assert (entry.after or {})["decision"] == "give"
     assert "This decision replaces that of" in shown(staff, page_of(later))
     # Only the latest decision can be replaced.
     assert f"in conflict {later.pk}" in words(preview(staff, conflict, "split", at="2026-08-01", anew="1"))
+
+
+def test_a_decision_of_which_some_days_were_decided_later_can_be_decided_anew(staff: Client) -> None:
+    (conflict,) = contested(1)
+    decide(staff, conflict, "keep")
+    represented("two.example", 1, last=date(2026, 9, 30))
+    represented("two.example", 1)
+    later = Conflict.objects.get(closed_by=None)
+    decide(staff, later, "keep")
+
+    page = words(staff.get(page_of(conflict)))
+
+    assert '<span class="badge ok">Settled</span>' in page
+    assert "Decide anew" in page
 
 
 def test_a_conflict_that_ended_by_itself_has_nothing_to_settle(staff: Client) -> None:
