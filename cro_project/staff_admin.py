@@ -19,12 +19,14 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.models import UserObjectPermission
 
 from cro_project import staff, two_factor
+from cro_project.groups import OURS
 from cro_project.staff_forms import NewUserForm, PasswordForm, UserForm
 from participants.admin_html import NOTHING, moment
 from participants.models import Participant
 from participants.reason_form import ReasonedAdmin, ReasonForm
+from participants.retrying import retried
 from participants.scalable_admin import ScalableAdmin
-from participants.scope import ACTS, ACTS_FOR_EVERY, SEES, SEES_EVERY
+from participants.scope import ACTS, ACTS_FOR_EVERY, SEES, SEES_EVERY, seen_by
 
 NAMED = 3
 """Participants that the list names; of more it gives the number."""
@@ -188,6 +190,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
             password=given.get("password1"),
             further=given["further"] if change else None,
         )
+        _warn_of_nothing(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Groups were saved with the account."""
@@ -211,7 +214,8 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         form = PasswordForm(request.POST or None, user=user)
 
         def save(why: str) -> None:
-            staff.set_password(user, form.cleaned_data["password1"], by=_who(request), reason=why)
+            password, by = form.cleaned_data["password1"], _who(request)
+            retried(lambda: staff.set_password(user, password, by=by, reason=why))
             messages.success(request, f"The password of {user.get_username()} is set; they are logged out.")
 
         return self._ask(request, user, form, f"Set the password of {user.get_username()}", save)
@@ -223,7 +227,8 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
             return _to_own_page(request, "two_factor", "You look after your own second factor here.")
 
         def save(why: str) -> None:
-            two_factor.turn_off(user, actor=request.user.get_username(), reason=why)
+            by = request.user.get_username()
+            retried(lambda: two_factor.turn_off(user, actor=by, reason=why))
             messages.success(
                 request, f"The second factor of {user.get_username()} is reset; they are logged out."
             )
@@ -252,6 +257,18 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
 
 
 _IN_WORDS = ["acts_for_in_words", "sees_in_words"]
+
+
+def _warn_of_nothing(request: HttpRequest, user: User) -> None:
+    """Say so where an account is saved that may look at something, but at no participant's."""
+    saved = User.objects.get(pk=user.pk)
+    scope = seen_by(saved)
+    looks = any(saved.has_module_perms(app) for app in OURS)
+    if looks and not (scope.everyone or scope.ids):
+        messages.warning(
+            request,
+            f"{saved.get_username()} finds nothing yet: choose the participants under “Acts for” or “Sees”.",
+        )
 
 
 def _superuser(request: HttpRequest) -> bool:

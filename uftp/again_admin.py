@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.contrib.admin import helpers
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -15,6 +14,7 @@ from participants import journal
 from participants.admin_html import link
 from participants.models import Participant
 from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+from participants.retrying import retried
 from uftp.models import InboundMessage, OutboundMessage
 
 AT_ONCE = 1000
@@ -145,7 +145,7 @@ class AgainAdmin(ReasonedAdmin):
         )
 
     def _do(self, request: HttpRequest, rows: list[Any], reason: str) -> None:
-        with transaction.atomic():
+        def do() -> list[Any]:
             done = self.do_again([row.pk for row in rows])
             known = self._participants(done)
             for message in done:
@@ -156,6 +156,9 @@ class AgainAdmin(ReasonedAdmin):
                     reason=reason,
                     participants=[known[party]] if (party := self.party(message)) in known else [],
                 )
+            return done
+
+        done = retried(do)
         self.wake(done)
         if done:
             several = "message is" if len(done) == 1 else "messages are"
