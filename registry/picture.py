@@ -44,14 +44,16 @@ def draw(title: str, description: str, groups: Sequence[Group], *, today: date) 
     key = f"timeline-{secrets.token_hex(4)}"
     top = TODAY_ROW + TICK_ROW
     parts: list[SafeString] = []
+    words: list[SafeString] = []
     for group in groups:
-        part, top = _group(group, top, drawn, key)
+        part, said, top = _group(group, top, drawn, key)
         parts.append(part)
+        words.append(said)
     height = top + TICK_ROW
     return format_html(
         '<div class="timeline"><svg class="lanes" role="group" width="100%" height="{}" '
         'aria-labelledby="{key}-title" aria-describedby="{key}-about">'
-        '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}{}{}{}</svg>{}</div>',
+        '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}{}{}{}{}</svg>{}</div>',
         height,
         title,
         description,
@@ -59,33 +61,31 @@ def draw(title: str, description: str, groups: Sequence[Group], *, today: date) 
         _axis(drawn, top),
         _joined(parts),
         _today(drawn, today, top),
+        _joined(words),
         _legend({bar.look for bar in bars}, bool(marked), key),
         key=key,
     )
 
 
-def _group(group: Group, top: int, drawn: Window, key: str) -> tuple[SafeString, int]:
-    """The picture of a group whose upper edge is at `top`, and where its lower edge is."""
+def _group(group: Group, top: int, drawn: Window, key: str) -> tuple[SafeString, SafeString, int]:
+    """The picture of a group whose upper edge is at `top`, its words, and its lower edge.
+
+    Words stand over all lines.
+    """
     lanes: list[SafeString] = []
+    words = [format_html('<text class="heading" x="0" y="{}">{}</text>', top + HEADING - 8, group.heading)]
     below = top + HEADING
     for lane in group.lanes:
         for line in wrap(lane.label, LINE, max_lines=LINES, placeholder=" …"):
             below += LABEL
-            lanes.append(format_html('<text class="label" x="0" y="{}">{}</text>', below - 5, line))
+            words.append(format_html('<text class="label" x="0" y="{}">{}</text>', below - 5, line))
         lanes += [_bar(bar, below, drawn, key) for bar in lane.bars]
         below += BAR + GAP
     if not group.lanes:
-        lanes.append(format_html('<text class="label quiet" x="0" y="{}">none</text>', below + LABEL - 5))
+        words.append(format_html('<text class="label quiet" x="0" y="{}">none</text>', below + LABEL - 5))
         below += LABEL + GAP
     marks = [_mark(bar, top + HEADING, below - GAP // 2, drawn, key) for bar in group.marked]
-    drawing = format_html(
-        '{}<text class="heading" x="0" y="{}">{}</text>{}',
-        _joined(marks),
-        top + HEADING - 8,
-        group.heading,
-        _joined(lanes),
-    )
-    return drawing, below
+    return _joined([*marks, *lanes]), _joined(words), below
 
 
 def _bar(bar: Bar, top: int, drawn: Window, key: str) -> SafeString:

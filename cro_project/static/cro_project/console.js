@@ -120,8 +120,66 @@
         field.addEventListener("focus", fill, {once: true});
     };
 
+    const TABLES = "#result_list, .rows table, .scrolls table";
+    const NOTHING = new Set(["", "–"]);
+
+    /** Gives each cell of a table the words of its head: on a telephone a row is a card of them, without the empty. */
+    const name = (table) => {
+        const heads = [...table.querySelectorAll("thead tr:only-child > *")];
+        if (heads.length < 3 || heads.some((head) => head.colSpan > 1)) {
+            return;
+        }
+        for (const row of table.tBodies[0]?.rows ?? []) {
+            row.setAttribute("role", "row");
+            [...row.cells].forEach((cell, column) => {
+                const head = heads[column]?.querySelector(".text") ?? heads[column];
+                cell.dataset.label = head?.textContent.trim() ?? "";
+                cell.classList.toggle("nothing", NOTHING.has(cell.textContent.trim()) && !cell.querySelector("input, img"));
+                cell.setAttribute("role", cell.tagName === "TH" ? "rowheader" : "cell");
+            });
+        }
+        heads.forEach((head) => head.setAttribute("role", "columnheader"));
+        heads[0].parentElement.setAttribute("role", "row");
+        table.querySelectorAll("thead, tbody").forEach((part) => part.setAttribute("role", "rowgroup"));
+        table.setAttribute("role", "table");
+        table.classList.add("as-cards");
+    };
+
+    /** The filters of a list: on a telephone they stand above it, behind their heading. */
+    const fold = (filters) => {
+        const heading = filters.querySelector("h2");
+        const on = filters.querySelector("#changelist-filter-extra-actions") !== null;
+        const button = Object.assign(document.createElement("button"), {
+            type: "button",
+            className: "folds",
+            textContent: on ? "Filter: some are set" : "Filter",
+        });
+        const show = (open) => {
+            button.setAttribute("aria-expanded", open);
+            filters.classList.toggle("folded", !open);
+        };
+        button.addEventListener("click", () => show(filters.classList.contains("folded")));
+        show(false);
+        heading.after(button);
+    };
+
+    /** The day in a date field, as it is written everywhere else: browsers write it in ways of their own. */
+    const spell = (field) => {
+        const day = Object.assign(document.createElement("span"), {className: "chosen-day"});
+        day.setAttribute("aria-live", "polite");
+        const show = () => {
+            day.textContent = field.value ? `= ${field.value}` : "";
+        };
+        field.addEventListener("input", show);
+        show();
+        (field.closest("label") ?? field).after(day);
+    };
+
     /** Sets going what `root` holds. */
     const start = (root) => {
+        root.querySelectorAll(TABLES).forEach(name);
+        root.querySelectorAll("#changelist-filter").forEach(fold);
+        root.querySelectorAll('input[type="date"]').forEach(spell);
         root.querySelectorAll("form[data-preview]").forEach(preview);
         root.querySelectorAll("[data-poll]").forEach(poll);
         root.querySelectorAll("input[data-suggest]").forEach(suggest);
