@@ -28,7 +28,7 @@ from registry.models import (
     CongestionPointTerms,
     Representation,
 )
-from registry.periods import Days, half_open, in_words, list_in_words
+from registry.periods import Days, distance, half_open, in_words, last_day, list_in_words
 from registry.policies import ACCEPT, HOLD, REJECT, Policies, in_force
 from registry.sources import told
 from registry.staging import LARGE, prepare
@@ -114,6 +114,9 @@ def adjust(
         _require_current(row)
         if days == row.period:
             raise AdjustmentError(f"Nothing changes: these are its days already ({in_words(days)}).")
+        for day in dict.fromkeys((first, last_day(days))):
+            if day and day not in (row.period.lower, last_day(row.period)) and (far := distance(day, today)):
+                notice(f"{day} is {far}: is that meant?")
         recorder = Recorder(source)
         if isinstance(row, CongestionPointTerms):
             party = _adjust_terms(cursor, row, days, recorder, today)

@@ -13,6 +13,8 @@ from psycopg.types.range import Range
 
 DAY = timedelta(days=1)
 Days = Range[date]
+FAR = 10
+"""Days further from today than so many years are unlikely to be meant."""
 
 
 def half_open(first: date, last: date | None) -> Days:
@@ -48,3 +50,13 @@ def in_words(days: Days) -> str:
 def list_in_words(periods: Multirange[date] | Iterable[Days]) -> str:
     """Several stored periods as people read them, joined by commas."""
     return ", ".join(in_words(days) for days in periods)
+
+
+def distance(day: date, today: date) -> str:
+    """How far a day more than FAR years from today is from it: `1,999 years before today`; else empty."""
+    earlier, later = sorted((day, today))
+    anniversary = (later.month, later.day), (earlier.month, earlier.day)
+    years = later.year - earlier.year - (anniversary[0] < anniversary[1])
+    if years < FAR or (years == FAR and anniversary[0] == anniversary[1]):
+        return ""
+    return f"{years:,} years {'before' if day < today else 'after'} today"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
 
 from participants.models import AuditEntry
-from registry.adjusting import AdjustmentError
+from registry.adjusting import AdjustmentError, adjust
 from registry.changes import Source
 from registry.consequences import ConsequencesChanged, of_change
 from registry.models import Change, Conflict, CongestionPointConnection, Representation, RevisionPlace
 from tests.registry.days import Terms
 from tests.registry.saying import agr_says, days, disputes, dso_says, point
-from tests.registry.staff import decide, membership, move, rehearsed, representation, terms, told
+from tests.registry.staff import BY_KIM, decide, membership, move, rehearsed, representation, terms, told
 from tests.registry.support import World, as_date, assert_sound, open_conflicts
 
 
@@ -127,6 +129,22 @@ def test_C13_days_that_a_policy_refused_stay_so(world: World) -> None:
     assert shown.warnings == (
         f"AGR agr-1.example stays refused {as_date(5)} to {as_date(20)}, by the policy “newest wins”.",
     )
+
+
+def test_days_far_from_today_are_questioned_in_the_preview(world: World) -> None:
+    agr_says(world, "agr-1", ("home-1", 0, 9))
+    row, today = representation("agr-1"), as_date(world.today)
+
+    def warned(first: date, last: date | None) -> tuple[str, ...]:
+        return rehearsed(lambda: adjust(row, first, last, source=BY_KIM, today=today)).warnings
+
+    far, ten = date(today.year - 1999, 1, 1), today.replace(year=today.year + 10)
+    assert warned(far, as_date(9)) == (f"{far} is 1,999 years before today: is that meant?",)
+    assert warned(as_date(0), ten) == ()
+    late = ten + timedelta(days=1)
+    assert warned(as_date(0), late) == (f"{late} is 10 years after today: is that meant?",)
+    assert warned(as_date(0), date.max) == ()
+    assert warned(as_date(1), None) == ()
 
 
 def test_C13_what_cannot_be_adjusted_is_said_and_leaves_nothing(world: World) -> None:
