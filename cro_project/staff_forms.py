@@ -120,7 +120,10 @@ class NewUserForm(SetPasswordMixin, UserForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         self.validate_passwords()
-        return super().clean() or {}
+        given = super().clean() or {}
+        if not (given.get("groups") or given.get("is_superuser") or "groups" in self.errors):
+            self.add_error("groups", "Choose a group: without one, this account may not look at anything.")
+        return given
 
     def _post_clean(self) -> None:
         super()._post_clean()

@@ -80,7 +80,10 @@ def test_each_figure_is_the_number_of_rows_of_its_list(market: Market) -> None:
     nobody = Client()
     nobody.force_login(User.objects.create_user("lee", is_staff=True))
     assert figures(nobody) == {}
-    assert "You may not look at anything yet." in nobody.get("/admin/").content.decode()
+    assert (
+        "You may not look at anything yet: your account is in no group"
+        in nobody.get("/admin/").content.decode()
+    )
 
 
 def test_messages_of_the_last_24_hours_are_counted(market: Market) -> None:
@@ -100,5 +103,5 @@ def test_messages_of_the_last_24_hours_are_counted(market: Market) -> None:
 def test_the_first_page_says_what_to_do_first(db: None) -> None:
     assert "Nobody is registered yet." in member("CRO operator").get("/admin/").content.decode()
     limited = member("CRO participant manager").get("/admin/").content.decode()
-    assert "You look after no participant yet." in limited
+    assert "You look after no participant yet: your account has its rights" in limited
     assert "First steps" not in limited

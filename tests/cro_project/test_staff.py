@@ -409,6 +409,24 @@ def test_groups_of_one_s_own_are_made_and_changed_with_a_reason(kim: User, clien
     assert operators.permissions.exists()
 
 
+def test_an_account_is_made_with_what_it_needs_to_look_at_something(
+    kim: User, client: Client, agrs: list[Participant]
+) -> None:
+    assert "Choose a group" in errors(client.post(f"{LIST}add/", new("lee")))
+    assert not User.objects.filter(username="lee").exists()
+
+    made = client.post(f"{LIST}add/", new("lee", groups=[group(PARTICIPANT_MANAGER).pk]), follow=True)
+    assert "The account lee finds nothing yet: choose its participants" in made.content.decode()
+
+    lee = User.objects.get(username="lee")
+    said = account(groups=[group(PARTICIPANT_MANAGER).pk], sees=[agrs[0].pk])
+    assert "finds nothing yet" not in client.post(page_of(lee), said, follow=True).content.decode()
+    of_all = client.post(f"{LIST}add/", new("ann", groups=[group(OPERATOR).pk]), follow=True)
+    assert "finds nothing yet" not in of_all.content.decode()
+    client.post(f"{LIST}add/", new("root", is_superuser="on"))
+    assert User.objects.get(username="root").is_superuser
+
+
 def test_an_auditor_who_manages_participants_acts_for_these_alone(
     kim: User, client: Client, agrs: list[Participant]
 ) -> None:
