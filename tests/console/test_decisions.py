@@ -204,9 +204,9 @@ def lee() -> User:
 
 
 def add_user(client: Client) -> Any:
-    return client.post(
-        f"{USERS}add/", account(username="lee", password1="a-long-one-1", password2="a-long-one-1")
-    )
+    groups = [Group.objects.get(name="CRO operator").pk]
+    passwords = {"password1": "a-long-one-1", "password2": "a-long-one-1"}
+    return client.post(f"{USERS}add/", account(username="lee", groups=groups, **passwords))
 
 
 def change_user(client: Client) -> Any:
