@@ -31,6 +31,15 @@ from registry.suggesting import SuggestingAdmin
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
     list_display = ("address", "agr", "points")
+    export_display = (
+        "address",
+        ("AGR today", lambda row: "; ".join(claim.agr.domain for claim in row.active)),
+        (
+            "Congestion point today",
+            lambda row: "; ".join(claim.congestion_point.address for claim in row.inside),
+        ),
+        ("DSO today", lambda row: "; ".join(claim.dso.domain for claim in row.inside)),
+    )
     search_fields = ("address__startswith",)
     search_help_text = "The beginning of an entity address; a whole one leads to its connection"
 
@@ -42,6 +51,11 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
         represented = scope.restrict(Representation.objects.all(), "agr").values("connection")
         connected = scope.restrict(CongestionPointConnection.objects.all(), "dso").values("connection")
         return rows.filter(pk__in=represented.union(connected, all=True))
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """By address; latest first where some of all connections are shown, of which no index has the addresses."""
+        some = not self.seen(request).everyone and not request.GET.get("q", "").strip()
+        return ("-pk",) if some else ("address",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         """Each with what counts today, as `active` and `inside`."""
