@@ -58,5 +58,5 @@ class GuardedSite(AdminSite):
         answer: Any = super().password_change(request, extra_context)
         if request.method == "POST" and answer.status_code == 302:
             name = request.user.get_username()
-            journal.note(name, "changed own password", f"user {name}")
+            journal.note(name, "changed own password", f"user {name}", reason=two_factor.OWN)
         return answer

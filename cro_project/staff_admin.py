@@ -267,7 +267,8 @@ def _warn_of_nothing(request: HttpRequest, user: User) -> None:
     if looks and not (scope.everyone or scope.ids):
         messages.warning(
             request,
-            f"The account {saved.get_username()} finds nothing yet: choose its participants under “Acts for” or “Sees”.",
+            f"The account {saved.get_username()} finds nothing yet: choose its participants under “Acts for” or "
+            "“Sees”.",
         )
 
 

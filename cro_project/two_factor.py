@@ -36,6 +36,9 @@ STORED_LENGTH = 16
 """Hexadecimal digits kept of the hash of a recovery code, as many as there is room for."""
 
 SECRET_BYTES = 20
+OWN = "own account"
+"""Why staff change what is theirs alone, in the audit trail."""
+
 STEPS_OFF = 1
 """Steps of 30 seconds by which the clock of a telephone may be wrong."""
 
@@ -161,6 +164,7 @@ def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
             user.get_username(),
             "replaced second factor" if earlier else "set up second factor",
             subject(user),
+            reason=OWN,
         )
         codes = _replace_codes(user)
     end_sessions(user)
@@ -171,7 +175,7 @@ def renew_codes(user: User) -> list[str]:
     """Make ten recovery codes of `user`, which replace earlier ones."""
     with transaction.atomic():
         _lock(user)
-        journal.note(user.get_username(), "made recovery codes", subject(user))
+        journal.note(user.get_username(), "made recovery codes", subject(user), reason=OWN)
         return _replace_codes(user)
 
 
@@ -194,7 +198,7 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
             actor,
             "turned off second factor" if own else "reset second factor",
             subject(user),
-            reason=reason.strip(),
+            reason=reason.strip() or OWN,
         )
     end_sessions(user)
 
@@ -202,7 +206,11 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
 def note_recovery(user: User) -> None:
     """Put into the audit trail that `user` logged in with a recovery code."""
     journal.note(
-        user.get_username(), "used recovery code", subject(user), after={"codes left": codes_left(user)}
+        user.get_username(),
+        "used recovery code",
+        subject(user),
+        after={"codes left": codes_left(user)},
+        reason=OWN,
     )
 
 

@@ -52,7 +52,9 @@ def check_endpoint(url: str) -> None:
     if address is not None:
         check_resolved_address(str(address))
     elif _names_local(host):
-        raise EndpointRefused(f"{host} is not a public host name; give the endpoint's public one {_ALLOW}")
+        raise EndpointRefused(
+            f"the host {host} is not a public host name; give the endpoint's public one {_ALLOW}"
+        )
 
 
 def check_resolved_address(address: str) -> None:

@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
+from django.utils.text import capfirst
 
 from participants.endpoints import EndpointRefused, check_endpoint
 from participants.keys import PREFIX, InvalidKey, format_public_key, parse_public_key, public_key_of_seed
@@ -90,7 +91,7 @@ class Participant(models.Model):
             try:
                 check_endpoint(self.endpoint)
             except EndpointRefused as wrong:
-                errors["endpoint"] = f"{wrong}."
+                errors["endpoint"] = f"{capfirst(str(wrong))}."
         if errors:
             raise ValidationError(errors)
 
@@ -165,7 +166,7 @@ class PublicKey(models.Model):
         try:
             self._read_text()
         except InvalidKey as wrong:
-            raise ValidationError({"text": f"{wrong}."}) from None
+            raise ValidationError({"text": f"{capfirst(str(wrong))}."}) from None
         if settings.CRO_SIGNING_KEY and self.value == public_key_of_seed(settings.CRO_SIGNING_KEY):
             raise ValidationError({"text": "This is this CRO's own public key; give the participant's."})
         for other in PublicKey.objects.filter(value=self.value).exclude(pk=self.pk):

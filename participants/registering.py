@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
+from django.utils.text import capfirst
 
 from participants import journal
 from participants.keys import InvalidKey, parse_public_key
@@ -51,7 +52,7 @@ def add_or_update_participant(
     else:
         change_participant(participant, values, actor=actor, reason=reason)
     if replace_keys and public_key is None:
-        raise ValidationError({"public_key": "give the key that replaces the others."})
+        raise ValidationError({"public_key": "Give the key that replaces the others."})
     if public_key is not None:
         key = add_key(participant, public_key, actor=actor, now=now, reason=reason)
         if replace_keys:
@@ -146,7 +147,7 @@ def add_key(
     try:
         value = parse_public_key(text)
     except InvalidKey as wrong:
-        raise ValidationError({"public_key": f"{wrong}."}) from None
+        raise ValidationError({"public_key": f"{capfirst(str(wrong))}."}) from None
     _lock(participant.pk)
     key = participant.keys.filter(value=value).first()
     if key is None:

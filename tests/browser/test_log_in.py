@@ -179,7 +179,7 @@ def test_a_superuser_looks_after_staff_accounts(log_in: LogIn, telephone: Teleph
     expect(page.get_by_text("The password of lee is set")).to_be_visible()
     assert list(AuditEntry.objects.order_by("id").values_list("action", "reason")) == [
         ("added user", "starts on 1 July"),
-        ("set up second factor", ""),
+        ("set up second factor", "own account"),
         ("changed user", "agr2 too"),
         ("reset second factor", "lost the telephone"),
         ("set password", "forgot it"),

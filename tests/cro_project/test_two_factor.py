@@ -108,6 +108,7 @@ def test_staff_set_up_an_app_by_themselves(ann: User, client: Client, telephone:
     assert b"Two-factor log-in is <strong>on</strong> since" in answer.content
     assert client.get("/admin/two_factor/codes/")["Location"] == "/admin/two_factor/"
     assert entries() == [("ann", "set up second factor", "user ann")]
+    assert AuditEntry.objects.get().reason == "own account"
 
 
 def test_nobody_sets_up_an_app_without_having_been_shown_a_secret(

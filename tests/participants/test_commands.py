@@ -130,7 +130,7 @@ REFUSED = {
     "another scheme": (["--endpoint", "ftp://agr.example/"], "https"),
     "a weak key": (["--public-key", "cs1." + base64.b64encode(bytes(32)).decode()], "weak"),
     "no key": (["--public-key", "secret"], "Base64"),
-    "nothing to replace by": (["--replace-keys"], "give the key"),
+    "nothing to replace by": (["--replace-keys"], "Give the key"),
     "unknown role": (["--role", "CRO"], "invalid choice"),
     "unknown standing": (["--standing", "fine"], "invalid choice"),
 }
@@ -148,7 +148,7 @@ def test_refused_and_nothing_kept(words: list[str], said: str) -> None:
 def test_a_private_endpoint_is_refused_where_not_allowed(settings: Settings) -> None:
     settings.UFTP_ALLOW_PRIVATE_ENDPOINTS = False
 
-    with pytest.raises(CommandError, match="endpoint: an endpoint is https"):
+    with pytest.raises(CommandError, match="endpoint: An endpoint is https"):
         add("--endpoint", ENDPOINT)
 
 
@@ -192,3 +192,14 @@ def test_set_mode_to_what_it_is_changes_nothing() -> None:
 def test_set_mode_to_something_else_is_refused() -> None:
     with pytest.raises(CommandError, match="invalid choice"):
         run("set_mode", "ajar")
+
+
+@pytest.mark.django_db
+def test_why_is_what_was_given_and_nothing_else() -> None:
+    run("add_participant", *AGR)
+    run("add_participant", *AGR, "--name", "Zon", "--reason", "contract")
+
+    assert list(AuditEntry.objects.order_by("id").values_list("action", "reason")) == [
+        ("added participant", "–"),
+        ("changed participant", "contract"),
+    ]

@@ -168,3 +168,11 @@ def test_the_moments_of_a_key_that_another_has_ended_meanwhile_are_kept(
 
     assert "Meanwhile somebody else has changed when this key is valid" in errors(answer.content)
     assert participant.keys.get().valid_until == NOW
+
+
+def test_what_is_wrong_with_a_key_begins_like_a_sentence(
+    staff: Client, add_participant: AddParticipant
+) -> None:
+    page = page_of(add_participant(), "keys", "rotate")
+
+    assert "A public key is cs1. and Base64" in errors(staff.post(page, NEW | {"public_key": "no"}).content)

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from participants.models import AuditEntry
 from tests.support.exchange import exchange
 from tests.support.peer import Peer
 
@@ -61,4 +62,5 @@ def test_a_test_message_to_nowhere_says_so(agr: Peer) -> None:
         "send_test_message", "--role", "AGR", "--domain", agr.domain, stdout=StringIO(), stderr=errors
     )
     assert f"AGR {agr.domain} has no endpoint" in errors.getvalue()
+    assert AuditEntry.objects.get(action="sent TestMessage").reason == "connectivity test"
     assert listed("--out") == [("out", "TestMessage")]

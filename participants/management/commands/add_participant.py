@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from participants import clock, journal
+from participants.admin_html import NOTHING
 from participants.models import Role, Standing
 from participants.registering import add_or_update_participant, explain
 
@@ -41,7 +42,7 @@ class Command(BaseCommand):
                 endpoint=options["endpoint"],
                 name=options["name"],
                 standing=options["standing"],
-                reason=options["reason"] or "add_participant",
+                reason=options["reason"] or NOTHING,
                 actor=journal.command_line(),
                 now=now,
             )

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from participants import journal
+from participants.admin_html import NOTHING
 from participants.models import Mode
 from participants.registering import explain, set_mode
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            set_mode(options["mode"], actor=journal.command_line(), reason=options["reason"] or "set_mode")
+            set_mode(options["mode"], actor=journal.command_line(), reason=options["reason"] or NOTHING)
         except ValidationError as error:
             raise CommandError(explain(error)) from None
         self.stdout.write(f"The CRO is {options['mode']}.")

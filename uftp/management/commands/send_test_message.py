@@ -27,7 +27,14 @@ class Command(BaseCommand):
             )
         with transaction.atomic():
             sent = send_test_message(participant, clock.now())
-            journal.note(journal.command_line(), "sent TestMessage", str(participant))
+            journal.note(
+                journal.command_line(),
+                "sent TestMessage",
+                str(participant),
+                after={"MessageID": sent.message_id},
+                reason="connectivity test",
+                participants=[participant],
+            )
         tasks.wake_outbox(participant.role, participant.domain)
         self.stdout.write(f"TestMessage {sent.message_id} in conversation {sent.conversation_id}")
         if not participant.endpoint and not settings.DISCOVERY_DNS:
