@@ -38,6 +38,9 @@ from registry.models import Conflict
 from registry.rehearsed_admin import Attempt, Verb, attempted, fragment, rehearsed, this_day
 from registry.reversing import of_run
 
+TOP = "#content-start"
+"""Where a page begins; browsers would otherwise go to the place at which the form was."""
+
 FILTERS = "_changelist_filters"
 """What Django's admin calls the filters of the list that a page was reached from."""
 
@@ -205,7 +208,7 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
         if following is None:
             return HttpResponseRedirect(self._queue(request))
         filters = urlencode({FILTERS: request.GET[FILTERS]}) if FILTERS in request.GET else ""
-        return HttpResponseRedirect(f"{page_of(following)}?{filters}")
+        return HttpResponseRedirect(f"{page_of(following)}?{filters}{TOP}")
 
     def _queue(self, request: HttpRequest) -> str:
         """The queue, filtered as it was when staff left it for the page that they are on."""

@@ -33,10 +33,11 @@ class DecisionForm(ReasonedForm):
         self, *args: Any, holder: Participant, claimant: Participant, days: Days | None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.days = days
         decision, at = self.fields["decision"], self.fields["at"]
         assert isinstance(decision, forms.ChoiceField)
         decision.choices = choices(holder, claimant)
-        at.help_text = f"Only for a split: the first day that {claimant} gets"
+        at.help_text = f"Matters only for a split: the first day that {claimant} gets"
         if days is None:
             at.help_text += "; it must lie within the days of every one of these conflicts, after the first."
             return
@@ -53,9 +54,21 @@ class DecisionForm(ReasonedForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        if cleaned.get("decision") == SPLIT and not cleaned.get("at") and "at" not in self.errors:
-            self.add_error("at", "Say at which day the days are split.")
+        splits = cleaned.get("decision") == SPLIT and "at" not in self.errors
+        if splits and (wrong := self._wrong_split(cleaned.get("at"))):
+            self.add_error("at", wrong)
         return cleaned
+
+    def _wrong_split(self, at: date | None) -> str:
+        """Why the days cannot be split at a day; empty where they can, as far as the form knows."""
+        if at is None:
+            return "Say at which day the days are split."
+        if self.days is None:
+            return ""
+        if self.days.lower and at <= self.days.lower:
+            return f"The day must lie after {self.days.lower}, the conflict's first."
+        last = last_day(self.days)
+        return f"The day must not lie after {last}, the conflict's last." if last and at > last else ""
 
     @property
     def day(self) -> date | None:

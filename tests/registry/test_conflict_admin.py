@@ -332,6 +332,20 @@ def test_nothing_is_settled_unseen(staff: Client) -> None:
     assert Conflict.objects.get().decision == "give"
 
 
+def test_what_is_wrong_stands_beside_its_field_and_the_page_comes_back_to_the_form(staff: Client) -> None:
+    (conflict,) = contested(1)
+
+    page = words(staff.post(page_of(conflict), {"decision": "split", "at": "2026-06-01", "reason": WHY}))
+
+    field = page.split('class="form-row field-at errors"')[1].split('class="form-row')[0]
+    assert "The day must lie after 2026-06-01, the conflict's first." in field
+    assert "Matters only for a split" in field
+    assert '<form method="post" action="#settle"' in page
+    assert '<section id="settle" tabindex="-1"' in page
+    assert 'correct what the <a href="#settle">form</a> says' in page
+    assert '<legend class="required">Decision:</legend>' in page
+
+
 def test_what_has_changed_since_it_was_shown_is_shown_again(staff: Client) -> None:
     (conflict,) = contested(1)
     before = fingerprint(preview(staff, conflict, "give"))
@@ -376,8 +390,11 @@ RUBBISH: list[tuple[dict[str, str], str]] = [
     ({"decision": "split"}, "Say at which day the days are split."),
     ({"decision": "split", "at": "99999"}, "Give a day, such as 2026-03-01."),
     ({"decision": "split", "at": "12026-01-01"}, "Give a day"),
-    ({"decision": "split", "at": "2026-06-01"}, "A split needs a day within 2026-06-01 to 2026-12-31"),
-    ({"decision": "split", "at": "2031-01-01"}, "A split needs a day within 2026-06-01 to 2026-12-31"),
+    ({"decision": "split", "at": "2026-06-01"}, "The day must lie after 2026-06-01, the conflict's first."),
+    (
+        {"decision": "split", "at": "2031-01-01"},
+        "The day must not lie after 2026-12-31, the conflict's last.",
+    ),
     ({"decision": "keep", "reason": ""}, "Say why"),
     ({"decision": "keep", "reason": "   "}, "Say why"),
     ({"decision": "keep", "reason": "x" * 3_000}, "at most 2000 characters"),
@@ -395,7 +412,7 @@ def test_rubbish_is_told_beside_the_form(staff: Client, said: dict[str, str], to
         answer = staff.post(page, {"reason": WHY, "expected": "0" * 32, **said})
 
         assert answer.status_code == 200
-        if "anew" not in said and not (page != page_of(conflict) and "A split needs" in told):
+        if "anew" not in said and not (page != page_of(conflict) and "The day must" in told):
             assert told in words(answer), page
     assert Conflict.objects.get().closed_by is None
 
