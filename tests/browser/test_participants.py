@@ -70,7 +70,9 @@ def test_a_participant_is_added_tested_and_rotates_its_key(
     page.get_by_role("button", name="Send TestMessage").click()
     expect(page.get_by_text("on its way")).to_be_visible()
     deliver(bright)
-    expect(page.get_by_text("Nobody answers at this address: nothing accepts connections there.")).to_be_visible()
+    expect(
+        page.get_by_text("Nobody answers at this address: nothing accepts connections there.")
+    ).to_be_visible()
     look(page, "test-message-failed")
 
     page.get_by_role("link", name="AGR bright.example").click()

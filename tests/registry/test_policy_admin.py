@@ -46,7 +46,9 @@ def test_one_screen_says_what_each_policy_does_and_which_choice_holds(staff: Cli
         for part in (text.title, text.about, text.example):
             assert part in said, name
         for value, (general, example) in text.choices.items():
-            holds = f"{value} in force default {general}" if value == policies.CHOICES[name].default else value
+            holds = (
+                f"{value} in force default {general}" if value == policies.CHOICES[name].default else value
+            )
             assert holds in said, (name, value)
             assert f"In the example: {example}" in said, (name, value)
     assert "From the start: nobody has set it." in said
