@@ -39,9 +39,10 @@ class CappedPaginator(Paginator[Any]):
         self._found_more = found_more
 
     def page(self, number: int | str) -> Page[Any]:
-        """The rows of one page. Beyond the first their keys are read alone, so that those before cost no join."""
+        """The rows of one page. Where many come before it or match, its keys are read first: those cost no join."""
         page = super().page(number)
-        if page.number > 1 and not self.object_list.query.combinator:
+        many = page.number > 1 or int(self.count) >= CAP
+        if many and not self.object_list.query.combinator:
             first = page.start_index() - 1
             keys = list(self.object_list.values_list("pk", flat=True)[first : first + self.per_page])
             page.object_list = self.object_list.filter(pk__in=keys)[: self.per_page]
