@@ -11,8 +11,9 @@ from participants import registering
 from participants.admin_html import link, list_link, moment
 from participants.admission import Admission, admit, current_mode
 from participants.models import AuditEntry, Mode, Participant, Standing
+from participants.one_row_admin import OneRowAdmin
 from participants.participant_page import waiting_messages
-from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+from participants.reason_form import ReasonForm, actor
 from participants.retrying import retried
 from participants.scope import Scope
 from participants.standing_admin import standing_badge
@@ -32,29 +33,15 @@ MEANS = {
 
 
 @admin.register(Mode)
-class ModeAdmin(ReasonedAdmin):
+class ModeAdmin(OneRowAdmin):
     """Looked at on one page; switched on another, in a second step."""
-
-    about_participants = False
 
     def audit_subject(self, row: Mode) -> str:
         return "mode"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Mode | None = None) -> bool:
-        return False
-
     def get_urls(self) -> list[URLPattern]:
         switch = self.admin_site.admin_view(self.switch)
         return [path("1/switch/<slug:value>/", switch, name="participants_mode_switch"), *super().get_urls()]
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """There is one mode: its page stands for the list."""
-        return HttpResponseRedirect(self._url("change", 1))
 
     def change_view(
         self,

@@ -12,7 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from participants import clock
 from participants.admin_html import count_in_words
 from participants.models import AuditEntry
-from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+from participants.one_row_admin import OneRowAdmin
+from participants.reason_form import ReasonForm, actor
 from registry.market import ISP_DURATIONS, market, set_market, today_at, usable_zones, zone_agrees
 from registry.models import CongestionPointConnection, CongestionPointTerms, Market, Representation
 
@@ -42,23 +43,9 @@ class SureForm(ReasonForm):
 
 
 @admin.register(Market)
-class MarketAdmin(ReasonedAdmin):
-    about_participants = False
-
+class MarketAdmin(OneRowAdmin):
     def audit_subject(self, row: Market) -> str:
         return "market"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Market | None = None) -> bool:
-        return False
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """There is one market: its page stands for the list."""
-        return HttpResponseRedirect(self._url("change", 1))
 
     def change_view(
         self,
