@@ -6,7 +6,7 @@ at once (docs/design.md, "Writing facts").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -82,6 +82,11 @@ class Source:
         return cls(Change.Kind.MESSAGE, message=message)
 
     @classmethod
+    def of_delivery(cls, message: InboundMessage, detail: str) -> Source:
+        """What became of a participant's message that was passed on; `detail` says how it went."""
+        return cls(Change.Kind.DELIVERY, message=message, reason=detail)
+
+    @classmethod
     def of_staff(cls, actor: str, reason: str) -> Source:
         """A decision of staff; `reason` is theirs."""
         return cls(Change.Kind.DECISION, actor=actor, reason=reason)
@@ -116,20 +121,22 @@ class Recorder:
             ).pk
         return self._id
 
-    def stamp(self) -> None:
-        """Give the change its participants, as staged, and its moment (docs/rules.md H1).
+    def stamp(self, participants: Iterable[int] | None = None) -> None:
+        """Give the change its participants and its moment (docs/rules.md H1).
 
-        Nothing may follow but the commit of what is at hand.
+        Nothing may follow but the commit of what is at hand. Without `participants`, the primary keys of those whose
+        facts it changed, they are those of the claims and terms that are staged.
 
         A change that is only rehearsed gets none, and so keeps no other waiting.
         """
         if self._id is None or _notices.get() is not None:
             return
         with connection.cursor() as cursor:
-            cursor.execute(TOUCHED)
-            (participants,) = cursor.fetchone()
+            if participants is None:
+                cursor.execute(TOUCHED)
+                (participants,) = cursor.fetchone()
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MOMENT_LOCK])
-            cursor.execute(STAMP, {"participants": participants, "change": self._id})
+            cursor.execute(STAMP, {"participants": sorted(participants), "change": self._id})
 
 
 @contextmanager

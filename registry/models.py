@@ -90,6 +90,7 @@ class Change(models.Model):
         MESSAGE = "message", "Message"
         IMPORT = "import", "Import"
         DECISION = "decision", "Decision"
+        DELIVERY = "delivery", "Delivery"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     message = models.ForeignKey(

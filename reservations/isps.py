@@ -1,0 +1,83 @@
+"""Imbalance settlement periods: how many a day has, when each begins, and how people name them.
+
+ISPs are numbered from 1. A day begins and ends with the day of its time zone, so that it has an hour more or less when
+the clock changes (docs/rules.md F16).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+HOUR, DAY = 60, 24 * 60
+"""Minutes."""
+
+_DURATION = re.compile(
+    r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d*)?)S)?)?",
+    re.ASCII,
+)
+_LONGEST = 40
+
+
+def minutes_of(duration: str) -> int | None:
+    """The minutes of an xs:duration that can be an ISP's: it divides an hour, or is one. None for any other.
+
+    By its meaning, not its letters: PT15M, PT900S and P0DT0H15M are the same.
+    """
+    found = _DURATION.fullmatch(duration.strip(" \t\r\n")) if len(duration) <= _LONGEST else None
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (found[name] or "0" for name in ("days", "hours", "minutes", "seconds"))
+    total = timedelta(days=float(days), hours=float(hours), minutes=float(minutes), seconds=float(seconds))
+    whole, rest = divmod(total, timedelta(minutes=1))
+    return None if rest or not whole or HOUR % whole else whole
+
+
+def duration_of(minutes: int) -> str:
+    """The xs:duration of an ISP of so many minutes: `PT15M`, `PT1H`."""
+    return "PT1H" if minutes == HOUR else f"PT{minutes}M"
+
+
+@lru_cache(maxsize=1 << 12)
+def starts(day: date, minutes: int, time_zone: str) -> tuple[datetime, ...]:
+    """When each ISP of `day` begins, in UTC; as many as the day has."""
+    zone = ZoneInfo(time_zone)
+    begins = datetime.combine(day, time(), zone).astimezone(UTC)
+    ends = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+    length = timedelta(minutes=minutes)
+    return tuple(begins + number * length for number in range(-((begins - ends) // length)))
+
+
+def count(day: date, minutes: int, time_zone: str) -> int:
+    """How many ISPs `day` has: 96 quarter-hours, 92 or 100 when the clock changes."""
+    return len(starts(day, minutes, time_zone))
+
+
+@lru_cache(maxsize=1 << 12)
+def slots(day: date, minutes: int, time_zone: str) -> tuple[int, ...]:
+    """Where each ISP of `day` begins on the clock on the wall: 1 at midnight, 1 more for each `minutes`.
+
+    On a usual day the numbers of its ISPs. A repeated hour has the same slots twice, a skipped one has none.
+    """
+    zone = ZoneInfo(time_zone)
+    local = (moment.astimezone(zone) for moment in starts(day, minutes, time_zone))
+    return tuple((moment.hour * HOUR + moment.minute) // minutes + 1 for moment in local)
+
+
+def usual_count(minutes: int) -> int:
+    """How many ISPs a day without a change of the clock has."""
+    return DAY // minutes
+
+
+def in_words(numbers: Iterable[int]) -> list[str]:
+    """ISPs as people name them, neighbours as one: `["1-4", "7"]`. In the order of the day, each once."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = runs[-1][0], number
+        else:
+            runs.append((number, number))
+    return [str(first) if first == last else f"{first}-{last}" for first, last in runs]

@@ -1,0 +1,228 @@
+"""Flexibility contracts, in versions, and what DSOs leave reserved under them.
+
+Facts like the registry's: a row is never edited but for `superseded_by`, and never deleted; what was known at a past
+moment never changes. Days are stored half-open (`registry.periods`), watts signed, ISPs counted from 1.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+from django.contrib.postgres.fields import ArrayField, DateRangeField
+from django.db import models
+from django.db.models import Q
+
+from participants.models import Participant
+from registry.models import CURRENT, Change
+from reservations.deadlines import Deadline
+from uftp.models import InboundMessage
+
+M = TypeVar("M", bound=models.Model)
+
+LONGEST_CONTRACT_ID = 255
+
+
+class KnownQuerySet(models.QuerySet[M]):
+    """Facts by what was known when."""
+
+    def current(self) -> KnownQuerySet[M]:
+        """What is held for true."""
+        return self.filter(CURRENT)
+
+    def known_at(self, moment: datetime) -> KnownQuerySet[M]:
+        """What was held for true at `moment` (aware); see `registry.models.FactQuerySet.known_at`."""
+        return self.filter(Q(recorded_by__moment__lte=moment), CURRENT | Q(superseded_by__moment__gt=moment))
+
+
+class Contract(models.Model):
+    """A bilateral contract between a DSO and an AGR, by the ContractID that the two have given it."""
+
+    dso = models.ForeignKey(
+        Participant, verbose_name="DSO", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    agr = models.ForeignKey(Participant, verbose_name="AGR", on_delete=models.PROTECT, related_name="+")
+    contract_id = models.CharField("ContractID", max_length=LONGEST_CONTRACT_ID, db_collation="C")
+
+    class Meta:
+        ordering = ["dso", "agr", "contract_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["dso", "agr", "contract_id"], name="contract_of_the_two"),
+        ]
+        indexes = [
+            models.Index(fields=["dso", "contract_id"], name="contract_of_dso"),
+            models.Index(fields=["contract_id"], name="contract_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.contract_id
+
+
+class ContractVersion(models.Model):
+    """What a contract says, from the change that recorded it to the one that superseded it (docs/rules.md F17)."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        IN_FORCE = "in force", "In force"
+        ENDED = "ended", "Ended"
+
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField(help_text="1 is the contract's first version")
+    state = models.CharField(max_length=8, choices=State.choices)
+    congestion_point = models.CharField(max_length=501, db_collation="C")
+    period = DateRangeField("days in force")
+    isp_minutes = models.PositiveSmallIntegerField("ISP duration", help_text="Minutes of an ISP")
+    time_zone = models.CharField(max_length=60, help_text="The market's when this version was recorded")
+    deadline_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    deadline_at = models.TimeField(null=True, blank=True)
+    deadline_hours = models.PositiveSmallIntegerField(null=True, blank=True)
+    recorded_by = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+")
+    superseded_by = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = KnownQuerySet["ContractVersion"].as_manager()
+
+    class Meta:
+        ordering = ["contract", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["contract", "number"], name="contract_version_number"),
+            models.UniqueConstraint(
+                fields=["contract"], name="one_current_contract_version", condition=CURRENT
+            ),
+            models.CheckConstraint(
+                condition=Q(deadline_hours__isnull=False, deadline_days=None, deadline_at=None)
+                | Q(deadline_hours=None, deadline_days__isnull=False, deadline_at__isnull=False),
+                name="contract_has_one_deadline",
+            ),
+            models.CheckConstraint(condition=~Q(period__isempty=True), name="contract_has_days"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of {self.contract}"
+
+    @property
+    def deadline(self) -> Deadline:
+        return Deadline(days=self.deadline_days, at=self.deadline_at, hours=self.deadline_hours)
+
+
+class VersionProfile(models.Model):
+    """The power reserved by a version: on a single `day`, on a `weekday` (1 is Monday), or, without both, every day."""
+
+    version = models.ForeignKey(
+        ContractVersion, on_delete=models.PROTECT, related_name="profiles", db_index=False
+    )
+    weekday = models.PositiveSmallIntegerField(null=True, blank=True)
+    day = models.DateField(null=True, blank=True)
+    stretches = ArrayField(
+        ArrayField(models.BigIntegerField(), size=3), help_text="First ISP, last ISP and watts of each"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "weekday", "day"], name="one_profile_of_a_day", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=Q(weekday=None) | Q(day=None, weekday__range=(1, 7)),
+                name="profile_of_one_kind_of_day",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"profile of {self.version}"
+
+
+class ReservationUpdate(models.Model):
+    """A FlexReservationUpdate that passed the checks: what the DSO leaves reserved on the day `period`.
+
+    `version` is the one it was checked against. What it says is kept as said: `isps` holds Start, Duration and Power
+    (watts) of each. What became of it is in its states.
+    """
+
+    class AddressedTo(models.TextChoices):
+        AGR = "AGR", "The AGR"
+        CRO = "CRO", "The CRO"
+
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="updates", db_index=False)
+    dso = models.ForeignKey(
+        Participant, verbose_name="DSO", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    agr = models.ForeignKey(
+        Participant, verbose_name="AGR", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    version = models.ForeignKey(
+        ContractVersion, on_delete=models.PROTECT, related_name="updates", db_index=False
+    )
+    message = models.OneToOneField(
+        InboundMessage, on_delete=models.PROTECT, related_name="reservation_update"
+    )
+    period = models.DateField("Period")
+    reference = models.TextField("Reference")
+    addressed_to = models.CharField(max_length=3, choices=AddressedTo.choices)
+    time_stamp = models.DateTimeField("TimeStamp")
+    received_at = models.DateTimeField("received")
+    deadline = models.DateTimeField()
+    isps = ArrayField(
+        ArrayField(models.BigIntegerField(), size=3), help_text="Start, Duration and Power of each"
+    )
+    recorded_by = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("settle_update", "Can settle reservation updates")]
+        indexes = [
+            models.Index(fields=["contract", "period", "time_stamp", "id"], name="update_in_order"),
+            models.Index(fields=["dso", "id"], name="update_dso"),
+            models.Index(fields=["agr", "id"], name="update_agr"),
+            models.Index(fields=["period", "id"], name="update_period"),
+            models.Index(fields=["received_at"], name="update_received"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} for {self.period}"
+
+
+class UpdateState(models.Model):
+    """What had become of an update, from one change to the next (docs/rules.md F12).
+
+    The change that recorded it says when and by what: a message, a delivery, or a member of staff with a reason.
+    """
+
+    class State(models.TextChoices):
+        RECEIVED = "received", "Received"
+        PASSED_ON = "passed on", "Passed on"
+        ACCEPTED = "accepted", "Accepted"
+        REJECTED = "rejected", "Rejected"
+        UNDONE = "undone", "Undone"
+
+    COUNTING = (State.PASSED_ON, State.ACCEPTED)
+    """While it is in one of these, an update counts for settlement."""
+
+    update = models.ForeignKey(
+        ReservationUpdate, on_delete=models.PROTECT, related_name="states", db_index=False
+    )
+    state = models.CharField(max_length=9, choices=State.choices)
+    recorded_by = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+")
+    superseded_by = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = KnownQuerySet["UpdateState"].as_manager()
+
+    class Meta:
+        ordering = ["update", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["update"], name="one_current_update_state", condition=CURRENT),
+        ]
+        indexes = [
+            models.Index(fields=["update", "id"], name="update_states"),
+            models.Index(
+                fields=["state", "update"],
+                name="update_state_unsettled",
+                condition=CURRENT & ~Q(state="accepted"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.update}: {self.state}"
