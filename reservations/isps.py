@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ _DURATION = re.compile(
     r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d*)?)S)?)?",
     re.ASCII,
 )
+_SECONDS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 _LONGEST = 40
 
 
@@ -27,13 +29,13 @@ def minutes_of(duration: str) -> int | None:
 
     By its meaning, not its letters: PT15M, PT900S and P0DT0H15M are the same.
     """
-    found = _DURATION.fullmatch(duration.strip(" \t\r\n")) if len(duration) <= _LONGEST else None
+    said = duration.strip(" \t\r\n")
+    found = _DURATION.fullmatch(said) if len(said) <= _LONGEST else None
     if found is None:
         return None
-    days, hours, minutes, seconds = (found[name] or "0" for name in ("days", "hours", "minutes", "seconds"))
-    total = timedelta(days=float(days), hours=float(hours), minutes=float(minutes), seconds=float(seconds))
-    whole, rest = divmod(total, timedelta(minutes=1))
-    return None if rest or not whole or HOUR % whole else whole
+    seconds = sum(Decimal(found[name] or 0) * length for name, length in _SECONDS.items())
+    whole, rest = divmod(seconds, 60)
+    return None if rest or not 1 <= whole <= HOUR or HOUR % whole else int(whole)
 
 
 def duration_of(minutes: int) -> str:
