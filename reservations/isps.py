@@ -34,8 +34,10 @@ def minutes_of(duration: str) -> int | None:
     if found is None:
         return None
     seconds = sum(Decimal(found[name] or 0) * length for name, length in _SECONDS.items())
+    if not 0 < seconds <= HOUR * 60:
+        return None
     whole, rest = divmod(seconds, 60)
-    return None if rest or not 1 <= whole <= HOUR or HOUR % whole else int(whole)
+    return None if rest or HOUR % whole else int(whole)
 
 
 def duration_of(minutes: int) -> str:
