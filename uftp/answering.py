@@ -8,9 +8,10 @@ from typing import Any
 
 from django.conf import settings
 
-from uftp import messages, outbox, reasons
-from uftp.handling import Handler, Incoming, Outcome
+from uftp import checks, messages, outbox, reasons
+from uftp.handling import Handler, Incoming, Outcome, handler_of
 from uftp.messages import Message, Metadata
+from uftp.models import InboundMessage
 from uftp.versions import for_major
 
 _RESPONSES: dict[str, type[Message]] = {
@@ -56,6 +57,25 @@ def enqueue(answer: Answer, incoming: Incoming) -> None:
         result=answer.result,
         reason=answer.reason,
     )
+
+
+def reject_afterwards(inbound: InboundMessage, why: Iterable[str], now: datetime) -> None:
+    """Answer with Rejected, sent at `now`, a message that was accepted for somebody else to answer.
+
+    In the caller's transaction; `uftp.tasks.wake_outbox` for its sender after the commit delivers the answer at once.
+    Raises ValueError where the message was answered, rejected or not handled before.
+    """
+    accepted_so_far = InboundMessage.objects.filter(
+        pk=inbound.pk, state=InboundMessage.State.PROCESSED, result=messages.ACCEPTED, replies=None
+    )
+    if not accepted_so_far.exists():
+        raise ValueError(
+            f"{inbound} (id {inbound.pk}) is not one that was accepted and left without an answer"
+        )
+    incoming = checks.read(inbound, inbound.content).incoming
+    answer = rejected(incoming, why, handler_of(inbound.message_type), now)
+    enqueue(answer, incoming)
+    InboundMessage.objects.filter(pk=inbound.pk).update(result=answer.result, reason=answer.reason)
 
 
 def _answer(incoming: Incoming, result: str, reason: str, fields: Mapping[str, Any], now: datetime) -> Answer:

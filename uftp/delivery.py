@@ -8,15 +8,19 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Value
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from participants import discovery
 from participants.models import Participant
-from uftp import binary
+from participants.retrying import retried
+from uftp import binary, passing_on
+from uftp.handling import Party
 from uftp.models import DeliveryAttempt, OutboundMessage
 from uftp.posting import NotPosted, Reply, post
 from uftp.rendering import seal_envelope
@@ -42,48 +46,61 @@ REST = 60.0
 
 TEMPORARY = frozenset({404, 408, 419, 425, 429})
 
-# The oldest due message of a recipient that no worker holds, held from here on until its claim ends.
+# The oldest due message of a recipient that no worker holds, held from here on until its claim ends; and who sealed
+# it, where it is passed on.
 _CLAIM = """
-UPDATE uftp_outboundmessage
-SET attempts = attempts + 1, claims = claims + 1,
-    claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_a_second)s)
-WHERE id = (
-    SELECT id FROM uftp_outboundmessage
-    WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
-        AND next_attempt_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
-        AND (
-            SELECT count(*) FROM uftp_outboundmessage
-            WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
-                AND claimed_until > %(now)s
-        ) < %(at_once)s
-    ORDER BY next_attempt_at, id
-    LIMIT 1
-    FOR NO KEY UPDATE SKIP LOCKED
+WITH claimed AS (
+    UPDATE uftp_outboundmessage
+    SET attempts = attempts + 1, claims = claims + 1,
+        claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_a_second)s)
+    WHERE id = (
+        SELECT id FROM uftp_outboundmessage
+        WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
+            AND next_attempt_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
+            AND (
+                SELECT count(*) FROM uftp_outboundmessage
+                WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
+                    AND claimed_until > %(now)s
+            ) < %(at_once)s
+        ORDER BY next_attempt_at, id
+        LIMIT 1
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING id, claims, attempts, version, sealed, give_up_at, passes_on_id
 )
-RETURNING id, claims, attempts, version, sealed, give_up_at
+SELECT claimed.*, sender.role, sender.domain
+FROM claimed
+LEFT JOIN uftp_inboundmessage AS passed ON passed.id = claimed.passes_on_id
+LEFT JOIN uftp_sender AS sender ON sender.id = passed.sender_id
 """
 
-# The attempt is kept whatever has become of the message; its state changes only while this
-# attempt's claim is the latest.
-_RECORD = """
-WITH attempt AS (
-    INSERT INTO uftp_deliveryattempt (message_id, started_at, endpoint, status, outcome, detail)
-    VALUES (%(id)s, %(started_at)s, %(endpoint)s, %(status)s, %(outcome)s, %(detail)s)
-)
+_KEEP_ATTEMPT = """
+INSERT INTO uftp_deliveryattempt (message_id, started_at, endpoint, status, outcome, detail)
+VALUES (%(id)s, %(started_at)s, %(endpoint)s, %(status)s, %(outcome)s, %(detail)s)
+"""
+
+_SET_STATE = """
 UPDATE uftp_outboundmessage
 SET state = %(state)s, next_attempt_at = %(next_attempt_at)s, finished_at = %(finished_at)s, claimed_until = NULL
 WHERE id = %(id)s AND state = 'waiting' AND claims = %(claim)s
 RETURNING id
 """
 
+# The attempt is kept whatever has become of the message; its state changes only while this
+# attempt's claim is the latest.
+_RECORD = f"WITH attempt AS ({_KEEP_ATTEMPT}) {_SET_STATE}"
+
 DELIVERED, TEMPORARILY, FOR_GOOD = "delivered", "temporary", "permanent"
+EXPIRED = "expired"
+"""The outcome of no attempt: the time of a message that is passed on is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A message that this process may post, until `ends` on the monotonic clock.
 
-    `number` is never used for a message again; `attempts` begins anew when staff have it sent again.
+    `number` is never used for a message again; `attempts` begins anew when staff have it sent again. `passes_on` is
+    the id of the InboundMessage that is passed on, and `sealed_by` the role and domain of who signed it.
     """
 
     id: int
@@ -93,11 +110,18 @@ class Claim:
     sealed: bytes
     give_up_at: datetime
     ends: float
+    recipient: Party
+    passes_on: int | None
+    sealed_by: Party
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one attempt. `reached` is False where the participant's system did not answer at all."""
+    """What became of one attempt. `reached` is False where the participant's system did not answer at all.
+
+    `fresh` is False for what was found out without one, so that none is kept. `wakes` are those for whom there is
+    something to deliver since it was recorded.
+    """
 
     outcome: str
     detail: str
@@ -105,6 +129,8 @@ class Result:
     status: int | None = None
     retry_after: float | None = None
     reached: bool = True
+    fresh: bool = True
+    wakes: tuple[Party, ...] = ()
 
 
 def deliver_due(
@@ -129,6 +155,8 @@ def deliver_due(
             wake(role, domain)
         alone = False
         result = attempt(claim, role, domain)
+        for party in result.wakes if result else ():
+            wake(*party)
         if result is not None and not result.reached:
             _let_rest_wait(role, domain, timezone.now())
             return
@@ -151,9 +179,21 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
     )
     if claimed is None:
         return None
-    outbound_id, number, attempts, version, sealed, give_up_at = claimed
-    ends = started + seconds + _extra_seconds(sealed)
-    return Claim(outbound_id, number, attempts, version, sealed, give_up_at, ends)
+    outbound_id, number, attempts, version, sealed, give_up_at, passes_on, sender_role, sender_domain = (
+        claimed
+    )
+    return Claim(
+        id=outbound_id,
+        number=number,
+        attempts=attempts,
+        version=version,
+        sealed=sealed,
+        give_up_at=give_up_at,
+        ends=started + seconds + _extra_seconds(sealed),
+        recipient=(role, domain),
+        passes_on=passes_on,
+        sealed_by=("CRO", settings.CRO_DOMAIN) if passes_on is None else (sender_role, sender_domain),
+    )
 
 
 def more_due(role: str, domain: str, now: datetime) -> bool:
@@ -175,26 +215,37 @@ def attempt(claim: Claim, role: str, domain: str) -> Result | None:
 
     A worker that was held up for longer than its claim leaves the message to the one that has claimed it since.
     Whatever goes wrong is recorded as a temporary failure: a message without it would be posted again and again.
+    A message that is passed on is not posted from its `give_up_at` on, nor where an earlier POST has settled it.
     """
     started_at = timezone.now()
+    result = _settled_before(claim) or _post(claim, role, domain)
+    if result is None:
+        return None
+    return replace(result, wakes=record(claim, result, started_at, timezone.now()))
+
+
+def _post(claim: Claim, role: str, domain: str) -> Result | None:
     seconds = settings.DELIVERY_TIMEOUT + _extra_seconds(claim.sealed)
     endpoint = ""
     try:
+        if _expired(claim):
+            return _given_up(claim)
         endpoint = endpoint_of(role, domain, SUPPORTED[claim.version].major) or ""
         if not endpoint:
             raise NotPosted("no endpoint is configured or published for this participant")
-        envelope = seal_envelope(settings.CRO_DOMAIN, "CRO", claim.sealed)
+        sender_role, sender_domain = claim.sealed_by
+        envelope = seal_envelope(sender_domain, sender_role, claim.sealed)
         if time.monotonic() > claim.ends - seconds:
             return None
+        if _expired(claim):
+            return _given_up(claim)
         reply = post(endpoint, envelope, seconds=seconds)
-        result = classify(reply, endpoint, again=_posted_before(claim))
+        return classify(reply, endpoint, again=_posted_before(claim))
     except (NotPosted, discovery.DiscoveryFailed) as failure:
-        result = Result(TEMPORARILY, str(failure), endpoint, reached=False)
+        return Result(TEMPORARILY, str(failure), endpoint, reached=False)
     except Exception as error:
         logger.exception("Message %s was not delivered for an error of ours.", claim.id)
-        result = Result(TEMPORARILY, f"an error of ours: {type(error).__name__}: {error}", endpoint)
-    record(claim, result, started_at, timezone.now())
-    return result
+        return Result(TEMPORARILY, f"an error of ours: {type(error).__name__}: {error}", endpoint)
 
 
 def endpoint_of(role: str, domain: str, major: int) -> str | None:
@@ -223,34 +274,91 @@ def classify(reply: Reply, endpoint: str, *, again: bool) -> Result:
     return Result(outcome, detail, endpoint, status, reply.retry_after)
 
 
-def record(claim: Claim, result: Result, started_at: datetime, now: datetime) -> None:
-    """Keep the attempt, and set what follows: delivered, failed, or when to try again."""
+def record(claim: Claim, result: Result, started_at: datetime, now: datetime) -> tuple[Party, ...]:
+    """Keep the attempt, and set what follows: delivered, failed, or when to try again.
+
+    Gives those for whom there is something to deliver since. The app that had a message passed on is told of its end in
+    the same transaction; where that fails, the message waits with its attempt kept, and the app is told later.
+    """
     state, next_attempt_at, finished_at = OutboundMessage.State.WAITING, None, None
     if result.outcome == DELIVERED:
         state, finished_at = OutboundMessage.State.DELIVERED, now
-    elif result.outcome == FOR_GOOD or now >= claim.give_up_at:
+    elif result.outcome in (FOR_GOOD, EXPIRED) or now >= claim.give_up_at:
         state, finished_at = OutboundMessage.State.FAILED, now
     else:
         next_attempt_at = min(now + pause_after(claim.attempts, result.retry_after), claim.give_up_at)
-    recorded = binary.fetch(
-        _RECORD,
-        {
-            "id": claim.id,
-            "claim": claim.number,
-            "started_at": started_at,
-            "endpoint": result.endpoint[:500],
-            "status": result.status,
-            "outcome": result.outcome,
-            "detail": result.detail.replace("\x00", "")[:2000],
-            "state": str(state),
-            "next_attempt_at": next_attempt_at,
-            "finished_at": finished_at,
-        },
+    values = {
+        "id": claim.id,
+        "claim": claim.number,
+        "started_at": started_at,
+        "endpoint": result.endpoint[:500],
+        "status": result.status,
+        "outcome": result.outcome,
+        "detail": result.detail.replace("\x00", "")[:2000],
+        "state": str(state),
+        "next_attempt_at": next_attempt_at,
+        "finished_at": finished_at,
+    }
+    statement = _RECORD if result.fresh else _SET_STATE
+
+    def keep_and_tell() -> tuple[Party, ...]:
+        if binary.fetch(statement, values) is None:
+            logger.warning(
+                "Message %s was taken over while attempt %s was under way.", claim.id, claim.attempts
+            )
+            return ()
+        if state is OutboundMessage.State.FAILED:
+            logger.error("Message %s cannot be delivered: %s", claim.id, result.detail)
+        if claim.passes_on is None or finished_at is None:
+            return ()
+        return _tell(claim, result)
+
+    if claim.passes_on is None or finished_at is None:
+        return keep_and_tell()
+    try:
+        return retried(keep_and_tell)
+    except Exception:
+        logger.exception("What became of message %s is not recorded for an error of ours.", claim.id)
+    again_at = now + passing_on.TOLD_AGAIN_AFTER
+    later = {"state": "waiting", "next_attempt_at": again_at, "finished_at": None}
+    binary.fetch(statement, values | later)
+    return ()
+
+
+def _expired(claim: Claim) -> bool:
+    """Whether a message that is passed on may not be posted any more."""
+    return claim.passes_on is not None and timezone.now() >= claim.give_up_at
+
+
+def _given_up(claim: Claim) -> Result:
+    """The end of a message whose time is over, and what its last attempt came to."""
+    last = passing_on.last_attempt(claim.id)
+    said = f"the last attempt: {last.detail}" if last else "there was no attempt"
+    return Result(EXPIRED, f"not delivered in time; {said}", fresh=False)
+
+
+def _settled_before(claim: Claim) -> Result | None:
+    """What a POST of a message that is passed on came to, where its app could not be told of it then."""
+    if claim.passes_on is None or claim.attempts == 1:
+        return None
+    last = passing_on.last_attempt(claim.id, DELIVERED, FOR_GOOD)
+    return last and Result(last.outcome, last.detail, last.endpoint, last.status, fresh=False)
+
+
+def _tell(claim: Claim, result: Result) -> tuple[Party, ...]:
+    assert claim.passes_on is not None
+    delivered, refused = result.outcome == DELIVERED, result.outcome == FOR_GOOD
+    detail = result.detail
+    if result.outcome == TEMPORARILY:
+        detail = f"not delivered in time; the last attempt: {detail}"
+    return passing_on.tell(
+        claim.passes_on,
+        *claim.recipient,
+        delivered=delivered,
+        expired=not delivered and not refused,
+        endpoint=result.endpoint,
+        detail=detail,
     )
-    if recorded is None:
-        logger.warning("Message %s was taken over while attempt %s was under way.", claim.id, claim.attempts)
-    elif state is OutboundMessage.State.FAILED:
-        logger.error("Message %s cannot be delivered: %s", claim.id, result.detail)
 
 
 def pause_after(attempts: int, retry_after: float | None) -> timedelta:
@@ -270,15 +378,16 @@ def _extra_seconds(sealed: bytes) -> float:
 def _let_rest_wait(role: str, domain: str, now: datetime) -> None:
     """Hold back, without counting an attempt, what else is due for a participant that cannot be reached.
 
-    What was to be given up by `now` fails with it: of thousands that wait, few come to an attempt of their own.
+    What was to be given up by `now` fails with it: of thousands that wait, few come to an attempt of their own. But
+    what is passed on comes to an end of its own, in time, as somebody is to be told of it.
     """
     unclaimed = OutboundMessage.objects.filter(
         recipient_role=role, recipient_domain=domain, state=OutboundMessage.State.WAITING
     ).exclude(claimed_until__gt=now)
-    given_up = unclaimed.filter(give_up_at__lte=now).update(
+    given_up = unclaimed.filter(give_up_at__lte=now, passes_on=None).update(
         state=OutboundMessage.State.FAILED, next_attempt_at=None, claimed_until=None, finished_at=now
     )
     if given_up:
         logger.error("%s messages to %s %s, which cannot be reached, are given up.", given_up, role, domain)
     pause = timedelta(seconds=random.uniform(REST / 2, REST))  # noqa: S311
-    unclaimed.filter(next_attempt_at__lte=now).update(next_attempt_at=now + pause)
+    unclaimed.filter(next_attempt_at__lte=now).update(next_attempt_at=Least(Value(now + pause), "give_up_at"))

@@ -15,6 +15,9 @@ from uftp.messages import Metadata
 from uftp.models import InboundMessage
 from uftp.parsing import Header
 
+Party = tuple[str, str]
+"""Role and domain of a participant."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
@@ -35,10 +38,35 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A message was accepted, with `warnings`; `fields` are those of the response's dataclass beyond the common."""
+    """A message was accepted, with `warnings`; `fields` are those of the response's dataclass beyond the common.
+
+    `answered_by` names who answers it instead of this CRO, such as the recipient that it is passed on to: no response
+    is stored then. `wakes` are the (role, domain) for whom there is something else to deliver after the commit.
+    """
 
     warnings: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    answered_by: str = ""
+    wakes: tuple[Party, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What became of passing on the message `inbound` to one recipient.
+
+    Where it was not `delivered`: `expired` says that its time was over, else its recipient refused it for good.
+    `at` is this moment on the CRO's clock. `detail` says what came back, such as `HTTP 200` or `HTTP 400: …`, and
+    `endpoint` where it was posted to, empty where it was not posted at all.
+    """
+
+    inbound: InboundMessage
+    recipient_role: str
+    recipient_domain: str
+    delivered: bool
+    expired: bool
+    at: datetime
+    endpoint: str
+    detail: str
 
 
 class Rejection(Exception):
@@ -59,6 +87,11 @@ def no_fields(incoming: Incoming) -> Mapping[str, Any]:
     return {}
 
 
+def nothing_follows(passed: Passed) -> Iterable[Party]:
+    """What becomes of a message that is passed on changes nothing."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
     """What an app has registered for one message type; see `register`."""
@@ -67,6 +100,7 @@ class Handler:
     handle: Callable[[Incoming], Outcome]
     refused: Callable[[Incoming], Mapping[str, Any]]
     may_be_addressed_to: Callable[[str], bool]
+    passed_on: Callable[[Passed], Iterable[Party]]
 
 
 _handlers: dict[str, Handler] = {}
@@ -79,6 +113,7 @@ def register(
     handle: Callable[[Incoming], Outcome],
     refused: Callable[[Incoming], Mapping[str, Any]] = no_fields,
     may_be_addressed_to: Callable[[str], bool] = this_cro,
+    passed_on: Callable[[Passed], Iterable[Party]] = nothing_follows,
 ) -> None:
     """Have `handle` called for each `message_type` from a sender in `role` (one role, or several) that may act.
 
@@ -87,6 +122,10 @@ def register(
     the response's dataclass needs in a Rejected answer, whoever rejected it; it must not fail on unusable values.
     `may_be_addressed_to` says for which RecipientDomain the message is this CRO's business. A type whose name ends
     in `Response` may be registered too: it is handled and never answered.
+
+    `passed_on` is called once for each recipient that `handle` had the message passed on to (uftp/passing_on.py), in
+    the transaction that records it as delivered or given up; it gives the (role, domain) to wake deliveries for after
+    the commit. Where it raises, nothing is recorded, and it is called again later without another POST.
 
     Raises ValueError where `message_type` has a handler already.
     """
@@ -97,6 +136,7 @@ def register(
         handle=handle,
         refused=refused,
         may_be_addressed_to=may_be_addressed_to,
+        passed_on=passed_on,
     )
 
 

@@ -83,7 +83,10 @@ class InboundMessage(models.Model):
 
 
 class OutboundMessage(models.Model):
-    """A message to a participant: its exact bytes, and how far its delivery is."""
+    """A message to a participant: its exact bytes, and how far its delivery is.
+
+    One that passes on a message is its sender's own, signature and MessageID included (uftp/passing_on.py).
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -95,9 +98,17 @@ class OutboundMessage(models.Model):
     in_reply_to = models.ForeignKey(
         InboundMessage, null=True, blank=True, on_delete=models.PROTECT, related_name="replies"
     )
+    passes_on = models.ForeignKey(
+        InboundMessage,
+        null=True,
+        blank=True,
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="passings",
+    )
     message_type = models.CharField(max_length=60)
     version = models.CharField(max_length=20)
-    message_id = models.CharField(max_length=36, unique=True)
+    message_id = models.CharField(max_length=36)
     conversation_id = models.CharField(max_length=36)
     result = models.CharField(max_length=8, blank=True)
     reason = models.TextField(blank=True)
@@ -118,7 +129,20 @@ class OutboundMessage(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message_id"],
+                name="outbound_own_message_id",
+                condition=models.Q(passes_on__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["passes_on", "recipient_role", "recipient_domain"],
+                name="outbound_passed_on_once",
+                condition=models.Q(passes_on__isnull=False),
+            ),
+        ]
         indexes = [
+            models.Index(fields=["message_id"], name="outbound_message_id"),
             models.Index(
                 fields=["next_attempt_at"], name="outbound_due", condition=models.Q(state="waiting")
             ),

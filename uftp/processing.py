@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 from django.db import connection, connections, transaction
@@ -11,7 +11,7 @@ from django.utils import timezone
 from participants import clock
 from participants.retrying import retried
 from uftp import answering, binary, checks
-from uftp.handling import Incoming, Outcome, Rejection, handler_of
+from uftp.handling import Incoming, Party, Rejection, handler_of
 from uftp.messages import is_response
 from uftp.models import InboundMessage, Sender
 from uftp.parsing import UnusableValue
@@ -69,7 +69,7 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
 
     Returns at once where another worker is at this sender: that one looks again after it has let go, and so finds
     what was there when this call came. `wake` is called with role and domain after an answer to them is committed,
-    at once for the first and soon for more.
+    at once for the first and soon for more; so are those for whom a handler has something else delivered.
     `stopping` is asked between messages.
     """
     owed, noted = _Owed(wake), None
@@ -88,14 +88,14 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
                 return
             if step is _Step.SUSPECT:
                 noted = note_try(attempt)
-            if attempt.answered and attempt.message:
-                owed.add(attempt.message.sender)
+            if attempt.wakes:
+                owed.add(attempt.wakes)
     finally:
         owed.pay()
 
 
 class _Owed:
-    """The wake-up for answers to one sender: at once for the first, and then WAKE_EVERY at most.
+    """The wake-ups for what one sender's messages lead to: at once for the first, and then WAKE_EVERY at most.
 
     One that is owed waits no longer than that for the handling of the next message, which may take minutes.
     """
@@ -103,13 +103,13 @@ class _Owed:
     def __init__(self, wake: Wake) -> None:
         self._wake = wake
         self._lock = threading.Lock()
-        self._to: Sender | None = None
+        self._to: set[Party] = set()
         self._next = 0.0
         self._timer: threading.Timer | None = None
 
-    def add(self, sender: Sender) -> None:
+    def add(self, parties: Iterable[Party]) -> None:
         with self._lock:
-            self._to = sender
+            self._to.update(parties)
             wait = self._next - time.monotonic()
             if wait > 0 and self._timer is None:
                 self._timer = threading.Timer(wait, self._pay_late)
@@ -120,13 +120,13 @@ class _Owed:
 
     def pay(self) -> None:
         with self._lock:
-            to, self._to = self._to, None
+            to, self._to = sorted(self._to), set()
             self._next = time.monotonic() + WAKE_EVERY
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-        if to is not None:
-            self._wake(to.role, to.domain)
+        for party in to:
+            self._wake(*party)
 
     def _pay_late(self) -> None:
         """In the timer's thread, with a connection of its own."""
@@ -145,7 +145,7 @@ def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
 
     The lock leaves room for the foreign keys of messages that arrive meanwhile.
     """
-    attempt.message, attempt.answered = None, False
+    attempt.message, attempt.wakes = None, ()
     locked = Sender.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=sender_id).first()
     if locked is None:
         return _Step.ELSEWHERE
@@ -184,21 +184,27 @@ def _alone() -> bool:
 
 
 def _handle(message: InboundMessage, content: bytes, attempt: Attempt) -> tuple[str, str]:
-    """Check the message, have it handled and store the answer. Gives result and reason, as answered."""
+    """Check the message, have it handled and store the answer, where this CRO is to answer it.
+
+    Gives result and reason, as answered.
+    """
     received = checks.read(message, content)
+    sender = (message.sender.role, message.sender.domain)
     handler = handler_of(message.message_type)
     reasons = checks.reasons_against(received, handler, attempt.duplicate)
-    outcome = Outcome()
     if not reasons and handler:
         try:
             with transaction.atomic():
-                if is_response(message.message_type):
-                    handler.handle(received.incoming)
-                    return _what_it_says(received.incoming)
                 outcome = handler.handle(received.incoming)
+                if is_response(message.message_type):
+                    attempt.wakes = outcome.wakes
+                    return _what_it_says(received.incoming)
                 response = answering.accepted(received.incoming, outcome, clock.now())
+                if outcome.answered_by:
+                    attempt.wakes = outcome.wakes
+                    return response.result, response.reason
                 answering.enqueue(response, received.incoming)
-                attempt.answered = True
+                attempt.wakes = (sender, *outcome.wakes)
                 return response.result, response.reason
         except Rejection as rejection:
             reasons = rejection.reasons
@@ -209,7 +215,7 @@ def _handle(message: InboundMessage, content: bytes, attempt: Attempt) -> tuple[
         return result, "; ".join(filter(None, [reason, *reasons]))
     response = answering.rejected(received.incoming, reasons, handler, clock.now())
     answering.enqueue(response, received.incoming)
-    attempt.answered = True
+    attempt.wakes = (sender,)
     return response.result, response.reason
 
 

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     ISP_CONFLICT = "ISP conflict"
     DEADLINE = "Deadline expired"
     POWER = "Power value rejection"
+    UNDELIVERABLE = "Undeliverable"
 
 
 def named(reason: str, names: Sequence[str], detail: str = "", *, total: int | None = None) -> str:

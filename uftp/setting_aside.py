@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from participants import retrying
 from participants.retrying import lost_race, server_trouble
+from uftp.handling import Party
 from uftp.models import InboundMessage
 
 logger = logging.getLogger(__name__)
@@ -37,12 +38,13 @@ WORKER_DIED = (
 class Attempt:
     """What one transaction was about, for what is to be done once it has ended.
 
-    `noted` is the number of a message and of its try, where that was counted before it began.
+    `wakes` are those for whom there is something to deliver. `noted` is the number of a message and of its try,
+    where that was counted before it began.
     """
 
     message: InboundMessage | None = None
     duplicate: bool = False
-    answered: bool = False
+    wakes: tuple[Party, ...] = ()
     noted: tuple[int, int] | None = None
 
 

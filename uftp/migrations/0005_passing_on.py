@@ -1,0 +1,48 @@
+"""Messages that are passed on carry their sender's MessageID, which is unique among that sender's only."""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("uftp", "0004_outbound_tests")]
+
+    operations = [
+        migrations.AddField(
+            model_name="outboundmessage",
+            name="passes_on",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="passings",
+                to="uftp.inboundmessage",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="outboundmessage",
+            name="message_id",
+            field=models.CharField(max_length=36),
+        ),
+        migrations.AddIndex(
+            model_name="outboundmessage",
+            index=models.Index(fields=["message_id"], name="outbound_message_id"),
+        ),
+        migrations.AddConstraint(
+            model_name="outboundmessage",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("passes_on__isnull", True)),
+                fields=("message_id",),
+                name="outbound_own_message_id",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="outboundmessage",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("passes_on__isnull", False)),
+                fields=("passes_on", "recipient_role", "recipient_domain"),
+                name="outbound_passed_on_once",
+            ),
+        ),
+    ]

@@ -1,0 +1,89 @@
+"""Messages that are passed on: the sender's own signed bytes, unchanged, to somebody else than this CRO.
+
+They go out in their sender's name, so that the recipient verifies the sender's signature and answers the sender. The
+app that had one passed on is told what became of it, in the transaction that records it.
+"""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from participants import clock
+from uftp import binary
+from uftp.handling import Party, Passed, handler_of
+from uftp.models import DeliveryAttempt, InboundMessage
+
+TOLD_AGAIN_AFTER = timedelta(minutes=1)
+"""How long what became of a message waits where its app could not be told for an error of ours."""
+
+_STORE = """
+INSERT INTO uftp_outboundmessage (
+    recipient_role, recipient_domain, passes_on_id, message_type, version, message_id, conversation_id, result, reason,
+    sealed, size, created_at, state, attempts, next_attempt_at, give_up_at
+)
+SELECT %(recipient_role)s, %(recipient_domain)s, id, message_type, version, message_id, conversation_id, '', '',
+    sealed, size, %(created_at)s, 'waiting', 0, %(due)s, %(give_up_at)s
+FROM uftp_inboundmessage
+WHERE id = %(inbound)s
+RETURNING id
+"""
+
+
+def pass_on(
+    inbound: InboundMessage, *, recipient_role: str, recipient_domain: str, until: datetime, now: datetime
+) -> int:
+    """Store `inbound`, as its sender signed it, in the caller's transaction, to be delivered from its commit on.
+
+    Gives the id of the OutboundMessage. From `until` on it is not posted any more; `until` and `now`, this moment, are
+    both on the CRO's clock, while what is due when goes by the real time. What becomes of it is told to `passed_on`
+    of the handler of its type (`uftp.handling.register`).
+
+    Raises IntegrityError where it was passed on to that recipient before.
+    """
+    due = timezone.now()
+    stored = binary.fetch(
+        _STORE,
+        {
+            "inbound": inbound.pk,
+            "recipient_role": recipient_role,
+            "recipient_domain": recipient_domain,
+            "created_at": now,
+            "due": due,
+            "give_up_at": due + (until - now),
+        },
+    )
+    assert stored is not None
+    outbound_id: int = stored[0]
+    return outbound_id
+
+
+def tell(
+    inbound_id: int, role: str, domain: str, *, delivered: bool, expired: bool, endpoint: str, detail: str
+) -> tuple[Party, ...]:
+    """Tell the app that had the message passed on to (role, domain) what became of that, in the caller's transaction.
+
+    Gives whom to wake deliveries for after the commit. Raises what the app raises.
+    """
+    inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=inbound_id)
+    handler = handler_of(inbound.message_type)
+    if handler is None:
+        return ()
+    passed = Passed(
+        inbound=inbound,
+        recipient_role=role,
+        recipient_domain=domain,
+        delivered=delivered,
+        expired=expired,
+        at=clock.now(),
+        endpoint=endpoint,
+        detail=detail,
+    )
+    return tuple(handler.passed_on(passed))
+
+
+def last_attempt(outbound_id: int, *outcomes: str) -> DeliveryAttempt | None:
+    """The latest attempt to deliver this message, of those with one of `outcomes` where there are any."""
+    attempts = DeliveryAttempt.objects.filter(message_id=outbound_id)
+    if outcomes:
+        attempts = attempts.filter(outcome__in=outcomes)
+    return attempts.order_by("pk").last()
