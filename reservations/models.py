@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.contrib.postgres.fields import ArrayField, DateRangeField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Left
 
 from participants.models import Participant
 from registry.models import CURRENT, Change
@@ -21,6 +23,9 @@ from uftp.models import InboundMessage
 M = TypeVar("M", bound=models.Model)
 
 LONGEST_CONTRACT_ID = 255
+
+FOUND_BY = 60
+"""Characters of a Reference by which an update is looked for."""
 
 
 class KnownQuerySet(models.QuerySet[M]):
@@ -177,6 +182,7 @@ class ReservationUpdate(models.Model):
             models.Index(fields=["agr", "id"], name="update_agr"),
             models.Index(fields=["period", "id"], name="update_period"),
             models.Index(fields=["received_at"], name="update_received"),
+            models.Index(OpClass(Left("reference", FOUND_BY), "text_pattern_ops"), name="update_reference"),
         ]
 
     def __str__(self) -> str:
@@ -217,11 +223,7 @@ class UpdateState(models.Model):
         ]
         indexes = [
             models.Index(fields=["update", "id"], name="update_states"),
-            models.Index(
-                fields=["state", "update"],
-                name="update_state_unsettled",
-                condition=CURRENT & ~Q(state="accepted"),
-            ),
+            models.Index(fields=["state", "update"], name="update_state_current", condition=CURRENT),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,9 @@
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.fields.ranges
+import django.contrib.postgres.indexes
 import django.db.models.deletion
+import django.db.models.functions.text
 from django.db import migrations, models
 
 
@@ -358,17 +360,24 @@ class Migration(migrations.Migration):
             index=models.Index(fields=["received_at"], name="update_received"),
         ),
         migrations.AddIndex(
+            model_name="reservationupdate",
+            index=models.Index(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Left("reference", 60), name="text_pattern_ops"
+                ),
+                name="update_reference",
+            ),
+        ),
+        migrations.AddIndex(
             model_name="updatestate",
             index=models.Index(fields=["update", "id"], name="update_states"),
         ),
         migrations.AddIndex(
             model_name="updatestate",
             index=models.Index(
-                condition=models.Q(
-                    ("superseded_by__isnull", True), models.Q(("state", "accepted"), _negated=True)
-                ),
+                condition=models.Q(("superseded_by__isnull", True)),
                 fields=["state", "update"],
-                name="update_state_unsettled",
+                name="update_state_current",
             ),
         ),
         migrations.AddConstraint(
