@@ -88,11 +88,11 @@ class OutboundMessageAdmin(MessageAdmin):
         return self.acted_for(request).restrict_named(rows, "recipient_role", "recipient_domain")
 
     def eligible(self, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
-        return outbox.not_under_way(rows)
+        return outbox.may_be_sent_again(rows)
 
     def do_again(self, keys: list[int]) -> list[OutboundMessage]:
         chosen = OutboundMessage.objects.filter(pk__in=keys).select_for_update().defer("sealed")
-        done = list(outbox.not_under_way(chosen).order_by("pk"))
+        done = list(outbox.may_be_sent_again(chosen).order_by("pk"))
         outbox.send_again(Q(pk__in=[message.pk for message in done]), waiting_too=True)
         return done
 

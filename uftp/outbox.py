@@ -79,13 +79,14 @@ def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> l
     """Have messages that were delivered or given up delivered once more, in the same bytes.
 
     Gives the (role, domain) pairs to wake deliveries for. A message still waiting to be sent stays as it is; with
-    `waiting_too` it is due at once, unless it is just being posted.
+    `waiting_too` it is due at once, unless it is just being posted. One that is passed on is its sender's to send
+    again: it is left alone.
     """
     which = Q(pk=messages.pk) if isinstance(messages, OutboundMessage) else messages
     due = timezone.now()
     with transaction.atomic():
         chosen = list(
-            OutboundMessage.objects.filter(which)
+            OutboundMessage.objects.filter(which, passes_on=None)
             .exclude(_under_way(due) if waiting_too else Q(state=OutboundMessage.State.WAITING))
             .select_for_update()
             .values_list("pk", "recipient_role", "recipient_domain")
@@ -101,9 +102,9 @@ def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> l
     return sorted({(role, domain) for _, role, domain in chosen})
 
 
-def not_under_way(messages: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
-    """Those of `messages` that no worker is posting."""
-    return messages.exclude(_under_way(timezone.now()))
+def may_be_sent_again(messages: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
+    """Those of `messages` that are this CRO's own and that no worker is posting."""
+    return messages.filter(passes_on=None).exclude(_under_way(timezone.now()))
 
 
 def _under_way(now: datetime) -> Q:

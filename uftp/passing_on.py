@@ -4,17 +4,12 @@ They go out in their sender's name, so that the recipient verifies the sender's 
 app that had one passed on is told what became of it, in the transaction that records it.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
-from participants import clock
 from uftp import binary
-from uftp.handling import Party, Passed, handler_of
-from uftp.models import DeliveryAttempt, InboundMessage
-
-TOLD_AGAIN_AFTER = timedelta(minutes=1)
-"""How long what became of a message waits where its app could not be told for an error of ours."""
+from uftp.models import InboundMessage
 
 _STORE = """
 INSERT INTO uftp_outboundmessage (
@@ -55,35 +50,3 @@ def pass_on(
     assert stored is not None
     outbound_id: int = stored[0]
     return outbound_id
-
-
-def tell(
-    inbound_id: int, role: str, domain: str, *, delivered: bool, expired: bool, endpoint: str, detail: str
-) -> tuple[Party, ...]:
-    """Tell the app that had the message passed on to (role, domain) what became of that, in the caller's transaction.
-
-    Gives whom to wake deliveries for after the commit. Raises what the app raises.
-    """
-    inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=inbound_id)
-    handler = handler_of(inbound.message_type)
-    if handler is None:
-        return ()
-    passed = Passed(
-        inbound=inbound,
-        recipient_role=role,
-        recipient_domain=domain,
-        delivered=delivered,
-        expired=expired,
-        at=clock.now(),
-        endpoint=endpoint,
-        detail=detail,
-    )
-    return tuple(handler.passed_on(passed))
-
-
-def last_attempt(outbound_id: int, *outcomes: str) -> DeliveryAttempt | None:
-    """The latest attempt to deliver this message, of those with one of `outcomes` where there are any."""
-    attempts = DeliveryAttempt.objects.filter(message_id=outbound_id)
-    if outcomes:
-        attempts = attempts.filter(outcome__in=outcomes)
-    return attempts.order_by("pk").last()

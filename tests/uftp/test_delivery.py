@@ -14,7 +14,7 @@ from django.utils import timezone
 from participants.models import Participant
 from tests.support.peer import Peer
 from tests.support.receiver import Posted, Receiver, Reply, receiving
-from uftp import connectivity, delivery, outbox, posting, sweep
+from uftp import claiming, connectivity, delivery, outbox, posting, recording, sweep
 from uftp.models import DeliveryAttempt, OutboundMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -172,7 +172,7 @@ def test_pauses_grow_and_differ() -> None:
     for attempts, seconds in enumerate(
         [5, 30, 120, 600, 1800, 3600, 7200, 18000, 36000, 36000, 36000], start=1
     ):
-        pauses = {delivery.pause_after(attempts, None).total_seconds() for _ in range(20)}
+        pauses = {recording.pause_after(attempts, None).total_seconds() for _ in range(20)}
         assert len(pauses) > 1
         assert all(seconds * 0.8 <= pause <= seconds * 1.2 for pause in pauses)
 
@@ -332,14 +332,14 @@ def test_one_that_was_held_up_beyond_its_claim_changes_nothing(receiver: Receive
     """A paused worker comes back after another has taken over, before its POST and after it."""
     message = say(agr)
     now = timezone.now()
-    early = delivery.claim_oldest("AGR", agr.domain, now)
+    early = claiming.claim_oldest("AGR", agr.domain, now)
     assert early is not None
-    assert delivery.claim_oldest("AGR", agr.domain, now + timedelta(seconds=40)) is None
-    second = delivery.claim_oldest("AGR", agr.domain, now + timedelta(seconds=46))
+    assert claiming.claim_oldest("AGR", agr.domain, now + timedelta(seconds=40)) is None
+    second = claiming.claim_oldest("AGR", agr.domain, now + timedelta(seconds=46))
     assert second is not None
     assert second.attempts == 2
     result = delivery.classify(posting.Reply(500, "", None), receiver.url, again=False)
-    delivery.record(early, result, now, timezone.now())
+    recording.record(early, result, now, timezone.now())
     message.refresh_from_db()
     assert (message.state, message.claimed_until is not None) == ("waiting", True)
     delivery.attempt(second, "AGR", agr.domain)
@@ -356,16 +356,16 @@ def test_one_that_was_held_up_until_staff_sent_the_message_again_changes_nothing
     """Attempts are counted anew then, so that its attempt and that of the later claim are both the first."""
     message = say(agr)
     now = timezone.now()
-    held_up = delivery.claim_oldest("AGR", agr.domain, now)
+    held_up = claiming.claim_oldest("AGR", agr.domain, now)
     assert held_up is not None
     OutboundMessage.objects.update(claimed_until=now)
     deliver(agr)
     assert outbox.send_again(message)
-    later = delivery.claim_oldest("AGR", agr.domain, timezone.now())
+    later = claiming.claim_oldest("AGR", agr.domain, timezone.now())
     assert later is not None
     assert later.attempts == held_up.attempts
     result = delivery.classify(posting.Reply(403, "", None), receiver.url, again=False)
-    delivery.record(held_up, result, now, timezone.now())
+    recording.record(held_up, result, now, timezone.now())
     message.refresh_from_db()
     assert (message.state, message.claimed_until is not None) == ("waiting", True)
 

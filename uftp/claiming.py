@@ -1,0 +1,121 @@
+"""Messages to be posted are claimed: each is held by one worker at a time, and for no longer than its POST may take."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from uftp import binary
+from uftp.handling import Party
+from uftp.models import OutboundMessage
+
+AT_ONCE = 4
+"""Deliveries to one participant at a time."""
+
+MARGIN = 15.0
+"""Seconds of a claim beyond the time that its POST may take."""
+
+BYTES_A_SECOND = 1_000_000
+"""A POST gets a second more for each so many bytes."""
+
+# The oldest due message of a recipient that no worker holds, held from here on until its claim ends; and who sealed
+# it, where it is passed on.
+_CLAIM = """
+WITH claimed AS (
+    UPDATE uftp_outboundmessage
+    SET attempts = attempts + 1, claims = claims + 1,
+        claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_a_second)s)
+    WHERE id = (
+        SELECT id FROM uftp_outboundmessage
+        WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
+            AND next_attempt_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
+            AND (
+                SELECT count(*) FROM uftp_outboundmessage
+                WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
+                    AND claimed_until > %(now)s
+            ) < %(at_once)s
+        ORDER BY next_attempt_at, id
+        LIMIT 1
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING id, claims, attempts, version, sealed, give_up_at, passes_on_id
+)
+SELECT claimed.*, sender.role, sender.domain
+FROM claimed
+LEFT JOIN uftp_inboundmessage AS passed ON passed.id = claimed.passes_on_id
+LEFT JOIN uftp_sender AS sender ON sender.id = passed.sender_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message that this process may post, until `ends` on the monotonic clock.
+
+    `number` is never used for a message again; `attempts` begins anew when staff have it sent again. `passes_on` is
+    the id of the InboundMessage that is passed on, and `sealed_by` the role and domain of who signed it.
+    """
+
+    id: int
+    number: int
+    attempts: int
+    version: str
+    sealed: bytes
+    give_up_at: datetime
+    ends: float
+    recipient: Party
+    passes_on: int | None
+    sealed_by: Party
+
+
+def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
+    """The oldest due message for (role, domain) that nobody holds, claimed; None without one, or with enough held."""
+    seconds = settings.DELIVERY_TIMEOUT + MARGIN
+    started = time.monotonic()
+    claimed = binary.fetch(
+        _CLAIM,
+        {
+            "role": role,
+            "domain": domain,
+            "now": now,
+            "seconds": float(seconds),
+            "bytes_a_second": BYTES_A_SECOND,
+            "at_once": AT_ONCE,
+        },
+    )
+    if claimed is None:
+        return None
+    outbound_id, number, attempts, version, sealed, give_up_at, passes_on, sender_role, sender_domain = (
+        claimed
+    )
+    return Claim(
+        id=outbound_id,
+        number=number,
+        attempts=attempts,
+        version=version,
+        sealed=sealed,
+        give_up_at=give_up_at,
+        ends=started + seconds + extra_seconds(sealed),
+        recipient=(role, domain),
+        passes_on=passes_on,
+        sealed_by=("CRO", settings.CRO_DOMAIN) if passes_on is None else (sender_role, sender_domain),
+    )
+
+
+def more_due(role: str, domain: str, now: datetime) -> bool:
+    """Whether another message for (role, domain) is due that nobody holds."""
+    return (
+        OutboundMessage.objects.filter(
+            recipient_role=role,
+            recipient_domain=domain,
+            state=OutboundMessage.State.WAITING,
+            next_attempt_at__lte=now,
+        )
+        .exclude(claimed_until__gt=now)
+        .exists()
+    )
+
+
+def extra_seconds(sealed: bytes) -> float:
+    """How many seconds more than others the POST of `sealed` may take."""
+    return len(sealed) / BYTES_A_SECOND

@@ -1,0 +1,166 @@
+"""What an attempt to deliver came to: kept, with what follows from it.
+
+The app that had a message passed on (uftp/passing_on.py) is told of its end in the transaction that records it.
+"""
+
+import logging
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from participants import clock
+from participants.retrying import retried
+from uftp import binary
+from uftp.claiming import Claim
+from uftp.handling import Party, Passed, handler_of
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
+
+logger = logging.getLogger(__name__)
+
+PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0)
+"""Seconds after the first, second … failed attempt; the last one again and again. Each with some jitter."""
+
+JITTER = 0.2
+
+LONGEST_UNTOLD = timedelta(minutes=10)
+"""How long at most what became of a message waits to be told to its app, where that failed before."""
+
+_KEEP_ATTEMPT = """
+INSERT INTO uftp_deliveryattempt (message_id, started_at, endpoint, status, outcome, detail)
+VALUES (%(id)s, %(started_at)s, %(endpoint)s, %(status)s, %(outcome)s, %(detail)s)
+"""
+
+_SET_STATE = """
+UPDATE uftp_outboundmessage
+SET state = %(state)s, next_attempt_at = %(next_attempt_at)s, finished_at = %(finished_at)s, claimed_until = NULL
+WHERE id = %(id)s AND state = 'waiting' AND claims = %(claim)s
+RETURNING id
+"""
+
+# The attempt is kept whatever has become of the message; its state changes only while this
+# attempt's claim is the latest.
+_RECORD = f"WITH attempt AS ({_KEEP_ATTEMPT}) {_SET_STATE}"
+
+DELIVERED, TEMPORARILY, FOR_GOOD = "delivered", "temporary", "permanent"
+EXPIRED = "expired"
+"""The outcome of no attempt: the time of a message that is passed on is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one attempt. `reached` is False where the participant's system did not answer at all.
+
+    `fresh` is False for what was found out without one, so that none is kept. `wakes` are those for whom there is
+    something to deliver since it was recorded.
+    """
+
+    outcome: str
+    detail: str
+    endpoint: str = ""
+    status: int | None = None
+    retry_after: float | None = None
+    reached: bool = True
+    fresh: bool = True
+    wakes: tuple[Party, ...] = ()
+
+
+def record(claim: Claim, result: Result, started_at: datetime, now: datetime) -> tuple[Party, ...]:
+    """Keep the attempt, and set what follows: delivered, failed, or when to try again.
+
+    Gives those for whom there is something to deliver since. Where the app that had a message passed on cannot be
+    told of its end, the attempt is kept and the message waits, for the app to be told later without another POST.
+    """
+    state, next_attempt_at, finished_at = OutboundMessage.State.WAITING, None, None
+    if result.outcome == DELIVERED:
+        state, finished_at = OutboundMessage.State.DELIVERED, now
+    elif result.outcome in (FOR_GOOD, EXPIRED) or now >= claim.give_up_at:
+        state, finished_at = OutboundMessage.State.FAILED, now
+    else:
+        next_attempt_at = min(now + pause_after(claim.attempts, result.retry_after), claim.give_up_at)
+    statement = _RECORD if result.fresh else _SET_STATE
+    values = {
+        "id": claim.id,
+        "claim": claim.number,
+        "started_at": started_at,
+        "endpoint": result.endpoint[:500],
+        "status": result.status,
+        "outcome": result.outcome,
+        "detail": result.detail.replace("\x00", "")[:2000],
+        "state": str(state),
+        "next_attempt_at": next_attempt_at,
+        "finished_at": finished_at,
+    }
+
+    def keep() -> tuple[Party, ...] | None:
+        if binary.fetch(statement, values) is None:
+            return None
+        return _tell(claim, result, claim.passes_on) if claim.passes_on and finished_at else ()
+
+    if claim.passes_on is None or finished_at is None:
+        wakes = keep()
+    else:
+        try:
+            wakes = retried(keep)
+        except Exception:
+            logger.exception("What became of message %s is told later, for an error of ours.", claim.id)
+            pause = min(pause_after(claim.attempts, None), LONGEST_UNTOLD)
+            values |= {"state": "waiting", "next_attempt_at": now + pause, "finished_at": None}
+            binary.fetch(statement, values)
+            return ()
+    if wakes is None:
+        logger.warning("Message %s was taken over while attempt %s was under way.", claim.id, claim.attempts)
+    elif state is OutboundMessage.State.FAILED:
+        logger.error("Message %s cannot be delivered: %s", claim.id, result.detail)
+    return wakes or ()
+
+
+def pause_after(attempts: int, retry_after: float | None) -> timedelta:
+    """How long to wait after `attempts` attempts in vain, and no shorter than the participant asked for."""
+    pause = PAUSES[min(attempts, len(PAUSES)) - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return timedelta(seconds=max(pause, retry_after or 0.0))
+
+
+def time_is_over(claim: Claim) -> Result | None:
+    """The end of a message that is passed on and may not be posted any more; None as long as it may."""
+    if claim.passes_on is None or timezone.now() < claim.give_up_at:
+        return None
+    last = DeliveryAttempt.objects.filter(message_id=claim.id).order_by("pk").last()
+    return Result(EXPIRED, _not_in_time(last.detail if last else ""), fresh=False)
+
+
+def settled_before(claim: Claim) -> Result | None:
+    """What an earlier POST of a message that is passed on came to, where its app could not be told of it then."""
+    if claim.passes_on is None or claim.attempts == 1:
+        return None
+    ends = DeliveryAttempt.objects.filter(message_id=claim.id, outcome__in=(DELIVERED, FOR_GOOD))
+    end = ends.order_by("pk").first()
+    return Result(end.outcome, end.detail, end.endpoint, end.status, fresh=False) if end else None
+
+
+def _tell(claim: Claim, result: Result, inbound_id: int) -> tuple[Party, ...]:
+    """Tell the app that had a message passed on what became of it, in the caller's transaction.
+
+    Gives whom to wake deliveries for after the commit. Raises what the app raises.
+    """
+    inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=inbound_id)
+    handler = handler_of(inbound.message_type)
+    if handler is None:
+        return ()
+    role, domain = claim.recipient
+    passed = Passed(
+        inbound=inbound,
+        recipient_role=role,
+        recipient_domain=domain,
+        delivered=result.outcome == DELIVERED,
+        expired=result.outcome in (TEMPORARILY, EXPIRED),
+        at=clock.now(),
+        endpoint=result.endpoint,
+        detail=_not_in_time(result.detail) if result.outcome == TEMPORARILY else result.detail,
+    )
+    return tuple(handler.passed_on(passed))
+
+
+def _not_in_time(last: str) -> str:
+    return f"not delivered in time; {f'the last attempt: {last}' if last else 'there was no attempt'}"
