@@ -54,8 +54,8 @@ class Profile:
         """The watts reserved in each ISP of `day`, as many as it has (docs/rules.md F16)."""
         own = self.days.get(day)
         if own is not None:
-            return tuple(_laid_out(own, isps.count(day, minutes, time_zone)))
-        usual = _laid_out(self.weekdays.get(day.isoweekday(), self.every_day), isps.usual_count(minutes))
+            return tuple(laid_out(own, isps.count(day, minutes, time_zone)))
+        usual = laid_out(self.weekdays.get(day.isoweekday(), self.every_day), isps.usual_count(minutes))
         slots = isps.slots(day, minutes, time_zone)
         return tuple(usual[slot - 1] for slot in slots)
 
@@ -106,7 +106,8 @@ def _check(days: str, stretches: Stretches, many: int) -> None:
             raise ProfileError(days, f"ISP {after.first} is named twice")
 
 
-def _laid_out(stretches: Sequence[Stretch], many: int) -> list[int]:
+def laid_out(stretches: Sequence[Stretch], many: int) -> list[int]:
+    """The watts of each ISP of a day of so `many`; 0 where no stretch is."""
     watts = [0] * many
     for each in stretches:
         watts[each.first - 1 : each.last] = [each.watts] * (min(each.last, many) - each.first + 1)
