@@ -1,17 +1,30 @@
 from django.apps import AppConfig
 
 
+def anyone(domain: str) -> bool:
+    """Messages about reservations are this CRO's business whoever they are addressed to."""
+    return True
+
+
 class ReservationsConfig(AppConfig):
     name = "reservations"
+    verbose_name = "Flexibility reservations"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from reservations.handlers import flex_reservation_update
+        from reservations import handlers, passing
         from uftp.handling import register
 
         register(
             "FlexReservationUpdate",
             role="DSO",
-            handle=flex_reservation_update,
-            may_be_addressed_to=lambda domain: True,
+            handle=handlers.flex_reservation_update,
+            may_be_addressed_to=anyone,
+            passed_on=passing.passed_on,
+        )
+        register(
+            "FlexReservationUpdateResponse",
+            role="AGR",
+            handle=handlers.flex_reservation_update_response,
+            may_be_addressed_to=anyone,
         )

@@ -1,13 +1,36 @@
-"""FlexReservationUpdate: read, and refused as long as this CRO keeps no contracts to check it against."""
+"""Messages about flexibility reservations: in as they came, out as what the verbs made of them."""
 
 from __future__ import annotations
 
-from uftp import parsing
-from uftp.handling import Incoming, Outcome, Rejection
-from uftp.reasons import Reason, named
+from typing import cast
+
+from participants import clock
+from reservations import updates
+from reservations.models import UpdateState
+from uftp import parsing, passing_on
+from uftp.handling import Incoming, Outcome
+from uftp.messages import FlexReservationUpdate, FlexReservationUpdateResponse
 
 
 def flex_reservation_update(incoming: Incoming) -> Outcome:
-    """Refuse the update: there is no contract here that it could be about. Raises UnusableValue for unusable values."""
-    parsing.parse(incoming.content)
-    raise Rejection([named(Reason.INVALID_MESSAGE, [], "this CRO keeps no flexibility contracts")])
+    """A DSO says what it leaves reserved: checked, recorded, and passed on to the AGR that it is addressed to."""
+    said = cast(FlexReservationUpdate, parsing.parse(incoming.content))
+    state = updates.receive(incoming.sender, said, incoming.inbound)
+    if state.state != UpdateState.State.RECEIVED:
+        return Outcome()
+    update = state.update
+    passing_on.pass_on(
+        incoming.inbound,
+        recipient_role=update.agr.role,
+        recipient_domain=update.agr.domain,
+        until=update.deadline,
+        now=clock.now(),
+    )
+    return Outcome(answered_by=str(update.agr), wakes=((update.agr.role, update.agr.domain),))
+
+
+def flex_reservation_update_response(incoming: Incoming) -> Outcome:
+    """A copy of what an AGR answered a DSO; it settles the update, or is kept with why it does not."""
+    response = cast(FlexReservationUpdateResponse, parsing.parse(incoming.content))
+    updates.settle_by_response(incoming.sender, response, incoming.inbound)
+    return Outcome()

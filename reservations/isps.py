@@ -78,10 +78,15 @@ def usual_count(minutes: int) -> int:
 
 def in_words(numbers: Iterable[int]) -> list[str]:
     """ISPs as people name them, neighbours as one: `["1-4", "7"]`. In the order of the day, each once."""
+    return ranges_in_words((number, number) for number in numbers)
+
+
+def ranges_in_words(ranges: Iterable[tuple[int, int]]) -> list[str]:
+    """ISPs that are given as first and last, both inclusive, in the words of `in_words`, whatever their length."""
     runs: list[tuple[int, int]] = []
-    for number in sorted(set(numbers)):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1] = runs[-1][0], number
+    for first, last in sorted(ranges):
+        if runs and first <= runs[-1][1] + 1:
+            runs[-1] = runs[-1][0], max(last, runs[-1][1])
         else:
-            runs.append((number, number))
+            runs.append((first, last))
     return [str(first) if first == last else f"{first}-{last}" for first, last in runs]
