@@ -5,10 +5,9 @@ Watts are signed: the sign is the direction. 0 W reserves nothing, and an ISP wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
 
 from reservations import isps
 
@@ -16,6 +15,8 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 """Days of the week are numbered from 1, Monday, as by ISO 8601."""
 
 MOST_WATTS = 10**12
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
+"""The days that a contract can be about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,16 @@ Stretches = tuple[Stretch, ...]
 
 
 class ProfileError(ValueError):
-    """A profile that cannot be: `days` says whose (`every day`, `Monday`, `2026-12-25`), the text what is wrong."""
+    """A profile that cannot be: `days` says whose (`every day`, `Monday`, `2026-12-25`), the text what is wrong.
 
-    def __init__(self, days: str, text: str) -> None:
-        self.days = days
+    `stretch` is the place, from 0, of the wrong one among the stretches of these days as given; `other` that of the one
+    before it that names the same ISPs; `column` what is wrong of it, by the name of its column in a file.
+    """
+
+    def __init__(
+        self, days: str, text: str, column: str = "days", stretch: int | None = None, other: int | None = None
+    ) -> None:
+        self.days, self.column, self.stretch, self.other = days, column, stretch, other
         super().__init__(text)
 
 
@@ -85,25 +92,41 @@ def normal(stretches: Iterable[Stretch]) -> Stretches:
 
 def check(profile: Profile, minutes: int, time_zone: str) -> None:
     """Raises ProfileError where an ISP does not exist, is named twice, or has more than MOST_WATTS."""
+    for fault in faults(profile, minutes, time_zone):
+        raise fault
+
+
+def faults(profile: Profile, minutes: int, time_zone: str) -> Iterator[ProfileError]:
+    """Everything that is wrong with `profile`, in the order of its parts."""
     usual = isps.usual_count(minutes)
-    whole = [("every day", profile.every_day, usual)]
+    yield from _faults("every day", profile.every_day, usual)
     for number, stretches in profile.weekdays.items():
-        whole.append((WEEKDAYS[number - 1], stretches, usual))
+        yield from _faults(WEEKDAYS[number - 1], stretches, usual)
     for day, stretches in profile.days.items():
-        whole.append((day.isoformat(), stretches, isps.count(day, minutes, time_zone)))
-    for days, stretches, many in whole:
-        _check(days, stretches, many)
+        if FIRST_DAY <= day <= LAST_DAY:
+            yield from _faults(day.isoformat(), stretches, isps.count(day, minutes, time_zone))
+        else:
+            yield ProfileError(day.isoformat(), f"not a day from {FIRST_DAY} to {LAST_DAY}")
 
 
-def _check(days: str, stretches: Stretches, many: int) -> None:
-    for each in stretches:
+def _faults(days: str, stretches: Stretches, many: int) -> Iterator[ProfileError]:
+    for place, each in enumerate(stretches):
         if not 1 <= each.first <= each.last <= many:
-            raise ProfileError(days, f"ISPs {each.first} to {each.last}: the day has ISPs 1 to {many}")
+            column = "last_isp" if 1 <= each.first <= many else "first_isp"
+            text = f"ISPs {each.first} to {each.last}: the day has ISPs 1 to {many}"
+            yield ProfileError(days, text, column, place)
         if abs(each.watts) > MOST_WATTS:
-            raise ProfileError(days, f"{each.watts} W: at most {MOST_WATTS} W either way")
-    for before, after in pairwise(sorted(stretches, key=lambda each: each.first)):
-        if after.first <= before.last:
-            raise ProfileError(days, f"ISP {after.first} is named twice")
+            text = f"{each.watts} W: at most {MOST_WATTS} W either way"
+            yield ProfileError(days, text, "reserved_w", place)
+    furthest, whose = 0, 0
+    for place, each in sorted(enumerate(stretches), key=lambda found: (found[1].first, found[0])):
+        last = min(each.last, furthest, many)
+        if max(each.first, 1) <= last:
+            twice = f"ISP {last} is" if each.first == last else f"ISPs {each.first} to {last} are"
+            other, later = sorted((place, whose))
+            yield ProfileError(days, f"{twice} named twice", "first_isp", later, other)
+        if each.last > furthest:
+            furthest, whose = each.last, place
 
 
 def laid_out(stretches: Sequence[Stretch], many: int) -> list[int]:
