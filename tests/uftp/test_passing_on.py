@@ -1,21 +1,24 @@
 """Messages that are passed on: the sender's own bytes, until a moment, and what becomes of them told once."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from participants import clock
+from participants.models import Participant
 from tests.support.exchange import drain, handled_by, receive
 from tests.support.peer import Peer
-from tests.support.receiver import Receiver, receiving
-from uftp import answering, delivery
-from uftp.handling import Incoming, Outcome, Party, Passed
-from uftp.models import OutboundMessage
+from tests.support.receiver import OK, Posted, Receiver, Reply, receiving
+from uftp import answering, claiming, connectivity, delivery, outbox, posting, recording, sweep
+from uftp.handling import Incoming, Outcome, Party, Passed, Rejection
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 from uftp.passing_on import pass_on
 from uftp.sealing import unseal
 
@@ -148,3 +151,287 @@ def test_a_permanent_refusal_ends_it_at_once_and_its_sender_is_answered(
     assert said.attrib["ConversationID"] == received.conversation_id
     with pytest.raises(ValueError, match="left without an answer"):
         answering.reject_afterwards(received, ["again"], timezone.now())
+
+
+def passed_on(receiver_of: Peer, dso: Peer, **attributes: str) -> OutboundMessage:
+    """An update that was received and handled, and waits to be passed on."""
+    received = receive(dso, update(dso, receiver_of, **attributes))
+    drain(dso)
+    return received.passings.get()
+
+
+def make_due(**changes: Any) -> None:
+    OutboundMessage.objects.filter(state="waiting").update(next_attempt_at=timezone.now(), **changes)
+
+
+def state_of(message: OutboundMessage | InboundMessage) -> str:
+    message.refresh_from_db()
+    return message.state
+
+
+def test_it_is_tried_again_in_the_same_bytes_and_told_at_the_end(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    receiver.reply = lambda posted, before: (503, {}, b"later") if before == 0 else OK
+    passing = passed_on(agr, dso)
+    deliver(agr)
+    assert (state_of(passing), app.told) == ("waiting", [])
+    make_due()
+    deliver(agr)
+    assert state_of(passing) == "delivered"
+    assert receiver.posts[0].body == receiver.posts[1].body
+    assert [told.delivered for told in app.told] == [True]
+
+
+def test_duplicate_message_on_a_retry_is_a_delivery(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    def reply(posted: Posted, before: int) -> Reply:
+        return (500, {}, b"") if before == 0 else (400, {}, b"Duplicate message")
+
+    receiver.reply = reply
+    passing = passed_on(agr, dso)
+    deliver(agr)
+    make_due()
+    deliver(agr)
+    assert state_of(passing) == "delivered"
+    assert [(told.delivered, told.detail) for told in app.told] == [(True, "HTTP 400: Duplicate message")]
+
+
+def test_a_receiver_that_is_down_until_the_end_of_the_time(dso: Peer, app: App, agr: Peer) -> None:
+    """The next attempt is never due after the end, and the one that is due at the end is the giving up."""
+    with receiving() as gone:
+        Participant.objects.filter(domain=agr.domain).update(endpoint=gone.url)
+    app.seconds = 3
+    passing = passed_on(agr, dso)
+    assert deliver(agr) == []
+    passing.refresh_from_db()
+    assert (passing.state, passing.next_attempt_at) == ("waiting", passing.give_up_at)
+    make_due(give_up_at=timezone.now())
+    assert deliver(agr) == [("DSO", dso.domain)]
+    assert state_of(passing) == "failed"
+    assert DeliveryAttempt.objects.count() == 1, "no attempt from its end on"
+    (told,) = app.told
+    assert (told.delivered, told.expired, told.endpoint) == (False, True, "")
+    assert told.detail.startswith("not delivered in time; the last attempt: ConnectError"), told.detail
+    assert deliver(agr) == []
+    assert len(app.told) == 1
+
+
+def test_a_worker_that_was_down_beyond_the_end_posts_nothing(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    app.seconds = -1
+    passing = passed_on(agr, dso)
+    own = connectivity.send_test_message(Participant.objects.get(domain=agr.domain), timezone.now())
+    OutboundMessage.objects.filter(pk=own.pk).update(give_up_at=timezone.now() - timedelta(days=1))
+    sweep.sweep(timezone.now())
+    assert deliver(agr).count(("DSO", dso.domain)) == 1
+    assert (state_of(passing), state_of(own)) == ("failed", "delivered")
+    assert [posted.message_type for posted in receiver.posts] == ["TestMessage"]
+    (told,) = app.told
+    assert (told.expired, told.detail) == (True, "not delivered in time; there was no attempt")
+    passing.passes_on.refresh_from_db()
+    assert passing.passes_on.result == "Rejected"
+
+
+def test_a_post_that_ends_in_vain_after_the_time_is_the_last_one(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    passing = passed_on(agr, dso)
+    claim = claiming.claim_oldest("AGR", agr.domain, timezone.now())
+    assert claim is not None
+    result = delivery.classify(posting.Reply(503, "", None), receiver.url, again=False)
+    recording.record(claim, result, timezone.now(), claim.give_up_at)
+    assert state_of(passing) == "failed"
+    (told,) = app.told
+    assert (told.expired, told.detail) == (True, "not delivered in time; the last attempt: HTTP 503")
+    assert told.endpoint == receiver.url
+
+
+def test_the_end_is_reckoned_by_the_time_that_passes_where_the_clock_stands(
+    dso: Peer, agr: Peer, app: App, settings: Any
+) -> None:
+    settings.DEBUG, settings.CRO_NOW = True, datetime(2030, 1, 1, 12, tzinfo=UTC)
+    app.seconds = 600
+    passing = passed_on(agr, dso)
+    assert timedelta(seconds=590) < passing.give_up_at - timezone.now() <= timedelta(seconds=600)
+    deliver(agr)
+    assert app.told[0].at == settings.CRO_NOW
+
+
+def test_a_participant_that_cannot_be_reached_holds_nothing_back_beyond_its_end(
+    dso: Peer, agr: Peer, app: App
+) -> None:
+    """What is given up in bulk is our own; each message that is passed on is told of by itself."""
+    Participant.objects.filter(domain=agr.domain).update(endpoint="http://127.0.0.1:9/x/api/v3/message")
+    now = timezone.now()
+    first, soon, late, over = (passed_on(agr, dso) for _ in range(4))
+    own = connectivity.send_test_message(Participant.objects.get(domain=agr.domain), now)
+    OutboundMessage.objects.filter(pk=first.pk).update(next_attempt_at=now - timedelta(hours=1))
+    OutboundMessage.objects.filter(pk=soon.pk).update(give_up_at=now + timedelta(seconds=9))
+    OutboundMessage.objects.filter(pk__in=[own.pk, over.pk]).update(give_up_at=now)
+    deliver(agr)
+    assert [state_of(each) for each in (first, soon, late, own)] == ["waiting"] * 3 + ["failed"]
+    assert DeliveryAttempt.objects.count() == 1
+    assert soon.next_attempt_at == soon.give_up_at
+    assert late.next_attempt_at is not None
+    assert now + timedelta(seconds=25) < late.next_attempt_at < late.give_up_at
+    assert (state_of(over), app.told) == ("waiting", [])
+    assert deliver(agr) == [("DSO", dso.domain)], "found by the sweep: it is due still"
+    assert (state_of(over), len(app.told), DeliveryAttempt.objects.count()) == ("failed", 1, 1)
+
+
+@pytest.mark.parametrize("reply", [OK, (403, {}, b"no")])
+def test_an_app_that_fails_is_told_again_without_another_post(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App, reply: Reply
+) -> None:
+    """What it wrote is undone, and what came back is kept: also beyond the end of the message's time."""
+    receiver.reply = lambda posted, before: reply
+    app.fails = 2
+    passing = passed_on(agr, dso)
+    assert deliver(agr) == []
+    assert (state_of(passing), passing.claimed_until, app.told) == ("waiting", None, [])
+    assert passing.next_attempt_at is not None
+    assert timezone.now() < passing.next_attempt_at < timezone.now() + timedelta(seconds=10)
+    make_due(give_up_at=timezone.now())
+    assert deliver(agr) == []
+    assert not OutboundMessage.objects.filter(in_reply_to=passing.passes_on).exists()
+    make_due()
+    wakes = deliver(agr)
+    assert state_of(passing) == ("delivered" if reply == OK else "failed")
+    assert wakes == ([] if reply == OK else [("DSO", dso.domain)])
+    assert [(told.delivered, told.expired) for told in app.told] == [(reply == OK, False)]
+    assert app.told[0].endpoint == receiver.url
+    assert (len(receiver.posts), DeliveryAttempt.objects.count()) == (1, 1)
+    assert OutboundMessage.objects.filter(in_reply_to=passing.passes_on).count() == (reply != OK)
+
+
+def test_an_app_that_fails_at_the_end_of_the_time_is_told_again(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    app.seconds, app.fails = -1, 1
+    passing = passed_on(agr, dso)
+    deliver(agr)
+    assert (state_of(passing), app.told) == ("waiting", [])
+    make_due()
+    deliver(agr)
+    assert (state_of(passing), [told.expired for told in app.told]) == ("failed", [True])
+    assert (receiver.posts, DeliveryAttempt.objects.count()) == ([], 0)
+
+
+def test_a_worker_that_was_held_up_does_not_tell_twice(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    passing = passed_on(agr, dso)
+    now = timezone.now()
+    held_up = claiming.claim_oldest("AGR", agr.domain, now)
+    assert held_up is not None
+    OutboundMessage.objects.update(claimed_until=now)
+    deliver(agr)
+    assert state_of(passing) == "delivered"
+    refused = delivery.classify(posting.Reply(403, "", None), receiver.url, again=False)
+    assert recording.record(held_up, refused, now, timezone.now()) == ()
+    assert (state_of(passing), [told.delivered for told in app.told]) == ("delivered", [True])
+    assert DeliveryAttempt.objects.count() == 2, "its attempt is kept all the same"
+
+
+def test_message_ids_are_unique_among_each_senders_own(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    """A DSO may use that of a message of ours; two DSOs may use the same; and one of ours after them."""
+    other = Peer("DSO")
+    other.register()
+    own = connectivity.send_test_message(Participant.objects.get(domain=agr.domain), timezone.now())
+    passings = [passed_on(agr, peer, MessageID=own.message_id) for peer in (dso, other)]
+    deliver(agr)
+    assert [state_of(each) for each in (own, *passings)] == ["delivered"] * 3
+    assert sorted(posted.message_type for posted in receiver.posts) == [
+        "FlexReservationUpdate",
+        "FlexReservationUpdate",
+        "TestMessage",
+    ]
+    with pytest.raises(IntegrityError, match="outbound_own_message_id"):
+        OutboundMessage.objects.filter(pk=passings[0].pk).update(passes_on=None)
+
+
+def test_a_message_is_passed_on_to_a_recipient_once(dso: Peer, agr: Peer, app: App) -> None:
+    passing = passed_on(agr, dso)
+    now = timezone.now()
+    until = now + timedelta(hours=1)
+    with pytest.raises(IntegrityError, match="outbound_passed_on_once"):
+        pass_on(passing.passes_on, recipient_role="AGR", recipient_domain=agr.domain, until=until, now=now)
+    pass_on(passing.passes_on, recipient_role="AGR", recipient_domain="more.example", until=until, now=now)
+    assert OutboundMessage.objects.filter(passes_on=passing.passes_on).count() == 2
+
+
+def test_nobody_sends_it_again_but_its_sender(receiver: Receiver, dso: Peer, agr: Peer, app: App) -> None:
+    passing = passed_on(agr, dso)
+    waiting = passing.next_attempt_at
+    assert outbox.send_again(passing, waiting_too=True) == []
+    passing.refresh_from_db()
+    assert passing.next_attempt_at == waiting
+    deliver(agr)
+    assert outbox.send_again(passing) == []
+    assert state_of(passing) == "delivered"
+
+
+def test_a_copy_of_a_message_that_was_passed_on_leads_to_nothing(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    content = update(dso, agr)
+    received = receive(dso, content)
+    drain(dso)
+    deliver(agr)
+    assert receive(dso, content) == received
+    assert drain(dso) == []
+    assert [message.passes_on for message in OutboundMessage.objects.all()] == [received]
+    assert deliver(agr) == []
+    assert (len(receiver.posts), len(app.told)) == (1, 1)
+
+
+def test_a_copy_of_a_message_that_was_rejected_afterwards_has_that_sent_again(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    receiver.reply = lambda posted, before: (403, {}, b"no")
+    content = update(dso, agr)
+    received = receive(dso, content)
+    drain(dso)
+    deliver(agr)
+    with receiving() as at_dso:
+        Participant.objects.filter(domain=dso.domain).update(endpoint=at_dso.url)
+        deliver(dso)
+        receive(dso, content)
+        deliver(dso)
+        assert len(at_dso.answers_to(received.message_id)) == 2
+        assert at_dso.posts[0].body == at_dso.posts[1].body
+        assert at_dso.posts[0].said["Result"] == "Rejected"
+    assert len(receiver.posts) == 1
+
+
+def test_the_recipients_answer_is_handled_wherever_it_is_addressed_to_and_never_answered(
+    dso: Peer, agr: Peer
+) -> None:
+    handled: list[str] = []
+
+    def handle(incoming: Incoming) -> Outcome:
+        handled.append(incoming.header.recipient_domain)
+        if incoming.header.attributes["Result"] == "Rejected":
+            raise Rejection(["it is about no message that is known here"])
+        return Outcome(wakes=(("DSO", dso.domain), ("AGR", "other.example")))
+
+    def answered(**attributes: str) -> InboundMessage:
+        reference = {"FlexReservationUpdateMessageID": str(uuid.uuid4())}
+        said = agr.xml("FlexReservationUpdateResponse", RecipientDomain=dso.domain, **reference, **attributes)
+        return receive(agr, said)
+
+    with handled_by("FlexReservationUpdateResponse", handle, may_be_addressed_to=lambda _: True):
+        accepted = answered(Result="Accepted")
+        assert drain(agr) == [("AGR", "other.example"), ("DSO", dso.domain)]
+        rejected = answered(Result="Rejected", RejectionReason="not ours")
+        assert drain(agr) == []
+    assert handled == [dso.domain] * 2
+    assert (state_of(accepted), accepted.result, accepted.reason) == ("processed", "Accepted", "")
+    assert (state_of(rejected), rejected.result) == ("processed", "Rejected")
+    assert rejected.reason == "not ours; it is about no message that is known here"
+    assert not OutboundMessage.objects.exists()
