@@ -15,7 +15,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -61,7 +61,10 @@ def main() -> int:
     chosen = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
-    with_database(chosen.keep, chosen.small)
+    from tests.console.country import Size, fill
+
+    size = Size(10_000, 100, 2_000, 1_000, 20) if chosen.small else Size()
+    with_database(f"{DATABASE}_small" if chosen.small else DATABASE, chosen.keep, lambda: fill(size))
     cut_off_after(PATIENCE)
     figures = [measured(page, chosen.times) for page in pages() if chosen.only in page]
     figures.sort(key=lambda figure: -figure.seconds)
@@ -74,14 +77,11 @@ def main() -> int:
     return bool(slow)
 
 
-def with_database(keep: bool, small: bool) -> None:
-    """Connect this process to the database of the figures, filled."""
+def with_database(name: str, keep: bool, fill: Callable[[], None]) -> None:
+    """Connect this process to the database of the figures, filled by `fill` unless it was kept."""
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.console.country import Size, fill
-
-    name = f"{DATABASE}_small" if small else DATABASE
     with connection.cursor() as cursor:
         cursor.execute("SELECT FROM pg_database WHERE datname = %s", [name])
         there = bool(cursor.rowcount)
@@ -95,7 +95,7 @@ def with_database(keep: bool, small: bool) -> None:
     if there and keep:
         return
     started = time.monotonic()
-    fill(Size(10_000, 100, 2_000, 1_000, 20) if small else Size())
+    fill()
     print(f"filled in {time.monotonic() - started:.0f} s", flush=True)
 
 
