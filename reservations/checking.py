@@ -55,12 +55,10 @@ def contract_meant(dso: Participant, agr_domain: str | None, contract_id: str) -
     F1: addressed to an AGR's domain, the contract between the two. F2: addressed to the CRO (`agr_domain` None), the
     only one of the DSO's contracts with that ID. Drafts are no contracts.
     """
-    drafts = ContractVersion.objects.current().filter(
-        contract=OuterRef("pk"), state=ContractVersion.State.DRAFT
-    )
-    contracts = Contract.objects.filter(~Exists(drafts), dso=dso, contract_id=contract_id).select_related(
-        "dso", "agr"
-    )
+    versions = ContractVersion.objects.current().exclude(state=ContractVersion.State.DRAFT)
+    contracts = Contract.objects.filter(
+        Exists(versions.filter(contract=OuterRef("pk"))), dso=dso, contract_id=contract_id
+    ).select_related("agr")
     shown = [_shown(contract_id)]
     if agr_domain is not None:
         found = contracts.filter(agr__role="AGR", agr__domain=agr_domain).first()
