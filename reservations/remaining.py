@@ -35,6 +35,21 @@ class Counting:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """ISPs `first` to `last`, both inclusive, of which the figures are the same, by the same update."""
+
+    first: int
+    last: int
+    contracted: int
+    remaining: int
+    by: Counting | None
+
+    @property
+    def released(self) -> int:
+        return self.contracted - self.remaining
+
+
+@dataclass(frozen=True, slots=True)
 class DayFigures:
     """A contract on one day: for each of its ISPs the watts contracted and remaining, and the update that says so.
 
@@ -57,6 +72,20 @@ class DayFigures:
             contracted - remaining
             for contracted, remaining in zip(self.contracted, self.remaining, strict=True)
         )
+
+    def runs(self) -> Iterator[Run]:
+        """The day in as few runs as it takes, those that are not in the contract (0 W contracted) among them."""
+        contracted, remaining, by = self.contracted, self.remaining, self.by
+        start, many = 0, len(contracted)
+        for end in range(1, many + 1):
+            if (
+                end == many
+                or contracted[end] != contracted[start]
+                or remaining[end] != remaining[start]
+                or by[end] is not by[start]
+            ):
+                yield Run(start + 1, end, contracted[start], remaining[start], by[start])
+                start = end
 
 
 def fold(
@@ -85,18 +114,19 @@ def figures(
     As known at `known_at` (aware; `registry.changes.await_stamped_changes` first), or as known at present. Five
     queries, however many contracts and days.
     """
-    in_force = {version.contract_id: version for version in _versions_known(contracts, known_at)}
+    held = in_force(known_at).filter(contract__in=[contract.pk for contract in contracts])
+    latest = {version.contract_id: version for version in held}
     counting: dict[int, dict[date, list[Counting]]] = {contract.pk: {} for contract in contracts}
     for (contract_id, day), rows in groupby(
         _counting(contracts, first, last, known_at), key=lambda row: row[:2]
     ):
         counting[contract_id][day] = [Counting(*row[2:]) for row in rows]
-    versions = {version.pk: version for version in in_force.values()}
+    versions = {version.pk: version for version in latest.values()}
     used = {each.version_id for days in counting.values() for found in days.values() for each in found}
     versions |= ContractVersion.objects.in_bulk(used - versions.keys())
     profiles = profiles_of(versions.values())
     for contract in contracts:
-        version = in_force.get(contract.pk)
+        version = latest.get(contract.pk)
         if version is not None:
             yield from _days(contract, version, versions, profiles, counting[contract.pk], first, last)
 
@@ -122,6 +152,13 @@ def _days(
         day += DAY
 
 
+def in_force(known_at: datetime | None) -> KnownQuerySet[ContractVersion]:
+    """What each contract says, as known at `known_at` (aware) or at present; drafts say nothing yet."""
+    versions = ContractVersion.objects.all()
+    versions = versions.current() if known_at is None else versions.known_at(known_at)
+    return versions.exclude(state=ContractVersion.State.DRAFT)
+
+
 def profiles_of(versions: Iterable[ContractVersion]) -> dict[int, Profile]:
     """The profile of each version, by its primary key; one query."""
     rows: dict[int, list[VersionProfile]] = {version.pk: [] for version in versions}
@@ -142,14 +179,6 @@ def _profile(rows: Iterable[VersionProfile]) -> Profile:
         else:
             every_day = stretches
     return Profile(every_day, weekdays, days)
-
-
-def _versions_known(
-    contracts: Sequence[Contract], known_at: datetime | None
-) -> KnownQuerySet[ContractVersion]:
-    versions = ContractVersion.objects.filter(contract__in=[contract.pk for contract in contracts])
-    versions = versions.current() if known_at is None else versions.known_at(known_at)
-    return versions.exclude(state=ContractVersion.State.DRAFT)
 
 
 def _counting(

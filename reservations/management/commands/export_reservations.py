@@ -1,0 +1,100 @@
+"""`manage.py export_reservations --from D --to D`: the settlement of reservations as CSV."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from participants import clock
+from registry.commandline import day, moment
+from reservations.models import Contract
+from reservations.settlement import NothingChosen, chosen, export, latest_moment
+
+
+class Command(BaseCommand):
+    help = (
+        "Write what is contracted, remaining and released, a line for each contract, Period and ISP, as CSV. "
+        "The same --known-at writes the same file, whatever becomes known later."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--from", dest="first", type=day, metavar="DAY", required=True, help="first Period"
+        )
+        parser.add_argument(
+            "--to", dest="last", type=day, metavar="DAY", required=True, help="last Period, inclusive"
+        )
+        parser.add_argument("--dso", default="", metavar="DOMAIN", help="only contracts with this DSO")
+        parser.add_argument("--agr", default="", metavar="DOMAIN", help="only contracts with this AGR")
+        parser.add_argument(
+            "--contract", default="", metavar="CONTRACTID", help="only contracts of this ContractID"
+        )
+        parser.add_argument(
+            "--known-at",
+            type=moment,
+            metavar="MOMENT",
+            help="as it was known then (ISO 8601; UTC where it names no offset); without it, as known at present",
+        )
+        parser.add_argument(
+            "--output", type=Path, metavar="FILE", help="write this file, not standard output"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        first, last, known_at = options["first"], options["last"], options["known_at"]
+        if last < first:
+            raise CommandError(f"--to {last} is before --from {first}.")
+        if known_at is not None and known_at > clock.now():
+            raise CommandError(
+                f"--known-at {known_at.isoformat()} is still to come: nobody knows what is known then."
+            )
+        try:
+            contracts = chosen(
+                Contract.objects.all(),
+                dso=options["dso"],
+                agr=options["agr"],
+                contract_id=options["contract"],
+            )
+        except NothingChosen as error:
+            raise CommandError(str(error)) from None
+        known_at = known_at or latest_moment()
+        pieces = export(contracts, first, last, known_at=known_at)
+        if options["output"]:
+            self._write_file(options["output"], pieces)
+        elif not self._write_out(pieces):
+            return
+        if known_at is not None:
+            self.stderr.write(f"As known at {known_at.isoformat()}", lambda said: said)
+
+    def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
+        """The whole file takes the place of what is at `path`, or nothing does."""
+        beside = path.with_name(f"{path.name}.part")
+        try:
+            with beside.open("wb") as file:
+                file.writelines(pieces)
+            beside.replace(path)
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror}") from None
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _write_out(self, pieces: Iterator[bytes]) -> bool:
+        """Whether whoever reads standard output read all of it."""
+        out = getattr(self.stdout, "buffer", None)
+        try:
+            for piece in pieces:
+                if out:
+                    out.write(piece)
+                else:
+                    self.stdout.write(piece.decode(), ending="")
+            if out:
+                out.flush()
+        except BrokenPipeError:
+            # Python would complain when it flushes standard output at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return False
+        return True
