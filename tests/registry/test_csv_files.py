@@ -1,0 +1,162 @@
+"""The reader of operators' CSV files: every way in which a spreadsheet saves one, and what is wrong by its line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from registry.csv_files import Fault, Row, UnreadableFile, name_of, opened, rows
+
+COLUMNS = ("agr", "connection", "start")
+LINES = ["agr,connection,start", "agr.example,ean.1,2026-01-01", "Größe,ean.2,"]
+READ = [
+    Row(2, {"agr": "agr.example", "connection": "ean.1", "start": "2026-01-01"}),
+    Row(3, {"agr": "Größe", "connection": "ean.2", "start": ""}),
+]
+
+
+def read(content: bytes | str) -> list[Row | Fault]:
+    data = content.encode() if isinstance(content, str) else content
+    return list(rows(io.BytesIO(data), COLUMNS))
+
+
+def said(content: bytes | str) -> list[str]:
+    """What is wrong, line by line; good rows by the number of their line."""
+    return [str(each) if isinstance(each, Fault) else str(each.line) for each in read(content)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("last", [True, False])
+def test_each_way_to_save_it_reads_the_same(end: str, delimiter: str, bom: bytes, last: bool) -> None:
+    text = end.join(line.replace(",", delimiter) for line in LINES) + (end if last else "")
+    assert read(bom + text.encode()) == READ
+
+
+def test_columns_come_in_any_order() -> None:
+    assert read("start;agr;connection\n2026-01-01;agr.example;ean.1\n") == READ[:1]
+
+
+def test_fields_and_header_may_be_quoted_and_blanks_around_values_mean_nothing() -> None:
+    text = '"agr", connection ,"start"\n"a, ""b"";c", ean.1 ,\t\n'
+    assert read(text) == [Row(2, {"agr": 'a, "b";c', "connection": "ean.1", "start": ""})]
+
+
+def test_a_row_is_named_by_the_line_on_which_it_begins() -> None:
+    text = 'agr,connection,start\n"two\r\nlines",ean.1,\n\n ,,\nshort,row\n"three\n\nlines",ean.2,\nx,y,z\n'
+    assert said(text) == ["2", "line 6: 2 fields, where the header has 3.", "7", "10"]
+
+
+def test_a_row_with_a_field_too_many_or_too_few_is_named_and_the_rest_is_read() -> None:
+    assert said("agr,connection,start\na,b,c,d\na,b\na,b,c\n") == [
+        "line 2: 4 fields, where the header has 3.",
+        "line 3: 2 fields, where the header has 3.",
+        "4",
+    ]
+
+
+def test_bytes_that_are_no_text_are_named_and_the_rest_is_read() -> None:
+    content = b"agr,connection,start\na,b\xff,c\xe9\na,b\0,c\na,b,c\n"
+    assert said(content) == [
+        "line 2, column connection: This is not UTF-8.",
+        "line 2, column start: This is not UTF-8.",
+        "line 3, column connection: This holds a NUL byte.",
+        "4",
+    ]
+
+
+def test_quotes_that_go_wrong_are_named_where_their_row_begins() -> None:
+    assert said('agr,connection,start\n"a"b,c,d\na,b,c\na,"b\nc,d,e\n') == [
+        "line 2: A quoted field goes on after its closing quote; a quote inside a field is written twice.",
+        "3",
+        "line 4: A quote is opened here and not closed.",
+    ]
+    assert said('agr,connection,start\na,"b' + "c\n" * 200_000)[0] == (
+        "line 2: A field is far too long: a quote that is opened and not closed?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "Line 1 does not name the columns. Wanted are, in any order: agr,connection,start"),
+        ("\nagr,connection,start\n", "Line 1 does not name the columns."),
+        (
+            "agr,conection,start\n",
+            "Line 1 names other columns than wanted. Missing: connection; unknown: 'conection'."
+            " Wanted are, in any order: agr,connection,start",
+        ),
+        ("agr,start,connection,start\n", "Named more than once: start."),
+        ("agr,connection,start,\n", "Unknown: ''."),
+        ('agr,"connection,start\n', "A quote is opened here and not closed."),
+        (b"agr,connection,st\xff\n", "Line 1 is not UTF-8"),
+        ("agr,connection,start\n".encode("utf-16"), "Line 1 is not UTF-8"),
+    ],
+)
+def test_a_header_that_does_not_match_says_what_is_wanted(content: bytes | str, says: str) -> None:
+    with pytest.raises(UnreadableFile) as raised:
+        read(content)
+    assert says in str(raised.value)
+
+
+def read_file(path: str) -> list[Row | Fault]:
+    with opened(path) as file:
+        return list(rows(file, COLUMNS))
+
+
+def test_a_file_is_read_plain_or_packed(tmp_path: Path) -> None:
+    text = "\r\n".join(LINES).encode()
+    (tmp_path / "plain.csv").write_bytes(text)
+    (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(text))
+    assert read_file(str(tmp_path / "plain.csv")) == read_file(str(tmp_path / "packed.csv.gz")) == READ
+    assert name_of(str(tmp_path / "packed.csv.gz")) == "packed.csv.gz"
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_standard_input_is_read_and_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    text = "\n".join(LINES).encode()
+    (tmp_path / "piped").write_bytes(gzip.compress(text) if packed else text)
+    with (tmp_path / "piped").open() as piped:
+        monkeypatch.setattr("sys.stdin", piped)
+        assert read_file("-") == READ
+        piped.seek(0)
+        assert read_file("-") == READ
+    assert name_of("-") == "standard input"
+
+
+def test_a_file_that_is_not_there_or_a_folder_says_so(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.csv", tmp_path):
+        with pytest.raises(UnreadableFile, match=r"cannot be opened: (No such file|Is a directory)"):
+            read_file(str(path))
+
+
+def test_a_packed_file_that_is_cut_off_or_damaged_says_so(tmp_path: Path) -> None:
+    packed = gzip.compress("\n".join([LINES[0], *(f"a,{n},b" for n in range(10_000))]).encode())
+    damaged = bytearray(packed)
+    damaged[len(packed) // 2] ^= 0xFF
+    for content in (packed[:-20], bytes(damaged), packed[:2]):
+        (tmp_path / "cut.csv.gz").write_bytes(content)
+        with pytest.raises(UnreadableFile, match="cannot be read to its end"):
+            read_file(str(tmp_path / "cut.csv.gz"))
+
+
+def test_a_large_file_is_read_as_a_stream(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv.gz"
+    with gzip.open(path, "wt") as file:
+        file.write("agr,connection,start\n")
+        file.writelines(f"agr.example,ean.{number},2026-01-01\n" for number in range(200_000))
+    tracemalloc.start()
+    try:
+        with opened(str(path)) as content:
+            assert sum(1 for _ in rows(content, COLUMNS)) == 200_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20, f"{peak} bytes were held at once"
