@@ -17,6 +17,8 @@ FOR_PARTICIPANTS = {
     "registry.adjust_period",
     "registry.change_revisionplace",
     "registry.settle_conflict",
+    "reservations.change_contract",
+    "reservations.settle_update",
     "uftp.change_inboundmessage",
     "uftp.change_outboundmessage",
 }
@@ -27,6 +29,7 @@ FOR_THE_MARKET = {
     "participants.change_mode",
     "registry.change_market",
     "registry.change_policy",
+    "reservations.add_contract",
 }
 """What concerns every participant."""
 

@@ -9,12 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from participants.scalable_admin import ScalableAdmin
 from registry.consequences import of_change
 from registry.consequences_shown import as_seen
+from registry.facts_told import is_about_other_than_days
 
 
 class ConsequencesAdmin(ScalableAdmin):
     """Adds to the page of a change what it did to days and conflicts, for those who see every participant.
 
-    Others find on it the facts and conflicts of theirs: what it did to those of others is not theirs to know.
+    Others find on it the facts and conflicts of theirs: what it did to those of others is not theirs to know. What a
+    change did to other facts than days, these say.
     """
 
     change_form_template = "admin/registry/change.html"
@@ -30,5 +32,6 @@ class ConsequencesAdmin(ScalableAdmin):
     ) -> HttpResponse:
         scope = self.seen(request)
         if obj is not None and scope.everyone:
-            context["shown"] = as_seen(of_change(obj.pk), scope)
+            shown = as_seen(of_change(obj.pk), scope)
+            context["shown"] = None if shown.nothing and is_about_other_than_days(obj) else shown
         return super().render_change_form(request, context, add, change, form_url, obj)

@@ -5,9 +5,9 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet, Value
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 
 from participants import registering
 from participants.admin_html import NOTHING, count_in_words, lines, link, list_link, moment
@@ -17,14 +17,8 @@ from participants.scope import NOBODY, Scope, seen_by
 from registry import revisions
 from registry.change_page import ConsequencesAdmin
 from registry.fact_admin import by_change
-from registry.models import (
-    Change,
-    Conflict,
-    CongestionPointConnection,
-    CongestionPointTerms,
-    Representation,
-    RevisionPlace,
-)
+from registry.facts_told import what_it_changed
+from registry.models import Change, Conflict, RevisionPlace
 from uftp.admin import InboundMessageAdmin
 from uftp.models import InboundMessage, Sender
 
@@ -80,9 +74,11 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
     def source(self, change: Change) -> str:
         if change.message is None:
             return change.actor or NOTHING
+        passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
         if not _tells_sender(change):
-            return f"{change.message.message_type} of another participant"
-        return link(change.message, f"{change.message.message_type} of {change.message.sender}")
+            return f"{passed_on}{change.message.message_type} of another participant"
+        said = link(change.message, f"{change.message.message_type} of {change.message.sender}")
+        return format_html("{}{}", passed_on, said)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -179,33 +175,6 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
                 )
         names = ", ".join(f"{place.update_type} of {place.sender}" for place in places)
         self.message_user(request, f"Reset: {names}.", messages.SUCCESS)
-
-
-OWNERS: tuple[tuple[type[Model], str], ...] = (
-    (CongestionPointTerms, "congestion_point__dso"),
-    (CongestionPointConnection, "dso"),
-    (Representation, "agr"),
-)
-"""The kinds of facts, each with the path to the participant whose fact it is."""
-
-
-def what_it_changed(change: Change, scope: Scope) -> str:
-    """How many facts of each kind in `scope` a change recorded and superseded, as links to them."""
-    said = []
-    for model, owner in OWNERS:
-        links = []
-        for verb, field in (("recorded", "recorded_by"), ("superseded", "superseded_by")):
-            rows = model._default_manager.filter(**{field: change})
-            many = count_in_words(scope.restrict(rows, owner))
-            if many != "0":
-                query = {f"{field}__id__exact": change.pk, "known": "all"}
-                links.append(list_link(model, f"{many} {verb}", **query))
-        if links:
-            kind = str(model._meta.verbose_name_plural).capitalize()
-            said.append(
-                format_html("{}: {}", kind, format_html_join(" · ", "{}", ((link,) for link in links)))
-            )
-    return lines(said)
 
 
 def conflicts_of(change: Change, scope: Scope) -> str:

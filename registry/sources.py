@@ -15,9 +15,10 @@ def told(change: Change) -> str:
 
 
 def maker(change: Change) -> str:
-    """Whose change it is: the sender of a message, an import, or a member of staff."""
+    """Whose change it is: the sender of a message, its delivery, an import, or a member of staff."""
     if change.message is not None:
-        return f"{change.message.message_type} of {change.message.sender}"
+        passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
+        return f"{passed_on}{change.message.message_type} of {change.message.sender}"
     if change.kind == Change.Kind.IMPORT:
         return f"import {change.reason}"
     return change.actor

@@ -41,6 +41,7 @@ def test_only_a_participant_manager_is_limited() -> None:
         "participants.change_mode",
         "registry.change_market",
         "registry.change_policy",
+        "reservations.add_contract",
     }
     assert names_of(PARTICIPANT_MANAGER) < names_of(OPERATOR)
 

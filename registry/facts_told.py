@@ -1,0 +1,71 @@
+"""How many facts of each kind a change recorded and superseded, as links to them.
+
+The layers above append their kinds of facts to KINDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Model
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from participants.admin_html import count_in_words, lines, list_link
+from participants.scope import Scope
+from registry.models import Change, CongestionPointConnection, CongestionPointTerms, Representation
+
+RECORDED, SUPERSEDED = ("recorded", "recorded_by"), ("superseded", "superseded_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of facts: whose they are, and the list that shows them.
+
+    `owners` are the paths from a fact to its participants. `listed` is the table of the list, and `path` leads from
+    its rows to the facts, where these have no list of their own. `days`: the facts are claims of days, of which the
+    page of a change says what came of it.
+    """
+
+    model: type[Model]
+    owners: tuple[str, ...]
+    listed: type[Model]
+    path: str = ""
+    verbs: tuple[tuple[str, str], ...] = (RECORDED, SUPERSEDED)
+    days: bool = False
+
+    def links(self, change: Change, scope: Scope) -> Iterator[SafeString]:
+        """`2 recorded`, `1 superseded`: those in `scope`, each as a link to them; none for 0."""
+        for verb, field in self.verbs:
+            rows = self.model._default_manager.filter(**{field: change})
+            many = count_in_words(scope.restrict(rows, *self.owners))
+            if many != "0":
+                query = {f"{self.path}{field}__id__exact": change.pk, "known": "all"}
+                yield list_link(self.listed, f"{many} {verb}", **query)
+
+
+KINDS: list[Kind] = [
+    Kind(CongestionPointTerms, ("congestion_point__dso",), CongestionPointTerms, days=True),
+    Kind(CongestionPointConnection, ("dso",), CongestionPointConnection, days=True),
+    Kind(Representation, ("agr",), Representation, days=True),
+]
+
+
+def what_it_changed(change: Change, scope: Scope) -> str:
+    """What of each kind a change recorded and superseded, of participants in `scope`, a line for each kind."""
+    said = []
+    for kind in KINDS:
+        if links := list(kind.links(change, scope)):
+            name = str(kind.model._meta.verbose_name_plural).capitalize()
+            said.append(
+                format_html("{}: {}", name, format_html_join(" · ", "{}", ((link,) for link in links)))
+            )
+    return lines(said)
+
+
+def is_about_other_than_days(change: Change) -> bool:
+    """Whether a change recorded facts that are no claims of days."""
+    return any(
+        kind.model._default_manager.filter(recorded_by=change).exists() for kind in KINDS if not kind.days
+    )
