@@ -90,6 +90,20 @@ STATUSES = {
 }
 """HTTP status of a participant's system to its meaning."""
 
+_PASSED_ON_NO_MORE = "It is not passed on again: its sender has to see to it with the participant."
+
+STATUSES_PASSED_ON = {
+    401: Meaning(
+        "Its system could not verify the signature, which is that of the message's sender.",
+        "It is not passed on again: the sender must give the participant its public key.",
+    ),
+    419: Meaning(
+        "Its system does not find the public key of the message's sender.",
+        f"{_TRIED_AGAIN} The sender must give the participant its public key.",
+    ),
+}
+"""The same for a message that is passed on, where that means something else."""
+
 FAILURES = {
     "has no address": Meaning(
         "The host name of the endpoint has no address.",
@@ -126,6 +140,15 @@ def of_reason(reason: str) -> list[Meaning]:
 
 def of_attempt(attempt: DeliveryAttempt) -> Meaning:
     """What an attempt to deliver came to."""
+    if attempt.message.passes_on_id is None:
+        return _of_attempt(attempt)
+    if attempt.status in STATUSES_PASSED_ON:
+        return STATUSES_PASSED_ON[attempt.status]
+    meaning = _of_attempt(attempt)
+    return meaning._replace(todo=meaning.todo.replace(_CALLED_OFF, _PASSED_ON_NO_MORE))
+
+
+def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
     status = attempt.status
     if attempt.outcome == "delivered":
         if status == 400:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 
 from participants.admin_html import NOTHING, lines, link, list_link, moment
 from participants.list_filters import DayRangeFilter
@@ -13,9 +14,9 @@ from participants.scope import Scope
 from uftp import explained_html, in_words, setting_aside, stored_xml, tasks
 from uftp.again_admin import Again
 from uftp.explaining import MOST_BYTES, explain
-from uftp.message_admin import MessageAdmin
+from uftp.message_admin import MessageAdmin, badge
 from uftp.message_filters import InboundTypeFilter, ResultFilter, SenderFilter, SenderRoleFilter
-from uftp.models import InboundMessage, Sender
+from uftp.models import InboundMessage, OutboundMessage, Sender
 from uftp.reasons import Reason
 from uftp.versions import for_major
 
@@ -84,7 +85,10 @@ class InboundMessageAdmin(MessageAdmin):
                 )
             },
         ),
-        ("What came of it", {"fields": ("answers", "failures", "setbacks", "last_error", "processed")}),
+        (
+            "What came of it",
+            {"fields": ("answers", "passed_on", "failures", "setbacks", "last_error", "processed")},
+        ),
         ("Where it belongs", {"fields": ("identifier", "conversation", "last_copy")}),
         ("XML", {"fields": ("size_in_words", "explained", "xml")}),
     )
@@ -147,6 +151,7 @@ class InboundMessageAdmin(MessageAdmin):
                     "last_error": obj.last_error,
                     "last_copy": obj.last_copy_at,
                     "explained": self._is_invalid(obj),
+                    "passed_on": obj.passings.exists(),
                 }.items()
                 if not there
             }
@@ -191,6 +196,14 @@ class InboundMessageAdmin(MessageAdmin):
             for reply in replies
         )
 
+    @admin.display(description="passed on to")
+    def passed_on(self, message: InboundMessage) -> str:
+        """To whom, and how far that is: a recipient that the one who asks may look at leads to the message sent."""
+        passings = message.passings.defer("sealed").order_by("pk")
+        linked = self.shown_within(message).restrict_named(passings, "recipient_role", "recipient_domain")
+        found = set(linked.values_list("pk", flat=True))
+        return lines(_passing(passing, linked=passing.pk in found) for passing in passings[:ANSWERS_SHOWN])
+
     @admin.display(description="by the schema")
     def explained(self, message: InboundMessage) -> str:
         """What the schema has against a message that was rejected as invalid: little, as the door held it to it."""
@@ -207,6 +220,17 @@ class InboundMessageAdmin(MessageAdmin):
     @staticmethod
     def _is_invalid(message: InboundMessage) -> bool:
         return message.result == "Rejected" and Reason.INVALID_MESSAGE in message.reason
+
+
+def _passing(passing: OutboundMessage, *, linked: bool) -> str:
+    recipient = f"{passing.recipient_role} {passing.recipient_domain}"
+    since = f" at {moment(passing.finished_at)}" if passing.finished_at else ""
+    return format_html(
+        "{} {}{}",
+        link(passing, recipient) if linked else recipient,
+        badge(passing.state, passing.get_state_display()),
+        since,
+    )
 
 
 @admin.register(Sender)

@@ -17,6 +17,7 @@ from django.utils.text import Truncator
 from participants.admin_html import link, list_link, moment
 from participants.models import Participant
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.scope import NOBODY, Scope
 from uftp import stored_xml
 from uftp.again_admin import AgainAdmin
 from uftp.laying_out import NotLaidOut, lay_out
@@ -61,6 +62,18 @@ class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("sealed")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The message, and for whom the one who asks may look: its page links to no page that they would not find."""
+        message = super().get_object(request, object_id, from_field)
+        if message is not None:
+            message._shown_within = self.seen(request)
+        return message
+
+    def shown_within(self, message: Message) -> Scope:
+        """The participants whose messages the page of this one may link to."""
+        scope: Scope = getattr(message, "_shown_within", NOBODY)
+        return scope
 
     def audit_subject(self, row: Message) -> str:
         return str(row)

@@ -1,6 +1,7 @@
 """The screens of messages sent and of the attempts to deliver them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -21,7 +22,7 @@ from uftp.message_filters import (
     RecipientRoleFilter,
     ResultFilter,
 )
-from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Sender
 
 ATTEMPTS_SHOWN = 40
 DETAIL_SHOWN = 300
@@ -31,7 +32,7 @@ DETAIL_SHOWN = 300
 class OutboundMessageAdmin(MessageAdmin):
     list_display = (
         "created",
-        "recipient",
+        "recipient_in_list",
         "message_type",
         "delivery",
         "result_badge",
@@ -41,6 +42,7 @@ class OutboundMessageAdmin(MessageAdmin):
         ("Created", "created_at"),
         ("Recipient's role", "recipient_role"),
         ("Recipient", "recipient_domain"),
+        ("Passed on", lambda message: "no" if message.passes_on_id is None else "yes"),
         "message_type",
         "message_id",
         "conversation_id",
@@ -63,7 +65,20 @@ class OutboundMessageAdmin(MessageAdmin):
     search_help_text = "The whole of a MessageID or ConversationID"
     actions = ("send_again",)
     fieldsets = (
-        (None, {"fields": ("sent_to", "message_type", "version", "created", "result_badge", "reason")}),
+        (
+            None,
+            {
+                "fields": (
+                    "sent_to",
+                    "passed_on_for",
+                    "message_type",
+                    "version",
+                    "created",
+                    "result_badge",
+                    "reason",
+                )
+            },
+        ),
         ("Delivery", {"fields": ("state_badge", "what_next", "tries")}),
         ("Where it belongs", {"fields": ("answered", "identifier", "conversation")}),
         ("XML", {"fields": ("size_in_words", "xml")}),
@@ -73,13 +88,28 @@ class OutboundMessageAdmin(MessageAdmin):
         permission="uftp.change_outboundmessage",
         verb="Send again",
         done="to be sent again",
-        otherwise="It is being sent at this moment: look at its attempts.",
+        otherwise="It is being sent at this moment: look at its attempts. Or it was passed on, and is its sender's to "
+        "send again.",
         follows=(
             "The message goes out at once, with the same MessageID and the same bytes; a participant that has it "
             "already knows it for the same one.",
             "Where it cannot be delivered, it is tried again by itself as if it were fresh, with growing pauses.",
         ),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: OutboundMessage | None = None) -> Any:
+        """Whom it is passed on for is said of what is passed on alone."""
+        own = obj is not None and obj.passes_on_id is None
+        return [
+            (
+                title,
+                {
+                    **options,
+                    "fields": [name for name in options["fields"] if name != "passed_on_for" or not own],
+                },
+            )
+            for title, options in super().get_fieldsets(request, obj)
+        ]
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
         return self.seen(request).restrict_named(rows, "recipient_role", "recipient_domain")
@@ -125,8 +155,23 @@ class OutboundMessageAdmin(MessageAdmin):
         return f"{message.recipient_role} {message.recipient_domain}"
 
     @admin.display(description="recipient")
+    def recipient_in_list(self, message: OutboundMessage) -> str:
+        return self.recipient(message) + ("" if message.passes_on_id is None else ", passed on")
+
+    @admin.display(description="recipient")
     def sent_to(self, message: OutboundMessage) -> str:
         return self._party_link(message)
+
+    @admin.display(description="passed on for")
+    def passed_on_for(self, message: OutboundMessage) -> str:
+        """Whose message it is; to those who may look at that one, it leads there."""
+        if message.passes_on_id is None:
+            return NOTHING
+        inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=message.passes_on_id)
+        sender = inbound.sender
+        seen = self.shown_within(message).restrict_named(Sender.objects.all(), "role", "domain")
+        whose = link(inbound, sender) if seen.filter(pk=sender.pk).exists() else sender
+        return format_html("{}, as it signed it: the recipient answers it directly", whose)
 
     @admin.display(description="delivery")
     def delivery(self, message: OutboundMessage) -> str:
@@ -137,14 +182,18 @@ class OutboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="what happens next")
     def what_next(self, message: OutboundMessage) -> str:
+        own = message.passes_on_id is None
+        end = moment(message.give_up_at)
         match message.state:
             case OutboundMessage.State.DELIVERED:
                 return f"Nothing: it was delivered at {moment(message.finished_at)}."
             case OutboundMessage.State.FAILED:
-                return f"Nothing, unless you send it again: it was given up at {moment(message.finished_at)}."
-        return (
-            f"Attempt {message.attempts + 1} is due at {moment(message.next_attempt_at)}. "
-            f"It is given up at {moment(message.give_up_at)}."
+                given_up = f"it was given up at {moment(message.finished_at)}."
+                if own:
+                    return f"Nothing, unless you send it again: {given_up}"
+                return f"Nothing: {given_up} Only its sender can send it again, as a message of its own."
+        return f"Attempt {message.attempts + 1} is due at {moment(message.next_attempt_at)}. " + (
+            f"It is given up at {end}." if own else f"It is not passed on any more from {end} on."
         )
 
     @admin.display(description="attempts")

@@ -46,7 +46,7 @@ QUERIES: dict[str, int] = {
     "/admin/uftp/inboundmessage/": 10,
     "/admin/uftp/inboundmessage/export/": 12,
     "/admin/uftp/inboundmessage/?q=#": 10,
-    "/admin/uftp/inboundmessage/#/change/": 24,
+    "/admin/uftp/inboundmessage/#/change/": 25,
     "/admin/uftp/inboundmessage/#/xml/": 7,
     "/admin/uftp/sender/": 9,
     "/admin/uftp/sender/export/": 12,

@@ -8,6 +8,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import QuerySet
 
@@ -39,6 +40,9 @@ _OUT = [
     "message_id",
     "conversation_id",
     "in_reply_to__message_id",
+    "passes_on_id",
+    "passes_on__sender__role",
+    "passes_on__sender__domain",
     "size",
     "created_at",
     "state",
@@ -54,6 +58,9 @@ _NAMES = {
     "recipient_role": "role",
     "recipient_domain": "domain",
     "in_reply_to__message_id": "in_reply_to",
+    "passes_on_id": "passes_on",
+    "passes_on__sender__role": "sender_role",
+    "passes_on__sender__domain": "sender_domain",
 }
 
 
@@ -99,7 +106,10 @@ class Command(BaseCommand):
 
     def _print_lines(self, rows: Iterable[dict[str, Any]]) -> None:
         for row in rows:
-            outcome = " ".join(filter(None, [row["state"], row["result"], row["reason"]]))
+            passed_on = (
+                f"passed on for {row['sender_role']} {row['sender_domain']}," if row.get("passes_on") else ""
+            )
+            outcome = " ".join(filter(None, [passed_on, row["state"], row["result"], row["reason"]]))
             self.stdout.write(
                 f"{row['moment']:%Y-%m-%d %H:%M:%S} UTC  {row['direction']:3}  {row['role']} {row['domain']:24}  "
                 f"{row['message_type']:28} {row['message_id']}  {outcome}"
@@ -113,9 +123,14 @@ def _count(text: str) -> int:
 
 
 def _rows(direction: str, messages: QuerySet[Any], fields: list[str]) -> Iterator[dict[str, Any]]:
-    """Each message's fields by their plain names, newest first, and its `moment`."""
+    """Each message's fields by their plain names, newest first, and its `moment`.
+
+    What is sent names its envelope's sender: this CRO, unless it passes on the message with the id `passes_on`.
+    """
     for row in messages.values(*fields).iterator(chunk_size=1000):
         named = {_NAMES.get(key, key): value for key, value in row.items()}
+        if direction == "out" and named["passes_on"] is None:
+            named |= {"sender_role": "CRO", "sender_domain": settings.CRO_DOMAIN}
         yield {"direction": direction, "moment": row.get("received_at") or row.get("created_at"), **named}
 
 

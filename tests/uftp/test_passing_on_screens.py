@@ -1,0 +1,188 @@
+"""What staff see of messages that are passed on: for whom, to whom, and that only the sender sends one again."""
+
+import html
+import json
+from datetime import datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+
+from participants.models import AuditEntry, Participant
+from tests.support.exchange import receive
+from tests.support.peer import Peer
+from uftp.connectivity import send_test_message
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
+from uftp.passing_on import pass_on
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+IN, OUT = "/admin/uftp/inboundmessage/", "/admin/uftp/outboundmessage/"
+AGR, DSO = "flex.example", "grid.example"
+PEERS = {AGR: Peer("AGR", AGR), DSO: Peer("DSO", DSO)}
+
+
+@pytest.fixture
+def participants() -> dict[str, Participant]:
+    return {domain: peer.register(f"http://127.0.0.1:9/{domain}") for domain, peer in PEERS.items()}
+
+
+@pytest.fixture
+def received(participants: dict[str, Participant]) -> InboundMessage:
+    """A message of the DSO's that is passed on to the AGR; any type will do."""
+    received = receive(PEERS[DSO], PEERS[DSO].xml())
+    InboundMessage.objects.update(state="processed", result="Accepted")
+    with transaction.atomic():
+        until = timezone.now() + timedelta(hours=1)
+        pass_on(received, recipient_role="AGR", recipient_domain=AGR, until=until, now=timezone.now())
+    return received
+
+
+@pytest.fixture
+def passing(received: InboundMessage) -> OutboundMessage:
+    return received.passings.get()
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    return client
+
+
+@pytest.fixture
+def limited(client: Client, participants: dict[str, Participant]) -> Client:
+    """Staff who may do whatever there is to do with messages, for nobody so far."""
+    user = User.objects.create_user("sam", password="sam", is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__startswith="view_")
+        | Permission.objects.filter(codename__in=["change_inboundmessage", "change_outboundmessage"])
+    )
+    client.force_login(user)
+    return client
+
+
+def shown(client: Client, page: str) -> str:
+    answer = client.get(page)
+    assert answer.status_code == 200, (page, answer.status_code)
+    return html.unescape(answer.content.decode())
+
+
+def page_of(message: InboundMessage | OutboundMessage) -> str:
+    return f"{IN if isinstance(message, InboundMessage) else OUT}{message.pk}/change/"
+
+
+def test_the_two_messages_lead_to_each_other(
+    staff: Client, received: InboundMessage, passing: OutboundMessage
+) -> None:
+    sent, came = shown(staff, page_of(passing)), shown(staff, page_of(received))
+    assert f'<a href="{page_of(received)}">DSO {DSO}</a>, as it signed it' in sent
+    assert f'<a href="{page_of(passing)}">AGR {AGR}</a>' in came
+    assert "Waiting" in came
+    assert "It is not passed on any more from " in sent
+    assert f"AGR {AGR}, passed on" in shown(staff, OUT)
+    at = timezone.now()
+    OutboundMessage.objects.update(state="delivered", finished_at=at, next_attempt_at=None)
+    assert "Delivered</span> at " in shown(staff, page_of(received))
+
+
+def test_other_messages_say_nothing_of_passing_on(
+    staff: Client, participants: dict[str, Participant]
+) -> None:
+    own = send_test_message(participants[AGR], timezone.now())
+    assert "assed on" not in shown(staff, page_of(own))
+    assert "assed on" not in shown(staff, OUT)
+
+
+@pytest.mark.parametrize("state", ["waiting", "failed", "delivered"])
+def test_it_is_not_offered_to_be_sent_again(
+    staff: Client, participants: dict[str, Participant], passing: OutboundMessage, state: str
+) -> None:
+    """Neither from its page nor by its address, nor among others in the list."""
+    own = send_test_message(participants[AGR], timezone.now())
+    ended: datetime | None = None if state == "waiting" else timezone.now()
+    OutboundMessage.objects.update(state=state, finished_at=ended, attempts=7)
+    page = shown(staff, page_of(passing))
+    assert "send-again" not in page
+    assert ("Only its sender can send it again" in page) == (state == "failed")
+    again = f"{OUT}{passing.pk}/send-again/"
+    for answer in (staff.get(again, follow=True), staff.post(again, {"reason": "because"}, follow=True)):
+        assert "is its sender's to send again" in html.unescape(answer.content.decode())
+    chosen = {"action": "send_again", "_selected_action": [passing.pk, own.pk]}
+    asked = staff.post(OUT, chosen).content.decode()
+    assert "1 of those chosen is left out" in asked
+    said = staff.post(OUT, {**chosen, "reason": "because"}, follow=True)
+    assert b"1 message is to be sent again" in said.content
+    passing.refresh_from_db()
+    own.refresh_from_db()
+    assert (passing.state, passing.attempts, own.state, own.attempts) == (state, 7, "waiting", 0)
+    assert [entry.subject for entry in AuditEntry.objects.filter(action="send again")] == [
+        f"{own} to AGR {AGR}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "means"),
+    [
+        (401, "permanent", "which is that of the message's sender"),
+        (419, "temporary", "the public key of the message's sender"),
+        (403, "permanent", "It is not passed on again: its sender has to see to it"),
+        (503, "temporary", "It is tried again by itself"),
+    ],
+)
+def test_an_attempt_means_what_it_means_for_the_sender(
+    staff: Client, passing: OutboundMessage, status: int, outcome: str, means: str
+) -> None:
+    attempt = DeliveryAttempt.objects.create(
+        message=passing, started_at=timezone.now(), status=status, outcome=outcome, detail=f"HTTP {status}"
+    )
+    for page in (page_of(passing), f"/admin/uftp/deliveryattempt/{attempt.pk}/change/"):
+        said = shown(staff, page)
+        assert means in said
+        assert "send it again" not in said
+        assert "this CRO's public key" not in said
+
+
+def test_limited_staff_see_it_with_its_recipient_and_follow_links_to_what_they_may_see(
+    limited: Client,
+    participants: dict[str, Participant],
+    received: InboundMessage,
+    passing: OutboundMessage,
+) -> None:
+    assert limited.get(page_of(passing)).status_code == limited.get(page_of(received)).status_code == 404
+    user = User.objects.get(username="sam")
+    assign_perm("participants.change_participant", user, participants[AGR])
+    sent = shown(limited, page_of(passing))
+    assert f"DSO {DSO}, as it signed it" in sent
+    assert page_of(received) not in sent
+    assert limited.get(page_of(received)).status_code == 404
+    assign_perm("participants.change_participant", user, participants[DSO])
+    assert page_of(received) in shown(limited, page_of(passing))
+    user.userobjectpermission_set.filter(object_pk=participants[AGR].pk).delete()
+    came = shown(limited, page_of(received))
+    assert f"AGR {AGR}" in came
+    assert page_of(passing) not in came
+    assert limited.get(page_of(passing)).status_code == 404
+
+
+def test_the_lists_for_scripts_name_the_envelopes_sender(
+    participants: dict[str, Participant], received: InboundMessage, passing: OutboundMessage
+) -> None:
+    send_test_message(participants[AGR], timezone.now())
+    rows = json.loads(_run("--out", "--json"))
+    told = [(row["passes_on"], row["sender_role"], row["sender_domain"]) for row in rows]
+    assert told == [(None, "CRO", "cro.example"), (received.pk, "DSO", DSO)]
+    own, passed_on, came = _run().splitlines()
+    assert f"passed on for DSO {DSO}, waiting" in passed_on
+    assert "passed on" not in own + came
+    assert "passes_on" not in json.loads(_run("--in", "--json"))[0]
+
+
+def _run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("list_messages", *arguments, stdout=out)
+    return out.getvalue()
