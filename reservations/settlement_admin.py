@@ -2,14 +2,84 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from datetime import UTC, date, datetime
+from typing import Any
 
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from participants import clock
+from participants.list_filters import SUGGESTIONS
+from participants.models import Participant
 from participants.scoped_admin import ScopedAdmin
+from registry.asking import NO_DAY, KnownForm
+from registry.market import market, today_at
+from registry.periods import DAY
+from registry.rehearsed_admin import DayInput
+from reservations.models import LONGEST_CONTRACT_ID, Contract
+from reservations.settlement import NothingChosen, chosen, export, latest_moment
 
 RIGHT = "reservations.view_reservationupdate"
+
+
+class SettlementForm(KnownForm):
+    """Asks for the days, the contracts and the moment of a settlement; without any, offers the month before."""
+
+    on = None
+    first = forms.DateField(
+        label="First day",
+        widget=DayInput,
+        error_messages={"invalid": NO_DAY, "required": "Give the first day."},
+    )
+    last = forms.DateField(
+        label="Last day",
+        widget=DayInput,
+        error_messages={"invalid": NO_DAY, "required": "Give the last day."},
+        help_text="This day is included.",
+    )
+    dso = forms.CharField(label="DSO", required=False, help_text="Its domain. Empty: every DSO.")
+    agr = forms.CharField(label="AGR", required=False, help_text="Its domain. Empty: every AGR.")
+    contract = forms.CharField(
+        label="ContractID", required=False, max_length=LONGEST_CONTRACT_ID, help_text="Empty: every contract."
+    )
+    field_order = ("first", "last", "dso", "agr", "contract", "known_day", "known_time")
+
+    def __init__(self, request: HttpRequest, *, today: date, now: datetime) -> None:
+        super().__init__(request, today=today, now=now)
+        before = today.replace(day=1) - DAY
+        self.initial = {"first": before.replace(day=1), "last": before}
+        for party in ("dso", "agr"):
+            self.fields[party].widget.attrs = {
+                "list": f"{party}-suggestions",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "size": "30",
+            }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if first and last and last < first:
+            self.add_error("last", "The last day is before the first.")
+        return cleaned
+
+    def narrowed(self, contracts: QuerySet[Contract]) -> QuerySet[Contract] | None:
+        """Those of `contracts` that are asked for; None, and what is wrong is said, where something is."""
+        if not self.is_bound or not self.is_valid():
+            return None
+        said = self.cleaned_data
+        try:
+            return chosen(
+                contracts, dso=said["dso"].lower(), agr=said["agr"].lower(), contract_id=said["contract"]
+            )
+        except NothingChosen as error:
+            self.add_error(error.field, str(error))
+            return None
 
 
 class SettlementPage(ScopedAdmin):
@@ -23,4 +93,39 @@ class SettlementPage(ScopedAdmin):
         """The form, or the file that it asks for."""
         if not (self.has_view_permission(request) and request.user.has_perm(RIGHT)):
             raise PermissionDenied
-        return HttpResponse()
+        now = clock.now()
+        form = SettlementForm(request, today=today_at(now, market().time_zone), now=now)
+        contracts = self.get_queryset(request)
+        asked = form.narrowed(contracts)
+        if asked is not None:
+            return _file(asked, form.cleaned_data["first"], form.cleaned_data["last"], form.known_at)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Settlement of reservations",
+            "trail": [(reverse("admin:reservations_contract_changelist"), "Contracts")],
+            "form": form,
+            "errors": form.errors,
+            "parties": [(party, _domains(contracts, party)) for party in ("dso", "agr")],
+            "limited": not self.seen(request).everyone,
+        }
+        return TemplateResponse(request, "admin/reservations/settlement.html", context)
+
+
+def _file(
+    contracts: QuerySet[Contract], first: date, last: date, known_at: datetime | None
+) -> StreamingHttpResponse:
+    """The settlement, named after its days and the moment that it is known at, in UTC."""
+    known_at = known_at or latest_moment()
+    known = f"-known-at-{known_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}" if known_at else ""
+    return StreamingHttpResponse(
+        export(contracts, first, last, known_at=known_at),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="reservations-{first}-{last}{known}.csv"'},
+    )
+
+
+def _domains(contracts: QuerySet[Contract], party: str) -> list[str]:
+    """Domains of parties to `contracts`, to choose from."""
+    of_these = Participant.objects.filter(pk__in=contracts.order_by().values(party))
+    return list(of_these.order_by("domain").values_list("domain", flat=True)[:SUGGESTIONS])
