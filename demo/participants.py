@@ -119,6 +119,8 @@ class Participant:
     private_key: str = field(init=False, repr=False)
     endpoint: str = field(init=False)
     mailbox: Mailbox = field(init=False)
+    others: list[Participant] = field(init=False, repr=False, default_factory=list)
+    """Whose messages it can verify, and whom it can answer, besides the CRO."""
 
     def __post_init__(self) -> None:
         public, private = crypto_sign_keypair()
@@ -128,7 +130,7 @@ class Participant:
         self._service = SERVICES[self.role](
             sender_domain=self.domain,
             signing_key=self.private_key,
-            key_lookup_function=self._cro_key,
+            key_lookup_function=self._key_of,
             endpoint_lookup_function=lambda domain, role: self.cro.endpoint,
             host=LOOPBACK,
             port=0,
@@ -140,8 +142,10 @@ class Participant:
         port = self._service.server.servers[0].sockets[0].getsockname()[1]
         self.endpoint = f"http://{LOOPBACK}:{port}{MESSAGE_PATH}"
 
-    def _cro_key(self, domain: str, role: str) -> str | None:
-        return self.cro.public_key if (domain, role) == (self.cro.domain, "CRO") else None
+    def _key_of(self, domain: str, role: str) -> str | None:
+        known = {(other.domain, other.role): other.public_key.removeprefix("cs1.") for other in self.others}
+        known[self.cro.domain, "CRO"] = self.cro.public_key
+        return known.get((domain, role))
 
     def send(self, message: PayloadMessage, version: str = "3.1.0") -> None:
         """POST `message` to the CRO; the library fills in what is missing of its metadata.
@@ -149,6 +153,17 @@ class Participant:
         Raises the library's ClientTransportException, with the answer as `response`, unless it was 200.
         """
         client = self._service.cro_client(self.cro.domain, version)
+        getattr(client, f"send_{snake_case(type(message).__name__)}")(message)
+
+    def send_to(
+        self, other: Participant, message: PayloadMessage, version: str = "3.1.0", *, by_the_cro: bool = False
+    ) -> None:
+        """POST `message`, addressed to `other`: to its own endpoint, or to the CRO's.
+
+        As `send`; one that was sent before goes out again under its MessageID.
+        """
+        client = getattr(self._service, f"{other.role.lower()}_client")(other.domain, version)
+        client.recipient_endpoint = self.cro.endpoint if by_the_cro else other.endpoint
         getattr(client, f"send_{snake_case(type(message).__name__)}")(message)
 
     def expect(self, kind: type[M], to: PayloadMessage, within: float = 20.0) -> M:
