@@ -13,7 +13,7 @@ from registry.periods import half_open, in_words, last_day
 from reservations import isps, profiles
 from reservations.deadlines import Deadline
 from reservations.models import LONGEST_CONTRACT_ID, ContractVersion
-from reservations.profiles import FIRST_DAY, LAST_DAY, Profile, Stretches, normal
+from reservations.profiles import FIRST_DAY, LAST_DAY, Profile, Stretch, Stretches, normal
 from reservations.remaining import profiles_of
 
 ENTITY_ADDRESS = re.compile(r"ean\.[0-9]{12,34}|ea1\.[0-9]{4}-[0-9]{2}\..{1,244}:.{1,244}")
@@ -178,9 +178,8 @@ def _problems_of_deadline(deadline: Deadline) -> Iterator[Problem]:
 
 
 def _stretches_in_words(stretches: Stretches) -> str:
-    return (
-        ", ".join(
-            f"{isps.in_words(range(each.first, each.last + 1))[0]}: {each.watts} W" for each in stretches
-        )
-        or "nothing"
-    )
+    return ", ".join(f"{_isps(each)}: {each.watts} W" for each in stretches) or "nothing"
+
+
+def _isps(stretch: Stretch) -> str:
+    return str(stretch.first) if stretch.first == stretch.last else f"{stretch.first}-{stretch.last}"
