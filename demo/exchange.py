@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from shapeshifter_uftp.service.base_service import snake_case
 from shapeshifter_uftp.uftp import (
+    AcceptedRejected,
     AgrPortfolioQuery,
     AgrPortfolioQueryResponse,
     AgrPortfolioUpdate,
@@ -17,12 +18,15 @@ from shapeshifter_uftp.uftp import (
     DsoPortfolioUpdate,
     DsoPortfolioUpdateCongestionPoint,
     DsoPortfolioUpdateConnection,
+    FlexReservationUpdate,
+    FlexReservationUpdateISP,
+    FlexReservationUpdateResponse,
     PayloadMessage,
     RedispatchBy,
     TestMessage,
     request_response_map,
 )
-from xsdata.models.datatype import XmlDate
+from xsdata.models.datatype import XmlDate, XmlDuration
 
 from demo.participants import Participant, type_name
 
@@ -76,15 +80,23 @@ def ask(
     return answer
 
 
-def check_answer(asker: Participant, request: PayloadMessage, answer: Any, expected: str = ACCEPTED) -> None:
+def check_answer(
+    asker: Participant,
+    request: PayloadMessage,
+    answer: Any,
+    expected: str = ACCEPTED,
+    *,
+    answerer: str | None = None,
+) -> None:
     """Compare everything that an answer says about itself with the request that it answers.
 
     `expected` is its Result and, after a colon, its RejectionReason; one that ends in an ellipsis is the
-    beginning of what is expected. Raises DifferenceError.
+    beginning of what is expected. `answerer` is the domain that answers, where it is not the CRO. Raises
+    DifferenceError.
     """
     name = type_name(type(answer))
     same(f"{name} Version", request.version, answer.version)
-    same(f"{name} SenderDomain", asker.cro.domain, answer.sender_domain)
+    same(f"{name} SenderDomain", answerer or asker.cro.domain, answer.sender_domain)
     same(f"{name} RecipientDomain", asker.domain, answer.recipient_domain)
     same(f"{name} ConversationID", request.conversation_id, answer.conversation_id)
     if answer.message_id == request.message_id:
@@ -196,3 +208,41 @@ def dso_query(
     point: str, day: date, *, time_zone: str = "Europe/Amsterdam", **metadata: Any
 ) -> DsoPortfolioQuery:
     return DsoPortfolioQuery(entity_address=point, period=xml_date(day), time_zone=time_zone, **metadata)
+
+
+def reservation_update(
+    point: str,
+    contract_id: str,
+    reference: str,
+    day: date,
+    *isps: tuple[int, int, int],
+    isp_duration: str = "PT15M",
+    time_zone: str = "Europe/Amsterdam",
+    **metadata: Any,
+) -> FlexReservationUpdate:
+    """A FlexReservationUpdate of (Start, Duration, Power in watts) under a contract on `day`."""
+    return FlexReservationUpdate(
+        isps=[
+            FlexReservationUpdateISP(start=start, duration=duration, power=power)
+            for start, duration, power in isps
+        ],
+        contract_id=contract_id,
+        reference=reference,
+        congestion_point=point,
+        period=xml_date(day),
+        isp_duration=XmlDuration(isp_duration),
+        time_zone=time_zone,
+        **metadata,
+    )
+
+
+def reservation_answer(
+    update: FlexReservationUpdate, result: str = ACCEPTED, reason: str | None = None
+) -> FlexReservationUpdateResponse:
+    """What an AGR answers the DSO whose `update` it was passed."""
+    return FlexReservationUpdateResponse(
+        conversation_id=update.conversation_id,
+        flex_reservation_update_message_id=update.message_id,
+        result=AcceptedRejected(result),
+        rejection_reason=reason,
+    )

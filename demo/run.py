@@ -1,4 +1,4 @@
-"""A DSO and an AGR against a running CRO: all four use cases and TestMessages, in 3.0.0 and 3.1.0.
+"""A DSO and an AGR against a running CRO: all five use cases and TestMessages, in 3.0.0 and 3.1.0.
 
 Run it beside the CRO, with the same environment, `.env` and database: the two participants are registered
 with `manage.py add_participant`. It ends with an error, naming the difference, where anything is not as

@@ -10,6 +10,7 @@ from shapeshifter_uftp.uftp import (
     DsoPortfolioQuery,
     DsoPortfolioQueryResponse,
     DsoPortfolioUpdate,
+    FlexReservationUpdate,
     PayloadMessage,
 )
 
@@ -52,6 +53,11 @@ def show_stored(message: InboundMessage, sender: str, recipient: str, answers: P
     _show_line(sender, recipient, message.message_type, message.message_id, said)
 
 
+def note(text: str) -> None:
+    """Print a line about what was shown before."""
+    print(f"        {text}")
+
+
 def _show_line(
     sender: str | None, recipient: str | None, name: str, message_id: str | None, said: str
 ) -> None:
@@ -82,6 +88,9 @@ def details(message: Any) -> list[str]:
             for address, lines in points.items()
             for line in (address, *(f"    {c}  {agr or 'no active aggregator'}" for c, agr in lines))
         ]
+    if isinstance(message, FlexReservationUpdate):
+        isps = [f"ISPs {isp.start} to {isp.start + isp.duration - 1}: {isp.power} W" for isp in message.isps]
+        return [f"on {message.period} under {message.contract_id}: {', '.join(isps)} remain reserved"]
     return [f"on {message.period}"] if hasattr(message, "period") else []
 
 

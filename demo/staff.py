@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import requests
 from django.conf import settings
@@ -16,6 +20,7 @@ from demo.participants import Cro, NotReceivedError, Participant
 from participants import clock
 from registry import policies
 from registry.market import market, today_at
+from reservations.models import UpdateState
 from uftp.models import InboundMessage, OutboundMessage
 
 
@@ -25,9 +30,10 @@ class NoCroError(Exception):
 
 @dataclass(frozen=True)
 class Market:
-    """What the participants of a market agree on: its time zone, its day, and how much a DSO is told."""
+    """What the participants of a market agree on: its time zone, ISPs and day, and how much a DSO is told."""
 
     time_zone: str
+    isp_duration: str
     today: date
     counts_only: bool
 
@@ -58,7 +64,7 @@ def command(name: str, *arguments: str) -> str:
     """Run `manage.py name arguments`, showing it; returns what it prints."""
     print(f"  manage.py {' '.join((name, *arguments))}")
     printed = StringIO()
-    call_command(name, *arguments, stdout=printed)
+    call_command(name, *arguments, stdout=printed, stderr=StringIO())
     return printed.getvalue().strip()
 
 
@@ -75,9 +81,9 @@ def register(participant: Participant) -> None:
 
 
 def look_up_market() -> Market:
-    zone = market().time_zone
+    row = market()
     counts_only = policies.in_force()["disclosure"] == policies.COUNTS
-    return Market(zone, today_at(clock.now(), zone), counts_only)
+    return Market(row.time_zone, row.isp_duration, today_at(clock.now(), row.time_zone), counts_only)
 
 
 def test_connectivity(participant: Participant) -> OutboundMessage:
@@ -103,4 +109,37 @@ def wait_for_test_response(
         time.sleep(0.1)
     raise NotReceivedError(
         f"the CRO expected a TestMessageResponse from {participant.domain} in conversation {conversation_id}"
+    )
+
+
+def import_contract(lines: Sequence[Mapping[str, object]]) -> None:
+    """Have the CRO import a contract from a file of `lines`, by column, which are shown."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "contracts.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, lines[0])
+            writer.writeheader()
+            writer.writerows(lines)
+        print(command("import_contracts", str(path)))
+        for line in path.read_text().splitlines():
+            print(f"        {line}")
+
+
+def settlement(contract_id: str, day: date) -> list[dict[str, str]]:
+    """The settlement of a contract on `day`: the lines of the export, by column."""
+    days = ("--from", str(day), "--to", str(day))
+    return list(csv.DictReader(StringIO(command("export_reservations", *days, "--contract", contract_id))))
+
+
+def wait_for_settled(message_id: str, state: str, within: float = 20.0) -> None:
+    """Until the DSO's update with that MessageID is in `state`. Raises NotReceivedError."""
+    deadline = time.monotonic() + within
+    states = UpdateState.objects.current().filter(update__message__message_id=message_id)
+    while time.monotonic() < deadline:
+        if states.filter(state=state).exists():
+            return
+        time.sleep(0.1)
+    raise NotReceivedError(
+        f"the CRO's reservation update {message_id} was expected to be {state}, and is "
+        f"{', '.join(states.values_list('state', flat=True)) or 'not there'}"
     )

@@ -23,6 +23,7 @@ from shapeshifter_uftp.uftp import (
 from demo import exchange, screen, staff
 from demo.exchange import ACCEPTED, NO_CONNECTIONS, DifferenceError, Line, Point, Portfolio, same
 from demo.participants import NotReceivedError, Participant
+from demo.reservation import Reservation
 
 VERSIONS = ("3.0.0", "3.1.0")
 DAY = timedelta(days=1)
@@ -30,8 +31,9 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Addresses:
-    """Entity addresses that no earlier run has used."""
+    """Entity addresses that no earlier run has used, and the number that is in them."""
 
+    number: str
     point: str
     shared: tuple[str, str]
     without_aggregator: str
@@ -41,7 +43,7 @@ class Addresses:
     def fresh(cls) -> Addresses:
         number = f"{secrets.randbelow(10**12):012}"
         first, second, third, fourth = (f"ean.8716{number}{digit:02}" for digit in range(1, 5))
-        return cls(f"ea1.2026-01.example.demo.dso:feeder-{number}", (first, second), third, fourth)
+        return cls(number, f"ea1.2026-01.example.demo.dso:feeder-{number}", (first, second), third, fourth)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Demo:
             screen.show_stored(answer, participant.domain, participant.cro.domain, message)
 
     def publish_and_retrieve(self, version: str) -> None:
-        """The four use cases, then the withdrawal of what was published."""
+        """The five use cases, then the withdrawal of what was published."""
         today, zone = self.market.today, self.market.time_zone
         here = Addresses.fresh()
         behind = (*here.shared, here.without_aggregator)
@@ -109,6 +111,8 @@ class Demo:
         screen.heading(f"Retrieve active aggregators, {version}")
         answer = self.ask(self.dso, exchange.dso_query(here.point, today, time_zone=zone), version)
         self.check_active_aggregators(answer, here)
+
+        Reservation(self.dso, self.agr, self.market, here.point, f"DEMO-{here.number}").run(version)
 
         screen.heading(f"Withdraw what was published, {version}")
         lines = [(address, today, today) for address in behind]
@@ -168,6 +172,7 @@ def run() -> int:
             started.append(Participant(role, domain, cro))
             staff.register(started[-1])
         dso, agr = started
+        dso.others, agr.others = [agr], [dso]
         Demo(dso, agr, staff.look_up_market()).run()
     except staff.NoCroError as missing:
         return failed(str(missing))
@@ -186,7 +191,7 @@ def run() -> int:
     finally:
         for participant in started:
             participant.stop()
-    print(f"\nAll as expected: four use cases and TestMessages, in {' and '.join(VERSIONS)}.")
+    print(f"\nAll as expected: five use cases and TestMessages, in {' and '.join(VERSIONS)}.")
     return 0
 
 

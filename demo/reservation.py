@@ -1,0 +1,130 @@
+"""A flexibility reservation: a contract, what its DSO leaves reserved on a day, the AGR's answer, the settlement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from shapeshifter_uftp.uftp import FlexReservationUpdate, FlexReservationUpdateResponse
+
+from demo import exchange, screen, staff
+from demo.exchange import same
+from demo.participants import Participant
+from reservations import isps
+
+DAY = timedelta(days=1)
+CONTRACTED, KEPT = 50_000, 20_000
+"""Watts from 17:00 to 20:00, and what is left of them until 18:00."""
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A contract between the demo's two participants, about a day on which the AGR has connections behind `point`."""
+
+    dso: Participant
+    agr: Participant
+    market: staff.Market
+    point: str
+    contract_id: str
+
+    @property
+    def hour(self) -> int:
+        """ISPs of an hour."""
+        minutes = isps.minutes_of(self.market.isp_duration)
+        assert minutes is not None
+        return isps.HOUR // minutes
+
+    @property
+    def first(self) -> int:
+        """The ISP that begins at 17:00."""
+        return 17 * self.hour + 1
+
+    @property
+    def day(self) -> date:
+        """The day after tomorrow, or the next one on which no clock changes."""
+        day = self.market.today + 2 * DAY
+        while isps.count(day, isps.HOUR // self.hour, self.market.time_zone) != 24 * self.hour:
+            day += DAY
+        return day
+
+    def run(self, version: str) -> None:
+        """All of it, in `version`."""
+        screen.heading(f"Flexibility reservation, {version}")
+        self.register()
+        update = self.update_passed_on(version)
+        self.answer(update, version)
+        self.settle()
+        self.ask_too_much(version)
+
+    def register(self) -> None:
+        """The contract, which staff import."""
+        line = {
+            "dso": self.dso.domain,
+            "agr": self.agr.domain,
+            "contract_id": self.contract_id,
+            "congestion_point": self.point,
+            "start": self.market.today,
+            "end": self.day + 5 * DAY,
+            "isp_duration": self.market.isp_duration,
+            "deadline_hours": 4,
+            "days": "every day",
+            "first_isp": self.first,
+            "last_isp": self.first + 3 * self.hour - 1,
+            "reserved_w": CONTRACTED,
+        }
+        staff.import_contract([line])
+
+    def update_passed_on(self, version: str) -> FlexReservationUpdate:
+        """The DSO addresses the AGR, and posts to the CRO, which passes it on; gives it as the AGR has it."""
+        reserved, free = (self.first, self.hour, KEPT), (self.first + self.hour, 2 * self.hour, 0)
+        sent = self.said("release", reserved, free)
+        self.dso.send_to(self.agr, sent, version, by_the_cro=True)
+        screen.show(sent)
+        came = self.agr.expect(FlexReservationUpdate, sent)
+        screen.note(f"passed on by {self.agr.cro.domain} in {came.sender_domain}'s own signature")
+        same("the update that the AGR was passed", sent, came)
+        return came
+
+    def answer(self, update: FlexReservationUpdate, version: str) -> None:
+        """The AGR answers the DSO directly, and posts a copy to the CRO, which settles the update by it."""
+        answer = exchange.reservation_answer(update)
+        self.agr.send_to(self.dso, answer, version)
+        came = self.dso.expect(FlexReservationUpdateResponse, update)
+        screen.show(came, update)
+        exchange.check_answer(self.dso, update, came, answerer=self.agr.domain)
+        self.agr.send_to(self.dso, answer, version, by_the_cro=True)
+        staff.wait_for_settled(str(update.message_id), "accepted")
+        screen.note(f"a copy to {self.agr.cro.domain}: the update is accepted")
+
+    def settle(self) -> None:
+        """The settlement of the day has what is contracted, and what the DSO has left of it."""
+        lines = staff.settlement(self.contract_id, self.day)
+        came = {int(line["isp"]): (int(line["contracted_w"]), int(line["remaining_w"])) for line in lines}
+        for line in lines[:: self.hour]:
+            said = (line["isp"], line["start"], line["contracted_w"], line["remaining_w"], line["released_w"])
+            screen.note("ISP {}, {}: {} W contracted, {} W remaining, {} W released".format(*said))
+        expected = {
+            isp: (CONTRACTED, KEPT if isp < self.first + self.hour else 0)
+            for isp in range(self.first, self.first + 3 * self.hour)
+        }
+        same("watts of each ISP in the settlement", expected, came)
+
+    def ask_too_much(self, version: str) -> None:
+        """More than was contracted is not passed on: the CRO says why."""
+        sent = self.said("too much", (self.first, self.hour, CONTRACTED + 1))
+        self.dso.send_to(self.agr, sent, version, by_the_cro=True)
+        screen.show(sent)
+        came = self.dso.expect(FlexReservationUpdateResponse, sent)
+        screen.show(came, sent)
+        exchange.check_answer(self.dso, sent, came, "Rejected: Power value rejection: …")
+
+    def said(self, reference: str, *lines: tuple[int, int, int]) -> FlexReservationUpdate:
+        return exchange.reservation_update(
+            self.point,
+            self.contract_id,
+            reference,
+            self.day,
+            *lines,
+            isp_duration=self.market.isp_duration,
+            time_zone=self.market.time_zone,
+        )
