@@ -38,7 +38,13 @@ WORKER_POINTS = {
     "posted, before the attempt is recorded": Point("uftp.delivery", "record"),
     "attempt recorded": Point("uftp.delivery", "record", after=True),
 }
-POINTS = WEB_POINTS | WORKER_POINTS
+PASSING_POINTS = {
+    "handling committed, before the wake-up": Point("uftp.tasks", "wake_outbox"),
+    "posted, before the attempt is recorded": Point("uftp.delivery", "record"),
+    "app told, before the commit": Point("uftp.recording", "_tell", after=True),
+    "attempt recorded": Point("uftp.delivery", "record", after=True),
+}
+POINTS = WEB_POINTS | WORKER_POINTS | PASSING_POINTS
 
 
 class FaultsConfig(AppConfig):
