@@ -68,12 +68,12 @@ def flex_message(kind: type[FlexRequest | FlexReservationUpdate], point: str, da
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        (FlexRequest, "a CRO does not handle FlexRequest"),
-        (FlexReservationUpdate, "this CRO keeps no flexibility contracts"),
+        (FlexRequest, "Invalid Message: a CRO does not handle FlexRequest"),
+        (FlexReservationUpdate, "Unknown reference ContractID: contract-1 is no contract of yours"),
     ],
 )
 @both_versions
-def test_messages_that_this_cro_does_not_handle_are_answered_as_invalid(
+def test_flexibility_messages_that_this_cro_has_nothing_to_do_with_are_rejected(
     dso: Participant,
     addresses: Addresses,
     today: date,
@@ -87,7 +87,7 @@ def test_messages_that_this_cro_does_not_handle_are_answered_as_invalid(
 
     assert posted.status_code == 200, posted.text
     answer = dso.expect(request_response_map[kind], message)
-    check_answer(dso, message, answer, f"Rejected: Invalid Message: {why}")
+    check_answer(dso, message, answer, f"Rejected: {why}")
 
 
 @both_versions

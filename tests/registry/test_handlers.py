@@ -195,7 +195,7 @@ def test_D9_the_zone_of_a_query_is_checked_for_its_period(ask: Ask, agr: Peer) -
     assert result(summer) == ("Rejected", f"TimeZone rejected: Africa/Lagos is not {ZONE}")
 
 
-def test_a_flex_reservation_update_is_read_and_refused(ask: Ask, dso: Peer) -> None:
+def test_F1_a_reservation_update_about_no_contract_is_answered(ask: Ask, dso: Peer) -> None:
     told = ask(
         dso,
         "FlexReservationUpdate",
@@ -208,4 +208,4 @@ def test_a_flex_reservation_update_is_read_and_refused(ask: Ask, dso: Peer) -> N
             "Reference": "r",
         },
     )
-    assert result(told) == ("Rejected", "Invalid Message: this CRO keeps no flexibility contracts")
+    assert result(told) == ("Rejected", "Unknown reference ContractID: c is no contract of yours")
