@@ -1,0 +1,220 @@
+"""Pictures of a contract's month: the energy of each day as bars, with its updates below; and the same as a strip.
+
+As in `reservations.day_picture`, everything along the month is placed in per cent of the width.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import groupby
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from reservations.day_picture import legend, pattern, percent
+from reservations.energy import Totals
+from reservations.models import UpdateState
+
+State = UpdateState.State
+
+ABOVE, HEIGHT, DAYS_ROW, MARKS_ROW = 8, 130, 20, 16
+"""Heights in pixels."""
+
+STRIP = 26
+
+MARKS = {
+    State.ACCEPTED: "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z",
+    State.PASSED_ON: "M-3 -4L4 0L-3 4Z",
+    State.RECEIVED: "M-3.5 -3.5H3.5V3.5H-3.5Z",
+    State.REJECTED: "M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5",
+    State.UNDONE: "M0 -5L5 0L0 5L-5 0Z",
+}
+"""The shape of each state's mark, around its middle, in the order of the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfMonth:
+    """A day: its energy, None where the contract is not in force on it; how many updates are in which state."""
+
+    day: date
+    totals: Totals | None
+    updates: Mapping[str, int] = field(default_factory=dict)
+    url: str = ""
+
+    @property
+    def said(self) -> str:
+        """`2026-07-05: contracted 60 kWh, remaining 12 kWh, released 48 kWh; 1 accepted`."""
+        if self.totals is None:
+            energy = "not in force"
+        elif not self.totals.contracted:
+            energy = "nothing contracted"
+        else:
+            energy = (
+                f"contracted {self.totals.contracted}, remaining {self.totals.remaining}, "
+                f"released {self.totals.released}"
+            )
+        return f"{self.day}: {energy}{f'; {self.states}' if self.updates else ''}"
+
+    @property
+    def states(self) -> str:
+        """`2 accepted, 1 undone`; empty without any update."""
+        return in_states(self.updates)
+
+
+def in_states(updates: Mapping[str, int]) -> str:
+    """`2 accepted, 1 undone`; empty without any."""
+    return ", ".join(f"{updates[state]} {state.label.lower()}" for state in MARKS if updates.get(state))
+
+
+def draw(title: str, description: str, days: Sequence[DayOfMonth]) -> SafeString:
+    """The picture of `days`, all of a month, with its legend below."""
+    key = f"month-{secrets.token_hex(4)}"
+    up, down = _most(days)
+    zero = ABOVE + round(HEIGHT * up / ((up - down) or 1), 2)
+    states = [state for state in MARKS if any(day.updates.get(state) for day in days)]
+    return format_html(
+        '<div class="days-power"><svg role="group" width="100%" height="{}" '
+        'aria-labelledby="{key}-title" aria-describedby="{key}-about">'
+        '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}'
+        '<line class="zero" x1="0" x2="100%" y1="{zero}" y2="{zero}"/>{}</svg></div>{}{}',
+        ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW * len(states),
+        title,
+        description,
+        pattern(key),
+        SafeString("").join(
+            _day(day, index, len(days), zero, HEIGHT / ((up - down) or 1), states, key)
+            for index, day in enumerate(days)
+        ),
+        legend(key),
+        _marks_legend(states),
+        key=key,
+        zero=zero,
+    )
+
+
+def strip(title: str, days: Sequence[DayOfMonth], key: str) -> SafeString:
+    """The month in a line: each day's remaining and released parts, days that are alike as one; undone ones marked.
+
+    The page has `pattern(key)` of `reservations.day_picture` once.
+    """
+    up, down = _most(days)
+    scale = STRIP / ((up - down) or 1)
+    zero = round(STRIP * up / ((up - down) or 1), 2)
+    drawn: list[tuple[str, float, float, float, float, SafeString | str]] = []
+    first = 0
+    for totals, alike in groupby(days, key=lambda day: day.totals):
+        many = len(list(alike))
+        left, width = percent(first, len(days)), percent(many, len(days))
+        if totals is not None:
+            drawn.append(("days", left, width, 0, STRIP, ""))
+            drawn += [
+                (look, left, width, top, height, _fill(look, key))
+                for look, top, height in _parts(totals, zero, scale)
+            ]
+        first += many
+    undone = [index for index, day in enumerate(days) if day.updates.get(State.UNDONE)]
+    return format_html(
+        '<svg class="strip" role="img" width="100%" height="{}"><title>{}</title>{}{}</svg>',
+        STRIP + 12,
+        title,
+        format_html_join("", '<rect class="{}" x="{}%" width="{}%" y="{}" height="{}"{}/>', drawn),
+        format_html_join(
+            "",
+            '<svg x="{}%" y="{}" overflow="visible"><path class="mark undone" d="{}"/></svg>',
+            ((percent(index + 0.5, len(days)), STRIP + 6, MARKS[State.UNDONE]) for index in undone),
+        ),
+    )
+
+
+def _most(days: Sequence[DayOfMonth]) -> tuple[int, int]:
+    """The most energy contracted on a day in each direction, in watt-minutes."""
+    found = [day.totals.contracted for day in days if day.totals is not None]
+    return max((each.up for each in found), default=0), min((each.down for each in found), default=0)
+
+
+def _day(
+    day: DayOfMonth, index: int, many: int, zero: float, scale: float, states: Sequence[State], key: str
+) -> SafeString:
+    left, width = percent(index + 0.1, many), percent(0.8, many)
+    middle = percent(index + 0.5, many)
+    bars = format_html_join(
+        "",
+        '<rect class="{}" x="{}%" width="{}%" y="{}" height="{}"{}/>',
+        (
+            (look, left, width, top, height, _fill(look, key))
+            for look, top, height in _parts(day.totals or Totals(), zero, scale)
+        ),
+    )
+    below = ABOVE + HEIGHT + DAYS_ROW
+    marks = format_html_join(
+        "",
+        '<svg x="{}%" y="{}" overflow="visible"><path class="mark {}" d="{}"/></svg>',
+        (
+            (middle, below + MARKS_ROW * row + MARKS_ROW // 2, _class(state), MARKS[state])
+            for row, state in enumerate(states)
+            if day.updates.get(state)
+        ),
+    )
+    return format_html(
+        '<a href="{}" aria-label="{said}"><title>{said}</title>'
+        '<rect class="{}" x="{}%" width="{}%" y="0" height="{}"/>{}'
+        '<text class="day{}" x="{}%" y="{}" text-anchor="middle">{}</text>{}</a>',
+        day.url,
+        "days" if day.totals is not None else "days not-in-force",
+        percent(index, many),
+        percent(1, many),
+        ABOVE + HEIGHT,
+        bars,
+        "" if day.day.day % 5 == 0 or day.day.day == 1 else " gives-way",
+        middle,
+        ABOVE + HEIGHT + 15,
+        day.day.day,
+        marks,
+        said=day.said,
+    )
+
+
+def _parts(totals: Totals, zero: float, scale: float) -> list[tuple[str, float, float]]:
+    """(look, top, height) of what remains, of what was released beyond it, and of the outline of both."""
+    found = []
+    for direction in ("up", "down"):
+        remaining, contracted = (
+            round(abs(getattr(energy, direction)) * scale, 2)
+            for energy in (totals.remaining, totals.contracted)
+        )
+        released = round(contracted - remaining, 2)
+        above = direction == "up"
+        for look, begin, height in (
+            ("remaining", 0.0, remaining),
+            ("released", remaining, released),
+            ("contracted", 0.0, contracted),
+        ):
+            if height:
+                found.append((look, round(zero - begin - height if above else zero + begin, 2), height))
+    return found
+
+
+def _marks_legend(states: Sequence[State]) -> SafeString:
+    return format_html(
+        '<ul class="legend power-legend" aria-label="Updates">{}</ul>' if states else "",
+        format_html_join(
+            "",
+            '<li><svg width="14" height="14" aria-hidden="true" focusable="false">'
+            '<path class="mark {}" d="{}" transform="translate(7 7)"/></svg> {}</li>',
+            ((_class(state), MARKS[state], f"Update {state.label.lower()}") for state in states),
+        ),
+    )
+
+
+def _class(state: State) -> str:
+    return state.value.replace(" ", "-")
+
+
+def _fill(look: str, key: str) -> SafeString | str:
+    return format_html(' fill="url(#{}-released)"', key) if look == "released" else ""
+
+
+__all__ = ["DayOfMonth", "draw", "in_states", "strip"]
