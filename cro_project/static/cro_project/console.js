@@ -24,8 +24,14 @@
         return answer.ok && !answer.redirected ? answer.text() : null;
     };
 
+    const become = (piece) => {
+        document.getElementById(piece.dataset.becomes)?.replaceChildren(...piece.childNodes);
+        piece.remove();
+    };
+
     /** <form data-preview="URL" data-preview-into="#id">: shows what URL makes of the form while it is filled in.
-     *  A field with data-no-preview makes no difference to it. */
+     *  A field with data-no-preview makes no difference to it. A piece of that with data-becomes="id" takes the place
+     *  of what is in the element of that id. */
     const preview = (form) => {
         const into = document.querySelector(form.dataset.previewInto);
         if (!into) {
@@ -45,6 +51,7 @@
                 });
                 if (own === asked) {
                     into.innerHTML = shown ?? '<p class="notice warn">The preview could not be made. Reload the page.</p>';
+                    into.querySelectorAll("[data-becomes]").forEach(become);
                     start(into);
                 }
             } catch (error) {
@@ -120,6 +127,16 @@
         field.addEventListener("focus", fill, {once: true});
     };
 
+    /** <fieldset data-enter>: Enter in one of its fields presses its first button, and not the form's. */
+    const enter = (fields) => {
+        fields.addEventListener("keydown", (event) => {
+            if (event.key === "Enter" && event.target.matches("input")) {
+                event.preventDefault();
+                fields.querySelector("button")?.click();
+            }
+        });
+    };
+
     const TABLES = "#result_list, .rows table, .scrolls table";
     const NOTHING = new Set(["", "–"]);
 
@@ -183,6 +200,7 @@
         root.querySelectorAll("form[data-preview]").forEach(preview);
         root.querySelectorAll("[data-poll]").forEach(poll);
         root.querySelectorAll("input[data-suggest]").forEach(suggest);
+        root.querySelectorAll("[data-enter]").forEach(enter);
     };
 
     document.addEventListener("DOMContentLoaded", () => start(document));

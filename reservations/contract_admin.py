@@ -1,0 +1,250 @@
+"""The operator's screens of contracts: the list, and the page of one; entering and deciding are mixed in."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
+
+from participants.admin_html import NOTHING
+from participants.scalable_admin import ScalableAdmin
+from registry.periods import last_day
+from registry.rehearsed_admin import this_day
+from registry.sources import told
+from reservations import contract_page
+from reservations.contract_decisions import DecidingPages
+from reservations.contract_editing import EditingPages
+from reservations.contract_filters import ContractDaysFilter, PointFilter, StateFilter
+from reservations.contract_words import days_in_words, greatest, state_badge, state_on
+from reservations.day_admin import DayPages
+from reservations.models import Contract, ContractVersion
+from reservations.party_filters import AGRFilter, DSOFilter
+from reservations.settlement_admin import SettlementPage
+
+SEES_UPDATES = "reservations.view_reservationupdate"
+
+
+@admin.register(Contract)
+class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, ScalableAdmin):
+    scope_by = ("dso", "agr")
+    list_display = (
+        "contract_id",
+        "dso_domain",
+        "agr_domain",
+        "congestion_point",
+        "days",
+        "state",
+        "deadline",
+        "greatest_power",
+    )
+    export_display = (
+        ("ContractID", "contract_id"),
+        ("DSO", "dso.domain"),
+        ("AGR", "agr.domain"),
+        ("Congestion point", lambda row: _of(row, "congestion_point")),
+        ("First day", lambda row: version.period.lower if (version := current(row)) else None),
+        ("Last day", lambda row: last_day(version.period) if (version := current(row)) else None),
+        ("State", lambda row: state_on(version, this_day())[1] if (version := current(row)) else None),
+        ("Deadline", lambda row: _of(row, "deadline")),
+        ("Version", lambda row: _of(row, "number")),
+    )
+    list_filter = (
+        StateFilter,
+        DSOFilter,
+        AGRFilter,
+        PointFilter,
+        ("versions__period", ContractDaysFilter),
+    )
+    list_select_related = ("dso", "agr")
+    search_fields = ("contract_id__startswith",)
+    search_help_text = "The beginning of a ContractID"
+    sortable_by = ("contract_id",)
+    linked_lookups = ("versions__recorded_by__id__exact", "versions__superseded_by__id__exact")
+    change_list_template = "admin/reservations/contracts.html"
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contract]:
+        """Each with its current version and what that reserves, as `current_versions`."""
+        versions = ContractVersion.objects.current().prefetch_related("profiles")
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("dso", "agr")
+            .prefetch_related(Prefetch("versions", versions, "current_versions"))
+        )
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Contract | None = None) -> bool:
+        """Contracts are ended, never deleted."""
+        return False
+
+    def audit_subject(self, row: Contract) -> str:
+        return f"contract {row.contract_id} of {row.dso} and {row.agr}"
+
+    @admin.display(description="DSO")
+    def dso_domain(self, contract: Contract) -> str:
+        return contract.dso.domain
+
+    @admin.display(description="AGR")
+    def agr_domain(self, contract: Contract) -> str:
+        return contract.agr.domain
+
+    @admin.display(description="congestion point")
+    def congestion_point(self, contract: Contract) -> str:
+        return _of(contract, "congestion_point")
+
+    @admin.display(description="days")
+    def days(self, contract: Contract) -> str:
+        version = current(contract)
+        return days_in_words(version) if version else NOTHING
+
+    @admin.display(description="state")
+    def state(self, contract: Contract) -> str:
+        version = current(contract)
+        return state_badge(version, this_day()) if version else NOTHING
+
+    @admin.display(description="deadline")
+    def deadline(self, contract: Contract) -> str:
+        return _of(contract, "deadline")
+
+    @admin.display(description="greatest power")
+    def greatest_power(self, contract: Contract) -> str:
+        version = current(contract)
+        return greatest(version.profiles.all()) if version else NOTHING
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        links = {}
+        if request.user.has_perm(SEES_UPDATES):
+            links = {
+                "overview": reverse("admin:reservations_contract_overview"),
+                "settlement": reverse("admin:reservations_contract_settlement"),
+            }
+        return super().changelist_view(request, {**links, **(extra_context or {})})
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.version_view)
+        return [
+            path(
+                "<path:object_id>/version/<int:number>/",
+                view,
+                name="reservations_contract_version",
+            ),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of one contract, by its current version."""
+        contract: Contract = self.row_or_404(request, object_id)
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        version = current(contract)
+        if version is None:
+            raise Http404
+        today, seen = this_day(), self.seen(request)
+        sees_updates = request.user.has_perm(SEES_UPDATES)
+        return self.page(
+            request,
+            "admin/reservations/contract.html",
+            f"Contract {contract.contract_id}",
+            contract=contract,
+            version=version,
+            facts=contract_page.facts(contract, version, state_badge(version, today), seen),
+            notices=contract_page.notices(contract, version, today, seen),
+            drawn=contract_page.drawn(contract_page.editor_of(version)),
+            versions=contract_page.versions(contract),
+            updates=contract_page.updates_by_state(contract) if sees_updates else None,
+            days=self._days(contract, version, today) if sees_updates else None,
+            tools=self._tools(request, contract, version),
+            audit_trail=self._audit_trail(request, contract),
+        )
+
+    def version_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
+        """What one version of a contract said, and what differed from the one before it."""
+        contract: Contract = self.row_or_404(request, object_id)
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        version = (
+            contract.versions.filter(number=number).select_related("recorded_by", "superseded_by").first()
+        )
+        if version is None:
+            raise Http404
+        told_versions = {each.number: each for each in contract_page.versions(contract)}
+        return self.page(
+            request,
+            "admin/reservations/contract_version.html",
+            f"Version {number}",
+            row=contract,
+            contract=contract,
+            version=version,
+            told=told_versions.get(number),
+            superseded=told(version.superseded_by) if version.superseded_by else "",
+            facts=contract_page.facts(contract, version, version.get_state_display(), self.seen(request)),
+            drawn=contract_page.drawn(contract_page.editor_of(version)),
+        )
+
+    def _tools(
+        self, request: HttpRequest, contract: Contract, version: ContractVersion
+    ) -> list[tuple[str, str]]:
+        """(URL, text) of what this member of staff may do with the contract."""
+        if not self.has_change_permission(request, contract):
+            return []
+        state = ContractVersion.State
+        offered = [("edit", "Change …")]
+        if version.state == state.DRAFT:
+            offered.append(("put_in_force", "Put in force …"))
+        elif version.state == state.IN_FORCE:
+            offered.append(("end", "End …"))
+        else:
+            offered += [("end", "End earlier …"), ("put_in_force", "Put in force again …")]
+        return [(self._url(name, contract.pk), text) for name, text in offered]
+
+    def _days(self, contract: Contract, version: ContractVersion, today: date) -> dict[str, str]:
+        """Where the contract's day, its month and its settlement are."""
+        day = contract_page.looked_at(version, today)
+        return {
+            "day": str(day),
+            "is_today": "yes" if day == today else "",
+            "day_url": self._url("day", contract.pk, day.isoformat()),
+            "month": f"{day:%Y-%m}",
+            "month_url": self._url("month", contract.pk, f"{day:%Y-%m}"),
+            "settlement_url": f"{self._url('settlement')}?{urlencode(_settlement_of(contract, day))}",
+        }
+
+
+def current(contract: Contract) -> ContractVersion | None:
+    """The current version of a contract of the list; every contract has one but while it is being entered."""
+    found: list[ContractVersion] = getattr(contract, "current_versions", [])
+    return found[0] if found else None
+
+
+def _of(contract: Contract, name: str) -> str:
+    version = current(contract)
+    return str(getattr(version, name)) if version else NOTHING
+
+
+def _settlement_of(contract: Contract, day: date) -> dict[str, str]:
+    """What is asked for the settlement of the contract in the month of `day`."""
+    following = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return {
+        "first": str(day.replace(day=1)),
+        "last": str(following - timedelta(days=1)),
+        "dso": contract.dso.domain,
+        "agr": contract.agr.domain,
+        "contract": contract.contract_id,
+    }

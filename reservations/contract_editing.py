@@ -1,0 +1,252 @@
+"""The pages on which staff enter a contract and change one: its terms, and its profile in an editor.
+
+Every button of the editor sends the whole form; the page comes back with what the button did, unsaved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from participants.models import Participant
+from participants.reason_form import ReasonedAdmin, actor
+from participants.retrying import retried
+from registry.changes import Source
+from registry.market import market
+from registry.sources import told
+from reservations import contract_page, contracts, isps
+from reservations.contract_form import ContractForm, SavingForm, as_typed, refuse
+from reservations.contract_terms import ContractError, Terms
+from reservations.contract_words import differences
+from reservations.models import Contract, ContractVersion
+from reservations.profile_editor import EVERY, Editor, converted, name_of
+from reservations.profile_tools import Tools, press
+from reservations.profiles import WEEKDAYS, Profile
+from reservations.remaining import profiles_of
+
+SAVE, CHECK = "save", "check"
+
+MEANWHILE = (
+    "Nothing is saved. Look at what differs; press Save once more to record what stands here in its place, or leave"
+    " this page to keep it."
+)
+
+
+@dataclass
+class Asked:
+    """A form as it was sent, or as it is to be shown; `refused` is what has no field, `done` what a button did."""
+
+    form: ContractForm
+    saving: SavingForm
+    editor: Editor
+    tools: Tools
+    refused: list[str]
+    meanwhile: tuple[str, list[tuple[str, str, str]]] | None = None
+    sent: bool = False
+
+    @property
+    def wrong(self) -> bool:
+        return bool(
+            self.form.errors
+            or self.saving.errors
+            or self.refused
+            or self.tools.wrong
+            or not self.editor.right
+        )
+
+
+class EditingPages(ReasonedAdmin):
+    """Mix-in of the contracts' admin: adding one and changing one."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("add/preview/", view(self.add_preview), name="reservations_contract_add_preview"),
+            path("<path:object_id>/edit/", view(self.edit_view), name="reservations_contract_edit"),
+            path(
+                "<path:object_id>/edit/preview/",
+                view(self.edit_preview),
+                name="reservations_contract_edit_preview",
+            ),
+            *super().get_urls(),
+        ]
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The form of a new contract; sent with Save, it is recorded."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return self._edit(request, None)
+
+    def add_preview(self, request: HttpRequest) -> HttpResponse:
+        """What the profile in the form looks like, and what is wrong with it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseRedirect(self._url("add"))
+        return self._shown(request, None)
+
+    def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The form of a contract; sent with Save, it is recorded as the contract's next version."""
+        return self._edit(request, self._changed(request, object_id))
+
+    def edit_preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the profile in the form looks like, and what is wrong with it."""
+        contract = self._changed(request, object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(self._url("edit", contract.pk))
+        return self._shown(request, contract)
+
+    def _changed(self, request: HttpRequest, object_id: str) -> Contract:
+        contract: Contract = self.row_or_404(request, object_id)
+        if not self.has_change_permission(request, contract):
+            raise PermissionDenied(
+                "Changing a contract needs the right to change contracts, and to act for both parties."
+            )
+        return contract
+
+    def _edit(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
+        version = _current(contract)
+        if request.method != "POST":
+            return self._edit_page(request, contract, version, self._opened(request, version))
+        asked = self._sent(request, version, request.POST.get("do", CHECK))
+        if request.POST.get("do") == SAVE and not asked.wrong:
+            saved = self._save(request, contract, version, asked)
+            if saved is not None:
+                return saved
+        return self._edit_page(request, contract, _current(contract), asked)
+
+    def _opened(self, request: HttpRequest, version: ContractVersion | None) -> Asked:
+        """The form as it is before anything is typed; an earlier version's ISPs as the market's."""
+        minutes, zone = _of_the_market()
+        profile = profiles_of([version])[version.pk] if version else Profile()
+        if version is not None:
+            profile = converted(profile, version.isp_minutes, minutes)
+        form = ContractForm(seen=self.acted_for(request), version=version)
+        return Asked(form, SavingForm(version=version), Editor.of(profile, minutes, zone), Tools(), [])
+
+    def _sent(self, request: HttpRequest, version: ContractVersion | None, button: str) -> Asked:
+        """The form as it was sent, with what `button` did to the profile; only Save asks for all of its fields."""
+        editor = Editor.of_form(request.POST, *_of_the_market())
+        tools = press(button, editor, request.POST)
+        form = ContractForm(request.POST, seen=self.acted_for(request), version=version)
+        saving = SavingForm(request.POST, version=version)
+        if button != SAVE:
+            saving = as_typed(SavingForm(version=version), request.POST)
+            if button != CHECK:
+                form = as_typed(ContractForm(seen=self.acted_for(request), version=version), request.POST)
+        return Asked(form, saving, editor, tools, [], sent=True)
+
+    def _save(
+        self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
+    ) -> HttpResponse | None:
+        """Record what the form says and go to the contract; None where that is refused, and the form says why."""
+        said, saving = asked.form.cleaned_data, asked.saving.cleaned_data
+        terms = asked.form.terms(asked.editor.profile, asked.editor.minutes)
+        source = Source.of_staff(actor(request), saving["reason"])
+        parties = (contract.dso, contract.agr) if contract else (said["dso"], said["agr"])
+        contract_id = contract.contract_id if contract else said["contract_id"]
+        try:
+            recorded = retried(lambda: self._record(parties, contract_id, terms, source, asked.saving))
+        except ContractError as error:
+            now = _current(contract)
+            if version is not None and now is not None and now.number != saving["expected"]:
+                asked.meanwhile = _meanwhile(contract, saving["expected"], now)
+                asked.saving = asked.saving.about(now)
+            else:
+                asked.refused = refuse(error.problems, asked.form, asked.saving, editor=asked.editor)
+            return None
+        if recorded is None:
+            asked.refused = ["Nothing changes: this is what the contract says."]
+            return None
+        words = "is entered" if recorded.number == 1 else f"is changed: this is version {recorded.number}"
+        self.message_user(request, f"Contract {contract_id} {words}.", messages.SUCCESS)
+        return HttpResponseRedirect(self._url("change", recorded.contract_id))
+
+    def _record(
+        self,
+        parties: tuple[Participant, Participant],
+        contract_id: str,
+        terms: Terms,
+        source: Source,
+        saving: SavingForm,
+    ) -> ContractVersion | None:
+        return contracts.record(
+            *parties,
+            contract_id,
+            terms,
+            state=saving.chosen,
+            source=source,
+            expected=saving.cleaned_data["expected"],
+        )
+
+    def _shown(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
+        editor = Editor.of_form(request.POST, *_of_the_market())
+        return TemplateResponse(
+            request,
+            "admin/reservations/contract_preview.html",
+            {"editor": editor, "drawn": contract_page.drawn(editor)},
+        )
+
+    def _edit_page(
+        self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
+    ) -> HttpResponse:
+        editor, tools = asked.editor, asked.tools
+        pictures = {each.key: each for each in contract_page.drawn(editor)}
+        return self.page(
+            request,
+            "admin/reservations/contract_edit.html",
+            f"Change contract {contract.contract_id}" if contract else "Add contract",
+            row=contract,
+            contract=contract,
+            version=version,
+            form=asked.form,
+            saving=asked.saving,
+            asked=asked,
+            errors=asked.wrong,
+            editor=editor,
+            parts=[(part, pictures[key]) for key, part in editor.parts.items()],
+            tools=tools,
+            kinds=[(key, name_of(key), key in tools.chosen) for key in KINDS],
+            sources=[(key, part.name) for key, part in editor.parts.items()],
+            market=market(),
+            isps=isps.usual_count(editor.minutes),
+            folded=len(editor.parts) > OPEN,
+            preview=self._url("edit_preview", contract.pk) if contract else self._url("add_preview"),
+            cancel=self._url("change", contract.pk) if contract else self._url("changelist"),
+        )
+
+
+KINDS = (EVERY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
+OPEN = 10
+"""Kinds of day that are shown at once; of more, those that changed or are wrong."""
+
+
+def _of_the_market() -> tuple[int, str]:
+    """The minutes of the market's ISPs, and its time zone."""
+    of = market()
+    minutes = isps.minutes_of(of.isp_duration)
+    assert minutes is not None
+    return minutes, of.time_zone
+
+
+def _current(contract: Contract | None) -> ContractVersion | None:
+    """The version of `contract` as it stands at this moment."""
+    return contract.versions.current().first() if contract else None
+
+
+def _meanwhile(
+    contract: Contract | None, expected: int, now: ContractVersion
+) -> tuple[str, list[tuple[str, str, str]]]:
+    """Who changed the contract since version `expected`, and what differs."""
+    assert contract is not None
+    was = contract.versions.filter(number=expected).first()
+    profiles = profiles_of([version for version in (was, now) if version])
+    before = (was, profiles[was.pk]) if was else None
+    said = f"Meanwhile the contract was changed {told(now.recorded_by)}, and is in version {now.number}. {MEANWHILE}"
+    return said, differences(before, (now, profiles[now.pk]))
