@@ -15,7 +15,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -120,8 +120,8 @@ def drop() -> None:
 _clients: dict[str, Any] = {}
 
 
-def client(name: str = "operator") -> Any:
-    """A logged-in browser: an operator who may see everything, or one `limited` to two participants."""
+def client(name: str = "operator", acts_for: Sequence[int] = (6, 8)) -> Any:
+    """A logged-in browser: an operator who may see everything, or one `limited` to those whom they act for."""
     from django.contrib.auth.models import Group, User
     from django.test import Client
     from guardian.shortcuts import assign_perm
@@ -133,7 +133,7 @@ def client(name: str = "operator") -> Any:
         if created:
             group = "CRO operator" if name == "operator" else "CRO participant manager"
             user.groups.set([Group.objects.get(name=group)])
-            for participant in Participant.objects.filter(pk__in=[6, 8]) if name == "limited" else ():
+            for participant in Participant.objects.filter(pk__in=acts_for) if name == "limited" else ():
                 assign_perm("participants.change_participant", user, participant)
         _clients[name] = Client()
         _clients[name].force_login(user)
