@@ -26,7 +26,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "Market",
     ),
     "uftp": ("InboundMessage", "OutboundMessage", "DeliveryAttempt", "Refusal", "Sender"),
-    "reservations": (),
+    "reservations": ("Contract", "ReservationUpdate"),
     "auth": ("User", "Group"),
 }
 """App to its tables, each in order; what is not named follows, by name."""

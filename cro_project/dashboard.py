@@ -11,18 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
-from django.db.models import Count, Model, QuerySet
-from django.urls import reverse
+from django.db.models import Count, Model
 from django.utils.safestring import SafeString
 
-from cro_project import charts
+from cro_project import charts, reservation_figures
 from cro_project.charts import Bar
-from participants.admin_html import count_in_words
+from cro_project.figures import Figure, counted, list_url
 from participants.admission import current_mode
 from participants.models import Mode, Participant
 from participants.scope import Scope, seen_by
@@ -64,16 +62,6 @@ GROUP BY 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A number in words, what it counts, and the list of what was counted."""
-
-    text: str
-    number: str
-    url: str
-    bar: SafeString | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
     number: str
     url: str
@@ -95,12 +83,13 @@ class Dashboard:
     chart: SafeString
     types: list[tuple[str, list[Cell]]]
     waiting: list[Figure]
-    """What waits for staff, or for a participant: messages set aside, deliveries, refusals."""
+    """What waits for staff, or for a participant: messages set aside, deliveries, refusals, undone updates."""
 
     recipients: list[Figure]
     """For whom deliveries wait."""
 
     silent: Figure | None
+    reservations: list[Figure]
     coverage: list[Figure]
     coverage_at: datetime | None
 
@@ -113,9 +102,8 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
     def may(model: type[Model]) -> bool:
         return user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
 
-    conflicts, ages, parties = (
-        _conflicts(scope, today_at(now, zone.key), zone) if may(Conflict) else (None, [], [])
-    )
+    today = today_at(now, zone.key)
+    conflicts, ages, parties = _conflicts(scope, today, zone) if may(Conflict) else (None, [], [])
     messages, types = _messages(scope, now) if may(InboundMessage) else (None, {})
     bands = coverage.bands(scope) if may(CongestionPoint) else []
     points = list_url(CongestionPoint)
@@ -130,21 +118,16 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
         messages=messages,
         chart=_chart(types),
         types=[(name, _cells(name, types[name])) for name in types],
-        waiting=list(_waiting(scope, now, may)),
+        waiting=[*_waiting(scope, now, may), *reservation_figures.to_look_at(scope, today, may)],
         recipients=_recipients(scope) if may(OutboundMessage) else [],
         silent=_silent(scope) if may(Participant) else None,
+        reservations=list(reservation_figures.reservations(scope, today, may)),
         coverage=[
             Figure(label, f"{many:,}", f"{points}?{query}", charts.share(many, most))
             for label, many, query in bands
         ],
         coverage_at=coverage.counted_at() if bands else None,
     )
-
-
-def list_url(model: type[Model], **query: object) -> str:
-    """The list of `model`, filtered by `query`."""
-    page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-    return f"{page}?{urlencode(query)}" if query else page
 
 
 def _conflicts(scope: Scope, today: date, zone: ZoneInfo) -> tuple[Figure, list[Figure], list[Figure]]:
@@ -241,19 +224,14 @@ def _waiting(scope: Scope, now: datetime, may: Any) -> Iterable[Figure]:
     if may(InboundMessage):
         stuck = InboundMessage.objects.filter(state=inbound.SET_ASIDE)
         aside = scope.restrict_named(stuck, "sender__role", "sender__domain")
-        yield _figure("Messages set aside", aside, state__exact=inbound.SET_ASIDE)
+        yield counted("Messages set aside", aside, state__exact=inbound.SET_ASIDE)
     if may(OutboundMessage):
         for text, state in (("Deliveries waiting", outbound.WAITING), ("Deliveries failed", outbound.FAILED)):
             rows = OutboundMessage.objects.filter(state=state)
             sent = scope.restrict_named(rows, "recipient_role", "recipient_domain")
-            yield _figure(text, sent, state__exact=state)
+            yield counted(text, sent, state__exact=state)
     if may(Refusal):
-        yield _figure("Refused at the door in 24 hours", refusals.last_day(scope, now), at_recent="24h")
-
-
-def _figure(text: str, rows: QuerySet[Any], **query: object) -> Figure:
-    """How many `rows` there are, counted no further than a list does; `query` is what their list is filtered by."""
-    return Figure(text, count_in_words(rows), list_url(rows.model, **query))
+        yield counted("Refused at the door in 24 hours", refusals.last_day(scope, now), at_recent="24h")
 
 
 def _recipients(scope: Scope) -> list[Figure]:
@@ -276,4 +254,4 @@ def _recipients(scope: Scope) -> list[Figure]:
 def _silent(scope: Scope) -> Figure:
     """Participants that have never sent a message."""
     rows = scope.restrict(Participant.objects.filter(last_heard_at=None), "pk")
-    return _figure("Participants never heard from", rows, heard="never")
+    return counted("Participants never heard from", rows, heard="never")

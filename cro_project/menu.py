@@ -18,6 +18,7 @@ SCREENS = (
     ("Conflicts", "registry_conflict", ("registry/conflict/",)),
     ("Connections", "registry_connection", ("registry/connection/",)),
     ("Congestion points", "registry_congestionpoint", ("registry/congestionpoint/",)),
+    ("Reservations", "reservations_contract", ("reservations/",)),
     ("Participants", "participants_participant", ("participants/participant/",)),
     ("Messages", "uftp_inboundmessage", ("uftp/",)),
     ("Policies", "registry_policy", ("registry/policy", "registry/market/", "participants/mode/")),

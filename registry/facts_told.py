@@ -24,8 +24,8 @@ class Kind:
     """A kind of facts: whose they are, and the list that shows them.
 
     `owners` are the paths from a fact to its participants. `listed` is the table of the list, and `path` leads from
-    its rows to the facts, where these have no list of their own. `days`: the facts are claims of days, of which the
-    page of a change says what came of it.
+    its rows to the facts, where these have no list of their own. `days`: the facts are claims of days, of which a list
+    shows the current ones unless it is asked for all, and the page of a change says what came of it.
     """
 
     model: type[Model]
@@ -41,8 +41,9 @@ class Kind:
             rows = self.model._default_manager.filter(**{field: change})
             many = count_in_words(scope.restrict(rows, *self.owners))
             if many != "0":
-                query = {f"{self.path}{field}__id__exact": change.pk, "known": "all"}
-                yield list_link(self.listed, f"{many} {verb}", **query)
+                query = {f"{self.path}{field}__id__exact": change.pk}
+                past_too = {"known": "all"} if self.days else {}
+                yield list_link(self.listed, f"{many} {verb}", **query, **past_too)
 
 
 KINDS: list[Kind] = [
