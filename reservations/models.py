@@ -12,7 +12,7 @@ from typing import TypeVar
 from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Left
 
 from participants.models import Participant
@@ -213,6 +213,12 @@ class UpdateState(models.Model):
     superseded_by = models.ForeignKey(
         Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    current = models.GeneratedField(
+        expression=Case(When(superseded_by=None, then=F("state"))),
+        output_field=models.CharField(max_length=9, null=True),
+        db_persist=True,
+        help_text="The state while it is the update's, for lists: PostgreSQL knows how rare each is",
+    )
 
     objects = KnownQuerySet["UpdateState"].as_manager()
 
@@ -223,7 +229,7 @@ class UpdateState(models.Model):
         ]
         indexes = [
             models.Index(fields=["update", "id"], name="update_states"),
-            models.Index(fields=["state", "update"], name="update_state_current", condition=CURRENT),
+            models.Index(fields=["current", "update"], name="update_state_current", condition=CURRENT),
         ]
 
     def __str__(self) -> str:

@@ -253,6 +253,15 @@ class Migration(migrations.Migration):
                         to="reservations.reservationupdate",
                     ),
                 ),
+                (
+                    "current",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=models.Case(models.When(superseded_by=None, then=models.F("state"))),
+                        help_text="The state while it is the update's, for lists: PostgreSQL knows how rare each is",
+                        output_field=models.CharField(max_length=9, null=True),
+                    ),
+                ),
             ],
             options={
                 "ordering": ["update", "id"],
@@ -376,7 +385,7 @@ class Migration(migrations.Migration):
             model_name="updatestate",
             index=models.Index(
                 condition=models.Q(("superseded_by__isnull", True)),
-                fields=["state", "update"],
+                fields=["current", "update"],
                 name="update_state_current",
             ),
         ),
