@@ -48,7 +48,7 @@ class Wanted:
 class Comparison:
     """A contract as it is to be beside what is recorded of it: `before` and `after` in words, `before` None if new.
 
-    `contract` is None where there is none yet and none was to be made.
+    `contract` is None where there is none yet and none was to be made. `after` is empty where there are problems.
     """
 
     wanted: Wanted
@@ -77,7 +77,9 @@ def compare(wanted: Sequence[Wanted], source: Source, *, hold: bool) -> list[Com
     With `hold`, new contracts are made, and all are locked, in order of their primary keys, until the transaction
     ends; without, nothing is written.
     """
-    contracts = _contracts(wanted, hold=hold)
+    contracts = _contracts(
+        {_key(each) for each in wanted if not any(problems_of_id(each.contract_id))}, hold=hold
+    )
     versions = {
         version.contract_id: version
         for version in ContractVersion.objects.current().filter(
@@ -122,25 +124,24 @@ def _key(wanted: Wanted) -> Key:
     return wanted.dso.pk, wanted.agr.pk, wanted.contract_id
 
 
-def _contracts(wanted: Sequence[Wanted], *, hold: bool) -> dict[Key, Contract]:
-    """The contracts that are wanted, by their key; with `hold`, made where missing, and locked."""
-    found = _found(wanted)
+def _contracts(keys: set[Key], *, hold: bool) -> dict[Key, Contract]:
+    """The contracts of these keys that there are; with `hold`, made where missing, and locked."""
+    found = _found(keys)
     if hold:
-        missing = sorted({_key(each) for each in wanted} - found.keys())
+        missing = sorted(keys - found.keys())
         if missing:
             Contract.objects.bulk_create(
                 [Contract(dso_id=dso, agr_id=agr, contract_id=said) for dso, agr, said in missing],
                 batch_size=BATCH,
                 ignore_conflicts=True,
             )
-            found = _found(wanted)
+            found = _found(keys)
         held = Contract.objects.select_for_update(no_key=True).order_by("pk")
         list(held.filter(pk__in=[contract.pk for contract in found.values()]).values_list("pk"))
     return found
 
 
-def _found(wanted: Sequence[Wanted]) -> dict[Key, Contract]:
-    keys = {_key(each) for each in wanted}
+def _found(keys: set[Key]) -> dict[Key, Contract]:
     rows = Contract.objects.filter(
         dso__in={dso for dso, _, _ in keys},
         agr__in={agr for _, agr, _ in keys},
@@ -177,8 +178,8 @@ def _compare(
     )
     found = list(_problems(wanted, current, contract is not None and contract.pk in updated))
     found += problems(wanted.terms, of, kept)
-    after = words_of(wanted.terms, wanted.state, kept or of.time_zone)
-    if current and _needs_reason(source, current) and before != after:
+    after = {} if found else words_of(wanted.terms, wanted.state, kept or of.time_zone)
+    if current and _needs_reason(source, current) and (found or before != after):
         found.append(
             Problem("reason", "Say why: the change of a contract in force is recorded with its reason.")
         )

@@ -1,0 +1,515 @@
+"""`manage.py import_contracts`: a file of contracts is recorded as a whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import date, time
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.db.models import F
+
+from participants.models import AuditEntry, Participant
+from registry.changes import Source
+from registry.csv_files import Row
+from registry.market import set_market
+from registry.models import Change
+from reservations.contracts import record, terms_of
+from reservations.deadlines import Deadline
+from reservations.importing import import_contracts
+from reservations.models import Contract, ContractVersion, VersionProfile
+from reservations.profiles import Profile, Stretch
+from tests.registry.test_staff_at_once import at_once
+from tests.reservations.saying import CONTRACT, POINT, Parties, send, update_xml
+from tests.support.polling import wait_for
+from tests.support.processes import Process
+
+HEADER = (
+    "dso,agr,contract_id,congestion_point,start,end,isp_duration,deadline_days,deadline_time,deadline_hours,state,"
+    "days,first_isp,last_isp,reserved_w"
+)
+COLUMNS = HEADER.split(",")
+USUAL = {
+    "dso": "grid.example",
+    "agr": "agr.example",
+    "contract_id": "C-1",
+    "congestion_point": POINT,
+    "start": "2026-01-01",
+    "end": "2026-12-31",
+    "isp_duration": "PT15M",
+    "deadline_days": "1",
+    "deadline_time": "10:00",
+    "deadline_hours": "",
+    "state": "in force",
+    "days": "every day",
+    "first_isp": "1",
+    "last_isp": "96",
+    "reserved_w": "500000",
+}
+Line = dict[str, str]
+Import = Callable[..., str]
+
+
+def line(**said: str) -> Line:
+    return {**USUAL, **said}
+
+
+FILE = [
+    line(last_isp="40"),
+    line(first_isp="41", last_isp="60", reserved_w="-250000"),
+    line(days="SUNDAY", reserved_w="0"),
+    line(days="6", first_isp="9", last_isp="12", reserved_w="+7"),
+    line(days="2026-10-25", last_isp="100", reserved_w="9"),
+    line(
+        contract_id="C-2", end="", deadline_days="", deadline_time="", deadline_hours="6", state="", days=""
+    ),
+    line(
+        contract_id="C-2", agr="other.example", state="Draft", deadline_time="10:00:30", isp_duration="PT900S"
+    ),
+]
+
+
+def text_of(lines: list[Line], delimiter: str = ",", end: str = "\n") -> str:
+    rows = [COLUMNS, *([each[column] for column in COLUMNS] for each in lines)]
+    return "".join(delimiter.join(row) + end for row in rows)
+
+
+@pytest.fixture
+def parties_on_record(db: None) -> None:
+    for role, domain in (("DSO", "grid.example"), ("AGR", "agr.example"), ("AGR", "other.example")):
+        Participant.objects.create(role=role, domain=domain)
+
+
+@pytest.fixture
+def imports(parties_on_record: None, tmp_path: Path) -> Import:
+    """Imports lines with the command, and gives what it printed."""
+
+    def run(lines: list[Line] | str | bytes, *options: str) -> str:
+        text = text_of(lines) if isinstance(lines, list) else lines
+        path = tmp_path / "contracts.csv"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        out = StringIO()
+        call_command("import_contracts", str(path), *options, stdout=out)
+        return out.getvalue()
+
+    return run
+
+
+def refusal(imports: Import, lines: list[Line] | str | bytes, *options: str) -> list[str]:
+    """What the command says of a file that is refused, line by line; nothing of it is recorded."""
+    before = ContractVersion.objects.count(), Contract.objects.count(), Change.objects.count()
+    with pytest.raises(CommandError) as raised:
+        imports(lines, *options)
+    assert raised.value.returncode == 1
+    assert (ContractVersion.objects.count(), Contract.objects.count(), Change.objects.count()) == before
+    return str(raised.value).splitlines()
+
+
+def faults(imports: Import, lines: list[Line] | str | bytes) -> list[str]:
+    *said, last = refusal(imports, lines)
+    assert last.startswith("Nothing was imported")
+    return said
+
+
+def current(contract_id: str, agr: str = "agr.example") -> ContractVersion:
+    return ContractVersion.objects.current().get(contract__contract_id=contract_id, contract__agr__domain=agr)
+
+
+def test_the_contracts_of_a_file_are_recorded(imports: Import) -> None:
+    said = imports(FILE)
+    change = Change.objects.get()
+    assert said == f"Contracts: 3 new, 0 changed, 0 unchanged.\nRecorded as change {change.pk}.\n"
+    first = current("C-1")
+    assert (first.number, first.state, first.time_zone) == (1, "in force", "Europe/Amsterdam")
+    terms = terms_of(first)
+    assert (terms.congestion_point, terms.first, terms.last) == (POINT, date(2026, 1, 1), date(2026, 12, 31))
+    assert (terms.isp_minutes, terms.deadline) == (15, Deadline(days=1, at=time(10)))
+    assert terms.profile == Profile(
+        (Stretch(1, 40, 500_000), Stretch(41, 60, -250_000)),
+        {7: (), 6: (Stretch(9, 12, 7),)},
+        {date(2026, 10, 25): (Stretch(1, 100, 9),)},
+    )
+    second = current("C-2")
+    assert (second.state, second.period.upper, second.deadline) == ("in force", None, Deadline(hours=6))
+    other = current("C-2", "other.example")
+    assert (other.state, other.deadline, other.isp_minutes) == (
+        "draft",
+        Deadline(days=1, at=time(10, 0, 30)),
+        15,
+    )
+
+
+def test_the_whole_file_is_one_change_with_its_name_and_its_parties(imports: Import) -> None:
+    imports(FILE)
+    change = Change.objects.get()
+    assert (change.kind, change.reason) == ("import", "contracts.csv")
+    assert change.actor.startswith("command line")
+    assert change.moment is not None
+    assert change.participants == sorted(Participant.objects.values_list("pk", flat=True))
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.subject) == ("import contracts", "contracts.csv")
+    assert entry.after == {"new": 3, "changed": 0, "change": change.pk}
+    assert entry.participants == []
+
+
+def test_the_same_file_again_changes_nothing(imports: Import) -> None:
+    imports(FILE)
+    before = list(ContractVersion.objects.values()), list(VersionProfile.objects.values())
+    assert imports(FILE) == "Contracts: 0 new, 0 changed, 3 unchanged.\n"
+    in_other_words = text_of(
+        [{**each, "isp_duration": "PT0H15M", "days": each["days"].lower()} for each in reversed(FILE)],
+        ";",
+        "\r\n",
+    )
+    assert "0 new, 0 changed, 3 unchanged" in imports("\ufeff" + in_other_words)
+    assert (list(ContractVersion.objects.values()), list(VersionProfile.objects.values())) == before
+    assert Change.objects.count() == AuditEntry.objects.count() == 1
+
+
+def test_what_differs_is_a_next_version_and_the_rest_stays(imports: Import) -> None:
+    imports(FILE)
+    changed = [{**each, "end": "2027-12-31"} if each["contract_id"] == "C-1" else each for each in FILE[:6]]
+    assert "Contracts: 0 new, 1 changed, 1 unchanged." in imports(changed)
+    assert [current("C-1").number, current("C-2").number, current("C-2", "other.example").number] == [2, 1, 1]
+    change = Change.objects.latest("pk")
+    assert current("C-1").recorded_by == change
+    first = ContractVersion.objects.get(contract__contract_id="C-1", number=1)
+    assert first.superseded_by == change
+    domains = Participant.objects.filter(pk__in=change.participants).values_list("domain", flat=True)
+    assert set(domains) == {"grid.example", "agr.example"}
+
+
+def test_a_dry_run_prints_what_would_change_and_changes_nothing(imports: Import) -> None:
+    assert imports(FILE, "--dry-run").splitlines() == [
+        "new: C-1 of grid.example with agr.example: in force, 2026-01-01 to 2026-12-31",
+        "new: C-2 of grid.example with agr.example: in force, from 2026-01-01",
+        "new: C-2 of grid.example with other.example: draft, 2026-01-01 to 2026-12-31",
+        "Contracts: 3 would be new, 0 would be changed, 0 unchanged.",
+    ]
+    assert not Contract.objects.exists()
+    assert not Change.objects.exists()
+    assert not AuditEntry.objects.exists()
+    imports(FILE)
+    changed = [
+        {**each, "deadline_time": "09:30", "reserved_w": "1"} if each["contract_id"] == "C-1" else each
+        for each in FILE
+        if each["days"] != "6"
+    ]
+    assert imports(changed, "--dry-run").splitlines() == [
+        "changed: C-1 of grid.example with agr.example: deadline (the day before at 10:00 → the day before at 09:30);"
+        " every day (1-40: 500000 W, 41-60: -250000 W → 1-60: 1 W); Sunday (nothing → 1-96: 1 W);"
+        " 2026-10-25 (1-100: 9 W → 1-100: 1 W); Saturday (9-12: 7 W → none)",
+        "Contracts: 0 would be new, 1 would be changed, 2 unchanged.",
+    ]
+    assert ContractVersion.objects.count() == 3
+
+
+def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
+    bad = [line(reserved_w="x"), line(agr="nobody.example", contract_id="C-2")]
+    assert refusal(imports, bad) == refusal(imports, bad, "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"dso": ""}, "dso: This is empty: give the DSO's domain."),
+        ({"dso": "nobody.example"}, "dso: 'nobody.example' is not on record as DSO."),
+        ({"dso": "agr.example"}, "dso: 'agr.example' is not on record as DSO, only as AGR."),
+        ({"agr": "grid.example"}, "agr: 'grid.example' is not on record as AGR, only as DSO."),
+        ({"contract_id": ""}, "contract_id: Give the ContractID on which the DSO and the AGR have agreed."),
+        ({"contract_id": "C" * 256}, "contract_id: A ContractID has at most 255 characters."),
+        ({"congestion_point": "feeder 7"}, "congestion_point: 'feeder 7' is not an entity address: "),
+        ({"start": ""}, "start: This is empty: give a day, such as 2026-12-31."),
+        ({"start": "1.1.2026"}, "start: '1.1.2026' is not a day, such as 2026-12-31."),
+        ({"start": "2026-02-30"}, "start: '2026-02-30' is not a day, such as 2026-12-31."),
+        ({"start": "20260101"}, "start: '20260101' is not a day, such as 2026-12-31."),
+        ({"start": "0001-01-01"}, "start: 0001-01-01 is not a day from 1970-01-01 to 9998-12-31."),
+        ({"end": "soon"}, "end: 'soon' is not a day, such as 2026-12-31, or empty."),
+        ({"end": "2025-12-31"}, "end: The last day, 2025-12-31, lies before the first, 2026-01-01."),
+        (
+            {"isp_duration": "PT30M", "last_isp": "48"},
+            "isp_duration: PT30M is not the market's ISP duration, which is PT15M.",
+        ),
+        ({"isp_duration": "15"}, "isp_duration: '15' is not a duration that divides an hour, such as PT15M."),
+        ({"deadline_days": "-1"}, "deadline_days: '-1' is not a whole number."),
+        ({"deadline_days": "9999"}, "deadline_days: 9999: give a number from 0 to 366."),
+        ({"deadline_days": ""}, "deadline_days: Give the number of days before the Period too."),
+        ({"deadline_time": ""}, "deadline_time: Give the time of day too."),
+        ({"deadline_time": "24:00"}, "deadline_time: '24:00' is not a time of day, such as 10:00."),
+        ({"deadline_time": "10"}, "deadline_time: '10' is not a time of day, such as 10:00."),
+        (
+            {"deadline_hours": "6"},
+            "deadline_hours: Give either the days before the Period and a time of day, or",
+        ),
+        ({"deadline_hours": "x"}, "deadline_hours: 'x' is not a whole number."),
+        ({"state": "active"}, "state: 'active' is not one of draft, in force, ended."),
+        ({"state": "ended", "end": ""}, "end: An ended contract has a last day: give it."),
+        (
+            {"days": "weekend"},
+            "days: 'weekend' is not every day, a day of the week such as Monday, or a day such as",
+        ),
+        ({"days": "8"}, "days: '8' is not every day"),
+        (
+            {"days": "2027-01-01"},
+            "days: This day lies outside the contract's days, 2026-01-01 to 2026-12-31.",
+        ),
+        ({"first_isp": "0"}, "first_isp: ISPs 0 to 96: the day has ISPs 1 to 96."),
+        ({"first_isp": ""}, "first_isp: This is empty: give the number of an ISP, from 1."),
+        ({"last_isp": "97"}, "last_isp: ISPs 1 to 97: the day has ISPs 1 to 96."),
+        ({"first_isp": "9", "last_isp": "8"}, "last_isp: ISPs 9 to 8: the day has ISPs 1 to 96."),
+        ({"days": "2026-03-29", "last_isp": "93"}, "last_isp: ISPs 1 to 93: the day has ISPs 1 to 92."),
+        (
+            {"reserved_w": ""},
+            "reserved_w: This is empty: give a whole number of watts, such as 500000 or -500000.",
+        ),
+        (
+            {"reserved_w": "1.5"},
+            "reserved_w: '1.5' is not a whole number of watts, such as 500000 or -500000.",
+        ),
+        ({"reserved_w": "1" * 5000}, f"reserved_w: '{'1' * 60}…' is not a whole number of watts"),
+        ({"reserved_w": "1000000000001"}, "reserved_w: 1000000000001 W: at most 1000000000000 W either way."),
+    ],
+)
+def test_what_is_wrong_is_named_by_line_and_column(imports: Import, said: Line, fault: str) -> None:
+    (named,) = faults(imports, [line(contract_id="C-0"), line(**said)])
+    assert named.startswith(f"line 3, column {fault}")
+
+
+def test_every_bad_line_is_named_at_once(imports: Import) -> None:
+    text = text_of(
+        [
+            line(last_isp="97", reserved_w="much"),
+            line(contract_id="C-2", start="x", end="y", agr="nobody.example", last_isp="98"),
+            line(contract_id="C-3"),
+            line(contract_id="C-4", congestion_point="p", deadline_hours="x", state="?", days="2026-12-25"),
+        ]
+    )
+    assert faults(imports, f"{text}too,short\n") == [
+        "line 2, column reserved_w: 'much' is not a whole number of watts, such as 500000 or -500000.",
+        "line 3, column agr: 'nobody.example' is not on record as AGR.",
+        "line 3, column start: 'x' is not a day, such as 2026-12-31.",
+        "line 3, column end: 'y' is not a day, such as 2026-12-31, or empty.",
+        "line 3, column last_isp: ISPs 1 to 98: the day has ISPs 1 to 96.",
+        "line 5, column congestion_point: 'p' is not an entity address: ean. and 12 to 34 digits, or ea1., a month, a"
+        " domain backwards, a colon and a name, such as ea1.2026-01.example.grid:feeder-7.",
+        "line 5, column deadline_hours: 'x' is not a whole number.",
+        "line 5, column state: '?' is not one of draft, in force, ended.",
+        "line 6: 2 fields, where the header has 15.",
+    ]
+
+
+def test_the_first_twenty_faults_are_printed_and_the_rest_counted(imports: Import) -> None:
+    lines = [line(contract_id=f"C-{number}", reserved_w="x", first_isp="y") for number in range(20)]
+    said = refusal(imports, [*lines, line(), line(contract_id="C-99", reserved_w="z")])
+    assert len(said) == 22
+    assert said[19].startswith("line 11, column reserved_w: 'x'")
+    assert said[20:] == ["and 21 more.", "Nothing was imported: 41 faults on 21 lines."]
+    assert refusal(imports, [line(start="x")])[-1] == "Nothing was imported: 1 fault on 1 line."
+
+
+def test_what_is_wrong_with_a_contract_is_named_once_with_its_other_lines(imports: Import) -> None:
+    lines = [line(start="x"), line(contract_id="C-2"), line(start="x", days="1"), line(start="x", days="2")]
+    assert faults(imports, lines) == [
+        "line 2, column start: 'x' is not a day, such as 2026-12-31. The same on lines 4-5."
+    ]
+
+
+def test_lines_of_one_contract_that_disagree_are_named(imports: Import) -> None:
+    lines = [line(), line(days="1", end="", state="draft"), line(days="2", end="2026-12-30", state="no")]
+    assert faults(imports, lines) == [
+        "line 3, column end: empty here, and 2026-12-31 on line 2 of the same contract.",
+        "line 3, column state: draft here, and in force on line 2 of the same contract.",
+        "line 4, column end: 2026-12-30 here, and 2026-12-31 on line 2 of the same contract.",
+        "line 4, column state: 'no' is not one of draft, in force, ended.",
+    ]
+
+
+def test_stretches_that_overlap_are_named_with_both_lines(imports: Import) -> None:
+    lines = [
+        line(first_isp="40", last_isp="60"),
+        line(days="Monday", first_isp="1", last_isp="4"),
+        line(contract_id="C-2"),
+        line(first_isp="20", last_isp="42"),
+        line(days="Monday", first_isp="4", last_isp="4", reserved_w="0"),
+    ]
+    assert faults(imports, lines) == [
+        "line 5, column first_isp: ISPs 40 to 42 are named twice. The other is line 2.",
+        "line 6, column first_isp: ISP 4 is named twice. The other is line 3.",
+    ]
+
+
+def test_lines_are_counted_as_an_editor_counts_them(imports: Import) -> None:
+    text = text_of([line(contract_id='"C\n1"'), line(reserved_w="x")])
+    assert [each.partition(":")[0] for each in faults(imports, text)] == [
+        "line 2, column contract_id",
+        "line 4, column reserved_w",
+    ]
+
+
+def test_bytes_that_are_no_text_are_named(imports: Import) -> None:
+    text = text_of([line(), line(contract_id="C-2")]).encode()
+    bad = text.replace(b"C-1", b"C-\xff").replace(b"C-2", b"C-\0")
+    assert faults(imports, bad) == [
+        "line 2, column contract_id: This is not UTF-8.",
+        "line 3, column contract_id: This holds a NUL byte.",
+    ]
+
+
+def test_a_header_that_does_not_match_says_which_columns_are_wanted(imports: Import) -> None:
+    said = refusal(imports, "dso,agr,contract,state\n")
+    assert said[0].startswith(
+        "Line 1 names other columns than wanted. Missing: contract_id, congestion_point,"
+    )
+    assert said[0].endswith(",".join(COLUMNS))
+    assert "unknown: 'contract'." in said[0]
+    assert said[1:] == ["Nothing was imported."]
+
+
+def test_a_file_that_cannot_be_opened_is_an_error(imports: Import, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"missing\.csv cannot be opened: No such file"):
+        call_command("import_contracts", str(tmp_path / "missing.csv"))
+
+
+def test_a_file_of_a_header_alone_changes_nothing(imports: Import) -> None:
+    assert imports([]) == "Contracts: 0 new, 0 changed, 0 unchanged.\n"
+    assert not Change.objects.exists()
+
+
+def test_a_packed_file_and_standard_input_are_read(
+    imports: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = tmp_path / "contracts.csv.gz"
+    packed.write_bytes(gzip.compress(text_of(FILE[:5]).encode()))
+    call_command("import_contracts", str(packed), stdout=StringIO())
+    assert Change.objects.get().reason == "contracts.csv.gz"
+    piped = tmp_path / "piped"
+    piped.write_text(text_of(FILE))
+    with piped.open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        call_command("import_contracts", "-", stdout=StringIO())
+    assert Change.objects.latest("pk").reason == "standard input"
+    assert Contract.objects.count() == 3
+
+
+def test_a_file_ends_a_contract_and_puts_a_draft_in_force(imports: Import) -> None:
+    imports([line(state="draft"), line(contract_id="C-2")])
+    imports([line(), line(contract_id="C-2", state="ended", end="2026-06-30")])
+    assert (current("C-1").state, current("C-2").state) == ("in force", "ended")
+    assert [current("C-1").number, current("C-2").number] == [2, 2]
+
+
+def test_a_contract_with_updates_cannot_be_made_a_draft_by_a_file(parties: Parties, tmp_path: Path) -> None:
+    send(parties.dso, update_xml(parties.dso, parties.agr.domain, (1, 4, 0)))
+    path = tmp_path / "contracts.csv"
+    path.write_text(
+        text_of([line(dso=parties.dso.domain, agr=parties.agr.domain, contract_id=CONTRACT, state="draft")])
+    )
+    with pytest.raises(
+        CommandError, match="line 2, column state: The contract is in force and updates are about"
+    ):
+        call_command("import_contracts", str(path))
+
+
+def test_a_file_is_about_the_market_as_it_is(imports: Import) -> None:
+    imports(FILE)
+    set_market(isp_duration="PT1H", time_zone="Europe/London", actor="kim")
+    assert "isp_duration: PT15M is not the market's ISP duration, which is PT1H." in faults(imports, FILE)[0]
+    hours = [{**each, "isp_duration": "PT1H", "first_isp": "1", "last_isp": "24"} for each in FILE[3:]]
+    imports(hours)
+    assert (current("C-1").isp_minutes, current("C-1").time_zone) == (60, "Europe/London")
+
+
+def test_what_staff_and_a_file_record_are_the_same(imports: Import) -> None:
+    imports(FILE)
+    for version in ContractVersion.objects.select_related("contract__dso", "contract__agr"):
+        contract, terms = version.contract, terms_of(version)
+        state, source = ContractVersion.State(version.state), Source.of_staff("kim", "the same")
+        assert (
+            record(contract.dso, contract.agr, contract.contract_id, terms, state=state, source=source)
+            is None
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_files_at_once_are_one_after_the_other(imports: Import, tmp_path: Path) -> None:
+    def run(number: int) -> None:
+        names = [f"C-{name}" for name in range(60)]
+        lines = [line(contract_id=name, reserved_w=str(number)) for name in (names, names[::-1])[number % 2]]
+        path = tmp_path / f"{number}.csv"
+        path.write_text(text_of(lines))
+        call_command("import_contracts", str(path), stdout=StringIO())
+
+    at_once(*(partial(run, number) for number in range(1, 5)))
+    assert Contract.objects.count() == 60
+    assert ContractVersion.objects.count() == 240
+    assert ContractVersion.objects.filter(superseded_by=F("recorded_by")).count() == 0
+    (last,) = {version.recorded_by_id for version in ContractVersion.objects.current()}
+    assert last == Change.objects.order_by("moment").last().pk  # type: ignore[union-attr]
+
+
+def test_an_import_that_fails_at_its_last_statement_leaves_nothing(imports: Import) -> None:
+    rows = [Row(number, each) for number, each in enumerate(FILE, start=2)]
+
+    def refuse_the_stamp(execute: Any, sql: str, *rest: Any) -> Any:
+        if "UPDATE registry_change" in sql:
+            raise KeyboardInterrupt
+        return execute(sql, *rest)
+
+    with pytest.raises(KeyboardInterrupt), connection.execute_wrapper(refuse_the_stamp):
+        import_contracts(rows, source=Source.of_import("contracts.csv"))
+    for model in (Contract, ContractVersion, VersionProfile, Change, AuditEntry):
+        assert not model._default_manager.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_that_is_killed_in_the_middle_leaves_nothing(imports: Import, tmp_path: Path) -> None:
+    imports([line()])
+    path = tmp_path / "contracts.csv"
+    path.write_text(text_of([line(reserved_w="1"), *(line(contract_id=f"D-{n}") for n in range(50))]))
+    with transaction.atomic():
+        Contract.objects.select_for_update().get()
+        process = Process("import_contracts", str(path))
+        try:
+            wait_for("the import's wait for the lock held here", waits_for_this_connection)
+        finally:
+            process.kill()
+    assert Contract.objects.count() == ContractVersion.objects.count() == Change.objects.count() == 1
+    imports(path.read_text())
+    assert Contract.objects.count() == 51
+
+
+def waits_for_this_connection() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_exit_status_says_whether_it_was_imported(imports: Import, tmp_path: Path) -> None:
+    path = tmp_path / "contracts.csv"
+    for lines, status, says in (
+        ([line(reserved_w="x")], 1, "line 2, column reserved_w: 'x' is not"),
+        ([line()], 0, "Contracts: 1 new"),
+    ):
+        path.write_text(text_of(lines))
+        process = Process("import_contracts", str(path))
+        wait_for("the end of the import", lambda process=process: process.ended)
+        assert process.process.returncode == status
+        assert says in process.log
+
+
+def test_statements_do_not_grow_with_the_file(imports: Import, django_assert_max_num_queries: Any) -> None:
+    lines = [line(contract_id=f"C-{number}") for number in range(500)]
+    for changed in (lines, [{**each, "reserved_w": "1"} for each in lines]):
+        with django_assert_max_num_queries(40):
+            imports(changed)
+    with django_assert_max_num_queries(15):
+        imports(changed)
