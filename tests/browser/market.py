@@ -7,17 +7,12 @@ the database stamps by its own clock is put back to then.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.test import Client, override_settings
+from django.test import Client
 
 from participants.keys import format_public_key
 from participants.models import Participant
@@ -26,70 +21,25 @@ from registry import coverage
 from registry.changes import Source
 from registry.conflicts import settle
 from registry.models import Change, Conflict
+from tests.browser import reserved
+from tests.browser.saying import (
+    NOW,
+    POINTS,
+    ZONE,
+    Market,
+    behind,
+    decided,
+    home,
+    point,
+    say,
+    standing,
+    xml,
+)
 from tests.support.exchange import drain, handled_by, receive
 from tests.support.peer import Peer
 from tests.support.receiver import OK, Posted, Reply, receiving
-from uftp import delivery
 from uftp.handling import Incoming, Outcome
 from uftp.models import InboundMessage, OutboundMessage
-
-NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-ZONE = ZoneInfo("Europe/Amsterdam")
-
-POINTS = {
-    "harbour": ("stroomnet.example", 1),
-    "mill": ("stroomnet.example", 2),
-    "station": ("stroomnet.example", 3),
-    "north": ("stroomnet.example", 4),
-    "beach": ("kustnet.example", 5),
-    "dunes": ("kustnet.example", 6),
-}
-"""Name to DSO and number; ten connections lie behind each."""
-
-
-def home(number: int) -> str:
-    """The entity address of connection 1 to 60; those behind a point follow one another."""
-    return f"ean.8716859000000{number:05d}"
-
-
-def point(name: str) -> str:
-    dso, number = POINTS[name]
-    return f"ea1.2025-11.{'.'.join(reversed(dso.split('.')))}:{name}-{number:02d}"
-
-
-def behind(name: str) -> list[str]:
-    """The addresses of the connections behind a congestion point."""
-    first = (POINTS[name][1] - 1) * 10 + 1
-    return [home(number) for number in range(first, first + 10)]
-
-
-@dataclass
-class Market:
-    """What was made, by the names that tests use."""
-
-    now: datetime = NOW
-    participants: dict[str, Participant] = field(default_factory=dict)
-    """By domain."""
-    peers: dict[str, Peer] = field(default_factory=dict)
-    """By domain: with the keys, to send further messages."""
-    messages: dict[str, InboundMessage] = field(default_factory=dict)
-    """`old`, `given`, `kept`, `membership`, `several` and `third` (the same connection), `takeover` (twelve),
-    `accepted`, `rejected`, `suspended`, `set aside`."""
-    conflicts: dict[str, Conflict] = field(default_factory=dict)
-    """`old`, `takeover` (one of twelve), `several` (one of two), `membership` (one of two), `given`, `kept`."""
-    outbound: dict[str, OutboundMessage] = field(default_factory=dict)
-    """`waiting`, `failed`."""
-
-    @property
-    def today(self) -> date:
-        return self.now.astimezone(ZONE).date()
-
-
-@contextmanager
-def standing(at: datetime) -> Iterator[None]:
-    """The clock stands at `at`."""
-    with override_settings(DEBUG=True, CRO_NOW=at):
-        yield
 
 
 def market() -> Market:
@@ -100,8 +50,11 @@ def market() -> Market:
         _register(made)
         Participant.objects.update(endpoint=receiver.url)
         _publish(made)
+        reserved.agree(made)
         _dispute(made)
+        reserved.update_in_june(made)
         _today(made)
+        reserved.update_today(made)
     _as_at_the_time(made)
     coverage.count(today=made.today, now=NOW)
     _look_up(made)
@@ -109,7 +62,9 @@ def market() -> Market:
 
 
 def _reply(posted: Posted, before: int) -> Reply:
-    """What the participants' systems answer: one is under maintenance, one has lost the CRO's key."""
+    """What the participants' systems answer: one is under maintenance, one has lost the CRO's key, one refuses."""
+    if refused := reserved.replied(posted):
+        return refused
     recipient = posted.said["RecipientDomain"]
     if recipient == "buurtstroom.example" and posted.said["TimeStamp"] >= "2026-07":
         return 503, {}, b"Under maintenance"
@@ -142,7 +97,7 @@ def _register(made: Market) -> None:
             actor="lee",
             now=at,
         )
-    _decided(at)
+    decided(at)
 
 
 def _publish(made: Market) -> None:
@@ -197,7 +152,7 @@ def _dispute(made: Market) -> None:
         by = Source.of_staff("lee", reason)
         change = settle(conflict.pk, decision, at=None, source=by, today=at.astimezone(ZONE).date())
         Change.objects.filter(pk=change).update(moment=at)
-        _decided(at)
+        decided(at)
         made.conflicts[name] = conflict
     claimed = _point("beach", also=behind("north")[8:])
     made.messages["membership"] = say(
@@ -239,7 +194,7 @@ def _today(made: Market) -> None:
         now=at(7),
         reason="The contract ended on 30 June.",
     )
-    _decided(at(7))
+    decided(at(7))
     say(made, "nieuwkomer.example", at(8, 5), "TestMessage")
     say(made, "flexwerk.example", at(8, 10), "TestMessage")
     backwards = f'<Connection EntityAddress="{home(60)}" StartPeriod="2026-09-01" EndPeriod="2026-08-01"/>'
@@ -256,7 +211,7 @@ def _set_aside(made: Market, at: datetime) -> None:
     """A message whose handling failed three times for a reason of the CRO's."""
     peer = made.peers["flexwerk.example"]
     with standing(at):
-        message = receive(peer, _xml(made, peer, at, "AGRPortfolioUpdate", _homes([home(38)], "2026-08-01")))
+        message = receive(peer, xml(made, peer, at, "AGRPortfolioUpdate", _homes([home(38)], "2026-08-01")))
         InboundMessage.objects.filter(pk=message.pk).update(attempts=2)
 
         def fails(incoming: Incoming) -> Outcome:
@@ -273,37 +228,11 @@ def _refuse(made: Market, at: datetime) -> None:
     forged = Peer("AGR", "zonkracht.example", sha256(b"forged").digest())
     with standing(at):
         for peer in (stranger, forged):
-            content = _xml(made, peer, at, "TestMessage")
+            content = xml(made, peer, at, "TestMessage")
             answer = Client().post(
                 "/shapeshifter/api/v3/message", peer.envelope(content), content_type="text/xml; charset=utf-8"
             )
             assert 400 <= answer.status_code < 500, answer.content
-
-
-def say(
-    made: Market, domain: str, at: datetime, message_type: str, inside: str = "", **attributes: str
-) -> InboundMessage:
-    """Have the participant `domain` send a message at `at`, the CRO handle it, and its answers delivered."""
-    peer = made.peers[domain]
-    with standing(at):
-        message = receive(peer, _xml(made, peer, at, message_type, inside, **attributes))
-        drain(peer)
-        delivery.deliver_due(peer.role, peer.domain, wake=lambda role, domain: None)
-    return message
-
-
-def _xml(
-    made: Market, peer: Peer, at: datetime, message_type: str, inside: str = "", **attributes: str
-) -> bytes:
-    number = InboundMessage.objects.count()
-    said: dict[str, Any] = {
-        "TimeStamp": at.isoformat(),
-        "MessageID": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"message {number} of {peer.domain}")),
-        "ConversationID": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"conversation {number} of {peer.domain}")),
-        **({"TimeZone": ZONE.key} if "Portfolio" in message_type else {}),
-        **attributes,
-    }
-    return peer.xml(message_type, inside, **said)
 
 
 def _homes(addresses: Iterable[str], first: str = "2026-01-01", last: str = "") -> str:
@@ -323,7 +252,8 @@ def _point(name: str, also: Iterable[str] = ()) -> str:
 PUT_BACK = (
     # Changes, messages and deliveries bear the moments of their messages.
     """
-    UPDATE registry_change c SET moment = m.received_at + interval '1 second'
+    UPDATE registry_change c
+    SET moment = m.received_at + CASE c.kind WHEN 'delivery' THEN interval '3 seconds' ELSE interval '1 second' END
     FROM uftp_inboundmessage m WHERE m.id = c.message_id
     """,
     """
@@ -334,6 +264,11 @@ PUT_BACK = (
         give_up_at = created_at + interval '1 day',
         finished_at = created_at + (finished_at - finished_at) + interval '2 seconds',
         next_attempt_at = created_at + (next_attempt_at - next_attempt_at) + interval '3 hours'
+    """,
+    # What is passed on is given up at its deadline.
+    """
+    UPDATE uftp_outboundmessage o SET give_up_at = u.deadline
+    FROM reservations_reservationupdate u WHERE u.message_id = o.passes_on_id
     """,
     """
     UPDATE uftp_deliveryattempt a SET
@@ -346,20 +281,6 @@ PUT_BACK = (
         created_at = '2025-12-01 09:00+00', endpoint = 'https://uftp.' || domain || '/shapeshifter/api/v3/message'
     """,
 )
-
-
-def _decided(at: datetime) -> None:
-    """Put what staff decided last back to `at`; entries are in the order of their moments."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE participants_auditentry DISABLE TRIGGER USER")
-        cursor.execute(
-            """
-            UPDATE participants_auditentry SET moment = %(at)s
-            WHERE id > (SELECT coalesce(max(id), 0) FROM participants_auditentry WHERE moment < %(at)s)
-            """,
-            {"at": at},
-        )
-        cursor.execute("ALTER TABLE participants_auditentry ENABLE TRIGGER USER")
 
 
 def _as_at_the_time(made: Market) -> None:
@@ -380,7 +301,7 @@ def _look_up(made: Market) -> None:
     for participant in made.participants.values():
         participant.refresh_from_db()
     for state in ("waiting", "failed"):
-        made.outbound[state] = OutboundMessage.objects.filter(state=state)[0]
+        made.outbound[state] = OutboundMessage.objects.filter(state=state, passes_on=None)[0]
 
 
-__all__ = ["NOW", "Market", "behind", "home", "market", "point", "say", "standing"]
+__all__ = ["NOW", "PUT_BACK", "Market", "behind", "home", "market", "point", "say", "standing"]

@@ -27,9 +27,13 @@ def test_the_morning_look(market: Market, kim: Page) -> None:
     for name, rows in (
         ("17 open conflicts", 17),
         ("More than 30 days ago: 1", 1),
-        ("Deliveries waiting: 2", 2),
+        ("Deliveries waiting: 3", 3),
         ("Messages set aside: 1", 1),
         ("Participants never heard from: 1", 1),
+        ("Reservation updates undone: 1", 1),
+        ("Updates being passed on: 1", 1),
+        ("Contracts in force: 4", 4),
+        ("Contracts in draft: 1", 1),
     ):
         page.get_by_role("link", name=name, exact=True).click()
         expect(page.locator("#result_list tbody tr")).to_have_count(rows)

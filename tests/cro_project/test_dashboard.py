@@ -74,7 +74,8 @@ def test_each_figure_is_the_number_of_rows_of_its_list(market: Market) -> None:
     assert {text: number(text) for text in found} == {
         text: counted(limited, url) for text, url in found.items()
     }
-    assert {"2 open conflicts", "Deliveries failed: 1"} < set(found)
+    assert {"2 open conflicts", "Deliveries failed: 2", "Reservation updates undone: 1"} < set(found)
+    assert {"Contracts in force: 1"} == {text for text in found if text.startswith("Contracts ")}
     assert not [text for text in found if "buurtstroom" in text or "set aside" in text]
 
     nobody = Client()
@@ -92,12 +93,12 @@ def test_messages_of_the_last_24_hours_are_counted(market: Market) -> None:
     def received() -> str:
         return client.get("/admin/").content.decode().split('?received_at_recent=24h">')[1].split("<")[0]
 
-    assert received() == "20"
+    assert received() == "23"
     early = InboundMessage.objects.filter(pk=InboundMessage.objects.earliest("received_at").pk)
     early.update(received_at=markets.NOW - timedelta(hours=24, minutes=1))
-    assert received() == "20"
+    assert received() == "23"
     early.update(received_at=markets.NOW - timedelta(hours=23, minutes=59))
-    assert received() == "21"
+    assert received() == "24"
 
 
 def test_the_first_page_says_what_to_do_first(db: None) -> None:
