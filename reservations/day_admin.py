@@ -23,7 +23,7 @@ from registry.changes import await_stamped_changes
 from registry.market import market, today_at
 from registry.periods import DAY, half_open
 from reservations import day_page, day_picture, energy, month_picture
-from reservations.models import Contract
+from reservations.models import Contract, UpdateState
 from reservations.month_asking import MonthForm, OverviewForm, asked_beside, day_in, month_in
 from reservations.month_picture import DayOfMonth, in_states
 from reservations.remaining import figures, in_force
@@ -35,6 +35,7 @@ RIGHT = "reservations.view_reservationupdate"
 AT_ONCE = 50
 """Contracts on a page of the overview."""
 
+State = UpdateState.State
 PATTERN = "overview"
 LIST = "admin:reservations_contract_changelist"
 
@@ -208,8 +209,8 @@ def _of_contract(contract: Contract, days: list[DayOfMonth], month: date, form: 
         "contract": contract,
         "url": day_page.month_url(contract.pk, month) + asked_beside(form),
         "totals": totals,
-        "updates": in_states(updates),
-        "undone": bool(updates.get(month_picture.State.UNDONE)),
+        "updates": in_states({state: many for state, many in updates.items() if state != State.UNDONE}),
+        "undone": updates.get(State.UNDONE, 0),
         "strip": month_picture.strip(_strip_words(days), days, PATTERN),
     }
 

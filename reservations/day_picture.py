@@ -7,7 +7,7 @@ classes; what was released differs from what remains by pattern as well as by co
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -50,7 +50,7 @@ def draw(title: str, day: DayFigures, totals: Totals, *, deadline: datetime, url
         "The table below says the same."
     )
     return format_html(
-        '<div class="reserved days-power"><svg role="group" width="100%" height="{}" '
+        '<div class="days-power with-watts"><svg role="group" width="100%" height="{}" '
         'aria-labelledby="{key}-title" aria-describedby="{key}-about">'
         '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}{}{}{}{}{}{}</svg></div>{}',
         ABOVE + HEIGHT + BELOW,
@@ -59,7 +59,7 @@ def draw(title: str, day: DayFigures, totals: Totals, *, deadline: datetime, url
         pattern(key),
         changed_hours(times),
         grid(scale),
-        SafeString("").join(_run(run, times, scale, key, url_of) for run in day.runs() if run.contracted),
+        joined(_run(run, times, scale, key, url_of) for run in day.runs() if run.contracted),
         _outline(day, scale),
         times_below(times),
         _deadline(day, deadline),
@@ -102,7 +102,7 @@ def words(run: Run, times: isp_times.DayTimes) -> str:
 
 
 def _run(run: Run, times: isp_times.DayTimes, scale: Scale, key: str, url_of: UrlOf) -> SafeString:
-    parts = SafeString("").join(
+    parts = joined(
         _bar(run, times.count, look, scale.place(begin), scale.place(end), key)
         for look, begin, end in (("remaining", 0, run.remaining), ("released", run.remaining, run.contracted))
         if begin != end
@@ -135,12 +135,10 @@ def _outline(day: DayFigures, scale: Scale) -> SafeString:
         if watts and index < count:
             drawn.append((place, percent(index + 1, count), scale.place(watts), scale.place(watts)))
         before = watts
-    return format_html_join(
-        "", '<line class="contracted" x1="{}%" x2="{}%" y1="{}" y2="{}"/>', _joined(drawn)
-    )
+    return format_html_join("", '<line class="contracted" x1="{}%" x2="{}%" y1="{}" y2="{}"/>', _level(drawn))
 
 
-def _joined(lines: list[tuple[float, float, float, float]]) -> list[tuple[float, float, float, float]]:
+def _level(lines: list[tuple[float, float, float, float]]) -> list[tuple[float, float, float, float]]:
     """Level lines that follow each other at the same height as one."""
     found: list[tuple[float, float, float, float]] = []
     for line in lines:
@@ -171,6 +169,11 @@ def _deadline(day: DayFigures, deadline: datetime) -> SafeString:
         "start" if place < 50 else "end",
         f"{at:%H:%M}",
     )
+
+
+def joined(parts: Iterable[SafeString]) -> SafeString:
+    """Pieces of a picture, one after the other."""
+    return format_html_join("", "{}", ((part,) for part in parts))
 
 
 def percent(part: float, whole: float) -> float:

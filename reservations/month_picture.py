@@ -14,16 +14,19 @@ from itertools import groupby
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from reservations.day_picture import legend, pattern, percent
+from reservations.day_picture import joined, legend, pattern, percent
 from reservations.energy import Totals
+from reservations.isps import HOUR
 from reservations.models import UpdateState
+from reservations.profile_picture import ABOVE, HEIGHT, Scale, scale_of
 
 State = UpdateState.State
 
-ABOVE, HEIGHT, DAYS_ROW, MARKS_ROW = 8, 130, 20, 16
+DAYS_ROW, MARKS_ROW = 22, 16
 """Heights in pixels."""
 
 STRIP = 26
+UNITS = ((10**9, "GWh"), (10**6, "MWh"), (10**3, "kWh"), (1, "Wh"))
 
 MARKS = {
     State.ACCEPTED: "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z",
@@ -72,26 +75,21 @@ def in_states(updates: Mapping[str, int]) -> str:
 def draw(title: str, description: str, days: Sequence[DayOfMonth]) -> SafeString:
     """The picture of `days`, all of a month, with its legend below."""
     key = f"month-{secrets.token_hex(4)}"
-    up, down = _most(days)
-    zero = ABOVE + round(HEIGHT * up / ((up - down) or 1), 2)
+    scale = scale_of(most // HOUR for most in _most(days))
     states = [state for state in MARKS if any(day.updates.get(state) for day in days)]
     return format_html(
-        '<div class="days-power"><svg role="group" width="100%" height="{}" '
+        '<div class="days-power with-watts"><svg role="group" width="100%" height="{}" '
         'aria-labelledby="{key}-title" aria-describedby="{key}-about">'
-        '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}'
-        '<line class="zero" x1="0" x2="100%" y1="{zero}" y2="{zero}"/>{}</svg></div>{}{}',
+        '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}{}{}</svg></div>{}{}',
         ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW * len(states),
         title,
         description,
         pattern(key),
-        SafeString("").join(
-            _day(day, index, len(days), zero, HEIGHT / ((up - down) or 1), states, key)
-            for index, day in enumerate(days)
-        ),
+        _grid(scale),
+        joined(_day(day, index, len(days), scale, states, key) for index, day in enumerate(days)),
         legend(key),
         _marks_legend(states),
         key=key,
-        zero=zero,
     )
 
 
@@ -136,16 +134,17 @@ def _most(days: Sequence[DayOfMonth]) -> tuple[int, int]:
 
 
 def _day(
-    day: DayOfMonth, index: int, many: int, zero: float, scale: float, states: Sequence[State], key: str
+    day: DayOfMonth, index: int, many: int, scale: Scale, states: Sequence[State], key: str
 ) -> SafeString:
     left, width = percent(index + 0.1, many), percent(0.8, many)
     middle = percent(index + 0.5, many)
+    per_watt_minute = (scale.place(0) - scale.place(scale.step)) / scale.step / HOUR
     bars = format_html_join(
         "",
         '<rect class="{}" x="{}%" width="{}%" y="{}" height="{}"{}/>',
         (
             (look, left, width, top, height, _fill(look, key))
-            for look, top, height in _parts(day.totals or Totals(), zero, scale)
+            for look, top, height in _parts(day.totals or Totals(), scale.place(0), per_watt_minute)
         ),
     )
     below = ABOVE + HEIGHT + DAYS_ROW
@@ -195,6 +194,19 @@ def _parts(totals: Totals, zero: float, scale: float) -> list[tuple[str, float, 
             if height:
                 found.append((look, round(zero - begin - height if above else zero + begin, 2), height))
     return found
+
+
+def _grid(scale: Scale) -> SafeString:
+    """A line for each of the scale's Wh, named in the greatest unit that all of them are whole in."""
+    size, unit = next((size, unit) for size, unit in UNITS if scale.step % size == 0)
+    return format_html_join(
+        "",
+        '<line x1="0" x2="100%" y1="{0}" y2="{0}" class="{1}"/><text x="-6" y="{0}" dy="4" class="watts">{2}</text>',
+        (
+            (scale.place(line), "grid" if line else "zero", f"{line // size:,} {unit}".replace("-", "−"))
+            for line in scale.lines()
+        ),
+    )
 
 
 def _marks_legend(states: Sequence[State]) -> SafeString:
