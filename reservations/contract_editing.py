@@ -122,13 +122,9 @@ class EditingPages(ReasonedAdmin):
         return self._edit_page(request, contract, _current(contract), asked)
 
     def _opened(self, request: HttpRequest, version: ContractVersion | None) -> Asked:
-        """The form as it is before anything is typed; an earlier version's ISPs as the market's."""
-        minutes, zone = _of_the_market()
-        profile = profiles_of([version])[version.pk] if version else Profile()
-        if version is not None:
-            profile = converted(profile, version.isp_minutes, minutes)
+        """The form as it is before anything is typed."""
         form = ContractForm(seen=self.acted_for(request), version=version)
-        return Asked(form, SavingForm(version=version), Editor.of(profile, minutes, zone), Tools(), [])
+        return Asked(form, SavingForm(version=version), _stored(version), Tools(), [])
 
     def _sent(self, request: HttpRequest, version: ContractVersion | None, button: str) -> Asked:
         """The form as it was sent, with what `button` did to the profile; only Save asks for all of its fields."""
@@ -197,6 +193,7 @@ class EditingPages(ReasonedAdmin):
         self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
     ) -> HttpResponse:
         editor, tools = asked.editor, asked.tools
+        editor.compare(_stored(version))
         pictures = {each.key: each for each in contract_page.drawn(editor)}
         return self.page(
             request,
@@ -233,6 +230,15 @@ def _of_the_market() -> tuple[int, str]:
     minutes = isps.minutes_of(of.isp_duration)
     assert minutes is not None
     return minutes, of.time_zone
+
+
+def _stored(version: ContractVersion | None) -> Editor:
+    """The profile that `version` has, in the market's ISPs; an empty one without it."""
+    minutes, zone = _of_the_market()
+    if version is None:
+        return Editor.of(Profile(), minutes, zone)
+    profile = profiles_of([version])[version.pk]
+    return Editor.of(converted(profile, version.isp_minutes, minutes), minutes, zone)
 
 
 def _current(contract: Contract | None) -> ContractVersion | None:

@@ -96,7 +96,7 @@ class DeadlineField(forms.Field):
             raise ValidationError("Choose one of the two ways.")
         days = _whole(value["days"], "Give the days before, such as 1; 0 is the day itself.")
         try:
-            return Deadline(days=days, at=time.fromisoformat(value["at"]))
+            return Deadline(days=days, at=time.fromisoformat(value["at"].zfill(5)))
         except ValueError:
             raise ValidationError("Give the time of day, such as 10:00.") from None
 
@@ -150,11 +150,9 @@ class ContractForm(forms.Form):
         label="Deadline", help_text="Until then the DSO may release what it does not need."
     )
 
-    def __init__(
-        self, *args: Any, seen: Scope, version: ContractVersion | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, data: Any = None, *, seen: Scope, version: ContractVersion | None = None) -> None:
         initial = _shown(version) if version else {"deadline": Deadline(days=1, at=time(10))}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         self.fields["congestion_point"].widget.attrs |= {
             "size": "50",
             "list": "point-suggestions",
@@ -223,8 +221,7 @@ class SavingForm(forms.Form):
 
     def about(self, version: ContractVersion) -> SavingForm:
         """The same as typed, for `version`, which came in between."""
-        data = self.data.copy()
-        data["expected"] = str(version.number)
+        data = {name: self.data[name] for name in self.data} | {"expected": str(version.number)}
         return SavingForm(data, version=version)
 
     @property
@@ -235,9 +232,8 @@ class SavingForm(forms.Form):
 
 def as_typed(form: F, sent: Any) -> F:
     """`form`, which is not bound, with what was typed in it and without judging that."""
-    form.initial |= {
-        name: field.widget.value_from_datadict(sent, {}, name) for name, field in form.fields.items()
-    }
+    for name, field in form.fields.items():
+        form.initial[name] = field.widget.value_from_datadict(sent, {}, name)
     return form
 
 

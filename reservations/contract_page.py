@@ -130,7 +130,7 @@ def updates_by_state(contract: Contract) -> list[tuple[str, str, int]]:
 def looked_at(version: ContractVersion, today: date) -> date:
     """The day on which to look at a contract: today, or the nearest one of its days."""
     last = last_day(version.period)
-    nearest = max(today, version.period.lower)
+    nearest: date = max(today, version.period.lower)
     return min(nearest, last) if last else nearest
 
 
@@ -185,9 +185,7 @@ def editor_of(version: ContractVersion, profile: Profile | None = None) -> Edito
     return Editor.of(found, version.isp_minutes, version.time_zone)
 
 
-def facts(
-    contract: Contract, version: ContractVersion, state: SafeString, seen: Scope
-) -> list[tuple[str, Any]]:
+def facts(contract: Contract, version: ContractVersion, state: str, seen: Scope) -> list[tuple[str, Any]]:
     """(term, what it is) of a version, but for its profile."""
     return [
         ("State", state),

@@ -53,8 +53,8 @@ class Row:
 class Part:
     """The stretches of a kind of day: `key` is `every`, the number of a day of the week, or a day as YYYY-MM-DD.
 
-    `text` takes the place of the rows where it is not None. Once read, `stretches` are what they say, as far as
-    nothing is wrong.
+    `text` takes the place of the rows where it is not None. `unsaved`: it differs from what is
+    stored. Once read, `stretches` are what they say, as far as nothing is wrong.
     """
 
     key: str
@@ -62,6 +62,7 @@ class Part:
     text: str | None = None
     wrong: list[str] = field(default_factory=list)
     changed: bool = False
+    unsaved: bool = False
     stretches: Stretches = ()
 
     @property
@@ -78,12 +79,12 @@ class Part:
 
 
 def name_of(key: str) -> str:
-    """`Every day`, `Monday`, `2026-12-25, Friday`: the kind of day that a key names."""
+    """`Every day`, `Monday`, `2026-12-25 (Friday)`: the kind of day that a key names."""
     if key == EVERY:
         return "Every day"
     if len(key) == 1:
         return WEEKDAYS[int(key) - 1]
-    return f"{key}, {WEEKDAYS[date.fromisoformat(key).weekday()]}"
+    return f"{key} ({WEEKDAYS[date.fromisoformat(key).weekday()]})"
 
 
 def key_of(text: str) -> str | None:
@@ -127,10 +128,11 @@ class Editor:
         for key in dict.fromkeys(filter(None, map(key_of, [EVERY, *sent.getlist("part")]))):
             part = editor.parts[key] = Part(key)
             if f"{key}-text" in sent:
-                part.text = sent[f"{key}-text"]
+                part.text = str(sent[f"{key}-text"])
             columns = [sent.getlist(f"{key}-{name}") for name in FIELDS]
             part.rows = [
-                Row(*(value.strip() for value in row)) for row in zip_longest(*columns, fillvalue="")
+                Row(first.strip(), last.strip(), watts.strip())
+                for first, last, watts in zip_longest(*columns, fillvalue="")
             ]
             editor.read(part)
         editor.arrange()
@@ -161,6 +163,13 @@ class Editor:
         part.changed = before is None or before.stretches != profiles.normal(stretches)
         self.parts[key] = part
         self.read(part)
+
+    def compare(self, stored: Editor) -> None:
+        """Find which kinds of day are not as in `stored`."""
+        for key, part in self.parts.items():
+            was = stored.parts.get(key)
+            same = was is not None and was.stretches == part.stretches
+            part.unsaved = not (same and part.right) if was or part.stretches else key != EVERY
 
     def arrange(self) -> None:
         """Put every day first, then days of the week, then single days; and what has many rows into a text."""

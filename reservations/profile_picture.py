@@ -81,7 +81,12 @@ def summary(watts: Sequence[int], minutes: int) -> str:
 
 
 def draw(key: str, title: str, watts: Sequence[int], times: DayTimes, scale: Scale) -> SafeString:
-    """The picture of `watts`, one for each ISP of `times`; `key` tells it apart from others of its page."""
+    """The picture of `watts`, one for each ISP of `times`; empty where nothing is reserved.
+
+    `key` tells it apart from others of its page.
+    """
+    if not any(watts):
+        return SafeString("")
     return format_html(
         '<div class="reserved"><svg role="img" height="{}" aria-labelledby="{key}-title {key}-about">'
         '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}{}{}{}</svg></div>',

@@ -1,0 +1,78 @@
+"""Contracts as a person enters, changes, looks at and ends them: the picture follows what is typed."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from reservations.models import Contract
+from tests.browser.looking import look
+from tests.browser.market import Market, point
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_clerk_enters_a_contract(kim: Page, market: Market) -> None:
+    page = kim
+    page.goto(f"{page.url}reservations/contract/")
+    page.get_by_role("link", name="Add contract").click()
+    page.get_by_label("DSO").fill("stroomnet.example")
+    page.get_by_label("AGR").fill("flexwerk.example")
+    page.get_by_label("ContractID").fill("SN-FW-2026-07")
+    page.get_by_label("Congestion point").fill(point("harbour"))
+    page.get_by_label("First day").fill("2026-07-01")
+    page.get_by_label("Last day").fill("2027-06-30")
+    look(page, "contract-add")
+
+    page.get_by_label("From", exact=True).fill("07:00")
+    page.get_by_label("to", exact=True).fill("22:00")
+    page.get_by_label("Watts", exact=True).fill("250000")
+    page.get_by_label("Watts", exact=True).press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("07:00–22:00")
+    page.get_by_label("From", exact=True).fill("17:00")
+    page.get_by_label("to", exact=True).fill("20:00")
+    page.get_by_label("Watts", exact=True).fill("-400000")
+    page.get_by_role("button", name="Fill in").click()
+    page.get_by_label("Every day", exact=True).uncheck()
+    for day in ("Saturday", "Sunday"):
+        page.get_by_label(day, exact=True).check()
+    page.get_by_role("button", name="Reserve nothing").click()
+    for day in ("Saturday", "Sunday"):
+        page.get_by_label(day, exact=True).uncheck()
+    page.locator('[name="for_day"]').fill("2026-10-25")
+    page.get_by_label("From", exact=True).fill("01:00")
+    page.get_by_label("to", exact=True).fill("04:00")
+    page.get_by_label("Watts", exact=True).fill("100000")
+    page.get_by_role("button", name="Fill in").click()
+    look(page, "contract-editor")
+
+    page.get_by_label("Watts of stretch 1, Every day").fill("25x")
+    expect(page.locator("#row-every-0")).to_contain_text("Give a whole number of watts")
+    look(page, "contract-editor-wrong")
+    page.get_by_label("Watts of stretch 1, Every day").fill("300000")
+    expect(page.locator("#row-every-0")).not_to_contain_text("Give a whole number")
+    page.get_by_label("In force on its days").check()
+    page.get_by_label("Reason").fill("The contract was signed on 30 June.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Contract SN-FW-2026-07 is entered.")).to_be_visible()
+    page.get_by_text("Every day as a table").click()
+    look(page, "contract")
+    contract = Contract.objects.get(contract_id="SN-FW-2026-07")
+
+    page.get_by_role("link", name="Change …").click()
+    page.get_by_label("Last day").fill("2026-12-31")
+    page.get_by_label("Reason").fill("It ends with the year.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("this is version 2")).to_be_visible()
+    page.get_by_role("link", name="1", exact=True).click()
+    look(page, "contract-version")
+    page.get_by_role("link", name="The contract as it is").click()
+
+    page.get_by_role("link", name="End …").click()
+    page.get_by_label("Last day").fill("2026-09-30")
+    expect(page.locator("#preview")).to_contain_text("Updates for days after 2026-09-30 are rejected")
+    page.get_by_label("Reason").fill("Both parties agreed.")
+    look(page, "contract-end")
+    page.get_by_role("button", name="End the contract").click()
+    expect(page.get_by_text("Contract SN-FW-2026-07 ends with 2026-09-30.")).to_be_visible()
+    assert contract.versions.count() == 3
+    page.goto(f"{page.url.partition('/reservations/')[0]}/reservations/contract/")
+    look(page, "contracts")
