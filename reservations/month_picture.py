@@ -33,7 +33,7 @@ MARKS = {
     State.PASSED_ON: "M-3 -4L4 0L-3 4Z",
     State.RECEIVED: "M-3.5 -3.5H3.5V3.5H-3.5Z",
     State.REJECTED: "M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5",
-    State.UNDONE: "M0 -5L5 0L0 5L-5 0Z",
+    State.UNDONE: "M 0 -5L5 0L0 5L-5 0Z",
 }
 """The shape of each state's mark, around its middle, in the order of the rows."""
 
