@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, QuerySet
+from django.db.models import DateField, Prefetch, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
@@ -50,7 +50,7 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
         ("Congestion point", lambda row: _of(row, "congestion_point")),
         ("First day", lambda row: version.period.lower if (version := current(row)) else None),
         ("Last day", lambda row: last_day(version.period) if (version := current(row)) else None),
-        ("State", lambda row: state_on(version, this_day())[1] if (version := current(row)) else None),
+        ("State", lambda row: state_on(version, row.today)[1] if (version := current(row)) else None),
         ("Deadline", lambda row: _of(row, "deadline")),
         ("Version", lambda row: _of(row, "number")),
     )
@@ -70,13 +70,14 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contract]:
-        """Each with its current version and what that reserves, as `current_versions`."""
+        """Each with its current version and what that reserves, as `current_versions`, and the day that it is."""
         versions = ContractVersion.objects.current().prefetch_related("profiles")
         return (
             super()
             .get_queryset(request)
             .select_related("dso", "agr")
             .prefetch_related(Prefetch("versions", versions, "current_versions"))
+            .annotate(today=Value(this_day(), DateField()))
         )
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
@@ -108,8 +109,8 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
 
     @admin.display(description="state")
     def state(self, contract: Contract) -> str:
-        version = current(contract)
-        return state_badge(version, this_day()) if version else NOTHING
+        version, today = current(contract), contract.today  # type: ignore[attr-defined]
+        return state_badge(version, today) if version else NOTHING
 
     @admin.display(description="deadline")
     def deadline(self, contract: Contract) -> str:
