@@ -45,7 +45,7 @@ PLAN = """
 CREATE TEMPORARY TABLE contract_plan ON COMMIT DROP AS
 SELECT n AS id, 1 + (n - 1) %% %(dsos)s AS dso_id, %(dsos)s + 1 + (n - 1) / %(dsos)s %% %(agrs)s AS agr_id,
     'FLEX-' || lpad(n::text, 5, '0') AS contract_id, 'ean.8715' || lpad(n::text, 14, '0') AS point,
-    n %% 2 = 0 AS to_agr,
+    (n + (n - 1) / %(dsos)s) %% 2 = 0 AS to_agr,
     CASE WHEN n %% 3 = 0 THEN -1 ELSE 1 END * (100000 + n %% 50 * 10000) AS watts,
     CASE WHEN n %% 5 = 0 THEN current_date - %(days)s / 3 END AS changed_on
 FROM generate_series(1, %(contracts)s) n
