@@ -169,6 +169,8 @@ def _problems_of_deadline(deadline: Deadline) -> Iterator[Problem]:
         yield Problem("deadline_time", "Give the time of day too.")
     elif hours is None and days is None:
         yield Problem("deadline_days", "Give the number of days before the Period too.")
+    if at is not None and at.microsecond:
+        yield Problem("deadline_time", "Give the time of day to the second at most.")
     for field, number, most in (
         ("deadline_days", days, EARLIEST_DEADLINE_DAYS),
         ("deadline_hours", hours, EARLIEST_DEADLINE_HOURS),

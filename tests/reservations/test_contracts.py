@@ -246,6 +246,7 @@ def test_everything_that_is_wrong_is_said_at_once(dso: Participant, agr: Partici
         ("deadline_hours", {"deadline": Deadline()}),
         ("deadline_hours", {"deadline": Deadline(days=1, at=time(10), hours=3)}),
         ("deadline_time", {"deadline": Deadline(days=1)}),
+        ("deadline_time", {"deadline": Deadline(days=1, at=time(10, 0, 0, 1))}),
         ("deadline_days", {"deadline": Deadline(at=time(10))}),
         ("deadline_days", {"deadline": Deadline(days=367, at=time(10))}),
         ("deadline_hours", {"deadline": Deadline(hours=-1)}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 from datetime import date, time
 from functools import partial
@@ -143,6 +144,15 @@ def test_the_contracts_of_a_file_are_recorded(imports: Import) -> None:
         Deadline(days=1, at=time(10, 0, 30)),
         15,
     )
+
+
+def test_the_file_in_the_handbook_is_taken(imports: Import, settings: Any) -> None:
+    handbook = (settings.BASE_DIR / "docs/operating.md").read_text()
+    (example,) = re.findall(rf"^```csv\n({HEADER}\n.*?)^```$", handbook, re.DOTALL | re.MULTILINE)
+    imports(example)
+    profile = terms_of(current("flex-7")).profile
+    assert profile.every_day == (Stretch(29, 40, 500_000), Stretch(69, 80, -250_000))
+    assert (profile.weekdays, list(profile.days)) == ({7: ()}, [date(2026, 10, 25)])
 
 
 def test_the_whole_file_is_one_change_with_its_name_and_its_parties(imports: Import) -> None:
