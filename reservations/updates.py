@@ -202,9 +202,12 @@ def _answered(agr: Participant, response: FlexReservationUpdateResponse) -> Rese
     if len(found) > 1:
         conversation = metadata.conversation_id.lower()
         found = [each for each in found if each.message.conversation_id.lower() == conversation]
-    if len(found) != 1:
-        which = "no" if not found else "more than one"
-        raise Rejection([f"refers to {which} reservation update that this AGR was sent"])
+        if len(found) != 1:
+            raise Rejection(
+                ["several DSOs used that MessageID, and the ConversationID does not tell which is meant"]
+            )
+    if not found:
+        raise Rejection(["refers to no reservation update that this AGR was sent"])
     return found[0]
 
 

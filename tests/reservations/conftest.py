@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.reservations.saying import NOW, Parties, a_contract, some_parties
+from tests.reservations.saying import NOW, Parties, a_contract, deliver, some_parties
 from tests.support.receiver import Receiver, receiving
 
 At = Callable[[datetime | str], None]
@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def parties(at: At, transactional_db: None) -> Parties:
+def parties(at: At, db: None) -> Parties:
     """A DSO and an AGR without an endpoint, with the contract CONTRACT in force."""
     found = some_parties()
     a_contract(found.dso, found.agr)
@@ -42,8 +42,10 @@ def parties(at: At, transactional_db: None) -> Parties:
 
 
 @pytest.fixture
-def connected(at: At, transactional_db: None, receiver: Receiver) -> Parties:
+def connected(at: At, db: None, receiver: Receiver) -> Parties:
     """A DSO and an AGR whose endpoint is `receiver`, with the contract CONTRACT in force."""
     found = some_parties(endpoint=receiver.url)
+    deliver(found.agr)
+    receiver.posts.clear()
     a_contract(found.dso, found.agr)
     return found
