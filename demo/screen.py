@@ -61,7 +61,7 @@ def note(text: str) -> None:
 def _show_line(
     sender: str | None, recipient: str | None, name: str, message_id: str | None, said: str
 ) -> None:
-    print(f"  {sender:>16} → {recipient:<16}  {name:<26}  {short(message_id)}  {said}")
+    print(f"  {sender:>16} → {recipient:<16}  {name:<29}  {short(message_id)}  {said}")
 
 
 def details(message: Any) -> list[str]:

@@ -120,8 +120,7 @@ def import_contract(lines: Sequence[Mapping[str, object]]) -> None:
             writer = csv.DictWriter(file, lines[0])
             writer.writeheader()
             writer.writerows(lines)
-        print(command("import_contracts", str(path)))
-        for line in path.read_text().splitlines():
+        for line in [*path.read_text().splitlines(), *command("import_contracts", str(path)).splitlines()]:
             print(f"        {line}")
 
 

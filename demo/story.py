@@ -187,7 +187,7 @@ def run() -> int:
     except ClientTransportException as refused:
         return failed(f"Not as expected: the CRO refused a message. {refused}")
     except (CommandError, DatabaseError) as wrong:
-        return failed(f"Cannot register the demo's participants with the CRO: {wrong}")
+        return failed(f"A command of the CRO's failed: {wrong}")
     finally:
         for participant in started:
             participant.stop()
