@@ -85,7 +85,7 @@ def updates_on(contract: Contract, day: date, known_at: datetime | None) -> list
         .prefetch_related(Prefetch("states", states.filter(known).order_by("-id"), "known_states"))
         .order_by("-time_stamp", "-id")[:UPDATES]
     )
-    return [_said(update, update.known_states) for update in reversed(rows)]  # type: ignore[attr-defined]
+    return [_said(update, update.known_states) for update in reversed(rows)]
 
 
 def month_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reservations.isps import HOUR
@@ -15,10 +14,6 @@ class Energy:
 
     up: int = 0
     down: int = 0
-
-    @classmethod
-    def of(cls, watts: int, minutes: int) -> Energy:
-        return cls(up=watts * minutes) if watts > 0 else cls(down=watts * minutes)
 
     def __add__(self, other: Energy) -> Energy:
         return Energy(self.up + other.up, self.down + other.down)
@@ -49,21 +44,24 @@ class Totals:
 
 def of_day(day: DayFigures) -> Totals:
     """The energy of a contract on a day."""
-    sums = [0] * 6
-    for run in day.runs():
-        place = 0 if run.contracted > 0 else 1
-        many = run.last - run.first + 1
-        sums[place] += run.contracted * many
-        sums[place + 2] += run.remaining * many
-        sums[place + 4] += run.released * many
     minutes = day.version.isp_minutes
-    up_down = [Energy(up * minutes, down * minutes) for up, down in zip(sums[::2], sums[1::2], strict=True)]
-    return Totals(*up_down)
+    up = _sums(day, minutes, above=True) if max(day.contracted) > 0 else (0, 0)
+    down = _sums(day, minutes, above=False) if min(day.contracted) < 0 else (0, 0)
+    contracted, remaining = (Energy(*both) for both in zip(up, down, strict=True))
+    return Totals(
+        contracted,
+        remaining,
+        Energy(contracted.up - remaining.up, contracted.down - remaining.down),
+    )
 
 
-def total(parts: Iterable[Totals]) -> Totals:
-    """The sum of several."""
-    return sum(parts, Totals())
+def _sums(day: DayFigures, minutes: int, *, above: bool) -> tuple[int, int]:
+    """The watt-minutes contracted and remaining in one direction; what remains has that of what is contracted."""
+    both = []
+    for watts in (day.contracted, day.remaining):
+        one_way = (min(watts) >= 0) if above else (max(watts) <= 0)
+        both.append(minutes * (sum(watts) if one_way else sum(each for each in watts if (each > 0) is above)))
+    return both[0], both[1]
 
 
 def _kwh(watt_minutes: int) -> str:

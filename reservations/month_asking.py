@@ -23,7 +23,6 @@ class MonthInput(forms.TextInput):
 class MonthForm(KnownForm):
     """Asks for a month, and a past moment."""
 
-    on = None
     month = forms.RegexField(
         r"^\d{4}-(0[1-9]|1[0-2])$",
         label="Month",
@@ -31,10 +30,11 @@ class MonthForm(KnownForm):
         widget=MonthInput(attrs={"size": "8"}),
         error_messages={"invalid": "This is no month: write it as 2026-03."},
     )
-    field_order = ("month", "known_day", "known_time")
+    field_order: tuple[str, ...] = ("month", "known_day", "known_time")
 
     def __init__(self, request: HttpRequest, *, month: date, now: datetime) -> None:
         super().__init__(request, today=month, now=now)
+        self.fields.pop("on")
         self.initial = {"month": f"{month:%Y-%m}"}
 
     @property

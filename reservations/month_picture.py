@@ -1,6 +1,7 @@
 """Pictures of a contract's month: the energy of each day as bars, with its updates below; and the same as a strip.
 
-As in `reservations.day_picture`, everything along the month is placed in per cent of the width.
+As in `reservations.day_picture`, everything along the month is placed in per cent of the width. Shapes are put together
+from numbers and names of ours alone, so that there is nothing in them to escape.
 """
 
 from __future__ import annotations
@@ -101,29 +102,26 @@ def strip(title: str, days: Sequence[DayOfMonth], key: str) -> SafeString:
     up, down = _most(days)
     scale = STRIP / ((up - down) or 1)
     zero = round(STRIP * up / ((up - down) or 1), 2)
-    drawn: list[tuple[str, float, float, float, float, SafeString | str]] = []
+    drawn: list[str] = []
     first = 0
     for totals, alike in groupby(days, key=lambda day: day.totals):
         many = len(list(alike))
-        left, width = percent(first, len(days)), percent(many, len(days))
+        place = f'x="{percent(first, len(days))}%" width="{percent(many, len(days))}%"'
         if totals is not None:
-            drawn.append(("days", left, width, 0, STRIP, ""))
+            drawn.append(f'<rect class="days" {place} y="0" height="{STRIP}"/>')
             drawn += [
-                (look, left, width, top, height, _fill(look, key))
+                f'<rect class="{look}" {place} y="{top}" height="{height}"{_fill(look, key)}/>'
                 for look, top, height in _parts(totals, zero, scale)
             ]
         first += many
-    undone = [index for index, day in enumerate(days) if day.updates.get(State.UNDONE)]
+    for index, day in enumerate(days):
+        if day.updates.get(State.UNDONE):
+            drawn.append(_mark(State.UNDONE, percent(index + 0.5, len(days)), STRIP + 6))
     return format_html(
-        '<svg class="strip" role="img" width="100%" height="{}"><title>{}</title>{}{}</svg>',
+        '<svg class="strip" role="img" width="100%" height="{}"><title>{}</title>{}</svg>',
         STRIP + 12,
         title,
-        format_html_join("", '<rect class="{}" x="{}%" width="{}%" y="{}" height="{}"{}/>', drawn),
-        format_html_join(
-            "",
-            '<svg x="{}%" y="{}" overflow="visible"><path class="mark undone" d="{}"/></svg>',
-            ((percent(index + 0.5, len(days)), STRIP + 6, MARKS[State.UNDONE]) for index in undone),
-        ),
+        SafeString("".join(drawn)),
     )
 
 
@@ -139,23 +137,15 @@ def _day(
     left, width = percent(index + 0.1, many), percent(0.8, many)
     middle = percent(index + 0.5, many)
     per_watt_minute = (scale.place(0) - scale.place(scale.step)) / scale.step / HOUR
-    bars = format_html_join(
-        "",
-        '<rect class="{}" x="{}%" width="{}%" y="{}" height="{}"{}/>',
-        (
-            (look, left, width, top, height, _fill(look, key))
-            for look, top, height in _parts(day.totals or Totals(), scale.place(0), per_watt_minute)
-        ),
+    bars = "".join(
+        f'<rect class="{look}" x="{left}%" width="{width}%" y="{top}" height="{height}"{_fill(look, key)}/>'
+        for look, top, height in _parts(day.totals or Totals(), scale.place(0), per_watt_minute)
     )
-    below = ABOVE + HEIGHT + DAYS_ROW
-    marks = format_html_join(
-        "",
-        '<svg x="{}%" y="{}" overflow="visible"><path class="mark {}" d="{}"/></svg>',
-        (
-            (middle, below + MARKS_ROW * row + MARKS_ROW // 2, _class(state), MARKS[state])
-            for row, state in enumerate(states)
-            if day.updates.get(state)
-        ),
+    below = ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW // 2
+    marks = "".join(
+        _mark(state, middle, below + MARKS_ROW * row)
+        for row, state in enumerate(states)
+        if day.updates.get(state)
     )
     return format_html(
         '<a href="{}" aria-label="{said}"><title>{said}</title>'
@@ -166,12 +156,12 @@ def _day(
         percent(index, many),
         percent(1, many),
         ABOVE + HEIGHT,
-        bars,
+        SafeString(bars),
         "" if day.day.day % 5 == 0 or day.day.day == 1 else " gives-way",
         middle,
         ABOVE + HEIGHT + 15,
         day.day.day,
-        marks,
+        SafeString(marks),
         said=day.said,
     )
 
@@ -221,12 +211,15 @@ def _marks_legend(states: Sequence[State]) -> SafeString:
     )
 
 
+def _mark(state: State, place: float, middle: int) -> str:
+    """The mark of a state, around `place` per cent of the width."""
+    path = f'<path class="mark {_class(state)}" d="{MARKS[state]}"/>'
+    return f'<svg x="{place}%" y="{middle}" overflow="visible">{path}</svg>'
+
+
 def _class(state: State) -> str:
     return state.value.replace(" ", "-")
 
 
-def _fill(look: str, key: str) -> SafeString | str:
-    return format_html(' fill="url(#{}-released)"', key) if look == "released" else ""
-
-
-__all__ = ["DayOfMonth", "draw", "in_states", "strip"]
+def _fill(look: str, key: str) -> str:
+    return f' fill="url(#{key}-released)"' if look == "released" else ""

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from registry.periods import DAY
+from reservations import isps
 from reservations.models import (
     Contract,
     ContractVersion,
@@ -96,14 +97,22 @@ def fold(
     An ISP that no update names stays as contracted. What an earlier version of the contract allowed may be more than
     `contracted`, or the other way: never more than contracted remains, and nothing of the other direction.
     """
-    remaining, by = list(contracted), [None] * len(contracted)
+    remaining, by = list(contracted), _nobody(len(contracted))
     for update in updates:
         for start, duration, watts in update.isps:
-            for index in range(start - 1, min(start - 1 + duration, len(remaining))):
+            begin, end = start - 1, min(start - 1 + duration, len(remaining))
+            by[begin:end] = [update] * (end - begin)
+            for index in range(begin, end):
                 most = contracted[index]
-                remaining[index] = min(max(watts, 0), most) if most > 0 else max(min(watts, 0), most)
-                by[index] = update  # type: ignore[call-overload]
+                if most > 0:
+                    remaining[index] = 0 if watts < 0 else watts if watts < most else most
+                else:
+                    remaining[index] = 0 if watts > 0 else watts if watts > most else most
     return tuple(remaining), tuple(by)
+
+
+def _nobody(many: int) -> list[Counting | None]:
+    return [None] * many
 
 
 def figures(
@@ -140,16 +149,33 @@ def _days(
     first: date,
     last: date,
 ) -> Iterator[DayFigures]:
+    usual: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]] = {}
     day = max(first, version.period.lower)
     end = min(last + DAY, version.period.upper or date.max)
     while day < end:
         updates = tuple(counting.get(day, ()))
         # F17: a day with updates that count is settled by the version that the latest of them was checked against.
         settled_by = versions[updates[-1].version_id] if updates else version
-        contracted = profiles[settled_by.pk].watts_on(day, settled_by.isp_minutes, settled_by.time_zone)
+        contracted = _contracted(settled_by, profiles[settled_by.pk], day, usual)
         remaining, by = fold(contracted, updates)
         yield DayFigures(contract, day, settled_by, contracted, remaining, by, updates)
         day += DAY
+
+
+def _contracted(
+    version: ContractVersion,
+    profile: Profile,
+    day: date,
+    usual: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]],
+) -> tuple[int, ...]:
+    """The watts contracted on `day`; `usual` keeps those of days that are no exception: they come again each week."""
+    minutes, time_zone = version.isp_minutes, version.time_zone
+    if day in profile.days:
+        return profile.watts_on(day, minutes, time_zone)
+    key = version.pk, day.isoweekday(), isps.slots(day, minutes, time_zone)
+    if key not in usual:
+        usual[key] = profile.watts_on(day, minutes, time_zone)
+    return usual[key]
 
 
 def in_force(known_at: datetime | None) -> KnownQuerySet[ContractVersion]:
@@ -183,7 +209,7 @@ def _profile(rows: Iterable[VersionProfile]) -> Profile:
 
 def _counting(
     contracts: Sequence[Contract], first: date, last: date, known_at: datetime | None
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterable[tuple[Any, ...]]:
     """The updates that count, each contract's and day's together, in the order in which they follow each other."""
     states = UpdateState.objects.filter(update=OuterRef("pk"), state__in=UpdateState.COUNTING)
     states = states.current() if known_at is None else states.known_at(known_at)
@@ -202,5 +228,4 @@ def _counting(
             "received_at",
             "isps",
         )
-        .iterator()
     )

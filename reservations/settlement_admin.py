@@ -30,7 +30,6 @@ RIGHT = "reservations.view_reservationupdate"
 class SettlementForm(KnownForm):
     """Asks for the days, the contracts and the moment of a settlement; without any, offers the month before."""
 
-    on = None
     first = forms.DateField(
         label="First day",
         widget=DayInput,
@@ -51,6 +50,7 @@ class SettlementForm(KnownForm):
 
     def __init__(self, request: HttpRequest, *, today: date, now: datetime) -> None:
         super().__init__(request, today=today, now=now)
+        self.fields.pop("on")
         before = today.replace(day=1) - DAY
         self.initial = {"first": before.replace(day=1), "last": before}
         for party in ("dso", "agr"):
