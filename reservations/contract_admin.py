@@ -213,6 +213,8 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
             offered.append(("end", "End …"))
         else:
             offered += [("end", "End earlier …"), ("put_in_force", "Put in force again …")]
+        if version.state != state.DRAFT and not contract.updates.exists():
+            offered.append(("back_to_draft", "Make a draft again …"))
         return [(self._url(name, contract.pk), text) for name, text in offered]
 
     def _days(self, contract: Contract, version: ContractVersion, today: date) -> dict[str, str]:

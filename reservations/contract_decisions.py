@@ -1,4 +1,4 @@
-"""The pages on which staff put a contract in force and end one: they see what that means before it is done."""
+"""The pages on which staff put a contract in force or end it: they see what that means before it is done."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EndForm(DecisionForm):
 
 
 class DecidingPages(ReasonedAdmin):
-    """Mix-in of the contracts' admin: putting one in force, and ending it."""
+    """Mix-in of the contracts' admin: putting one in force, taking that back, and ending it."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -62,6 +62,11 @@ class DecidingPages(ReasonedAdmin):
                 "<path:object_id>/in-force/",
                 view(self.put_in_force_view),
                 name="reservations_contract_put_in_force",
+            ),
+            path(
+                "<path:object_id>/draft/",
+                view(self.back_to_draft_view),
+                name="reservations_contract_back_to_draft",
             ),
             path("<path:object_id>/end/", view(self.end_view), name="reservations_contract_end"),
             path(
@@ -102,6 +107,42 @@ class DecidingPages(ReasonedAdmin):
             notices=contract_page.notices(contract, version, today, self.seen(request)),
             reserves=any(part.stretches for part in contract_page.editor_of(version).parts.values()),
             submit="Put in force",
+            cancel=self._url("change", contract.pk),
+        )
+
+    def back_to_draft_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Says what follows and asks why; sent back, it makes a contract that no update is about a draft again."""
+        contract, version = self._decided(request, object_id)
+        form = DecisionForm(request.POST or None, initial={"expected": version.number})
+        if version.state == State.DRAFT:
+            self.message_user(request, "The contract is a draft already.", messages.WARNING)
+            return HttpResponseRedirect(self._url("change", contract.pk))
+        if contract.updates.exists():
+            said = "Updates are about the contract: it cannot become a draft again. End it instead."
+            self.message_user(request, said, messages.WARNING)
+            return HttpResponseRedirect(self._url("change", contract.pk))
+        if request.method == "POST" and form.is_valid():
+            expected = form.cleaned_data["expected"]
+            done = self._do(
+                request,
+                form,
+                lambda source: contracts.back_to_draft(contract, source=source, expected=expected),
+            )
+            if done:
+                said = f"Contract {contract.contract_id} is a draft again."
+                self.message_user(request, said, messages.SUCCESS)
+                return HttpResponseRedirect(self._url("change", contract.pk))
+        return self.page(
+            request,
+            "admin/reservations/contract_back_to_draft.html",
+            "Make a draft again",
+            row=contract,
+            contract=contract,
+            form=form,
+            facts=contract_page.facts(
+                contract, version, state_badge(version, this_day()), self.seen(request)
+            ),
+            submit="Make it a draft again",
             cancel=self._url("change", contract.pk),
         )
 
@@ -190,7 +231,10 @@ def _said(contract: Contract, version: ContractVersion, last: date, *, sees: boo
     """What it means that the contract ends with `last`, a sentence or two each."""
     before, today = last_day(version.period), this_day()
     if last < version.period.lower:
-        return [f"The contract begins on {version.period.lower}: it cannot end before."]
+        return [
+            f"The contract begins on {version.period.lower}: it cannot end before. If it never was in force, make it a"
+            " draft again."
+        ]
     if before is not None and last > before:
         return [f"The contract ends with {before} already: change its days to have it longer."]
     said: list[SafeString | str] = [
