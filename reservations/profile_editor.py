@@ -16,7 +16,7 @@ from django.http import QueryDict
 
 from reservations import isp_times, profiles
 from reservations.isp_times import DayTimes, in_watts
-from reservations.profiles import WEEKDAYS, Profile, ProfileError, Stretch, Stretches
+from reservations.profiles import FIRST_DAY, LAST_DAY, WEEKDAYS, Profile, ProfileError, Stretch, Stretches
 
 EVERY = "every"
 MOST_ROWS = 24
@@ -92,9 +92,10 @@ def key_of(text: str) -> str | None:
     if text == EVERY or re.fullmatch(r"[1-7]", text, re.ASCII):
         return text
     try:
-        return text if date.fromisoformat(text).isoformat() == text else None
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return text if day.isoformat() == text and FIRST_DAY <= day <= LAST_DAY else None
 
 
 @dataclass

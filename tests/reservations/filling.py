@@ -7,8 +7,16 @@ import re
 from typing import Any
 from urllib.parse import urljoin
 
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from lxml.html import HtmlElement, fromstring
+
+
+def member(name: str, group: str = "CRO operator") -> User:
+    """A member of staff."""
+    user = User.objects.create_user(name, is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    return user
 
 
 class Filled:
@@ -20,6 +28,9 @@ class Filled:
         assert self.answer.status_code == 200, (url, self.answer.status_code, self.answer.get("Location"))
         forms = fromstring(self.answer.content.decode()).forms
         self._form: HtmlElement | None = next((form for form in forms if form.get("data-preview")), None)
+        for area in [] if self._form is None else self._form.xpath(".//textarea"):
+            # The parser keeps the line break after the tag, which browsers drop.
+            area.value = (area.value or "").removeprefix("\n")
 
     @property
     def text(self) -> str:
@@ -65,11 +76,21 @@ class Filled:
         assert button in buttons, f"there is no button {button} among {buttons}"
         return self.send(do=button)
 
-    def send(self, **more: str) -> Filled:
+    def send_to(self, url: str) -> str:
+        """What another address makes of the form."""
+        answer = self._client.post(url, self._said())
+        assert answer.status_code == 200, answer.status_code
+        return html.unescape(answer.content.decode())
+
+    def _said(self, **more: str) -> dict[str, list[str]]:
         said: dict[str, list[str]] = {}
         for name, value in [*self._form.form_values(), *more.items()]:
             said.setdefault(name, []).append(value)
-        answer = self._client.post(urljoin(self.url, self._form.get("action") or ""), said, follow=True)
+        return said
+
+    def send(self, **more: str) -> Filled:
+        target = urljoin(self.url, self._form.get("action") or "")
+        answer = self._client.post(target, self._said(**more), follow=True)
         if answer.redirect_chain:
             return Filled(self._client, answer.redirect_chain[-1][0], answer)
         return Filled(self._client, self.url, answer)
