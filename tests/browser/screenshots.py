@@ -50,6 +50,23 @@ def test_the_pictures_are_made(market: Market, kim: Page) -> None:
     page.goto(f"{home}uftp/inboundmessage/?received_at_recent=24h")
     picture(page, "messages", height=1000)
 
+    harbour = market.contracts["HARBOUR-2026"].pk
+    page.goto(f"{home}reservations/contract/{harbour}/change/")
+    page.get_by_role("link", name="Change …").click()
+    page.get_by_label("Every day", exact=True).uncheck()
+    for day in ("Saturday", "Sunday"):
+        page.get_by_label(day, exact=True).check()
+    page.get_by_label("From", exact=True).fill("17:00")
+    page.get_by_label("to", exact=True).fill("20:00")
+    page.get_by_label("Watts", exact=True).fill("300000")
+    picture(page, "contract", height=1165)
+
+    page.goto(f"{home}reservations/contract/{harbour}/day/2026-06-16/")
+    picture(page, "reserved-day")
+
+    page.goto(f"{home}reservations/reservationupdate/{market.updates['undone'].pk}/change/")
+    picture(page, "undone")
+
 
 def send_test_message(market: Market) -> None:
     """A TestMessage to Flexwerk that was delivered and answered a few minutes ago."""
