@@ -14,6 +14,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Left
+from django.utils.text import Truncator
 
 from participants.models import Participant
 from registry.models import CURRENT, Change
@@ -23,6 +24,8 @@ from uftp.models import InboundMessage
 M = TypeVar("M", bound=models.Model)
 
 LONGEST_CONTRACT_ID = 255
+LONGEST_SHOWN = 60
+"""Characters of a Reference where an update is named; a DSO may write any number."""
 
 FOUND_BY = 60
 """Characters of a Reference by which an update is looked for."""
@@ -186,7 +189,7 @@ class ReservationUpdate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.reference} for {self.period}"
+        return f"{Truncator(self.reference).chars(LONGEST_SHOWN)} for {self.period}"
 
 
 class UpdateState(models.Model):

@@ -321,6 +321,13 @@ def test_F15_staff_settle_any_that_is_not_on_its_way(
     assert entry.participants == sorted([update.dso_id, update.agr_id])
 
 
+def test_F15_staff_settle_one_with_a_reference_of_any_length(connected: Parties) -> None:
+    update = passed_on(connected, Reference="r" * 10_000)
+    updates.settle(update, accepted=True, source=clerk(), expected="passed on")
+    assert AuditEntry.objects.latest("id").subject == f"{'r' * 59}… for 2026-03-04 under {CONTRACT}"
+    assert update.reference == "r" * 10_000
+
+
 def test_F15_staff_wait_for_one_that_is_on_its_way(connected: Parties) -> None:
     update = an_update(connected)
     with pytest.raises(SettlementError, match="still waits to be passed on"):
