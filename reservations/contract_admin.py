@@ -21,9 +21,9 @@ from reservations import contract_page
 from reservations.contract_decisions import DecidingPages
 from reservations.contract_editing import EditingPages
 from reservations.contract_filters import ContractDaysFilter, PointFilter, StateFilter
-from reservations.contract_words import days_in_words, greatest, state_badge, state_on
+from reservations.contract_words import days_in_words, greatest, most_watts, state_badge, state_on
 from reservations.day_admin import DayPages
-from reservations.models import Contract, ContractVersion
+from reservations.models import Contract, ContractVersion, VersionProfile
 from reservations.party_filters import AGRFilter, DSOFilter
 from reservations.settlement_admin import SettlementPage
 
@@ -52,6 +52,7 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
         ("Last day", lambda row: last_day(version.period) if (version := current(row)) else None),
         ("State", lambda row: state_on(version, row.today)[1] if (version := current(row)) else None),
         ("Deadline", lambda row: _of(row, "deadline")),
+        ("Greatest power (W)", lambda row: most_watts(_profiles(row)) or None),
         ("Version", lambda row: _of(row, "number")),
     )
     list_filter = (
@@ -118,8 +119,7 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
 
     @admin.display(description="greatest power")
     def greatest_power(self, contract: Contract) -> str:
-        version = current(contract)
-        return greatest(version.profiles.all()) if version else NOTHING
+        return greatest(_profiles(contract))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -234,6 +234,11 @@ def current(contract: Contract) -> ContractVersion | None:
     """The current version of a contract of the list; every contract has one but while it is being entered."""
     found: list[ContractVersion] = getattr(contract, "current_versions", [])
     return found[0] if found else None
+
+
+def _profiles(contract: Contract) -> list[VersionProfile]:
+    version = current(contract)
+    return list(version.profiles.all()) if version else []
 
 
 def _of(contract: Contract, name: str) -> str:

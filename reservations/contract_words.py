@@ -40,9 +40,14 @@ def days_in_words(version: ContractVersion) -> str:
     return in_words(version.period)
 
 
+def most_watts(rows: Iterable[VersionProfile]) -> int:
+    """The greatest power, in watts, that a version reserves at any time, in either direction; 0: none."""
+    return max((stretch[2] for row in rows for stretch in row.stretches), key=abs, default=0)
+
+
 def greatest(rows: Iterable[VersionProfile]) -> str:
-    """The greatest power that a version reserves at any time, in either direction."""
-    found = max((stretch[2] for row in rows for stretch in row.stretches), key=abs, default=0)
+    """The same in words."""
+    found = most_watts(rows)
     return in_watts(found) if found else NOTHING
 
 
