@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import DateField, Prefetch, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.http import urlencode
 
 from participants.admin_html import NOTHING
@@ -121,17 +121,6 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
     def greatest_power(self, contract: Contract) -> str:
         return greatest(_profiles(contract))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        links = {}
-        if request.user.has_perm(SEES_UPDATES):
-            links = {
-                "overview": reverse("admin:reservations_contract_overview"),
-                "settlement": reverse("admin:reservations_contract_settlement"),
-            }
-        return super().changelist_view(request, {**links, **(extra_context or {})})
-
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.version_view)
         return [
@@ -215,6 +204,8 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
             offered += [("end", "End earlier …"), ("put_in_force", "Put in force again …")]
         if version.state != state.DRAFT and not contract.updates.exists():
             offered.append(("back_to_draft", "Make a draft again …"))
+        if version.state != state.DRAFT and not contract.updates.exists():
+            offered.append(("back_to_draft", "Take back to draft …"))
         return [(self._url(name, contract.pk), text) for name, text in offered]
 
     def _days(self, contract: Contract, version: ContractVersion, today: date) -> dict[str, str]:

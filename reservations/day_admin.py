@@ -161,7 +161,6 @@ class DayPages(ScopedAdmin):
             "asked": f"{asked[1:]}&" if (asked := asked_beside(form, month=f"{month:%Y-%m}")) else "",
             "before": asked_beside(form, month=f"{before:%Y-%m}"),
             "after": asked_beside(form, month=f"{after:%Y-%m}"),
-            "settlement": reverse("admin:reservations_contract_settlement"),
             "limited": not self.seen(request).everyone,
         }
         return self._page(request, "contract_overview", form, context)

@@ -65,6 +65,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, SettlingPage, ScalableAdmin):
         ("received_at", DayRangeFilter),
     )
     list_select_related = ("contract", "dso", "agr", "version", "message")
+    change_list_template = "admin/reservations/updates.html"
     search_fields = ("message__message_id__exact", "contract__contract_id__exact", "found_by__startswith")
     search_help_text = "The whole of a MessageID or ContractID, or the beginning of a Reference"
     linked_lookups = (
