@@ -31,6 +31,12 @@ from reservations.models import Contract, ContractVersion, ReservationUpdate, Up
 Verb = Callable[[Source], ContractVersion | None]
 State = ContractVersion.State
 
+VERBS = {
+    State.IN_FORCE: (contracts.put_in_force, "Put in force", "in force"),
+    State.DRAFT: (contracts.back_to_draft, "Take back to draft", "a draft"),
+}
+"""By the state that a contract gets: the verb, what it is called, and what the contract is then."""
+
 NAMED = 10
 """Days that are named, at most."""
 
@@ -68,6 +74,11 @@ class DecidingPages(ReasonedAdmin):
                 view(self.back_to_draft_view),
                 name="reservations_contract_back_to_draft",
             ),
+            path(
+                "<path:object_id>/draft/",
+                view(self.back_to_draft_view),
+                name="reservations_contract_back_to_draft",
+            ),
             path("<path:object_id>/end/", view(self.end_view), name="reservations_contract_end"),
             path(
                 "<path:object_id>/end/preview/",
@@ -79,70 +90,37 @@ class DecidingPages(ReasonedAdmin):
 
     def put_in_force_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Says what follows and asks why; sent back, it puts the contract in force."""
-        contract, version = self._decided(request, object_id)
-        form = DecisionForm(request.POST or None, initial={"expected": version.number})
-        if version.state == State.IN_FORCE:
-            self.message_user(request, "The contract is in force already.", messages.WARNING)
-            return HttpResponseRedirect(self._url("change", contract.pk))
-        if request.method == "POST" and form.is_valid():
-            expected = form.cleaned_data["expected"]
-            done = self._do(
-                request,
-                form,
-                lambda source: contracts.put_in_force(contract, source=source, expected=expected),
-            )
-            if done:
-                self.message_user(request, f"Contract {contract.contract_id} is in force.", messages.SUCCESS)
-                return HttpResponseRedirect(self._url("change", contract.pk))
-        today = this_day()
-        return self.page(
-            request,
-            "admin/reservations/contract_in_force.html",
-            "Put in force",
-            row=contract,
-            contract=contract,
-            form=form,
-            facts=contract_page.facts(contract, version, state_badge(version, today), self.seen(request)),
-            days=in_words(version.period),
-            notices=contract_page.notices(contract, version, today, self.seen(request)),
-            reserves=any(part.stretches for part in contract_page.editor_of(version).parts.values()),
-            submit="Put in force",
-            cancel=self._url("change", contract.pk),
-        )
+        return self._decide(request, object_id, State.IN_FORCE)
 
     def back_to_draft_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Says what follows and asks why; sent back, it makes a contract that no update is about a draft again."""
+        """Says what follows and asks why; sent back, it makes the contract a draft again."""
+        return self._decide(request, object_id, State.DRAFT)
+
+    def _decide(self, request: HttpRequest, object_id: str, state: ContractVersion.State) -> HttpResponse:
         contract, version = self._decided(request, object_id)
+        verb, title, said = VERBS[state]
+        if version.state == state:
+            self.message_user(request, f"The contract is {said} already.", messages.WARNING)
+            return HttpResponseRedirect(self._url("change", contract.pk))
         form = DecisionForm(request.POST or None, initial={"expected": version.number})
-        if version.state == State.DRAFT:
-            self.message_user(request, "The contract is a draft already.", messages.WARNING)
-            return HttpResponseRedirect(self._url("change", contract.pk))
-        if contract.updates.exists():
-            said = "Updates are about the contract: it cannot become a draft again. End it instead."
-            self.message_user(request, said, messages.WARNING)
-            return HttpResponseRedirect(self._url("change", contract.pk))
         if request.method == "POST" and form.is_valid():
             expected = form.cleaned_data["expected"]
-            done = self._do(
-                request,
-                form,
-                lambda source: contracts.back_to_draft(contract, source=source, expected=expected),
-            )
-            if done:
-                said = f"Contract {contract.contract_id} is a draft again."
-                self.message_user(request, said, messages.SUCCESS)
+            if self._do(request, form, lambda source: verb(contract, source=source, expected=expected)):
+                self.message_user(request, f"Contract {contract.contract_id} is {said}.", messages.SUCCESS)
                 return HttpResponseRedirect(self._url("change", contract.pk))
+        today, seen = this_day(), self.seen(request)
         return self.page(
             request,
-            "admin/reservations/contract_back_to_draft.html",
-            "Make a draft again",
+            f"admin/reservations/contract_{'draft' if state == State.DRAFT else 'in_force'}.html",
+            title,
             row=contract,
             contract=contract,
             form=form,
-            facts=contract_page.facts(
-                contract, version, state_badge(version, this_day()), self.seen(request)
-            ),
-            submit="Make it a draft again",
+            facts=contract_page.facts(contract, version, state_badge(version, today), seen),
+            days=in_words(version.period),
+            notices=contract_page.notices(contract, version, today, seen),
+            reserves=any(part.stretches for part in contract_page.editor_of(version).parts.values()),
+            submit=title,
             cancel=self._url("change", contract.pk),
         )
 

@@ -112,6 +112,10 @@ class EditingPages(ReasonedAdmin):
 
     def _edit(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
         version = _current(contract)
+        if contract is not None and version is not None and version.profiles.count() > MOST_KINDS:
+            many = f"{version.profiles.count():,} kinds of day are too many to be changed here: import the contract."
+            self.message_user(request, many, messages.WARNING)
+            return HttpResponseRedirect(self._url("change", contract.pk))
         if request.method != "POST":
             return self._edit_page(request, contract, version, self._opened(request, version))
         asked = self._sent(request, version, request.POST.get("do", CHECK))
@@ -220,6 +224,9 @@ class EditingPages(ReasonedAdmin):
 
 
 KINDS = (EVERY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
+MOST_KINDS = 400
+"""Kinds of day that a form has room for."""
+
 OPEN = 10
 """Kinds of day that are shown at once; of more, those that changed or are wrong."""
 

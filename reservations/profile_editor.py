@@ -126,7 +126,8 @@ class Editor:
     def of_form(cls, sent: QueryDict, minutes: int, time_zone: str) -> Editor:
         """What a form sent, as it was typed, and what is wrong with it."""
         editor = cls(minutes, time_zone)
-        for key in dict.fromkeys(filter(None, map(key_of, [EVERY, *sent.getlist("part")]))):
+        named = [EVERY, *sent.getlist("part"), *(name.removesuffix("-text") for name in sent)]
+        for key in dict.fromkeys(filter(None, map(key_of, named))):
             part = editor.parts[key] = Part(key)
             if f"{key}-text" in sent:
                 part.text = str(sent[f"{key}-text"])

@@ -118,13 +118,20 @@ def test_the_list_filters_by_what_holds_and_not_by_earlier_versions(kim: Client,
 def test_the_list_as_csv(kim: Client, parties: Parties) -> None:
     other(parties, "later", first=date(2026, 4, 1), last=date(2026, 4, 30))
     answer = kim.get(f"{LIST}export/", {"state": "coming"})
-    rows = list(csv.reader(StringIO(b"".join(answer.streaming_content).decode())))  # type: ignore[attr-defined]
-    assert rows == [
-        ["ContractID", "DSO", "AGR", "Congestion point", "First day", "Last day", "State", "Deadline"]
-        + ["Greatest power (W)", "Version"],
-        ["later", parties.dso.domain, parties.agr.domain, POINT, "2026-04-01", "2026-04-30"]
-        + ["In force from 2026-04-01", "the day before at 12:00", "5000", "1"],
-    ]
+    rows = list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))  # type: ignore[attr-defined]
+    (row,) = rows
+    assert row == {
+        "ContractID": "later",
+        "DSO": parties.dso.domain,
+        "AGR": parties.agr.domain,
+        "Congestion point": POINT,
+        "First day": "2026-04-01",
+        "Last day": "2026-04-30",
+        "State": "In force from 2026-04-01",
+        "Deadline": "the day before at 12:00",
+        "Greatest power (W)": "5000",
+        "Version": "1",
+    }
 
 
 def test_the_list_asks_no_more_for_more_contracts(kim: Client, parties: Parties) -> None:
@@ -300,7 +307,25 @@ def test_an_auditor_looks_and_changes_nothing(parties: Parties) -> None:
         assert client.post(url, {"do": "save"}).status_code == 403, url
 
 
-PAGES = ("edit", "edit/preview", "in-force", "end", "end/preview")
+def test_a_contract_in_force_becomes_a_draft_again_while_no_update_is_about_it(
+    kim: Client, parties: Parties
+) -> None:
+    url = page("draft")
+    assert "Take back to draft …" in shown(kim, page())
+    assert "Updates about it are rejected from this moment on" in shown(kim, url)
+    answer = kim.post(url, {"expected": "1", "reason": "Entered by mistake."}, follow=True)
+    assert f"Contract {CONTRACT} is a draft." in shown_of(answer)
+    assert ContractVersion.objects.current().get().state == "draft"
+
+    other(parties, CONTRACT)
+    exchange(parties.dso, update_xml(parties.dso, parties.agr.domain, (1, 4, 0)))
+    assert "Take back to draft …" not in shown(kim, page())
+    assert "updates are about it: it cannot become a draft again" in shown_of(
+        kim.post(url, {"expected": "3", "reason": "Entered by mistake."})
+    )
+
+
+PAGES = ("draft", "edit", "edit/preview", "in-force", "end", "end/preview")
 
 
 def limited(acts_for: list[Peer], looks_at: list[Peer] | None = None) -> Client:

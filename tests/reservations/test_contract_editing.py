@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
@@ -360,6 +360,17 @@ def test_a_year_of_single_days_can_be_edited(staff: Client) -> None:
     page = form.press("save")
     assert "this is version 2" in page.text
     assert stored().days == {**days, date(2026, 12, 24): (Stretch(1, 2, 9), Stretch(3, 4, 24))}
+    assert "271 more kinds of day" in page.text
+
+
+def test_more_kinds_of_day_than_a_form_holds_are_for_an_import(staff: Client) -> None:
+    entered(staff)
+    version = ContractVersion.objects.get()
+    for number in range(500):
+        version.profiles.create(day=date(2026, 3, 1) + timedelta(days=number), stretches=[[1, 4, 5]])
+    url = f"/admin/reservations/contract/{version.contract_id}/edit/"
+    answer = staff.get(url, follow=True)
+    assert "501 kinds of day are too many to be changed here" in answer.content.decode()
 
 
 def test_a_profile_of_another_isp_duration_is_shown_in_the_markets(staff: Client) -> None:
