@@ -100,6 +100,8 @@ TABLES = {
     "registry_policysetting": "of the market",
     "registry_representation": "of participants",
     "registry_revisionplace": "of participants",
+    "reservations_contract": "of participants",
+    "reservations_reservationupdate": "of participants",
     "auth_group": "of staff",
     "auth_user": "of staff",
 }
@@ -119,6 +121,8 @@ class Page:
     """The kind of what a POST does, where looking at the page is another."""
     in_query: str = ""
     """The parameter that names the row, where the path does not."""
+    key: str = "object_id"
+    """What the path calls the row."""
 
 
 PAGES = {
@@ -169,7 +173,21 @@ PAGES = {
     "uftp_outboundmessage_send_again": Page("act", "uftp_outboundmessage"),
     "uftp_outboundmessage_xml": Page("row", "uftp_outboundmessage"),
     "uftp_refusal_xml": Page("row", "uftp_refusal"),
-    "auth_user_password_change": Page("superuser", "auth_user"),
+    "reservations_contract_add": Page("decide"),
+    "reservations_contract_add_preview": Page("decide"),
+    "reservations_contract_back_to_draft": Page("act", "reservations_contract"),
+    "reservations_contract_day": Page("row", "reservations_contract", {"day": "2030-07-01"}, key="pk"),
+    "reservations_contract_edit": Page("act", "reservations_contract"),
+    "reservations_contract_edit_preview": Page("act", "reservations_contract"),
+    "reservations_contract_end": Page("act", "reservations_contract"),
+    "reservations_contract_end_preview": Page("act", "reservations_contract"),
+    "reservations_contract_month": Page("row", "reservations_contract", {"month": "2030-07"}, key="pk"),
+    "reservations_contract_overview": Page("list"),
+    "reservations_contract_put_in_force": Page("act", "reservations_contract"),
+    "reservations_contract_settlement": Page("list"),
+    "reservations_contract_version": Page("row", "reservations_contract", {"number": 1}),
+    "reservations_reservationupdate_settle": Page("act", "reservations_reservationupdate"),
+    "auth_user_password_change": Page("superuser", "auth_user", key="id"),
     "auth_user_second_factor": Page("superuser", "auth_user"),
 }
 """The other pages."""

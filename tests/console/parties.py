@@ -33,8 +33,13 @@ from registry.models import (
     RevisionPlace,
 )
 from registry.policies import set_policy
-from tests.support.exchange import exchange, receive
-from tests.support.peer import Peer
+from reservations import contracts
+from reservations.contracts import Terms
+from reservations.deadlines import Deadline
+from reservations.models import Contract, ContractVersion, ReservationUpdate
+from reservations.profiles import Profile, Stretch
+from tests.support.exchange import drain, exchange, receive
+from tests.support.peer import CRO, Peer
 from uftp.connectivity import send_test_message
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal, Sender
 
@@ -86,6 +91,7 @@ def make(tag: str) -> Party:
     exchange(two, claim(two, [home(tag, 1), home(tag, 2)]))
     answer = exchange(two, _update(two, (home(tag, 3), "2030-02-01", "2030-01-01")))
     _decide(party)
+    _reserve(party)
     _deliver(party, answer)
     _refuse(party)
     set_standing(party.participants["two"], "suspended", actor="kim", reason=f"Because of {tag}")
@@ -132,6 +138,53 @@ def _decide(party: Party) -> None:
         source=Source.of_staff("kim", f"Decided about {party.tag}"),
         today=date(2026, 11, 1),
     )
+
+
+def _reserve(party: Party) -> None:
+    """A contract of the DSO with the AGR, an update that counts, and one that waits to be passed on to the AGR."""
+    dso, agr = party.peers["dso"], party.peers["agr"]
+    contract_with(party, party, f"{party.tag}-contract")
+    for to in (CRO, agr.domain):
+        update(dso, to, point(party.tag), f"{party.tag}-contract", f"{party.tag} needs less")
+
+
+def contract_with(party: Party, other: Party, contract_id: str) -> Contract:
+    """A contract of the DSO of `party` with the AGR of `other`, by staff."""
+    terms = Terms(
+        congestion_point=point(party.tag),
+        first=date(2026, 1, 1),
+        last=None,
+        isp_minutes=15,
+        deadline=Deadline(hours=1),
+        profile=Profile((Stretch(1, 96, 1_000),)),
+    )
+    version = contracts.record(
+        party.participants["dso"],
+        other.participants["agr"],
+        contract_id,
+        terms,
+        state=ContractVersion.State.IN_FORCE,
+        source=Source.of_staff("kim", f"Agreed by {party.tag} with {other.tag}"),
+    )
+    assert version
+    return version.contract
+
+
+def update(dso: Peer, to: str, address: str, contract_id: str, reference: str) -> ReservationUpdate:
+    """Have the DSO release an hour of the day after tomorrow, in a message to the domain `to`."""
+    said = {
+        "RecipientDomain": to,
+        "ISP-Duration": "PT15M",
+        "TimeZone": "Europe/Amsterdam",
+        "Period": str(now().date() + timedelta(days=2)),
+        "CongestionPoint": address,
+        "ContractID": contract_id,
+        "Reference": reference,
+    }
+    content = dso.xml("FlexReservationUpdate", '<ISP Power="0" Start="1" Duration="4"/>', **said)
+    message = receive(dso, content)
+    drain(dso)
+    return ReservationUpdate.objects.get(message=message)
 
 
 def _deliver(party: Party, answer: OutboundMessage) -> None:
@@ -186,6 +239,8 @@ def _look_up(party: Party) -> None:
         "registry_change": Change.objects.filter(message__sender=sender).latest("pk").pk,
         "decided": conflicts.get(closed_by__isnull=False).closed_by_id or 0,
         "registry_revisionplace": RevisionPlace.objects.get(sender=agr).pk,
+        "reservations_contract": Contract.objects.get(dso=dso).pk,
+        "reservations_reservationupdate": ReservationUpdate.objects.get(dso=dso, addressed_to="CRO").pk,
         "key": agr.keys.get().pk,
         "test": OutboundMessage.objects.get(recipient_domain=agr.domain, message_type="TestMessage").pk,
     }

@@ -1,5 +1,6 @@
 """How many queries each page of the console takes: a table, and that no number grows with the data."""
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ SEARCHED = {
     "participants/participant": "agr-",
     "registry/change": "1",
     "registry/revisionplace": "agr-",
+    "reservations/contract": "C-",
+    "reservations/reservationupdate": "needs less",
     "uftp/deliveryattempt": f"{1:032x}",
     "uftp/inboundmessage": f"{1:032x}",
     "uftp/outboundmessage": f"c{1:031x}",
@@ -29,16 +32,17 @@ SEARCHED = {
 """What is looked for in a table; in the others, the beginning of connections' addresses."""
 
 QUERIES: dict[str, int] = {
-    "/admin/": 19,
+    "/admin/": 24,
     "/admin/participants/auditentry/": 12,
     "/admin/participants/auditentry/export/": 12,
     "/admin/participants/auditentry/?q=kim": 12,
     "/admin/participants/auditentry/#/change/": 7,
     "/admin/participants/mode/#/change/": 13,
     "/admin/participants/participant/": 9,
+    "/admin/participants/participant/add/": 6,
     "/admin/participants/participant/export/": 12,
     "/admin/participants/participant/?q=agr-": 8,
-    "/admin/participants/participant/#/change/": 23,
+    "/admin/participants/participant/#/change/": 28,
     "/admin/participants/participant/#/keys/rotate/": 8,
     "/admin/participants/participant/#/standing/barred/": 10,
     "/admin/participants/participant/#/standing/known/": 10,
@@ -46,7 +50,7 @@ QUERIES: dict[str, int] = {
     "/admin/uftp/inboundmessage/": 10,
     "/admin/uftp/inboundmessage/export/": 12,
     "/admin/uftp/inboundmessage/?q=#": 10,
-    "/admin/uftp/inboundmessage/#/change/": 25,
+    "/admin/uftp/inboundmessage/#/change/": 34,
     "/admin/uftp/inboundmessage/#/xml/": 7,
     "/admin/uftp/sender/": 9,
     "/admin/uftp/sender/export/": 12,
@@ -78,7 +82,7 @@ QUERIES: dict[str, int] = {
     "/admin/registry/change/": 9,
     "/admin/registry/change/export/": 12,
     "/admin/registry/change/?q=#": 9,
-    "/admin/registry/change/#/change/": 31,
+    "/admin/registry/change/#/change/": 36,
     "/admin/registry/revisionplace/": 10,
     "/admin/registry/revisionplace/export/": 12,
     "/admin/registry/revisionplace/?q=agr-": 10,
@@ -110,6 +114,23 @@ QUERIES: dict[str, int] = {
     "/admin/registry/representation/?q=ean.8716": 10,
     "/admin/registry/representation/#/change/": 8,
     "/admin/registry/representation/#/adjust/": 8,
+    "/admin/reservations/contract/": 14,
+    "/admin/reservations/contract/add/": 13,
+    "/admin/reservations/contract/overview/": 16,
+    "/admin/reservations/contract/export/": 15,
+    "/admin/reservations/contract/?q=C-": 14,
+    "/admin/reservations/contract/#/change/": 20,
+    "/admin/reservations/contract/#/day/#/": 17,
+    "/admin/reservations/contract/#/edit/": 17,
+    "/admin/reservations/contract/#/end/": 12,
+    "/admin/reservations/contract/#/month/#/": 16,
+    "/admin/reservations/contract/#/version/#/": 14,
+    "/admin/reservations/contract/settlement/": 25,
+    "/admin/reservations/reservationupdate/": 13,
+    "/admin/reservations/reservationupdate/export/": 13,
+    "/admin/reservations/reservationupdate/?q=needs less": 13,
+    "/admin/reservations/reservationupdate/#/change/": 22,
+    "/admin/reservations/reservationupdate/#/settle/": 8,
 }
 """Page to its number of queries, on small data and for an operator; `#` stands for a row."""
 
@@ -169,6 +190,86 @@ INSERT INTO registry_revisionplace (sender_id, update_type, sequence, updated_at
 SELECT id, role || 'PortfolioUpdate', 1, now() FROM participants_participant
 """
 
+CONTRACTS = """
+-- Four contracts, so many times: the first version gave way to one that is in force.
+INSERT INTO reservations_contract (dso_id, agr_id, contract_id)
+SELECT d.id, a.id, 'C-' || n
+FROM generate_series(1, 4 * %(times)s) n
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM participants_participant WHERE role = 'DSO') d
+    ON d.place = 1 + n %% 2
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM participants_participant WHERE role = 'AGR') a
+    ON a.place = 1 + n %% 3
+"""
+VERSIONS = """
+INSERT INTO reservations_contractversion (
+    contract_id, number, state, congestion_point, period, isp_minutes, time_zone, deadline_hours, recorded_by_id,
+    superseded_by_id
+)
+SELECT c.id, number, 'in force', 'ean.8715' || lpad(c.id::text, 14, '0'), daterange(current_date - 100, NULL), 15,
+    'Europe/Amsterdam', 4, h.first, CASE WHEN number <= %(times)s THEN h.first END
+FROM reservations_contract c
+CROSS JOIN generate_series(1, %(times)s + 1) number
+CROSS JOIN (SELECT min(id) AS first FROM registry_change) h
+"""
+PROFILES = """
+INSERT INTO reservations_versionprofile (version_id, weekday, day, stretches)
+SELECT id, NULL::smallint, NULL::date, ARRAY[ARRAY[1, 96, 1000]] FROM reservations_contractversion
+UNION ALL
+SELECT id, NULL, current_date + day, ARRAY[ARRAY[1, 96, 2000]]
+FROM reservations_contractversion, generate_series(1, %(times)s) day
+"""
+SAID = """
+-- For each contract so many updates for tomorrow, a message each.
+INSERT INTO uftp_inboundmessage (
+    sender_id, message_type, version, major, message_id, conversation_id, content_hash, sealed, size, received_at,
+    state, result, reason, attempts, last_error, processed_at
+)
+SELECT s.id, 'FlexReservationUpdate', '3.1.0', 3, 'a' || lpad(to_hex(c.id * 10 + n), 31, '0'), 'b' || c.id,
+    sha256(n::text::bytea), convert_to(repeat('s', 64) || '<FlexReservationUpdate Version="3.1.0"/>', 'UTF8'), 40,
+    now(), 'processed', 'Rejected', 'Undeliverable', 0, '', now()
+FROM reservations_contract c
+JOIN participants_participant d ON d.id = c.dso_id
+JOIN uftp_sender s ON s.role = d.role AND s.domain = d.domain
+CROSS JOIN generate_series(1, %(times)s) n
+"""
+RECORDED = """
+-- Numbered before all others, so that the latest change is one of a portfolio.
+INSERT INTO registry_change (id, kind, message_id, actor, reason, moment, participants)
+SELECT -id, 'message', id, '', '', received_at, '{}' FROM uftp_inboundmessage
+WHERE message_type = 'FlexReservationUpdate'
+"""
+UPDATES = """
+INSERT INTO reservations_reservationupdate (
+    contract_id, dso_id, agr_id, version_id, message_id, period, reference, addressed_to, time_stamp, received_at,
+    deadline, isps, recorded_by_id
+)
+SELECT c.id, c.dso_id, c.agr_id, v.id, m.id, current_date + 1, 'needs less, ' || m.id, 'AGR', m.received_at,
+    m.received_at, now(), ARRAY[ARRAY[1, 4, 0], ARRAY[5, 8, 500]], -m.id
+FROM uftp_inboundmessage m
+JOIN reservations_contract c ON m.conversation_id = 'b' || c.id
+JOIN reservations_contractversion v ON v.contract_id = c.id AND v.superseded_by_id IS NULL
+"""
+STATES = """
+-- Received, then undone.
+INSERT INTO reservations_updatestate (update_id, state, recorded_by_id, superseded_by_id)
+SELECT u.id, state, u.recorded_by_id, CASE state WHEN 'received' THEN u.recorded_by_id END
+FROM reservations_reservationupdate u, unnest(ARRAY['received', 'undone']) state
+"""
+PASSED_ON = """
+-- Each with the answer to its DSO; numbered before all others, so that the latest message is one about a portfolio.
+INSERT INTO uftp_outboundmessage (
+    id, recipient_role, recipient_domain, passes_on_id, in_reply_to_id, message_type, version, message_id,
+    conversation_id, result, reason, sealed, size, created_at, state, attempts, give_up_at, finished_at
+)
+SELECT -2 * m.id - (p.role = 'DSO')::int, p.role, p.domain, CASE p.role WHEN 'AGR' THEN m.id END,
+    CASE p.role WHEN 'DSO' THEN m.id END, m.message_type, m.version, p.role || m.id, m.conversation_id, '', '',
+    m.sealed, m.size, m.received_at, 'failed', 1, now(), now()
+FROM reservations_reservationupdate u
+JOIN uftp_inboundmessage m ON m.id = u.message_id
+JOIN participants_participant p ON p.id IN (u.dso_id, u.agr_id)
+"""
+RESERVED = (CONTRACTS, VERSIONS, PROFILES, SAID, RECORDED, UPDATES, STATES, PASSED_ON)
+
 
 def fill(times: int) -> None:
     """A small country, `times` as large, with `times` as much about each thing in it."""
@@ -178,7 +279,7 @@ def fill(times: int) -> None:
             cursor.execute(f"ALTER TABLE {table} ALTER COLUMN id RESTART")
         for statement in STATEMENTS:
             cursor.execute(statement, vars(size))
-        for statement in (MORE, WITHDRAWN, MOVED, REVISED, TRIED, DECIDED, REFUSED, PLACES):
+        for statement in (*RESERVED, MORE, WITHDRAWN, MOVED, REVISED, TRIED, DECIDED, REFUSED, PLACES):
             cursor.execute(statement, {"times": times})
 
 
@@ -207,18 +308,25 @@ def pages(client: Client) -> Iterator[str]:
         yield f"{base}export/"
         if model_admin.search_fields:
             yield f"{base}?q={SEARCHED.get(name, 'ean.8716')}"
-        row = re.search(rf'href="({base}[^/"]+/)change/', answer.content.decode())
+        said = answer.content.decode()
+        yield from sorted(beside(base, said))
+        row = re.search(rf'href="({base}[^/"]+/)change/', said)
         if row:
             yield f"{row[1]}change/"
             said = client.get(f"{row[1]}change/").content.decode()
             below = {link.partition("?")[0] for link in re.findall(rf'href="({row[1]}[^"#]+)"', said)}
-            beside = set(re.findall(rf'href="({base}[a-z][^"#]+)"', said))
-            yield from sorted(below | beside)
+            yield from sorted(below | beside(base, said))
+
+
+def beside(base: str, said: str) -> set[str]:
+    """What a page links to of the same table that is about no row of it; its export is asked for anyway."""
+    links = set(map(html.unescape, re.findall(rf'href="({base}[a-z][^"#]+)"', said)))
+    return {link for link in links if not re.search(r"/export/|/change/$", link)}
 
 
 def name_of(page: str) -> str:
-    """The page whatever row it is of."""
-    return re.sub(r"(?<=[/=])\d+(?=/|$)", "#", page)
+    """The page whatever row or day it is of, without what a form on it is filled in with."""
+    return re.sub(r"(?<=[/=])\d[\d-]*(?=/|$)", "#", page.partition("?first=")[0])
 
 
 def statements(client: Client) -> dict[str, list[str]]:

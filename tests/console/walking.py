@@ -83,8 +83,7 @@ def url(world: World, name: str, page: Page, whose: str) -> str:
     row = party.rows.get(page.table) or world.market[page.table]
     if page.in_query:
         return f"{reverse(f'admin:{name}', kwargs=arguments)}?{page.in_query}={row}"
-    key = "id" if name == "auth_user_password_change" else "object_id"
-    return reverse(f"admin:{name}", kwargs={**arguments, key: row})
+    return reverse(f"admin:{name}", kwargs={**arguments, page.key: row})
 
 
 def about_rows(page: Page) -> bool:
