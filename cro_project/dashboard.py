@@ -226,10 +226,12 @@ def _waiting(scope: Scope, now: datetime, may: Any) -> Iterable[Figure]:
         aside = scope.restrict_named(stuck, "sender__role", "sender__domain")
         yield counted("Messages set aside", aside, state__exact=inbound.SET_ASIDE)
     if may(OutboundMessage):
-        for text, state in (("Deliveries waiting", outbound.WAITING), ("Deliveries failed", outbound.FAILED)):
-            rows = OutboundMessage.objects.filter(state=state)
-            sent = scope.restrict_named(rows, "recipient_role", "recipient_domain")
-            yield counted(text, sent, state__exact=state)
+        sent = scope.restrict_named(OutboundMessage.objects.all(), "recipient_role", "recipient_domain")
+        waiting, failed = sent.filter(state=outbound.WAITING), sent.filter(state=outbound.FAILED)
+        yield counted("Deliveries waiting", waiting, state__exact=outbound.WAITING)
+        # Staff can do nothing about a message that was passed on in vain: what follows is the app's to show.
+        own = failed.filter(passes_on=None)
+        yield counted("Deliveries failed", own, state__exact=outbound.FAILED, passed_on="no")
     if may(Refusal):
         yield counted("Refused at the door in 24 hours", refusals.last_day(scope, now), at_recent="24h")
 

@@ -140,6 +140,7 @@ class InboundMessageAdmin(MessageAdmin):
         """What says nothing of this message is left out."""
         empty = set()
         if obj is not None:
+            passed_on = obj.passings.exists()
             empty = {
                 name
                 for name, there in {
@@ -151,7 +152,8 @@ class InboundMessageAdmin(MessageAdmin):
                     "last_error": obj.last_error,
                     "last_copy": obj.last_copy_at,
                     "explained": self._is_invalid(obj),
-                    "passed_on": obj.passings.exists(),
+                    "passed_on": passed_on,
+                    "answers": not passed_on or obj.result == "Rejected",
                 }.items()
                 if not there
             }
@@ -226,7 +228,7 @@ def _passing(passing: OutboundMessage, *, linked: bool) -> str:
     recipient = f"{passing.recipient_role} {passing.recipient_domain}"
     since = f" at {moment(passing.finished_at)}" if passing.finished_at else ""
     return format_html(
-        "{} {}{}",
+        "{}, which answers it directly {}{}",
         link(passing, recipient) if linked else recipient,
         badge(passing.state, passing.get_state_display()),
         since,

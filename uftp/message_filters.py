@@ -91,6 +91,21 @@ class ResultFilter(ChoiceFilter):
         return queryset.filter(result="") if self.value() == "none" else super().queryset(request, queryset)
 
 
+class PassedOnFilter(ChoiceFilter):
+    title = "passed on"
+    parameter_name = "passed_on"
+    values = ("no", "yes")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "This CRO's own"), ("yes", "Passed on")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value()
+        if wanted and wanted not in self.values:
+            return queryset.none()
+        return queryset.filter(passes_on__isnull=wanted == "no") if wanted else queryset
+
+
 class StatusFilter(ChoiceFilter):
     title = parameter_name = field = "status"
     values = tuple(str(status) for status in refusals.STATUSES)
@@ -115,6 +130,7 @@ class InboundTypeFilter(TypeFilter):
 class OutboundTypeFilter(TypeFilter):
     known = (
         "TestMessage",
+        "FlexReservationUpdate",
         *(f"{request}Response" for request in sorted(HANDLED_REQUESTS)),
         *sorted(OTHER_RESPONSES),
     )

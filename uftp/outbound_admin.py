@@ -17,6 +17,7 @@ from uftp.again_admin import Again
 from uftp.message_admin import MessageAdmin
 from uftp.message_filters import (
     OutboundTypeFilter,
+    PassedOnFilter,
     RecipientFilter,
     RecipientOfAttemptFilter,
     RecipientRoleFilter,
@@ -59,6 +60,7 @@ class OutboundMessageAdmin(MessageAdmin):
         RecipientFilter,
         RecipientRoleFilter,
         OutboundTypeFilter,
+        PassedOnFilter,
         ("created_at", DayRangeFilter),
     )
     search_fields = ("message_id__exact", "conversation_id__exact")

@@ -42,18 +42,22 @@ def received_card(of: Any, request: HttpRequest, participant: Participant) -> Ca
 
 
 def sent_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
-    """The latest message to it, and what waits or could not be delivered; each leads to the list behind it."""
+    """The latest message to it, and what waits or could not be delivered; each leads to the list behind it.
+
+    Of what was passed on in vain, staff have nothing to send again.
+    """
     if not request.user.has_perm("uftp.view_outboundmessage"):
         return None
     sent = OutboundMessage.objects.filter(
         recipient_role=participant.role, recipient_domain=participant.domain
     )
+    own = sent.filter(passes_on=None)
     return Card(
         "Messages to it",
         [
             ("Latest", _latest(sent)),
             ("Waiting to be delivered", _several(sent, participant, state=OutboundMessage.State.WAITING)),
-            ("Not delivered", _several(sent, participant, state=OutboundMessage.State.FAILED)),
+            ("Not delivered", _several(own, participant, state=OutboundMessage.State.FAILED, passed_on="no")),
             ("All", list_link(OutboundMessage, "messages sent", domain=participant.domain)),
         ],
     )
@@ -72,12 +76,12 @@ def _latest(rows: QuerySet[Any]) -> str:
     return link(message, f"{moment(at)}: {message.message_type}{result}")
 
 
-def _several(rows: QuerySet[Any], participant: Participant, *, state: str) -> str:
-    """How many are in `state`, leading to them where there are any."""
+def _several(rows: QuerySet[Any], participant: Participant, *, state: str, **query: str) -> str:
+    """How many are in `state`, leading to them, by `query` too, where there are any."""
     many = count_in_words(rows.filter(state=state))
     if many == "0":
         return many
-    return list_link(rows.model, many, domain=participant.domain, state__exact=state)
+    return list_link(rows.model, many, domain=participant.domain, state__exact=state, **query)
 
 
 participant_page.WAITING.append(waiting)

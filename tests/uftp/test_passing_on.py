@@ -1,5 +1,6 @@
 """Messages that are passed on: the sender's own bytes, until a moment, and what becomes of them told once."""
 
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,13 +9,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from participants import clock
 from participants.models import Participant
 from tests.support.exchange import drain, handled_by, receive
 from tests.support.peer import Peer
+from tests.support.polling import wait_for
 from tests.support.receiver import OK, Posted, Receiver, Reply, receiving
 from uftp import answering, claiming, connectivity, delivery, outbox, posting, recording, sweep
 from uftp.handling import Incoming, Outcome, Party, Passed, Rejection
@@ -233,6 +235,32 @@ def test_a_worker_that_was_down_beyond_the_end_posts_nothing(
     assert (told.expired, told.detail) == (True, "not delivered in time; there was no attempt")
     passing.passes_on.refresh_from_db()
     assert passing.passes_on.result == "Rejected"
+
+
+def test_what_is_held_up_before_its_post_until_the_time_is_over_is_not_posted(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    """Here by the look-up of the endpoint, in a table that somebody has locked."""
+    app.seconds = 3
+    passing = passed_on(agr, dso)
+
+    def work() -> None:
+        try:
+            deliver(agr)
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE participants_participant IN ACCESS EXCLUSIVE MODE")
+        worker.start()
+        claimed = OutboundMessage.objects.filter(claimed_until__lt=passing.give_up_at + timedelta(minutes=1))
+        wait_for("the claim", claimed.exists)
+        wait_for("the end of the time", lambda: timezone.now() >= passing.give_up_at)
+    worker.join(30)
+    assert (state_of(passing), receiver.posts, DeliveryAttempt.objects.count()) == ("failed", [], 0)
+    assert [told.expired for told in app.told] == [True]
 
 
 def test_a_post_that_ends_in_vain_after_the_time_is_the_last_one(

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from datetime import datetime, timedelta
 from io import StringIO
 
@@ -87,7 +88,9 @@ def test_the_two_messages_lead_to_each_other(
     assert f"AGR {AGR}, passed on" in shown(staff, OUT)
     at = timezone.now()
     OutboundMessage.objects.update(state="delivered", finished_at=at, next_attempt_at=None)
-    assert "Delivered</span> at " in shown(staff, page_of(received))
+    came = shown(staff, page_of(received))
+    assert "Delivered</span> at " in came
+    assert "Answered by" not in came
 
 
 def test_other_messages_say_nothing_of_passing_on(
@@ -95,7 +98,27 @@ def test_other_messages_say_nothing_of_passing_on(
 ) -> None:
     own = send_test_message(participants[AGR], timezone.now())
     assert "assed on" not in shown(staff, page_of(own))
-    assert "assed on" not in shown(staff, OUT)
+    assert ", passed on" not in shown(staff, OUT)
+
+
+def test_what_was_passed_on_in_vain_is_not_among_what_staff_are_to_send_again(
+    staff: Client, participants: dict[str, Participant], passing: OutboundMessage
+) -> None:
+    own = send_test_message(participants[AGR], timezone.now())
+    OutboundMessage.objects.update(state="failed", finished_at=timezone.now())
+    dashboard = shown(staff, "/admin/")
+    found = re.search(r'href="(/admin/uftp/outboundmessage/\?[^"]*state__exact=failed[^"]*)"', dashboard)
+    assert found
+    card = shown(staff, f"/admin/participants/participant/{participants[AGR].pk}/change/")
+    linked = re.search(r'href="(/admin/uftp/outboundmessage/\?[^"]*state__exact=failed[^"]*)">1</a>', card)
+    assert linked
+    for failed in (found[1], linked[1]):
+        page = shown(staff, failed)
+        assert page_of(own) in page
+        assert page_of(passing) not in page
+    page = shown(staff, f"{OUT}?passed_on=yes")
+    assert page_of(passing) in page
+    assert page_of(own) not in page
 
 
 @pytest.mark.parametrize("state", ["waiting", "failed", "delivered"])
