@@ -40,7 +40,6 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
         "congestion_point",
         "days",
         "state",
-        "deadline",
         "greatest_power",
     )
     export_display = (
@@ -112,10 +111,6 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
     def state(self, contract: Contract) -> str:
         version, today = current(contract), contract.today  # type: ignore[attr-defined]
         return state_badge(version, today) if version else NOTHING
-
-    @admin.display(description="deadline")
-    def deadline(self, contract: Contract) -> str:
-        return _of(contract, "deadline")
 
     @admin.display(description="greatest power")
     def greatest_power(self, contract: Contract) -> str:
