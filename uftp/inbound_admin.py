@@ -226,12 +226,13 @@ class InboundMessageAdmin(MessageAdmin):
 
 def _passing(passing: OutboundMessage, *, linked: bool) -> str:
     recipient = f"{passing.recipient_role} {passing.recipient_domain}"
-    since = f" at {moment(passing.finished_at)}" if passing.finished_at else ""
+    delivered = passing.state == OutboundMessage.State.DELIVERED
     return format_html(
-        "{}, which answers it directly {}{}",
+        "{} {}{}{}",
         link(passing, recipient) if linked else recipient,
         badge(passing.state, passing.get_state_display()),
-        since,
+        f" at {moment(passing.finished_at)}" if passing.finished_at else "",
+        "; its answer goes to the sender directly" if delivered else "",
     )
 
 

@@ -173,7 +173,7 @@ class OutboundMessageAdmin(MessageAdmin):
         sender = inbound.sender
         seen = self.shown_within(message).restrict_named(Sender.objects.all(), "role", "domain")
         whose = link(inbound, sender) if seen.filter(pk=sender.pk).exists() else sender
-        return format_html("{}, as it signed it: the recipient answers it directly", whose)
+        return format_html("{}, as it signed it", whose)
 
     @admin.display(description="delivery")
     def delivery(self, message: OutboundMessage) -> str:

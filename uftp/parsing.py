@@ -19,6 +19,7 @@ from uftp.streaming import (
     PointLine,
     stream_congestion_points,
     stream_connections,
+    stream_isps,
 )
 from uftp.validating import HARDENED, InvalidXML, Root, read_root, validate
 from uftp.values import WHITE_SPACE, UnusableValue, boolean, day, integer, moment
@@ -306,14 +307,7 @@ def _flex_reservation_update(header: Header, content: bytes | memoryview) -> Mes
         congestion_point=attributes["CongestionPoint"],
         contract_id=attributes["ContractID"],
         reference=attributes["Reference"],
-        isps=tuple(
-            messages.ISP(
-                power=integer(_said(isp, "Power"), "Power"),
-                start=integer(_said(isp, "Start"), "Start"),
-                duration=integer(isp.attrib.get("Duration", "1"), "Duration"),
-            )
-            for isp in _tree(content).iterchildren("ISP")
-        ),
+        isps=tuple(stream_isps(content)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The lines of a portfolio update, one by one, in flat memory (docs/protocol-support.md, "Reading").
+"""The lines of an update, one by one, in flat memory (docs/protocol-support.md, "Reading").
 
 What is read here has passed the door: it is valid, and has no DOCTYPE.
 """
@@ -9,8 +9,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from lxml import etree
 
+from uftp.messages import ISP
 from uftp.validating import HARDENED, PIECE_BYTES
-from uftp.values import boolean, day, end_day
+from uftp.values import boolean, day, end_day, integer
 
 _Line = TypeVar("_Line")
 
@@ -77,6 +78,21 @@ def stream_congestion_points(content: bytes | memoryview) -> Iterator[PointLine 
             boolean(said["MutexOffersSupported"]),
             said["DayAheadRedispatchBy"],
             said.get("IntradayRedispatchBy"),
+        )
+
+    return _lines(content, line)
+
+
+def stream_isps(content: bytes | memoryview) -> Iterator[ISP]:
+    """The ISPs of a FlexReservationUpdate, in flat memory. Raises UnusableValue at a number that cannot be kept."""
+
+    def line(name: str, said: Mapping[str, str]) -> ISP | None:
+        if name != "ISP":
+            return None
+        return ISP(
+            power=integer(said["Power"], "Power"),
+            start=integer(said["Start"], "Start"),
+            duration=integer(said.get("Duration", "1"), "Duration"),
         )
 
     return _lines(content, line)
