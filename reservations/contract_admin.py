@@ -40,6 +40,7 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
         "congestion_point",
         "days",
         "state",
+        "deadline",
         "greatest_power",
     )
     export_display = (
@@ -72,13 +73,9 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contract]:
         """Each with its current version and what that reserves, as `current_versions`, and the day that it is."""
         versions = ContractVersion.objects.current().prefetch_related("profiles")
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("dso", "agr")
-            .prefetch_related(Prefetch("versions", versions, "current_versions"))
-            .annotate(today=Value(this_day(), DateField()))
-        )
+        rows: QuerySet[Contract] = super().get_queryset(request).select_related("dso", "agr")
+        shown = rows.prefetch_related(Prefetch("versions", versions, "current_versions"))
+        return shown.annotate(today=Value(this_day(), DateField()))
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
@@ -111,6 +108,10 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
     def state(self, contract: Contract) -> str:
         version, today = current(contract), contract.today  # type: ignore[attr-defined]
         return state_badge(version, today) if version else NOTHING
+
+    @admin.display(description="deadline")
+    def deadline(self, contract: Contract) -> str:
+        return _of(contract, "deadline")
 
     @admin.display(description="greatest power")
     def greatest_power(self, contract: Contract) -> str:
@@ -199,8 +200,6 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
             offered += [("end", "End earlier …"), ("put_in_force", "Put in force again …")]
         if version.state != state.DRAFT and not contract.updates.exists():
             offered.append(("back_to_draft", "Make a draft again …"))
-        if version.state != state.DRAFT and not contract.updates.exists():
-            offered.append(("back_to_draft", "Take back to draft …"))
         return [(self._url(name, contract.pk), text) for name, text in offered]
 
     def _days(self, contract: Contract, version: ContractVersion, today: date) -> dict[str, str]:

@@ -32,10 +32,10 @@ Verb = Callable[[Source], ContractVersion | None]
 State = ContractVersion.State
 
 VERBS = {
-    State.IN_FORCE: (contracts.put_in_force, "Put in force", "in force"),
-    State.DRAFT: (contracts.back_to_draft, "Take back to draft", "a draft"),
+    State.IN_FORCE: (contracts.put_in_force, "Put in force", "in force", "contract_in_force.html"),
+    State.DRAFT: (contracts.back_to_draft, "Make a draft again", "a draft", "contract_back_to_draft.html"),
 }
-"""By the state that a contract gets: the verb, what it is called, and what the contract is then."""
+"""By the state that a contract gets: the verb, what it is called, what the contract is then, and the template."""
 
 NAMED = 10
 """Days that are named, at most."""
@@ -74,11 +74,6 @@ class DecidingPages(ReasonedAdmin):
                 view(self.back_to_draft_view),
                 name="reservations_contract_back_to_draft",
             ),
-            path(
-                "<path:object_id>/draft/",
-                view(self.back_to_draft_view),
-                name="reservations_contract_back_to_draft",
-            ),
             path("<path:object_id>/end/", view(self.end_view), name="reservations_contract_end"),
             path(
                 "<path:object_id>/end/preview/",
@@ -94,11 +89,16 @@ class DecidingPages(ReasonedAdmin):
 
     def back_to_draft_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Says what follows and asks why; sent back, it makes the contract a draft again."""
+        contract, _ = self._decided(request, object_id)
+        if contract.updates.exists():
+            said = "Updates are about the contract: it cannot become a draft again. End it instead."
+            self.message_user(request, said, messages.WARNING)
+            return HttpResponseRedirect(self._url("change", contract.pk))
         return self._decide(request, object_id, State.DRAFT)
 
     def _decide(self, request: HttpRequest, object_id: str, state: ContractVersion.State) -> HttpResponse:
         contract, version = self._decided(request, object_id)
-        verb, title, said = VERBS[state]
+        verb, title, said, template = VERBS[state]
         if version.state == state:
             self.message_user(request, f"The contract is {said} already.", messages.WARNING)
             return HttpResponseRedirect(self._url("change", contract.pk))
@@ -106,12 +106,15 @@ class DecidingPages(ReasonedAdmin):
         if request.method == "POST" and form.is_valid():
             expected = form.cleaned_data["expected"]
             if self._do(request, form, lambda source: verb(contract, source=source, expected=expected)):
-                self.message_user(request, f"Contract {contract.contract_id} is {said}.", messages.SUCCESS)
+                again = "" if version.state == State.DRAFT else " again"
+                self.message_user(
+                    request, f"Contract {contract.contract_id} is {said}{again}.", messages.SUCCESS
+                )
                 return HttpResponseRedirect(self._url("change", contract.pk))
         today, seen = this_day(), self.seen(request)
         return self.page(
             request,
-            f"admin/reservations/contract_{'draft' if state == State.DRAFT else 'in_force'}.html",
+            f"admin/reservations/{template}",
             title,
             row=contract,
             contract=contract,

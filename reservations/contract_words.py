@@ -27,8 +27,6 @@ def state_on(version: ContractVersion, today: date) -> tuple[str, str]:
         return "", "Ended"
     if version.period.lower > today:
         return "warn", f"In force from {version.period.lower}"
-    if version.state == State.ENDED:
-        return "ok", f"In force, ends {last}"
     return "ok", "In force"
 
 

@@ -21,6 +21,9 @@ def test_a_clerk_enters_a_contract(kim: Page, market: Market) -> None:
     page.get_by_label("First day").fill("2026-07-01")
     page.get_by_label("Last day").fill("2027-06-30")
     look(page, "contract-add")
+    page.get_by_label("ContractID").press("Enter")
+    expect(page.get_by_label("ContractID")).to_have_value("SN-FW-2026-07")
+    expect(page.get_by_text("is entered.")).to_have_count(0)
 
     page.get_by_label("From", exact=True).fill("07:00")
     page.get_by_label("to", exact=True).fill("22:00")
