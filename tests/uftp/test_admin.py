@@ -627,7 +627,13 @@ def test_the_index_is_in_the_order_of_the_work(staff: Client) -> None:
     lists = page[page.index('class="tables"') :]
 
     apps = re.findall(r'<h3><a href="[^"]*">([^<]*)</a>', lists)
-    assert apps[:4] == ["Participants", "Common reference", "UFTP messages", "Staff"]
+    assert apps[:5] == [
+        "Participants",
+        "Common reference",
+        "UFTP messages",
+        "Flexibility reservations",
+        "Staff",
+    ]
     named = (
         "Participants",
         "Conflicts",
