@@ -22,7 +22,7 @@ from registry.market import market
 from registry.sources import told
 from reservations import contract_page, contracts, isps
 from reservations.contract_form import ContractForm, SavingForm, as_typed, refuse
-from reservations.contract_terms import ContractError, Terms
+from reservations.contract_terms import ContractError, Terms, problems, problems_of_id
 from reservations.contract_words import differences
 from reservations.models import Contract, ContractVersion
 from reservations.profile_editor import EVERY, Editor, converted, name_of
@@ -59,6 +59,15 @@ class Asked:
             or self.tools.wrong
             or not self.editor.right
         )
+
+    def check(self) -> None:
+        """Say what else the contract cannot be, where all of its terms can be read."""
+        self.form.full_clean()
+        said = self.form.cleaned_data
+        found = list(problems_of_id(said["contract_id"])) if "contract_id" in said else []
+        if {"congestion_point", "first", "last", "deadline"} <= said.keys():
+            found += problems(self.form.terms(self.editor.profile, self.editor.minutes), market())
+        self.refused = refuse(found, self.form, self.saving, editor=self.editor)
 
 
 class EditingPages(ReasonedAdmin):
@@ -118,11 +127,14 @@ class EditingPages(ReasonedAdmin):
             return HttpResponseRedirect(self._url("change", contract.pk))
         if request.method != "POST":
             return self._edit_page(request, contract, version, self._opened(request, version))
-        asked = self._sent(request, version, request.POST.get("do", CHECK))
-        if request.POST.get("do") == SAVE and not asked.wrong:
+        button = request.POST.get("do", CHECK)
+        asked = self._sent(request, version, button)
+        if button == SAVE and not asked.wrong:
             saved = self._save(request, contract, version, asked)
             if saved is not None:
                 return saved
+        elif button in (SAVE, CHECK):
+            asked.check()
         return self._edit_page(request, contract, _current(contract), asked)
 
     def _opened(self, request: HttpRequest, version: ContractVersion | None) -> Asked:
@@ -187,10 +199,10 @@ class EditingPages(ReasonedAdmin):
 
     def _shown(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
         editor = Editor.of_form(request.POST, *_of_the_market())
+        editor.compare(_stored(_current(contract)))
+        drawn = [each for each in contract_page.drawn(editor) if each.pictured]
         return TemplateResponse(
-            request,
-            "admin/reservations/contract_preview.html",
-            {"editor": editor, "drawn": contract_page.drawn(editor)},
+            request, "admin/reservations/contract_preview.html", {"editor": editor, "drawn": drawn}
         )
 
     def _edit_page(

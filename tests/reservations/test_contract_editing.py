@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import date, time, timedelta
 from typing import Any
@@ -102,6 +103,22 @@ def test_filling_in_splits_what_was_there(staff: Client) -> None:
     assert form.rows("every") == [("29", "68", "1000"), ("69", "80", "-250"), ("81", "88", "1000")]
     form = fill(form, "08:00", "24:00", "0", "every")
     assert form.rows("every") == [("29", "32", "1000")]
+
+
+def test_a_check_names_all_that_is_wrong_and_saves_nothing(staff: Client) -> None:
+    wrong = {"agr": "net.example", "contract_id": " C-1", "congestion_point": "feeder", "last": "2026-02-28"}
+    form = fill(entering(staff, **wrong), "", "", "7", "every", on="2027-01-01")
+    for button in ("check", "save"):
+        page = form.press(button)
+        for text in (
+            "No AGR has the domain net.example",
+            "&#x27; C-1&#x27; begins or ends with a blank",
+            "&#x27;feeder&#x27; is not an entity address",
+            "The last day, 2026-02-28, lies before the first, 2026-03-01.",
+            "This day lies outside the contract",
+        ):
+            assert page.text.count(html.unescape(text)) == 1, (text, page.text)
+    assert not Contract.objects.exists()
 
 
 def test_a_weekday_of_its_own_begins_with_what_every_day_has(staff: Client) -> None:
