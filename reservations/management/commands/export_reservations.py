@@ -48,7 +48,8 @@ class Command(BaseCommand):
         first, last, known_at = options["first"], options["last"], options["known_at"]
         if last < first:
             raise CommandError(f"--to {last} is before --from {first}.")
-        if known_at is not None and known_at > clock.now():
+        latest = latest_moment()
+        if known_at is not None and known_at > max(filter(None, (clock.now(), latest))):
             raise CommandError(
                 f"--known-at {known_at.isoformat()} is still to come: nobody knows what is known then."
             )
@@ -61,7 +62,7 @@ class Command(BaseCommand):
             )
         except NothingChosen as error:
             raise CommandError(str(error)) from None
-        known_at = known_at or latest_moment()
+        known_at = known_at or latest
         pieces = export(contracts, first, last, known_at=known_at)
         if options["output"]:
             self._write_file(options["output"], pieces)
