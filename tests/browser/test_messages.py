@@ -14,6 +14,8 @@ from uftp.models import InboundMessage, OutboundMessage, Refusal
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HOME = home(38)
+PAGE = 50
+"""Rows that a page of a list has."""
 
 
 def refused(made: Market) -> None:
@@ -48,7 +50,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     # Received: filtered until what is set aside is there; it is processed again.
     menu.get_by_role("link", name="Messages").click()
     opened(page, "/uftp/inboundmessage/")
-    expect(rows).to_have_count(InboundMessage.objects.count())
+    expect(rows).to_have_count(min(InboundMessage.objects.count(), PAGE))
     look(page, "messages-received")
     page.get_by_label("Sender's domain").fill("flexwerk.example")
     page.get_by_label("Sender's domain").press("Enter")
@@ -97,7 +99,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     opened(page, "/uftp/inboundmessage/")
     lists.get_by_role("link", name="Sent").click()
     opened(page, "/uftp/outboundmessage/")
-    expect(rows).to_have_count(OutboundMessage.objects.count())
+    expect(rows).to_have_count(min(OutboundMessage.objects.count(), PAGE))
     look(page, "messages-sent")
     page.goto(f"{page.url}{made.outbound['waiting'].pk}/change/")
     expect(page.locator(".field-tries")).to_contain_text("Its system is not available for a while.")
@@ -109,27 +111,44 @@ def test_staff_work_on_messages(kim: Page) -> None:
     page.get_by_role("button", name="Send now").click()
     expect(page.get_by_text("1 message is to be sent again.")).to_be_visible()
     page.get_by_role("link", name="Outbound messages").first.click()
-    expect(rows).to_have_count(OutboundMessage.objects.count())
+    expect(rows).to_have_count(min(OutboundMessage.objects.count(), PAGE))
     page.get_by_role("link", name="Failed", exact=True).click()
     opened(page, "/uftp/outboundmessage/", "=failed")
     failed = OutboundMessage.objects.filter(state="failed").count()
+    passed_on = OutboundMessage.objects.filter(state="failed", passes_on__isnull=False)
     expect(rows).to_have_count(failed)
     page.locator("#action-toggle").check()
     page.locator("select[name=action]").select_option(label="Send again, or now where it waits")
     page.get_by_role("button", name="Go").click()
     expect(page.get_by_role("heading", name="Send again")).to_be_visible()
+    expect(page.get_by_text("of those chosen")).to_contain_text(str(passed_on.count()))
     look(page, "messages-send-again")
     page.get_by_label("Reason").fill("They have our key.")
     page.get_by_role("button", name="Send again").click()
     expect(page.get_by_text("to be sent again.")).to_be_visible()
-    assert not OutboundMessage.objects.filter(state="failed").exists()
+    expect(rows).to_have_count(passed_on.count())
+    assert OutboundMessage.objects.filter(state="failed").count() == passed_on.count()
+
+    # What was passed on in vain is its sender's to send again; its page leads to the message that came.
+    page.get_by_role("link", name="Passed on", exact=True).click()
+    opened(page, "=failed", "passed_on=yes")
+    expect(rows).to_have_count(passed_on.count())
+    rows.get_by_role("link").first.click()
+    expect(page.get_by_text("Only its sender can send it again")).to_be_visible()
+    expect(page.get_by_role("link", name="Send again")).to_have_count(0)
+    look(page, "message-passed-on")
+    page.locator(".field-passed_on_for").get_by_role("link").click()
+    opened(page, "/uftp/inboundmessage/")
+    expect(page.locator(".field-passed_on")).to_contain_text("Failed")
+    page.get_by_role("link", name="Inbound messages").first.click()
+    opened(page, "/uftp/inboundmessage/")
 
     # Delivery attempts, and what was refused at the door: forged, and proven with mistakes explained.
     lists.get_by_role("link", name="Delivery attempts").click()
     opened(page, "/uftp/deliveryattempt/")
     page.get_by_role("link", name="Permanent failure").click()
     opened(page, "/uftp/deliveryattempt/", "=permanent")
-    expect(rows.first).to_contain_text("could not verify this CRO's signature")
+    expect(rows.filter(has_text="could not verify this CRO's signature").first).to_be_visible()
     look(page, "delivery-attempts")
     lists.get_by_role("link", name="Refused at the door").click()
     opened(page, "/uftp/refusal/")
