@@ -28,19 +28,23 @@ from reservations.profile_picture import Scale, draw, scale_of, stretches_of, su
 from reservations.profiles import Profile, laid_out
 from reservations.remaining import profiles_of
 
+PICTURES = 20
+"""Kinds of day that are drawn, beside those that are not saved."""
+
 VERSIONS = 50
 """Versions on the page, the latest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A kind of day: what is reserved on it, drawn and in lines of (ISPs, times, watts)."""
+    """A kind of day: what is reserved on it, in lines of (ISPs, times, watts), and drawn where it is `pictured`."""
 
     key: str
     name: str
     note: str
     summary: str
     picture: SafeString
+    pictured: bool
     lines: list[tuple[str, str, str]]
 
 
@@ -59,25 +63,33 @@ class Told:
 
 
 def drawn(editor: Editor) -> list[Drawn]:
-    """Every kind of day of a profile, all in one scale."""
+    """Every kind of day of a profile, all in one scale; the first of them, and what is not saved, with a picture."""
     watts = {key: _watts(editor, part) for key, part in editor.parts.items()}
     scale = scale_of(power for found in watts.values() for power in found)
     own = [part.name for key, part in editor.parts.items() if key != EVERY]
-    return [_drawn(editor, part, watts[key], scale, own) for key, part in editor.parts.items()]
+    return [
+        _drawn(editor, part, watts[key], scale if place < PICTURES or part.unsaved else None, own)
+        for place, (key, part) in enumerate(editor.parts.items())
+    ]
 
 
 def _watts(editor: Editor, part: Part) -> list[int]:
     return laid_out(part.stretches, editor.times(part.key).count)
 
 
-def _drawn(editor: Editor, part: Part, watts: Sequence[int], scale: Scale, own: Sequence[str]) -> Drawn:
+def _drawn(
+    editor: Editor, part: Part, watts: Sequence[int], scale: Scale | None, own: Sequence[str]
+) -> Drawn:
     times = editor.times(part.key)
     return Drawn(
         key=part.key,
         name=part.name,
         note=_but(own) if part.key == EVERY else times.note,
         summary=summary(watts, editor.minutes),
-        picture=draw(f"drawn-{part.key}", f"Reserved power: {part.name}", watts, times, scale),
+        picture=draw(f"drawn-{part.key}", f"Reserved power: {part.name}", watts, times, scale)
+        if scale
+        else SafeString(""),
+        pictured=scale is not None,
         lines=[
             (isps.in_words(range(first, last + 1))[0], times.span(first, last), in_watts(power))
             for first, last, power in stretches_of(watts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from participants.admin_html import NOTHING
@@ -31,7 +32,12 @@ def state_on(version: ContractVersion, today: date) -> tuple[str, str]:
 
 
 def state_badge(version: ContractVersion, today: date) -> SafeString:
-    return badge(*state_on(version, today))
+    tone, said = state_on(version, today)
+    first = str(version.period.lower)
+    words = said.removesuffix(first)
+    return badge(
+        tone, said if words == said else format_html('{}<span class="whole">{}</span>', words, first)
+    )
 
 
 def days_in_words(version: ContractVersion) -> str:
