@@ -20,10 +20,10 @@ from reservations.models import Contract, ContractVersion, ReservationUpdate, Up
 from reservations.remaining import profiles_of
 from uftp.delivery import endpoint_of
 from uftp.handling import Rejection
-from uftp.messages import FlexReservationUpdate, FlexReservationUpdateResponse
+from uftp.messages import ACCEPTED, FlexReservationUpdate, FlexReservationUpdateResponse
 from uftp.models import InboundMessage
 
-State = UpdateState.State
+AddressedTo, State = ReservationUpdate.AddressedTo, UpdateState.State
 
 OPEN = (State.RECEIVED, State.PASSED_ON)
 """An update in one of these waits for the AGR's word."""
@@ -65,7 +65,7 @@ def receive(dso: Participant, said: FlexReservationUpdate, message: InboundMessa
         message=message,
         period=said.period,
         reference=said.reference,
-        addressed_to="CRO" if to_cro else "AGR",
+        addressed_to=AddressedTo.CRO if to_cro else AddressedTo.AGR,
         time_stamp=said.metadata.time_stamp,
         received_at=message.received_at,
         deadline=version.deadline.moment(said.period, version.time_zone),
@@ -84,13 +84,13 @@ def settle_by_response(
     Raises uftp.handling.Rejection where there is no such update or it is settled or undone already: nothing changes.
     """
     update = _answered(agr, response)
-    hold(update)
+    hold(update.contract_id)
     before = state_of(update)
     if before.state not in OPEN:
         raise Rejection(
             [f"{update} was {before.get_state_display().lower()} before, {told(before.recorded_by)}"]
         )
-    state = State.ACCEPTED if response.result == "Accepted" else State.REJECTED
+    state = State.ACCEPTED if response.result == ACCEPTED else State.REJECTED
     return _move(update, state, Recorder(Source.of_message(message)))
 
 
@@ -100,7 +100,7 @@ def settle_by_delivery(update: ReservationUpdate, *, delivered: bool, source: So
 
     One that the AGR has answered before stays what that answer made it: the delivery is kept by its message.
     """
-    hold(update)
+    hold(update.contract_id)
     if state_of(update).state != State.RECEIVED:
         return None
     return _move(update, State.PASSED_ON if delivered else State.UNDONE, Recorder(source))
@@ -115,7 +115,7 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
     """
     if not source.reason.strip():
         raise SettlementError("A settlement needs a reason.")
-    hold(update)
+    hold(update.contract_id)
     before = state_of(update)
     is_now = before.get_state_display().lower()
     if before.state != expected:
@@ -141,9 +141,9 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
     return recorder.change_id()
 
 
-def hold(update: ReservationUpdate) -> None:
-    """Keep others from judging or changing the update's contract until the transaction's end."""
-    Contract.objects.select_for_update(no_key=True).get(pk=update.contract_id)
+def hold(contract_id: int) -> None:
+    """Keep others from changing a contract, and from judging or settling its updates, until the transaction's end."""
+    Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
 
 
 def _situation(
@@ -157,7 +157,7 @@ def _situation(
     received_at = message.received_at
     if contract is None:
         return Situation(market=market(), received_at=received_at, unknown=unknown)
-    Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
+    hold(contract.pk)
     version = (
         ContractVersion.objects.current()
         .filter(contract=contract, period__contains=said.period)
