@@ -102,11 +102,13 @@ def pages(who: str) -> Iterator[tuple[str, Address]]:
         "dso": lambda time: f"dso-{DSO}.example",
         "agr": lambda time: f"agr-{AGR}.example",
         "contract": lambda time: f"FLEX-{contract(time):05}",
+        "point": lambda time: f"ean.8715{contract(time):014}",
     }
     yield "dashboard", lambda time: "/admin/"
     yield "contracts", lambda time: CONTRACTS
     yield "contracts, further page", lambda time: f"{CONTRACTS}?p={last_page(who, CONTRACTS) - time}"
     yield "contracts, searched", lambda time: f"{CONTRACTS}?q=FLEX-{contract(time):05}"
+    yield "contracts, of a week", lambda time: f"{CONTRACTS}?{between('versions__period', time)}"
     yield "contract", lambda time: f"{CONTRACTS}{contract(time)}/change/"
     yield "month of all contracts", lambda time: f"{CONTRACTS}overview/?month={months[time % 12]}"
     yield "month of all, further page", lambda time: f"{CONTRACTS}overview/?month={months[time % 12]}&p=2"
@@ -118,14 +120,18 @@ def pages(who: str) -> Iterator[tuple[str, Address]]:
     yield "updates, searched", lambda time: f"{UPDATES}?q=R{update(time)}"
     yield "updates, of a week of Periods", lambda time: f"{UPDATES}?{between('period', time)}"
     yield "updates, received in a week", lambda time: f"{UPDATES}?{between('received_at', time)}"
-    for parameter, values in filters(who, UPDATES).items():
-        if not values and parameter in typed:
-            yield (
-                f"updates, {parameter}",
-                lambda time, at=parameter: f"{UPDATES}?{at}={typed[at](time)}",
-            )
-        for value in values:
-            yield f"updates, {parameter} {value}", lambda time, at=f"{parameter}={value}": f"{UPDATES}?{at}"
+    for name, base in (("contracts", CONTRACTS), ("updates", UPDATES)):
+        for parameter, values in filters(who, base).items():
+            if not values and parameter in typed:
+                yield (
+                    f"{name}, {parameter}",
+                    lambda time, at=parameter, base=base: f"{base}?{at}={typed[at](time)}",
+                )
+            for value in values:
+                yield (
+                    f"{name}, {parameter} {value}",
+                    lambda time, at=f"{base}?{parameter}={value}": at,
+                )
     for state in UpdateState.State.values:
         found = updates_in(who, state)
         if found:
