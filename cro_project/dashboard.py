@@ -89,7 +89,6 @@ class Dashboard:
     """For whom deliveries wait."""
 
     silent: Figure | None
-    reservations: list[Figure]
     coverage: list[Figure]
     coverage_at: datetime | None
 
@@ -121,7 +120,6 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
         waiting=[*_waiting(scope, now, may), *reservation_figures.to_look_at(scope, today, may)],
         recipients=_recipients(scope) if may(OutboundMessage) else [],
         silent=_silent(scope) if may(Participant) else None,
-        reservations=list(reservation_figures.reservations(scope, today, may)),
         coverage=[
             Figure(label, f"{many:,}", f"{points}?{query}", charts.share(many, most))
             for label, many, query in bands

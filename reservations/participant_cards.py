@@ -30,7 +30,7 @@ State = UpdateState.State
 
 IN_CARD = {
     State.RECEIVED: "Updates being passed on",
-    State.PASSED_ON: "Passed on, without a copy of the AGR’s answer",
+    State.PASSED_ON: "Passed on, no answer known",
     State.UNDONE: "Undone",
 }
 

@@ -19,6 +19,7 @@ from reservations import isp_times, isps, remaining
 from reservations.models import ReservationUpdate, UpdateState
 from reservations.remaining import Counting, DayFigures
 from reservations.update_states import state_badge
+from uftp.message_admin import badge as message_badge
 from uftp.models import InboundMessage, OutboundMessage, Sender
 from uftp.outbound_admin import OutboundMessageAdmin
 
@@ -196,7 +197,7 @@ def passing(update: ReservationUpdate, site: AdminSite, seen: Scope) -> Passing 
     if update.agr not in seen:
         return Passing("", screen.state_badge(message), "", "")
     return Passing(
-        link(message, "Message"),
+        link(message, f"{message.message_type} to {update.agr}"),
         screen.state_badge(message),
         screen.what_next(message),
         screen.tries(message),
@@ -225,10 +226,10 @@ def _told(received: QuerySet[InboundMessage], counted: set[int | None], links: b
 
 
 def answered(update: ReservationUpdate, seen: Scope) -> list[SafeString | str]:
-    """What this CRO answered the DSO; each as a link where the DSO is seen."""
+    """What this CRO answered the DSO; where the DSO is seen, as a link and with how far its delivery is."""
     replies = update.message.replies.defer("sealed").order_by("pk")[:TOGETHER]
     return [
-        format_html("{}", link(reply, f"{reply.result}, {reply.get_state_display().lower()}"))
+        format_html("{} {}", link(reply, reply.result), message_badge(reply.state, reply.get_state_display()))
         if update.dso in seen
         else reply.result
         for reply in replies

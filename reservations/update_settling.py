@@ -111,7 +111,7 @@ class SettlingPage(ReasonedAdmin):
         return self.page(
             request,
             "admin/reservations/settle_update.html",
-            "Settle",
+            "Settle the update",
             row=update,
             form=form,
             update=update,
