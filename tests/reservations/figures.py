@@ -105,6 +105,9 @@ def pages(who: str) -> Iterator[tuple[str, Address]]:
         "point": lambda time: f"ean.8715{contract(time):014}",
     }
     yield "dashboard", lambda time: "/admin/"
+    yield "participant", lambda time: f"/admin/participants/participant/{(DSO, AGR)[time % 2]}/change/"
+    yield "changes", lambda time: "/admin/registry/change/"
+    yield "messages passed on", lambda time: "/admin/uftp/outboundmessage/?passed_on=yes"
     yield "contracts", lambda time: CONTRACTS
     yield "contracts, further page", lambda time: f"{CONTRACTS}?p={last_page(who, CONTRACTS) - time}"
     yield "contracts, searched", lambda time: f"{CONTRACTS}?q=FLEX-{contract(time):05}"
