@@ -89,8 +89,8 @@ def details(message: Any) -> list[str]:
             for line in (address, *(f"    {c}  {agr or 'no active aggregator'}" for c, agr in lines))
         ]
     if isinstance(message, FlexReservationUpdate):
-        isps = [f"ISPs {isp.start} to {isp.start + isp.duration - 1}: {isp.power} W" for isp in message.isps]
-        return [f"on {message.period} under {message.contract_id}: {', '.join(isps)} remain reserved"]
+        left = ", ".join(f"{isp.power} W in {_isps(isp.start, isp.duration)}" for isp in message.isps)
+        return [f"on {message.period} under {message.contract_id}, what remains reserved: {left}"]
     return [f"on {message.period}"] if hasattr(message, "period") else []
 
 
@@ -111,6 +111,10 @@ def _portfolio(message: AgrPortfolioQueryResponse) -> list[str]:
 
 def _days(line: Any) -> str:
     return f"from {line.start_period}" + (f" to {line.end_period}" if line.end_period else "")
+
+
+def _isps(start: int, duration: int) -> str:
+    return f"ISP {start}" if duration == 1 else f"ISPs {start} to {start + duration - 1}"
 
 
 def _terms(point: Any) -> str:
