@@ -152,7 +152,7 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
             version=version,
             facts=contract_page.facts(contract, version, state_badge(version, today), seen),
             notices=contract_page.notices(contract, version, today, seen),
-            drawn=contract_page.drawn(contract_page.editor_of(version)),
+            drawn=contract_page.drawn_together(contract_page.editor_of(version)),
             versions=contract_page.versions(contract),
             updates=contract_page.updates_by_state(contract) if sees_updates else None,
             days=self._days(contract, version, today) if sees_updates else None,
@@ -181,7 +181,7 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
             told=told_versions.get(number),
             superseded=told(version.superseded_by) if version.superseded_by else "",
             facts=contract_page.facts(contract, version, version.get_state_display(), self.seen(request)),
-            drawn=contract_page.drawn(contract_page.editor_of(version)),
+            drawn=contract_page.drawn_together(contract_page.editor_of(version)),
         )
 
     def _tools(

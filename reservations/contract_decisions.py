@@ -57,6 +57,10 @@ class EndForm(DecisionForm):
         error_messages={"required": "Give the last day.", "invalid": NO_DAY},
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].widget.attrs["data-no-preview"] = ""
+
 
 class DecidingPages(ReasonedAdmin):
     """Mix-in of the contracts' admin: putting one in force, taking that back, and ending it."""

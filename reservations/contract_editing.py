@@ -239,8 +239,8 @@ KINDS = (EVERY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
 MOST_KINDS = 400
 """Kinds of day that a form has room for."""
 
-OPEN = 10
-"""Kinds of day that are shown at once; of more, those that changed or are wrong."""
+OPEN = 5
+"""Kinds of day that are open at once; of more, those that are not saved or wrong."""
 
 
 def _of_the_market() -> tuple[int, str]:

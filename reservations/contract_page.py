@@ -21,12 +21,15 @@ from registry.sources import maker
 from reservations import isps
 from reservations.checking import is_active_behind
 from reservations.contract_words import differences
-from reservations.isp_times import in_watts
+from reservations.isp_times import DayTimes, in_watts
 from reservations.models import Contract, ContractVersion, UpdateState
 from reservations.profile_editor import EVERY, Editor, Part
-from reservations.profile_picture import Scale, draw, scale_of, stretches_of, summary
-from reservations.profiles import Profile, laid_out
+from reservations.profile_picture import draw, scale_of, stretches_of, summary
+from reservations.profiles import WEEKDAYS, Profile, Stretches, laid_out
 from reservations.remaining import profiles_of
+
+NAMED = 7
+"""Kinds of day that are named at once."""
 
 PICTURES = 20
 """Kinds of day that are drawn, beside those that are not saved."""
@@ -64,45 +67,69 @@ class Told:
 
 def drawn(editor: Editor) -> list[Drawn]:
     """Every kind of day of a profile, all in one scale; the first of them, and what is not saved, with a picture."""
-    watts = {key: _watts(editor, part) for key, part in editor.parts.items()}
-    scale = scale_of(power for found in watts.values() for power in found)
-    own = [part.name for key, part in editor.parts.items() if key != EVERY]
-    return [
-        _drawn(editor, part, watts[key], scale if place < PICTURES or part.unsaved else None, own)
-        for place, (key, part) in enumerate(editor.parts.items())
-    ]
+    groups = [[part] for part in editor.parts.values()]
+    return _drawn(editor, groups)
 
 
-def _watts(editor: Editor, part: Part) -> list[int]:
-    return laid_out(part.stretches, editor.times(part.key).count)
+def drawn_together(editor: Editor) -> list[Drawn]:
+    """The same with days that are alike as one, and without every day where each day of the week has its own."""
+    found: dict[tuple[int, Stretches, DayTimes], list[Part]] = {}
+    for part in editor.parts.values():
+        kind = 0 if part.key == EVERY else len(part.key)
+        found.setdefault((kind, part.stretches, editor.times(part.key)), []).append(part)
+    groups = list(found.values())
+    if all(str(number) in editor.parts for number in range(1, len(WEEKDAYS) + 1)):
+        groups = groups[1:]
+    return _drawn(editor, groups)
 
 
-def _drawn(
-    editor: Editor, part: Part, watts: Sequence[int], scale: Scale | None, own: Sequence[str]
-) -> Drawn:
-    times = editor.times(part.key)
-    return Drawn(
-        key=part.key,
-        name=part.name,
-        note=_but(own) if part.key == EVERY else times.note,
-        summary=summary(watts, editor.minutes),
-        picture=draw(f"drawn-{part.key}", f"Reserved power: {part.name}", watts, times, scale)
-        if scale
-        else SafeString(""),
-        pictured=scale is not None,
-        lines=[
-            (isps.in_words(range(first, last + 1))[0], times.span(first, last), in_watts(power))
-            for first, last, power in stretches_of(watts)
-        ],
-    )
+def _drawn(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[Drawn]:
+    watts = [laid_out(group[0].stretches, editor.times(group[0].key).count) for group in groups]
+    scale = scale_of(power for found in watts for power in found)
+    names = [_name(group) for group in groups]
+    drawn = []
+    for place, (group, name) in enumerate(zip(groups, names, strict=True)):
+        part, times = group[0], editor.times(group[0].key)
+        notes = [_but(names[1:]) if part.key == EVERY else times.note]
+        if len(group) > NAMED and part.day:
+            notes.append(f"All of them: {', '.join(each.key for each in group)}.")
+        pictured = place < PICTURES or part.unsaved
+        title = f"Reserved power: {name}"
+        drawn.append(
+            Drawn(
+                key=part.key,
+                name=name,
+                note=" ".join(filter(None, notes)),
+                summary=summary(watts[place], editor.minutes),
+                picture=draw(f"drawn-{part.key}", title, watts[place], times, scale)
+                if pictured
+                else SafeString(""),
+                pictured=pictured,
+                lines=[
+                    (isps.in_words(range(first, last + 1))[0], times.span(first, last), in_watts(power))
+                    for first, last, power in stretches_of(watts[place])
+                ],
+            )
+        )
+    return drawn
 
 
-def _but(own: Sequence[str]) -> str:
+def _name(group: Sequence[Part]) -> str:
+    """`Monday to Friday`, `Saturday, Sunday`: what days that are alike are called."""
+    numbers = [int(part.key) for part in group if len(part.key) == 1]
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{group[0].name} to {group[-1].name}"
+    return _some([part.name for part in group])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])} and {more} more" if more > 0 else ", ".join(names)
+
+
+def _but(names: Sequence[str]) -> str:
     """Which days are not meant by every day."""
-    if not own:
-        return ""
-    said = ", ".join(own[:8])
-    return f"But for {said}{f' and {len(own) - 8} more' if len(own) > 8 else ''}."
+    return f"But for {_some(names)}." if names else ""
 
 
 def versions(contract: Contract) -> list[Told]:

@@ -79,3 +79,47 @@ def test_a_clerk_enters_a_contract(kim: Page, market: Market) -> None:
     assert contract.versions.count() == 3
     page.goto(f"{page.url.partition('/reservations/')[0]}/reservations/contract/")
     look(page, "contracts")
+
+
+def test_two_clerks_change_a_contract_at_once(kim: Page, market: Market) -> None:
+    page = kim
+    contract = Contract.objects.get(contract_id="HARBOUR-2026")
+    page.goto(f"{page.url}reservations/contract/{contract.pk}/change/")
+    look(page, "contract-with-updates")
+    page.get_by_role("link", name="Change …").click()
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_label("Last day").fill("2027-01-31")
+    other.get_by_label("Reason").fill("It goes on into January.")
+    other.get_by_role("button", name="Save", exact=True).click()
+    expect(other.get_by_text("is changed: this is version")).to_be_visible()
+    other.close()
+
+    page.get_by_label("Every day", exact=True).uncheck()
+    page.get_by_label("Saturday", exact=True).check()
+    page.get_by_label("Paste lines, or a column").fill("00:00-08:00 100000\n1-4 x")
+    page.get_by_role("button", name="Take over").click()
+    expect(page.get_by_text("line 2: “1-4 x” is not like")).to_be_visible()
+    look(page, "contract-tool-wrong")
+    page.get_by_label("Paste lines, or a column").fill("00:00-08:00 100000\n33-96 50000")
+    page.get_by_role("button", name="Take over").click()
+    expect(page.get_by_role("status")).to_contain_text("Saturday has what you pasted.")
+    page.get_by_label("Reason").fill("Saturdays are quieter.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Meanwhile the contract was changed by kim")
+    look(page, "contract-meanwhile")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("is changed: this is version")).to_be_visible()
+    look(page, "contract-versions")
+
+
+def test_a_clerk_puts_a_draft_in_force(kim: Page, market: Market) -> None:
+    page = kim
+    contract = Contract.objects.get(contract_id="STATION-A")
+    page.goto(f"{page.url}reservations/contract/{contract.pk}/change/")
+    page.get_by_role("link", name="Put in force …").click()
+    look(page, "contract-in-force")
+    page.get_by_label("Reason").fill("Both have signed.")
+    page.get_by_role("button", name="Put in force").click()
+    expect(page.get_by_text("Contract STATION-A is in force.")).to_be_visible()
+    look(page, "contract-draft-in-force")

@@ -226,6 +226,21 @@ def test_versions_say_what_differs_and_can_be_looked_at(kim: Client, parties: Pa
     assert kim.get(page("version/3")).status_code == 404
 
 
+def test_days_that_are_alike_are_drawn_once(kim: Client, parties: Parties) -> None:
+    work, free = (Stretch(29, 88, 1000),), (Stretch(1, 96, 7),)
+    holidays = {date(2026, 12, day): () for day in (25, 26)}
+    weekdays = {number: work for number in range(1, 6)}
+    some = other(parties, "some", last=date(2026, 12, 31), profile=Profile(free, weekdays, holidays))
+    said = shown(kim, page(contract=some))
+    assert "Every day But for Monday to Friday, 2026-12-25 (Friday), 2026-12-26 (Saturday). 7 W in 96" in said
+    assert "Monday to Friday 1,000 W in 60 of 96 ISPs, 15,000 Wh a day." in said
+    assert said.count("1,000 W in 60 of 96 ISPs") == 1 + 1, "in words, and in the picture's"
+    every = other(parties, "every", profile=Profile(free, {**weekdays, 6: (), 7: ()}))
+    said = shown(kim, page(contract=every))
+    assert "Every day" not in said
+    assert "Saturday, Sunday Nothing is reserved." in said
+
+
 def test_a_draft_is_put_in_force_with_a_reason(kim: Client, parties: Parties) -> None:
     draft = other(parties, "agreed", state="draft", point=OTHER_POINT)
     url = page("in-force", draft)
