@@ -119,7 +119,7 @@ QUERIES: dict[str, int] = {
     "/admin/reservations/contract/overview/": 16,
     "/admin/reservations/contract/export/": 15,
     "/admin/reservations/contract/?q=C-": 14,
-    "/admin/reservations/contract/#/change/": 20,
+    "/admin/reservations/contract/#/change/": 19,
     "/admin/reservations/contract/#/day/#/": 17,
     "/admin/reservations/contract/#/edit/": 17,
     "/admin/reservations/contract/#/end/": 12,
@@ -205,7 +205,7 @@ INSERT INTO reservations_contractversion (
     contract_id, number, state, congestion_point, period, isp_minutes, time_zone, deadline_hours, recorded_by_id,
     superseded_by_id
 )
-SELECT c.id, number, 'in force', 'ean.8715' || lpad(c.id::text, 14, '0'), daterange(current_date - 100, NULL), 15,
+SELECT c.id, number, 'in force', 'ean.8717' || lpad(c.id::text, 14, '0'), daterange(current_date - 100, NULL), 15,
     'Europe/Amsterdam', 4, h.first, CASE WHEN number <= %(times)s THEN h.first END
 FROM reservations_contract c
 CROSS JOIN generate_series(1, %(times)s + 1) number
