@@ -229,7 +229,7 @@ def test_versions_say_what_differs_and_can_be_looked_at(kim: Client, parties: Pa
 def test_days_that_are_alike_are_drawn_once(kim: Client, parties: Parties) -> None:
     work, free = (Stretch(29, 88, 1000),), (Stretch(1, 96, 7),)
     holidays = {date(2026, 12, day): () for day in (25, 26)}
-    weekdays = {number: work for number in range(1, 6)}
+    weekdays = dict.fromkeys(range(1, 6), work)
     some = other(parties, "some", last=date(2026, 12, 31), profile=Profile(free, weekdays, holidays))
     said = shown(kim, page(contract=some))
     assert "Every day But for Monday to Friday, 2026-12-25 (Friday), 2026-12-26 (Saturday). 7 W in 96" in said
