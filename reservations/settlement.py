@@ -13,13 +13,12 @@ from functools import lru_cache
 from io import StringIO
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Collate
 
 from participants.csv_export import text
 from registry.changes import await_stamped_changes
-from registry.models import Change
 from registry.periods import DAY, half_open, last_day
 from reservations import isps
 from reservations.models import Contract
@@ -53,18 +52,24 @@ LAST = date.max - DAY
 PIECE = 1 << 16
 """Bytes of a piece of the file, at least; the last one may be shorter."""
 
+LATEST = "SELECT max(moment), clock_timestamp() FROM registry_change"
 NO_SOURCE, END = ",,,", "\r\n"
 
 
 def latest_moment() -> datetime | None:
-    """The moment of the latest change, which what is known at present is known at; None where nothing is known.
+    """The moment that what is known at present is known at, for good; None where nothing is known.
 
-    Every change to come has a later one (`registry.changes`), so that a file of this moment can be made again.
+    That of the latest change, as every change to come has a later one (`registry.changes`); and once its second is
+    over, the end of that: so the moment can be asked for by pages, which know seconds.
     """
-    with transaction.atomic():
+    with transaction.atomic(), connection.cursor() as cursor:
         await_stamped_changes()
-        found: datetime | None = Change.objects.aggregate(latest=Max("moment"))["latest"]
-        return found
+        cursor.execute(LATEST)
+        latest, now = cursor.fetchone()
+    if latest is None:
+        return None
+    end: datetime = latest.replace(microsecond=999_999)
+    return end if now > end else latest
 
 
 class NothingChosen(ValueError):

@@ -2,12 +2,15 @@
 
 import csv
 import re
+from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.looking import look
 from tests.browser.market import Market
+from tests.browser.saying import ZONE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,16 +124,25 @@ def test_the_settlement_is_downloaded(market: Market, kim: Page) -> None:
     look(page, "settlement-wrong")
     page.get_by_label("Last day").fill("2026-06-30")
     page.get_by_label("ContractID").fill("HARBOUR-2026")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
-    assert re.fullmatch(
-        r"reservations-2026-06-01-2026-06-30-known-at-2026\d{4}T\d{6}\.\d{6}Z\.csv",
-        download.value.suggested_filename,
-    )
-    with download.value.path().open(newline="") as file:
-        lines = list(csv.DictReader(file))
+    content, known = _downloaded(page)
+    lines = list(csv.DictReader(StringIO(content, newline="")))
     assert {line["contract_id"] for line in lines} == {"HARBOUR-2026"}
     assert {line["period"][:7] for line in lines} == {"2026-06"}
+    page.get_by_label("As known at day").fill(f"{known:%Y-%m-%d}")
+    page.get_by_label("Time:").fill(f"{known:%H:%M:%S}")
+    assert _downloaded(page) == (content, known)
+
+
+def _downloaded(page: Page) -> tuple[str, datetime]:
+    """The file, and the moment of the market's that its name says it is known at."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    name = re.fullmatch(
+        r"reservations-2026-06-01-2026-06-30-known-at-(.+)\.csv", download.value.suggested_filename
+    )
+    assert name
+    known = datetime.strptime(name[1], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    return download.value.path().read_text(), known.astimezone(ZONE)
 
 
 def test_a_draft_has_no_days_yet(market: Market, kim: Page) -> None:
