@@ -7,7 +7,7 @@ the clock changes (docs/rules.md F16).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -74,6 +74,29 @@ def slots(day: date, minutes: int, time_zone: str) -> tuple[int, ...]:
 def usual_count(minutes: int) -> int:
     """How many ISPs a day without a change of the clock has."""
     return DAY // minutes
+
+
+def restated(said: Iterable[Sequence[int]], minutes: int, other: int) -> list[tuple[int, int, int]]:
+    """What (Start, Duration, Power) of ISPs of so many `minutes` say of those of `other` minutes, in the same form.
+
+    One of these is named where a single power is said for all of its time, and so not where a part of it is left out
+    or the parts differ (docs/rules.md F11). Each ISP said is laid out: for what was found to lie on a day.
+    """
+    powers: dict[int, int] = {}
+    for start, duration, power in said:
+        powers.update(dict.fromkeys(range(start, start + duration), power))
+    found: list[tuple[int, int, int]] = []
+    for isp in range(1, -(-max(powers, default=0) * minutes // other) + 1):
+        under = range((isp - 1) * other // minutes + 1, -(-isp * other // minutes) + 1)
+        spoken = {powers.get(each) for each in under}
+        power_said = spoken.pop()
+        if spoken or power_said is None:
+            continue
+        if found and (found[-1][0] + found[-1][1], found[-1][2]) == (isp, power_said):
+            found[-1] = found[-1][0], found[-1][1] + 1, power_said
+        else:
+            found.append((isp, 1, power_said))
+    return found
 
 
 def in_words(numbers: Iterable[int]) -> list[str]:

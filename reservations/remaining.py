@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -25,7 +25,10 @@ from reservations.profiles import Profile, Stretch
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """An update that counts. `isps` holds (Start, Duration, Power) as said; `message_id` is the DSO's."""
+    """An update that counts. `isps` holds (Start, Duration, Power) as said; `message_id` is the DSO's.
+
+    On a day that is settled in ISPs of another duration, `isps` holds what it says of those (`isps.restated`).
+    """
 
     id: int
     version_id: int
@@ -156,10 +159,20 @@ def _days(
         updates = tuple(counting.get(day, ()))
         # F17: a day with updates that count is settled by the version that the latest of them was checked against.
         settled_by = versions[updates[-1].version_id] if updates else version
+        updates = tuple(
+            _in_isps_of(settled_by, update, versions[update.version_id].isp_minutes) for update in updates
+        )
         contracted = _contracted(settled_by, profiles[settled_by.pk], day, usual)
         remaining, by = fold(contracted, updates)
         yield DayFigures(contract, day, settled_by, contracted, remaining, by, updates)
         day += DAY
+
+
+def _in_isps_of(version: ContractVersion, update: Counting, minutes: int) -> Counting:
+    """`update`, which was said in ISPs of so many `minutes`, in those of `version`."""
+    if minutes == version.isp_minutes:
+        return update
+    return replace(update, isps=isps.restated(update.isps, minutes, version.isp_minutes))
 
 
 def _contracted(

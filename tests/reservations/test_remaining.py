@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from registry.market import set_market
 from reservations import updates
 from reservations.models import Contract, ReservationUpdate
 from reservations.profiles import Profile, Stretch
@@ -88,3 +89,33 @@ def test_F17_a_day_that_the_contract_has_no_more_is_not_settled(contract: Contra
     said(parties, (1, 1, 0))
     a_contract(parties.dso, parties.agr, profile=PROFILE, last=date(2026, 3, 3))
     assert not list(figures([contract], DAY, DAY))
+
+
+def in_isps_of(minutes: int, parties: Parties, *isps: tuple[int, int, int]) -> None:
+    """The market's ISPs, and so the contract's, are of so many minutes, and the DSO says `isps` of them."""
+    duration = "PT1H" if minutes == 60 else f"PT{minutes}M"
+    set_market(isp_duration=duration, actor="clerk")
+    first_hours = Profile((Stretch(1, 180 // minutes, 1_000),))
+    a_contract(parties.dso, parties.agr, isp_minutes=minutes, profile=first_hours)
+    content = update_xml(parties.dso, parties.agr.domain, *isps, ISP_Duration=duration)
+    assert send(parties.dso, content).result == "Accepted"
+
+
+def test_F11_an_hour_that_was_released_stays_so_in_quarter_hours(parties: Parties) -> None:
+    in_isps_of(60, parties, (2, 1, 200))
+    in_isps_of(15, parties, (6, 1, 100))
+    settled = on_day()
+    assert settled.remaining[:12] == (*(1_000,) * 4, 200, 100, 200, 200, *(1_000,) * 4)
+    assert [by and by.isps[0] for by in settled.by[3:7]] == [None, (5, 4, 200), [6, 1, 100], (5, 4, 200)]
+
+
+def test_F11_quarter_hours_that_were_released_stay_so_in_hours_that_they_fill(parties: Parties) -> None:
+    in_isps_of(15, parties, (1, 3, 200), (5, 2, 300), (7, 2, 300), (9, 2, 0), (11, 2, 100))
+    in_isps_of(60, parties, (3, 1, 400))
+    assert on_day().remaining[:3] == (1_000, 300, 400)
+
+
+def test_F11_isps_of_which_none_divides_the_other(parties: Parties) -> None:
+    in_isps_of(20, parties, (1, 3, 200), (4, 1, 300), (5, 2, 400))
+    in_isps_of(15, parties, (12, 1, 0))
+    assert on_day().remaining[:9] == (200, 200, 200, 200, 300, 1_000, 400, 400, 1_000)
