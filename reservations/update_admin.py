@@ -30,7 +30,7 @@ SHOWN = 60
 
 @admin.register(ReservationUpdate)
 class ReservationUpdateAdmin(ReadOnlyAdmin, SettlingPage, ScalableAdmin):
-    scope_by = ("dso", "agr")
+    scope_by = ("contract__dso", "contract__agr")
     list_display = (
         "for_day",
         "contract",
