@@ -15,7 +15,7 @@ from itertools import zip_longest
 from django.http import QueryDict
 
 from reservations import isp_times, profiles
-from reservations.isp_times import DayTimes, in_watts
+from reservations.isp_times import DayTimes
 from reservations.profiles import FIRST_DAY, LAST_DAY, WEEKDAYS, Profile, ProfileError, Stretch, Stretches
 
 EVERY = "every"
@@ -300,11 +300,3 @@ def read_lines(text: str, times: DayTimes) -> Stretches:
             named[isp] = number
         found.append(Stretch(first, last, int(said["watts"])))
     return profiles.normal(found)
-
-
-def in_words(stretches: Iterable[Stretch], times: DayTimes) -> list[str]:
-    """`1-20 (00:00–05:00): 1,000 W`: each stretch; empty where nothing is reserved."""
-    return [
-        f"{each.first}-{each.last} ({times.span(each.first, each.last)}): {in_watts(each.watts)}"
-        for each in stretches
-    ]
