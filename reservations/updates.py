@@ -35,7 +35,8 @@ class SettlementError(ValueError):
 
 def state_of(update: ReservationUpdate) -> UpdateState:
     """The current state of an update."""
-    return UpdateState.objects.current().select_related("recorded_by__message__sender").get(update=update)
+    states = UpdateState.objects.current().select_related("recorded_by__message__sender")
+    return states.defer("recorded_by__message__sealed").get(update=update)
 
 
 @transaction.atomic
@@ -193,9 +194,11 @@ def _answered(agr: Participant, response: FlexReservationUpdateResponse) -> Rese
     then its ConversationID does. Raises Rejection where it refers to none, or to several.
     """
     metadata = response.metadata
-    updates = ReservationUpdate.objects.filter(
-        agr=agr, message__message_id=response.reference_message_id.lower()
-    ).select_related("message", "dso")
+    updates = (
+        ReservationUpdate.objects.filter(agr=agr, message__message_id=response.reference_message_id.lower())
+        .select_related("message", "dso")
+        .defer("message__sealed")
+    )
     if metadata.recipient_domain != settings.CRO_DOMAIN:
         updates = updates.filter(dso__domain=metadata.recipient_domain)
     found = list(updates)

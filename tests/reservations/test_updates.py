@@ -7,6 +7,8 @@ from typing import Any
 
 import dns.resolver
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
@@ -216,6 +218,16 @@ def test_F15_an_answer_to_another_dso_is_not_this_ones(connected: Parties) -> No
     update = passed_on(connected)
     assert responds(connected, update, to="dso-2.example").reason == NO_SUCH
     assert state(update) == "passed on"
+
+
+def test_F15_an_answer_is_handled_without_the_bytes_of_the_update(connected: Parties) -> None:
+    """They may be megabytes."""
+    update = passed_on(connected)
+    receive(connected.agr, response_xml(connected.agr, connected.dso.domain, update.message.message_id))
+    with CaptureQueriesContext(connection) as captured:
+        drain(connected.agr)
+    assert state(update) == "accepted"
+    assert not [query["sql"] for query in captured if '."sealed"' in query["sql"]]
 
 
 def test_F15_only_an_agr_answers(connected: Parties) -> None:
