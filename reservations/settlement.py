@@ -62,14 +62,28 @@ def latest_moment() -> datetime | None:
     That of the latest change, as every change to come has a later one (`registry.changes`); and once its second is
     over, the end of that: so the moment can be asked for by pages, which know seconds.
     """
+    latest, now = _latest_and_now()
+    if latest is None:
+        return None
+    end = latest.replace(microsecond=999_999)
+    return end if now > end else latest
+
+
+def known_for_good() -> datetime:
+    """Up to when, inclusive, what was known is known for good: every change to come has a later moment.
+
+    By the database's clock, which stamps the changes; that of another machine may be ahead of it.
+    """
+    return max(filter(None, _latest_and_now()))
+
+
+def _latest_and_now() -> tuple[datetime | None, datetime]:
+    """The moment of the latest change, if there is one, and the present one by the database's clock."""
     with transaction.atomic(), connection.cursor() as cursor:
         await_stamped_changes()
         cursor.execute(LATEST)
         latest, now = cursor.fetchone()
-    if latest is None:
-        return None
-    end: datetime = latest.replace(microsecond=999_999)
-    return end if now > end else latest
+        return latest, now
 
 
 class NothingChosen(ValueError):

@@ -22,7 +22,7 @@ from registry.market import market, today_at
 from registry.periods import DAY
 from registry.rehearsed_admin import DayInput
 from reservations.models import LONGEST_CONTRACT_ID, Contract
-from reservations.settlement import NothingChosen, chosen, export, latest_moment
+from reservations.settlement import NothingChosen, chosen, export, known_for_good, latest_moment
 
 RIGHT = "reservations.view_reservationupdate"
 
@@ -116,7 +116,7 @@ def _file(
     contracts: QuerySet[Contract], first: date, last: date, known_at: datetime | None
 ) -> StreamingHttpResponse:
     """The settlement, named after its days and the moment that it is known at, in UTC."""
-    known_at = known_at or latest_moment()
+    known_at = min(known_at, known_for_good()) if known_at else latest_moment()
     known = f"-known-at-{known_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}" if known_at else ""
     return StreamingHttpResponse(
         export(contracts, first, last, known_at=known_at),

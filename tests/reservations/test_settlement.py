@@ -325,6 +325,12 @@ def test_the_command_says_what_is_wrong(parties: Parties, arguments: tuple[str, 
         command("--from", "2026-03-04", "--to", "2026-03-04", *arguments)
 
 
+def test_the_command_asks_the_clock_that_stamps_what_becomes_known(parties: Parties, at: At) -> None:
+    at("2126-03-02T09:00:00+01:00")
+    with pytest.raises(CommandError, match="still to come"):
+        command("--from", "2026-03-04", "--to", "2026-03-04", "--known-at", "2126-03-02T07:00:00")
+
+
 def test_who_reads_no_further_ends_the_command_quietly(transactional_db: None, parties: Parties) -> None:
     running = subprocess.Popen(
         [sys.executable, "manage.py", "export_reservations", "--from", "2026-01-01", "--to", "2036-01-01"],

@@ -10,10 +10,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import clock
 from registry.commandline import day, moment
 from reservations.models import Contract
-from reservations.settlement import NothingChosen, chosen, export, latest_moment
+from reservations.settlement import NothingChosen, chosen, export, known_for_good, latest_moment
 
 
 class Command(BaseCommand):
@@ -48,8 +47,7 @@ class Command(BaseCommand):
         first, last, known_at = options["first"], options["last"], options["known_at"]
         if last < first:
             raise CommandError(f"--to {last} is before --from {first}.")
-        latest = latest_moment()
-        if known_at is not None and known_at > max(filter(None, (clock.now(), latest))):
+        if known_at is not None and known_at > known_for_good():
             raise CommandError(
                 f"--known-at {known_at.isoformat()} is still to come: nobody knows what is known then."
             )
@@ -62,7 +60,7 @@ class Command(BaseCommand):
             )
         except NothingChosen as error:
             raise CommandError(str(error)) from None
-        known_at = known_at or latest
+        known_at = known_at or latest_moment()
         pieces = export(contracts, first, last, known_at=known_at)
         if options["output"]:
             self._write_file(options["output"], pieces)
