@@ -219,5 +219,5 @@ def _source(reference: str, message_id: str, received_at: datetime, time_zone: s
 def _cells(*values: str) -> str:
     """Texts as neighbouring cells of a line."""
     written = StringIO()
-    csv.writer(written, lineterminator="").writerow([text(value) for value in values])
-    return written.getvalue()
+    csv.writer(written, lineterminator=END).writerow([text(value) for value in values])
+    return written.getvalue().removesuffix(END)

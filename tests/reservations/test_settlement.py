@@ -207,6 +207,15 @@ def test_texts_are_quoted_and_no_formula_for_a_spreadsheet(parties: Parties) -> 
     assert found[0]["remaining_w"] == "0"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_reference_with_a_line_end_begins_no_line(parties: Parties, end: str) -> None:
+    reference = f"first{end}second"
+    an_update(parties, (1, 1, 0), Reference=reference)
+    found = lines()
+    assert len(found) == 60
+    assert found[0]["reference"] == reference
+
+
 def test_lines_are_in_the_order_of_dso_agr_contract_period_and_isp(parties: Parties) -> None:
     agr = another_agr(
         parties.dso, point="ean.871000000000000003", home="ean.871600000000000003", domain="a.example"
