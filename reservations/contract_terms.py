@@ -151,8 +151,8 @@ def words_of(terms: Terms, state: str, time_zone: str) -> dict[str, str]:
 
 
 def _problems_of_days(first: date, last: date | None) -> Iterator[Problem]:
-    for field, day in (("start", first), ("end", last)):
-        if day is not None and day != date.max and not FIRST_DAY <= day <= LAST_DAY:
+    for field, day in (("start", first), ("end", None if last == date.max else last)):
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
             yield Problem(field, f"{day} is not a day from {FIRST_DAY} to {LAST_DAY}.")
     if last is not None and last < first:
         yield Problem("end", f"The last day, {last}, lies before the first, {first}.")
