@@ -59,7 +59,9 @@ def test_the_pictures_are_made(market: Market, kim: Page) -> None:
     page.get_by_label("From", exact=True).fill("17:00")
     page.get_by_label("to", exact=True).fill("20:00")
     page.get_by_label("Watts", exact=True).fill("300000")
-    picture(page, "contract", height=1165)
+    page.get_by_role("button", name="Fill in").click()
+    expect(page.get_by_role("status")).to_contain_text("17:00–20:00")
+    picture(page, "contract", height=1380)
 
     page.goto(f"{home}reservations/contract/{harbour}/day/2026-06-16/")
     picture(page, "reserved-day")
