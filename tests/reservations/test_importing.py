@@ -240,7 +240,7 @@ def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
         ({"start": "2026-02-30"}, "start: '2026-02-30' is not a day, such as 2026-12-31."),
         ({"start": "20260101"}, "start: '20260101' is not a day, such as 2026-12-31."),
         ({"start": "0001-01-01"}, "start: 0001-01-01 is not a day from 1970-01-01 to 9998-12-31."),
-        ({"start": "9999-12-31"}, "start: 9999-12-31 is not a day from 1970-01-01 to 9998-12-31."),
+        ({"start": "9999-12-31", "end": ""}, "start: 9999-12-31 is not a day from 1970-01-01 to 9998-12-31."),
         ({"end": "soon"}, "end: 'soon' is not a day, such as 2026-12-31, or empty."),
         ({"end": "2025-12-31"}, "end: The last day, 2025-12-31, lies before the first, 2026-01-01."),
         (
