@@ -80,12 +80,15 @@ def another_agr(dso: Peer, *, point: str, home: str, domain: str = "", endpoint:
     return agr
 
 
-def publish_point(dso: Peer, point: str, *homes: str, first: str = "2026-01-01") -> None:
+def publish_point(
+    dso: Peer, point: str, *homes: str, first: str = "2026-01-01", last: str | None = None
+) -> None:
+    """The congestion point, up to `last` or open-ended, with connections that are open-ended."""
+    end = f' EndPeriod="{last}"' if last else ""
     lines = "".join(f'<Connection EntityAddress="{home}" StartPeriod="{first}"/>' for home in homes)
     terms = 'MutexOffersSupported="true" DayAheadRedispatchBy="AGR"'
-    inside = (
-        f'<CongestionPoint EntityAddress="{point}" StartPeriod="{first}" {terms}>{lines}</CongestionPoint>'
-    )
+    days = f'StartPeriod="{first}"{end}'
+    inside = f'<CongestionPoint EntityAddress="{point}" {days} {terms}>{lines}</CongestionPoint>'
     say(dso, message(dso, "DSOPortfolioUpdate", inside, TimeZone=ZONE), "Accepted")
 
 

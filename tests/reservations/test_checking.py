@@ -16,6 +16,7 @@ import pytest
 from participants.models import Participant
 from registry.market import ISP_DURATIONS, set_market
 from registry.models import Market
+from registry.policies import set_policy
 from reservations import isps, updates
 from reservations.checking import Situation, reasons_against
 from reservations.deadlines import Deadline
@@ -230,6 +231,16 @@ def taken_over(parties: Parties) -> None:
     publish_connections(parties.agr, HOME)
 
 
+def outlived(last: str) -> Given:
+    """The congestion point ends, and by the policy its connection does not."""
+
+    def do(parties: Parties) -> None:
+        set_policy("P3", "accept", actor="clerk")
+        publish_point(parties.dso, POINT, HOME, last=last)
+
+    return do
+
+
 NOT_ACTIVE = (f"Invalid CongestionPoint: {POINT} has no connection of {AGR} on 2026-03-04",)
 
 
@@ -250,6 +261,8 @@ NOT_ACTIVE = (f"Invalid CongestionPoint: {POINT} has no connection of {AGR} on 2
         "the connection ends the day before": Case(
             given=(ends("2026-01-01", "2026-03-03"),), reasons=NOT_ACTIVE
         ),
+        "the point's last day": Case(given=(outlived("2026-03-04"),)),
+        "the point ends the day before": Case(given=(outlived("2026-03-03"),), reasons=NOT_ACTIVE),
         "the connection is contested": Case(given=(taken_over,), reasons=NOT_ACTIVE),
         "never registered": Case(
             given=(contract(point=OTHER_POINT),),
