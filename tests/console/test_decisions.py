@@ -237,11 +237,6 @@ def make_contract_a_draft_again(client: Client) -> Any:
     return client.post(page, {"expected": 1, "reason": WHY})
 
 
-def take_contract_back(client: Client) -> Any:
-    page = f"{CONTRACTS}{contract('in force').pk}/draft/"
-    return client.post(page, {"expected": 1, "reason": WHY})
-
-
 def end_contract(client: Client) -> Any:
     page, last = f"{CONTRACTS}{contract('in force').pk}/end/", "2030-12-31"
     return client.post(page, {"expected": 1, "last": last, "seen": last, "reason": WHY})
@@ -328,7 +323,6 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "reservations_contract_edit": (edit_contract, "change contract"),
     "reservations_contract_put_in_force": (put_contract_in_force, "change contract"),
     "reservations_contract_back_to_draft": (make_contract_a_draft_again, "change contract"),
-    "reservations_contract_back_to_draft": (take_contract_back, "change contract"),
     "reservations_contract_end": (end_contract, "change contract"),
     "reservations_reservationupdate_settle": (settle_update, "settle reservation update"),
     "uftp_inboundmessage_process_again": (process_again, "process again"),
