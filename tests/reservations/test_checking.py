@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from participants import clock
 from participants.models import Participant
 from registry.market import ISP_DURATIONS, set_market
 from registry.models import Market
@@ -231,11 +232,19 @@ def taken_over(parties: Parties) -> None:
     publish_connections(parties.agr, HOME)
 
 
+def claimed_by_two_dsos(parties: Parties) -> None:
+    """A connection of the AGR's is contested behind OTHER_POINT: another DSO held it before."""
+    home = "ean.871600000000000077"
+    publish_point(join("DSO", "dso-2.example"), POINT, home)
+    publish_point(parties.dso, OTHER_POINT, home)
+    publish_connections(parties.agr, home)
+
+
 def outlived(last: str) -> Given:
     """The congestion point ends, and by the policy its connection does not."""
 
     def do(parties: Parties) -> None:
-        set_policy("P3", "accept", actor="clerk")
+        set_policy("P3", "accept", actor="clerk", now=clock.now())
         publish_point(parties.dso, POINT, HOME, last=last)
 
     return do
@@ -266,6 +275,11 @@ NOT_ACTIVE = (f"Invalid CongestionPoint: {POINT} has no connection of {AGR} on 2
         "the connection is contested": Case(given=(taken_over,), reasons=NOT_ACTIVE),
         "never registered": Case(
             given=(contract(point=OTHER_POINT),),
+            said={"CongestionPoint": OTHER_POINT},
+            reasons=(f"Invalid CongestionPoint: {OTHER_POINT} has no connection of {AGR} on 2026-03-04",),
+        ),
+        "the connection is another DSO's": Case(
+            given=(contract(point=OTHER_POINT), claimed_by_two_dsos),
             said={"CongestionPoint": OTHER_POINT},
             reasons=(f"Invalid CongestionPoint: {OTHER_POINT} has no connection of {AGR} on 2026-03-04",),
         ),
