@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, cast
 
 import pytest
+from django.utils import timezone
 
 from reservations import contracts, updates
 from reservations.models import Contract, ReservationUpdate, UpdateState
 from reservations.passing import passed_on
 from reservations.profiles import Profile, Stretch
+from reservations.settlement import export
 from reservations.updates import SettlementError
 from tests.registry.racing import Step, interleave, reported
 from tests.reservations.conftest import At
@@ -255,6 +257,31 @@ def test_F15_staff_settle_while_the_answer_comes(racers: Parties, accepted: bool
         else:
             assert state(update) == ("accepted" if accepted else "rejected")
             assert " before, by clerk on " in told["answer"]
+
+
+def test_H1_a_settlement_is_asked_for_while_staff_settle(racers: Parties) -> None:
+    """Asked for again with its moment, the file is the same."""
+    day = DAY
+
+    def exported(moment: datetime) -> str:
+        return b"".join(export(Contract.objects.all(), day, day, known_at=moment)).decode()
+
+    def export_now(told: Told) -> None:
+        moment = timezone.now()
+        told.update(moment=moment.isoformat(), file=exported(moment))
+
+    def acts(number: int) -> tuple[Act, Act]:
+        nonlocal day
+        day = DAY + timedelta(days=number)
+        update = on_its_way(racers, day)
+        is_delivered(update, delivered=True)({})
+        return staff_settle(update, "staff", accepted=False), export_now
+
+    seen = set()
+    for told in each_way(acts):
+        assert exported(datetime.fromisoformat(told["moment"])) == told["file"]
+        seen.add("reference-1" in told["file"])
+    assert seen == {False, True}
 
 
 def test_F15_two_of_staff_at_once(racers: Parties) -> None:
