@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from registry.market import market
 from registry.models import Market
 from registry.periods import half_open, in_words, last_day
 from reservations import isps, profiles
@@ -74,12 +73,6 @@ def terms_of(version: ContractVersion, profile: Profile | None = None) -> Terms:
         deadline=version.deadline,
         profile=profiles_of([version])[version.pk] if profile is None else profile,
     )
-
-
-def check(terms: Terms) -> None:
-    """Raises ContractError, with everything that is wrong, where a contract cannot say this in today's market."""
-    if found := list(problems(terms, market())):
-        raise ContractError(found)
 
 
 def problems(terms: Terms, of: Market, time_zone: str = "") -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from participants import journal
 from participants.models import Participant
 from registry.changes import Recorder, Source
 from registry.models import Change
-from reservations.contract_terms import ContractError, Problem, Terms, check, terms_of
+from reservations.contract_terms import ContractError, Problem, Terms, terms_of
 from reservations.contract_versions import State, Wanted, compare, write
 from reservations.models import Contract, ContractVersion
 from reservations.profiles import Profile
@@ -25,7 +25,6 @@ __all__ = [
     "Problem",
     "Terms",
     "back_to_draft",
-    "check",
     "end",
     "put_in_force",
     "record",
@@ -49,9 +48,9 @@ def record(
     A draft becomes in force or ended, one in force ended; staff who made a mistake put an ended one in force again.
     None becomes a draft again once an update is about it. A contract that is ended has a last day. `expected`: the
     number of the version that staff looked at, 0 for a contract that is to be new; without it, whatever is recorded
-    gives way. Raises ContractError with everything that is wrong: `dso` or `agr` in another role, what `check` raises,
-    a state that it cannot get, another version than expected, and no reason where staff change a contract that is, or
-    was, in force.
+    gives way. Raises ContractError with everything that is wrong: `dso` or `agr` in another role, terms that a contract
+    cannot have, a state that it cannot get, another version than expected, and no reason where staff change a contract
+    that is, or was, in force.
     """
     wanted = Wanted(dso=dso, agr=agr, contract_id=contract_id, terms=terms, state=state, expected=expected)
     return _record(wanted, source)

@@ -18,7 +18,6 @@ from reservations.contracts import (
     ContractError,
     Terms,
     back_to_draft,
-    check,
     end,
     put_in_force,
     record,
@@ -259,10 +258,11 @@ def test_everything_that_is_wrong_is_said_at_once(dso: Participant, agr: Partici
         ("days", {"profile": Profile(days={date(2025, 12, 31): ()})}),
     ],
 )
-def test_terms_that_cannot_be_name_their_field(db: None, field: str, terms: dict[str, Any]) -> None:
-    check(TERMS)
+def test_terms_that_cannot_be_name_their_field(
+    dso: Participant, agr: Participant, field: str, terms: dict[str, Any]
+) -> None:
     with pytest.raises(ContractError) as raised:
-        check(replace(TERMS, **terms))
+        record(dso, agr, "C-1", replace(TERMS, **terms), state=State.IN_FORCE, source=STAFF)
     assert field in [each for each, _ in told(raised)]
     assert raised.value.field == told(raised)[0][0]
 
@@ -278,8 +278,11 @@ def test_terms_that_cannot_be_name_their_field(db: None, field: str, terms: dict
         {"profile": Profile(days={date(2026, 1, 1): ()}), "last": date(2026, 1, 1)},
     ],
 )
-def test_terms_at_the_edge_are_taken(db: None, terms: dict[str, Any]) -> None:
-    check(replace(TERMS, **terms))
+def test_terms_at_the_edge_are_taken(dso: Participant, agr: Participant, terms: dict[str, Any]) -> None:
+    said = replace(TERMS, **terms)
+    version = record(dso, agr, "C-1", said, state=State.IN_FORCE, source=STAFF)
+    assert version is not None
+    assert terms_of(version) == said
 
 
 def test_the_isp_duration_and_the_time_zone_are_the_markets(dso: Participant, agr: Participant) -> None:
