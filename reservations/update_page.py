@@ -8,7 +8,7 @@ from itertools import groupby
 
 from django.contrib.admin import AdminSite
 from django.db.models import Prefetch, Q, QuerySet
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from participants.admin_html import link, moment
@@ -33,7 +33,8 @@ ANSWER = "FlexReservationUpdateResponse"
 class Line:
     """Neighbouring ISPs of an update that are alike; `by` says what holds for them, empty where this update does.
 
-    `remains` is empty where the day is no longer in the contract.
+    `remains` is empty where the day is no longer in the contract, and a least and a greatest power where the day is
+    settled in shorter ISPs.
     """
 
     isps: str
@@ -103,7 +104,8 @@ def lines(update: ReservationUpdate) -> list[Line]:
         if number <= times.count
     }
     rows = [
-        (number, contracted[number - 1], said[number], *_now(at_present, number)) for number in sorted(said)
+        (number, contracted[number - 1], said[number], *_now(at_present, number, version.isp_minutes))
+        for number in sorted(said)
     ]
     found = []
     for _, run in groupby(enumerate(rows), key=lambda row: (row[1][0] - row[0], *row[1][1:])):
@@ -116,23 +118,36 @@ def lines(update: ReservationUpdate) -> list[Line]:
                 contracted=isp_times.in_watts(of_contract),
                 said=isp_times.in_watts(watts),
                 released=isp_times.in_watts(of_contract - watts),
-                remains="" if remains is None else isp_times.in_watts(remains),
-                by=_by(update, remains, by),
+                remains=" to ".join(isp_times.in_watts(each) for each in remains),
+                by=_by(update, by),
             )
         )
     return found
 
 
-def _now(at_present: DayFigures | None, number: int) -> tuple[int | None, Counting | None]:
-    """What remains of an ISP, and which update says so; None where the contract does not have the ISP."""
-    if at_present is None or number > len(at_present.remaining):
-        return None, None
-    return at_present.remaining[number - 1], at_present.by[number - 1]
+def _now(
+    at_present: DayFigures | None, number: int, minutes: int
+) -> tuple[tuple[int, ...], tuple[Counting | None, ...]]:
+    """What remains of an ISP of so many `minutes`, and which updates say so; nothing where the contract has it not.
+
+    Where the day is settled in ISPs of another duration: what remains at least and at most of those in its time.
+    """
+    if at_present is None:
+        return (), ()
+    theirs = at_present.version.isp_minutes
+    under = slice((number - 1) * minutes // theirs, -(-number * minutes // theirs))
+    watts = sorted(set(at_present.remaining[under]), key=abs)
+    return tuple(watts[:: max(len(watts) - 1, 1)]), at_present.by[under]
 
 
-def _by(update: ReservationUpdate, remains: int | None, by: Counting | None) -> SafeString | str:
-    if remains is None:
+def _by(update: ReservationUpdate, by: tuple[Counting | None, ...]) -> SafeString | str:
+    if not by:
         return "not in the contract at present"
+    said = dict.fromkeys(_said_by(update, each) for each in by)
+    return format_html_join(", ", "{}", ((each,) for each in said if each))
+
+
+def _said_by(update: ReservationUpdate, by: Counting | None) -> SafeString | str:
     if by is None:
         return "as contracted"
     if by.id == update.pk:

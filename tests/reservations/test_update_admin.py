@@ -14,7 +14,9 @@ from django.test import Client
 from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry
+from registry.market import set_market
 from reservations.models import ReservationUpdate
+from reservations.profiles import Profile, Stretch
 from reservations.updates import settle
 from tests.reservations.conftest import At
 from tests.reservations.saying import (
@@ -22,6 +24,7 @@ from tests.reservations.saying import (
     DAY,
     POINT,
     Parties,
+    a_contract,
     clerk,
     deliver,
     participant,
@@ -221,6 +224,25 @@ def test_the_page_says_each_range_of_isps_beside_the_contract_and_what_remains(
     beside = table(said, "Updates for this contract and Period")
     assert [row[0] for row in beside] == ["first (this one)", "second"]
     assert page_of(second) in said
+
+
+def test_the_page_says_what_remains_in_isps_of_another_duration(kim: Client, connected: Parties) -> None:
+    first = updated(connected, (1, 4, 0), (5, 4, 500), (41, 1, -1_000), Reference="first")
+    set_market(isp_duration="PT1H", actor="clerk")
+    hours = Profile((Stretch(1, 2, 3_000), Stretch(11, 11, -3_000)))
+    a_contract(connected.dso, connected.agr, isp_minutes=60, profile=hours)
+    second = updated(connected, (2, 1, 700), ISP_Duration="PT1H", Reference="second")
+    assert [row[4:] for row in table(shown(kim, page_of(first)), "What it says")] == [
+        ["5,000 W", "0 W"],
+        ["4,500 W", "700 W by second"],
+        ["−2,000 W", "−3,000 W as contracted"],
+    ]
+    set_market(isp_duration="PT15M", actor="clerk")
+    a_contract(connected.dso, connected.agr, profile=Profile((Stretch(1, 8, 3_000),)))
+    updated(connected, (5, 1, 100), (6, 1, 200), Reference="third")
+    assert [row[4:] for row in table(shown(kim, page_of(second)), "What it says")] == [
+        ["2,300 W", "100 W to 700 W by third"],
+    ]
 
 
 def test_the_page_tells_every_state_since_when_by_what_and_why(
