@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ PLACES = {
     "deadline_hours": "deadline",
 }
 """The fields of the form by the names that contracts' verbs have for them, where they differ."""
+
+TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.]\d+)?)?", re.ASCII)
 
 CALENDAR = "This is no day of the calendar: write it as 2026-03-01."
 
@@ -95,8 +98,11 @@ class DeadlineField(forms.Field):
         if kind != DAYS:
             raise ValidationError("Choose one of the two ways.")
         days = _whole(value["days"], "Give the days before, such as 1; 0 is the day itself.")
+        at = value["at"]
         try:
-            return Deadline(days=days, at=time.fromisoformat(value["at"].zfill(5)))
+            return Deadline(
+                days=days, at=time.fromisoformat(at.zfill(5) if TIME_OF_DAY.fullmatch(at) else "")
+            )
         except ValueError:
             raise ValidationError("Give the time of day, such as 10:00.") from None
 

@@ -80,7 +80,7 @@ def press(button: str, editor: Editor, sent: QueryDict) -> Tools:
 def _remove(tools: Tools, editor: Editor, of: str) -> None:
     key, _, number = of.partition(":")
     part = editor.parts.get(key)
-    if part is None or not number.isdecimal() or int(number) >= len(part.rows):
+    if part is None or number not in map(str, range(len(part.rows))):
         return
     row = part.rows.pop(int(number))
     for other in part.rows:

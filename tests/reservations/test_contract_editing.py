@@ -295,6 +295,14 @@ def test_what_terms_lack_is_said_at_their_fields(staff: Client) -> None:
     assert form.fields("deadline-days") == ["x"]
 
 
+@pytest.mark.parametrize("typed", ["10:00+02:00", "10:00Z", "T10:00", "10", "24:00", "١٠:00"])
+def test_a_deadline_is_at_a_time_of_day_in_the_markets_zone(staff: Client, typed: str) -> None:
+    form = fill(entering(staff, **{"deadline-at": typed}), "", "", "5", "every").press("save")
+    assert "Give the time of day, such as 10:00." in form.text
+    assert form.fields("deadline-at") == [typed]
+    assert not Contract.objects.exists()
+
+
 def test_what_the_verb_refuses_is_said_at_its_field_or_kind_of_day(staff: Client) -> None:
     form = entering(staff, congestion_point="feeder-7", last="2026-02-01")
     form = fill(form, "", "", "1", on="2027-01-01").press("save")
@@ -443,6 +451,8 @@ def test_hostile_forms_do_no_harm(staff: Client) -> None:
         "check",
         "save",
         "\x00",
+        f"remove:every:{'9' * 5000}",
+        "remove:every:٠",
     ):
         answer = staff.post(ADD, {**said, "do": button})
         assert answer.status_code == 200, button
