@@ -24,7 +24,7 @@ from registry.market import market, today_at
 from registry.periods import DAY, half_open
 from reservations import day_page, day_picture, energy, month_picture
 from reservations.models import Contract, UpdateState
-from reservations.month_asking import MonthForm, OverviewForm, asked_beside, day_in, month_in
+from reservations.month_asking import DayForm, MonthForm, OverviewForm, asked_beside, day_in, month_in
 from reservations.month_picture import DayOfMonth, in_states
 from reservations.remaining import figures, in_force
 from reservations.settlement import NothingChosen, chosen
@@ -56,7 +56,7 @@ class DayPages(ScopedAdmin):
     def day_view(self, request: HttpRequest, pk: int, day: str) -> HttpResponse:
         """What a contract reserves on a day, and the updates about it."""
         contract, shown, now = self._contract(request, pk), day_in(day), clock.now()
-        form = KnownForm(request, today=shown, now=now)
+        form = DayForm(request, today=shown, now=now)
         if form.day != shown:
             return HttpResponseRedirect(day_page.day_url(pk, form.day) + asked_beside(form))
         known_at = _known(form)

@@ -11,7 +11,8 @@ from django.http import Http404, HttpRequest
 
 from registry.asking import KnownForm
 
-FIRST_YEAR = 1900
+FIRST, LAST = date(1900, 1, 1), date(9998, 12, 31)
+"""The days that have pages."""
 
 
 class MonthInput(forms.TextInput):
@@ -20,13 +21,24 @@ class MonthInput(forms.TextInput):
     input_type = "month"
 
 
+class DayForm(KnownForm):
+    """Asks for a day that has a page, and a past moment."""
+
+    def clean_on(self) -> date | None:
+        day: date | None = self.cleaned_data["on"]
+        if day is not None and not FIRST <= day <= LAST:
+            raise forms.ValidationError(f"Give a day from {FIRST} to {LAST}.")
+        return day
+
+
 class MonthForm(KnownForm):
     """Asks for a month, and a past moment."""
 
     month = forms.RegexField(
-        r"^\d{4}-(0[1-9]|1[0-2])$",
+        r"^[0-9]{4}-(0[1-9]|1[0-2])\Z",
         label="Month",
         required=False,
+        strip=True,
         widget=MonthInput(attrs={"size": "8"}),
         error_messages={"invalid": "This is no month: write it as 2026-03."},
     )
@@ -36,6 +48,12 @@ class MonthForm(KnownForm):
         super().__init__(request, today=month, now=now)
         self.fields.pop("on")
         self.initial = {"month": f"{month:%Y-%m}"}
+
+    def clean_month(self) -> str:
+        said: str = self.cleaned_data["month"]
+        if said and not f"{FIRST:%Y-%m}" <= said <= f"{LAST:%Y-%m}":
+            raise forms.ValidationError(f"Give a month from {FIRST:%Y-%m} to {LAST:%Y-%m}.")
+        return said
 
     @property
     def chosen(self) -> date:
@@ -60,14 +78,14 @@ def asked_beside(form: KnownForm, **more: str) -> str:
 
 
 def day_in(text: str) -> date:
-    """A day written as YYYY-MM-DD in an address. Raises Http404 for anything else, and where the calendar ends."""
+    """A day written as YYYY-MM-DD in an address. Raises Http404 for anything else, and where there is no page of it."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
         raise Http404
     try:
         day = date.fromisoformat(text)
     except ValueError:
         raise Http404 from None
-    if not FIRST_YEAR <= day.year < date.max.year:
+    if not FIRST <= day <= LAST:
         raise Http404
     return day
 

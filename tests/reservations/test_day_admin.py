@@ -196,6 +196,31 @@ def test_what_is_no_day_or_month_is_not_found(kim: Client, parties: Parties, bel
     assert kim.get(page(below)).status_code == 404
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "9999-12-31"])
+def test_a_day_without_a_page_is_refused_beside_its_field(kim: Client, parties: Parties, day: str) -> None:
+    said = text(kim, page("day/2026-03-04/"), on=day)
+    assert "Give a day from 1900-01-01 to 9998-12-31." in said
+    assert f"{CONTRACT} on 2026-03-04" in said
+
+
+@pytest.mark.parametrize(
+    ("month", "words"),
+    [
+        ("0001-01", "Give a month from 1900-01 to 9998-12."),
+        ("9999-12", "Give a month from 1900-01 to 9998-12."),
+        ("2026-13", "This is no month: write it as 2026-03."),
+        ("２０２６-03", "This is no month: write it as 2026-03."),
+    ],
+)
+def test_a_month_without_a_page_is_refused_beside_its_field(
+    kim: Client, parties: Parties, month: str, words: str
+) -> None:
+    for url in (page("month/2026-03/"), f"{LIST}overview/"):
+        said = text(kim, url, month=month)
+        assert words in said
+        assert "in 2026-03" in said
+
+
 # A month.
 
 
