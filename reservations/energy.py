@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reservations.isps import HOUR
@@ -40,6 +41,14 @@ class Totals:
             self.remaining + other.remaining,
             self.released + other.released,
         )
+
+
+def of_watts(watts: Iterable[int], minutes: int) -> Energy:
+    """The energy of so many watts in each of several ISPs of so many minutes."""
+    found = list(watts)
+    return Energy(
+        minutes * sum(each for each in found if each > 0), minutes * sum(each for each in found if each < 0)
+    )
 
 
 def of_day(day: DayFigures) -> Totals:

@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from reservations import isps
+from reservations.energy import of_watts
 from reservations.isp_times import DayTimes, in_power, in_watts
 
 HEIGHT = 150
@@ -69,15 +70,13 @@ def stretches_of(watts: Sequence[int]) -> Iterator[tuple[int, int, int]]:
 
 
 def summary(watts: Sequence[int], minutes: int) -> str:
-    """What is reserved on a day, in a line."""
+    """What is reserved on a day, in a line: the energy of each direction for itself."""
     reserved = [power for power in watts if power]
     if not reserved:
         return "Nothing is reserved."
     least, most = min(reserved), max(reserved)
     power = in_watts(most) if least == most else f"{in_watts(least)} to {in_watts(most)}"
-    energy = sum(watts) * minutes / isps.HOUR
-    words = f"{energy:,.2f}".rstrip("0").rstrip(".").replace("-", "−")
-    return f"{power} in {len(reserved)} of {len(watts)} ISPs, {words} Wh a day."
+    return f"{power} in {len(reserved)} of {len(watts)} ISPs, {of_watts(watts, minutes)} a day."
 
 
 def draw(key: str, title: str, watts: Sequence[int], times: DayTimes, scale: Scale) -> SafeString:

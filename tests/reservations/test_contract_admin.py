@@ -153,7 +153,7 @@ def test_the_page_says_everything_about_a_contract(kim: Client, parties: Parties
         "from 2026-01-01, without an end",
         "the day before at 12:00, Europe/Amsterdam",
         "PT15M, 96 a day",
-        "−3,000 W to 5,000 W in 60 of 96 ISPs, 35,000 Wh a day.",
+        "−3,000 W to 5,000 W in 60 of 96 ISPs, 50 kWh and −15 kWh a day.",
         "1-40 00:00–10:00 5,000 W",
         "41-60 10:00–15:00 −3,000 W",
         "Accepted 1",
@@ -233,7 +233,7 @@ def test_days_that_are_alike_are_drawn_once(kim: Client, parties: Parties) -> No
     some = other(parties, "some", last=date(2026, 12, 31), profile=Profile(free, weekdays, holidays))
     said = shown(kim, page(contract=some))
     assert "Every day But for Monday to Friday, 2026-12-25 (Friday), 2026-12-26 (Saturday). 7 W in 96" in said
-    assert "Monday to Friday 1,000 W in 60 of 96 ISPs, 15,000 Wh a day." in said
+    assert "Monday to Friday 1,000 W in 60 of 96 ISPs, 15 kWh a day." in said
     assert said.count("1,000 W in 60 of 96 ISPs") == 1 + 1, "in words, and in the picture's"
     every = other(parties, "every", profile=Profile(free, {**weekdays, 6: (), 7: ()}))
     said = shown(kim, page(contract=every))
