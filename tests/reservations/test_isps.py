@@ -103,3 +103,31 @@ def test_isps_are_named_as_runs() -> None:
     assert isps.in_words([]) == []
     assert isps.in_words([7, 1, 2, 3, 4, 4]) == ["1-4", "7"]
     assert isps.in_words([96]) == ["96"]
+
+
+@given(
+    st.sampled_from(MINUTES),
+    st.sampled_from(MINUTES),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5), st.integers(-1, 1)), max_size=8),
+)
+def test_F11_restated_minute_by_minute(minutes: int, other: int, said: list[tuple[int, int, int]]) -> None:
+    """Elements that follow each other, some with ISPs left out between them."""
+    given_isps, following = [], 1
+    for left_out, duration, power in said:
+        given_isps.append((following + left_out, duration, power))
+        following += left_out + duration
+    of_minute = {
+        minute: power
+        for start, duration, power in given_isps
+        for minute in range((start - 1) * minutes, (start - 1 + duration) * minutes)
+    }
+    expected = {}
+    for isp in range(1, following * minutes // other + 2):
+        powers = {of_minute.get(minute) for minute in range((isp - 1) * other, isp * other)}
+        if len(powers) == 1 and None not in powers:
+            expected[isp] = powers.pop()
+    restated = isps.restated(given_isps, minutes, other)
+    assert {
+        isp: power for start, duration, power in restated for isp in range(start, start + duration)
+    } == expected
+    assert all(one[0] + one[1] <= next_one[0] for one, next_one in pairwise(restated)), "in order, each once"
