@@ -15,7 +15,7 @@ from participants.list_filters import DayRangeFilter, ParticipantFilter, TextFil
 from participants.models import Role
 from registry.conflict_filters import NEARBY, SPARE
 from registry.models import Change, CongestionPoint, Connection
-from registry.periods import half_open
+from registry.periods import Days, half_open
 
 
 class AGRFilter(ParticipantFilter):
@@ -96,10 +96,11 @@ class DaysFilter(DayRangeFilter):
     """The rows that are about one of the days typed in, at least; either end may be left open."""
 
     template = "admin/registry/days_filter.html"
+    named = "days that it is about"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.title = "days that it is about"
+        self.title = self.named
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         yield {
@@ -116,8 +117,10 @@ class DaysFilter(DayRangeFilter):
         if not (self.first or self.last):
             return queryset
         asked = half_open(first, last)
-        if asked.isempty:
-            return queryset.none()
+        return queryset.none() if asked.isempty else self.about(queryset, asked)
+
+    def about(self, queryset: QuerySet[Any], asked: Days) -> QuerySet[Any]:
+        """The rows that are about one of the days `asked`, at least."""
         found = queryset.filter(**{f"{self.field_path}__overlap": asked})
         # The same said once more, in the words of the index of first days.
         return (

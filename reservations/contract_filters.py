@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,7 +15,7 @@ from participants import clock
 from participants.list_filters import TextFilter
 from registry.fact_filters import DaysFilter
 from registry.market import market, today_at
-from registry.periods import half_open
+from registry.periods import Days
 from reservations.models import Contract, ContractVersion, KnownQuerySet
 
 State = ContractVersion.State
@@ -68,21 +67,9 @@ class StateFilter(admin.SimpleListFilter):
 class ContractDaysFilter(DaysFilter):
     """Contracts one of whose days, at least, is among those typed in."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.title = "days in force"
+    named = "days in force"
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        try:
-            first = date.fromisoformat(self.first) if self.first else date.min
-            last = date.fromisoformat(self.last) if self.last else None
-        except ValueError as error:
-            raise IncorrectLookupParameters(error) from error
-        if not (self.first or self.last):
-            return queryset
-        asked = half_open(first, last)
-        if asked.isempty:
-            return queryset.none()
+    def about(self, queryset: QuerySet[Any], asked: Days) -> QuerySet[Any]:
         return with_version(queryset, ContractVersion.objects.current().filter(period__overlap=asked))
 
 

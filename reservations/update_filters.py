@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from participants import clock
-from participants.list_filters import SUGGESTIONS, DayRangeFilter, TextFilter
+from participants.list_filters import SUGGESTIONS, TextFilter
+from registry.fact_filters import DaysFilter
 from registry.market import market, today_at
+from registry.periods import Days
 from reservations.models import Contract, ReservationUpdate, UpdateState
 
 UNREPLACED = "unreplaced"
@@ -55,31 +56,14 @@ class StateFilter(admin.SimpleListFilter):
         return in_state(queryset, asked) if asked in UpdateState.State.values else queryset
 
 
-class PeriodFilter(DayRangeFilter):
+class PeriodFilter(DaysFilter):
     """Updates for the days typed in, first and last included; either end may be left open."""
 
-    template = "admin/registry/days_filter.html"
+    named = "Period"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.title = "Period"
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        yield {
-            "selected": bool(self.first or self.last),
-            "query_string": changelist.get_query_string(remove=self.parameters),
-        }
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        try:
-            days = {
-                f"{self.field_path}__{bound}": date.fromisoformat(day)
-                for bound, day in (("gte", self.first), ("lte", self.last))
-                if day
-            }
-        except ValueError as error:
-            raise IncorrectLookupParameters(error) from error
-        return queryset.filter(**days)
+    def about(self, queryset: QuerySet[Any], asked: Days) -> QuerySet[Any]:
+        found = queryset.filter(**{f"{self.field_path}__gte": asked.lower})
+        return found if asked.upper is None else found.filter(**{f"{self.field_path}__lt": asked.upper})
 
 
 class ContractFilter(TextFilter):
