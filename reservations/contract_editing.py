@@ -40,7 +40,10 @@ MEANWHILE = (
 
 @dataclass
 class Asked:
-    """A form as it was sent, or as it is to be shown; `refused` is what has no field, `done` what a button did."""
+    """A form as it was sent, or as it is to be shown; `refused` is what is wrong in no field of it.
+
+    `meanwhile` says who changed the contract since the form was opened, and what differs by that.
+    """
 
     form: ContractForm
     saving: SavingForm
@@ -48,7 +51,6 @@ class Asked:
     tools: Tools
     refused: list[str]
     meanwhile: tuple[str, list[tuple[str, str, str]]] | None = None
-    sent: bool = False
 
     @property
     def wrong(self) -> bool:
@@ -152,7 +154,7 @@ class EditingPages(ReasonedAdmin):
             saving = as_typed(SavingForm(version=version), request.POST)
             if button != CHECK:
                 form = as_typed(ContractForm(seen=self.acted_for(request), version=version), request.POST)
-        return Asked(form, saving, editor, tools, [], sent=True)
+        return Asked(form, saving, editor, tools, [])
 
     def _save(
         self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
