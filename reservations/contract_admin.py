@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.contrib import admin
@@ -10,14 +10,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import DateField, Prefetch, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.http import urlencode
 
 from participants.admin_html import NOTHING
 from participants.scalable_admin import ScalableAdmin
 from registry.periods import last_day
 from registry.rehearsed_admin import this_day
 from registry.sources import told
-from reservations import contract_page
+from reservations import contract_page, day_page
 from reservations.contract_decisions import DecidingPages
 from reservations.contract_editing import EditingPages
 from reservations.contract_filters import ContractDaysFilter, PointFilter, StateFilter
@@ -208,10 +207,10 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
         return {
             "day": str(day),
             "is_today": "yes" if day == today else "",
-            "day_url": self._url("day", contract.pk, day.isoformat()),
+            "day_url": day_page.day_url(contract.pk, day),
             "month": f"{day:%Y-%m}",
-            "month_url": self._url("month", contract.pk, f"{day:%Y-%m}"),
-            "settlement_url": f"{self._url('settlement')}?{urlencode(_settlement_of(contract, day))}",
+            "month_url": day_page.month_url(contract.pk, day),
+            "settlement_url": day_page.settlement_url(contract, day.replace(day=1), day_page.last_of(day)),
         }
 
 
@@ -229,15 +228,3 @@ def _profiles(contract: Contract) -> list[VersionProfile]:
 def _of(contract: Contract, name: str) -> str:
     version = current(contract)
     return str(getattr(version, name)) if version else NOTHING
-
-
-def _settlement_of(contract: Contract, day: date) -> dict[str, str]:
-    """What is asked for the settlement of the contract in the month of `day`."""
-    following = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return {
-        "first": str(day.replace(day=1)),
-        "last": str(following - timedelta(days=1)),
-        "dso": contract.dso.domain,
-        "agr": contract.agr.domain,
-        "contract": contract.contract_id,
-    }

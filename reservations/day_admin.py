@@ -235,12 +235,5 @@ def _known(form: KnownForm) -> datetime | None:
 
 def _csv(contract: Contract, first: date, last: date, form: KnownForm) -> str:
     """Where the settlement of the contract for these days is, as known at the moment asked for."""
-    said = {
-        "first": first,
-        "last": last,
-        "dso": contract.dso.domain,
-        "agr": contract.agr.domain,
-        "contract": contract.contract_id,
-    }
     known = {name: form.data[name] for name in ("known_day", "known_time") if form.data.get(name)}
-    return f"{reverse('admin:reservations_contract_settlement')}?{urlencode({**said, **known})}"
+    return day_page.settlement_url(contract, first, last, **known)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
+from urllib.parse import urlencode
 
 from django.db.models import Count, Prefetch, Q
 from django.urls import reverse
@@ -134,7 +135,7 @@ def days_of(month: date) -> list[date]:
 
 
 def last_of(month: date) -> date:
-    """The last day of the month that begins with `month`."""
+    """The last day of the month that the day `month` is in."""
     return month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
@@ -144,6 +145,18 @@ def day_url(contract: int, day: date) -> str:
 
 def month_url(contract: int, month: date) -> str:
     return reverse("admin:reservations_contract_month", args=[contract, f"{month:%Y-%m}"])
+
+
+def settlement_url(contract: Contract, first: date, last: date, **known: str) -> str:
+    """Where the settlement of the contract from `first` to `last` is; `known` asks for a moment of knowledge."""
+    asked = {
+        "first": first,
+        "last": last,
+        "dso": contract.dso.domain,
+        "agr": contract.agr.domain,
+        "contract": contract.contract_id,
+    }
+    return f"{reverse('admin:reservations_contract_settlement')}?{urlencode({**asked, **known})}"
 
 
 def update_url(update: Counting) -> str:

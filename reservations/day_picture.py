@@ -85,7 +85,7 @@ def legend(key: str) -> SafeString:
             "",
             '<li><svg width="26" height="14" aria-hidden="true" focusable="false">'
             '<rect class="{}" x="1" y="1" width="24" height="12"{}/></svg> {}</li>',
-            ((look, _fill(look, key), said) for look, said in LEGEND),
+            ((look, fill(look, key), said) for look, said in LEGEND),
         ),
     )
 
@@ -121,7 +121,7 @@ def _bar(run: Run, count: int, look: str, begin: float, end: float, key: str) ->
         min(begin, end),
         percent(run.last - run.first + 1, count),
         round(abs(begin - end), 2),
-        _fill(look, key),
+        fill(look, key),
     )
 
 
@@ -181,5 +181,6 @@ def percent(part: float, whole: float) -> float:
     return round(100 * part / whole, 3)
 
 
-def _fill(look: str, key: str) -> SafeString | str:
+def fill(look: str, key: str) -> SafeString | str:
+    """The attribute that gives what was released its pattern; empty for other looks."""
     return format_html(' fill="url(#{}-released)"', key) if look == "released" else ""

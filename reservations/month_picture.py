@@ -15,7 +15,7 @@ from itertools import groupby
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from reservations.day_picture import joined, legend, pattern, percent
+from reservations.day_picture import fill, joined, legend, pattern, percent
 from reservations.energy import Totals
 from reservations.isps import HOUR
 from reservations.models import UpdateState
@@ -110,7 +110,7 @@ def strip(title: str, days: Sequence[DayOfMonth], key: str) -> SafeString:
         if totals is not None:
             drawn.append(f'<rect class="days" {place} y="0" height="{STRIP}"/>')
             drawn += [
-                f'<rect class="{look}" {place} y="{top}" height="{height}"{_fill(look, key)}/>'
+                f'<rect class="{look}" {place} y="{top}" height="{height}"{fill(look, key)}/>'
                 for look, top, height in _parts(totals, zero, scale)
             ]
         first += many
@@ -138,7 +138,7 @@ def _day(
     middle = percent(index + 0.5, many)
     per_watt_minute = (scale.place(0) - scale.place(scale.step)) / scale.step / HOUR
     bars = "".join(
-        f'<rect class="{look}" x="{left}%" width="{width}%" y="{top}" height="{height}"{_fill(look, key)}/>'
+        f'<rect class="{look}" x="{left}%" width="{width}%" y="{top}" height="{height}"{fill(look, key)}/>'
         for look, top, height in _parts(day.totals or Totals(), scale.place(0), per_watt_minute)
     )
     below = ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW // 2
@@ -219,7 +219,3 @@ def _mark(state: State, place: float, middle: int) -> str:
 
 def _class(state: State) -> str:
     return state.value.replace(" ", "-")
-
-
-def _fill(look: str, key: str) -> str:
-    return f' fill="url(#{key}-released)"' if look == "released" else ""
