@@ -108,6 +108,13 @@ def test_the_list_says_what_each_contract_is_today(kim: Client, parties: Parties
     assert listed(kim, versions__period_to="2024-12-31") == []
 
 
+def test_a_contract_that_begins_today_is_in_force_and_not_coming(kim: Client, parties: Parties) -> None:
+    other(parties, "today", first=date(2026, 3, 2))
+    other(parties, "tomorrow", first=date(2026, 3, 3))
+    assert listed(kim, state="coming") == ["tomorrow"]
+    assert "today" in listed(kim, state="in force")
+
+
 def test_the_list_filters_by_what_holds_and_not_by_earlier_versions(kim: Client, parties: Parties) -> None:
     other(parties, CONTRACT, point=OTHER_POINT, first=date(2026, 5, 1))
     assert listed(kim, point=POINT) == []
@@ -189,6 +196,8 @@ def test_the_page_says_what_keeps_updates_from_being_accepted(kim: Client, parti
     assert "Invalid CongestionPoint" not in shown(kim, page())
     nowhere = other(parties, "nowhere", point=OTHER_POINT)
     assert f"has not registered the congestion point {OTHER_POINT}" in shown(kim, page(contract=nowhere))
+    over = other(parties, "over", point=OTHER_POINT, first=date(2025, 1, 1), last=date(2025, 2, 10))
+    assert "notice warn" not in kim.get(page(contract=over)).content.decode()
     early = other(parties, "early", first=date(2025, 5, 1), last=date(2026, 12, 31))
     assert "Invalid CongestionPoint" not in shown(kim, page(contract=early))
     Participant.objects.filter(domain=parties.agr.domain).update(endpoint="https://agr.example/x")

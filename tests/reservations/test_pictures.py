@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reservations import day_picture, energy, month_picture
+from reservations import day_picture, energy, isp_times, month_picture, profile_picture
 from reservations.energy import Energy, Totals
 from reservations.models import Contract, ContractVersion
 from reservations.month_picture import DayOfMonth
@@ -210,6 +210,29 @@ def test_a_month_has_a_bar_and_a_link_for_each_day_and_a_mark_for_each_state() -
     said = "".join(root.itertext())
     assert "Update undone" in said
     assert "Update passed on" not in said
+
+
+def test_energy_of_negative_power_lies_below_zero_in_a_month() -> None:
+    both = Totals(Energy(60_000, -60_000), Energy(60_000, -15_000), Energy(0, -45_000))
+    root = parsed(month_picture.draw("June", "All of it", [DayOfMonth(date(2026, 6, 1), both, {}, "/1/")]))
+    above, below = parts(root, "remaining")
+    (released,) = parts(root, "released")
+    zero = above["y"] + above["height"]
+    assert below["y"] == pytest.approx(zero, abs=0.02)
+    assert released["y"] == pytest.approx(zero + below["height"], abs=0.02)
+    assert below["height"] + released["height"] == pytest.approx(above["height"], abs=0.02)
+
+
+def test_a_profile_is_drawn_by_the_direction_of_its_power() -> None:
+    watts = [0] * 6 + [400] * 6 + [-200] * 12
+    text = profile_picture.draw("key", "A day", watts, isp_times.usual(60), profile_picture.scale_of(watts))
+    root = parsed(text)
+    (up,), (down,) = parts(root, "up"), parts(root, "down")
+    assert (up["x"], up["width"], down["x"], down["width"]) == (25, 25, 50, 50)
+    assert up["y"] + up["height"] == pytest.approx(down["y"])
+    assert up["height"] == pytest.approx(2 * down["height"])
+    assert "ISPs 13-24, 12:00–24:00: −200 W" in texts(root)
+    assert "−200 W to 400 W in 18 of 24 ISPs, 2.4 kWh and −2.4 kWh a day." in texts(root, "desc")
 
 
 def test_a_strip_draws_days_that_are_alike_as_one() -> None:
