@@ -170,6 +170,21 @@ def test_what_one_kind_of_day_has_is_copied_by_the_clock(staff: Client) -> None:
     assert form.press("copy").rows("3") == [("9", "16", "100")]
 
 
+def test_of_an_hour_that_comes_twice_the_first_is_copied(staff: Client) -> None:
+    form = fill(entering(staff), "9", "12", "100", on=str(AUTUMN))
+    form = fill(form, "13", "16", "200", on=str(AUTUMN))
+    form = form.write(**{"for": ["every"]}, for_day="", copy_from=str(AUTUMN)).press("copy")
+    assert form.rows("every") == [("9", "12", "100")]
+
+
+def test_kinds_of_day_that_differ_from_what_is_stored_say_so(staff: Client) -> None:
+    entered(staff)
+    assert "not saved yet" not in edit(staff).text
+    form = fill(edit(staff), "", "", "5", "7")
+    assert re.findall(r"(\w+) not saved yet", form.text) == ["Sunday"]
+    assert "not saved yet" not in form.press("drop:7").text
+
+
 def test_copying_to_itself_says_what_to_do(staff: Client) -> None:
     form = fill(entering(staff), "", "", "100", "every").write(**{"copy_from": "every", "for": ["every"]})
     assert "Every day is what is copied: choose other days above." in form.press("copy").text
