@@ -283,6 +283,8 @@ def test_a_contract_ends_once_staff_have_seen_what_follows(kim: Client, parties:
     assert "Updates for days after 2026-03-03 are rejected." in preview
     assert f"Updates that count for days after it: 1 , for {DAY}." in preview
 
+    assert "No update that counts" in shown_of(kim.post(page("end/preview"), {"last": str(DAY)}))
+
     form = {"last": "2026-03-03", "reason": "Terminated.", "expected": "1"}
     answer = kim.post(url, form)
     assert "Look at what follows." in shown_of(answer)

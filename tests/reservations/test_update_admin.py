@@ -183,6 +183,15 @@ def test_undone_updates_need_a_look_until_one_that_counts_replaces_them(
     assert listed(kim, state="unreplaced") == []
 
 
+def test_an_update_of_the_same_moment_that_came_later_replaces_an_undone_one(
+    kim: Client, connected: Parties, receiver: Receiver
+) -> None:
+    update = undone(connected, receiver)
+    later = updated(connected, (1, 4, 0))
+    assert later.time_stamp == update.time_stamp
+    assert listed(kim, state="unreplaced") == []
+
+
 def test_an_undone_update_needs_no_look_once_its_day_is_over(
     kim: Client, connected: Parties, receiver: Receiver, at: At
 ) -> None:
