@@ -11,6 +11,7 @@ from registry.models import Market
 from registry.periods import half_open, in_words, last_day
 from reservations import isps, profiles
 from reservations.deadlines import Deadline
+from reservations.isp_times import in_watts
 from reservations.models import LONGEST_CONTRACT_ID, ContractVersion
 from reservations.profiles import FIRST_DAY, LAST_DAY, Profile, Stretch, Stretches, normal
 from reservations.remaining import profiles_of
@@ -173,7 +174,7 @@ def _problems_of_deadline(deadline: Deadline) -> Iterator[Problem]:
 
 
 def _stretches_in_words(stretches: Stretches) -> str:
-    return ", ".join(f"{_isps(each)}: {each.watts} W" for each in stretches) or "nothing"
+    return ", ".join(f"{_isps(each)}: {in_watts(each.watts)}" for each in stretches) or "nothing"
 
 
 def _isps(stretch: Stretch) -> str:

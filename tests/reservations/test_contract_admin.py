@@ -224,7 +224,7 @@ def test_versions_say_what_differs_and_can_be_looked_at(kim: Client, parties: Pa
     for words in (
         "clerk They agreed anew.",
         "Days: from 2026-01-01 → 2026-01-01 to 2026-12-31",
-        "Every day: 1-40: 5000 W, 41-60: -3000 W → nothing",
+        "Every day: 1-40: 5,000 W, 41-60: −3,000 W → nothing",
         "Saturday: – → 1-96: 7 W",
     ):
         assert words in said, words

@@ -342,7 +342,7 @@ def test_changing_a_contract_in_force_needs_a_reason_and_makes_a_version(staff: 
     page = form.write(reason="They agreed on more.").press("save")
     assert "Contract C-1 is changed: this is version 2." in page.text
     assert [version.state for version in ContractVersion.objects.order_by("number")] == ["in force"] * 2
-    assert "Every day: 29-88: 1000 W → 29-88: 2000 W" in page.text
+    assert "Every day: 29-88: 1,000 W → 29-88: 2,000 W" in page.text
     assert "They agreed on more." in page.text
 
 

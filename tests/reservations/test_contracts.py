@@ -105,9 +105,9 @@ def test_what_staff_record_is_in_the_audit_trail(contract: Contract) -> None:
         "ISP duration": "PT15M",
         "time zone": "Europe/Amsterdam",
         "deadline": "the day before at 10:00",
-        "every day": "1-8: 1000 W, 41-60: -500 W",
+        "every day": "1-8: 1,000 W, 41-60: −500 W",
         "Sunday": "nothing",
-        "2026-12-25": "1-96: 2000 W",
+        "2026-12-25": "1-96: 2,000 W",
         "version": 1,
         "change": Change.objects.get().pk,
     }

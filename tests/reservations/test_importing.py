@@ -213,7 +213,7 @@ def test_a_dry_run_prints_what_would_change_and_changes_nothing(imports: Import)
     ]
     assert imports(changed, "--dry-run").splitlines() == [
         "changed: C-1 of grid.example with agr.example: deadline (the day before at 10:00 → the day before at 09:30);"
-        " every day (1-40: 500000 W, 41-60: -250000 W → 1-60: 1 W); Sunday (nothing → 1-96: 1 W);"
+        " every day (1-40: 500,000 W, 41-60: −250,000 W → 1-60: 1 W); Sunday (nothing → 1-96: 1 W);"
         " 2026-10-25 (1-100: 9 W → 1-100: 1 W); Saturday (9-12: 7 W → none)",
         "Contracts: 0 would be new, 1 would be changed, 2 unchanged.",
     ]
