@@ -95,6 +95,12 @@ def _fill(tools: Tools, editor: Editor, keys: list[str]) -> None:
     power = tools.typed["power"].strip()
     if not WHOLE.fullmatch(power):
         tools.wrong["power"] = "Give a whole number of watts, such as 1000 or -500; 0 reserves nothing."
+        power = "0"
+    _lay(tools, editor, keys, int(power))
+
+
+def _lay(tools: Tools, editor: Editor, keys: list[str], power: int) -> None:
+    """Reserve `power` in the range that is typed; the rest of the day stays as it is."""
     filled: dict[str, list[int]] = {}
     said = []
     for key in keys:
@@ -114,11 +120,11 @@ def _fill(tools: Tools, editor: Editor, keys: list[str]) -> None:
         if ends["from"] > ends["to"]:
             tools.wrong["to"] = f"{name_of(key)}: it ends before it begins."
             return
-        watts[ends["from"] - 1 : ends["to"]] = [int(power)] * (ends["to"] - ends["from"] + 1)
+        watts[ends["from"] - 1 : ends["to"]] = [power] * (ends["to"] - ends["from"] + 1)
         filled[key] = watts
         said.append(
             f"{name_of(key)}: ISPs {ends['from']}-{ends['to']}, {times.span(ends['from'], ends['to'])}, "
-            f"have {in_watts(int(power))}."
+            f"have {in_watts(power) if power else 'nothing reserved'}."
         )
     _take(tools, editor, filled, said)
 
@@ -162,7 +168,10 @@ def _paste(tools: Tools, editor: Editor, keys: list[str]) -> None:
 
 
 def _nothing(tools: Tools, editor: Editor, keys: list[str]) -> None:
-    """Reserve nothing."""
+    """Reserve nothing in the range that is typed; on the whole day where none is."""
+    if tools.typed["from"].strip() or tools.typed["to"].strip():
+        _lay(tools, editor, keys, 0)
+        return
     emptied = {key: [0] * editor.times(key).count for key in keys}
     _take(tools, editor, emptied, [f"{name_of(key)} has nothing reserved." for key in emptied])
 

@@ -256,6 +256,23 @@ def test_a_kind_of_day_can_have_nothing_reserved_and_lose_its_profile(staff: Cli
     assert stored() == Profile((Stretch(29, 88, 1000),), {}, {date(2026, 12, 25): ()})
 
 
+def test_nothing_is_reserved_in_the_range_that_is_typed(staff: Client) -> None:
+    form = fill(entering(staff), "07:00", "22:00", "1000", "every")
+    form = form.write(**{"from": "12:00", "to": "13:00"}).press("nothing")
+    assert form.rows("every") == [("29", "48", "1000"), ("53", "88", "1000")]
+    assert "Every day: ISPs 49-52, 12:00–13:00, have nothing reserved. Not saved yet." in form.text
+    form = form.write(to="08:00").press("nothing")
+    assert form.rows("every") == [("33", "48", "1000"), ("53", "88", "1000")]
+    form = form.write(**{"from": "20:00", "for": ["7"]}).press("nothing")
+    assert form.rows("7") == [("33", "48", "1000"), ("53", "80", "1000")]
+    form = form.write(**{"from": "x"}).press("nothing")
+    assert "“x” is neither a time" in form.text
+    assert form.rows("7") == [("33", "48", "1000"), ("53", "80", "1000")]
+    form = form.write(**{"from": ""}).press("nothing")
+    assert form.rows("7") == []
+    assert "Sunday has nothing reserved." in form.text
+
+
 def test_stretches_are_added_by_hand_and_removed(staff: Client) -> None:
     form = entering(staff).press("add:every")
     assert form.rows("every") == [("", "", "")]
