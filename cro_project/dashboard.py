@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
-from django.db.models import Count, Model
+from django.db.models import Case, Count, Model, When
 from django.utils.safestring import SafeString
 
 from cro_project import charts, reservation_figures
@@ -29,12 +29,18 @@ from registry.market import market, today_at
 from registry.models import Conflict, CongestionPoint
 from uftp import refusals
 from uftp.models import InboundMessage, OutboundMessage, Refusal
+from uftp.passed_on import IS_PASSED_ON
 
 PARTIES = 8
 """Parties of open conflicts and recipients of waiting messages that are named; the rest is in the lists."""
 
-RESULTS = (("Accepted", "Accepted", "ok"), ("Rejected", "Rejected", "bad"), ("", "No result", "warn"))
-"""Results of received messages: as stored, in words, and the class that colours them."""
+RESULTS = (
+    ("Accepted", "Accepted", "ok"),
+    ("Rejected", "Rejected", "bad"),
+    ("passed on", "Passed on", "other"),
+    ("", "No result", "warn"),
+)
+"""Results of received messages: as their list is filtered by, in words, and the class that colours them."""
 
 
 MOST = 100_000
@@ -184,8 +190,10 @@ def _messages(scope: Scope, now: datetime) -> tuple[Figure, dict[str, Counter[st
     recent = InboundMessage.objects.filter(received_at__gte=now - timedelta(days=1))
     rows = scope.restrict_named(recent, "sender__role", "sender__domain").order_by()
     types: dict[str, Counter[str]] = {}
-    for name, result, many in rows.values_list("message_type", "result").annotate(Count("pk")):
-        known = result if result in ("Accepted", "Rejected") else ""
+    passed_on = Case(When(IS_PASSED_ON, then=True), default=False)
+    counts = rows.values("message_type", "result", passed_on=passed_on).annotate(many=Count("pk"))
+    for name, result, is_passed_on, many in counts.values_list("message_type", "result", "passed_on", "many"):
+        known = "passed on" if is_passed_on else result if result in ("Accepted", "Rejected") else ""
         types.setdefault(name, Counter())[known] += many
     total = sum(results.total() for results in types.values())
     ordered = dict(sorted(types.items(), key=lambda item: (-item[1].total(), item[0])))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from uftp.models import DeliveryAttempt
+from uftp.models import DeliveryAttempt, OutboundMessage
 from uftp.reasons import Reason
 
 
@@ -139,13 +139,24 @@ def of_reason(reason: str) -> list[Meaning]:
 
 
 def of_attempt(attempt: DeliveryAttempt) -> Meaning:
-    """What an attempt to deliver came to."""
-    if attempt.message.passes_on_id is None:
-        return _of_attempt(attempt)
-    if attempt.status in STATUSES_PASSED_ON:
-        return STATUSES_PASSED_ON[attempt.status]
+    """What an attempt to deliver came to; of a message that waits no more, nothing is tried again."""
     meaning = _of_attempt(attempt)
-    return meaning._replace(todo=meaning.todo.replace(_CALLED_OFF, _PASSED_ON_NO_MORE))
+    if attempt.message.passes_on_id is not None:
+        meaning = STATUSES_PASSED_ON.get(attempt.status or 0, meaning)
+        meaning = meaning._replace(todo=meaning.todo.replace(_CALLED_OFF, _PASSED_ON_NO_MORE))
+    if attempt.message.state == OutboundMessage.State.WAITING:
+        return meaning
+    return meaning._replace(todo=meaning.todo.removeprefix(_TRIED_AGAIN).lstrip())
+
+
+def with_detail(detail: str) -> str:
+    """What an attempt without an answer came to: in words, where there are any, and then its `detail`."""
+    meaning = _of_failure(detail)
+    return f"{meaning.what.removesuffix('.')} ({detail})" if meaning else detail
+
+
+def _of_failure(detail: str) -> Meaning | None:
+    return next((meaning for said, meaning in FAILURES.items() if said in detail), None)
 
 
 def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
@@ -163,10 +174,7 @@ def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
             return Meaning(
                 "It is not known where to send it.", "Enter the endpoint on the participant's page."
             )
-        return next(
-            (meaning for said, meaning in FAILURES.items() if said in attempt.detail),
-            Meaning("Its system did not answer.", _TRIED_AGAIN),
-        )
+        return _of_failure(attempt.detail) or Meaning("Its system did not answer.", _TRIED_AGAIN)
     if status in STATUSES:
         return STATUSES[status]
     if 300 <= status < 400:

@@ -15,8 +15,9 @@ from uftp import explained_html, in_words, setting_aside, stored_xml, tasks
 from uftp.again_admin import Again
 from uftp.explaining import MOST_BYTES, explain
 from uftp.message_admin import MessageAdmin, badge
-from uftp.message_filters import InboundTypeFilter, ResultFilter, SenderFilter, SenderRoleFilter
+from uftp.message_filters import InboundTypeFilter, ReceivedResultFilter, SenderFilter, SenderRoleFilter
 from uftp.models import InboundMessage, OutboundMessage, Sender
+from uftp.passed_on import result_in_words, with_passing
 from uftp.reasons import Reason
 from uftp.versions import for_major
 
@@ -50,7 +51,7 @@ class InboundMessageAdmin(MessageAdmin):
         "message_id",
         "conversation_id",
         "state",
-        "result",
+        ("Result", lambda message: result_in_words(message.result, message.passing)),
         "reason",
         "last_error",
         ("Processed", "processed_at"),
@@ -60,7 +61,7 @@ class InboundMessageAdmin(MessageAdmin):
     linked_lookups = ("sender__id__exact",)
     list_filter = (
         "state",
-        ResultFilter,
+        ReceivedResultFilter,
         SenderFilter,
         SenderRoleFilter,
         InboundTypeFilter,
@@ -105,6 +106,9 @@ class InboundMessageAdmin(MessageAdmin):
             "and answered. Where it fails again, it is set aside again.",
         ),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMessage]:
+        return with_passing(super().get_queryset(request))
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
         return rows_of_senders(rows, self.seen(request))

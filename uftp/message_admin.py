@@ -22,6 +22,7 @@ from uftp import stored_xml
 from uftp.again_admin import AgainAdmin
 from uftp.laying_out import NotLaidOut, lay_out
 from uftp.models import InboundMessage, OutboundMessage
+from uftp.passed_on import result_in_words, with_passing
 
 SHOWN_BYTES = 200_000
 REASON_IN_LIST = 120
@@ -37,6 +38,12 @@ TONES = {"Accepted": "ok", "Rejected": "warn", "delivered": "ok", "failed": "bad
 def badge(state: str, words: str) -> SafeString | str:
     """A state or result as a badge; nothing for none."""
     return format_html('<span class="badge {}">{}</span>', TONES.get(state, ""), words) if words else ""
+
+
+def badge_of_result(message: Message) -> SafeString | str:
+    """What a message says or got as its result; a received one is of `uftp.passed_on.with_passing`."""
+    words = result_in_words(message.result, getattr(message, "passing", None))
+    return badge(words, words)
 
 
 def xml_box(beginning: bytes, note: str, page: str, *, whole: bool) -> SafeString:
@@ -131,7 +138,7 @@ class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="result")
     def result_badge(self, message: Message) -> str:
-        return badge(message.result, message.result)
+        return badge_of_result(message)
 
     @admin.display(description="reason")
     def reason_in_short(self, message: Message) -> str:
@@ -146,8 +153,8 @@ class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
         """The messages of its conversation with the same participant, earliest first."""
         role, domain = self.party(message)
         said = message.conversation_id
-        received = InboundMessage.objects.filter(
-            conversation_id=said, sender__role=role, sender__domain=domain
+        received = with_passing(
+            InboundMessage.objects.filter(conversation_id=said, sender__role=role, sender__domain=domain)
         )
         sent = OutboundMessage.objects.filter(
             conversation_id=said, recipient_role=role, recipient_domain=domain
@@ -198,7 +205,7 @@ def _told(
                 moment(at),
                 "received" if inward else "sent",
                 name or link(message, message.message_type),
-                badge(message.result, message.result),
+                badge_of_result(message),
                 badge(message.state, message.get_state_display()),
             ),
         )

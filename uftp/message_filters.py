@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from participants.list_filters import SUGGESTIONS, ChoiceFilter, TextFilter
 from participants.models import Participant
 from uftp import refusals
-from uftp.messages import HANDLED_REQUESTS, OTHER_REQUESTS, OTHER_RESPONSES
+from uftp.messages import ACCEPTED, HANDLED_REQUESTS, OTHER_REQUESTS, OTHER_RESPONSES
 from uftp.models import Sender
+from uftp.passed_on import IS_PASSED_ON
 
 ROLES = ("AGR", "DSO")
 
@@ -89,6 +90,19 @@ class ResultFilter(ChoiceFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(result="") if self.value() == "none" else super().queryset(request, queryset)
+
+
+class ReceivedResultFilter(ResultFilter):
+    """What is passed on is not accepted: this CRO has not answered it."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("passed on", "Passed on, or being so"), *super().lookups(request, model_admin)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "passed on":
+            return queryset.filter(IS_PASSED_ON)
+        found = super().queryset(request, queryset)
+        return found.exclude(IS_PASSED_ON) if self.value() == ACCEPTED else found
 
 
 class PassedOnFilter(ChoiceFilter):

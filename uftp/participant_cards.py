@@ -11,6 +11,7 @@ from participants.admin_html import NOTHING, count_in_words, link, list_link, mo
 from participants.models import Participant
 from participants.participant_page import Card
 from uftp.models import InboundMessage, OutboundMessage, Sender
+from uftp.passed_on import result_in_words, with_passing
 
 
 def waiting(participants: Sequence[Participant]) -> dict[int, int]:
@@ -27,8 +28,8 @@ def received_card(of: Any, request: HttpRequest, participant: Participant) -> Ca
     """The latest message from it, and what waits or is set aside; each leads to the list behind it."""
     if not request.user.has_perm("uftp.view_inboundmessage"):
         return None
-    received = InboundMessage.objects.filter(
-        sender__in=list(_sender(participant).values_list("pk", flat=True))
+    received = with_passing(
+        InboundMessage.objects.filter(sender__in=list(_sender(participant).values_list("pk", flat=True)))
     )
     return Card(
         "Messages from it",
@@ -72,7 +73,8 @@ def _latest(rows: QuerySet[Any]) -> str:
     if message is None:
         return NOTHING
     at = message.received_at if isinstance(message, InboundMessage) else message.created_at
-    result = f", {message.result}" if message.result else ""
+    words = result_in_words(message.result, getattr(message, "passing", None))
+    result = f", {words}" if words else ""
     return link(message, f"{moment(at)}: {message.message_type}{result}")
 
 

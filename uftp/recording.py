@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from participants import clock
 from participants.retrying import retried
-from uftp import binary
+from uftp import binary, in_words
 from uftp.claiming import Claim
 from uftp.handling import Party, Passed, handler_of
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
@@ -127,7 +127,7 @@ def time_is_over(claim: Claim) -> Result | None:
     if claim.passes_on is None or timezone.now() < claim.give_up_at:
         return None
     last = DeliveryAttempt.objects.filter(message_id=claim.id).order_by("pk").last()
-    return Result(EXPIRED, _not_in_time(last.detail if last else ""), fresh=False)
+    return Result(EXPIRED, _not_in_time(last), fresh=False)
 
 
 def settled_before(claim: Claim) -> Result | None:
@@ -157,10 +157,13 @@ def _tell(claim: Claim, result: Result, inbound_id: int) -> tuple[Party, ...]:
         expired=result.outcome in (TEMPORARILY, EXPIRED),
         at=clock.now(),
         endpoint=result.endpoint,
-        detail=_not_in_time(result.detail) if result.outcome == TEMPORARILY else result.detail,
+        detail=_not_in_time(result) if result.outcome == TEMPORARILY else result.detail,
     )
     return tuple(handler.passed_on(passed))
 
 
-def _not_in_time(last: str) -> str:
-    return f"not delivered in time; {f'the last attempt: {last}' if last else 'there was no attempt'}"
+def _not_in_time(last: DeliveryAttempt | Result | None) -> str:
+    if last is None:
+        return "not delivered in time; there was no attempt"
+    came = in_words.with_detail(last.detail) if last.status is None else last.detail
+    return f"not delivered in time; the last attempt: {came}"

@@ -215,7 +215,8 @@ def test_a_receiver_that_is_down_until_the_end_of_the_time(dso: Peer, app: App, 
     assert DeliveryAttempt.objects.count() == 1, "no attempt from its end on"
     (told,) = app.told
     assert (told.delivered, told.expired, told.endpoint) == (False, True, "")
-    assert told.detail.startswith("not delivered in time; the last attempt: ConnectError"), told.detail
+    words = "not delivered in time; the last attempt: Nobody answers at this address: nothing accepts connections there"
+    assert told.detail.startswith(f"{words} (ConnectError: "), told.detail
     assert deliver(agr) == []
     assert len(app.told) == 1
 

@@ -93,6 +93,72 @@ def test_the_two_messages_lead_to_each_other(
     assert "Answered by" not in came
 
 
+def test_what_is_passed_on_is_not_shown_as_accepted(
+    staff: Client, participants: dict[str, Participant], received: InboundMessage, passing: OutboundMessage
+) -> None:
+    """Its recipient answers it: not in its page, a list, its filters, a file, its sender's page or the dashboard."""
+    own = receive(PEERS[DSO], PEERS[DSO].xml())
+    InboundMessage.objects.filter(pk=own.pk).update(state="processed", result="Accepted", reason="taken")
+    party = f"/admin/participants/participant/{participants[DSO].pk}/change/"
+    InboundMessage.objects.filter(pk=received.pk).update(received_at=timezone.now())
+
+    def badges(page: str) -> list[str]:
+        return [
+            said for said in re.findall(r'class="badge[^"]*">([^<]*)</span>', page) if said != "Processed"
+        ]
+
+    def told(state: str, words: str) -> None:
+        OutboundMessage.objects.update(state=state, finished_at=timezone.now())
+        assert badges(shown(staff, IN)) == ["Accepted", words]
+        assert badges(shown(staff, page_of(received)))[0] == words
+        assert badges(shown(staff, f"{IN}?result=Accepted")) == ["Accepted"]
+        assert badges(shown(staff, f"{IN}?result=passed+on")) == [words]
+        exported = staff.get(f"{IN}export/").getvalue().decode().splitlines()
+        assert [words in line and "Accepted" not in line for line in exported[1:]] == [False, True]
+        lines = _run("--in").splitlines()
+        assert lines[0].endswith("processed Accepted taken")
+        assert lines[1].endswith(f"processed {words.lower()} to AGR {AGR}")
+
+    told("waiting", "Being passed on")
+    told("delivered", "Passed on")
+    told("failed", "Passed on")
+    assert "Accepted" in shown(staff, party)
+    InboundMessage.objects.filter(pk=own.pk).delete()
+    assert "TestMessage, Passed on" in shown(staff, party)
+    card = re.search(r'<th scope="row">TestMessage</th>(.*?)</tr>', shown(staff, "/admin/"))
+    assert card
+    assert re.findall(r">([0-9]+)<", card[1]) == ["0", "0", "1", "0"]
+    InboundMessage.objects.update(result="Rejected", reason="Undeliverable: gone")
+    assert badges(shown(staff, IN)) == ["Rejected"]
+    assert shown(staff, f"{IN}?result=passed+on").count('class="badge') == 0
+    assert _run("--in").strip().endswith("processed Rejected Undeliverable: gone")
+    row = json.loads(_run("--in", "--json"))[0]
+    assert (row["result"], row["passed_on_to"], row["passing"]) == ("Rejected", f"AGR {AGR}", "failed")
+
+
+@pytest.mark.parametrize("state", ["failed", "delivered"])
+def test_nothing_is_tried_again_of_what_waits_no_more(
+    staff: Client, participants: dict[str, Participant], passing: OutboundMessage, state: str
+) -> None:
+    own = send_test_message(participants[AGR], timezone.now())
+    for message in (passing, own):
+        for status, detail in ((None, "ConnectError: refused"), (419, "HTTP 419"), (503, "HTTP 503")):
+            DeliveryAttempt.objects.create(
+                message=message,
+                started_at=timezone.now(),
+                status=status,
+                outcome="temporary",
+                detail=detail,
+            )
+        assert shown(staff, page_of(message)).count("It is tried again by itself.") == 3
+    OutboundMessage.objects.update(state=state, finished_at=timezone.now(), next_attempt_at=None)
+    for page in (page_of(passing), page_of(own), "/admin/uftp/deliveryattempt/"):
+        said = shown(staff, page)
+        assert "tried again by itself" not in said
+        assert "Nobody answers at this address" in said
+        assert "public key" in said
+
+
 def test_other_messages_say_nothing_of_passing_on(
     staff: Client, participants: dict[str, Participant]
 ) -> None:
@@ -201,7 +267,8 @@ def test_the_lists_for_scripts_name_the_envelopes_sender(
     assert told == [(None, "CRO", "cro.example"), (received.pk, "DSO", DSO)]
     own, passed_on, came = _run().splitlines()
     assert f"passed on for DSO {DSO}, waiting" in passed_on
-    assert "passed on" not in own + came
+    assert "passed on" not in own
+    assert came.endswith(f"processed being passed on to AGR {AGR}")
     assert "passes_on" not in json.loads(_run("--in", "--json"))[0]
 
 

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import QuerySet
 
 from uftp.models import InboundMessage, OutboundMessage
+from uftp.passed_on import result_in_words, with_recipient
 
 _IN = [
     "id",
@@ -27,6 +28,8 @@ _IN = [
     "state",
     "result",
     "reason",
+    "passing",
+    "passed_on_to",
     "attempts",
     "last_error",
     "processed_at",
@@ -77,10 +80,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, received: bool, sent: bool, limit: int | None, **options: Any) -> None:
+        inbound = InboundMessage.objects.none() if sent else InboundMessage.objects.order_by("-id")
         rows = merge(
-            _rows(
-                "in", InboundMessage.objects.none() if sent else InboundMessage.objects.order_by("-id"), _IN
-            ),
+            _rows("in", with_recipient(inbound), _IN),
             _rows(
                 "out",
                 OutboundMessage.objects.none() if received else OutboundMessage.objects.order_by("-id"),
@@ -109,7 +111,10 @@ class Command(BaseCommand):
             passed_on = (
                 f"passed on for {row['sender_role']} {row['sender_domain']}," if row.get("passes_on") else ""
             )
-            outcome = " ".join(filter(None, [passed_on, row["state"], row["result"], row["reason"]]))
+            result = result_in_words(row["result"], row.get("passing"))
+            if result != row["result"]:
+                result = f"{result.lower()} to {row['passed_on_to']}"
+            outcome = " ".join(filter(None, [passed_on, row["state"], result, row["reason"]]))
             self.stdout.write(
                 f"{row['moment']:%Y-%m-%d %H:%M:%S} UTC  {row['direction']:3}  {row['role']} {row['domain']:24}  "
                 f"{row['message_type']:28} {row['message_id']}  {outcome}"
