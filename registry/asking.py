@@ -9,10 +9,11 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.timezone import get_current_timezone
 
+from registry.market import LAST_MICROSECOND
 from registry.rehearsed_admin import DayInput
 
 NO_DAY = "This is no day of the calendar: write it as 2026-03-01."
-SAME_SECOND = timedelta(microseconds=999_999)
+SAME_SECOND = timedelta(microseconds=LAST_MICROSECOND)
 """Pages show moments to the second: what happened within it is known at it."""
 
 
@@ -64,7 +65,9 @@ class KnownForm(OnDayForm):
     def __init__(self, request: HttpRequest, *, today: date, now: datetime) -> None:
         super().__init__(request, today=today)
         self.now = now
-        self.fields["known_day"].help_text = "A past day; with no time, its end. Empty: as known at present."
+        self.fields[
+            "known_day"
+        ].help_text = "A past day; with no time, its end; today, the present. Empty: as known at present."
         self.fields["known_time"].help_text = f"In {get_current_timezone()}"
 
     def clean(self) -> dict[str, Any]:

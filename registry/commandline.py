@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandParser
+
+from participants import clock
+from registry.market import LAST_MICROSECOND, market, today_at
 
 
 def day(text: str) -> date:
@@ -18,13 +22,45 @@ def day(text: str) -> date:
         raise ArgumentTypeError(f"{text!r} is not a day; write it as 2026-12-31") from None
 
 
-def moment(text: str) -> datetime:
-    """An ISO 8601 moment, in UTC where it names no offset; for argparse."""
+def known_at(text: str) -> datetime | None:
+    """The past moment that is asked about, as on the pages; None: the present; for argparse.
+
+    A day is the market's: its end, or the present where it is today. A moment is of ISO 8601, in UTC where it names no
+    offset; without a fraction of a second it is that second's end.
+    """
+    try:
+        return _end_of(date.fromisoformat(text))
+    except ValueError:
+        pass
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a moment; write it as 2026-12-31T12:00:00+01:00") from None
+        raise ArgumentTypeError(
+            f"{text!r} is not a moment; write it as 2026-12-31T12:00:00+01:00, or as 2026-12-31 for the end of that day"
+        ) from None
+    if not any(mark in text for mark in ".,"):
+        parsed = parsed.replace(microsecond=LAST_MICROSECOND)
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _end_of(day: date) -> datetime | None:
+    """The market's; None where the day is today."""
+    time_zone = market().time_zone
+    if day == today_at(clock.now(), time_zone):
+        return None
+    return datetime.combine(day, time.max, ZoneInfo(time_zone))
+
+
+def add_known_at(parser: CommandParser) -> None:
+    """The moment at which what is asked about was known."""
+    parser.add_argument(
+        "--known-at",
+        type=known_at,
+        metavar="MOMENT",
+        help="as it was known then: a day, such as 2026-12-31, is its end in the market's time zone, and the present"
+        " where it is today; a moment, such as 2026-12-31T12:00:00+01:00, is in UTC where it names no offset; without"
+        " it, as known at present",
+    )
 
 
 class ShowingCommand(BaseCommand):
@@ -33,12 +69,7 @@ class ShowingCommand(BaseCommand):
     def add_time_arguments(self, parser: CommandParser) -> None:
         """The day asked about, and the moment at which it was known."""
         parser.add_argument("--on", type=day, metavar="DAY", help="only what is about this day")
-        parser.add_argument(
-            "--known-at",
-            type=moment,
-            metavar="MOMENT",
-            help="as it was known then (ISO 8601; UTC where it names no offset)",
-        )
+        add_known_at(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def print_result(self, result: Any, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,6 +14,7 @@ from django.db import transaction
 from participants import journal
 from registry.models import Market
 
+LAST_MICROSECOND = 999_999
 LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
 SAYABLE = re.compile(r"(Africa|America|Australia|Europe|Pacific)/[a-zA-Z0-9_/]{3,}")
 ISP_DURATIONS = (*(f"PT{minutes}M" for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)), "PT1H")
@@ -30,6 +32,16 @@ def market() -> Market:
 def today_at(moment: datetime, time_zone: str) -> date:
     """The market's day at `moment` (aware)."""
     return moment.astimezone(ZoneInfo(time_zone)).date()
+
+
+def spelled(moment: datetime, time_zone: str) -> str:
+    """A moment (aware) in ISO 8601 with the offset of `time_zone`; to the second where it is the end of one.
+
+    `registry.commandline.known_at` takes it for the same moment, and so do pages, which know seconds.
+    """
+    with suppress(OverflowError):
+        moment = moment.astimezone(ZoneInfo(time_zone))
+    return moment.isoformat(timespec="seconds" if moment.microsecond == LAST_MICROSECOND else "microseconds")
 
 
 def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:

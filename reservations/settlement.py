@@ -19,6 +19,7 @@ from django.db.models.functions import Collate
 
 from participants.csv_export import text
 from registry.changes import await_stamped_changes
+from registry.market import LAST_MICROSECOND
 from registry.periods import DAY, half_open, last_day
 from reservations import isps
 from reservations.models import Contract
@@ -65,7 +66,7 @@ def latest_moment() -> datetime | None:
     latest, now = _latest_and_now()
     if latest is None:
         return None
-    end = latest.replace(microsecond=999_999)
+    end = latest.replace(microsecond=LAST_MICROSECOND)
     return end if now > end else latest
 
 
@@ -75,6 +76,29 @@ def known_for_good() -> datetime:
     By the database's clock, which stamps the changes; that of another machine may be ahead of it.
     """
     return max(filter(None, _latest_and_now()))
+
+
+def for_good(moment: datetime) -> bool:
+    """Whether what was known at `moment` (aware) is known for good; waits for it where that takes a second at most."""
+    seconds = (moment - known_for_good()).total_seconds()
+    if 0 < seconds <= 1:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(%s)", [seconds])
+        return moment <= known_for_good()
+    return seconds <= 0
+
+
+def present_moment() -> datetime | None:
+    """The same as `latest_moment`, once the second of the latest change is over: waits for it, a second at most.
+
+    So the moment can be said, and asked for again, in seconds. Where the database's clock was set back, it may be a
+    moment within a second all the same.
+    """
+    latest = latest_moment()
+    if latest is None:
+        return None
+    end = latest.replace(microsecond=LAST_MICROSECOND)
+    return end if for_good(end) else latest
 
 
 def _latest_and_now() -> tuple[datetime | None, datetime]:

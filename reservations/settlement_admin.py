@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
@@ -18,11 +18,11 @@ from participants.list_filters import SUGGESTIONS
 from participants.models import Participant
 from participants.scoped_admin import ScopedAdmin
 from registry.asking import NO_DAY, KnownForm
-from registry.market import market, today_at
+from registry.market import market, spelled, today_at
 from registry.periods import DAY
 from registry.rehearsed_admin import DayInput
 from reservations.models import LONGEST_CONTRACT_ID, Contract
-from reservations.settlement import NothingChosen, chosen, export, known_for_good, latest_moment
+from reservations.settlement import NothingChosen, chosen, export, for_good, present_moment
 
 RIGHT = "reservations.view_reservationupdate"
 
@@ -67,6 +67,12 @@ class SettlementForm(KnownForm):
         if first and last and last < first:
             self.add_error("last", "The last day is before the first.")
         return cleaned
+
+    @property
+    def known_at(self) -> datetime | None:
+        """The past moment asked for; None: the present, also where that is what was asked for."""
+        found = super().known_at
+        return None if found == self.now else found
 
     def narrowed(self, contracts: QuerySet[Contract]) -> QuerySet[Contract] | None:
         """Those of `contracts` that are asked for; None, and what is wrong is said, where something is."""
@@ -115,9 +121,10 @@ class SettlementPage(ScopedAdmin):
 def _file(
     contracts: QuerySet[Contract], first: date, last: date, known_at: datetime | None
 ) -> StreamingHttpResponse:
-    """The settlement, named after its days and the moment that it is known at, in UTC."""
-    known_at = min(known_at, known_for_good()) if known_at else latest_moment()
-    known = f"-known-at-{known_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}" if known_at else ""
+    """The settlement, named after its days and the moment that it is known at; a file's name has no colons."""
+    if known_at is None or not for_good(known_at):
+        known_at = present_moment()
+    known = f"-known-at-{spelled(known_at, market().time_zone).replace(':', '')}" if known_at else ""
     return StreamingHttpResponse(
         export(contracts, first, last, known_at=known_at),
         content_type="text/csv; charset=utf-8",

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from io import StringIO
 
 import pytest
@@ -100,6 +100,13 @@ def test_the_month_of_all_contracts(market: Market, kim: Page) -> None:
     page.get_by_role("link", name="Next month").click()
     expect(rows.filter(has_text="BEACH-1")).to_contain_text("1 undone")
     look(page, "reservation-overview-undone")
+    expect(page.get_by_role("list", name="Updates")).to_have_text(" Update undone")
+    table = page.get_by_role("region", name="Table: Contracts")
+    for width in (1000, 1100, 1280, 1400):
+        page.set_viewport_size({"width": width, "height": 800})
+        hidden = table.evaluate("region => region.scrollWidth - region.clientWidth")
+        assert hidden <= 0, f"{hidden} of the table's pixels are cut off at {width}"
+        page.screenshot(path=f"/tmp/scratch/ov-{width}.png")
     page.get_by_label("DSO's domain").fill("nobody.example")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("There is no contract with the DSO nobody.example.")).to_be_visible()
@@ -141,7 +148,7 @@ def _downloaded(page: Page) -> tuple[str, datetime]:
         r"reservations-2026-06-01-2026-06-30-known-at-(.+)\.csv", download.value.suggested_filename
     )
     assert name
-    known = datetime.strptime(name[1], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    known = datetime.fromisoformat(name[1])
     return download.value.path().read_text(), known.astimezone(ZONE)
 
 

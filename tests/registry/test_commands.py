@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -129,6 +131,45 @@ def test_H1_a_connection_is_shown_as_it_was_known(run: Run, contested: int) -> N
     (conflict,) = json.loads(run("show_connection", HOME, "--json", *then))["conflicts"]
     later = ("closed_at", "decision", "split_at", "decided_by", "reason")
     assert [conflict[name] for name in later] == [None] * 5, "how it ended was not known then"
+
+
+def test_a_day_that_something_was_known_at_is_its_end_in_the_markets_zone(
+    run: Run, contested: int, settings: Any
+) -> None:
+    stamps = ("2026-05-31T22:30:00Z", "2026-06-01T21:59:59.9Z", "2026-06-02T08:00:00.5Z")
+    moments = list(map(datetime.fromisoformat, stamps))
+    run("settle_conflict", str(contested), "give", "--reason", "because")
+    changes = list(Change.objects.order_by("pk"))
+    assert len(changes) == len(moments)
+    for change, moment in zip(changes, moments, strict=True):
+        change.moment = moment
+        change.save()
+    settings.DEBUG, settings.CRO_NOW = True, datetime.fromisoformat("2026-06-02T10:00:00+02:00")
+    nobody: dict[str, str] = {}
+    first = {"agr-1.example": "effective"}
+    both = {"agr-1.example": "effective", "agr-2.example": "contested"}
+    settled = {"agr-1.example": "refused", "agr-2.example": "effective"}
+    for asked, found in {
+        "2026-05-31": nobody,
+        "2026-06-01": both,
+        "2026-06-02": settled,  # today: the present
+        "2026-05-31T22:30:00": first,  # in UTC
+        "2026-06-01T00:30:00": first,
+        "2026-06-02T00:30:00+02:00": both,
+        "2026-06-01T23:59:58+02:00": first,
+        "2026-06-01T23:59:59+02:00": both,  # to the end of the second
+        "2026-06-01T23:59:59.8+02:00": first,
+        "20260602T100000+0200": settled,
+    }.items():
+        assert standings(run, 0, "--known-at", asked) == found, asked
+    shown = json.loads(run("show_connection", HOME, "--json", "--known-at", "2026-06-01"))
+    assert shown["known_at"] == "2026-06-01T23:59:59+02:00"
+    shown = json.loads(run("show_connection", HOME, "--json", "--known-at", "2026-06-01T21:59:59.5"))
+    assert shown["known_at"] == "2026-06-01T23:59:59.500000+02:00"
+    point = ("show_congestion_point", "dso-1.example", ADDRESSES["point-1"], "--known-at")
+    for far in ("0001-01-01", "0001-01-01T00:00:00+14:00"):
+        with pytest.raises(CommandError, match="has never registered"):
+            run(*point, far)
 
 
 def test_a_congestion_point_is_shown(run: Run) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import html
 import re
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from io import StringIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -17,6 +18,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
 
+from participants import clock
+from registry.market import today_at
 from registry.models import Change
 from reservations import updates
 from reservations.deadlines import Deadline
@@ -321,17 +324,42 @@ def test_the_file_is_that_of_the_command_and_named_after_its_moment(kim: Client,
         "export_reservations", "--from", "2026-03-04", "--to", "2026-03-06", stdout=out, stderr=StringIO()
     )
     assert content.decode() == out.getvalue()
-    known = re.search(r"known-at-(\d{8}T\d{6}\.\d{6}Z)\.csv", answer["Content-Disposition"])
-    assert known
-    again = StringIO(newline="")
+    moment = known_at(answer)
+    again, told = StringIO(newline=""), StringIO()
     an_update(parties, (1, 4, 1_000))
     call_command(
         "export_reservations",
-        *("--from", "2026-03-04", "--to", "2026-03-06", "--known-at", known[1]),
+        *("--from", "2026-03-04", "--to", "2026-03-06", "--known-at", moment),
         stdout=again,
-        stderr=StringIO(),
+        stderr=told,
     )
     assert again.getvalue() == out.getvalue()
+    said = datetime.fromisoformat(moment)
+    assert told.getvalue() == f"As known at {said.isoformat()}\n"
+    assert str(said.astimezone(ZoneInfo("Europe/Amsterdam"))) == str(said), "in the market's time zone"
+
+
+def known_at(answer: Any) -> str:
+    """The moment in the name of a settlement's file, which is to the second."""
+    name = re.search(r"-known-at-(\d{4}-\d\d-\d\dT\d{6}[+-]\d{4})\.csv", answer["Content-Disposition"])
+    assert name, answer["Content-Disposition"]
+    return name[1]
+
+
+def test_the_form_takes_the_moment_of_a_file(kim: Client, parties: Parties, at: At) -> None:
+    an_update(parties, (1, 4, 0))
+    days = {"first": "2026-03-04", "last": "2026-03-04"}
+    today = today_at(clock.now(), "Europe/Amsterdam")
+    first = kim.get(f"{LIST}settlement/", {**days, "known_day": str(today)})
+    content, moment = first.getvalue(), known_at(first)
+    assert content == kim.get(f"{LIST}settlement/", days).getvalue(), "today without a time is the present"
+    an_update(parties, (1, 4, 1_000))
+    said = datetime.fromisoformat(moment)
+    at(said + timedelta(hours=1))
+    asked = {**days, "known_day": f"{said:%Y-%m-%d}", "known_time": f"{said:%H:%M:%S}"}
+    again = kim.get(f"{LIST}settlement/", asked)
+    assert (again.getvalue(), known_at(again)) == (content, moment)
+    assert kim.get(f"{LIST}settlement/", days).getvalue() != content
 
 
 @pytest.mark.parametrize(

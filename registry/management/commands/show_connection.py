@@ -14,11 +14,7 @@ class Command(commandline.ShowingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("address", help="entity address of the connection")
-        parser.add_argument("--on", type=commandline.day, metavar="DAY", help="only what is about this day")
-        parser.add_argument(
-            "--known-at", type=commandline.moment, metavar="MOMENT", help="as it was known then"
-        )
-        parser.add_argument("--json", action="store_true", help="print JSON")
+        self.add_time_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

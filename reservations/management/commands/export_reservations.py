@@ -10,9 +10,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from registry.commandline import day, moment
+from registry.commandline import add_known_at, day
+from registry.market import market, spelled
 from reservations.models import Contract
-from reservations.settlement import NothingChosen, chosen, export, known_for_good, latest_moment
+from reservations.settlement import NothingChosen, chosen, export, for_good, present_moment
 
 
 class Command(BaseCommand):
@@ -33,12 +34,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--contract", default="", metavar="CONTRACTID", help="only contracts of this ContractID"
         )
-        parser.add_argument(
-            "--known-at",
-            type=moment,
-            metavar="MOMENT",
-            help="as it was known then (ISO 8601; UTC where it names no offset); without it, as known at present",
-        )
+        add_known_at(parser)
         parser.add_argument(
             "--output", type=Path, metavar="FILE", help="write this file, not standard output"
         )
@@ -47,9 +43,10 @@ class Command(BaseCommand):
         first, last, known_at = options["first"], options["last"], options["known_at"]
         if last < first:
             raise CommandError(f"--to {last} is before --from {first}.")
-        if known_at is not None and known_at > known_for_good():
+        time_zone = market().time_zone
+        if known_at is not None and not for_good(known_at):
             raise CommandError(
-                f"--known-at {known_at.isoformat()} is still to come: nobody knows what is known then."
+                f"--known-at {spelled(known_at, time_zone)} is still to come: nobody knows what is known then."
             )
         try:
             contracts = chosen(
@@ -60,14 +57,14 @@ class Command(BaseCommand):
             )
         except NothingChosen as error:
             raise CommandError(str(error)) from None
-        known_at = known_at or latest_moment()
+        known_at = known_at or present_moment()
         pieces = export(contracts, first, last, known_at=known_at)
         if options["output"]:
             self._write_file(options["output"], pieces)
         elif not self._write_out(pieces):
             return
         if known_at is not None:
-            self.stderr.write(f"As known at {known_at.isoformat()}", lambda said: said)
+            self.stderr.write(f"As known at {spelled(known_at, time_zone)}", lambda said: said)
 
     def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
         """The whole file takes the place of what is at `path`, or nothing does."""
