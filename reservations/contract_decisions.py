@@ -126,7 +126,6 @@ class DecidingPages(ReasonedAdmin):
             facts=contract_page.facts(contract, version, state_badge(version, today), seen),
             days=in_words(version.period),
             notices=contract_page.notices(contract, version, today, seen),
-            reserves=any(part.stretches for part in contract_page.editor_of(version).parts.values()),
             submit=title,
             cancel=self._url("change", contract.pk),
         )

@@ -5,7 +5,6 @@ Every button of the editor sends the whole form; the page comes back with what t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -19,57 +18,17 @@ from participants.reason_form import ReasonedAdmin, actor
 from participants.retrying import retried
 from registry.changes import Source
 from registry.market import market
-from registry.sources import told
 from reservations import contract_page, contracts, isps
-from reservations.contract_form import ContractForm, SavingForm, as_typed, refuse
-from reservations.contract_terms import ContractError, Terms, problems, problems_of_id
-from reservations.contract_words import differences
+from reservations.contract_asked import NO_CHANGE, Asked, current_of, of_the_market, stored
+from reservations.contract_form import ContractForm, SavingForm, as_typed
+from reservations.contract_terms import ContractError, Terms
+from reservations.contract_words import NOTHING_RESERVED
 from reservations.models import Contract, ContractVersion
-from reservations.profile_editor import EVERY, Editor, converted, name_of
+from reservations.profile_editor import EVERY, Editor, name_of
 from reservations.profile_tools import Tools, press
-from reservations.profiles import WEEKDAYS, Profile
-from reservations.remaining import profiles_of
+from reservations.profiles import WEEKDAYS
 
 SAVE, CHECK = "save", "check"
-
-MEANWHILE = (
-    "Nothing is saved. Look at what differs; press Save once more to record what stands here in its place, or leave"
-    " this page to keep it."
-)
-
-
-@dataclass
-class Asked:
-    """A form as it was sent, or as it is to be shown; `refused` is what is wrong in no field of it.
-
-    `meanwhile` says who changed the contract since the form was opened, and what differs by that.
-    """
-
-    form: ContractForm
-    saving: SavingForm
-    editor: Editor
-    tools: Tools
-    refused: list[str]
-    meanwhile: tuple[str, list[tuple[str, str, str]]] | None = None
-
-    @property
-    def wrong(self) -> bool:
-        return bool(
-            self.form.errors
-            or self.saving.errors
-            or self.refused
-            or self.tools.wrong
-            or not self.editor.right
-        )
-
-    def check(self) -> None:
-        """Say what else the contract cannot be, where all of its terms can be read."""
-        self.form.full_clean()
-        said = self.form.cleaned_data
-        found = list(problems_of_id(said["contract_id"])) if "contract_id" in said else []
-        if {"congestion_point", "first", "last", "deadline"} <= said.keys():
-            found += problems(self.form.terms(self.editor.profile, self.editor.minutes), market())
-        self.refused = refuse(found, self.form, self.saving, editor=self.editor)
 
 
 class EditingPages(ReasonedAdmin):
@@ -122,7 +81,7 @@ class EditingPages(ReasonedAdmin):
         return contract
 
     def _edit(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
-        version = _current(contract)
+        version = current_of(contract)
         if contract is not None and version is not None and version.profiles.count() > MOST_KINDS:
             many = f"{version.profiles.count():,} kinds of day are too many to be changed here: import the contract."
             self.message_user(request, many, messages.WARNING)
@@ -136,50 +95,47 @@ class EditingPages(ReasonedAdmin):
             if saved is not None:
                 return saved
         elif button in (SAVE, CHECK):
-            asked.check()
-        return self._edit_page(request, contract, _current(contract), asked)
+            asked.check(contract, actor(request))
+            asked.checked = not (asked.wrong or asked.meanwhile)
+        return self._edit_page(request, contract, current_of(contract), asked)
 
     def _opened(self, request: HttpRequest, version: ContractVersion | None) -> Asked:
         """The form as it is before anything is typed."""
         form = ContractForm(seen=self.acted_for(request), version=version)
-        return Asked(form, SavingForm(version=version), _stored(version), Tools(), [])
+        return Asked(form, SavingForm(version=version), stored(version), Tools(), [])
 
     def _sent(self, request: HttpRequest, version: ContractVersion | None, button: str) -> Asked:
-        """The form as it was sent, with what `button` did to the profile; only Save asks for all of its fields."""
-        editor = Editor.of_form(request.POST, *_of_the_market())
+        """The form as it was sent, with what `button` did to the profile; Save and Check ask for all of its fields."""
+        editor = Editor.of_form(request.POST, *of_the_market())
         tools = press(button, editor, request.POST)
         form = ContractForm(request.POST, seen=self.acted_for(request), version=version)
         saving = SavingForm(request.POST, version=version)
-        if button != SAVE:
+        if button not in (SAVE, CHECK):
             saving = as_typed(SavingForm(version=version), request.POST)
-            if button != CHECK:
-                form = as_typed(ContractForm(seen=self.acted_for(request), version=version), request.POST)
+            form = as_typed(ContractForm(seen=self.acted_for(request), version=version), request.POST)
         return Asked(form, saving, editor, tools, [])
 
     def _save(
         self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
     ) -> HttpResponse | None:
         """Record what the form says and go to the contract; None where that is refused, and the form says why."""
-        said, saving = asked.form.cleaned_data, asked.saving.cleaned_data
+        said = asked.form.cleaned_data
         terms = asked.form.terms(asked.editor.profile, asked.editor.minutes)
-        source = Source.of_staff(actor(request), saving["reason"])
+        source = asked.source(actor(request))
         parties = (contract.dso, contract.agr) if contract else (said["dso"], said["agr"])
         contract_id = contract.contract_id if contract else said["contract_id"]
         try:
             recorded = retried(lambda: self._record(parties, contract_id, terms, source, asked.saving))
         except ContractError as error:
-            now = _current(contract)
-            if version is not None and now is not None and now.number != saving["expected"]:
-                asked.meanwhile = _meanwhile(contract, saving["expected"], now)
-                asked.saving = asked.saving.about(now)
-            else:
-                asked.refused = refuse(error.problems, asked.form, asked.saving, editor=asked.editor)
+            asked.refuse(contract, error.problems)
             return None
         if recorded is None:
-            asked.refused = ["Nothing changes: this is what the contract says."]
+            asked.refused = [NO_CHANGE]
             return None
         words = "is entered" if recorded.number == 1 else f"is changed: this is version {recorded.number}"
         self.message_user(request, f"Contract {contract_id} {words}.", messages.SUCCESS)
+        if recorded.state != ContractVersion.State.DRAFT and asked.reserves_nothing:
+            self.message_user(request, NOTHING_RESERVED, messages.WARNING)
         return HttpResponseRedirect(self._url("change", recorded.contract_id))
 
     def _record(
@@ -200,8 +156,8 @@ class EditingPages(ReasonedAdmin):
         )
 
     def _shown(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
-        editor = Editor.of_form(request.POST, *_of_the_market())
-        editor.compare(_stored(_current(contract)))
+        editor = Editor.of_form(request.POST, *of_the_market())
+        editor.compare(stored(current_of(contract)))
         drawn = [each for each in contract_page.drawn(editor) if each.pictured]
         return TemplateResponse(
             request, "admin/reservations/contract_preview.html", {"editor": editor, "drawn": drawn}
@@ -211,7 +167,7 @@ class EditingPages(ReasonedAdmin):
         self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
     ) -> HttpResponse:
         editor, tools = asked.editor, asked.tools
-        editor.compare(_stored(version))
+        editor.compare(stored(version))
         pictures = {each.key: each for each in contract_page.drawn(editor)}
         return self.page(
             request,
@@ -224,6 +180,7 @@ class EditingPages(ReasonedAdmin):
             saving=asked.saving,
             asked=asked,
             errors=asked.wrong,
+            reserves_nothing=NOTHING_RESERVED if asked.reserves_nothing else "",
             editor=editor,
             parts=[(part, pictures[key]) for key, part in editor.parts.items()],
             tools=tools,
@@ -243,37 +200,3 @@ MOST_KINDS = 400
 
 OPEN = 5
 """Kinds of day that are open at once; of more, those that are not saved or wrong."""
-
-
-def _of_the_market() -> tuple[int, str]:
-    """The minutes of the market's ISPs, and its time zone."""
-    of = market()
-    minutes = isps.minutes_of(of.isp_duration)
-    assert minutes is not None
-    return minutes, of.time_zone
-
-
-def _stored(version: ContractVersion | None) -> Editor:
-    """The profile that `version` has, in the market's ISPs; an empty one without it."""
-    minutes, zone = _of_the_market()
-    if version is None:
-        return Editor.of(Profile(), minutes, zone)
-    profile = profiles_of([version])[version.pk]
-    return Editor.of(converted(profile, version.isp_minutes, minutes), minutes, zone)
-
-
-def _current(contract: Contract | None) -> ContractVersion | None:
-    """The version of `contract` as it stands at this moment."""
-    return contract.versions.current().first() if contract else None
-
-
-def _meanwhile(
-    contract: Contract | None, expected: int, now: ContractVersion
-) -> tuple[str, list[tuple[str, str, str]]]:
-    """Who changed the contract since version `expected`, and what differs."""
-    assert contract is not None
-    was = contract.versions.filter(number=expected).first()
-    profiles = profiles_of([version for version in (was, now) if version])
-    before = (was, profiles[was.pk]) if was else None
-    said = f"Meanwhile the contract was changed {told(now.recorded_by)}, and is in version {now.number}. {MEANWHILE}"
-    return said, differences(before, (now, profiles[now.pk]))

@@ -21,7 +21,7 @@ from reservations.contract_terms import Problem, Terms
 from reservations.deadlines import Deadline
 from reservations.models import LONGEST_CONTRACT_ID, ContractVersion
 from reservations.profile_editor import Editor
-from reservations.profiles import Profile
+from reservations.profiles import FIRST_DAY, Profile
 
 F = TypeVar("F", bound=forms.Form)
 State = ContractVersion.State
@@ -97,14 +97,19 @@ class DeadlineField(forms.Field):
             return Deadline(hours=_whole(value["hours"], "Give the hours before the day begins, such as 36."))
         if kind != DAYS:
             raise ValidationError("Choose one of the two ways.")
-        days = _whole(value["days"], "Give the days before, such as 1; 0 is the day itself.")
-        at = value["at"]
+        wrong = []
+        days, at = 0, time()
         try:
-            return Deadline(
-                days=days, at=time.fromisoformat(at.zfill(5) if TIME_OF_DAY.fullmatch(at) else "")
-            )
+            days = _whole(value["days"], "Give the days before, such as 1; 0 is the day itself.")
+        except ValidationError as error:
+            wrong.append(error)
+        try:
+            at = time.fromisoformat(value["at"].zfill(5) if TIME_OF_DAY.fullmatch(value["at"]) else "")
         except ValueError:
-            raise ValidationError("Give the time of day, such as 10:00.") from None
+            wrong.append(ValidationError("Give the time of day, such as 10:00."))
+        if wrong:
+            raise ValidationError(wrong)
+        return Deadline(days=days, at=at)
 
 
 def _whole(text: str, otherwise: str) -> int:
@@ -176,14 +181,15 @@ class ContractForm(forms.Form):
                 del self.fields[name]
 
     def terms(self, profile: Profile, minutes: int) -> Terms:
-        """What the form says, once it is valid, with `profile`, which has ISPs of `minutes`."""
+        """What the form says, with `profile`, which has ISPs of `minutes`; stand-ins for what is wrong in it."""
         said = self.cleaned_data
+        last = said.get("last")
         return Terms(
-            congestion_point=said["congestion_point"],
-            first=said["first"],
-            last=None if said["last"] == date.max else said["last"],
+            congestion_point=said.get("congestion_point", ""),
+            first=said.get("first", min(FIRST_DAY, last or FIRST_DAY)),
+            last=None if last == date.max else last,
             isp_minutes=minutes,
-            deadline=said["deadline"],
+            deadline=said.get("deadline", Deadline(hours=0)),
             profile=profile,
         )
 
@@ -215,7 +221,7 @@ class SavingForm(forms.Form):
         required=False,
         max_length=LONGEST_REASON,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "data-no-preview": ""}),
-        help_text="Why; kept with the version and among the decisions. Needed for every change of what is in force.",
+        help_text="Why; kept with the version and among the decisions. A draft that stays one needs none.",
     )
     expected = forms.IntegerField(widget=forms.HiddenInput)
 

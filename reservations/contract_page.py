@@ -20,7 +20,7 @@ from registry.periods import last_day
 from registry.sources import maker
 from reservations import isps
 from reservations.checking import is_active_behind
-from reservations.contract_words import differences
+from reservations.contract_words import NOTHING_RESERVED, differences, most_watts
 from reservations.isp_times import DayTimes, in_watts
 from reservations.models import Contract, ContractVersion, UpdateState
 from reservations.profile_editor import EVERY, Editor, Part
@@ -198,6 +198,8 @@ def notices(contract: Contract, version: ContractVersion, today: date, seen: Sco
                 else "this CRO accepts updates itself, and passes none on."
             )
         )
+    if not over and not most_watts(version.profiles.all()):
+        found.append(NOTHING_RESERVED)
     return [*found, *_of_the_market(version, day)]
 
 

@@ -170,6 +170,16 @@ def _compare(
     before = None
     if current:
         before = words_of(terms_of(current, profiles[current.pk]), current.state, current.time_zone)
+    if current and wanted.expected == 0:
+        return Comparison(
+            wanted=wanted,
+            contract=contract,
+            current=current,
+            time_zone=current.time_zone,
+            before=before,
+            after={},
+            problems=[_already(wanted, current)],
+        )
     # Ending a contract changes nothing of how its days are counted.
     kept = (
         current.time_zone
@@ -179,10 +189,8 @@ def _compare(
     found = list(_problems(wanted, current, contract is not None and contract.pk in updated))
     found += problems(wanted.terms, of, kept)
     after = {} if found else words_of(wanted.terms, wanted.state, kept or of.time_zone)
-    if current and _needs_reason(source, current) and (found or before != after):
-        found.append(
-            Problem("reason", "Say why: the change of a contract in force is recorded with its reason.")
-        )
+    if found or before != after:
+        found += problems_of_reason(source, wanted.state, current)
     return Comparison(
         wanted=wanted,
         contract=contract,
@@ -212,28 +220,38 @@ def _problems(wanted: Wanted, current: ContractVersion | None, has_updates: bool
         )
 
 
+def problems_of_reason(
+    source: Source, state: ContractVersion.State, current: ContractVersion | None
+) -> Iterator[Problem]:
+    """That staff do not say why, where what they record is to be in force or ended, or was: only drafts need none."""
+    drafts = state == State.DRAFT and (current is None or current.state == State.DRAFT)
+    if source.kind == Change.Kind.DECISION and not drafts and not source.reason.strip():
+        yield Problem(
+            "reason", "Say why: a contract in force, and every change of it, is recorded with a reason."
+        )
+
+
 def _meanwhile(wanted: Wanted, current: ContractVersion | None) -> Problem:
     if current is None:
         return Problem("", "There is no such contract any more.")
-    change = (
-        Change.objects.select_related("message__sender")
-        .defer("message__sealed")
-        .get(pk=current.recorded_by_id)
-    )
-    if not wanted.expected:
-        return Problem(
-            "contract_id",
-            f"{wanted.dso} and {wanted.agr} have a contract of this ContractID already, recorded {told(change)}.",
-        )
     return Problem(
         "",
-        f"Meanwhile the contract was changed {told(change)} and is in version {current.number}. Open the page again,"
-        " and decide anew.",
+        f"Meanwhile the contract was changed {_recorded(current)} and is in version {current.number}. Open the page"
+        " again, and decide anew.",
     )
 
 
-def _needs_reason(source: Source, current: ContractVersion) -> bool:
-    return source.kind == Change.Kind.DECISION and current.state != State.DRAFT and not source.reason.strip()
+def _already(wanted: Wanted, current: ContractVersion) -> Problem:
+    return Problem(
+        "contract_id",
+        f"{wanted.dso} and {wanted.agr} have a contract of this ContractID already, recorded {_recorded(current)}.",
+    )
+
+
+def _recorded(version: ContractVersion) -> str:
+    """By whom and when `version` was recorded."""
+    changes = Change.objects.select_related("message__sender").defer("message__sealed")
+    return told(changes.get(pk=version.recorded_by_id))
 
 
 def _version(comparison: Comparison, change: int) -> ContractVersion:

@@ -18,6 +18,11 @@ from reservations.profiles import Profile
 
 State = ContractVersion.State
 
+NOTHING_RESERVED = (
+    "Nothing is reserved on any day: every update is rejected with “ISPs out of bounds”. Change the contract to have it"
+    " reserve power."
+)
+
 
 def state_on(version: ContractVersion, today: date) -> tuple[str, str]:
     """The tone of a badge and what it says: whether the contract is in force on the day `today`."""

@@ -49,8 +49,8 @@ def record(
     None becomes a draft again once an update is about it. A contract that is ended has a last day. `expected`: the
     number of the version that staff looked at, 0 for a contract that is to be new; without it, whatever is recorded
     gives way. Raises ContractError with everything that is wrong: `dso` or `agr` in another role, terms that a contract
-    cannot have, a state that it cannot get, another version than expected, and no reason where staff change a contract
-    that is, or was, in force.
+    cannot have, a state that it cannot get, another version than expected, and no reason where staff record anything
+    but a draft, or change what is, or was, in force.
     """
     wanted = Wanted(dso=dso, agr=agr, contract_id=contract_id, terms=terms, state=state, expected=expected)
     return _record(wanted, source)

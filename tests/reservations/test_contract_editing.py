@@ -121,6 +121,67 @@ def test_a_check_names_all_that_is_wrong_and_saves_nothing(staff: Client) -> Non
     assert not Contract.objects.exists()
 
 
+def test_a_check_that_finds_nothing_says_so_and_saves_nothing(staff: Client) -> None:
+    form = fill(entering(staff), "", "", "7", "every").press("check")
+    assert "Nothing is wrong. Not saved yet." in form.text
+    assert "Nothing is reserved on any day" not in form.text
+    assert not Contract.objects.exists()
+    assert "Contract C-1 is entered." in form.press("save").text
+    assert "Nothing changes: this is what the contract says." in edit(staff).press("check").text
+
+
+@pytest.mark.parametrize("button", ["check", "save"])
+def test_a_check_finds_what_saving_would_refuse(staff: Client, button: str) -> None:
+    entered(staff)
+    there = Contract.objects.get()
+    page = entering(staff).write(state="in force").press(button)
+    assert "have a contract of this ContractID already, recorded by kim" in page.text
+    assert (
+        f'<a href="/admin/reservations/contract/{there.pk}/change/">Look at' in page.answer.content.decode()
+    )
+    assert "Say why" not in page.text
+    page = entering(staff, "C-2").write(state="in force").press(button)
+    assert "Say why: a contract in force" in page.text
+    assert Contract.objects.count() == 1
+
+    opened = edit(staff)
+    edit(staff).write(state="in force", reason="signed").press("save")
+    page = opened.write(last="2026-11-30").press(button)
+    assert "Meanwhile the contract was changed by kim" in page.text
+    assert "Nothing is wrong." not in page.text
+    assert "Say why" in page.press(button).text
+    assert ContractVersion.objects.count() == 2
+
+
+@pytest.mark.parametrize("button", ["check", "save"])
+def test_everything_that_is_wrong_in_the_terms_is_said_at_once(staff: Client, button: str) -> None:
+    wrong = {"dso": "x.example", "congestion_point": "feeder", "first": "2026-02-30", "last": "1899-01-01"}
+    form = entering(staff, **wrong, **{"deadline-days": "x", "deadline-at": "25:00"})
+    page = fill(form, "", "", "7", on="2400-01-01").write(state="in force").press(button)
+    for text in (
+        "No DSO has the domain x.example",
+        "'feeder' is not an entity address",
+        "This is no day of the calendar: write it as 2026-03-01.",
+        "1899-01-01 is not a day from",
+        "Give the days before, such as 1",
+        "Give the time of day, such as 10:00.",
+        "Say why: a contract in force",
+    ):
+        assert page.text.count(text) == 1, (text, page.text)
+    assert "lies before the first" not in page.text, "which could not be read"
+
+
+def test_a_contract_in_force_that_reserves_nothing_is_pointed_out(staff: Client) -> None:
+    said = "Nothing is reserved on any day: every update is rejected"
+    form = entering(staff).write(state="in force", reason="signed")
+    assert said in form.press("check").text
+    page = form.press("save")
+    assert "Contract C-1 is entered." in page.text
+    assert page.text.count(said) == 2, "once beside the success, once among what staff should notice"
+    entered_draft = entering(staff, "C-2").press("save")
+    assert entered_draft.text.count(said) == 1
+
+
 def test_a_weekday_of_its_own_begins_with_what_every_day_has(staff: Client) -> None:
     form = fill(entering(staff), "07:00", "22:00", "1000", "every")
     form = fill(form, "07:00", "12:00", "2000", "6", "7")
