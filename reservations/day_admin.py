@@ -151,12 +151,14 @@ class DayPages(ScopedAdmin):
         shown = list(page.object_list)
         months = day_page.month_of(shown, month, known_at)
         before, after = _beside(month)
+        any_undone = any(day.updates.get(State.UNDONE) for days in months.values() for day in days)
         context = {
             "title": f"Reservations in {month:%Y-%m}",
             "month": month,
             "contracts": [_of_contract(contract, months[contract.pk], month, form) for contract in shown],
             "pattern": day_picture.pattern(PATTERN),
             "legend": day_picture.legend(PATTERN),
+            "marks": month_picture.marks_legend([State.UNDONE] if any_undone else []),
             "page": page,
             "asked": f"{asked[1:]}&" if (asked := asked_beside(form, month=f"{month:%Y-%m}")) else "",
             "before": asked_beside(form, month=f"{before:%Y-%m}"),

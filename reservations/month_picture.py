@@ -89,7 +89,7 @@ def draw(title: str, description: str, days: Sequence[DayOfMonth]) -> SafeString
         _grid(scale),
         joined(_day(day, index, len(days), scale, states, key) for index, day in enumerate(days)),
         legend(key),
-        _marks_legend(states),
+        marks_legend(states),
         key=key,
     )
 
@@ -199,7 +199,8 @@ def _grid(scale: Scale) -> SafeString:
     )
 
 
-def _marks_legend(states: Sequence[State]) -> SafeString:
+def marks_legend(states: Sequence[State]) -> SafeString:
+    """What the marks of these states mean; empty for none."""
     return format_html(
         '<ul class="legend power-legend" aria-label="Updates">{}</ul>' if states else "",
         format_html_join(

@@ -106,7 +106,6 @@ def test_the_month_of_all_contracts(market: Market, kim: Page) -> None:
         page.set_viewport_size({"width": width, "height": 800})
         hidden = table.evaluate("region => region.scrollWidth - region.clientWidth")
         assert hidden <= 0, f"{hidden} of the table's pixels are cut off at {width}"
-        page.screenshot(path=f"/tmp/scratch/ov-{width}.png")
     page.get_by_label("DSO's domain").fill("nobody.example")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("There is no contract with the DSO nobody.example.")).to_be_visible()
