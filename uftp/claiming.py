@@ -8,7 +8,11 @@ from django.conf import settings
 
 from uftp import binary
 from uftp.handling import Party
+from uftp.lining_up import line_up
 from uftp.models import OutboundMessage
+
+MOST_ATTEMPTS = 32_767
+"""As many attempts as are counted."""
 
 AT_ONCE = 4
 """Deliveries to one participant at a time."""
@@ -20,14 +24,16 @@ BYTES_A_SECOND = 1_000_000
 """A POST gets a second more for each so many bytes."""
 
 # The oldest due message of a recipient that no worker holds, held from here on until its claim ends; and who sealed
-# it, where it is passed on.
+# it, where it is passed on. One of the same line before it that still waits keeps it from being claimed.
 _CLAIM = """
-WITH claimed AS (
-    UPDATE uftp_outboundmessage
-    SET attempts = attempts + 1, claims = claims + 1,
-        claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_a_second)s)
-    WHERE id = (
-        SELECT id FROM uftp_outboundmessage
+WITH due AS (
+    SELECT oldest.*, sealed_by_id IS NOT NULL AND give_up_at > %(now)s AND EXISTS (
+        SELECT FROM uftp_outboundmessage AS before
+        WHERE before.sealed_by_id = oldest.sealed_by_id AND before.recipient_role = %(role)s
+            AND before.recipient_domain = %(domain)s AND before.state = 'waiting' AND before.id < oldest.id
+    ) AS is_behind
+    FROM (
+        SELECT id, sealed_by_id, give_up_at FROM uftp_outboundmessage
         WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
             AND next_attempt_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
             AND (
@@ -38,13 +44,18 @@ WITH claimed AS (
         ORDER BY next_attempt_at, id
         LIMIT 1
         FOR NO KEY UPDATE SKIP LOCKED
-    )
-    RETURNING id, claims, attempts, version, sealed, give_up_at, passes_on_id
+    ) AS oldest
+), claimed AS (
+    UPDATE uftp_outboundmessage
+    SET attempts = least(attempts + 1, %(most_attempts)s), claims = claims + 1,
+        claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_a_second)s)
+    WHERE id = (SELECT id FROM due WHERE NOT is_behind)
+    RETURNING claims, attempts, version, sealed, passes_on_id
 )
-SELECT claimed.*, sender.role, sender.domain
-FROM claimed
-LEFT JOIN uftp_inboundmessage AS passed ON passed.id = claimed.passes_on_id
-LEFT JOIN uftp_sender AS sender ON sender.id = passed.sender_id
+SELECT due.id, due.sealed_by_id, due.is_behind, due.give_up_at, claimed.*, sender.role, sender.domain
+FROM due
+LEFT JOIN claimed ON true
+LEFT JOIN uftp_sender AS sender ON sender.id = due.sealed_by_id
 """
 
 
@@ -53,7 +64,8 @@ class Claim:
     """A message that this process may post, until `ends` on the monotonic clock.
 
     `number` is never used for a message again; `attempts` begins anew when staff have it sent again. `passes_on` is
-    the id of the InboundMessage that is passed on, and `sealed_by` the role and domain of who signed it.
+    the id of the InboundMessage that is passed on, `line` the id of its Sender, and `sealed_by` the role and domain of
+    who signed it.
     """
 
     id: int
@@ -65,29 +77,37 @@ class Claim:
     ends: float
     recipient: Party
     passes_on: int | None
+    line: int | None
     sealed_by: Party
 
 
 def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
-    """The oldest due message for (role, domain) that nobody holds, claimed; None without one, or with enough held."""
+    """The oldest due message for (role, domain) that nobody holds, claimed; None without one, or with enough held.
+
+    A message that is passed on is left out while an earlier one of its sender waits, and that one is due then.
+    """
     seconds = settings.DELIVERY_TIMEOUT + MARGIN
-    started = time.monotonic()
-    claimed = binary.fetch(
-        _CLAIM,
-        {
-            "role": role,
-            "domain": domain,
-            "now": now,
-            "seconds": float(seconds),
-            "bytes_a_second": BYTES_A_SECOND,
-            "at_once": AT_ONCE,
-        },
-    )
-    if claimed is None:
-        return None
-    outbound_id, number, attempts, version, sealed, give_up_at, passes_on, sender_role, sender_domain = (
-        claimed
-    )
+    while True:
+        started = time.monotonic()
+        found = binary.fetch(
+            _CLAIM,
+            {
+                "role": role,
+                "domain": domain,
+                "now": now,
+                "seconds": float(seconds),
+                "bytes_a_second": BYTES_A_SECOND,
+                "at_once": AT_ONCE,
+                "most_attempts": MOST_ATTEMPTS,
+            },
+        )
+        if found is None:
+            return None
+        outbound_id, line, is_behind, give_up_at, *claimed, sender_role, sender_domain = found
+        if not is_behind:
+            break
+        line_up(line, (role, domain), now)
+    number, attempts, version, sealed, passes_on = claimed
     return Claim(
         id=outbound_id,
         number=number,
@@ -98,7 +118,8 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
         ends=started + seconds + extra_seconds(sealed),
         recipient=(role, domain),
         passes_on=passes_on,
-        sealed_by=("CRO", settings.CRO_DOMAIN) if passes_on is None else (sender_role, sender_domain),
+        line=line,
+        sealed_by=("CRO", settings.CRO_DOMAIN) if line is None else (sender_role, sender_domain),
     )
 
 

@@ -12,13 +12,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Value
+from django.db.models import F, Value
 from django.db.models.functions import Least
 from django.utils import timezone
 
 from participants import discovery
 from participants.models import Participant
 from uftp.claiming import Claim, claim_oldest, extra_seconds, more_due
+from uftp.lining_up import LAST_TRY
 from uftp.models import DeliveryAttempt, OutboundMessage
 from uftp.posting import NotPosted, Reply, post
 from uftp.recording import DELIVERED, FOR_GOOD, TEMPORARILY, Result, record, settled_before, time_is_over
@@ -143,4 +144,8 @@ def _let_rest_wait(role: str, domain: str, now: datetime) -> None:
     if given_up:
         logger.error("%s messages to %s %s, which cannot be reached, are given up.", given_up, role, domain)
     pause = timedelta(seconds=random.uniform(REST / 2, REST))  # noqa: S311
-    unclaimed.filter(next_attempt_at__lte=now).update(next_attempt_at=Least(Value(now + pause), "give_up_at"))
+    due = unclaimed.filter(next_attempt_at__lte=now)
+    due.filter(passes_on__isnull=False, give_up_at__gt=now + LAST_TRY).update(
+        next_attempt_at=Least(Value(now + pause), F("give_up_at") - LAST_TRY)
+    )
+    due.update(next_attempt_at=Least(Value(now + pause), "give_up_at"))

@@ -106,6 +106,15 @@ class OutboundMessage(models.Model):
         on_delete=models.PROTECT,
         related_name="passings",
     )
+    sealed_by = models.ForeignKey(
+        Sender,
+        null=True,
+        blank=True,
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who signed it, where it is passed on",
+    )
     message_type = models.CharField(max_length=60)
     version = models.CharField(max_length=20)
     message_id = models.CharField(max_length=36)
@@ -125,6 +134,9 @@ class OutboundMessage(models.Model):
         db_default=0, help_text="How often a worker has claimed it, ever: the number of a claim"
     )
     give_up_at = models.DateTimeField()
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Its recipient asked to wait until then, where it is passed on"
+    )
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -158,6 +170,11 @@ class OutboundMessage(models.Model):
                 fields=["recipient_role", "recipient_domain", "next_attempt_at", "id"],
                 name="outbound_recipient_due",
                 condition=models.Q(state="waiting"),
+            ),
+            models.Index(
+                fields=["sealed_by", "recipient_role", "recipient_domain", "id"],
+                name="outbound_lined_up",
+                condition=models.Q(state="waiting", sealed_by__isnull=False),
             ),
             models.Index(fields=["created_at"], name="outbound_created_at"),
             models.Index(

@@ -1,7 +1,8 @@
 """Messages that are passed on: the sender's own signed bytes, unchanged, to somebody else than this CRO.
 
 They go out in their sender's name, so that the recipient verifies the sender's signature and answers the sender. The
-app that had one passed on is told what became of it, in the transaction that records it.
+app that had one passed on is told what became of it, in the transaction that records it. Those of one sender reach a
+recipient in the order in which they were passed on (uftp/lining_up.py).
 """
 
 from datetime import datetime
@@ -13,11 +14,11 @@ from uftp.models import InboundMessage
 
 _STORE = """
 INSERT INTO uftp_outboundmessage (
-    recipient_role, recipient_domain, passes_on_id, message_type, version, message_id, conversation_id, result, reason,
-    sealed, size, created_at, state, attempts, next_attempt_at, give_up_at
+    recipient_role, recipient_domain, passes_on_id, sealed_by_id, message_type, version, message_id, conversation_id,
+    result, reason, sealed, size, created_at, state, attempts, next_attempt_at, give_up_at
 )
-SELECT %(recipient_role)s, %(recipient_domain)s, id, message_type, version, message_id, conversation_id, '', '',
-    sealed, size, %(created_at)s, 'waiting', 0, %(due)s, %(give_up_at)s
+SELECT %(recipient_role)s, %(recipient_domain)s, id, sender_id, message_type, version, message_id, conversation_id,
+    '', '', sealed, size, %(created_at)s, 'waiting', 0, %(due)s, %(give_up_at)s
 FROM uftp_inboundmessage
 WHERE id = %(inbound)s
 RETURNING id

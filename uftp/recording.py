@@ -15,12 +15,16 @@ from participants.retrying import retried
 from uftp import binary, in_words
 from uftp.claiming import Claim
 from uftp.handling import Party, Passed, handler_of
+from uftp.lining_up import last_try, let_next_go
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 
 logger = logging.getLogger(__name__)
 
 PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0)
 """Seconds after the first, second … failed attempt; the last one again and again. Each with some jitter."""
+
+LONGEST_IN_LINE = 4
+"""What is passed on pauses as after so many attempts at most: few are tried at a time, and others wait behind them."""
 
 JITTER = 0.2
 
@@ -34,7 +38,8 @@ VALUES (%(id)s, %(started_at)s, %(endpoint)s, %(status)s, %(outcome)s, %(detail)
 
 _SET_STATE = """
 UPDATE uftp_outboundmessage
-SET state = %(state)s, next_attempt_at = %(next_attempt_at)s, finished_at = %(finished_at)s, claimed_until = NULL
+SET state = %(state)s, next_attempt_at = %(next_attempt_at)s, finished_at = %(finished_at)s, claimed_until = NULL,
+    not_before = %(not_before)s
 WHERE id = %(id)s AND state = 'waiting' AND claims = %(claim)s
 RETURNING id
 """
@@ -78,7 +83,7 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
     elif result.outcome in (FOR_GOOD, EXPIRED) or now >= claim.give_up_at:
         state, finished_at = OutboundMessage.State.FAILED, now
     else:
-        next_attempt_at = min(now + pause_after(claim.attempts, result.retry_after), claim.give_up_at)
+        next_attempt_at = _next_attempt(claim, result, now)
     statement = _RECORD if result.fresh else _SET_STATE
     values = {
         "id": claim.id,
@@ -91,12 +96,17 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
         "state": str(state),
         "next_attempt_at": next_attempt_at,
         "finished_at": finished_at,
+        "not_before": _not_before(claim, result, now),
     }
 
     def keep() -> tuple[Party, ...] | None:
         if binary.fetch(statement, values) is None:
             return None
-        return _tell(claim, result, claim.passes_on) if claim.passes_on and finished_at else ()
+        if claim.passes_on is None or claim.line is None or finished_at is None:
+            return ()
+        told = _tell(claim, result, claim.passes_on)
+        let_next_go(claim.id, claim.line, claim.recipient, now)
+        return told
 
     if claim.passes_on is None or finished_at is None:
         wakes = keep()
@@ -120,6 +130,22 @@ def pause_after(attempts: int, retry_after: float | None) -> timedelta:
     """How long to wait after `attempts` attempts in vain, and no shorter than the participant asked for."""
     pause = PAUSES[min(attempts, len(PAUSES)) - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     return timedelta(seconds=max(pause, retry_after or 0.0))
+
+
+def _next_attempt(claim: Claim, result: Result, now: datetime) -> datetime:
+    """When to try again. A message that is passed on is tried once more shortly before its end, rather than not."""
+    if claim.passes_on is None:
+        return min(now + pause_after(claim.attempts, result.retry_after), claim.give_up_at)
+    paused = now + pause_after(min(claim.attempts, LONGEST_IN_LINE), None)
+    at = paused if paused < claim.give_up_at else last_try(claim.give_up_at, now)
+    return min(max(at, _not_before(claim, result, now) or at), claim.give_up_at)
+
+
+def _not_before(claim: Claim, result: Result, now: datetime) -> datetime | None:
+    """Until when its recipient asked to wait with a message that is passed on; None without that."""
+    if claim.passes_on is None or result.retry_after is None:
+        return None
+    return now + timedelta(seconds=result.retry_after)
 
 
 def time_is_over(claim: Claim) -> Result | None:

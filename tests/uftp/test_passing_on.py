@@ -464,3 +464,219 @@ def test_the_recipients_answer_is_handled_wherever_it_is_addressed_to_and_never_
     assert (state_of(rejected), rejected.result) == ("processed", "Rejected")
     assert rejected.reason == "not ours; it is about no message that is known here"
     assert not OutboundMessage.objects.exists()
+
+
+def ids_at(receiver: Receiver) -> list[str]:
+    """The MessageIDs that were posted, in the order in which they came."""
+    return [posted.said["MessageID"] for posted in receiver.posts]
+
+
+def in_seconds(message: OutboundMessage) -> float:
+    """How long until the next attempt."""
+    message.refresh_from_db()
+    assert message.next_attempt_at is not None
+    return (message.next_attempt_at - timezone.now()).total_seconds()
+
+
+def test_they_arrive_in_their_senders_order_and_a_later_one_has_the_earlier_tried_at_once(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    receiver.reply = lambda posted, before: (503, {}, b"later") if before == 0 else OK
+    first = passed_on(agr, dso)
+    deliver(agr)
+    OutboundMessage.objects.update(next_attempt_at=timezone.now() + timedelta(minutes=50))
+    second, third = passed_on(agr, dso), passed_on(agr, dso)
+    deliver(agr)
+    assert [state_of(each) for each in (first, second, third)] == ["delivered"] * 3
+    assert ids_at(receiver) == [each.message_id for each in (first, first, second, third)]
+    assert [told.inbound.pk for told in app.told] == [each.passes_on_id for each in (first, second, third)]
+
+
+def test_a_later_one_waits_where_the_earlier_fails_again_and_is_due_again_before_its_end(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    receiver.reply = lambda posted, before: (503, {}, b"later")
+    first, second = passed_on(agr, dso), passed_on(agr, dso)
+    deliver(agr)
+    assert [each.attempts for each in (first, second) if not each.refresh_from_db()] == [1, 0]
+    assert not OutboundMessage.objects.filter(next_attempt_at__lte=timezone.now()).exists()
+    assert sweep.idle(timezone.now())
+    second.refresh_from_db()
+    assert second.next_attempt_at == second.give_up_at - timedelta(seconds=30)
+    OutboundMessage.objects.filter(pk=second.pk).update(
+        give_up_at=timezone.now() + timedelta(seconds=20), next_attempt_at=timezone.now()
+    )
+    deliver(agr)
+    assert set(ids_at(receiver)) == {first.message_id}
+    assert len(receiver.posts) == 2, "the first was tried once more for the sake of the second"
+    second.refresh_from_db()
+    assert second.next_attempt_at == second.give_up_at
+    make_due(give_up_at=timezone.now())
+    deliver(agr)
+    assert [told.expired for told in app.told] == [True, True]
+    assert len(receiver.posts) == 2
+
+
+def test_one_whose_time_is_over_ends_while_an_earlier_one_waits(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    receiver.reply = lambda posted, before: (503, {}, b"later")
+    first, second, third = (passed_on(agr, dso) for _ in range(3))
+    deliver(agr)
+    OutboundMessage.objects.filter(pk=second.pk).update(
+        give_up_at=timezone.now(), next_attempt_at=timezone.now()
+    )
+    deliver(agr)
+    assert [state_of(each) for each in (first, second, third)] == ["waiting", "failed", "waiting"]
+    assert in_seconds(third) > 3000
+    assert ids_at(receiver) == [first.message_id]
+    receiver.reply = lambda posted, before: OK
+    OutboundMessage.objects.filter(pk=first.pk).update(next_attempt_at=timezone.now())
+    deliver(agr)
+    assert ids_at(receiver) == [each.message_id for each in (first, first, third)]
+
+
+@pytest.mark.parametrize("end", ["refused", "over"])
+def test_one_that_ends_lets_the_next_go(receiver: Receiver, dso: Peer, agr: Peer, app: App, end: str) -> None:
+    receiver.reply = lambda posted, before: (503, {}, b"")
+    first, second = passed_on(agr, dso), passed_on(agr, dso)
+    deliver(agr)
+    receiver.reply = lambda posted, before: (403, {}, b"") if (before, end) == (1, "refused") else OK
+    now = timezone.now()
+    over = {"give_up_at": now} if end == "over" else {}
+    OutboundMessage.objects.filter(pk=first.pk).update(next_attempt_at=now, **over)
+    deliver(agr)
+    assert [state_of(each) for each in (first, second)] == ["failed", "delivered"]
+
+
+def test_a_later_one_does_not_cut_short_the_wait_that_the_recipient_asked_for(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    receiver.reply = lambda posted, before: (503, {"Retry-After": "900"}, b"")
+    first = passed_on(agr, dso)
+    deliver(agr)
+    passed_on(agr, dso)
+    deliver(agr)
+    assert ids_at(receiver) == [first.message_id]
+    assert 880 < in_seconds(first) <= 900
+    OutboundMessage.objects.filter(pk=first.pk).update(next_attempt_at=timezone.now() + timedelta(hours=2))
+    passed_on(agr, dso)
+    deliver(agr)
+    assert ids_at(receiver) == [first.message_id]
+    assert 880 < in_seconds(first) <= 900, "due when it asked for, and no later"
+
+
+def test_neither_other_senders_nor_our_own_messages_wait_in_a_line(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    other = Peer("DSO")
+    other.register()
+
+    def reply(posted: Posted, before: int) -> Reply:
+        return (503, {}, b"") if posted.said["SenderDomain"] == dso.domain else OK
+
+    receiver.reply = reply
+    mine, behind, theirs = passed_on(agr, dso), passed_on(agr, dso), passed_on(agr, other)
+    own = connectivity.send_test_message(Participant.objects.get(domain=agr.domain), timezone.now())
+    deliver(agr)
+    assert [state_of(each) for each in (mine, behind, theirs, own)] == [
+        "waiting",
+        "waiting",
+        "delivered",
+        "delivered",
+    ]
+    assert behind.message_id not in ids_at(receiver)
+
+
+def test_a_later_one_is_not_claimed_while_the_earlier_is_being_posted(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    first, second = passed_on(agr, dso), passed_on(agr, dso)
+    now = timezone.now()
+    held = claiming.claim_oldest("AGR", agr.domain, now)
+    assert held is not None
+    assert held.id == first.pk
+    assert claiming.claim_oldest("AGR", agr.domain, timezone.now()) is None
+    assert in_seconds(second) > 3000
+    delivery.attempt(held, "AGR", agr.domain)
+    assert in_seconds(second) <= 0
+    deliver(agr)
+    assert ids_at(receiver) == [first.message_id, second.message_id]
+
+
+def test_a_later_one_is_put_off_briefly_while_what_became_of_the_earlier_is_recorded(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    """Else it might be put off for long just after the end of the earlier one let it go."""
+    first, second = passed_on(agr, dso), passed_on(agr, dso)
+    OutboundMessage.objects.filter(pk=first.pk).update(next_attempt_at=timezone.now() + timedelta(minutes=5))
+    found: list[object] = []
+
+    def work() -> None:
+        try:
+            found.append(claiming.claim_oldest("AGR", agr.domain, timezone.now()))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        OutboundMessage.objects.filter(pk=first.pk).update(state="delivered", next_attempt_at=None)
+        worker = threading.Thread(target=work)
+        worker.start()
+        worker.join(30)
+        assert found == [None]
+    assert -5 < in_seconds(second) <= 1
+    wait_for("the end of the brief wait", lambda: in_seconds(second) <= 0)
+    deliver(agr)
+    assert state_of(second) == "delivered"
+
+
+def test_several_workers_keep_the_order(receiver: Receiver, dso: Peer, agr: Peer, app: App) -> None:
+    other = Peer("DSO")
+    other.register()
+    lines = [[passed_on(agr, peer) for _ in range(8)] for peer in (dso, other)]
+
+    def work() -> None:
+        try:
+            while OutboundMessage.objects.filter(state="waiting").exists():
+                deliver(agr)
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    for line in lines:
+        its = [each.message_id for each in line]
+        assert [each for each in ids_at(receiver) if each in its] == its
+    assert len(receiver.posts) == len(app.told) == 16
+
+
+@pytest.mark.parametrize(
+    ("left", "attempts", "least", "most"),
+    [(3600, 9, 480, 720), (400, 4, 369, 371), (20, 4, 18, 21), (32, 2, 0, 36)],
+)
+def test_the_last_try_is_shortly_before_the_end_and_none_is_hours_away(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App, left: int, attempts: int, least: int, most: int
+) -> None:
+    """`left` seconds before its end, after as many attempts: the next is due in `least` to `most` seconds."""
+    receiver.reply = lambda posted, before: (503, {}, b"")
+    passing = passed_on(agr, dso)
+    make_due(give_up_at=timezone.now() + timedelta(seconds=left), attempts=attempts - 1)
+    deliver(agr)
+    assert least < in_seconds(passing) < most
+
+
+def test_a_participant_that_cannot_be_reached_gets_the_last_try_all_the_same(
+    dso: Peer, agr: Peer, app: App
+) -> None:
+    Participant.objects.filter(domain=agr.domain).update(endpoint="http://127.0.0.1:9/x/api/v3/message")
+    other = Peer("DSO")
+    other.register()
+    passed_on(agr, dso)
+    waits = passed_on(agr, other)
+    OutboundMessage.objects.filter(pk=waits.pk).update(give_up_at=timezone.now() + timedelta(seconds=40))
+    deliver(agr)
+    assert state_of(waits) == "waiting"
+    assert 5 < in_seconds(waits) <= 10

@@ -1,4 +1,4 @@
-"""Messages that are passed on carry their sender's MessageID, which is unique among that sender's only."""
+"""Messages that are passed on: in their sender's order, with its MessageID, which is unique among its own only."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -18,6 +18,36 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="passings",
                 to="uftp.inboundmessage",
+            ),
+        ),
+        migrations.AddField(
+            model_name="outboundmessage",
+            name="sealed_by",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                help_text="Who signed it, where it is passed on",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="uftp.sender",
+            ),
+        ),
+        migrations.AddField(
+            model_name="outboundmessage",
+            name="not_before",
+            field=models.DateTimeField(
+                blank=True,
+                help_text="Its recipient asked to wait until then, where it is passed on",
+                null=True,
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="outboundmessage",
+            index=models.Index(
+                condition=models.Q(("state", "waiting"), ("sealed_by__isnull", False)),
+                fields=["sealed_by", "recipient_role", "recipient_domain", "id"],
+                name="outbound_lined_up",
             ),
         ),
         migrations.AlterField(
