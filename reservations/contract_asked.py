@@ -13,7 +13,7 @@ from registry.market import market
 from registry.sources import told
 from reservations import isps
 from reservations.contract_form import PLACES, ContractForm, SavingForm, refuse
-from reservations.contract_terms import Problem, problems, problems_of_id
+from reservations.contract_terms import Problem, Terms, problems, problems_of_id, terms_of
 from reservations.contract_versions import Wanted, compare, problems_of_reason
 from reservations.contract_words import differences
 from reservations.models import Contract, ContractVersion
@@ -59,6 +59,13 @@ class Asked:
     def reserves_nothing(self) -> bool:
         """Whether no kind of day has any power."""
         return not any(part.stretches for part in self.editor.parts.values())
+
+    def terms(self, version: ContractVersion) -> Terms:
+        """What the form says; where its terms cannot be read, those of `version` with the form's profile."""
+        profile, minutes = self.editor.profile, self.editor.minutes
+        if self.form.is_valid():
+            return self.form.terms(profile, minutes)
+        return replace(terms_of(version, profile), isp_minutes=minutes)
 
     def source(self, by: str) -> Source:
         """That of what `by`, a member of staff, records, once the forms are checked."""

@@ -125,6 +125,7 @@ class DecidingPages(ReasonedAdmin):
             form=form,
             facts=contract_page.facts(contract, version, state_badge(version, today), seen),
             days=in_words(version.period),
+            last=last_day(version.period) if version.state == State.ENDED else None,
             notices=contract_page.notices(contract, version, today, seen),
             submit=title,
             cancel=self._url("change", contract.pk),

@@ -18,11 +18,13 @@ from participants.reason_form import ReasonedAdmin, actor
 from participants.retrying import retried
 from registry.changes import Source
 from registry.market import market
+from registry.rehearsed_admin import this_day
 from reservations import contract_page, contracts, isps
 from reservations.contract_asked import NO_CHANGE, Asked, current_of, of_the_market, stored
 from reservations.contract_form import ContractForm, SavingForm, as_typed
+from reservations.contract_past import changes_past
 from reservations.contract_terms import ContractError, Terms
-from reservations.contract_words import NOTHING_RESERVED
+from reservations.contract_words import NOTHING_RESERVED, state_on
 from reservations.models import Contract, ContractVersion
 from reservations.profile_editor import EVERY, Editor, name_of
 from reservations.profile_tools import Tools, press
@@ -156,12 +158,21 @@ class EditingPages(ReasonedAdmin):
         )
 
     def _shown(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
-        editor = Editor.of_form(request.POST, *of_the_market())
-        editor.compare(stored(current_of(contract)))
-        drawn = [each for each in contract_page.drawn(editor) if each.pictured]
+        version = current_of(contract)
+        asked = self._sent(request, version, CHECK)
+        asked.editor.compare(stored(version))
+        drawn = [each for each in contract_page.drawn(asked.editor) if each.pictured]
         return TemplateResponse(
-            request, "admin/reservations/contract_preview.html", {"editor": editor, "drawn": drawn}
+            request,
+            "admin/reservations/contract_preview.html",
+            {"editor": asked.editor, "drawn": drawn, "past": self._past(request, version, asked)},
         )
+
+    def _past(self, request: HttpRequest, version: ContractVersion | None, asked: Asked) -> list[str]:
+        """What saving the form means for days that are past, as far as this member of staff sees updates."""
+        if version is None or not request.user.has_perm("reservations.view_reservationupdate"):
+            return []
+        return changes_past(version, asked.terms(version), asked.editor.time_zone, this_day())
 
     def _edit_page(
         self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
@@ -176,10 +187,12 @@ class EditingPages(ReasonedAdmin):
             row=contract,
             contract=contract,
             version=version,
+            state=state_on(version, this_day())[1] if version else "",
             form=asked.form,
             saving=asked.saving,
             asked=asked,
             errors=asked.wrong,
+            past=self._past(request, version, asked),
             reserves_nothing=NOTHING_RESERVED if asked.reserves_nothing else "",
             editor=editor,
             parts=[(part, pictures[key]) for key, part in editor.parts.items()],

@@ -33,15 +33,16 @@ def state_on(version: ContractVersion, today: date) -> tuple[str, str]:
         return "", "Ended"
     if version.period.lower > today:
         return "warn", f"In force from {version.period.lower}"
+    if version.state == State.ENDED:
+        return "ok", f"In force, ends {last}"
     return "ok", "In force"
 
 
 def state_badge(version: ContractVersion, today: date) -> SafeString:
     tone, said = state_on(version, today)
-    first = str(version.period.lower)
-    words = said.removesuffix(first)
+    words, _, day = said.rpartition(" ")
     return badge(
-        tone, said if words == said else format_html('{}<span class="whole">{}</span>', words, first)
+        tone, format_html('{} <span class="whole">{}</span>', words, day) if day[:1].isdigit() else said
     )
 
 

@@ -88,7 +88,7 @@ def test_the_list_says_what_each_contract_is_today(kim: Client, parties: Parties
         f"{POINT} 2025-01-01 to 2026-03-01 Ended",
         f"{POINT} 2025-01-01 to 2026-03-02 In force the day",
         f"{OTHER_POINT} from 2026-01-01 Draft",
-        f"{POINT} 2026-01-01 to 2026-06-30 In force",
+        f"{POINT} 2026-01-01 to 2026-06-30 In force, ends 2026-06-30 the day",
     ):
         assert words in said, words
 
@@ -235,6 +235,19 @@ def test_versions_say_what_differs_and_can_be_looked_at(kim: Client, parties: Pa
     assert kim.get(page("version/3")).status_code == 404
 
 
+def test_past_days_with_updates_stay_with_their_version(kim: Client, parties: Parties, at: At) -> None:
+    exchange(parties.dso, update_xml(parties.dso, parties.agr.domain, (1, 4, 0)))
+    at("2026-03-20T12:00:00+01:00")
+    said = shown(kim, page("edit"))
+    assert "Of those that are past, 77 days from 2026-01-01 to 2026-03-19 have no update that counts" in said
+    stays = (
+        f"1 day, {DAY}, has updates that count, and stays with the version that these were checked against."
+    )
+    assert stays in said
+    form = Filled(kim, page("edit")).write(first="2026-03-19", reason="later").press("check")
+    assert stays not in form.text, "the contract would no longer have it"
+
+
 def test_days_that_are_alike_are_drawn_once(kim: Client, parties: Parties) -> None:
     work, free = (Stretch(29, 88, 1000),), (Stretch(1, 96, 7),)
     holidays = {date(2026, 12, day): () for day in (25, 26)}
@@ -300,6 +313,24 @@ def test_a_contract_ends_once_staff_have_seen_what_follows(kim: Client, parties:
     assert (version.state, version.period.upper) == ("ended", date(2026, 3, 4))
     assert "2026-01-01 to 2026-03-03" in shown(kim, page())
     assert "Put in force again …" in shown(kim, page())
+
+    assert "State In force, ends 2026-03-03 DSO" in shown(kim, page())
+    assert "In force, ends 2026-03-03; version 2" in shown(kim, page("edit"))
+    said = shown(kim, page("in-force"))
+    assert f"Put contract {CONTRACT} in force again" in said
+    assert "its days stay 2026-01-01 to 2026-03-03: those after 2026-03-03" in said
+    assert "nor do single days of the profile that its end left out. Give it these under Change …" in said
+    answer = kim.post(page("in-force"), {"expected": "2", "reason": "Not terminated."}, follow=True)
+    assert f"Contract {CONTRACT} is in force again." in shown_of(answer)
+    assert "State In force DSO" in shown(kim, page())
+
+
+def test_an_ended_contract_says_until_when_it_is_in_force(kim: Client, parties: Parties, at: At) -> None:
+    ending = other(parties, "ending", last=date(2026, 3, 3), state="ended")
+    at("2026-03-03T23:59:59+01:00")
+    assert "In force, ends 2026-03-03" in shown(kim, page(contract=ending))
+    at("2026-03-04T00:00:00+01:00")
+    assert "State Ended DSO" in shown(kim, page(contract=ending))
 
 
 def test_a_contract_cannot_end_before_it_begins_or_without_a_reason(kim: Client) -> None:

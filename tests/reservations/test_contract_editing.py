@@ -424,6 +424,34 @@ def test_changing_a_contract_in_force_needs_a_reason_and_makes_a_version(staff: 
     assert "They agreed on more." in page.text
 
 
+def test_the_form_says_what_changes_on_days_that_are_past(staff: Client, at: At) -> None:
+    at("2026-03-11T12:00:00+01:00")
+    entered(staff, state="in force")
+    said = (
+        "Of those that are past, 10 days from 2026-03-01 to 2026-03-10 have no update that counts, and change with it."
+        " Contracted there: 150 kWh at present, {} by what stands in this form."
+    )
+    assert said.format("150 kWh") in edit(staff).text
+    form = fill(edit(staff), "07:00", "22:00", "-2000", "every")
+    assert said.format("−300 kWh") in form.text
+    form.write(first="2026-03-06")
+    assert said.format("−150 kWh") in re.sub(r"(<[^>]+>\s*)+", " ", form.send_to(form.url + "preview/"))
+    form.write(first="x")
+    assert said.format("−300 kWh") in form.press("check").text
+
+    at("2026-03-02T12:00:00+01:00")
+    assert "1 day, 2026-03-01, has no update that counts, and changes with it." in edit(staff).text
+    at("2026-03-01T12:00:00+01:00")
+    assert "past" not in edit(staff).text
+    assert "past" not in entering(staff).text
+
+
+def test_a_draft_says_nothing_of_days_that_are_past(staff: Client, at: At) -> None:
+    at("2026-03-11T12:00:00+01:00")
+    entered(staff)
+    assert "that are past" not in edit(staff).text
+
+
 def test_saving_what_is_there_changes_nothing(staff: Client) -> None:
     entered(staff)
     form = edit(staff).press("save")
