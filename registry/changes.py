@@ -92,9 +92,10 @@ class Source:
         return cls(Change.Kind.DECISION, actor=actor, reason=reason)
 
     @classmethod
-    def of_import(cls, name: str, actor: str = "") -> Source:
-        """A file, by its name."""
-        return cls(Change.Kind.IMPORT, actor=actor, reason=name)
+    def of_import(cls, name: str, actor: str = "", why: str = "") -> Source:
+        """A file, by its name; with why it is imported, on the lines after the name."""
+        lines = " ".join(name.splitlines()), why.strip()
+        return cls(Change.Kind.IMPORT, actor=actor, reason="\n".join(filter(None, lines)))
 
 
 class Recorder:

@@ -95,7 +95,7 @@ class Reader:
                 return "a message of another participant"
             return format_html("{}", link(change.message, f"{change.message.message_type} of {sender}"))
         if change.kind == Change.Kind.IMPORT:
-            return f"import {change.reason}"
+            return f"import {change.file_name}"
         return f"decision of {change.actor}: {change.reason}"
 
 

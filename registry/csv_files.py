@@ -116,11 +116,13 @@ def _header(reader: Iterator[list[str]], columns: Sequence[str]) -> list[str]:
     try:
         header = [cell.strip() for cell in next(reader, [])]
     except csv.Error as error:
-        raise UnreadableFile(f"Line 1 does not name the columns: {_complaint(error)} {wanted}") from None
+        raise UnreadableFile(
+            f"line 1: This does not name the columns. {_complaint(error)} {wanted}"
+        ) from None
     if any(_UNDECODED.search(cell) or "\0" in cell for cell in header):
-        raise UnreadableFile("Line 1 is not UTF-8: save the file as CSV in UTF-8.")
+        raise UnreadableFile("line 1: This is not UTF-8: save the file as CSV in UTF-8.")
     if not any(header):
-        raise UnreadableFile(f"Line 1 does not name the columns. {wanted}")
+        raise UnreadableFile(f"line 1: This does not name the columns. {wanted}")
     wrong = {
         "missing": [name for name in columns if name not in header],
         "unknown": [repr(name) for name in dict.fromkeys(header) if name not in columns],
@@ -128,7 +130,7 @@ def _header(reader: Iterator[list[str]], columns: Sequence[str]) -> list[str]:
     }
     if any(wrong.values()):
         said = "; ".join(f"{what}: {', '.join(names)}" for what, names in wrong.items() if names)
-        raise UnreadableFile(f"Line 1 names other columns than wanted. {said.capitalize()}. {wanted}")
+        raise UnreadableFile(f"line 1: This names other columns than wanted. {said.capitalize()}. {wanted}")
     return header
 
 

@@ -111,6 +111,18 @@ class Change(models.Model):
     def __str__(self) -> str:
         return f"change {self.pk} by {self.kind}"
 
+    @property
+    def file_name(self) -> str:
+        """The name of the file that an import is of."""
+        return self.reason.partition("\n")[0]
+
+    @property
+    def why(self) -> str:
+        """What staff gave as the reason, of a decision or of an import."""
+        if self.kind == self.Kind.IMPORT:
+            return self.reason.partition("\n")[2]
+        return self.reason if self.kind == self.Kind.DECISION else ""
+
 
 def superseded(name: str) -> models.Index:
     """Finds what a change has superseded."""

@@ -20,7 +20,7 @@ def maker(change: Change) -> str:
         passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
         return f"{passed_on}{change.message.message_type} of {change.message.sender}"
     if change.kind == Change.Kind.IMPORT:
-        return f"import {change.reason}"
+        return f"import {change.file_name}"
     return change.actor
 
 

@@ -18,7 +18,7 @@ from reservations import isps
 from reservations.contract_terms import Problem, Terms
 from reservations.deadlines import Deadline
 from reservations.models import ContractVersion
-from reservations.profiles import FIRST_DAY, WEEKDAYS, Profile, Stretch
+from reservations.profiles import FIRST_DAY, MOST_WATTS, WEEKDAYS, Profile, Stretch
 
 PARTIES = ("dso", "agr", "contract_id")
 OWN = (
@@ -39,8 +39,8 @@ State = ContractVersion.State
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
-_COUNT = re.compile(r"[0-9]{1,5}")
-_WATTS = re.compile(r"[+-]?[0-9]{1,18}")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_LONGEST_NUMBER = 18
 _LONGEST_SHOWN = 60
 
 
@@ -48,8 +48,18 @@ class Unusable(ValueError):
     """A value that its column cannot hold; the text says what it can."""
 
     def __init__(self, value: str, what: str) -> None:
-        shown = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"
-        super().__init__(f"{shown!r} is not {what}." if value else f"This is empty: give {what}.")
+        super().__init__(f"{_shown(value)} is not {what}." if value else f"This is empty: give {what}.")
+
+
+class OutOfBounds(Unusable):
+    """A number that is too large or too small; `bounds` says what it may be."""
+
+    def __init__(self, value: str, bounds: str) -> None:
+        ValueError.__init__(self, f"{_shown(value)} {bounds}.")
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…")
 
 
 @dataclass(slots=True)
@@ -104,7 +114,8 @@ class ContractLines:
 
     def faults(self, problem: Problem) -> Iterator[Fault]:
         """What `problem` of these terms is, on the line that it is about; nothing where a stand-in caused it."""
-        if problem.field in self.unusable:
+        of_isps = problem.field in ("first_isp", "last_isp") and problem.other is None
+        if problem.field in self.unusable or (of_isps and "isp_duration" in self.unusable):
             return
         if not problem.days:
             yield self.fault(problem.field, problem.text)
@@ -180,9 +191,9 @@ def _add_stretch(contract: ContractLines, row: Row) -> Iterator[Fault]:
             values[column] = READERS[column](row.values[column])
         except Unusable as error:
             yield Fault(row.line, column, str(error))
-    if len(values) == len(STRETCH):
+    if len(values.keys() | {"reserved_w"}) == len(STRETCH):
         part = contract.parts.setdefault(values["days"], Part())
-        part.stretches.append(Stretch(values["first_isp"], values["last_isp"], values["reserved_w"]))
+        part.stretches.append(Stretch(values["first_isp"], values["last_isp"], values.get("reserved_w", 0)))
         part.lines.append(row.line)
 
 
@@ -227,12 +238,20 @@ def _time(text: str) -> time | None:
 
 
 def _number(text: str) -> int | None:
-    return _count(text, "a whole number") if text else None
+    return _count(text, "a whole number", 0) if text else None
 
 
-def _count(text: str, what: str = "the number of an ISP, from 1") -> int:
-    if not _COUNT.fullmatch(text):
+def _isp(text: str) -> int:
+    return _count(text, "the number of an ISP, from 1", 1)
+
+
+def _count(text: str, what: str, least: int) -> int:
+    if not _WHOLE.fullmatch(text) or text.startswith("+"):
         raise Unusable(text, what)
+    if text.startswith("-") or (len(text) <= _LONGEST_NUMBER and int(text) < least):
+        raise OutOfBounds(text, f"must be {least} or more")
+    if len(text) > _LONGEST_NUMBER:
+        raise OutOfBounds(text, "is too large")
     return int(text)
 
 
@@ -254,8 +273,10 @@ def _days(text: str) -> str | int | date:
 
 
 def _watts(text: str) -> int:
-    if not _WATTS.fullmatch(text):
+    if not _WHOLE.fullmatch(text):
         raise Unusable(text, "a whole number of watts, such as 500000 or -500000")
+    if len(text) > _LONGEST_NUMBER:
+        raise OutOfBounds(text, f"is too large: at most {MOST_WATTS} W either way")
     return int(text)
 
 
@@ -269,7 +290,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "deadline_hours": _number,
     "state": _state,
     "days": _days,
-    "first_isp": _count,
-    "last_isp": _count,
+    "first_isp": _isp,
+    "last_isp": _isp,
     "reserved_w": _watts,
 }

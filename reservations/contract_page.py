@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from participants.admin_html import link, moment
 from participants.scope import Scope
 from registry.market import market, zone_agrees
-from registry.models import Change, CongestionPoint
+from registry.models import CongestionPoint
 from registry.periods import last_day
 from registry.sources import maker
 from reservations import isps
@@ -150,7 +150,7 @@ def versions(contract: Contract) -> list[Told]:
                 url=reverse("admin:reservations_contract_version", args=[contract.pk, version.number]),
                 recorded=link(change, moment(change.moment)),
                 by=maker(change),
-                why=change.reason if change.kind == Change.Kind.DECISION else "",
+                why=change.why,
                 differs=differences(was, (version, profiles[version.pk])) if was else [],
                 first=version.number == 1,
                 current=version.superseded_by_id is None,

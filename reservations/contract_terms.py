@@ -90,12 +90,14 @@ def problems(terms: Terms, of: Market, time_zone: str = "") -> Iterator[Problem]
         )
     yield from _problems_of_days(terms.first, terms.last)
     yield from _problems_of_deadline(terms.deadline)
-    if not time_zone and terms.isp_minutes != isps.minutes_of(of.isp_duration):
+    other_isps = not time_zone and terms.isp_minutes != isps.minutes_of(of.isp_duration)
+    if other_isps:
         said = isps.duration_of(terms.isp_minutes)
         yield Problem("isp_duration", f"{said} is not the market's ISP duration, which is {of.isp_duration}.")
     if 0 < terms.isp_minutes <= isps.HOUR and isps.HOUR % terms.isp_minutes == 0:
         for fault in profiles.faults(terms.profile, terms.isp_minutes, time_zone or of.time_zone):
-            yield Problem(fault.column, f"{fault}.", fault.days, fault.stretch, fault.other)
+            if not (other_isps and fault.is_out_of_bounds):
+                yield Problem(fault.column, f"{fault}.", fault.days, fault.stretch, fault.other)
     for day in terms.profile.days:
         if day < terms.first or (terms.last is not None and day > terms.last):
             days = in_words(half_open(terms.first, terms.last)) if terms.first <= (terms.last or day) else ""

@@ -136,11 +136,9 @@ def _record(wanted: Wanted, source: Source) -> ContractVersion | None:
             source.actor,
             "change contract" if comparison.current else "add contract",
             f"contract {wanted.contract_id} of {wanted.dso} and {wanted.agr}",
-            {name: was for name, (was, _) in differences.items() if was is not None}
-            if comparison.current
-            else None,
+            {name: was for name, (was, _) in differences.items()} if comparison.current else None,
             {
-                **{name: becomes for name, (_, becomes) in differences.items() if becomes is not None},
+                **{name: becomes for name, (_, becomes) in differences.items()},
                 "version": versions[0].number,
                 "change": recorder.change_id(),
             },

@@ -128,12 +128,17 @@ def _write(comparisons: Sequence[Comparison], source: Source) -> int | None:
                 "reservations_versionprofile",
             )
     new = sum(each.before is None for each in comparisons)
+    name, _, why = source.reason.partition("\n")
     journal.note(
         source.actor,
         "import contracts",
-        source.reason,
+        name,
         None,
-        {"new": new, "changed": len(versions) - new, "change": recorder.change_id()},
+        {
+            "contracts": f"{new:,} new, {len(versions) - new:,} changed",
+            "change": recorder.change_id(),
+        },
+        why,
     )
     differing = [each.wanted for each in comparisons if each.differs]
     recorder.stamp({party.pk for each in differing for party in (each.dso, each.agr)})

@@ -44,6 +44,11 @@ class ProfileError(ValueError):
         self.days, self.column, self.stretch, self.other = days, column, stretch, other
         super().__init__(text)
 
+    @property
+    def is_out_of_bounds(self) -> bool:
+        """Whether it is about ISPs that the day does not have."""
+        return self.column in ("first_isp", "last_isp") and self.other is None
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -113,7 +118,8 @@ def _faults(days: str, stretches: Stretches, many: int) -> Iterator[ProfileError
     for place, each in enumerate(stretches):
         if not 1 <= each.first <= each.last <= many:
             column = "last_isp" if 1 <= each.first <= many else "first_isp"
-            text = f"ISPs {each.first} to {each.last}: the day has ISPs 1 to {many}"
+            wrong = "it ends before it begins" if each.last < each.first else f"the day has ISPs 1 to {many}"
+            text = f"ISPs {each.first} to {each.last}: {wrong}"
             yield ProfileError(days, text, column, place)
         if abs(each.watts) > MOST_WATTS:
             text = f"{each.watts} W: at most {MOST_WATTS} W either way"

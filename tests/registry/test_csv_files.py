@@ -84,18 +84,18 @@ def test_quotes_that_go_wrong_are_named_where_their_row_begins() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "Line 1 does not name the columns. Wanted are, in any order: agr,connection,start"),
-        ("\nagr,connection,start\n", "Line 1 does not name the columns."),
+        ("", "line 1: This does not name the columns. Wanted are, in any order: agr,connection,start"),
+        ("\nagr,connection,start\n", "line 1: This does not name the columns."),
         (
             "agr,conection,start\n",
-            "Line 1 names other columns than wanted. Missing: connection; unknown: 'conection'."
+            "line 1: This names other columns than wanted. Missing: connection; unknown: 'conection'."
             " Wanted are, in any order: agr,connection,start",
         ),
         ("agr,start,connection,start\n", "Named more than once: start."),
         ("agr,connection,start,\n", "Unknown: ''."),
         ('agr,"connection,start\n', "A quote is opened here and not closed."),
-        (b"agr,connection,st\xff\n", "Line 1 is not UTF-8"),
-        ("agr,connection,start\n".encode("utf-16"), "Line 1 is not UTF-8"),
+        (b"agr,connection,st\xff\n", "line 1: This is not UTF-8"),
+        ("agr,connection,start\n".encode("utf-16"), "line 1: This is not UTF-8"),
     ],
 )
 def test_a_header_that_does_not_match_says_what_is_wanted(content: bytes | str, says: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from participants.admin_audit import what_changed
 from participants.models import AuditEntry, Participant
 from registry.changes import Source, await_stamped_changes
 from registry.market import set_market
@@ -118,9 +119,22 @@ def test_what_staff_record_is_in_the_audit_trail(contract: Contract) -> None:
     assert entry.before == before
     assert entry.after == {
         "deadline": "6 hours before the day begins",
+        "Sunday": None,
+        "2026-12-25": None,
         "version": 2,
         "change": Change.objects.latest("pk").pk,
     }
+
+
+def test_single_days_that_an_end_leaves_out_are_told_with_an_arrow(
+    dso: Participant, agr: Participant
+) -> None:
+    version = record(dso, agr, "C-1", TERMS, state=State.IN_FORCE, source=STAFF)
+    assert version
+    end(version.contract, CHRISTMAS - timedelta(days=1), source=STAFF)
+    told = what_changed(AuditEntry.objects.latest("pk"))
+    assert "2026-12-25: 1-96: 2,000 W → –" in told
+    assert "state: in force → ended" in told
 
 
 def test_an_import_is_not_noted_as_what_staff_do(dso: Participant, agr: Participant) -> None:
@@ -218,14 +232,12 @@ def test_everything_that_is_wrong_is_said_at_once(dso: Participant, agr: Partici
         "end",
         "deadline_hours",
         "isp_duration",
-        "last_isp",
         "first_isp",
         "days",
     ]
     said = dict(told(raised))
     assert said["dso"] == "AGR agr.example is not on record as DSO."
     assert said["isp_duration"] == "PT30M is not the market's ISP duration, which is PT15M."
-    assert said["last_isp"] == "every day: ISPs 48 to 49: the day has ISPs 1 to 48."
     assert said["first_isp"] == "every day: ISP 3 is named twice."
     assert said["days"] == "2026-12-25: This day lies outside the contract's days."
     assert not Contract.objects.exists()

@@ -15,6 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models import F
+from django.test import Client
 
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
@@ -27,6 +28,7 @@ from reservations.importing import import_contracts
 from reservations.models import Contract, ContractVersion, VersionProfile
 from reservations.profiles import Profile, Stretch
 from tests.registry.test_staff_at_once import at_once
+from tests.reservations.filling import member
 from tests.reservations.saying import CONTRACT, POINT, Parties, send, update_xml
 from tests.support.polling import wait_for
 from tests.support.processes import Process
@@ -164,8 +166,23 @@ def test_the_whole_file_is_one_change_with_its_name_and_its_parties(imports: Imp
     assert change.participants == sorted(Participant.objects.values_list("pk", flat=True))
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.subject) == ("import contracts", "contracts.csv")
-    assert entry.after == {"new": 3, "changed": 0, "change": change.pk}
+    assert entry.after == {"contracts": "3 new, 0 changed", "change": change.pk}
     assert entry.participants == []
+    assert (change.why, entry.reason) == ("", "")
+
+
+def test_why_a_file_is_imported_is_recorded_with_what_it_changes(imports: Import, client: Client) -> None:
+    imports(FILE, "--reason", "amendment 7\nof all")
+    change, entry = Change.objects.get(), AuditEntry.objects.get()
+    assert (change.file_name, change.why) == ("contracts.csv", "amendment 7\nof all")
+    assert (entry.subject, entry.reason) == ("contracts.csv", "amendment 7\nof all")
+    client.force_login(member("kim"))
+    page = client.get(f"/admin/reservations/contract/{Contract.objects.earliest('pk').pk}/change/")
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.content.decode()))
+    assert re.search(r"import contracts\.csv\s+amendment 7 of all", said)
+    decisions = client.get("/admin/participants/auditentry/").content.decode()
+    assert "contracts: 3 new, 0 changed" in decisions
+    assert "amendment 7" in decisions
 
 
 def test_the_same_file_again_changes_nothing(imports: Import) -> None:
@@ -212,12 +229,36 @@ def test_a_dry_run_prints_what_would_change_and_changes_nothing(imports: Import)
         if each["days"] != "6"
     ]
     assert imports(changed, "--dry-run").splitlines() == [
-        "changed: C-1 of grid.example with agr.example: deadline (the day before at 10:00 → the day before at 09:30);"
-        " every day (1-40: 500,000 W, 41-60: −250,000 W → 1-60: 1 W); Sunday (nothing → 1-96: 1 W);"
-        " 2026-10-25 (1-100: 9 W → 1-100: 1 W); Saturday (9-12: 7 W → none)",
+        "changed: C-1 of grid.example with agr.example: deadline: the day before at 10:00 → the day before at 09:30;"
+        " every day: 1-40: 500,000 W, 41-60: −250,000 W → 1-60: 1 W; Sunday: nothing reserved → 1-96: 1 W;"
+        " 2026-10-25: 1-100: 9 W → 1-100: 1 W; Saturday: 9-12: 7 W → as every day",
         "Contracts: 0 would be new, 1 would be changed, 2 unchanged.",
     ]
     assert ContractVersion.objects.count() == 3
+
+
+def test_a_dry_run_names_the_stretches_that_differ_and_counts_many(imports: Import) -> None:
+    def stretches(*watts: int) -> list[Line]:
+        return [
+            line(first_isp=str(isp), last_isp=str(isp), reserved_w=str(each))
+            for isp, each in enumerate(watts, start=1)
+        ]
+
+    sunday, christmas = line(days="Sunday", reserved_w="0"), line(days="2026-12-25", reserved_w="0")
+    imports([*stretches(1, 2, 3, 4, 5, 6, 7), sunday, christmas])
+    for lines, said in (
+        (
+            [*stretches(1, 2, 3, 40, 5, 6, 7), christmas],
+            "every day: 4: 4 W → 4: 40 W, the rest as it is; Sunday: nothing reserved → as every day",
+        ),
+        (
+            [*stretches(1, 2), sunday],
+            "every day: 3: 3 W, 4: 4 W, 5: 5 W, 6: 6 W and 1 more → nothing reserved, the rest as it is;"
+            " 2026-12-25: nothing reserved → as its day of the week",
+        ),
+    ):
+        changed, _ = imports(lines, "--dry-run").splitlines()
+        assert changed == f"changed: C-1 of grid.example with agr.example: {said}"
 
 
 def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
@@ -244,11 +285,16 @@ def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
         ({"end": "soon"}, "end: 'soon' is not a day, such as 2026-12-31, or empty."),
         ({"end": "2025-12-31"}, "end: The last day, 2025-12-31, lies before the first, 2026-01-01."),
         (
-            {"isp_duration": "PT30M", "last_isp": "48"},
+            {"isp_duration": "PT30M"},
             "isp_duration: PT30M is not the market's ISP duration, which is PT15M.",
         ),
-        ({"isp_duration": "15"}, "isp_duration: '15' is not a duration that divides an hour, such as PT15M."),
-        ({"deadline_days": "-1"}, "deadline_days: '-1' is not a whole number."),
+        (
+            {"isp_duration": "15", "last_isp": "288"},
+            "isp_duration: '15' is not a duration that divides an hour, such as PT15M.",
+        ),
+        ({"deadline_days": "-1"}, "deadline_days: '-1' must be 0 or more."),
+        ({"deadline_days": "1.5"}, "deadline_days: '1.5' is not a whole number."),
+        ({"deadline_days": "123456"}, "deadline_days: 123456: give a number from 0 to 366."),
         ({"deadline_days": "9999"}, "deadline_days: 9999: give a number from 0 to 366."),
         ({"deadline_days": ""}, "deadline_days: Give the number of days before the Period too."),
         ({"deadline_time": ""}, "deadline_time: Give the time of day too."),
@@ -270,10 +316,13 @@ def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
             {"days": "2027-01-01"},
             "days: This day lies outside the contract's days, 2026-01-01 to 2026-12-31.",
         ),
-        ({"first_isp": "0"}, "first_isp: ISPs 0 to 96: the day has ISPs 1 to 96."),
+        ({"first_isp": "0"}, "first_isp: '0' must be 1 or more."),
+        ({"first_isp": "-1"}, "first_isp: '-1' must be 1 or more."),
+        ({"last_isp": "9" * 19}, "last_isp: '9999999999999999999' is too large."),
+        ({"deadline_days": "9" * 5000}, f"deadline_days: '{'9' * 60}…' is too large."),
         ({"first_isp": ""}, "first_isp: This is empty: give the number of an ISP, from 1."),
         ({"last_isp": "97"}, "last_isp: ISPs 1 to 97: the day has ISPs 1 to 96."),
-        ({"first_isp": "9", "last_isp": "8"}, "last_isp: ISPs 9 to 8: the day has ISPs 1 to 96."),
+        ({"first_isp": "9", "last_isp": "8"}, "last_isp: ISPs 9 to 8: it ends before it begins."),
         ({"days": "2026-03-29", "last_isp": "93"}, "last_isp: ISPs 1 to 93: the day has ISPs 1 to 92."),
         (
             {"reserved_w": ""},
@@ -283,7 +332,10 @@ def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
             {"reserved_w": "1.5"},
             "reserved_w: '1.5' is not a whole number of watts, such as 500000 or -500000.",
         ),
-        ({"reserved_w": "1" * 5000}, f"reserved_w: '{'1' * 60}…' is not a whole number of watts"),
+        (
+            {"reserved_w": "1" * 5000},
+            f"reserved_w: '{'1' * 60}…' is too large: at most 1000000000000 W either way.",
+        ),
         ({"reserved_w": "1000000000001"}, "reserved_w: 1000000000001 W: at most 1000000000000 W either way."),
     ],
 )
@@ -298,10 +350,18 @@ def test_every_bad_line_is_named_at_once(imports: Import) -> None:
             line(last_isp="97", reserved_w="much"),
             line(contract_id="C-2", start="x", end="y", agr="nobody.example", last_isp="98"),
             line(contract_id="C-3"),
-            line(contract_id="C-4", congestion_point="p", deadline_hours="x", state="?", days="2026-12-25"),
+            line(
+                contract_id="C-4",
+                congestion_point="p",
+                deadline_hours="x",
+                state="?",
+                days="x",
+                first_isp="0",
+            ),
         ]
     )
     assert faults(imports, f"{text}too,short\n") == [
+        "line 2, column last_isp: ISPs 1 to 97: the day has ISPs 1 to 96.",
         "line 2, column reserved_w: 'much' is not a whole number of watts, such as 500000 or -500000.",
         "line 3, column agr: 'nobody.example' is not on record as AGR.",
         "line 3, column start: 'x' is not a day, such as 2026-12-31.",
@@ -311,6 +371,8 @@ def test_every_bad_line_is_named_at_once(imports: Import) -> None:
         " domain backwards, a colon and a name, such as ea1.2026-01.example.grid:feeder-7.",
         "line 5, column deadline_hours: 'x' is not a whole number.",
         "line 5, column state: '?' is not one of draft, in force, ended.",
+        "line 5, column days: 'x' is not every day, a day of the week such as Monday, or a day such as 2026-12-25.",
+        "line 5, column first_isp: '0' must be 1 or more.",
         "line 6: 2 fields, where the header has 15.",
     ]
 
@@ -375,7 +437,7 @@ def test_bytes_that_are_no_text_are_named(imports: Import) -> None:
 def test_a_header_that_does_not_match_says_which_columns_are_wanted(imports: Import) -> None:
     said = refusal(imports, "dso,agr,contract,state\n")
     assert said[0].startswith(
-        "Line 1 names other columns than wanted. Missing: contract_id, congestion_point,"
+        "line 1: This names other columns than wanted. Missing: contract_id, congestion_point,"
     )
     assert said[0].endswith(",".join(COLUMNS))
     assert "unknown: 'contract'." in said[0]

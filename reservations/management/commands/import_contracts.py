@@ -11,15 +11,16 @@ from registry.csv_files import STANDARD_INPUT, UnreadableFile, name_of, opened, 
 from reservations.contract_lines import COLUMNS
 from reservations.contract_versions import Comparison
 from reservations.importing import Imported, ImportRefused, import_contracts
+from reservations.profiles import WEEKDAYS
 
 FAULTS_SHOWN = 20
-LONGEST_SHOWN = 60
+STRETCHES_SHOWN = 4
 
 
 class Command(BaseCommand):
     help = (
         "Record the contracts of a CSV file, all or none. The same file again changes nothing; contracts that it does"
-        f" not name stay. Its columns: {','.join(COLUMNS)}"
+        f" not name stay. Its columns: {', '.join(COLUMNS)}"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,12 +28,15 @@ class Command(BaseCommand):
             "file", metavar="FILE", help=f"CSV, plain or .gz; {STANDARD_INPUT}: standard input"
         )
         parser.add_argument(
+            "--reason", default="", metavar="TEXT", help="why, recorded with what is new and what is changed"
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="print what would change, and change nothing"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path, dry_run = options["file"], options["dry_run"]
-        source = Source.of_import(name_of(path), journal.command_line())
+        source = Source.of_import(name_of(path), journal.command_line(), options["reason"])
         try:
             with opened(path) as file:
                 read = list(rows(file, COLUMNS))
@@ -64,13 +68,27 @@ def _named(comparison: Comparison) -> str:
 
 
 def _differences(comparison: Comparison) -> str:
-    """What differs, before and after where both are short."""
-    return "; ".join(
-        f"{name} ({was or 'none'} → {becomes or 'none'})"
-        if len(was or "") + len(becomes or "") <= LONGEST_SHOWN
-        else name
-        for name, (was, becomes) in comparison.differences().items()
+    """What differs, before and after; of a profile the stretches that differ, the first few of many."""
+    return "; ".join(_difference(name, *said) for name, said in comparison.differences().items())
+
+
+def _difference(name: str, was: str | None, becomes: str | None) -> str:
+    before, after = (said.split(", ") if said else [] for said in (was, becomes))
+    same = {each for each in before if each in after}
+    sides = (
+        _shown([each for each in said if each not in same], name, bool(said)) for said in (before, after)
     )
+    return f"{name}: {' → '.join(sides)}{', the rest as it is' if same else ''}"
+
+
+def _shown(stretches: list[str], name: str, is_there: bool) -> str:
+    """Some of the stretches of the part `name` of a profile, or what there is instead."""
+    if stretches and stretches != ["nothing"]:
+        more = f" and {len(stretches) - STRETCHES_SHOWN:,} more" if len(stretches) > STRETCHES_SHOWN else ""
+        return ", ".join(stretches[:STRETCHES_SHOWN]) + more
+    if is_there:
+        return "nothing reserved"
+    return "as every day" if name in WEEKDAYS else "as its day of the week"
 
 
 def _refusal(refused: ImportRefused) -> str:
