@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from uftp import binary
 from uftp.handling import Party
+from uftp.models import OutboundMessage
 
 LAST_TRY = timedelta(seconds=30)
 """How long before its end a message that is passed on is tried for the last time."""
@@ -33,7 +34,7 @@ WITH first AS (
 ), behind AS (
     SELECT id, next_attempt_at FROM uftp_outboundmessage
     WHERE sealed_by_id = %(sender)s AND recipient_role = %(role)s AND recipient_domain = %(domain)s
-        AND state = 'waiting' AND id > (SELECT id FROM first) AND next_attempt_at <= %(now)s
+        AND state = 'waiting' AND id <> (SELECT id FROM first) AND next_attempt_at <= %(now)s
         AND give_up_at > %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
     FOR NO KEY UPDATE SKIP LOCKED
 ), put_off AS (
@@ -95,6 +96,18 @@ def line_up(sender_id: int, recipient: Party, now: datetime) -> None:
 def let_next_go(ended: int, sender_id: int, recipient: Party, now: datetime) -> None:
     """Have the next of a line tried from `now` on; in the transaction that records how the message `ended` did."""
     binary.fetch(_LET_NEXT_GO, {**_line(sender_id, recipient), "ended": ended, "now": now})
+
+
+def is_behind(message: OutboundMessage) -> bool:
+    """Whether one of the same line that was stored before `message` still waits."""
+    line = OutboundMessage.objects.filter(
+        sealed_by=message.sealed_by_id,
+        recipient_role=message.recipient_role,
+        recipient_domain=message.recipient_domain,
+        state=OutboundMessage.State.WAITING,
+        id__lt=message.pk,
+    )
+    return message.sealed_by_id is not None and line.exists()
 
 
 def last_try(give_up_at: datetime, now: datetime) -> datetime:

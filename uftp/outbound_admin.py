@@ -14,6 +14,7 @@ from participants.list_filters import DayRangeFilter
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from uftp import in_words, outbox, tasks
 from uftp.again_admin import Again
+from uftp.lining_up import is_behind
 from uftp.message_admin import MessageAdmin
 from uftp.message_filters import (
     OutboundTypeFilter,
@@ -194,6 +195,9 @@ class OutboundMessageAdmin(MessageAdmin):
                 if own:
                     return f"Nothing, unless you send it again: {given_up}"
                 return f"Nothing: {given_up} Only its sender can send it again, as a message of its own."
+        if is_behind(message):
+            first = "An earlier message of its sender to this participant is delivered first, then this one."
+            return f"{first} It is not passed on any more from {end} on."
         return f"Attempt {message.attempts + 1} is due at {moment(message.next_attempt_at)}. " + (
             f"It is given up at {end}." if own else f"It is not passed on any more from {end} on."
         )
@@ -203,7 +207,7 @@ class OutboundMessageAdmin(MessageAdmin):
         """Each attempt and what it meant, the latest last; then when the next one is due."""
         latest = list(message.delivery_attempts.order_by("-pk")[:ATTEMPTS_SHOWN])
         rows: list[Sequence[object]] = [_row(attempt) for attempt in reversed(latest)]
-        if message.state == OutboundMessage.State.WAITING:
+        if message.state == OutboundMessage.State.WAITING and not is_behind(message):
             rows.append(
                 [moment(message.next_attempt_at), NOTHING, "The next attempt is due.", NOTHING, NOTHING]
             )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
+from django.utils import timezone
 
 from participants import clock
 from participants.models import Participant
@@ -30,7 +31,7 @@ from tests.reservations.saying import (
 from tests.support.exchange import drain, receive
 from tests.support.polling import wait_for
 from tests.support.receiver import Posted, Receiver, Reply
-from uftp.models import DeliveryAttempt
+from uftp.models import DeliveryAttempt, OutboundMessage
 from uftp.sealing import unseal
 
 RELEASED = (1, 4, 1_000)
@@ -200,3 +201,28 @@ def test_other_updates_go_on_where_one_is_refused(connected: Parties, receiver: 
     second = an_update(connected)
     deliver(connected.agr)
     assert (state(first), state(second)) == ("undone", "passed on")
+
+
+def test_F13_an_older_update_reaches_the_agr_before_a_newer_one(
+    connected: Parties, receiver: Receiver
+) -> None:
+    """The older one, in a pause of hours, is tried when the newer one comes; that one goes when it has arrived."""
+    receiver.reply = replies(503)
+    older = an_update(connected)
+    deliver(connected.agr)
+    OutboundMessage.objects.filter(passes_on=older.message).update(
+        next_attempt_at=timezone.now() + timedelta(hours=9)
+    )
+    newer = an_update(connected)
+    deliver(connected.agr)
+    assert (state(older), state(newer)) == ("received", "received")
+    assert {posted.sealed for posted in receiver.posts} == {bytes(older.message.sealed)}
+    receiver.posts.clear()
+    receiver.reply = replies(200)
+    newest = an_update(connected)
+    deliver(connected.agr)
+    assert [state(each) for each in (older, newer, newest)] == ["passed on"] * 3
+    in_order = [bytes(each.message.sealed) for each in (older, newer, newest)]
+    assert [posted.sealed for posted in receiver.posts] == in_order
+    moments = [updates.state_of(each).recorded_by.moment for each in (older, newer, newest)]
+    assert moments == sorted(moments)

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import uuid
 from datetime import datetime, timedelta
 from io import StringIO
 
@@ -276,3 +277,24 @@ def _run(*arguments: str) -> str:
     out = StringIO()
     call_command("list_messages", *arguments, stdout=out)
     return out.getvalue()
+
+
+def test_one_behind_another_is_not_said_to_be_tried(
+    staff: Client, received: InboundMessage, passing: OutboundMessage
+) -> None:
+    now = timezone.now()
+    received.pk, received.message_id = None, str(uuid.uuid4())
+    received.save()
+    behind = pass_on(
+        received,
+        recipient_role=passing.recipient_role,
+        recipient_domain=passing.recipient_domain,
+        until=now + timedelta(hours=1),
+        now=now,
+    )
+    page = shown(staff, page_of(OutboundMessage.objects.get(pk=behind)))
+    assert "An earlier message of its sender to this participant is delivered first, then this one." in page
+    assert "is due" not in page
+    assert "Attempt 1 is due" in shown(staff, page_of(passing))
+    OutboundMessage.objects.filter(pk=passing.pk).update(state="delivered", next_attempt_at=None)
+    assert "Attempt 1 is due" in shown(staff, page_of(OutboundMessage.objects.get(pk=behind)))
