@@ -95,6 +95,16 @@ def test_two_clerks_change_a_contract_at_once(kim: Page, market: Market) -> None
     expect(other.get_by_text("is changed: this is version")).to_be_visible()
     other.close()
 
+    past = page.locator("#past")
+    expect(past).to_contain_text("Of those that are past, ")
+    before = past.inner_text()
+    page.get_by_label("First day").fill("2026-06-01")
+    expect(past).not_to_have_text(before, use_inner_text=True)
+    expect(past).to_contain_text("at present, ")
+    look(page, "contract-change")
+    page.get_by_label("First day").fill("2026-01-01")
+    expect(past).to_have_text(before, use_inner_text=True)
+
     page.get_by_label("Every day", exact=True).uncheck()
     page.get_by_label("Saturday", exact=True).check()
     page.get_by_label("Paste lines, or a column").fill("00:00-08:00 100000\n1-4 x")
