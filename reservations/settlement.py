@@ -61,7 +61,7 @@ def latest_moment() -> datetime | None:
     """The moment that what is known at present is known at, for good; None where nothing is known.
 
     That of the latest change, as every change to come has a later one (`registry.changes`); and once its second is
-    over, the end of that: so the moment can be asked for by pages, which know seconds.
+    over, the end of that: so the moment can mostly be asked for by pages, which know seconds.
     """
     latest, now = _latest_and_now()
     if latest is None:

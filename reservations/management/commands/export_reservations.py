@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from registry.commandline import add_known_at, day
 from registry.market import market, spelled
 from reservations.models import Contract
-from reservations.settlement import NothingChosen, chosen, export, for_good, present_moment
+from reservations.settlement import NothingChosen, chosen, export, for_good, latest_moment
 
 
 class Command(BaseCommand):
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             )
         except NothingChosen as error:
             raise CommandError(str(error)) from None
-        known_at = known_at or present_moment()
+        known_at = known_at or latest_moment()
         pieces = export(contracts, first, last, known_at=known_at)
         if options["output"]:
             self._write_file(options["output"], pieces)
