@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="outboundmessage",
             index=models.Index(
-                condition=models.Q(("state", "waiting"), ("sealed_by__isnull", False)),
+                condition=models.Q(("sealed_by__isnull", False), ("state", "waiting")),
                 fields=["sealed_by", "recipient_role", "recipient_domain", "id"],
                 name="outbound_lined_up",
             ),
