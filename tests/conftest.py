@@ -3,6 +3,8 @@
 import pytest
 from django.db import connection
 
+from uftp import refusals
+
 
 @pytest.fixture(autouse=True)
 def _no_wake_ups_of_earlier_tests(request: pytest.FixtureRequest) -> None:
@@ -13,3 +15,9 @@ def _no_wake_ups_of_earlier_tests(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("transactional_db")
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture(autouse=True)
+def _a_budget_of_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start a test with none kept: where the clock stands, the minute in which some are would never end."""
+    monkeypatch.setattr(refusals, "_budget", refusals._Budget())

@@ -23,11 +23,6 @@ ROUTE = "/shapeshifter/api/v3/message"
 LIMIT = 33_554_432
 
 
-@pytest.fixture(autouse=True)
-def _a_budget_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "_budget", refusals._Budget())
-
-
 @pytest.fixture
 def agr(db: None) -> Peer:
     peer = Peer("AGR", "agr.example")
