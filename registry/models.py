@@ -494,3 +494,7 @@ class CoverageState(models.Model):
 
     def __str__(self) -> str:
         return f"coverage on {self.day}"
+
+
+from registry.import_run import ImportFile as ImportFile  # noqa: E402 - it refers to Change by name
+from registry.import_run import ImportRun as ImportRun  # noqa: E402

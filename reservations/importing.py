@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from participants import journal
+from participants.csv_files import Fault, Row
 from participants.models import Participant, Role
 from registry.changes import Recorder, Source, analyze
-from registry.csv_files import Fault, Row
 from registry.market import market
 from reservations import contract_lines
 from reservations.contract_lines import COLUMNS, ContractLines

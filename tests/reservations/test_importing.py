@@ -17,9 +17,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
 
+from participants.csv_files import Row
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
-from registry.csv_files import Row
 from registry.market import set_market
 from registry.models import Change
 from reservations.contracts import record, terms_of

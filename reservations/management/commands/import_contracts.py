@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from participants import journal
+from participants.csv_files import STANDARD_INPUT, UnreadableFile, name_of, opened, rows
 from participants.retrying import retried
 from registry.changes import Source
-from registry.csv_files import STANDARD_INPUT, UnreadableFile, name_of, opened, rows
 from reservations.contract_lines import COLUMNS
 from reservations.contract_versions import Comparison
 from reservations.importing import Imported, ImportRefused, import_contracts

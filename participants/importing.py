@@ -1,0 +1,73 @@
+"""What all imports of files have in common: what is asked for, and what came of it (docs/operating.md, CSV files)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from participants.rejects import Rejects
+
+MOST_ENDED = 0.2
+"""The share of what is there that a full file may end without being asked twice."""
+
+Step = Callable[[str], None]
+"""Told what the import is at: `checking`, `comparing`, `writing`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a file is taken.
+
+    `full`: it is everything there is, and what it does not name ends; `allow_shrink`: however much that is.
+    `skip_bad_lines`: bad lines are left out, and the good ones taken.
+    """
+
+    full: bool = False
+    allow_shrink: bool = False
+    skip_bad_lines: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a file changed, or would.
+
+    `change` is the number of the change of the registry, None where there is none; `lines` how many lines with values
+    were read. `counts` says how much of what is new, changed and so on, each under the words for it, in the order to
+    be shown. `warnings` are sentences.
+    """
+
+    change: int | None
+    lines: int
+    counts: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
+
+
+class ImportRefused(ValueError):
+    """Lines are bad, and nothing was taken: `rejects` says which, and why."""
+
+    def __init__(self, rejects: Rejects) -> None:
+        self.rejects = rejects
+        super().__init__(
+            f"{rejects.count:,} {'fault' if rejects.count == 1 else 'faults'} on"
+            f" {rejects.lines:,} {'line' if rejects.lines == 1 else 'lines'}"
+        )
+
+
+class Shrunk(ValueError):
+    """A full file would end more than MOST_ENDED of what is there; the words are for the operator."""
+
+    def __init__(self, ended: int, there: int, what: str) -> None:
+        super().__init__(
+            f"The file would end {ended:,} of the {there:,} {what} that there are ({ended / there:.0%}), more than"
+            f" {MOST_ENDED:.0%}: is all of it there? --allow-shrink takes it all the same."
+        )
+
+
+def guard(options: Options, ended: int, there: int, what: str) -> None:
+    """Raise Shrunk where a full file would end too much: `ended` of `there` things, called `what`."""
+    if options.full and not options.allow_shrink and ended > MOST_ENDED * there:
+        raise Shrunk(ended, there, what)
+
+
+def quiet(step: str) -> None:
+    """Tells nobody what an import is at."""

@@ -1,0 +1,76 @@
+"""What is wrong with a file, line by line: kept on disk, because there may be as much of it as of the file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+HEADER = ("line", "column", "rule", "value")
+LONGEST_VALUE = 200
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reject:
+    """Why a line was not taken.
+
+    `line` counts from 1, the header; `column` is empty where it is the line as a whole. `rule` is its code and words;
+    `value` the text that it is about, cut to 200 characters.
+    """
+
+    line: int
+    column: str
+    rule: str
+    value: str
+
+    def __str__(self) -> str:
+        place = f"line {self.line}{self.column and f', column {self.column}'}"
+        return f"{place}: {self.rule}{self.value and f': {self.value}'}"
+
+
+@dataclass
+class Rejects:
+    """The rejects of one file, in the order of its lines; `filled` once, as they are sorted by then.
+
+    A temporary file holds them, which vanishes with the object or with its process.
+    """
+
+    first: list[Reject] = field(default_factory=list)
+    lines: int = 0
+    count: int = 0
+    most_kept_at_hand: int = 100
+    _file: BinaryIO = field(default_factory=tempfile.TemporaryFile, repr=False)
+
+    def fill(self, rejects: Iterable[tuple[int, str, str, str]]) -> None:
+        """Take (line, column, rule, value) of everything that is wrong, sorted by line, in place of what was held."""
+        self.first, self.lines, self.count = [], 0, 0
+        self._file.seek(0)
+        self._file.truncate()
+        text = io.TextIOWrapper(self._file, encoding="utf-8", newline="", write_through=False)
+        try:
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(HEADER)
+            latest = 0
+            for line, column, rule, value in rejects:
+                reject = Reject(line, column, rule, value[:LONGEST_VALUE])
+                writer.writerow((reject.line, reject.column, reject.rule, reject.value))
+                if self.count < self.most_kept_at_hand:
+                    self.first.append(reject)
+                self.count += 1
+                self.lines += line != latest
+                latest = line
+        finally:
+            text.flush()
+            text.detach()
+
+    def write_csv(self, file: BinaryIO) -> None:
+        """Write all of them to `file` as CSV with the header `line,column,rule,value`, in UTF-8."""
+        self._file.seek(0)
+        shutil.copyfileobj(self._file, file)
+
+    def __len__(self) -> int:
+        return self.count

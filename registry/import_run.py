@@ -1,0 +1,87 @@
+"""The record of imports: each file that was read, what was asked for, and what came of it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class ImportRun(models.Model):
+    """One file that was imported, or was to be.
+
+    `actor` is who asked for it. `summary` has `counts` (words: how many), `warnings` (sentences), `first_rejects`
+    (rows of line, column, rule, value), and of a preview or an import `consequences` in words; `fingerprint` is of the
+    consequences that were shown. A run that is under way is held by an advisory lock of its process, so that one
+    without is known to have been interrupted.
+    """
+
+    class Kind(models.TextChoices):
+        PARTICIPANTS = "participants", "Participants"
+        CONGESTION_POINTS = "congestion points", "Congestion points"
+        CONNECTIONS = "connections", "Connections"
+        CONTRACTS = "contracts", "Contracts"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waits for a worker"
+        RUNNING = "running", "Under way"
+        SHOWN = "shown", "Preview is ready"
+        APPLIED = "applied", "Applied"
+        UNCHANGED = "unchanged", "Nothing to change"
+        DRY = "dry", "Dry run"
+        REFUSED = "refused", "Refused"
+        FAILED = "failed", "Failed"
+        INTERRUPTED = "interrupted", "Interrupted"
+        DISCARDED = "discarded", "Discarded"
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.RUNNING)
+    uploaded = models.BooleanField(default=False, help_text="From the admin; else by a command")
+    applies = models.BooleanField(
+        default=True, help_text="Whether it changes anything, or only shows what would"
+    )
+    full = models.BooleanField(default=False)
+    allow_shrink = models.BooleanField(default=False)
+    skip_bad_lines = models.BooleanField(default=False)
+    file_name = models.CharField(max_length=300)
+    size = models.BigIntegerField(null=True, help_text="Bytes of the file as it came")
+    content_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of these, in hex digits")
+    actor = models.CharField(max_length=300)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    tries = models.SmallIntegerField(default=0)
+    step = models.CharField(max_length=60, blank=True, help_text="What it is at")
+    lines = models.BigIntegerField(null=True)
+    bad_lines = models.BigIntegerField(default=0)
+    summary = models.JSONField(default=dict)
+    message = models.TextField(blank=True, help_text="Why nothing was imported")
+    fingerprint = models.CharField(max_length=64, blank=True)
+    change = models.ForeignKey(
+        "registry.Change", null=True, blank=True, on_delete=models.PROTECT, related_name="import_runs"
+    )
+
+    class Meta:
+        verbose_name = "import"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["state", "id"],
+                name="import_run_unfinished",
+                condition=models.Q(state__in=("waiting", "running", "shown")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"import {self.pk} of {self.file_name}"
+
+
+class ImportFile(models.Model):
+    """The bytes that belong to a run, packed by gzip: the upload until it is applied or discarded, and its rejects."""
+
+    run = models.OneToOneField(ImportRun, primary_key=True, on_delete=models.CASCADE, related_name="file")
+    content = models.BinaryField(null=True)
+    rejects = models.BinaryField(null=True, help_text="CSV: line,column,rule,value")
+
+    def __str__(self) -> str:
+        return f"files of import {self.run_id}"
