@@ -33,13 +33,16 @@ class Imported:
 
     `change` is the number of the change of the registry, None where there is none; `lines` how many lines with values
     were read. `counts` says how much of what is new, changed and so on, each under the words for it, in the order to
-    be shown. `warnings` are sentences.
+    be shown. `warnings` are sentences. `told` says in words what changes, the first of it, and nothing exactly where
+    nothing does; `fingerprint` is of all that changes: both for what is no change of the registry, which tells its own.
     """
 
     change: int | None
     lines: int
     counts: Mapping[str, int]
     warnings: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 class ImportRefused(ValueError):

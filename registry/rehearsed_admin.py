@@ -13,12 +13,13 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from participants import clock
+from participants.consequences import ConsequencesChanged
 from participants.retrying import lost_race, retried
 from participants.scope import seen_by
 from registry.adjusting import AdjustmentError
 from registry.changes import Source
 from registry.conflicts import SettlementError
-from registry.consequences import Consequences, ConsequencesChanged, rehearse
+from registry.consequences import Consequences, rehearse
 from registry.consequences_shown import Shown, as_seen
 from registry.market import market, today_at
 from registry.patience import DECIDED, LONG, SHORT, Busy, Patience, limited

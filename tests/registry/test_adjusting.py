@@ -6,10 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from participants.consequences import ConsequencesChanged
 from participants.models import AuditEntry
 from registry.adjusting import AdjustmentError, adjust
 from registry.changes import Source
-from registry.consequences import ConsequencesChanged, of_change
+from registry.consequences import of_change
 from registry.models import Change, Conflict, CongestionPointConnection, Representation, RevisionPlace
 from tests.registry.days import Terms
 from tests.registry.saying import agr_says, days, disputes, dso_says, point

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
+from participants.consequences import ConsequencesChanged
 from participants.models import AuditEntry
 from participants.retrying import retried
 from registry.changes import MOMENT_LOCK, Source
 from registry.conflicts import SettlementError, alike, refused_by, settle_many
-from registry.consequences import ConsequencesChanged, of_change, rehearse
+from registry.consequences import of_change, rehearse
 from registry.models import Change, Conflict, Representation
 from registry.refusing import refusals
 from tests.registry.saying import agr_says, days, disputes, dso_says, point
