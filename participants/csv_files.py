@@ -70,12 +70,18 @@ def opened(path: str) -> Iterator[BinaryIO]:
         )
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be opened: {error.strerror}.") from None
-    with packed:
-        if not packed.peek(len(_GZIP)).startswith(_GZIP):
-            yield packed
-            return
-        with gzip.GzipFile(fileobj=packed) as file:
-            yield io.BufferedReader(file)
+    with packed, unpacked(packed) as file:
+        yield file
+
+
+@contextmanager
+def unpacked(packed: io.BufferedReader) -> Iterator[BinaryIO]:
+    """The bytes of an open file, unpacked where gzip packed them."""
+    if not packed.peek(len(_GZIP)).startswith(_GZIP):
+        yield packed
+        return
+    with gzip.GzipFile(fileobj=packed) as file:
+        yield io.BufferedReader(file)
 
 
 def rows(file: BinaryIO, columns: Sequence[str]) -> Iterator[Row | Fault]:
