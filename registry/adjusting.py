@@ -226,7 +226,7 @@ def _adjust_terms(
     under_lock(
         cursor,
         lambda: statements.find_changes(
-            cursor, MEMBERSHIP, point.dso_id, policies, today=today, anything_said=False
+            cursor, MEMBERSHIP, policies, today=today, end_omitted=False, party=point.dso_id
         ),
     )
     for query, what in (

@@ -47,7 +47,10 @@ TOUCHED = """
 SELECT coalesce(array_agg(party_id ORDER BY party_id), '{}') FROM (
     SELECT party_id FROM claim_change
     UNION SELECT party_id FROM piece WHERE was IS DISTINCT FROM standing
-    UNION SELECT p.dso_id FROM point_statement s JOIN registry_congestionpoint p ON p.id = s.point_id
+    UNION SELECT p.dso_id FROM registry_congestionpointterms t
+    JOIN registry_congestionpoint p ON p.id = t.congestion_point_id WHERE t.recorded_by_id = %(change)s
+    UNION SELECT p.dso_id FROM registry_congestionpointterms t
+    JOIN registry_congestionpoint p ON p.id = t.congestion_point_id WHERE t.superseded_by_id = %(change)s
 ) touched
 """
 
@@ -134,7 +137,7 @@ class Recorder:
             return
         with connection.cursor() as cursor:
             if participants is None:
-                cursor.execute(TOUCHED)
+                cursor.execute(TOUCHED, {"change": self._id})
                 (participants,) = cursor.fetchone()
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MOMENT_LOCK])
             cursor.execute(STAMP, {"participants": sorted(participants), "change": self._id})

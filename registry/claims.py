@@ -14,7 +14,10 @@ from registry.speaking import BEFORE, LATER
 
 @dataclass(frozen=True)
 class ClaimKind:
-    """Where one kind of claim is kept. `point` and `exclusive` are expressions on the alias `c`."""
+    """Where one kind of claim is kept, and where its lines are staged.
+
+    `point` and `exclusive` are expressions on the alias `c`, `line_point` is one on the alias `l` of `lines`.
+    """
 
     conflict: Conflict.Kind
     table: str
@@ -24,6 +27,8 @@ class ClaimKind:
     insert_columns: str
     insert_values: str
     policy: str
+    lines: str
+    line_point: str
 
     def sql(self, template: str) -> str:
         """`template` with the names of this kind, and what `registry.speaking` says, in it."""
@@ -36,6 +41,8 @@ class ClaimKind:
             insert_values=self.insert_values,
             before=BEFORE,
             later=LATER,
+            lines=self.lines,
+            line_point=self.line_point,
         )
 
 
@@ -48,6 +55,8 @@ REPRESENTATION = ClaimKind(
     insert_columns="agr_id",
     insert_values="party_id",
     policy="representation conflicts",
+    lines="staged_line",
+    line_point="0",
 )
 
 MEMBERSHIP = ClaimKind(
@@ -59,4 +68,6 @@ MEMBERSHIP = ClaimKind(
     insert_columns="congestion_point_id, dso_id, exclusive",
     insert_values="point_id, party_id, exclusive",
     policy="membership conflicts",
+    lines="judged_line",
+    line_point="l.point_id",
 )

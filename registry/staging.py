@@ -19,34 +19,35 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 TABLES = {
-    # Lines as said: the number of the line and of the congestion point it stands under (0: none).
+    # Lines as said: the number of the line and of the congestion point it stands under (0: none), and whose it is.
     "staged_line": """
-        line integer NOT NULL, point integer NOT NULL, address text COLLATE "C" NOT NULL,
+        line integer NOT NULL, point integer NOT NULL, party_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
         first date NOT NULL, upper date""",
-    # Congestion points as said.
+    # Congestion points as said, and whose they are.
     "staged_point": """
-        number integer NOT NULL, address text COLLATE "C" NOT NULL, first date NOT NULL, upper date, said_upper date,
-        ends_at_once boolean NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL, intraday text""",
-    # What the message says of each congestion point, all its entries taken together.
+        number integer NOT NULL, dso_id bigint NOT NULL, address text COLLATE "C" NOT NULL, first date NOT NULL,
+        upper date, said_upper date, ends_at_once boolean NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
+        intraday text""",
+    # What is said of each congestion point, all its entries taken together.
     "point_statement": """
         point_id bigint PRIMARY KEY, days datemultirange NOT NULL, speaks_from date NOT NULL, withdraws_from date,
-        ends_at_once boolean NOT NULL""",
+        ends_at_once boolean NOT NULL, omitted boolean NOT NULL DEFAULT false""",
     # The terms of the stated congestion points as they are to be.
     "wanted_terms": """
         point_id bigint NOT NULL, period daterange NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
         intraday text""",
-    # The days of each stated congestion point before and after the message; `clip` are the days that claims on it
-    # lose, `listed` says whether an entry of it that does not end it lists connections.
+    # The days of each stated congestion point before and after; `clip` are the days that claims on it lose, `listed`
+    # says whether an entry of it that does not end it lists connections.
     "point_days": """
-        point_id bigint PRIMARY KEY, address text COLLATE "C" NOT NULL,
+        point_id bigint PRIMARY KEY, dso_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
         before datemultirange NOT NULL, after datemultirange NOT NULL, clip datemultirange NOT NULL,
         listed boolean NOT NULL""",
     # The lines under a congestion point, judged against its days.
     "judged_line": """
-        line integer NOT NULL, point_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
+        line integer NOT NULL, point_id bigint NOT NULL, party_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
         first date NOT NULL, upper date, days datemultirange NOT NULL,
         early boolean NOT NULL, late boolean NOT NULL, outside boolean NOT NULL""",
-    # What the message says of each thing, all its lines taken together.
+    # What is said of each thing, all its lines taken together.
     "statement": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint, address text COLLATE "C" NOT NULL,
         days datemultirange NOT NULL, speaks_from date NOT NULL, withdraws_from date, lines integer NOT NULL,
@@ -115,19 +116,21 @@ def analyze_if_large(cursor: CursorWrapper, table: str, rows: int) -> None:
         cursor.execute(f"ANALYZE {table}")
 
 
-def copy_lines(lines: Iterable[tuple[int, str, date, date | None]]) -> int:
-    """COPY (point, address, first day, last day inclusive or None) into `staged_line`; returns how many."""
+def copy_lines(lines: Iterable[tuple[int, str, date, date | None]], party: int) -> int:
+    """COPY a party's (point, address, first day, last day inclusive or None) into `staged_line`; returns how many."""
     count = 0
     with connection.cursor() as cursor:
-        with cursor.copy("COPY staged_line (line, point, address, first, upper) FROM STDIN") as copy:
-            for block, number in _blocks(lines):
+        with cursor.copy(
+            "COPY staged_line (line, point, party_id, address, first, upper) FROM STDIN"
+        ) as copy:
+            for block, number in _blocks(lines, party):
                 copy.write(block)
                 count = number
         analyze_if_large(cursor, "staged_line", count)
     return count
 
 
-def _blocks(lines: Iterable[tuple[int, str, date, date | None]]) -> Iterator[tuple[str, int]]:
+def _blocks(lines: Iterable[tuple[int, str, date, date | None]], party: int) -> Iterator[tuple[str, int]]:
     """The rows of `staged_line` in COPY's text form, many at a time, each block with its last line's number."""
     rows: list[str] = []
     number = 0
@@ -135,7 +138,7 @@ def _blocks(lines: Iterable[tuple[int, str, date, date | None]]) -> Iterator[tup
         number += 1
         if "\\" in address or "\t" in address:
             address = address.replace("\\", "\\\\").replace("\t", "\\t")
-        rows.append(f"{number}\t{point}\t{address}\t{_day(first)}\t{_upper(last)}\n")
+        rows.append(f"{number}\t{point}\t{party}\t{address}\t{_day(first)}\t{_upper(last)}\n")
         if len(rows) >= CHUNK:
             yield "".join(rows), number
             rows.clear()

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 FREE_OF_JUDGEMENT = """
 -- Lines under no congestion point, thing by thing.
 INSERT INTO statement (point_id, party_id, connection_id, address, days, speaks_from, withdraws_from, lines, line)
-SELECT 0, %(party)s, n.id, s.address, s.days, s.speaks_from, s.withdraws_from, s.lines, s.line
+SELECT 0, s.party_id, n.id, s.address, s.days, s.speaks_from, s.withdraws_from, s.lines, s.line
 FROM (
-    SELECT address,
+    SELECT party_id, address,
         coalesce(range_agg(daterange(first, upper)) FILTER (WHERE upper IS NULL OR upper > first), '{}') AS days,
         min(least(first, upper)) AS speaks_from,
         min(upper) FILTER (WHERE upper <= first) AS withdraws_from,
         count(*) AS lines, min(line) AS line
-    FROM staged_line GROUP BY address
+    FROM staged_line GROUP BY party_id, address
 ) s
 LEFT JOIN registry_connection n ON n.address = s.address
 """
@@ -35,19 +35,19 @@ LEFT JOIN registry_connection n ON n.address = s.address
 JUDGED = """
 -- Lines under congestion points, within the days that P3, P4 and P5 leave them.
 INSERT INTO statement (point_id, party_id, connection_id, address, days, speaks_from, withdraws_from, lines, line)
-SELECT s.point_id, %(party)s, n.id, s.address, s.days, s.speaks_from, s.withdraws_from, s.lines, s.line
+SELECT s.point_id, s.party_id, n.id, s.address, s.days, s.speaks_from, s.withdraws_from, s.lines, s.line
 FROM (
-    SELECT point_id, address, range_agg(days) AS days, min(least(first, upper)) AS speaks_from,
+    SELECT point_id, party_id, address, range_agg(days) AS days, min(least(first, upper)) AS speaks_from,
         min(upper) FILTER (WHERE upper <= first) AS withdraws_from, count(*) AS lines, min(line) AS line
-    FROM judged_line WHERE NOT outside GROUP BY point_id, address
+    FROM judged_line WHERE NOT outside GROUP BY point_id, party_id, address
 ) s
 LEFT JOIN registry_connection n ON n.address = s.address
 """
 
 JUDGE_LINES = """
--- Each line against its congestion point's days in the registry after the message.
+-- Each line against its congestion point's days as they are to be in the registry.
 INSERT INTO judged_line
-SELECT line, point_id, address, first, upper,
+SELECT line, point_id, party_id, address, first, upper,
     CASE WHEN inside THEN said
         ELSE said * after
             + CASE WHEN %(accept_early)s THEN said * before_it ELSE '{}' END
@@ -57,14 +57,14 @@ SELECT line, point_id, address, first, upper,
     NOT inside AND said && after AND said - after - before_it <> '{}',
     NOT inside AND said <> '{}' AND NOT said && after
 FROM (
-    SELECT l.line, d.point_id, l.address, l.first, l.upper, l.said, d.after, d.after @> l.said AS inside,
+    SELECT l.line, d.point_id, l.party_id, l.address, l.first, l.upper, l.said, d.after, d.after @> l.said AS inside,
         datemultirange(daterange(NULL, lower(d.after))) AS before_it
     FROM (
         SELECT *, CASE WHEN upper <= first THEN '{}' ELSE datemultirange(daterange(first, upper)) END AS said
         FROM staged_line
     ) l
     JOIN staged_point p ON p.number = l.point AND NOT p.ends_at_once
-    JOIN point_days d ON d.address = p.address
+    JOIN point_days d ON d.dso_id = p.dso_id AND d.address = p.address
 ) measured
 """
 
@@ -108,7 +108,7 @@ WHERE want <> old
 
 UNLISTED = """
 -- Claims on the stated congestion points that no line is about: they lose the days that the point loses, and where
--- the operator ends what is omitted (D7), the days after today.
+-- what is omitted ends (D7), the days after today.
 INSERT INTO claim_change
 WITH mentioned AS (
     SELECT DISTINCT l.point_id, n.id AS connection_id FROM judged_line l JOIN registry_connection n USING (address)
@@ -118,7 +118,7 @@ WITH mentioned AS (
     FROM point_days d
     JOIN registry_congestionpointconnection c
         ON c.congestion_point_id = d.point_id AND c.superseded_by_id IS NULL
-    WHERE (d.clip <> '{}' OR (%(end_omitted)s AND d.listed)) AND NOT EXISTS (
+    WHERE (d.clip <> '{}' OR (%(end_omitted)s AND (d.listed OR %(everything)s))) AND NOT EXISTS (
         SELECT FROM statement s WHERE s.point_id = d.point_id AND s.connection_id = c.connection_id
     )
     GROUP BY d.point_id, c.dso_id, c.connection_id, d.clip, d.listed
@@ -126,7 +126,7 @@ WITH mentioned AS (
 SELECT point_id, dso_id, connection_id, old, want
 FROM (
     SELECT c.*, old - clip - CASE
-            WHEN %(end_omitted)s AND listed AND m.connection_id IS NULL
+            WHEN %(end_omitted)s AND (listed OR %(everything)s) AND m.connection_id IS NULL
             THEN datemultirange(daterange(%(tomorrow)s, NULL)) ELSE '{}'
         END AS want
     FROM claimed c LEFT JOIN mentioned m USING (point_id, connection_id)
@@ -135,23 +135,24 @@ WHERE want <> old
 """
 
 OMITTED = """
--- The AGR's connections that no line is about, ended after today (D7).
+-- The AGR's connections that no line is about, or those of all AGRs, ended after today (D7).
 INSERT INTO claim_change
-SELECT 0, %(party)s, connection_id, old, want
+SELECT 0, agr_id, connection_id, old, want
 FROM (
-    SELECT connection_id, old, old - datemultirange(daterange(%(tomorrow)s, NULL)) AS want
+    SELECT agr_id, connection_id, old, old - datemultirange(daterange(%(tomorrow)s, NULL)) AS want
     FROM (
-        SELECT c.connection_id, range_agg(c.period) AS old FROM registry_representation c
-        WHERE c.agr_id = %(party)s AND c.superseded_by_id IS NULL
-            AND NOT EXISTS (SELECT FROM statement s WHERE s.connection_id = c.connection_id)
-        GROUP BY c.connection_id
+        SELECT c.agr_id, c.connection_id, range_agg(c.period) AS old FROM registry_representation c
+        WHERE (%(everything)s OR c.agr_id = %(party)s) AND c.superseded_by_id IS NULL AND NOT EXISTS (
+            SELECT FROM statement s WHERE s.connection_id = c.connection_id AND s.party_id = c.agr_id
+        )
+        GROUP BY c.agr_id, c.connection_id
     ) held
 ) ended
 WHERE want <> old
 """
 
 
-def take_together(cursor: CursorWrapper, party: int, *, judged: bool) -> None:
+def take_together(cursor: CursorWrapper, *, judged: bool) -> None:
     """Make the statements out of the staged lines, or of those judged against their congestion points."""
     lines = "judged_line" if judged else "staged_line"
     registers = "days <> '{}' AND NOT outside" if judged else "(upper IS NULL OR upper > first)"
@@ -159,7 +160,7 @@ def take_together(cursor: CursorWrapper, party: int, *, judged: bool) -> None:
     added = cursor.rowcount
     analyze_if_large(cursor, "held_connection", added)
     analyze_if_large(cursor, "registry_connection", added)
-    cursor.execute(JUDGED if judged else FREE_OF_JUDGEMENT, {"party": party})
+    cursor.execute(JUDGED if judged else FREE_OF_JUDGEMENT)
     analyze_if_large(cursor, "statement", cursor.rowcount)
 
 
@@ -174,17 +175,21 @@ def judge_lines(cursor: CursorWrapper, policies: Policies) -> None:
 def find_changes(
     cursor: CursorWrapper,
     kind: ClaimKind,
-    party: int,
     policies: Policies,
     *,
     today: date,
-    anything_said: bool,
+    end_omitted: bool,
+    party: int | None = None,
 ) -> None:
-    """Fill `claim_change` with the things whose days change. Can run again: it starts from nothing."""
+    """Fill `claim_change` with the things whose days change. Can run again: it starts from nothing.
+
+    With `end_omitted` what no line is about ends with today: of the `party`, or of everybody where it is None.
+    """
     parameters: dict[str, Any] = {
         "party": party,
+        "everything": party is None,
         "keep_later": policies["P7"] != ACCEPT,
-        "end_omitted": policies["omitted connections"] == "end" and anything_said,
+        "end_omitted": end_omitted,
         "tomorrow": today + timedelta(days=1),
     }
     cursor.execute("DELETE FROM claim_change")
@@ -193,7 +198,7 @@ def find_changes(
     if kind.point != "0":
         cursor.execute(UNLISTED, parameters)
         changes += cursor.rowcount
-    elif parameters["end_omitted"]:
+    elif end_omitted:
         cursor.execute(OMITTED, parameters)
         changes += cursor.rowcount
     analyze_if_large(cursor, "claim_change", changes)

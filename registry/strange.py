@@ -39,43 +39,44 @@ DONE = {
     "P7": ("which is kept", "which is dropped"),
 }
 
-# Rows of (address, congestion point or 0, number of the line, later days), one query for each rule about lines.
+# Rows of (address, congestion point or 0, number of the line, later days), one query for each rule about lines: a row
+# for each line that is strange.
 LINES = {
     "P1": """
-        SELECT s.address, s.point_id, s.line, NULL AS days FROM statement s
+        SELECT s.address, s.point_id, l.line, NULL::datemultirange AS days
+        FROM statement s
+        JOIN {lines} l ON l.party_id = s.party_id AND l.address = s.address AND {line_point} = s.point_id
+            AND l.upper <= l.first
         WHERE s.withdraws_from IS NOT NULL AND NOT EXISTS (
             SELECT FROM {claims} c
             WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
                 AND c.superseded_by_id IS NULL AND c.period && daterange(s.withdraws_from, NULL)
         )""",
     "P2": """
-        SELECT l.address, 0 AS point_id, min(l.line) AS line, NULL AS days
+        SELECT l.address, 0 AS point_id, l.line, NULL::datemultirange AS days
         FROM staged_line l LEFT JOIN staged_point p ON p.number = l.point
-        WHERE l.upper <= %(long_past)s AND p.ends_at_once IS NOT TRUE
-        GROUP BY l.address""",
+        WHERE l.upper <= %(long_past)s AND p.ends_at_once IS NOT TRUE""",
     "P3": """
-        SELECT address, point_id, min(line) AS line, NULL AS days FROM judged_line WHERE late
-        GROUP BY address, point_id""",
+        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE late""",
     "P4": """
-        SELECT address, point_id, min(line) AS line, NULL AS days FROM judged_line WHERE early
-        GROUP BY address, point_id""",
+        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE early""",
     "P5": """
-        SELECT address, point_id, min(line) AS line, NULL AS days FROM judged_line WHERE outside
-        GROUP BY address, point_id""",
+        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE outside""",
     "P6": """
-        SELECT address, point_id, min(line) AS line, NULL AS days
+        SELECT address, point_id, line, NULL::datemultirange AS days
         FROM (
             SELECT s.address, s.point_id, l.line, l.first < max(coalesce(l.upper, 'infinity')) OVER (
-                PARTITION BY s.point_id, s.address ORDER BY l.first, l.line
+                PARTITION BY s.party_id, s.point_id, s.address ORDER BY l.first, l.line
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) AS doubles
             FROM statement s
-            JOIN staged_line l ON l.address = s.address AND (l.upper IS NULL OR l.upper > l.first)
+            JOIN staged_line l ON l.party_id = s.party_id AND l.address = s.address
+                AND (l.upper IS NULL OR l.upper > l.first)
             LEFT JOIN staged_point p ON p.number = l.point
-            LEFT JOIN point_days d ON d.address = p.address
+            LEFT JOIN point_days d ON d.dso_id = p.dso_id AND d.address = p.address
             WHERE s.lines > 1 AND coalesce(d.point_id, 0) = s.point_id AND p.ends_at_once IS NOT TRUE
         ) lines
-        WHERE doubles GROUP BY address, point_id""",
+        WHERE doubles""",
     "P7": """
         SELECT address, point_id, line, days
         FROM (
@@ -92,48 +93,54 @@ LINES = {
 
 NAME_LINES = """
 SELECT count(*) OVER (), f.address, p.address, f.days
-FROM ({finding}) f LEFT JOIN registry_congestionpoint p ON p.id = f.point_id
+FROM (
+    SELECT address, point_id, min(line) AS line, range_agg(days) AS days FROM ({finding}) strange
+    GROUP BY address, point_id
+) f
+LEFT JOIN registry_congestionpoint p ON p.id = f.point_id
 ORDER BY f.line LIMIT 20
 """
 
-# Rows of (address, later days), one query for each rule about congestion points.
+# Rows of (DSO, address, later days), one query for each rule about congestion points.
 POINTS = {
     "P1": """
-        SELECT DISTINCT l.address, NULL FROM staged_point l
-        JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = l.address
+        SELECT DISTINCT l.dso_id, l.address, NULL FROM staged_point l
+        JOIN registry_congestionpoint p ON p.dso_id = l.dso_id AND p.address = l.address
         WHERE l.said_upper <= l.first AND NOT EXISTS (
             SELECT FROM registry_congestionpointterms t
             WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL AND t.period && daterange(l.upper, NULL)
         )
-        ORDER BY 1""",
+        ORDER BY 2, 1""",
     "P2": """
-        SELECT DISTINCT address, NULL FROM staged_point WHERE said_upper <= %(long_past)s ORDER BY 1""",
+        SELECT DISTINCT dso_id, address, NULL FROM staged_point WHERE said_upper <= %(long_past)s ORDER BY 2, 1""",
     "P6": """
-        SELECT DISTINCT address, NULL
+        SELECT DISTINCT dso_id, address, NULL
         FROM (
-            SELECT address, first < max(coalesce(upper, 'infinity')) OVER (
-                PARTITION BY address, mutex, day_ahead, intraday ORDER BY first, number
+            SELECT dso_id, address, first < max(coalesce(upper, 'infinity')) OVER (
+                PARTITION BY dso_id, address, mutex, day_ahead, intraday ORDER BY first, number
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) AS doubles
             FROM staged_point WHERE upper IS NULL OR upper > first
         ) entries
-        WHERE doubles ORDER BY 1""",
+        WHERE doubles ORDER BY 2, 1""",
     "P7": f"""
-        SELECT p.address, s.later FROM ({BEFORE_AND_LATER}) s JOIN registry_congestionpoint p ON p.id = s.point_id
-        WHERE s.later <> '{{}}' ORDER BY 1""",
+        SELECT p.dso_id, p.address, s.later
+        FROM ({BEFORE_AND_LATER}) s JOIN registry_congestionpoint p ON p.id = s.point_id
+        WHERE s.later <> '{{}}' AND NOT s.omitted ORDER BY 2, 1""",
 }
 
+DIFFERS = "is named twice on one day with different terms"
 DIFFERENT_TERMS = """
 -- Congestion points that are named with different terms on one day.
 WITH said AS (
-    SELECT address, mutex, day_ahead, coalesce(intraday, '') AS intraday,
+    SELECT dso_id, address, mutex, day_ahead, coalesce(intraday, '') AS intraday,
         range_agg(daterange(first, upper)) FILTER (WHERE upper IS NULL OR upper > first) AS days
-    FROM staged_point GROUP BY 1, 2, 3, 4
+    FROM staged_point GROUP BY 1, 2, 3, 4, 5
 )
-SELECT DISTINCT a.address
-FROM said a JOIN said b USING (address)
+SELECT DISTINCT dso_id, address
+FROM said a JOIN said b USING (dso_id, address)
 WHERE (a.mutex, a.day_ahead, a.intraday) < (b.mutex, b.day_ahead, b.intraday) AND a.days && b.days
-ORDER BY 1
+ORDER BY 2, 1
 """
 
 
@@ -174,22 +181,18 @@ def look_at_lines(
             findings.add(rule, policies, [_name(*place) for place in places], rows[0][0])
 
 
-def look_at_points(
-    cursor: CursorWrapper, dso: int, policies: Policies, findings: Findings, *, today: date
-) -> None:
+def look_at_points(cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date) -> None:
     """File what is strange about the congestion points themselves; `today` is the market's day of receipt."""
     cursor.execute(DIFFERENT_TERMS)
-    different = [address for (address,) in cursor.fetchall()]
+    different = [address for _, address in cursor.fetchall()]
     if different:
-        findings.rejections.append(
-            named(Reason.PERIOD, different, "is named twice on one day with different terms")
-        )
-    parameters: dict[str, Any] = {"dso": dso, "long_past": _long_past(policies, today), "today": today}
+        findings.rejections.append(named(Reason.PERIOD, different, DIFFERS))
+    parameters: dict[str, Any] = {"long_past": _long_past(policies, today), "today": today}
     for rule, finding in POINTS.items():
         if _is_silent(rule, policies):
             continue
         cursor.execute(finding, parameters)
-        names = [_name(*row) for row in cursor.fetchall()]
+        names = [_name(address, later) for _, address, later in cursor.fetchall()]
         if names:
             findings.add(rule, policies, names, len(names))
 

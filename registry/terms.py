@@ -22,22 +22,23 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 STAGE = """
-INSERT INTO staged_point (number, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
-SELECT * FROM unnest(
+INSERT INTO staged_point (number, dso_id, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
+SELECT number, %s, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday
+FROM unnest(
     %s::int[], %s::text[], %s::date[], %s::date[], %s::date[], %s::boolean[], %s::boolean[], %s::text[], %s::text[]
-)
+) said (number, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
 """
 
 NEW_POINTS = """
 INSERT INTO registry_congestionpoint (dso_id, address)
-SELECT DISTINCT %(dso)s::bigint, address FROM staged_point ORDER BY address
+SELECT DISTINCT dso_id, address FROM staged_point ORDER BY dso_id, address
 ON CONFLICT DO NOTHING
 """
 
 LOCK_POINTS = """
 SELECT count(*) FROM (
     SELECT p.id FROM registry_congestionpoint p
-    WHERE p.dso_id = %(dso)s AND p.address IN (SELECT address FROM staged_point)
+    WHERE (p.dso_id, p.address) IN (SELECT dso_id, address FROM staged_point)
     ORDER BY p.id FOR NO KEY UPDATE
 ) locked
 """
@@ -46,12 +47,26 @@ TAKE_TOGETHER = """
 INSERT INTO point_statement
 SELECT p.id, coalesce(range_agg(daterange(s.first, s.upper)) FILTER (WHERE s.upper IS NULL OR s.upper > s.first), '{}'),
     min(least(s.first, s.upper)), min(s.upper) FILTER (WHERE s.upper <= s.first), bool_or(s.ends_at_once)
-FROM staged_point s JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = s.address
+FROM staged_point s JOIN registry_congestionpoint p ON p.dso_id = s.dso_id AND p.address = s.address
 GROUP BY p.id
 """
 
+LOCK_ALL_POINTS = """
+SELECT count(*) FROM (SELECT FROM registry_congestionpoint ORDER BY id FOR NO KEY UPDATE) locked
+"""
+
+END_OMITTED = """
+-- Congestion points that are not named, withdrawn from tomorrow on.
+INSERT INTO point_statement (point_id, days, speaks_from, withdraws_from, ends_at_once, omitted)
+SELECT t.congestion_point_id, '{}', %(tomorrow)s, %(tomorrow)s, false, true
+FROM registry_congestionpointterms t
+WHERE t.superseded_by_id IS NULL AND t.period && daterange(%(tomorrow)s, NULL)
+    AND NOT EXISTS (SELECT FROM point_statement s WHERE s.point_id = t.congestion_point_id)
+GROUP BY t.congestion_point_id
+"""
+
 BEFORE_AND_LATER = f"""
-    SELECT s.point_id, s.days AS stated, {BEFORE} AS before,
+    SELECT s.point_id, s.omitted, s.days AS stated, {BEFORE} AS before,
         CASE WHEN s.ends_at_once
             THEN coalesce((SELECT range_agg(b) FROM unnest({LATER}) b WHERE NOT b @> %(today)s::date), '{{}}')
             ELSE {LATER}
@@ -64,7 +79,7 @@ BEFORE_AND_LATER = f"""
 """
 
 WANT = f"""
--- The days of the points after the message, each with its terms.
+-- The days of the points as they are to be, each with its terms.
 INSERT INTO wanted_terms
 WITH stated AS MATERIALIZED ({BEFORE_AND_LATER})
 SELECT point_id, unnest(range_agg(days)), mutex, day_ahead, intraday
@@ -83,14 +98,14 @@ FROM (
     SELECT p.id, CASE WHEN l.upper <= l.first THEN '{{}}' ELSE datemultirange(daterange(l.first, l.upper)) END,
         l.mutex, l.day_ahead, l.intraday
     FROM staged_point l
-    JOIN registry_congestionpoint p ON p.dso_id = %(dso)s AND p.address = l.address
+    JOIN registry_congestionpoint p ON p.dso_id = l.dso_id AND p.address = l.address
 ) parts
 WHERE days <> '{{}}'
 GROUP BY point_id, mutex, day_ahead, intraday
 """
 
 MEASURE = """
--- The days of each stated point before and after the message. From the first day that vanishes on, claims on the
+-- The days of each stated point before and after. From the first day that vanishes on, claims on the
 -- point lose every day that is not the point's.
 INSERT INTO point_days
 WITH was AS (
@@ -101,21 +116,21 @@ WITH was AS (
 ), becomes AS (
     SELECT point_id, range_agg(period) AS days FROM wanted_terms GROUP BY point_id
 ), listing AS (
-    SELECT DISTINCT address FROM staged_point
+    SELECT DISTINCT dso_id, address FROM staged_point
     WHERE NOT ends_at_once AND number IN (SELECT point FROM staged_line)
 ), measured AS (
-    SELECT s.point_id, p.address, coalesce(was.days, '{}') AS before, coalesce(becomes.days, '{}') AS after
+    SELECT s.point_id, p.dso_id, p.address, coalesce(was.days, '{}') AS before, coalesce(becomes.days, '{}') AS after
     FROM point_statement s
     JOIN registry_congestionpoint p ON p.id = s.point_id
     LEFT JOIN was USING (point_id)
     LEFT JOIN becomes USING (point_id)
 )
-SELECT point_id, measured.address, before, after,
+SELECT point_id, measured.dso_id, measured.address, before, after,
     CASE WHEN before - after = '{}' THEN '{}'
         ELSE datemultirange(daterange(lower(before - after), NULL)) - after
     END,
     listing.address IS NOT NULL
-FROM measured LEFT JOIN listing USING (address)
+FROM measured LEFT JOIN listing USING (dso_id, address)
 """
 
 DIFFERENCES = """
@@ -156,13 +171,16 @@ WHERE NOT EXISTS (
 """
 
 CLIPPED = """
--- How many connections that no line is about lose days with their point, unless it is meant to end at once.
+-- How many connections that no line is about lose days with their point, unless it is meant to end.
 SELECT d.address, count(*)
 FROM claim_change w JOIN point_days d USING (point_id)
 WHERE w.old && d.clip
     AND NOT EXISTS (SELECT FROM statement s WHERE s.point_id = w.point_id AND s.connection_id = w.connection_id)
-    AND NOT EXISTS (SELECT FROM staged_point p WHERE p.address = d.address AND p.ends_at_once)
-GROUP BY d.address ORDER BY 1
+    AND NOT EXISTS (SELECT FROM point_statement s WHERE s.point_id = w.point_id AND s.omitted)
+    AND NOT EXISTS (
+        SELECT FROM staged_point p WHERE p.dso_id = d.dso_id AND p.address = d.address AND p.ends_at_once
+    )
+GROUP BY d.point_id, d.address ORDER BY d.address, d.point_id
 """
 
 NOT_BROUGHT_BACK = """
@@ -185,7 +203,7 @@ GROUP BY address ORDER BY 1
 
 
 def stage_update(
-    cursor: CursorWrapper, lines: Iterable[PointLine | MembershipLine], *, today: date
+    cursor: CursorWrapper, dso: int, lines: Iterable[PointLine | MembershipLine], *, today: date
 ) -> tuple[int, int]:
     """COPY a DSO's update into the staging tables; returns how many points and how many connections it names.
 
@@ -193,13 +211,14 @@ def stage_update(
     rest of the block of days that today lies in.
     """
     points: list[PointLine] = []
-    connections = copy_lines(_memberships(lines, points))
+    connections = copy_lines(_memberships(lines, points), dso)
     uppers = [day_after(point.end) for point in points]
     tomorrow = today + timedelta(days=1)
     at_once = [upper is not None and upper <= tomorrow for upper in uppers]
     cursor.execute(
         STAGE,
         [
+            dso,
             [point.number for point in points],
             [point.address for point in points],
             [point.start for point in points],
@@ -218,16 +237,23 @@ def stage_update(
     return len(points), connections
 
 
-def state_points(cursor: CursorWrapper, dso: int, policies: Policies, *, today: date) -> bool:
-    """Make and hold the stated points, and find their days before and after the message.
+def state_points(
+    cursor: CursorWrapper, policies: Policies, *, today: date, end_omitted: bool = False
+) -> bool:
+    """Make and hold the stated points, and find their days before and after; with `end_omitted`, end all others.
 
     Returns whether their terms change; nobody else changes them from here on.
     """
-    cursor.execute(NEW_POINTS, {"dso": dso})
-    cursor.execute(LOCK_POINTS, {"dso": dso})
-    cursor.execute(TAKE_TOGETHER, {"dso": dso})
-    analyze_if_large(cursor, "point_statement", cursor.rowcount)
-    cursor.execute(WANT, {"dso": dso, "keep_later": policies["P7"] != ACCEPT, "today": today})
+    cursor.execute(NEW_POINTS)
+    analyze_if_large(cursor, "registry_congestionpoint", cursor.rowcount)
+    cursor.execute(LOCK_ALL_POINTS if end_omitted else LOCK_POINTS)
+    cursor.execute(TAKE_TOGETHER)
+    stated = cursor.rowcount
+    if end_omitted:
+        cursor.execute(END_OMITTED, {"tomorrow": today + timedelta(days=1)})
+        stated += cursor.rowcount
+    analyze_if_large(cursor, "point_statement", stated)
+    cursor.execute(WANT, {"keep_later": policies["P7"] != ACCEPT, "today": today})
     analyze_if_large(cursor, "wanted_terms", cursor.rowcount)
     cursor.execute(MEASURE)
     analyze_if_large(cursor, "point_days", cursor.rowcount)

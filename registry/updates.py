@@ -15,12 +15,12 @@ from django.db import connection, transaction
 
 from participants.models import Participant
 from registry import standings, statements, strange, terms
-from registry.changes import Recorder, Source, under_lock
+from registry.changes import Recorder, Source, analyze, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.contested import refresh_conflicts
 from registry.market import market, zone_agrees
 from registry.periods import list_in_words
-from registry.policies import REJECT, Policies, in_force
+from registry.policies import END, REJECT, Policies, in_force
 from registry.staging import LARGE, copy_lines, prepare
 from registry.standings import Contested
 from registry.strange import Findings
@@ -72,11 +72,17 @@ def publish_representations(
     findings = Findings()
     with connection.cursor() as cursor:
         prepare(cursor)
-        said = copy_lines((0, *line) for line in lines)
+        said = copy_lines(((0, *line) for line in lines), agr.pk)
         _look_at_names(cursor, findings, time_zone, today)
-        statements.take_together(cursor, agr.pk, judged=False)
         return _apply(
-            cursor, REPRESENTATION, agr, policies, findings, today=today, source=source, said=bool(said)
+            cursor,
+            REPRESENTATION,
+            policies,
+            findings,
+            today=today,
+            source=source,
+            end_omitted=_ends_omitted(policies, said),
+            party=agr,
         )
 
 
@@ -98,46 +104,90 @@ def publish_congestion_points(
     findings = Findings()
     with connection.cursor() as cursor:
         prepare(cursor)
-        _, said = terms.stage_update(cursor, lines, today=today)
+        _, said = terms.stage_update(cursor, dso.pk, lines, today=today)
         _look_at_names(cursor, findings, time_zone, today)
-        terms_change = terms.state_points(cursor, dso.pk, policies, today=today)
-        strange.look_at_points(cursor, dso.pk, policies, findings, today=today)
-        statements.judge_lines(cursor, policies)
-        statements.take_together(cursor, dso.pk, judged=True)
         return _apply(
             cursor,
             MEMBERSHIP,
-            dso,
             policies,
             findings,
             today=today,
             source=source,
-            said=bool(said),
-            terms_change=terms_change,
+            end_omitted=_ends_omitted(policies, said),
+            party=dso,
         )
 
 
 def _apply(
     cursor: CursorWrapper,
     kind: ClaimKind,
-    party: Participant,
     policies: Policies,
     findings: Findings,
     *,
     today: date,
     source: Source,
-    said: bool,
-    terms_change: bool = False,
+    end_omitted: bool,
+    party: Participant,
 ) -> Report:
-    """Judge and write the statements: the same for both kinds of claims."""
+    """Judge and write what is staged: the same for both kinds of claims."""
+    recorder = Recorder(source)
+    judged = judge(
+        cursor,
+        kind,
+        policies,
+        findings,
+        recorder,
+        today=today,
+        end_omitted=end_omitted,
+        party=party.pk,
+    )
+    if findings.rejections:
+        raise Rejection(findings.rejections)
+    write(cursor, kind, policies, judged, recorder, today=today)
+    recorder.stamp()
+    return Report(recorder.recorded, tuple(findings.warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is to be written: whether terms of congestion points change, and how many claims do."""
+
+    terms: bool
+    claims: int
+
+
+def judge(
+    cursor: CursorWrapper,
+    kind: ClaimKind,
+    policies: Policies,
+    findings: Findings,
+    recorder: Recorder,
+    *,
+    today: date,
+    end_omitted: bool,
+    party: int | None,
+    all_points: bool = False,
+) -> Judged:
+    """Find what the staged lines change, and the standing of all of it; file what is strange or held by another.
+
+    With `end_omitted`, what no line is about ends with today: of `party`, or of everybody where that is None;
+    with `all_points`, congestion points too.
+    """
+    terms_change = False
+    if kind is MEMBERSHIP:
+        terms_change = terms.state_points(cursor, policies, today=today, end_omitted=all_points)
+        strange.look_at_points(cursor, policies, findings, today=today)
+        statements.judge_lines(cursor, policies)
+    statements.take_together(cursor, judged=kind is MEMBERSHIP)
     under_lock(
         cursor,
-        lambda: statements.find_changes(cursor, kind, party.pk, policies, today=today, anything_said=said),
+        lambda: statements.find_changes(
+            cursor, kind, policies, today=today, end_omitted=end_omitted, party=party
+        ),
     )
     strange.look_at_lines(cursor, kind, policies, findings, today=today)
     cursor.execute("SELECT count(*) FROM claim_change")
     (claims_change,) = cursor.fetchone()
-    recorder = Recorder(source)
     if claims_change:
         policy = policies[kind.policy]
         contested, total = standings.judge(
@@ -147,18 +197,32 @@ def _apply(
             _file_contested(findings, contested, total, rejects=policy == REJECT)
     if kind is MEMBERSHIP:
         findings.warnings.extend(terms.warn_of_clipping(cursor))
-    if findings.rejections:
-        raise Rejection(findings.rejections)
-    if terms_change:
+    return Judged(terms_change, claims_change)
+
+
+def write(
+    cursor: CursorWrapper,
+    kind: ClaimKind,
+    policies: Policies,
+    judged: Judged,
+    recorder: Recorder,
+    *,
+    today: date,
+) -> None:
+    """Write what `judge` found into the facts, and the conflicts that follow."""
+    if judged.terms:
         terms.write(cursor, recorder)
-    if claims_change:
+    if judged.claims:
         change = recorder.change_id()
-        written = standings.write(cursor, kind, change=change, policy=policy, today=today)
+        written = standings.write(cursor, kind, change=change, policy=policies[kind.policy], today=today)
         refresh_conflicts(cursor, kind, change=change)
         if written >= LARGE:
-            cursor.execute(f"ANALYZE {kind.table}")
-    recorder.stamp()
-    return Report(recorder.recorded, tuple(findings.warnings))
+            analyze(cursor, kind.table)
+
+
+def _ends_omitted(policies: Policies, said: int) -> bool:
+    """Whether what an update that names `said` connections omits ends (docs/rules.md D7)."""
+    return policies["omitted connections"] == END and bool(said)
 
 
 def _look_at_names(cursor: CursorWrapper, findings: Findings, time_zone: str | None, today: date) -> None:
