@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from uftp import tasks
+from uftp import long_jobs, tasks
 from uftp.models import InboundMessage, OutboundMessage
 
 EVERY = 10.0
@@ -12,7 +12,7 @@ EVERY = 10.0
 
 
 def sweep(now: datetime) -> None:
-    """Wake every inbox with a waiting message and every participant with a delivery due at `now` (real time).
+    """Wake every inbox with a waiting message, every participant with a delivery due at `now` (real time), long jobs.
 
     What is at work already loses nothing by it: a drained inbox and a claimed message are left alone.
     """
@@ -21,11 +21,12 @@ def sweep(now: datetime) -> None:
     unclaimed = _due(now).exclude(claimed_until__gt=now)
     for role, domain in unclaimed.values_list("recipient_role", "recipient_domain").order_by().distinct():
         tasks.wake_outbox(role, domain)
+    long_jobs.wake()
 
 
 def idle(now: datetime) -> bool:
-    """Whether no inbox has a waiting message, and no delivery is due or under way at `now` (real time)."""
-    return not _waiting().exists() and not _due(now).exists()
+    """Whether no inbox has a waiting message, no delivery is due or under way at `now` (real time), and no long job."""
+    return not _waiting().exists() and not _due(now).exists() and not long_jobs.waits()
 
 
 def _waiting() -> QuerySet[InboundMessage]:

@@ -48,16 +48,16 @@ def forget_refusals(timestamp: int) -> None:
 
 def wake_inbox(sender_id: int) -> None:
     """Have the sender's inbox drained. To be called after the commit of what is to be found there."""
-    _wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
+    wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
 
 
 def wake_outbox(role: str, domain: str) -> None:
     """Have what is due for (role, domain) delivered. To be called after the commit of what is to be found there."""
-    _wake(OUTBOX, "uftp.deliver", f"outbox {role} {domain}", {"role": role, "domain": domain})
+    wake(OUTBOX, "uftp.deliver", f"outbox {role} {domain}", {"role": role, "domain": domain})
 
 
-def _wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> None:
-    """Defer a job, unless the same one waits already. A failure is left to the sweep."""
+def wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> None:
+    """Defer a job of `task`, unless one of the same `lock` waits already. A failure is left to the sweep."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(

@@ -14,7 +14,7 @@ from procrastinate import App, jobs
 from procrastinate.contrib.django import app
 from procrastinate.worker import Worker
 
-from uftp import setting_aside, sweep, tasks
+from uftp import long_jobs, setting_aside, sweep, tasks
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ IDLE_CHECK_SECONDS = 0.2
 
 
 def run(*, until_idle: bool = False, concurrency: int = 4) -> None:
-    """Work until SIGTERM or SIGINT: handle `concurrency` inboxes at a time, and deliver.
+    """Work until SIGTERM or SIGINT: handle `concurrency` inboxes at a time, deliver, and do one long job at a time.
 
-    `until_idle`: return as soon as no message waits to be handled and no delivery is due or under way.
-    On a signal, what is at hand is brought to its end first.
+    `until_idle`: return as soon as no message waits to be handled, no delivery is due or under way, and no long job.
+    On a signal, the messages at hand are brought to their end first; a long job is given up, and waits again.
     """
     tasks.stopping.clear()
     asyncio.run(_run(until_idle, concurrency))
@@ -41,7 +41,7 @@ def run(*, until_idle: bool = False, concurrency: int = 4) -> None:
 
 async def _run(until_idle: bool, concurrency: int) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(concurrency + DELIVERIES + 2, thread_name_prefix="uftp"))
+    loop.set_default_executor(ThreadPoolExecutor(concurrency + DELIVERIES + 3, thread_name_prefix="uftp"))
     stop = asyncio.Event()
 
     def stop_all() -> None:
@@ -64,6 +64,7 @@ async def _work(
         parts = [
             _keep_going(stop, lambda: _fetch(working, tasks.INBOX, concurrency, stop)),
             _keep_going(stop, lambda: _fetch(working, tasks.OUTBOX, DELIVERIES, stop)),
+            _keep_going(stop, lambda: _fetch(working, long_jobs.QUEUE, 1, stop)),
             _keep_going(stop, lambda: _sweep_repeatedly(working, stop)),
         ]
         if until_idle:
