@@ -34,7 +34,7 @@ _works: list[_Work] = []
 
 
 def register(*, wake: Callable[[], None], waits: Callable[[], bool]) -> None:
-    """Have every sweep call `wake`, which defers jobs for what waits; `worker --until-idle` goes on while it `waits`."""
+    """Have each sweep call `wake`, which defers jobs for what waits; `worker --until-idle` goes on while it `waits`."""
     _works.append(_Work(wake, waits))
 
 
