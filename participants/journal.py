@@ -19,13 +19,29 @@ def note(
     *,
     participants: Iterable[Participant | int] = (),
 ) -> AuditEntry:
-    """Add to the audit trail that `actor` did `action` to `subject`, in the caller's transaction.
+    """Add to the audit trail that `actor` did `action` to `subject`, in the caller's transaction: see `entry`."""
+    noted = entry(actor, action, subject, before, after, reason, participants=participants)
+    noted.save()
+    return noted
+
+
+def entry(
+    actor: str,
+    action: str,
+    subject: str,
+    before: Values | None = None,
+    after: Values | None = None,
+    reason: str = "",
+    *,
+    participants: Iterable[Participant | int] = (),
+) -> AuditEntry:
+    """The entry of the audit trail that `actor` did `action` to `subject`, not stored.
 
     `before` and `after` hold what differs, as values that JSON can hold; None where there was or is nothing.
     They never hold a secret. `participants`, rows or primary keys, are those that it is about: staff who are limited
     to one of them read the entry; an entry about none is read by staff who are not limited.
     """
-    return AuditEntry.objects.create(
+    return AuditEntry(
         actor=actor[:150],
         action=action,
         subject=subject,

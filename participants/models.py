@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +81,7 @@ class Participant(models.Model):
     def clean(self) -> None:
         """Raise ValidationError for a domain that is none or this CRO's, and an endpoint not to post to."""
         errors = {}
+        self.name = self.name.strip()
         if self._state.adding:
             if not DOMAIN.fullmatch(self.domain):
                 errors["domain"] = (
@@ -163,13 +165,21 @@ class PublicKey(models.Model):
 
     def clean(self) -> None:
         """Put the text into its published form; raise ValidationError for a key not to trust or taken."""
+        self.clean_text()
+        self.check_beside(PublicKey.objects.filter(value=self.value).exclude(pk=self.pk))
+
+    def clean_text(self) -> None:
+        """Put the text into its published form; raise ValidationError for a key not to trust."""
         try:
             self._read_text()
         except InvalidKey as wrong:
             raise ValidationError({"text": f"{capfirst(str(wrong))}."}) from None
         if settings.CRO_SIGNING_KEY and self.value == public_key_of_seed(settings.CRO_SIGNING_KEY):
             raise ValidationError({"text": "This is this CRO's own public key; give the participant's."})
-        for other in PublicKey.objects.filter(value=self.value).exclude(pk=self.pk):
+
+    def check_beside(self, others: Iterable[PublicKey]) -> None:
+        """Raise ValidationError where the key is taken by one of `others`, rows of the same value."""
+        for other in others:
             if other.participant_id == self.participant_id:
                 raise ValidationError(
                     {"text": f"{self.participant} has this key already; change when it is valid."}

@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants import clock, registering
+from participants import clock, editing, registering
 from participants.admin_audit import what_changed
 from participants.admin_html import NOTHING, lines, link, list_link, moment, table
 from participants.admission import current_mode
@@ -64,7 +64,7 @@ class ParticipantForm(ReasonModelForm):
         said: dict[str, Any] = super().clean() or {}
         if self.instance.pk and not self.errors:
             given = {name: said[name] for name in self.edited()}
-            was: registering.Values = {name: self._shown(name) for name in given}
+            was: editing.Values = {name: self._shown(name) for name in given}
             stored = registering.hold(self.instance, given, was)
             said |= {name: getattr(stored, name) for name in _EDITED if name not in given}
         return said

@@ -11,14 +11,10 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.utils.text import capfirst
 
-from participants import journal
+from participants import editing, journal
+from participants.editing import FIELDS, Values, require_reason
 from participants.keys import InvalidKey, parse_public_key
 from participants.models import Mode, Participant, PublicKey
-
-FIELDS = ("name", "endpoint", "standing", "placeholders")
-
-Values = Mapping[str, str | bool]
-"""Values of a participant, by field."""
 
 
 @transaction.atomic
@@ -66,10 +62,7 @@ def add_participant(participant: Participant, *, actor: str, reason: str = "") -
     """Check and save `participant`, a row that is not stored yet."""
     participant.full_clean()
     participant.save()
-    after = {field: getattr(participant, field) for field in FIELDS}
-    journal.note(
-        actor, "added participant", str(participant), None, after, reason, participants=[participant]
-    )
+    editing.participant_entry(participant, None, actor, reason).save()
 
 
 @transaction.atomic
@@ -88,18 +81,10 @@ def change_participant(
     handed over is left with what is stored.
     """
     stored = hold(participant, given, was)
-    before = {field: getattr(stored, field) for field in given if getattr(stored, field) != given[field]}
-    after = {field: given[field] for field in before}
-    for field, value in after.items():
-        setattr(stored, field, value)
-    if after:
-        stored.full_clean()
-        if "standing" in after:
-            require_reason(f"the change of standing from {before['standing']} to {after['standing']}", reason)
-        stored.save(update_fields=list(after))
-        journal.note(
-            actor, "changed participant", str(stored), before, after, reason, participants=[participant]
-        )
+    before = editing.give(stored, given, reason=reason)
+    if before:
+        stored.save(update_fields=list(before))
+        editing.participant_entry(stored, before, actor, reason).save()
     for field in FIELDS:
         setattr(participant, field, getattr(stored, field))
 
@@ -190,9 +175,8 @@ def end_key(key: PublicKey, end: datetime, *, actor: str, now: datetime, reason:
     """Have `key` verify no signature from `end` on. One that ends earlier stays as it is."""
     _lock(key.participant_id)
     key.refresh_from_db()
-    if key.valid_until is None or key.valid_until > end:
-        key.valid_until = max(end, key.valid_from or end)
-        _save_key(key, actor=actor, now=now, reason=reason)
+    editing.end(key, end)
+    _save_key(key, actor=actor, now=now, reason=reason)
 
 
 def withdraw_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> None:
@@ -221,7 +205,7 @@ def change_key(
 
 def validity(key: PublicKey) -> str:
     """From when until when `key` is valid, as one text that differs whenever they do."""
-    return " – ".join(_span(key).values())
+    return " – ".join(editing.span(key).values())
 
 
 def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None:
@@ -232,23 +216,12 @@ def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None
     """
     stored = PublicKey.objects.filter(pk=key.pk).first() if key.pk else None
     if stored is None:
-        key.added_at = now
-        if key.valid_from is None and (_was_anothers(key) or key.participant.keys.exists()):
-            key.valid_from = now
+        editing.begin(key, first=not (_was_anothers(key) or key.participant.keys.exists()), now=now)
     key.full_clean(exclude=["value"])
-    before, after = _span(stored) if stored else {}, _span(key)
-    changed = [moment for moment in after if stored is None or before[moment] != after[moment]]
-    if changed:
+    before = editing.span(stored) if stored else None
+    if before != editing.span(key):
         key.save()
-        journal.note(
-            actor,
-            "changed public key" if stored else "added public key",
-            f"{key.participant} {key.text}",
-            {moment: before[moment] for moment in changed} if stored else None,
-            {moment: after[moment] for moment in changed},
-            reason,
-            participants=[key.participant_id],
-        )
+        editing.key_entry(key, before, actor, reason).save()
 
 
 @transaction.atomic
@@ -261,12 +234,6 @@ def set_mode(value: str, *, actor: str, reason: str) -> None:
         require_reason(f"the change of mode from {before} to {value}", reason)
         mode.save()
         journal.note(actor, "set mode", "mode", {"mode": before}, {"mode": value}, reason)
-
-
-def require_reason(change: str, reason: str) -> None:
-    """Raise ValidationError where `reason` does not say why."""
-    if not reason.strip():
-        raise ValidationError({"reason": f"Say why: {change} is recorded with its reason."})
 
 
 def explain(error: ValidationError) -> str:
@@ -309,10 +276,3 @@ def _was_anothers(key: PublicKey) -> bool:
         return False
     others = PublicKey.objects.filter(value=value, valid_until__isnull=False)
     return others.exclude(participant=key.participant_id).exists()
-
-
-def _span(key: PublicKey) -> dict[str, str]:
-    return {
-        "valid from": key.valid_from.isoformat() if key.valid_from else "always",
-        "valid until": key.valid_until.isoformat() if key.valid_until else "it is replaced",
-    }

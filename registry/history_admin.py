@@ -9,7 +9,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from participants import registering
+from participants import editing
 from participants.admin_html import NOTHING, count_in_words, lines, link, list_link, moment
 from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
@@ -163,7 +163,7 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     def reset(self, request: HttpRequest, queryset: QuerySet[RevisionPlace]) -> None:
         reason = request.POST.get("reason", "").strip()
         try:
-            registering.require_reason("a reset", reason)
+            editing.require_reason("a reset", reason)
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
             return

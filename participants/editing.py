@@ -1,0 +1,97 @@
+"""A participant or a key takes other values in memory: what is checked, and what the audit trail says of it.
+
+`registering` stores one at a time under its lock, `bulk` those of a whole file.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+
+from participants import journal
+from participants.models import AuditEntry, Participant, PublicKey
+
+FIELDS = ("name", "endpoint", "standing", "placeholders")
+
+Values = Mapping[str, str | bool]
+"""Values of a participant, by field."""
+
+
+def give(stored: Participant, given: Values, *, reason: str) -> Values:
+    """Give `stored` the values `given`, by field, and return what those that differed were.
+
+    Raises ValidationError for a value that it may not have, and for a change of standing without a `reason`. Other
+    values are not checked: what may be stored depends on the settings, and these may have been others.
+    """
+    before = {field: getattr(stored, field) for field in given if getattr(stored, field) != given[field]}
+    for field in before:
+        setattr(stored, field, given[field])
+    if not before:
+        return before
+    try:
+        stored.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        wrong = {
+            field: said for field, said in error.error_dict.items() if field in {*before, NON_FIELD_ERRORS}
+        }
+        if wrong:
+            raise ValidationError(wrong) from None
+    if "standing" in before:
+        require_reason(f"the change of standing from {before['standing']} to {given['standing']}", reason)
+    return {field: was for field, was in before.items() if getattr(stored, field) != was}
+
+
+def require_reason(change: str, reason: str) -> None:
+    """Raise ValidationError where `reason` does not say why."""
+    if not reason.strip():
+        raise ValidationError({"reason": f"Say why: {change} is recorded with its reason."})
+
+
+def begin(key: PublicKey, *, first: bool, now: datetime) -> None:
+    """Say of a key that is added from when on it is valid where nobody has: the first one of its participant always."""
+    key.added_at = now
+    if key.valid_from is None and not first:
+        key.valid_from = now
+
+
+def end(key: PublicKey, moment: datetime) -> None:
+    """Have `key` verify no signature from `moment` on. One that ends earlier stays as it is."""
+    if key.valid_until is None or key.valid_until > moment:
+        key.valid_until = max(moment, key.valid_from or moment)
+
+
+def span(key: PublicKey) -> dict[str, str]:
+    """From when until when `key` is valid, in words."""
+    return {
+        "valid from": key.valid_from.isoformat() if key.valid_from else "always",
+        "valid until": key.valid_until.isoformat() if key.valid_until else "it is replaced",
+    }
+
+
+def participant_entry(participant: Participant, before: Values | None, actor: str, reason: str) -> AuditEntry:
+    """The audit entry, not stored, of values that were `before`; None: the participant was added."""
+    fields = FIELDS if before is None else before
+    return journal.entry(
+        actor,
+        "added participant" if before is None else "changed participant",
+        str(participant),
+        before,
+        {field: getattr(participant, field) for field in fields},
+        reason,
+        participants=[participant],
+    )
+
+
+def key_entry(key: PublicKey, before: Mapping[str, str] | None, actor: str, reason: str) -> AuditEntry:
+    """The audit entry, not stored, of a key whose `span` was `before`; None: the key was added."""
+    after = span(key)
+    changed = [moment for moment in after if before is None or before[moment] != after[moment]]
+    return journal.entry(
+        actor,
+        "added public key" if before is None else "changed public key",
+        f"{key.participant} {key.text}",
+        None if before is None else {moment: before[moment] for moment in changed},
+        {moment: after[moment] for moment in changed},
+        reason,
+        participants=[key.participant_id],
+    )
