@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 STANDARD_INPUT = "-"
 
@@ -75,7 +75,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def unpacked(packed: io.BufferedReader) -> Iterator[BinaryIO]:
+def unpacked(packed: io.BufferedReader[Any]) -> Iterator[BinaryIO]:
     """The bytes of an open file, unpacked where gzip packed them."""
     if not packed.peek(len(_GZIP)).startswith(_GZIP):
         yield packed

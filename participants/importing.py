@@ -44,6 +44,10 @@ class Imported:
     told: tuple[str, ...] = ()
     fingerprint: str = ""
 
+    @property
+    def changes_anything(self) -> bool:
+        return self.change is not None or bool(self.told)
+
 
 class ImportRefused(ValueError):
     """Lines are bad, and nothing was taken: `rejects` says which, and why."""

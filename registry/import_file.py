@@ -1,0 +1,147 @@
+"""Files as they come: read once from the first byte to the last, counted and hashed on the way."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from participants import csv_files
+from participants.csv_files import STANDARD_INPUT, Fault, Row, UnreadableFile
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CHUNK = 1 << 18
+
+BytesRead = Callable[[int, int | None], None]
+"""Told how many bytes were read, of how many; None where nobody knows."""
+
+
+class ChangedWhileRead(UnreadableFile):
+    """A file that is another than it was when the reading began."""
+
+
+class InputFile(Protocol):
+    """Something that can be read as often as an import is tried.
+
+    `size`, bytes, and `content_hash`, SHA-256 in hex digits, are of the file as it came, known as soon as it was read
+    to its end; None and empty before.
+    """
+
+    size: int | None
+    content_hash: str
+
+    def rows(self, columns: Sequence[str], told: BytesRead) -> AbstractContextManager[Iterator[Row | Fault]]:
+        """The rows under the header `columns`, from the start. Raises UnreadableFile, also while they are read."""
+
+
+class FileOnDisk:
+    """The file at `path`, or standard input where that is `-`.
+
+    What can be read only once, such as a pipe, is first copied to a temporary file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._copy: BinaryIO | None = None
+        self.size: int | None = None
+        self.content_hash = ""
+
+    @contextmanager
+    def rows(self, columns: Sequence[str], told: BytesRead) -> Iterator[Iterator[Row | Fault]]:
+        with self._opened(told) as raw:
+            began = os.fstat(raw.fileno())
+            watched = _Watched(raw, began.st_size, told)
+            with io.BufferedReader(watched, CHUNK) as packed, csv_files.unpacked(packed) as file:
+                yield self._to_the_end(csv_files.rows(file, columns), packed, watched, began)
+
+    def _to_the_end(
+        self,
+        rows: Iterator[Row | Fault],
+        packed: io.BufferedReader[Any],
+        watched: _Watched,
+        began: os.stat_result,
+    ) -> Iterator[Row | Fault]:
+        yield from rows
+        while packed.read(CHUNK):
+            pass
+        if self._copy is None and (watched.count != began.st_size or self._differs_from(began)):
+            raise ChangedWhileRead(f"{self._path} changed while it was read.")
+        self.size, self.content_hash = watched.count, watched.hash.hexdigest()
+
+    def _differs_from(self, began: os.stat_result) -> bool:
+        try:
+            ended = Path(self._path).stat()
+        except OSError:
+            return True
+        return any(
+            getattr(began, name) != getattr(ended, name)
+            for name in ("st_dev", "st_ino", "st_size", "st_mtime_ns")
+        )
+
+    @contextmanager
+    def _opened(self, told: BytesRead) -> Iterator[BinaryIO]:
+        """The file, unbuffered, at its first byte."""
+        if self._copy is not None:
+            self._copy.seek(0)
+            yield self._copy
+            return
+        standard_input = self._path == STANDARD_INPUT
+        try:
+            raw = open(  # noqa: SIM115
+                sys.stdin.fileno() if standard_input else self._path,
+                "rb",
+                buffering=0,
+                closefd=not standard_input,
+            )
+        except OSError as error:
+            raise UnreadableFile(f"{self._path} cannot be opened: {error.strerror}.") from None
+        with raw:
+            if not standard_input and stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+                yield raw
+            else:
+                yield self._copied(raw, told)
+
+    def _copied(self, raw: BinaryIO, told: BytesRead) -> BinaryIO:
+        copy = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this object
+        count = 0
+        try:
+            while chunk := raw.read(CHUNK):
+                copy.write(chunk)
+                count += len(chunk)
+                told(count, None)
+        except OSError as error:
+            raise UnreadableFile(
+                f"{csv_files.name_of(self._path)} cannot be read to its end: {error.strerror}."
+            ) from None
+        copy.seek(0)
+        self._copy = copy
+        return copy
+
+
+class _Watched(io.RawIOBase):
+    """Bytes on their way: counted, hashed and told of."""
+
+    def __init__(self, raw: BinaryIO, total: int, told: BytesRead) -> None:
+        self._raw, self._total, self._told = raw, total, told
+        self.count = 0
+        self.hash = sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        count: int = self._raw.readinto(view)  # type: ignore[attr-defined]
+        self.hash.update(view[:count])
+        self.count += count
+        self._told(self.count, self._total)
+        return count

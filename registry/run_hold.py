@@ -1,0 +1,77 @@
+"""Who is at an import: an advisory lock on a database connection of its own, which also tells others how far it is.
+
+The lock goes with its process, however that ends. The connection never keeps a transaction open, so that what it
+tells is seen while the import's own transaction is under way.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+
+import psycopg
+from django.db import connection
+
+logger = logging.getLogger(__name__)
+
+HOLD_LOCK = 0x43524F03
+"""The advisory lock of a run that is under way, with the run's number."""
+
+TOLD_EVERY = 1.0
+"""Seconds between two words on the same phase."""
+
+LIMITS = "-c lock_timeout=1s -c statement_timeout=10s"
+
+
+def lock_key(run_id: int) -> tuple[int, int]:
+    """The two numbers of the run's advisory lock."""
+    return HOLD_LOCK, run_id % 2**31
+
+
+class AlreadyHeld(Exception):
+    """Another process is at this run."""
+
+
+class Hold:
+    """Holds the run until `release`, or the end of this process. Raises AlreadyHeld, psycopg.Error."""
+
+    def __init__(self, run_id: int) -> None:
+        parameters = connection.get_connection_params()
+        options = f"{parameters.pop('options', '')} {LIMITS}".strip()
+        self._run_id = run_id
+        self._phase = ""
+        self._told_at = 0.0
+        self._connection: psycopg.Connection | None = psycopg.connect(
+            **parameters, options=options, autocommit=True
+        )
+        row = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", lock_key(run_id)).fetchone()
+        if row != (True,):
+            self.release()
+            raise AlreadyHeld
+
+    def tell(self, phase: str, detail: str = "") -> None:
+        """Say on the run's row what it is at; once a second within a phase.
+
+        An import goes on where this cannot be said any more: what it does is safe without.
+        """
+        moment = time.monotonic()
+        if self._connection is None or (phase == self._phase and moment - self._told_at < TOLD_EVERY):
+            return
+        self._phase, self._told_at = phase, moment
+        try:
+            self._connection.execute(
+                "UPDATE registry_importrun SET step = %s WHERE id = %s AND state = 'running'",
+                [f"{phase} {detail}".strip(), self._run_id],
+            )
+        except psycopg.Error as error:
+            logger.warning("Import %s goes on without telling how far it is: %s", self._run_id, error)
+            if self._connection.closed:
+                self._connection = None
+
+    def release(self) -> None:
+        """Let go: the run is at its end."""
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+            self._connection = None
