@@ -1,0 +1,118 @@
+"""Databases of the benchmarks' own, on the server of `DATABASE_URL` or else the embedded one.
+
+Whoever makes one holds an advisory lock with the number in its name, which a killed process lets go of: what was left
+behind is known by that, and dropped by the next run.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import quote, urlencode, urlsplit
+
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from psycopg import sql
+
+from cro_project.embedded_postgres.base import server
+from cro_project.environment import EMBEDDED
+
+PREFIX = "cro_benchmark_"
+_LOCKS = 1_672_034
+"""The first of the two numbers of an advisory lock; the second is the one in the databases' names."""
+
+
+def url(database: str) -> str:
+    """The address of `database` on the server, for libpq and for `DATABASE_URL` alike."""
+    given = settings.DATABASES["default"]
+    if given["ENGINE"] == EMBEDDED:
+        place = urlencode({"host": given["HOST"], "port": given["PORT"]})
+        return f"postgres://{quote(given['USER'], safe='')}@/{database}?{place}"
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
+
+
+def use(database: str) -> None:
+    """Have this process's own Django work on `database` from here on."""
+    connection.close()
+    connection.settings_dict["NAME"] = database
+
+
+class Databases:
+    """Makes databases as copies of a migrated one. A context manager: at its end all of them are gone."""
+
+    def __enter__(self) -> Databases:
+        if settings.DATABASES["default"]["ENGINE"] == EMBEDDED:
+            server().join()
+        self._server = psycopg.connect(url("postgres"), autocommit=True)
+        self._run = secrets.randbelow(1 << 31)
+        self._lock(self._run)
+        self._made = 0
+        self._left: set[str] = set()
+        self._drop_left_behind()
+        self._template = self._create("template1")
+        try:
+            use(self._template)
+            call_command("migrate", verbosity=0, interactive=False)
+            connection.close()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        connection.close()
+        for name in list(self._left):
+            self._drop(name)
+        self._server.close()
+
+    @contextmanager
+    def fresh(self) -> Iterator[str]:
+        """A migrated database without any facts, by its name; dropped afterwards. This process's Django uses it."""
+        connection.close()
+        name = self._create(self._template)
+        use(name)
+        try:
+            yield name
+        finally:
+            connection.close()
+            self._drop(name)
+
+    def settle(self) -> None:
+        """Write out what is only in memory, so that it burdens nothing that is measured; where it is permitted."""
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            self._server.execute("CHECKPOINT")
+
+    def setting(self, name: str) -> str:
+        """What the server says of one of its settings, with its unit."""
+        row = self._server.execute("SELECT current_setting(%s)", [name]).fetchone()
+        return str(row[0]) if row else ""
+
+    def _create(self, template: str) -> str:
+        self._made += 1
+        name = f"{PREFIX}{self._run}_{self._made}"
+        self._left.add(name)
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._server.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        return name
+
+    def _drop(self, name: str) -> None:
+        self._server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        self._left.discard(name)
+
+    def _lock(self, run: int) -> bool:
+        row = self._server.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCKS, run]).fetchone()
+        return bool(row and row[0])
+
+    def _drop_left_behind(self) -> None:
+        named = self._server.execute(
+            "SELECT datname FROM pg_database WHERE datname ~ %s", [rf"^{PREFIX}\d+_\d+$"]
+        ).fetchall()
+        for (name,) in named:
+            run = int(name.removeprefix(PREFIX).partition("_")[0])
+            if run != self._run and self._lock(run):
+                self._drop(name)
+                self._server.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCKS, run])

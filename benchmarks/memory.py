@@ -1,0 +1,41 @@
+"""B11: the peak memory of single processes, beside the size of the inner XML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from benchmarks.figures import Figure, middle
+from benchmarks.processes import RunningCro
+
+AT_MOST = 8.0
+MEGABYTE = 1_000_000
+
+
+@dataclass
+class Peaks:
+    """What several fresh CROs had at most, each after one large exchange."""
+
+    size: int = 0
+    web: list[float] = field(default_factory=list)
+    worker: list[float] = field(default_factory=list)
+
+    def add(self, cro: RunningCro, size: int) -> None:
+        """The peaks of `cro` up to this moment, for `size` bytes of inner XML."""
+        peak = cro.peak_memory()
+        self.size = size
+        self.web.append(peak["web"])
+        self.worker.append(peak["worker"])
+
+    def figures(self, during: str) -> Iterator[Figure]:
+        """The figures of the web process that had most, and of the worker, during a case."""
+        for name, peaks in (("a web process", self.web), ("the worker", self.worker)):
+            yield Figure(
+                "B11",
+                f"peak memory of {name} during {during}",
+                middle(peaks) / MEGABYTE,
+                "MB",
+                self.size / MEGABYTE,
+                "inner XML",
+                at_most=AT_MOST,
+            )

@@ -1,0 +1,90 @@
+"""Posting over plain sockets: what posts shares the machine with what is measured, and so does as little as it can."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from itertools import count
+
+from benchmarks.messages import Message
+
+CONNECTIONS = 16
+"""Kept open by the load generator; on each, the next request goes out as soon as the last is answered."""
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+
+
+class Failed(RuntimeError):
+    """A request was not answered with 200."""
+
+
+class Connection:
+    """An HTTP connection that is kept open."""
+
+    def __init__(self, port: int, timeout: float = 900.0) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def post(self, request: bytes) -> None:
+        """Send `request` and read its answer. Raises Failed unless that is 200."""
+        self._socket.sendall(request)
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            piece = self._socket.recv(65_536)
+            if not piece:
+                raise Failed(f"the connection was closed: {answer[:200]!r}")
+            answer += piece
+        head, _, body = answer.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        missing = (int(length[1]) if length else 0) - len(body)
+        while missing > 0:
+            piece = self._socket.recv(65_536)
+            if not piece:
+                raise Failed(f"the connection was closed: {head[:200]!r}")
+            body += piece
+            missing -= len(piece)
+        if not head.startswith(b"HTTP/1.1 200 "):
+            raise Failed(f"{head[:200]!r} {body[:300]!r}")
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def post(port: int, message: Message) -> None:
+    """POST one message on a connection of its own. Raises Failed."""
+    connection = Connection(port)
+    try:
+        connection.post(message.request)
+    finally:
+        connection.close()
+
+
+def post_all(port: int, messages: Sequence[Message]) -> float:
+    """POST `messages` as fast as they are answered, on several connections; gives the seconds. Raises Failed."""
+    requests = [message.request for message in messages]
+    connections = [Connection(port) for _ in range(min(CONNECTIONS, len(requests)))]
+    following = count()
+    failures: list[Exception] = []
+
+    def work(connection: Connection) -> None:
+        try:
+            while not failures and (number := next(following)) < len(requests):
+                connection.post(requests[number])
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work, args=[connection], daemon=True) for connection in connections]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.monotonic() - began
+    for connection in connections:
+        connection.close()
+    if failures:
+        raise failures[0]
+    return seconds

@@ -1,0 +1,91 @@
+"""B6, B7, B8: messages a second, of many senders at once, beside the CRO service of `shapeshifter-uftp`.
+
+The load generator, the database, the sink and the service share the machine. The peer is one process, and cannot be
+more; this CRO is `serve` and `worker` as they start by default. Both get the same messages, sealed beforehand, from
+the same generator. Rounds alternate, and each begins when nothing is left to do of the last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import psycopg
+
+from benchmarks import messages, posting, processes
+from benchmarks.bench import Bench, connected, register, until_quiet
+from benchmarks.figures import Figure, amount, middle
+from benchmarks.messages import Message, Sender
+from benchmarks.processes import RunningCro
+
+SENDERS = 8
+IN_AN_UPDATE = 100
+PEER = "peer"
+BLOCK = 40
+
+Make = Callable[[int], list[Message]]
+
+
+def run(bench: Bench) -> Iterator[Figure]:
+    """B6, B7 and B8."""
+    senders = [Sender(f"agr-{number}.example") for number in range(SENDERS)]
+    numbers = count()
+
+    def queries(many: int) -> list[Message]:
+        today = messages.today()
+        return [messages.portfolio_query(senders[number % SENDERS], today) for number in range(many)]
+
+    def updates(many: int) -> list[Message]:
+        return [_update(senders[number % SENDERS], next(numbers)) for number in range(many)]
+
+    with bench.databases.fresh() as database:
+        register(bench, senders)
+        with RunningCro(database) as cro, processes.peer(senders) as peer, connected(database) as connection:
+            bench.say("B6: queries")
+            received, theirs, _ = _rates(bench, cro, peer, connection, queries)
+            yield Figure(
+                "B6",
+                f"durable receipts of a small query, {SENDERS} senders",
+                received,
+                "/s",
+                theirs,
+                PEER,
+                at_least=0.8,
+            )
+            bench.say("B7, B8: updates")
+            received, theirs, handled = _rates(bench, cro, peer, connection, updates)
+    what = f"updates of {IN_AN_UPDATE} connections, {SENDERS} senders"
+    yield Figure("B7", f"durable receipts of {what}", received, "/s", theirs, PEER, at_least=2)
+    yield Figure("B8", f"fully handled {what}", handled, "/s", theirs, PEER, at_least=0.35)
+
+
+def _rates(
+    bench: Bench, cro: RunningCro, peer: int, connection: psycopg.Connection[object], make: Make
+) -> tuple[float, float, float]:
+    """Messages a second: received by the CRO, received by the peer, and handled by the CRO to the answer's delivery."""
+    warm_up = max(bench.messages // 10, SENDERS * 2)
+    posting.post_all(peer, make(warm_up))
+    posting.post_all(cro.port, make(warm_up))
+    until_quiet(connection)
+    received, theirs, handled = [], [], []
+    for _ in range(bench.runs):
+        many = make(bench.messages)
+        theirs.append(len(many) / posting.post_all(peer, many))
+        bench.databases.settle()
+        began = time.monotonic()
+        received.append(len(many) / posting.post_all(cro.port, many))
+        until_quiet(connection)
+        handled.append(len(many) / (time.monotonic() - began))
+        bench.say(
+            f"received {amount(received[-1])}/s, handled {amount(handled[-1])}/s, the peer {amount(theirs[-1])}/s"
+        )
+    return middle(received), middle(theirs), middle(handled)
+
+
+def _update(sender: Sender, number: int) -> Message:
+    today = messages.today()
+    first = number * IN_AN_UPDATE
+    return messages.representations(
+        sender, [(messages.ean(BLOCK, first + n), today, None) for n in range(IN_AN_UPDATE)]
+    )

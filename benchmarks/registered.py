@@ -1,0 +1,163 @@
+"""B9: what an update costs with many connections registered, beside the same with few.
+
+Measured is the handling of one message as the worker does it: `uftp.processing.drain`, from taking the message out of
+the inbox to the commit of the registry's change and the answer. It is called in this process, so that nothing else is
+in the figure: no wake-up, no polling and no delivery.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+
+from django.db import connection as django_connection
+
+from benchmarks import databases, filling, messages
+from benchmarks.bench import Bench, connected, exchange, register
+from benchmarks.figures import Figure, Series, amount, middle
+from benchmarks.messages import Message, Sender
+from benchmarks.processes import RunningCro
+from participants import clock
+from uftp import endpoint, parsing, processing
+from uftp.models import InboundMessage
+
+FEW = 100_000
+IN_AN_UPDATE = 1_000
+AGRS = 10
+WARM_UP = 3
+REPEATED = 7
+"""Updates that are measured in a row, in each round."""
+
+AT_MOST = 2.0
+COLD_SECONDS = 1.0
+BLOCK = 50
+"""Of the addresses of connections that are not registered."""
+
+
+class Registry:
+    """A database with so many connections registered; each of several AGRs has an equal block of them."""
+
+    def __init__(self, bench: Bench, database: str, size: int) -> None:
+        self.size, self.database = size, database
+        self.agr = Sender("agr-0.example")
+        others = [Sender(f"agr-{number}.example") for number in range(1, AGRS)]
+        dso = Sender("grid.example", "DSO")
+        databases.use(database)
+        keys = register(bench, [self.agr, *others, dso])
+        agrs = [keys[one.domain] for one in (self.agr, *others)]
+        began = time.monotonic()
+        with connected(database) as connection:
+            filling.fill(connection, size, agrs, keys[dso.domain])
+        bench.say(f"{size:,} connections registered in {amount(time.monotonic() - began)} s")
+        self.own = -(-size // AGRS)
+        self._said = 0
+
+    def update(self, numbers: list[int]) -> Message:
+        """One that gives the AGR's connections of these numbers another last day than any before."""
+        self._said += 1
+        last = messages.today() + timedelta(days=700 + self._said)
+        lines = [(filling.address(number), messages.today(), last) for number in numbers]
+        return messages.representations(self.agr, lines)
+
+    def neighbours(self) -> list[int]:
+        """Connections that lie side by side."""
+        middle_one = self.own // 2
+        return list(range(middle_one, min(middle_one + IN_AN_UPDATE, self.own)))
+
+
+def run(bench: Bench) -> Iterator[Figure | Series]:
+    """B9, and on the large registry what an operator may want to know of a country's."""
+    sizes = sorted(
+        {min(FEW, bench.registered // 2), bench.registered} | ({1_000_000} if bench.large else set())
+    )
+    with ExitStack() as stack:
+        registries = [Registry(bench, stack.enter_context(bench.databases.fresh()), size) for size in sizes]
+        bench.databases.settle()
+        cold = _cold(bench, registries[-1])
+        seconds: dict[int, list[float]] = {size: [] for size in sizes}
+        for number in range(1, bench.runs + 1):
+            for registry in registries:
+                seconds[registry.size] += _warm(registry)
+            told = ", ".join(f"{amount(middle(each))} s with {size:,}" for size, each in seconds.items())
+            bench.say(f"B9, run {number} of {bench.runs}: {told}")
+        few, many = registries[0], registries[-1]
+        yield Figure(
+            "B9",
+            f"applying {IN_AN_UPDATE:,} neighbouring changes, warm, {many.size:,} registered",
+            middle(seconds[many.size]),
+            "s",
+            middle(seconds[few.size]),
+            f"{few.size:,} registered",
+            at_most=AT_MOST,
+        )
+        yield Figure(
+            "B9",
+            f"applying {IN_AN_UPDATE:,} random changes, cold, {many.size:,} registered",
+            middle(cold),
+            "s",
+            at_most=COLD_SECONDS,
+        )
+        if bench.large:
+            yield Series("neighbouring, warm", tuple((size, middle(each)) for size, each in seconds.items()))
+            yield from _of_a_country(bench, many)
+
+
+def _warm(registry: Registry) -> list[float]:
+    """The seconds of each of several updates of the same neighbouring connections."""
+    databases.use(registry.database)
+    seconds = [
+        _handled(registry.agr, registry.update(registry.neighbours())) for _ in range(WARM_UP + REPEATED)
+    ]
+    return seconds[WARM_UP:]
+
+
+def _cold(bench: Bench, registry: Registry) -> list[float]:
+    """The seconds of updates of random connections, of which nobody has asked since the registry was filled."""
+    databases.use(registry.database)
+    _handled(registry.agr, registry.update(registry.neighbours()))
+    chosen = random.Random(9).sample(  # noqa: S311
+        range(registry.own), min(registry.own, IN_AN_UPDATE * bench.runs)
+    )
+    each = max(1, len(chosen) // bench.runs)
+    seconds = []
+    for number in range(bench.runs):
+        django_connection.close()
+        numbers = chosen[number * each : (number + 1) * each]
+        seconds.append(_handled(registry.agr, registry.update(numbers)))
+    bench.say(f"B9, random and cold: {', '.join(map(amount, seconds))} s")
+    return seconds
+
+
+def _handled(sender: Sender, message: Message) -> float:
+    """The seconds in which `message`, received before, is handled. Raises RuntimeError unless it is accepted."""
+    receipt = endpoint.take(parsing.open_envelope(message.envelope), 3, clock.now())
+    began = time.monotonic()
+    processing.drain(receipt.sender_id, wake=lambda role, domain: None)
+    seconds = time.monotonic() - began
+    handled = InboundMessage.objects.get(pk=receipt.inbound_id)
+    if handled.result != "Accepted":
+        raise RuntimeError(f"{handled.result}: {handled.reason} {handled.last_error}")
+    return seconds
+
+
+def _of_a_country(bench: Bench, registry: Registry) -> Iterator[Figure]:
+    """Whole exchanges with a running CRO on the large registry, in seconds."""
+    today, agr = messages.today(), registry.agr
+    new = min(100_000, bench.registered)
+    there = f"{registry.size:,} registered"
+    added = [(messages.ean(BLOCK, number), today, None) for number in range(new)]
+    known = [(filling.address(number), today, None) for number in range(registry.own)]
+    with RunningCro(registry.database) as cro, connected(registry.database) as connection:
+        bench.say(f"an update of {new:,} new connections")
+        seconds = exchange(cro, connection, messages.representations(agr, added)).committed
+        yield Figure("", f"update of {new:,} new connections, {there}", seconds, "s")
+        bench.say("a query")
+        seconds = exchange(cro, connection, messages.portfolio_query(agr, today)).committed
+        yield Figure("", f"query answered with {registry.own + new:,} connections, {there}", seconds, "s")
+        bench.say(f"{registry.own:,} connections sent again")
+        exchange(cro, connection, messages.representations(agr, known))
+        seconds = exchange(cro, connection, messages.representations(agr, known)).committed
+        yield Figure("", f"update of {registry.own:,} connections, nothing changed, {there}", seconds, "s")
