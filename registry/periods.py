@@ -60,3 +60,8 @@ def distance(day: date, today: date) -> str:
     if years < FAR or (years == FAR and anniversary[0] == anniversary[1]):
         return ""
     return f"{years:,} years {'before' if day < today else 'after'} today"
+
+
+def day_after_sql(last: str) -> str:
+    """The first day after an inclusive last day, in SQL: `last` is an expression of a date that may be null."""
+    return f"nullif({last}, DATE '9999-12-31') + 1"

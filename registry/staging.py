@@ -1,6 +1,7 @@
 """Temporary tables in which an update is worked on as a set, and the COPY that fills them.
 
-They live as long as the database connection and empty themselves at each commit. All days are half-open:
+They live as long as the database connection, and `prepare` empties them: doing that at each commit would take longer
+than a small update. All days are half-open:
 `upper` is the first day after, null where open-ended.
 """
 
@@ -89,9 +90,25 @@ LARGE = 20_000
 CHUNK = 20_000
 
 
+EMPTIED_IN_PLACE = 1 << 20
+"""Bytes that the tables may take together before they are made small again."""
+
+SIZE = f"""
+SELECT sum(pg_relation_size(to_regclass('pg_temp.' || name)))
+FROM unnest(ARRAY[{", ".join(f"'{name}'" for name in TABLES)}]) name
+"""
+
+
 def prepare(cursor: CursorWrapper) -> None:
     """Make the tables on this connection where they are missing, and empty them."""
-    if not make_tables(cursor):
+    if make_tables(cursor):
+        return
+    cursor.execute(SIZE)
+    (size,) = cursor.fetchone()
+    if size > EMPTIED_IN_PLACE:
+        cursor.execute(f"TRUNCATE {', '.join(f'pg_temp.{name}' for name in TABLES)}")
+        cursor.execute(f"ANALYZE {', '.join(JUDGED)}")
+    else:
         cursor.execute(";".join(f"DELETE FROM pg_temp.{name}" for name in TABLES))
 
 
@@ -102,8 +119,7 @@ def make_tables(cursor: CursorWrapper) -> bool:
     if missing:
         cursor.execute(
             ";".join(
-                f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS"
-                for name, columns in TABLES.items()
+                f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns})" for name, columns in TABLES.items()
             )
         )
         cursor.execute(f"ANALYZE {', '.join(JUDGED)}")

@@ -170,7 +170,7 @@ def look_at_lines(
         if (rule in ("P3", "P4", "P5") and kind.point == "0") or _is_silent(rule, policies):
             continue
         cursor.execute(
-            NAME_LINES.format(finding=kind.sql(finding)), {"long_past": _long_past(policies, today)}
+            NAME_LINES.format(finding=kind.sql(finding)), {"long_past": long_past(policies, today)}
         )
         rows = cursor.fetchall()
         if rows:
@@ -187,7 +187,7 @@ def look_at_points(cursor: CursorWrapper, policies: Policies, findings: Findings
     different = [address for _, address in cursor.fetchall()]
     if different:
         findings.rejections.append(named(Reason.PERIOD, different, DIFFERS))
-    parameters: dict[str, Any] = {"long_past": _long_past(policies, today), "today": today}
+    parameters: dict[str, Any] = {"long_past": long_past(policies, today), "today": today}
     for rule, finding in POINTS.items():
         if _is_silent(rule, policies):
             continue
@@ -202,7 +202,7 @@ def _is_silent(rule: str, policies: Policies) -> bool:
     return rule == "P7" and policies["P7"] == ADJUST
 
 
-def _long_past(policies: Policies, today: date) -> date:
+def long_past(policies: Policies, today: date) -> date:
     """The half-open end of the last period that is strange by P2."""
     return today - timedelta(days=policies.long_past_days)
 

@@ -234,13 +234,18 @@ def _look_at_names(cursor: CursorWrapper, findings: Findings, time_zone: str | N
             cursor.execute(NAMED_DAYS, {"today": today})
             if not zone_agrees(time_zone, market_zone, (day for (day,) in cursor.fetchall())):
                 findings.rejections.append(named(Reason.TIME_ZONE, [time_zone[:60]], f"is not {market_zone}"))
-    own = r"\.".join(reversed(settings.CRO_DOMAIN.split(".")))
-    cursor.execute(OWN_ADDRESSES, {"own": rf"^ea1\.\d{{4}}-\d{{2}}\.{own}[.:]"})
-    own_addresses = [address for (address,) in cursor.fetchall()]
-    if own_addresses:
+    cursor.execute(OWN_ADDRESSES, {"own": own_addresses()})
+    addresses = [address for (address,) in cursor.fetchall()]
+    if addresses:
         findings.rejections.append(
-            named(Reason.INVALID_MESSAGE, own_addresses, "lies under this CRO's own domain")
+            named(Reason.INVALID_MESSAGE, addresses, "lies under this CRO's own domain")
         )
+
+
+def own_addresses() -> str:
+    """PostgreSQL's regular expression of the entity addresses under this CRO's own domain (docs/rules.md D10)."""
+    own = r"\.".join(reversed(settings.CRO_DOMAIN.split(".")))
+    return rf"^ea1\.\d{{4}}-\d{{2}}\.{own}[.:]"
 
 
 def _file_contested(findings: Findings, contested: list[Contested], total: int, *, rejects: bool) -> None:
