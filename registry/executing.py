@@ -190,7 +190,7 @@ class _Execution:
             with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file:
                 self.running.rejects.write_csv(file)  # type: ignore[arg-type]
             ImportFile.objects.update_or_create(run=self.run, defaults={"rejects": packed.getvalue()})
-        else:
+        elif self.run.uploaded:
             ImportFile.objects.filter(run=self.run).update(rejects=None)
 
     def _record(self, **values: Any) -> None:
@@ -245,7 +245,7 @@ class _Execution:
     def _said_of(self, error: BaseException) -> dict[str, Any]:
         """What `error` makes of the run: its state, and the words for the operator."""
         nothing = "Nothing was imported."
-        state, message = State.FAILED, f"{error} {nothing}"
+        state, message = State.FAILED, f"{error}\n{nothing}"
         match error:
             case _ if self.run.uploaded and self.stopping():
                 return {"state": State.WAITING, "tries": self.run.tries - 1, "finished_at": None}
@@ -258,12 +258,12 @@ class _Execution:
             case UnreadableFile() | RejectsUnwritable() | Busy() | ConsequencesChanged():
                 pass
             case OSError():
-                message = f"{error.strerror or error}. {nothing}"
+                message = f"{error.strerror or error}.\n{nothing}"
             case Exception() if server_trouble(error):
-                message = f"The database gave up: {str(error).strip()}. {nothing}"
+                message = f"The database gave up: {str(error).strip()}.\n{nothing}"
             case Exception():
                 logger.exception("Import %s failed.", self.run.pk, exc_info=error)
-                message = f"It failed unexpectedly, and the log says more: {error!r}. {nothing}"
+                message = f"It failed unexpectedly, and the log says more: {error!r}.\n{nothing}"
             case _:
                 state, message = State.INTERRUPTED, f"It was interrupted. {nothing}"
         return {"state": state, "message": message}

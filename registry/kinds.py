@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from participants.bulk import PARTICIPANT_COLUMNS, import_participants
 from participants.csv_files import Fault, Row
 from participants.importing import Imported, Options, Step
 from participants.rejects import Rejects
 from registry.changes import Source
 from registry.import_run import ImportRun
+from registry.importing import (
+    CONGESTION_POINT_COLUMNS,
+    CONNECTION_COLUMNS,
+    import_congestion_points,
+    import_connections,
+)
+from registry.market import market, today_at
 
 
 class Verb(Protocol):
@@ -47,7 +55,24 @@ class Kind:
     takes_full: bool = True
 
 
-KINDS: dict[str, Kind] = {}
+def _participants(rows: Iterable[Row | Fault], *, now: datetime, source: Source, **rest: Any) -> Imported:
+    _, _, why = source.reason.partition("\n")
+    return import_participants(rows, now=now, actor=source.actor, reason=why, **rest)
+
+
+def _congestion_points(rows: Iterable[Row | Fault], *, now: datetime, **rest: Any) -> Imported:
+    return import_congestion_points(rows, today=today_at(now, market().time_zone), **rest)
+
+
+def _connections(rows: Iterable[Row | Fault], *, now: datetime, **rest: Any) -> Imported:
+    return import_connections(rows, today=today_at(now, market().time_zone), **rest)
+
+
+KINDS: dict[str, Kind] = {
+    ImportRun.Kind.PARTICIPANTS: Kind(tuple(PARTICIPANT_COLUMNS), _participants),
+    ImportRun.Kind.CONGESTION_POINTS: Kind(tuple(CONGESTION_POINT_COLUMNS), _congestion_points),
+    ImportRun.Kind.CONNECTIONS: Kind(tuple(CONNECTION_COLUMNS), _connections),
+}
 """By the values of ImportRun.Kind."""
 
 

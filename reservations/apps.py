@@ -12,7 +12,9 @@ class ReservationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from reservations import handlers, passing
+        from registry import kinds
+        from registry.import_run import ImportRun
+        from reservations import handlers, importing, passing
         from uftp.handling import register
 
         register(
@@ -28,3 +30,4 @@ class ReservationsConfig(AppConfig):
             handle=handlers.flex_reservation_update_response,
             may_be_addressed_to=anyone,
         )
+        kinds.register(ImportRun.Kind.CONTRACTS, importing.KIND)

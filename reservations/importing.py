@@ -1,91 +1,168 @@
-"""A file of contracts: all of it is recorded, or nothing (docs/operating.md, CSV files)."""
+"""A file of contracts: recorded as one change (docs/operating.md, CSV files)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from itertools import islice
+from typing import Any
 
 from django.db import connection, transaction
 
 from participants import journal
+from participants.consequences import ConsequencesChanged
 from participants.csv_files import Fault, Row
+from participants.importing import Imported, ImportRefused, Options, Step, quiet
 from participants.models import Participant, Role
+from participants.rejects import Rejects
 from registry.changes import Recorder, Source, analyze
+from registry.kinds import Kind
 from registry.market import market
-from reservations import contract_lines
+from registry.models import Market
+from reservations import contract_lines, import_words
 from reservations.contract_lines import COLUMNS, ContractLines
 from reservations.contract_versions import Comparison, Wanted, compare, write
 
 MANY = 1000
 """Contracts after which the planner is told how many there are."""
 
+TOLD = 50
+"""Contracts of which is told what becomes of them."""
 
-class ImportRefused(ValueError):
-    """A file of which nothing was taken: `faults` is everything that is wrong, in the order of the lines."""
-
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        places = {column: place for place, column in enumerate(COLUMNS)}
-        self.faults = sorted(faults, key=lambda fault: (fault.line, places.get(fault.column, -1)))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
-
-    @property
-    def lines(self) -> int:
-        """On how many lines something is wrong."""
-        return len({fault.line for fault in self.faults})
+PLACES = {column: place for place, column in enumerate(COLUMNS)}
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What a file of contracts changed, or would; `change` is the number of the change, None where there is none."""
-
-    comparisons: Sequence[Comparison]
-    change: int | None
-
-    @property
-    def new(self) -> list[Comparison]:
-        return [each for each in self.comparisons if each.before is None]
-
-    @property
-    def changed(self) -> list[Comparison]:
-        return [each for each in self.comparisons if each.before is not None and each.differs]
-
-    @property
-    def unchanged(self) -> int:
-        return sum(not each.differs for each in self.comparisons)
+def nothing() -> None:
+    """Nothing is left to do before the commit."""
 
 
 @transaction.atomic
-def import_contracts(rows: Iterable[Row | Fault], *, source: Source, dry_run: bool = False) -> Imported:
+def import_contracts(
+    rows: Iterable[Row | Fault],
+    *,
+    source: Source,
+    rejects: Rejects,
+    options: Options | None = None,
+    step: Step = quiet,
+    before_commit: Callable[[], None] = nothing,
+    expected: str | None = None,
+) -> Imported:
     """Record the contracts of a file, each as its first or next version; those that say the same stay as they are.
 
     `rows` are the file's, read with the columns `contract_lines.COLUMNS`. All are one change, by `source`; contracts
-    that the file does not name stay. With `dry_run` nothing is written. Raises ImportRefused with everything that is
-    wrong on any line.
+    that the file does not name stay. A contract of which any line is bad is bad as a whole, and `rejects` names all its
+    lines. Raises ImportRefused with everything that is wrong, also where bad lines are to be skipped and one cannot be
+    read, since any contract may have been on it; ConsequencesChanged where it would not do what `expected` is the
+    fingerprint of. `before_commit` is called before the change gets its moment.
     """
-    of = market()
-    given = list(rows)
-    faults = [each for each in given if isinstance(each, Fault)]
-    contracts, unusable = contract_lines.read((each for each in given if isinstance(each, Row)), of)
-    faults += unusable
-    parties, unknown = _parties(contracts)
-    faults += unknown
-    wanted = [
-        Wanted(
-            dso=parties[Role.DSO, each.dso],
-            agr=parties[Role.AGR, each.agr],
-            contract_id=each.contract_id,
-            terms=each.terms(of),
-            state=each.state,
+    options = options or Options()
+    file = _File(market())
+    step("reading")
+    file.read(rows)
+    step("checking")
+    file.resolve()
+    if options.skip_bad_lines and not file.unreadable:
+        file.compare(file.contracts, source, hold=False)
+        good = file.leave_out_bad_contracts()
+        rejects.fill(file.in_order())
+        file.faults.clear()
+        step("comparing")
+        comparisons = file.compare(good, source, hold=True)
+    else:
+        comparisons = file.compare(file.contracts, source, hold=not file.faults)
+    if file.faults:
+        rejects.fill(file.in_order())
+        raise ImportRefused(rejects)
+    fingerprint = _fingerprint(comparisons)
+    if expected is not None and fingerprint != expected:
+        raise ConsequencesChanged("The contracts have")
+    step("writing")
+    differing = [each for each in comparisons if each.differs]
+    new = sum(each.before is None for each in comparisons)
+    return Imported(
+        change=_write(comparisons, source, before_commit),
+        lines=file.lines,
+        counts={
+            "contracts new": new,
+            "contracts changed": len(differing) - new,
+            "contracts unchanged": len(comparisons) - len(differing),
+        },
+        told=tuple(islice(import_words.told(comparisons), TOLD)),
+        fingerprint=fingerprint,
+    )
+
+
+def _run(rows: Iterable[Row | Fault], *, now: datetime, **rest: Any) -> Imported:
+    """A file of contracts is the same on every day."""
+    return import_contracts(rows, **rest)
+
+
+KIND = Kind(columns=COLUMNS, run=_run, takes_full=False)
+
+
+@dataclass
+class _File:
+    """What was read of a file so far, and what is wrong with it.
+
+    `unreadable`: there are lines of which nobody knows the contract.
+    """
+
+    market: Market
+    lines: int = 0
+    unreadable: bool = False
+    contracts: list[ContractLines] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    parties: dict[tuple[str, str], Participant] = field(default_factory=dict)
+
+    def read(self, rows: Iterable[Row | Fault]) -> None:
+        given = list(rows)
+        self.lines = len({each.line for each in given})
+        self.faults = [each for each in given if isinstance(each, Fault)]
+        self.unreadable = bool(self.faults)
+        read = (each for each in given if isinstance(each, Row))
+        self.contracts, unusable = contract_lines.read(read, self.market)
+        self.faults += unusable
+
+    def resolve(self) -> None:
+        """Find the participants."""
+        self.parties, unknown = _parties(self.contracts)
+        self.faults += unknown
+
+    def compare(self, contracts: Sequence[ContractLines], source: Source, *, hold: bool) -> list[Comparison]:
+        """These contracts beside what is recorded of them; what is wrong with them is among the faults then."""
+        comparisons = compare([self._wanted(each) for each in contracts], source, hold=hold)
+        for contract, comparison in zip(contracts, comparisons, strict=True):
+            for problem in comparison.problems:
+                self.faults += contract.faults(problem)
+        return comparisons
+
+    def leave_out_bad_contracts(self) -> list[ContractLines]:
+        """The contracts with which nothing is wrong; the other lines of the rest are among the faults then."""
+        bad, good = {fault.line for fault in self.faults}, []
+        for contract in self.contracts:
+            wrong = bad.intersection(contract.lines)
+            if not wrong:
+                good.append(contract)
+                continue
+            text = f"Left out with line {min(wrong)} of the same contract."
+            self.faults += [Fault(line, "", text) for line in contract.lines if line not in wrong]
+        return good
+
+    def in_order(self) -> list[tuple[int, str, str, str]]:
+        """The faults as rejects, by their lines and columns."""
+        ordered = sorted(self.faults, key=lambda fault: (fault.line, PLACES.get(fault.column, -1)))
+        return [(fault.line, fault.column, fault.text, "") for fault in ordered]
+
+    def _wanted(self, contract: ContractLines) -> Wanted:
+        return Wanted(
+            dso=self.parties[Role.DSO, contract.dso],
+            agr=self.parties[Role.AGR, contract.agr],
+            contract_id=contract.contract_id,
+            terms=contract.terms(self.market),
+            state=contract.state,
         )
-        for each in contracts
-    ]
-    comparisons = compare(wanted, source, hold=not dry_run and not faults)
-    for contract, comparison in zip(contracts, comparisons, strict=True):
-        for problem in comparison.problems:
-            faults += contract.faults(problem)
-    if faults:
-        raise ImportRefused(faults)
-    return Imported(comparisons, None if dry_run else _write(comparisons, source))
 
 
 def _parties(contracts: Iterable[ContractLines]) -> tuple[dict[tuple[str, str], Participant], list[Fault]]:
@@ -114,10 +191,27 @@ def _parties(contracts: Iterable[ContractLines]) -> tuple[dict[tuple[str, str], 
     return found, faults
 
 
-def _write(comparisons: Sequence[Comparison], source: Source) -> int | None:
+def _fingerprint(comparisons: Sequence[Comparison]) -> str:
+    """Of all that changes; empty where nothing does."""
+    said = sorted(
+        (each.wanted.dso.domain, each.wanted.agr.domain, each.wanted.contract_id, sorted(_items(each)))
+        for each in comparisons
+        if each.differs
+    )
+    return sha256(repr(said).encode()).hexdigest()[:32] if said else ""
+
+
+def _items(comparison: Comparison) -> Iterable[tuple[str, str]]:
+    return ((name, repr(said)) for name, said in comparison.differences().items())
+
+
+def _write(
+    comparisons: Sequence[Comparison], source: Source, before_commit: Callable[[], None]
+) -> int | None:
     recorder = Recorder(source)
     versions = write(comparisons, recorder)
     if not versions:
+        before_commit()
         return None
     if len(versions) >= MANY:
         with connection.cursor() as cursor:
@@ -140,6 +234,7 @@ def _write(comparisons: Sequence[Comparison], source: Source) -> int | None:
         },
         why,
     )
+    before_commit()
     differing = [each.wanted for each in comparisons if each.differs]
     recorder.stamp({party.pk for each in differing for party in (each.dso, each.agr)})
     return recorder.change_id()

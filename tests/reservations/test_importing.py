@@ -19,9 +19,10 @@ from django.test import Client
 
 from participants.csv_files import Row
 from participants.models import AuditEntry, Participant
+from participants.rejects import Rejects
 from registry.changes import Source
 from registry.market import set_market
-from registry.models import Change
+from registry.models import Change, ImportRun
 from reservations.contracts import record, terms_of
 from reservations.deadlines import Deadline
 from reservations.importing import import_contracts
@@ -91,7 +92,7 @@ def parties_on_record(db: None) -> None:
 
 @pytest.fixture
 def imports(parties_on_record: None, tmp_path: Path) -> Import:
-    """Imports lines with the command, and gives what it printed."""
+    """Imports lines with the command, and gives what it printed besides the numbers under which it is on record."""
 
     def run(lines: list[Line] | str | bytes, *options: str) -> str:
         text = text_of(lines) if isinstance(lines, list) else lines
@@ -99,7 +100,7 @@ def imports(parties_on_record: None, tmp_path: Path) -> Import:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         out = StringIO()
         call_command("import_contracts", str(path), *options, stdout=out)
-        return out.getvalue()
+        return re.sub(r"^(Import|Change): \d+\n", "", out.getvalue(), flags=re.MULTILINE)
 
     return run
 
@@ -109,9 +110,15 @@ def refusal(imports: Import, lines: list[Line] | str | bytes, *options: str) -> 
     before = ContractVersion.objects.count(), Contract.objects.count(), Change.objects.count()
     with pytest.raises(CommandError) as raised:
         imports(lines, *options)
-    assert raised.value.returncode == 1
+    assert raised.value.returncode == (3 if ImportRun.objects.latest("pk").state == "refused" else 1)
     assert (ContractVersion.objects.count(), Contract.objects.count(), Change.objects.count()) == before
-    return str(raised.value).splitlines()
+    *said, place = [each for each in str(raised.value).splitlines() if not each.startswith("Rejects: ")]
+    assert place == f"Import: {ImportRun.objects.latest('pk').pk}"
+    return said
+
+
+def counted(new: int, changed: int, unchanged: int) -> str:
+    return f"Contracts new: {new}\nContracts changed: {changed}\nContracts unchanged: {unchanged}\n"
 
 
 def faults(imports: Import, lines: list[Line] | str | bytes) -> list[str]:
@@ -127,7 +134,9 @@ def current(contract_id: str, agr: str = "agr.example") -> ContractVersion:
 def test_the_contracts_of_a_file_are_recorded(imports: Import) -> None:
     said = imports(FILE)
     change = Change.objects.get()
-    assert said == f"Contracts: 3 new, 0 changed, 0 unchanged.\nRecorded as change {change.pk}.\n"
+    assert said == f"Applied.\nLines: 7, bad: 0\n{counted(3, 0, 0)}"
+    run = ImportRun.objects.get()
+    assert (run.kind, run.state, run.change, run.lines) == ("contracts", "applied", change, 7)
     first = current("C-1")
     assert (first.number, first.state, first.time_zone) == (1, "in force", "Europe/Amsterdam")
     terms = terms_of(first)
@@ -188,13 +197,13 @@ def test_why_a_file_is_imported_is_recorded_with_what_it_changes(imports: Import
 def test_the_same_file_again_changes_nothing(imports: Import) -> None:
     imports(FILE)
     before = list(ContractVersion.objects.values()), list(VersionProfile.objects.values())
-    assert imports(FILE) == "Contracts: 0 new, 0 changed, 3 unchanged.\n"
+    assert imports(FILE) == f"Nothing to change.\nLines: 7, bad: 0\n{counted(0, 0, 3)}"
     in_other_words = text_of(
         [{**each, "isp_duration": "PT0H15M", "days": each["days"].lower()} for each in reversed(FILE)],
         ";",
         "\r\n",
     )
-    assert "0 new, 0 changed, 3 unchanged" in imports("\ufeff" + in_other_words)
+    assert counted(0, 0, 3) in imports("\ufeff" + in_other_words)
     assert (list(ContractVersion.objects.values()), list(VersionProfile.objects.values())) == before
     assert Change.objects.count() == AuditEntry.objects.count() == 1
 
@@ -202,7 +211,7 @@ def test_the_same_file_again_changes_nothing(imports: Import) -> None:
 def test_what_differs_is_a_next_version_and_the_rest_stays(imports: Import) -> None:
     imports(FILE)
     changed = [{**each, "end": "2027-12-31"} if each["contract_id"] == "C-1" else each for each in FILE[:6]]
-    assert "Contracts: 0 new, 1 changed, 1 unchanged." in imports(changed)
+    assert counted(0, 1, 1) in imports(changed)
     assert [current("C-1").number, current("C-2").number, current("C-2", "other.example").number] == [2, 1, 1]
     change = Change.objects.latest("pk")
     assert current("C-1").recorded_by == change
@@ -214,10 +223,12 @@ def test_what_differs_is_a_next_version_and_the_rest_stays(imports: Import) -> N
 
 def test_a_dry_run_prints_what_would_change_and_changes_nothing(imports: Import) -> None:
     assert imports(FILE, "--dry-run").splitlines() == [
+        "A dry run, which changes nothing: this is what would change.",
+        "Lines: 7, bad: 0",
+        *counted(3, 0, 0).splitlines(),
         "new: C-1 of grid.example with agr.example: in force, 2026-01-01 to 2026-12-31",
         "new: C-2 of grid.example with agr.example: in force, from 2026-01-01",
         "new: C-2 of grid.example with other.example: draft, 2026-01-01 to 2026-12-31",
-        "Contracts: 3 would be new, 0 would be changed, 0 unchanged.",
     ]
     assert not Contract.objects.exists()
     assert not Change.objects.exists()
@@ -228,11 +239,11 @@ def test_a_dry_run_prints_what_would_change_and_changes_nothing(imports: Import)
         for each in FILE
         if each["days"] != "6"
     ]
-    assert imports(changed, "--dry-run").splitlines() == [
+    assert imports(changed, "--dry-run").splitlines()[2:] == [
+        *counted(0, 1, 2).splitlines(),
         "changed: C-1 of grid.example with agr.example: deadline: the day before at 10:00 → the day before at 09:30;"
         " every day: 1-40: 500,000 W, 41-60: −250,000 W → 1-60: 1 W; Sunday: nothing reserved → 1-96: 1 W;"
         " 2026-10-25: 1-100: 9 W → 1-100: 1 W; Saturday: 9-12: 7 W → as every day",
-        "Contracts: 0 would be new, 1 would be changed, 2 unchanged.",
     ]
     assert ContractVersion.objects.count() == 3
 
@@ -257,7 +268,7 @@ def test_a_dry_run_names_the_stretches_that_differ_and_counts_many(imports: Impo
             " 2026-12-25: nothing reserved → as its day of the week",
         ),
     ):
-        changed, _ = imports(lines, "--dry-run").splitlines()
+        changed = imports(lines, "--dry-run").splitlines()[-1]
         assert changed == f"changed: C-1 of grid.example with agr.example: {said}"
 
 
@@ -445,12 +456,13 @@ def test_a_header_that_does_not_match_says_which_columns_are_wanted(imports: Imp
 
 
 def test_a_file_that_cannot_be_opened_is_an_error(imports: Import, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"missing\.csv cannot be opened: No such file"):
+    with pytest.raises(CommandError, match=r"missing\.csv cannot be opened: No such file") as raised:
         call_command("import_contracts", str(tmp_path / "missing.csv"))
+    assert raised.value.returncode == 1
 
 
 def test_a_file_of_a_header_alone_changes_nothing(imports: Import) -> None:
-    assert imports([]) == "Contracts: 0 new, 0 changed, 0 unchanged.\n"
+    assert imports([]) == f"Nothing to change.\nLines: 0, bad: 0\n{counted(0, 0, 0)}"
     assert not Change.objects.exists()
 
 
@@ -535,7 +547,7 @@ def test_an_import_that_fails_at_its_last_statement_leaves_nothing(imports: Impo
         return execute(sql, *rest)
 
     with pytest.raises(KeyboardInterrupt), connection.execute_wrapper(refuse_the_stamp):
-        import_contracts(rows, source=Source.of_import("contracts.csv"))
+        import_contracts(rows, source=Source.of_import("contracts.csv"), rejects=Rejects())
     for model in (Contract, ContractVersion, VersionProfile, Change, AuditEntry):
         assert not model._default_manager.exists()
 
@@ -569,8 +581,8 @@ def waits_for_this_connection() -> bool:
 def test_the_exit_status_says_whether_it_was_imported(imports: Import, tmp_path: Path) -> None:
     path = tmp_path / "contracts.csv"
     for lines, status, says in (
-        ([line(reserved_w="x")], 1, "line 2, column reserved_w: 'x' is not"),
-        ([line()], 0, "Contracts: 1 new"),
+        ([line(reserved_w="x")], 3, "line 2, column reserved_w: 'x' is not"),
+        ([line()], 0, "Contracts new: 1"),
     ):
         path.write_text(text_of(lines))
         process = Process("import_contracts", str(path))
@@ -584,5 +596,5 @@ def test_statements_do_not_grow_with_the_file(imports: Import, django_assert_max
     for changed in (lines, [{**each, "reserved_w": "1"} for each in lines]):
         with django_assert_max_num_queries(40):
             imports(changed)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(20):
         imports(changed)

@@ -1,0 +1,181 @@
+"""What the commands that import a file have in common: their options, what they print, and their exit status."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+
+from participants import clock, journal
+from participants.csv_files import STANDARD_INPUT, name_of
+from participants.importing import MOST_ENDED, Options
+from registry import import_words, runs
+from registry.executing import execute
+from registry.import_file import FileOnDisk
+from registry.import_progress import shown_on
+from registry.import_run import ImportRun
+from registry.kinds import KINDS, Kind
+from registry.runs import Running
+
+State = ImportRun.State
+
+DONE, FAILED, WRONG_USE, BAD_LINES, SKIPPED, SHRUNK, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+EXIT_STATUS = (
+    "Exit status: 0: applied, or nothing to change, or a dry run without bad lines. 1: it could not be done: the file"
+    " cannot be read or changed while it was read, its header is another, the rejects cannot be kept, the database is"
+    " away. 2: the command was called wrongly. 3: lines are bad, and nothing was imported. 4: bad lines were skipped,"
+    " and the good ones imported (with --dry-run: would be). 5: stopped, as too much would end. 130: interrupted, and"
+    " nothing was imported."
+)
+
+_ENDINGS = re.compile(r"(\.csv)?(\.gz)?$", re.IGNORECASE)
+
+
+def rejects_beside(path: str) -> Path:
+    """Where the rejects of a file go unless told otherwise: beside it; for standard input, into the working folder."""
+    if path == STANDARD_INPUT:
+        return Path("standard-input.rejects.csv")
+    file = Path(path)
+    return file.with_name(f"{_ENDINGS.sub('', file.name, count=1) or file.name}.rejects.csv")
+
+
+class ImportCommand(BaseCommand):
+    """Imports files of one kind; a subclass says which, and what is done with them in `help`.
+
+    Every run is on the record, whatever comes of it. Progress and what is wrong go to standard error, the summary to
+    standard output.
+    """
+
+    import_kind: ImportRun.Kind
+
+    @property
+    def _kind(self) -> Kind:
+        return KINDS[self.import_kind]
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        columns = f"Columns, in any order: {','.join(self._kind.columns)}. "
+        return super().create_parser(prog_name, subcommand, epilog=columns + EXIT_STATUS, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "file",
+            metavar="FILE",
+            help=f"CSV in UTF-8, plain or packed by gzip; {STANDARD_INPUT}: standard input",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print what would change, and change nothing"
+        )
+        if self._kind.takes_full:
+            parser.add_argument(
+                "--full", action="store_true", help="the file is all there is: what it does not name ends"
+            )
+            parser.add_argument(
+                "--allow-shrink",
+                action="store_true",
+                help=f"with --full: even where more than {MOST_ENDED * 100:.0f} %% of what is there would end",
+            )
+        parser.add_argument(
+            "--skip-bad-lines",
+            action="store_true",
+            help="import the good lines where some are bad; otherwise nothing is imported then",
+        )
+        parser.add_argument(
+            "--rejects",
+            type=Path,
+            metavar="FILE",
+            help="write what is wrong with each bad line to this file, as CSV with the columns"
+            " line,column,rule,value; by default beside the input, as NAME.rejects.csv",
+        )
+        parser.add_argument("--reason", default="", metavar="TEXT", help="why, recorded with what it changes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path, rejects_path = options["file"], options["rejects"] or rejects_beside(options["file"])
+        chosen = Options(
+            full=options.get("full", False),
+            allow_shrink=options.get("allow_shrink", False),
+            skip_bad_lines=options["skip_bad_lines"],
+        )
+        if chosen.allow_shrink and not chosen.full:
+            raise CommandError("--allow-shrink says something about --full only.", returncode=WRONG_USE)
+        if path != STANDARD_INPUT and _are_one(Path(path), rejects_path):
+            raise CommandError("--rejects names the file that is imported.", returncode=WRONG_USE)
+        try:
+            with _interruptible():
+                running = self._run(path, rejects_path, chosen, options)
+        except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            raise CommandError(
+                f"The database gave up: {str(error).strip()}. Nothing was imported.", returncode=FAILED
+            ) from None
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted: nothing was imported.", returncode=INTERRUPTED) from None
+        self._report(running, str(rejects_path))
+
+    def _run(self, path: str, rejects_path: Path, chosen: Options, options: dict[str, Any]) -> Running:
+        runs.mark_interrupted()
+        running = runs.begin(
+            self.import_kind,
+            file_name=name_of(path),
+            options=chosen,
+            actor=journal.command_line(),
+            reason=options["reason"],
+            applies=not options["dry_run"],
+        )
+        progress = shown_on(self.stderr)
+        try:
+            execute(running, FileOnDisk(path), now=clock.now(), rejects_path=rejects_path, progress=progress)
+        finally:
+            progress.close()
+        return running
+
+    def _report(self, running: Running, rejects_file: str) -> None:
+        """Print what came of it. Raises CommandError, with the exit status, unless all is well."""
+        run, status = running.run, _exit_status(running)
+        if status in (DONE, SKIPPED):
+            self.stdout.writelines(f"{line}\n" for line in import_words.summary(running, rejects_file))
+        if status == DONE:
+            return
+        said = [*import_words.rejects(running)]
+        if status == SKIPPED:
+            said.append(
+                f"Bad lines that {'would be' if not run.applies else 'were'} skipped: {run.bad_lines:,}."
+            )
+        else:
+            said += [run.message, *import_words.where(running, rejects_file)]
+        raise CommandError("\n".join(said), returncode=status)
+
+
+def _are_one(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and other.samefile(path)
+
+
+def _exit_status(running: Running) -> int:
+    run = running.run
+    if run.state in (State.APPLIED, State.UNCHANGED, State.DRY):
+        return SKIPPED if run.bad_lines else DONE
+    if run.state == State.REFUSED:
+        return SHRUNK if running.shrunk else BAD_LINES
+    return FAILED
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Within, SIGTERM and the terminal's end interrupt as Ctrl-C does, so that it is recorded and said."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

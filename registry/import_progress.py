@@ -1,0 +1,111 @@
+"""How far an import is, for who started it: a bar on a terminal, plain lines in a log; on standard error."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from django.core.management.base import OutputWrapper
+
+LINE_EVERY = 10.0
+"""Seconds between two lines on the reading, in a log."""
+
+TICK = 1.0
+
+WITH_BYTES = "{desc}: {percentage:3.0f} % of {total_fmt} |{bar:30}| {elapsed}, {remaining} left"
+WITHOUT_TOTAL = "{desc}: {n_fmt}, {elapsed}"
+WITHOUT_BYTES = "{desc}: {elapsed}"
+
+
+class Bar:
+    """A progress bar over the bytes of the file, then the phase and how long it has lasted."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._bar: tqdm[Any] | None = None
+        self._phase = ""
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._ticking = threading.Thread(target=self._tick, name="import progress", daemon=True)
+        self._ticking.start()
+
+    def at(self, phase: str) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self._draw(None, WITHOUT_BYTES)
+
+    def read(self, count: int, total: int | None) -> None:
+        bar = self._bar
+        wanted = WITHOUT_TOTAL if total is None else WITH_BYTES
+        if bar is None or bar.bar_format != wanted:
+            bar = self._draw(total, wanted)
+        with self._lock:
+            bar.update(count - bar.n)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._ticking.join()
+        with self._lock:
+            if self._bar is not None:
+                self._bar.close()
+
+    def _draw(self, total: int | None, bar_format: str) -> tqdm[Any]:
+        with self._lock:
+            if self._bar is not None:
+                self._bar.close()
+            bar: tqdm[Any] = tqdm(
+                total=total,
+                desc=self._phase.capitalize(),
+                file=self._out,
+                bar_format=bar_format,
+                unit="B",
+                unit_scale=True,
+                leave=False,
+                dynamic_ncols=True,
+            )
+            self._bar = bar
+            return bar
+
+    def _tick(self) -> None:
+        while not self._stop.wait(TICK):
+            with self._lock:
+                if self._bar is not None:
+                    self._bar.refresh()
+
+
+class Lines:
+    """A line for each phase, and one on the reading each 10 s."""
+
+    def __init__(self, out: OutputWrapper) -> None:
+        self._out = out
+        self._phase = ""
+        self._said_at = time.monotonic()
+
+    def at(self, phase: str) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self._say(phase)
+
+    def read(self, count: int, total: int | None) -> None:
+        if time.monotonic() - self._said_at >= LINE_EVERY:
+            self._say(f"{self._phase}: {count / total:.0%}" if total else f"{self._phase}: {count:,} bytes")
+
+    def close(self) -> None:
+        """Nothing stays behind a line."""
+
+    def _say(self, text: str) -> None:
+        self._said_at = time.monotonic()
+        with suppress(OSError):
+            self._out.write(text)
+            self._out.flush()
+
+
+def shown_on(out: OutputWrapper) -> Bar | Lines:
+    """A bar where the command's standard error is a terminal, else lines."""
+    return Bar(sys.stderr) if out.isatty() else Lines(out)

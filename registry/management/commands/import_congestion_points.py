@@ -1,0 +1,12 @@
+"""`manage.py import_congestion_points F`: congestion points with their connections, from a CSV file."""
+
+from registry.import_command import ImportCommand
+from registry.import_run import ImportRun
+
+
+class Command(ImportCommand):
+    import_kind = ImportRun.Kind.CONGESTION_POINTS
+    help = (
+        "Record DSOs' congestion points with their connections, one connection a line, as their own updates would."
+        " The same file again changes nothing."
+    )

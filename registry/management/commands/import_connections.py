@@ -1,0 +1,12 @@
+"""`manage.py import_connections F`: representations, from a CSV file."""
+
+from registry.import_command import ImportCommand
+from registry.import_run import ImportRun
+
+
+class Command(ImportCommand):
+    import_kind = ImportRun.Kind.CONNECTIONS
+    help = (
+        "Record which AGR represents which connection, and when, as its own updates would."
+        " The same file again changes nothing."
+    )

@@ -1,0 +1,12 @@
+"""`manage.py import_participants F`: participants, with their keys and endpoints, from a CSV file."""
+
+from registry.import_command import ImportCommand
+from registry.import_run import ImportRun
+
+
+class Command(ImportCommand):
+    import_kind = ImportRun.Kind.PARTICIPANTS
+    help = (
+        "Add and change participants, with the keys they sign with and their endpoints, and give them their standing."
+        " The same file again changes nothing."
+    )
