@@ -27,6 +27,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0  # seconds
 PATIENCE = 60.0  # seconds
 
 
+class LostRace(Exception):
+    """Another transaction was there first, as whoever raises this knows and the code of the error does not say."""
+
+
 def sqlstate(error: BaseException | None) -> str | None:
     """PostgreSQL's code for what went wrong, found on `error` or on what caused it; None where there is none."""
     seen: set[int] = set()
@@ -40,7 +44,7 @@ def sqlstate(error: BaseException | None) -> str | None:
 
 def lost_race(error: BaseException) -> bool:
     """Whether `error` says only that another transaction was there first, so that doing it all again may well work."""
-    return isinstance(error, Exception) and sqlstate(error) in LOST_RACES
+    return isinstance(error, LostRace) or (isinstance(error, Exception) and sqlstate(error) in LOST_RACES)
 
 
 def server_trouble(error: BaseException) -> bool:

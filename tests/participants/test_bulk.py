@@ -1,0 +1,400 @@
+"""Files of participants: what they add, change and end, and everything that is wrong with one, by its line."""
+
+from __future__ import annotations
+
+import base64
+import io
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+from nacl.signing import SigningKey
+
+from participants.admission import record_first_contact
+from participants.bulk import PARTICIPANT_COLUMNS, import_participants
+from participants.consequences import ConsequencesChanged
+from participants.csv_files import Fault, Row, rows
+from participants.importing import Imported, ImportRefused, Options, Shrunk, Step, quiet
+from participants.keys import PREFIX
+from participants.models import AuditEntry, Participant, PublicKey
+from participants.registering import set_standing, withdraw_key
+from participants.rejects import Rejects
+from participants.retrying import retried
+from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
+
+HEADER = ",".join(PARTICIPANT_COLUMNS)
+URL = "https://uftp.agr.example/shapeshifter/api/v3/message"
+LATER = NOW + timedelta(hours=1)
+
+pytestmark = pytest.mark.django_db
+
+
+def read(*lines: str) -> list[Row | Fault]:
+    return list(rows(io.BytesIO("\n".join([HEADER, *lines]).encode()), PARTICIPANT_COLUMNS))
+
+
+def take(
+    *lines: str,
+    reason: str = "all.csv\nwe moved",
+    rejects: Rejects | None = None,
+    step: Step = quiet,
+    expected: str | None = None,
+    **options: bool,
+) -> Imported:
+    """Import the lines; options by their names."""
+    with transaction.atomic():
+        return import_participants(
+            read(*lines),
+            options=Options(**options),
+            now=LATER,
+            actor="kim",
+            reason=reason,
+            rejects=Rejects() if rejects is None else rejects,
+            step=step,
+            expected=expected,
+        )
+
+
+def refused(*lines: str, reason: str = "all.csv") -> list[str]:
+    """What is wrong with the lines, all of them."""
+    with pytest.raises(ImportRefused) as refusal:
+        take(*lines, reason=reason)
+    return [str(reject) for reject in refusal.value.rejects.first]
+
+
+def stored() -> list[tuple[str, str, str, str, list[str]]]:
+    """Each participant, with its keys that have not ended."""
+    return [
+        (
+            str(row),
+            row.endpoint,
+            row.standing,
+            row.name,
+            sorted(key.text for key in row.keys.valid_at(LATER)),
+        )
+        for row in Participant.objects.order_by("pk")
+    ]
+
+
+def counts(imported: Imported) -> dict[str, int]:
+    """What was counted, without what there is none of."""
+    return {words: count for words, count in imported.counts.items() if count}
+
+
+def test_participants_are_added_with_their_keys_and_stand_in_the_audit_trail() -> None:
+    imported = take(
+        f"AGR,agr.example,{key_text(1)} {key_text(2)},{URL},,Größe & Söhne",
+        f'DSO,grid.example,{key_text(3).removeprefix(PREFIX)},,known,"Grid, Inc."',
+        "DSO,agr.example,,,,",
+    )
+
+    assert stored() == [
+        ("AGR agr.example", URL, "authorized", "Größe & Söhne", sorted([key_text(1), key_text(2)])),
+        ("DSO grid.example", "", "known", "Grid, Inc.", [key_text(3)]),
+        ("DSO agr.example", "", "authorized", "", []),
+    ]
+    assert not PublicKey.objects.exclude(valid_from=None).exists(), "the first keys have no beginning"
+    assert counts(imported) == {"new": 3, "keys added": 3}
+    assert (imported.change, imported.lines, imported.warnings) == (None, 3, ())
+    assert imported.told[0] == f"New: AGR agr.example: authorized, endpoint {URL}, 2 keys added"
+    trail = AuditEntry.objects.filter(participants__contains=[Participant.objects.get(role="AGR").pk])
+    assert [(entry.action, entry.subject) for entry in trail.order_by("pk")] == [
+        ("added participant", "AGR agr.example"),
+        ("added public key", f"AGR agr.example {key_text(1)}"),
+        ("added public key", f"AGR agr.example {key_text(2)}"),
+    ]
+    assert {(entry.actor, entry.reason) for entry in trail} == {("kim", "all.csv\nwe moved")}
+    assert AuditEntry.objects.count() == 6
+
+
+def test_I4_the_same_file_of_participants_again_changes_nothing() -> None:
+    lines = [f"AGR,agr.example,{key_text(1)} {key_text(2)},{URL},suspended,Agr", "DSO,grid.example,,,,"]
+    take(*lines)
+    before = list(AuditEntry.objects.values()), list(PublicKey.objects.values()), stored()
+
+    for full in (False, True):
+        again = take(*lines, full=full)
+        assert counts(again) == {"unchanged": 2}
+        assert again.told == ()
+    assert (list(AuditEntry.objects.values()), list(PublicKey.objects.values()), stored()) == before
+
+
+def test_what_a_line_leaves_empty_is_empty_but_for_the_standing_and_the_keys(
+    add_participant: AddParticipant,
+) -> None:
+    add_participant(endpoint=URL, name="Agr", standing="known")
+
+    imported = take("AGR,agr.example,,,,")
+
+    assert stored() == [("AGR agr.example", "", "known", "", [key_text(1)])]
+    assert imported.told == (f"Changed: AGR agr.example: endpoint {URL} → empty, name Agr → empty",)
+    entry = AuditEntry.objects.first()
+    assert entry
+    assert (entry.action, entry.before, entry.after) == (
+        "changed participant",
+        {"endpoint": URL, "name": "Agr"},
+        {"endpoint": "", "name": ""},
+    )
+
+
+def test_what_the_file_has_no_column_for_stays(add_participant: AddParticipant) -> None:
+    add_participant(placeholders=False)
+
+    take("AGR,agr.example,,,,Agr")
+
+    assert Participant.objects.get().placeholders is False
+
+
+def test_a_key_is_added_beside_the_others_from_the_import_on(add_participant: AddParticipant) -> None:
+    add_participant()
+
+    imported = take(f"AGR,agr.example,{key_text(2)},,,")
+
+    assert stored()[0][-1] == sorted([key_text(1), key_text(2)])
+    assert PublicKey.objects.get(value=raw_key(2)).valid_from == LATER
+    assert counts(imported) == {"changed": 1, "keys added": 1}
+
+
+def test_a_key_that_will_begin_or_end_stays_as_it_is(add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    PublicKey.objects.update(valid_until=LATER + timedelta(days=1))
+    PublicKey.objects.create(participant=participant, text=key_text(2), valid_from=LATER + timedelta(days=1))
+
+    imported = take(f"AGR,agr.example,{key_text(1)} {key_text(2)},,,", full=True)
+
+    assert counts(imported) == {"unchanged": 1}
+
+
+def test_a_key_that_has_ended_is_valid_again_and_that_is_said(add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    withdraw_key(participant.keys.get(), actor="kim", now=NOW, reason="lost")
+
+    imported = take(f"AGR,agr.example,{key_text(1)},,,")
+
+    key = PublicKey.objects.get()
+    assert (key.valid_from, key.valid_until) == (LATER, None)
+    assert imported.warnings == ("1 key that had ended is valid again.",)
+    assert imported.told == ("Changed: AGR agr.example: 1 key valid again",)
+    assert AuditEntry.objects.filter(action="changed public key", reason__startswith="all.csv").count() == 1
+
+
+def test_a_key_that_was_anothers_begins_with_the_import(add_participant: AddParticipant) -> None:
+    withdraw_key(add_participant().keys.get(), actor="kim", now=NOW, reason="sold")
+
+    take(f"AGR,heir.example,{key_text(1)},,,")
+
+    assert PublicKey.objects.get(participant__domain="heir.example").valid_from == LATER
+
+
+def test_a_change_of_standing_needs_a_reason(add_participant: AddParticipant) -> None:
+    add_participant()
+
+    assert refused("AGR,agr.example,,,barred,", reason=" ") == [
+        "line 2, column standing: reason: Say why: the change of standing from authorized to barred is recorded with "
+        "its reason.: barred"
+    ]
+    assert counts(take("AGR,agr.example,,,barred,", reason="all.csv")) == {"changed": 1}
+    assert stored()[0][2] == "barred"
+
+
+def test_I1_every_bad_line_of_a_file_of_participants_is_said_at_once_and_nothing_is_taken(
+    add_participant: AddParticipant,
+) -> None:
+    add_participant()
+    pair = SigningKey.generate()
+    private = base64.b64encode(bytes(pair) + bytes(pair.verify_key)).decode()
+    before = stored(), AuditEntry.objects.count()
+
+    said = refused(
+        f"agr,Bad_Domain,{private},ftp://agr.example,fine,{'n' * 201}",
+        "AGR,agr.example,,agr.example/message,,",
+        "DSO,cro.example,,,,",
+        "DSO,grid.example",
+        f"DSO,grid.example,{key_text(1)},,,",
+        f"AGR,a.example,{key_text(5)},,,",
+        f"AGR,b.example,{key_text(6)} {key_text(5)} nonsense,,,",
+        "AGR,c.example,,,,one",
+        "AGR,c.example,,ftp://c.example,,two",
+        "AGR,good.example,,,,",
+        f"{private},AGR,shifted.example,,,",
+        "AGR,good.example,,,,",
+    )
+
+    assert private not in " ".join(said)
+    assert [(line.partition(": ")[0], line.partition(": ")[2].partition(": ")[0]) for line in said] == [
+        ("line 2, column role", "role"),
+        ("line 2, column domain", "domain"),
+        ("line 2, column public_key", "public key"),
+        ("line 2, column endpoint", "endpoint"),
+        ("line 2, column standing", "standing"),
+        ("line 2, column name", "name"),
+        ("line 3, column endpoint", "endpoint"),
+        ("line 4, column domain", "domain"),
+        ("line 5", "file"),
+        ("line 6, column public_key", "public key"),
+        ("line 7, column public_key", "public key"),
+        ("line 8, column public_key", "public key"),
+        ("line 8, column public_key", "public key"),
+        ("line 9", "participant"),
+        ("line 10", "participant"),
+        ("line 10, column endpoint", "endpoint"),
+        ("line 12, column role", "role"),
+        ("line 12, column domain", "domain"),
+        ("line 12, column public_key", "public key"),
+    ]
+    for words in (
+        "line 2, column role: role: Value 'agr' is not a valid choice.: agr",
+        "line 2, column public_key: public key: This is a private key: have its owner replace it, and give the public "
+        "key.",
+        "line 4, column domain: domain: cro.example is this CRO's own domain; give the participant's.: cro.example",
+        "line 5: file: 2 fields, where the header has 6.",
+        "line 7, column public_key: public key: Line 8 names the same key; each role and domain has its own.",
+        "line 9: participant: line 10 says something else of it; say it once: AGR c.example",
+        "line 12, column role: role: Value '…' is not a valid choice.: …",
+    ):
+        assert words in said
+    assert (stored(), AuditEntry.objects.count()) == before
+
+
+def test_I2_bad_lines_are_left_out_where_that_is_asked_for(add_participant: AddParticipant) -> None:
+    add_participant(name="Agr")
+    rejects = Rejects()
+
+    imported = take(
+        "AGR,agr.example,,ftp://agr.example,barred,Other",
+        f"DSO,grid.example,{key_text(2)},,,Grid",
+        f"DSO,mesh.example,{key_text(1)},,,Mesh",
+        rejects=rejects,
+        skip_bad_lines=True,
+    )
+
+    assert stored() == [
+        ("AGR agr.example", "", "authorized", "Agr", [key_text(1)]),
+        ("DSO grid.example", "", "authorized", "Grid", [key_text(2)]),
+    ]
+    assert counts(imported) == {"new": 1, "keys added": 1}
+    assert (imported.lines, rejects.lines, rejects.count) == (3, 2, 2)
+
+
+def test_I3_a_full_file_suspends_whom_it_does_not_name_and_ends_the_keys_that_its_lines_leave_out(
+    add_participant: AddParticipant,
+) -> None:
+    for number in range(1, 9):
+        add_participant(domain=f"agr{number}.example", public_key=key_text(number))
+    add_participant(domain="agr1.example", public_key=key_text(20))
+    add_participant(domain="barred.example", public_key=key_text(10), standing="barred")
+    named = [f"AGR,agr{number}.example,,,," for number in range(2, 8)]
+
+    imported = take(f"AGR,agr1.example,{key_text(20)},,,", *named, full=True)
+
+    assert counts(imported) == {"changed": 1, "unchanged": 6, "suspended": 1, "keys ended": 1}
+    assert imported.told == (
+        "Changed: AGR agr1.example: 1 key ended",
+        "Suspended: AGR agr8.example: the file does not name it",
+    )
+    found = {said[0]: said for said in stored()}
+    assert found["AGR agr1.example"][-1] == [key_text(20)]
+    assert found["AGR agr2.example"][2:] == ("authorized", "", [key_text(2)])
+    assert found["AGR agr8.example"][2:] == ("suspended", "", [key_text(8)])
+    assert found["AGR barred.example"][2:] == ("barred", "", [key_text(10)])
+
+
+def test_I3_a_full_file_that_has_shrunk_is_stopped_unless_that_is_allowed(
+    add_participant: AddParticipant,
+) -> None:
+    for number in range(1, 6):
+        add_participant(domain=f"agr{number}.example", public_key=key_text(number))
+    before = stored()
+    lines = [f"AGR,agr{number}.example,,,," for number in (1, 2, 3)]
+
+    with pytest.raises(Shrunk, match="would end 2 of the 5 known and authorized participants"):
+        take(*lines, full=True)
+    assert stored() == before
+
+    assert counts(take(*lines, full=True, allow_shrink=True))["suspended"] == 2
+    assert counts(take(*lines, "AGR,agr4.example,,,authorized,", full=True))["changed"] == 1
+
+
+def test_I3_whom_a_bad_line_of_a_full_file_names_stays_as_it_is(add_participant: AddParticipant) -> None:
+    for number in range(1, 4):
+        add_participant(domain=f"agr{number}.example", public_key=key_text(number))
+    lines = ["AGR,agr1.example,,,,", "AGR,agr2.example,nonsense,,,"]
+
+    known = take(*lines, full=True, skip_bad_lines=True, allow_shrink=True)
+    assert counts(known) == {"unchanged": 1, "suspended": 1}
+    assert [standing for _, _, standing, *_ in stored()] == ["authorized", "authorized", "suspended"]
+
+    unclear = take(*lines[:1], "AGR", full=True, skip_bad_lines=True, allow_shrink=True)
+    assert counts(unclear) == {"unchanged": 1}
+    assert unclear.warnings == (
+        "1 bad line names nobody on record: participants that the file does not name are not suspended, as it may be "
+        "them.",
+    )
+
+
+def test_what_was_shown_is_what_is_done(add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    lines = ["AGR,agr.example,,,suspended,Agr", f"DSO,grid.example,{key_text(2)},,,"]
+    with transaction.atomic():
+        shown = take(*lines)
+        transaction.set_rollback(True)
+    assert len(stored()) == 1
+    set_standing(participant, "known", actor="bob", reason="a new contract")
+
+    with pytest.raises(ConsequencesChanged, match="The participants have changed"):
+        take(*lines, expected=shown.fingerprint)
+    assert len(stored()) == 1
+
+    again = take(*reversed(lines), expected=shown_now(*lines))
+    assert counts(again) == {"new": 1, "changed": 1, "keys added": 1}
+
+
+def shown_now(*lines: str) -> str:
+    """The fingerprint of what the lines would do."""
+    sid = transaction.savepoint()
+    try:
+        return take(*lines).fingerprint
+    finally:
+        transaction.savepoint_rollback(sid)
+
+
+def test_a_value_that_is_stored_is_not_checked_again(add_participant: AddParticipant) -> None:
+    add_participant()
+    Participant.objects.update(endpoint="ftp://agr.example")
+
+    imported = take("AGR,agr.example,,ftp://agr.example,suspended,")
+
+    assert counts(imported) == {"changed": 1}
+
+
+def test_a_thousand_participants_take_as_few_queries_as_ten() -> None:
+    def queries(many: int, first: int) -> int:
+        lines = [f"AGR,agr{number}.example,{key_text(number)},,,Agr" for number in range(first, first + many)]
+        with CaptureQueriesContext(connection) as new:
+            take(*lines)
+        with CaptureQueriesContext(connection) as same:
+            assert counts(take(*(line.replace("Agr", "Other") for line in lines))) == {"changed": many}
+        return len(new) + len(same)
+
+    assert queries(1000, 100) <= queries(10, 1) + 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whom_a_first_message_records_meanwhile_is_changed_and_not_added_twice() -> None:
+    """A stranger's first message is recorded between the reading and the writing."""
+    recorded: list[str] = []
+
+    def record(step: str) -> None:
+        if step == "writing" and not recorded:
+            recorded.append(step)
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(record_first_contact, "AGR", "agr.example", raw_key(1), NOW).result()
+                pool.submit(connections.close_all).result()
+
+    imported = retried(lambda: take("AGR,agr.example,,,authorized,Agr", step=record))
+
+    assert recorded
+    assert counts(imported) == {"changed": 1}
+    assert stored() == [("AGR agr.example", "", "authorized", "Agr", [])]
