@@ -20,6 +20,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "CongestionPointConnection",
         "CongestionPointTerms",
         "Change",
+        "ImportRun",
         "RevisionPlace",
         "Policy",
         "PolicySetting",
@@ -42,7 +43,7 @@ class CROAdminSite(GuardedSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Every page carries the menu; before the log-in there is none."""
-        shown = menu.entries(request) if self.has_permission(request) else []
+        shown = menu.entries(request, self) if self.has_permission(request) else []
         return {**super().each_context(request), "menu": shown}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

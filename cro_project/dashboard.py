@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.models import Case, Count, Model, When
 from django.utils.safestring import SafeString
 
-from cro_project import charts, reservation_figures
+from cro_project import charts, import_figures, reservation_figures
 from cro_project.charts import Bar
 from cro_project.figures import Figure, counted, list_url
 from participants.admission import current_mode
@@ -123,7 +123,11 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
         messages=messages,
         chart=_chart(types),
         types=[(name, _cells(name, types[name])) for name in types],
-        waiting=[*_waiting(scope, now, may), *reservation_figures.to_look_at(scope, today, may)],
+        waiting=[
+            *_waiting(scope, now, may),
+            *reservation_figures.to_look_at(scope, today, may),
+            *import_figures.to_look_at(scope, today, may),
+        ],
         recipients=_recipients(scope) if may(OutboundMessage) else [],
         silent=_silent(scope) if may(Participant) else None,
         coverage=[

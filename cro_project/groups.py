@@ -27,6 +27,7 @@ FOR_PARTICIPANTS = {
 FOR_THE_MARKET = {
     "participants.add_participant",
     "participants.change_mode",
+    "registry.add_importrun",
     "registry.change_market",
     "registry.change_policy",
     "reservations.add_contract",

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from django.apps import apps
+from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -21,6 +23,7 @@ SCREENS = (
     ("Reservations", "reservations_contract", ("reservations/",)),
     ("Participants", "participants_participant", ("participants/participant/",)),
     ("Messages", "uftp_inboundmessage", ("uftp/",)),
+    ("Imports", "registry_importrun", ("registry/importrun/",)),
     ("Policies", "registry_policy", ("registry/policy", "registry/market/", "participants/mode/")),
     ("Decisions", "participants_auditentry", ("participants/auditentry/",)),
     ("Users", "auth_user", ("auth/",)),
@@ -28,13 +31,13 @@ SCREENS = (
 """Text, the table whose list it leads to, and the parts of the site that it stands for."""
 
 
-def entries(request: HttpRequest) -> list[Entry]:
-    """The screens that this member of staff may look at, the dashboard first."""
+def entries(request: HttpRequest, site: AdminSite) -> list[Entry]:
+    """The screens of `site` that this member of staff may look at, the dashboard first."""
     home = reverse("admin:index")
     found = [Entry("Dashboard", home, "page" if request.path == home else "")]
     for text, table, parts in SCREENS:
         app, model = table.split("_")
-        if request.user.has_perm(f"{app}.view_{model}"):
+        if site.get_model_admin(apps.get_model(app, model)).has_view_permission(request):
             url = reverse(f"admin:{table}_changelist")
             below = any(request.path.startswith(f"{home}{part}") for part in parts)
             found.append(Entry(text, url, "page" if request.path == url else "true" if below else ""))

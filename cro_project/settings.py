@@ -42,7 +42,7 @@ TWO_FACTOR_REQUIRED = setting("TWO_FACTOR_REQUIRED", False, boolean)
 UFTP_MAX_MESSAGE_BYTES = setting("UFTP_MAX_MESSAGE_BYTES", 33_554_432, whole_number(1_024, 2_147_483_647))
 UFTP_ALLOW_PRIVATE_ENDPOINTS = setting("UFTP_ALLOW_PRIVATE_ENDPOINTS", False, boolean)
 UFTP_REQUESTS_PER_MINUTE = setting("UFTP_REQUESTS_PER_MINUTE", 6_000, whole_number(1, 10_000_000))
-IMPORT_UPLOAD_MAX_BYTES = setting("IMPORT_UPLOAD_MAX_BYTES", 26_214_400, whole_number(1_024, 104_857_600))
+IMPORT_UPLOAD_MAX_BYTES = setting("IMPORT_UPLOAD_MAX_BYTES", 25_000_000, whole_number(1_024, 100_000_000))
 DISCOVERY_DNS = setting("DISCOVERY_DNS", False, boolean)
 DELIVERY_TIMEOUT = setting("DELIVERY_TIMEOUT", 30, whole_number(1, 600))
 DELIVERY_RETRY_HOURS = setting("DELIVERY_RETRY_HOURS", 24, whole_number(1, 720))
@@ -73,6 +73,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "cro_project.hosts.refuse_others",
+    "uftp.door.messages_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -105,9 +106,12 @@ TEMPLATES = [
     },
 ]
 
+_database = setting("DATABASE_URL", environment.embedded_database(BASE_DIR), environment.database)
 DATABASES = {
     "default": {
-        **setting("DATABASE_URL", environment.embedded_database(BASE_DIR), environment.database),
+        **_database,
+        # Lets uftp.binary have its statements prepared; Django's own are not.
+        "OPTIONS": {"prepare_threshold": 5, **_database.get("OPTIONS", {})},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

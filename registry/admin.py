@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from participants.admin_html import link
-from registry import conflict_admin, connection_admin, history_admin, point_admin, setting_admin
+from registry import conflict_admin, connection_admin, history_admin, point_admin, run_admin, setting_admin
 from registry.adjust_admin import AdjustableAdmin
 from registry.fact_admin import EXPORTED_CHANGES, EXPORTED_DAYS, LINKED, FactAdmin, KnowledgeFilter
 from registry.fact_filters import (
@@ -19,7 +19,7 @@ from registry.models import CongestionPointConnection, CongestionPointTerms, Rep
 from registry.terms_shown import terms_in_words
 
 # Imported for the screens that they register.
-__all__ = ["conflict_admin", "connection_admin", "history_admin", "point_admin", "setting_admin"]
+__all__ = ["conflict_admin", "connection_admin", "history_admin", "point_admin", "run_admin", "setting_admin"]
 
 DAYS = ("period", DaysFilter)
 RECORDED = ("recorded_by__moment", RecordedFilter)

@@ -7,7 +7,8 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from registry import handlers
+        from registry import handlers, upload_work
+        from uftp import long_jobs
         from uftp.handling import register
 
         register("AGRPortfolioUpdate", role="AGR", handle=handlers.agr_portfolio_update)
@@ -24,3 +25,4 @@ class RegistryConfig(AppConfig):
             handle=handlers.dso_portfolio_query,
             refused=handlers.refused_dso_query,
         )
+        long_jobs.register(wake=upload_work.wake, waits=upload_work.waits)

@@ -88,12 +88,27 @@ GROUP BY t.id, t.domain ORDER BY t.domain
 """
 
 FINGERPRINT = """
--- One number for all that is done, whatever the order it is read in.
-SELECT (SELECT coalesce(sum(hashtextextended(consequence::text, 0)), 0) FROM consequence),
+-- A number each for all that is done to claims, conflicts and terms, whatever the order they are read in. Connections
+-- and congestion points go by their addresses: one that is made in a rehearsal has another number when it is made.
+SELECT (SELECT coalesce(sum(hashtextextended(
+        concat_ws('/', n.address, coalesce(p.address, ''), party_id, gained, lost, contested, refused, withdrawn),
+        0)), 0)
+    FROM consequence c
+    JOIN registry_connection n ON n.id = c.connection_id
+    LEFT JOIN registry_congestionpoint p ON p.id = c.point_id),
     (SELECT coalesce(sum(hashtextextended(
-        concat_ws('/', kind, connection_id, holder_id, claimant_id, period, opened_by_id = %(change)s, decision,
-            split_at),
-        0)), 0) FROM registry_conflict WHERE opened_by_id = %(change)s OR closed_by_id = %(change)s)
+        concat_ws('/', kind, n.address, holder_id, claimant_id, period, opened_by_id = %(change)s, decision, split_at),
+        0)), 0)
+    FROM registry_conflict c
+    JOIN registry_connection n ON n.id = c.connection_id
+    WHERE opened_by_id = %(change)s OR closed_by_id = %(change)s),
+    (SELECT coalesce(sum(hashtextextended(
+        concat_ws('/', p.address, p.dso_id, period, mutex_offers_supported, coalesce(day_ahead_redispatch_by, ''),
+            coalesce(intraday_redispatch_by, ''), recorded_by_id = %(change)s),
+        0)), 0)
+    FROM registry_congestionpointterms t
+    JOIN registry_congestionpoint p ON p.id = t.congestion_point_id
+    WHERE recorded_by_id = %(change)s OR superseded_by_id = %(change)s)
 """
 
 CONFLICTS = """

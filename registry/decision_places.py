@@ -12,6 +12,7 @@ from participants.models import AuditEntry
 from registry.policies import CHOICES
 
 _CONFLICT = re.compile(r"conflict (\d+) about ")
+_IMPORT = re.compile(r"import (\d+) of ")
 
 
 def place_of(entry: AuditEntry) -> Place | None:
@@ -23,6 +24,8 @@ def place_of(entry: AuditEntry) -> Place | None:
         return "registry.view_market", reverse("admin:registry_market_change", args=[1])
     if found := _CONFLICT.match(subject):
         return "registry.view_conflict", reverse("admin:registry_conflict_change", args=[found[1]])
+    if found := _IMPORT.match(subject):
+        return "registry.view_importrun", reverse("admin:registry_importrun_change", args=[found[1]])
     if change is not None:
         return "registry.view_change", reverse("admin:registry_change_change", args=[change])
     if entry.action == "reset revision place":

@@ -1,11 +1,13 @@
-"""Background jobs of the registry, by the clock."""
+"""Background jobs of the registry: by the clock, and for what staff upload."""
 
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from participants import clock
-from registry import coverage
+from registry import coverage, upload_work, uploads
 from registry.market import market, today_at
-from uftp.tasks import INBOX
+from uftp import long_jobs
+from uftp.tasks import INBOX, stopping
 
 
 @app.periodic(cron="* * * * *")
@@ -14,3 +16,16 @@ def count_coverage(timestamp: int) -> None:
     """Count what AGRs represent, each minute."""
     now = clock.now()
     coverage.count(today=today_at(now, market().time_zone), now=now)
+
+
+@app.task(name=uploads.TASK, queue=long_jobs.QUEUE)
+def run_import(run_id: int) -> None:
+    """Preview an upload, or apply it."""
+    upload_work.work(run_id, now=clock.now(), stopping=stopping.is_set)
+
+
+@app.periodic(cron="43 * * * *")
+@app.task(name="registry.forget_uploads", queue=INBOX, queueing_lock="uploads")
+def forget_uploads(timestamp: int) -> None:
+    """Drop the uploads about which nobody decides, each hour."""
+    uploads.forget(timezone.now())

@@ -39,6 +39,7 @@ def test_only_a_participant_manager_is_limited() -> None:
         "participants.see_every_participant",
         "participants.add_participant",
         "participants.change_mode",
+        "registry.add_importrun",
         "registry.change_market",
         "registry.change_policy",
         "reservations.add_contract",

@@ -52,7 +52,7 @@ def read() -> dict[str, Any]:
         ("UFTP_MAX_MESSAGE_BYTES", "32MB", "whole number"),
         ("UFTP_MAX_MESSAGE_BYTES", "-1", "whole number"),
         ("IMPORT_UPLOAD_MAX_BYTES", "25MB", "whole number"),
-        ("IMPORT_UPLOAD_MAX_BYTES", "1000000000", "104857600"),
+        ("IMPORT_UPLOAD_MAX_BYTES", "1000000000", "100000000"),
         ("UFTP_REQUESTS_PER_MINUTE", "0", "whole number"),
         ("UFTP_ALLOW_PRIVATE_ENDPOINTS", "2", "true or false"),
         ("DISCOVERY_DNS", "dns", "true or false"),

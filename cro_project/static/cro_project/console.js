@@ -192,6 +192,25 @@
         (field.closest("label") ?? field).after(day);
     };
 
+    /** <input type="file" data-at-most="bytes" data-too-large="words">: says at once that a file is too large to be sent. */
+    const weigh = (field) => {
+        const said = Object.assign(document.createElement("p"), {className: "too-large"});
+        said.setAttribute("role", "alert");
+        field.after(said);
+        const look = () => {
+            const heavy = [...field.files].some((file) => file.size > Number(field.dataset.atMost));
+            said.textContent = heavy ? field.dataset.tooLarge : "";
+            return heavy;
+        };
+        field.addEventListener("change", look);
+        field.form?.addEventListener("submit", (event) => {
+            if (look()) {
+                event.preventDefault();
+                field.focus();
+            }
+        });
+    };
+
     /** Sets going what `root` holds. */
     const start = (root) => {
         root.querySelectorAll(TABLES).forEach(name);
@@ -200,6 +219,7 @@
         root.querySelectorAll("form[data-preview]").forEach(preview);
         root.querySelectorAll("[data-poll]").forEach(poll);
         root.querySelectorAll("input[data-suggest]").forEach(suggest);
+        root.querySelectorAll("input[type=file][data-at-most]").forEach(weigh);
         root.querySelectorAll("[data-enter]").forEach(enter);
     };
 

@@ -1,0 +1,33 @@
+"""The filter of the list of imports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from registry.import_run import ImportRun
+from registry.run_page import NOT_IMPORTED
+
+NOT_IMPORTED_STATES = "not imported"
+"""What a list's address says of the imports that came to nothing."""
+
+
+class StateFilter(admin.SimpleListFilter):
+    """The imports in one state, or those that were to import something and did not."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(NOT_IMPORTED_STATES, "Refused, failed or interrupted"), *ImportRun.State.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value()
+        if not wanted:
+            return queryset
+        if wanted == NOT_IMPORTED_STATES:
+            return queryset.filter(state__in=NOT_IMPORTED)
+        return queryset.filter(state=wanted) if wanted in ImportRun.State.values else queryset.none()

@@ -1,0 +1,298 @@
+"""An import in words: how it stands, what came of it, and what there is to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from participants.admin_html import NOTHING, link, moment
+from participants.participant_page import badge
+from participants.scope import EVERYONE
+from registry.consequences import of_change
+from registry.consequences_kept import shown_again
+from registry.consequences_shown import Shown, as_seen
+from registry.import_run import ImportRun
+from registry.uploads import KEPT, SHRUNK
+
+State = ImportRun.State
+
+TONES = {
+    State.SHOWN: "warn",
+    State.APPLIED: "ok",
+    State.UNCHANGED: "ok",
+    State.REFUSED: "bad",
+    State.FAILED: "bad",
+    State.INTERRUPTED: "bad",
+}
+UNDER_WAY = (State.WAITING, State.RUNNING)
+NOT_IMPORTED = (State.REFUSED, State.FAILED, State.INTERRUPTED)
+
+PHASES = {
+    "reading": "Reading the file",
+    "checking": "Checking its lines",
+    "comparing": "Comparing with what is there",
+    "writing": "Writing what differs",
+}
+NO_WORKER = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
+OPTIONS = {
+    "full": "the file is everything there is",
+    "allow_shrink": "however much ends",
+    "skip_bad_lines": "bad lines are left out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Something that staff can do: what is sent as `do`, or a URL to go to; and what the button says."""
+
+    text: str
+    do: str = ""
+    url: str = ""
+    main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an import stands: in the tone of a notice, a heading, what it says, and what there is to do."""
+
+    tone: str
+    heading: str
+    says: tuple[object, ...] = ()
+    ways: tuple[Way, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of an upload's way: `done`, `now`, `wrong` or to come (empty); and when it was, or how far it is."""
+
+    title: str
+    state: str = ""
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What an import is at, and how many percent of it are done, where that is known."""
+
+    says: str
+    percent: int | None
+
+
+def state_badge(run: ImportRun) -> SafeString:
+    """Its state as staff see it everywhere."""
+    state = State(run.state)
+    if state == State.WAITING and run.applies:
+        return badge("", "Waits to be applied")
+    return badge(TONES.get(state, ""), state.label)
+
+
+def counts_in_words(run: ImportRun) -> str:
+    """`3 new, 2 changed`: what it changed, or would."""
+    counts = run.summary.get("counts") or {}
+    return ", ".join(f"{many:,} {words}" for words, many in counts.items())
+
+
+def came_of_it(run: ImportRun) -> str:
+    """What came of it, in a line of the list."""
+    return run.message or counts_in_words(run) or NOTHING
+
+
+def options_in_words(run: ImportRun) -> str:
+    """How the file is taken."""
+    chosen = [words for name, words in OPTIONS.items() if getattr(run, name)]
+    return "; ".join(chosen).capitalize() or NOTHING
+
+
+def facts(run: ImportRun) -> list[tuple[str, object]]:
+    """What the import is of, whatever becomes of it."""
+    said: list[tuple[str, object]] = [
+        ("Kind", run.get_kind_display()),
+        ("File", run.file_name),
+        ("Size", size_in_words(run.size) if run.size is not None else NOTHING),
+        ("Options", options_in_words(run)),
+        ("Asked for by", run.actor if not run.uploaded else f"{run.actor}, who uploaded it"),
+        ("At", moment(run.created_at)),
+        ("Reason", run.reason or NOTHING),
+    ]
+    if run.content_hash:
+        said.append(("SHA-256", format_html("<code>{}</code>", run.content_hash)))
+    return said
+
+
+def figures(run: ImportRun) -> list[tuple[str, str]]:
+    """What it has counted, so far as it came."""
+    said = [("Lines read", f"{run.lines:,}")] if run.lines is not None else []
+    if run.bad_lines:
+        said.append(("Bad lines", f"{run.bad_lines:,}"))
+    said += [(words.capitalize(), f"{many:,}") for words, many in (run.summary.get("counts") or {}).items()]
+    if (took := duration(run)) is not None:
+        said.append(("Took", in_seconds(took)))
+    return said
+
+
+def duration(run: ImportRun) -> timedelta | None:
+    """How long it was at work; None: not at all, or still."""
+    if run.started_at is None or run.finished_at is None or run.state in UNDER_WAY:
+        return None
+    return max(run.finished_at - run.started_at, timedelta())
+
+
+def in_seconds(took: timedelta) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`."""
+    seconds = took.total_seconds()
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def size_in_words(size: int) -> str:
+    """`512 bytes`, `1.4 kB`, `25.0 MB`."""
+    if size < 1_000:
+        return f"{size} bytes"
+    return f"{size / 1_000:,.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+
+
+def progress(run: ImportRun) -> Progress | None:
+    """How far an import is that is under way."""
+    if run.state == State.WAITING:
+        return Progress(NO_WORKER, None)
+    if run.state != State.RUNNING:
+        return None
+    phase, _, detail = run.step.partition(" ")
+    percent = int(detail[:-1]) if detail.endswith("%") and detail[:-1].isdigit() else None
+    says = PHASES.get(phase, phase.capitalize() or "It begins")
+    return Progress(says if percent is not None or not detail else f"{says}: {detail}", percent)
+
+
+def steps(run: ImportRun) -> list[Step]:
+    """The way of an upload, from left to right; none of a command's import, which has one step."""
+    if not run.uploaded:
+        return []
+    done, now, wrong = "done", "now", "wrong"
+    uploaded = Step("Uploaded", done, moment(run.created_at))
+    at = moment(run.finished_at) if run.finished_at else ""
+    state = State(run.state)
+    if run.applies:
+        before = [uploaded, Step("Previewed", done), Step("Decided to apply", done)]
+        if state in UNDER_WAY:
+            return [*before, Step("Being applied", now)]
+        last = Step("Applied", done, at) if state == State.APPLIED else Step("Nothing changed", done, at)
+        return [*before, last if state not in NOT_IMPORTED else Step("Not applied", wrong, at)]
+    coming = [Step("Your decision"), Step("Applied")]
+    if state in UNDER_WAY:
+        return [uploaded, Step("Being previewed", now), *coming]
+    if state in NOT_IMPORTED:
+        return [uploaded, Step("No preview", wrong, at), *coming]
+    if state == State.SHOWN:
+        return [uploaded, Step("Previewed", done, at), Step("Your decision", now), Step("Applied")]
+    if state == State.DISCARDED:
+        return [uploaded, Step("Discarded", done, at)]
+    return [uploaded, Step("Previewed", done, at), Step("Nothing to change", done)]
+
+
+def outcome(run: ImportRun, *, may_decide: bool, has_file: bool) -> Outcome:
+    """How the import stands; ways on for whom `may_decide`, as far as the upload `has_file`."""
+    told = _told(run, has_file)
+    return told if may_decide else Outcome(told.tone, told.heading, told.says)
+
+
+def shown(run: ImportRun) -> Shown | None:
+    """What it would change or changed of days and conflicts; None where that is not what it is about."""
+    kept = run.summary.get("consequences")
+    if kept:
+        found = shown_again(kept)
+    elif run.change_id is not None:
+        found = as_seen(of_change(run.change_id), EVERYONE)
+    else:
+        return None
+    return None if found.nothing and run.summary.get("told") else found
+
+
+def _told(run: ImportRun, has_file: bool) -> Outcome:
+    match State(run.state):
+        case State.WAITING | State.RUNNING:
+            if not run.uploaded:
+                return Outcome("", "Under way")
+            heading = "Being applied" if run.applies else "The preview is being made"
+            return Outcome("warn" if run.message else "", heading, tuple(filter(None, [run.message])))
+        case State.SHOWN:
+            return _to_decide(run)
+        case State.APPLIED:
+            said = (
+                [format_html("It is {}.", link(run.change, f"change {run.change_id}"))] if run.change else []
+            )
+            return Outcome("ok", "Applied", (*said, *_left_out(run)))
+        case State.UNCHANGED:
+            return Outcome(
+                "ok", "Nothing to change", ("All that the file says is on record already.", *_left_out(run))
+            )
+        case State.DRY:
+            return Outcome("", "A dry run: nothing was changed", tuple(_left_out(run)))
+        case State.DISCARDED:
+            return Outcome("", "Discarded: nothing was imported", tuple(filter(None, [run.message])))
+        case State.REFUSED:
+            return _refused(run, has_file)
+    return _failed(run, has_file)
+
+
+def _to_decide(run: ImportRun) -> Outcome:
+    until = moment((run.finished_at or run.created_at) + KEPT)
+    says = (
+        *filter(None, [run.message]),
+        "Nothing is imported yet. Below is what would change; that, and nothing else, is done when you apply it.",
+        *_left_out(run),
+        format_html('<span class="quiet">Without a decision it is dropped at {}.</span>', until),
+    )
+    return Outcome("warn", "The preview is ready: decide", says, (Way("Apply", "apply", main=True), _DISCARD))
+
+
+def _refused(run: ImportRun, has_file: bool) -> Outcome:
+    corrected = Way("Upload the corrected file", url=_upload_url(run))
+    if run.summary.get("stopped") == SHRUNK:
+        says: tuple[object, ...] = (
+            run.message,
+            "If the file is not whole, upload the whole one. If it is, and so much is to end, allow it: you see first"
+            " what would end.",
+        )
+        ways = (Way("Allow it, and preview again", "allow", main=True), corrected, _DISCARD)
+        command = "Run the command with the whole file, or with --allow-shrink."
+    else:
+        says = (run.message, "All that is wrong is listed below. Correct the file, and upload it again.")
+        good = Way("Take the good lines, and preview again", "skip")
+        ways = (corrected, _DISCARD) if run.skip_bad_lines else (corrected, good, _DISCARD)
+        command = "Correct the file and run the command again; with --skip-bad-lines it takes the good ones."
+    if not run.uploaded:
+        return Outcome("bad", "Refused: nothing was imported", (run.message, command))
+    if not has_file:
+        return Outcome("bad", "Refused: nothing was imported", says[:1], (corrected,))
+    return Outcome("bad", "Refused: nothing was imported", says, ways)
+
+
+def _failed(run: ImportRun, has_file: bool) -> Outcome:
+    heading = "Interrupted" if run.state == State.INTERRUPTED else "Failed"
+    if not run.uploaded:
+        says = (run.message, "Run the command again: what was imported already is found unchanged.")
+        return Outcome("bad", f"{heading}: nothing was imported", says)
+    anew = Way("Upload a file", url=_upload_url(run))
+    ways = (Way("Preview again", "again", main=True), anew, _DISCARD) if has_file else (anew,)
+    return Outcome("bad", f"{heading}: nothing was imported", (run.message,), ways)
+
+
+_DISCARD = Way("Discard", "discard")
+
+
+def _left_out(run: ImportRun) -> Iterator[str]:
+    if run.bad_lines:
+        several = "line is" if run.bad_lines == 1 else "lines are"
+        yield f"{run.bad_lines:,} bad {several} left out; they are listed below."
+
+
+def _upload_url(run: ImportRun) -> str:
+    return f"{reverse('admin:registry_importrun_add')}?again={run.pk}"

@@ -1,0 +1,117 @@
+"""The form with which staff upload a file to be imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from participants.importing import MOST_ENDED, Options
+from participants.reason_form import ReasonForm
+from registry.import_run import ImportRun
+from registry.kinds import KINDS
+
+MEANINGS = {
+    ImportRun.Kind.PARTICIPANTS: "Who may send messages, with which key, to which endpoint.",
+    ImportRun.Kind.CONGESTION_POINTS: "DSOs' congestion points with their connections, one line a connection.",
+    ImportRun.Kind.CONNECTIONS: "Who represents which connection on which days.",
+    ImportRun.Kind.CONTRACTS: "Contracts between DSOs and AGRs, one line a stretch of reserved power.",
+}
+
+
+def size_limit() -> str:
+    """The largest upload, in words."""
+    return f"{settings.IMPORT_UPLOAD_MAX_BYTES / 1_000_000:,.1f} MB".replace(".0 MB", " MB")
+
+
+def too_large(size: int) -> str:
+    """What staff read of a file of `size` bytes that is larger than what is taken."""
+    return (
+        f"The file has {size / 1_000_000:,.1f} MB, and at most {size_limit()} are taken here: pack it with gzip,"
+        " split it, or import it by command."
+    )
+
+
+class UploadForm(ReasonForm):
+    """Asks for the file, what it is of, and how it is to be taken."""
+
+    kind = forms.ChoiceField(
+        label="What it is of",
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say what the file is of."},
+    )
+    file = forms.FileField(
+        label="File",
+        allow_empty_file=False,
+        error_messages={"required": "Choose a file.", "empty": "The file is empty."},
+    )
+    full = forms.BooleanField(
+        required=False,
+        label="The file is everything there is",
+        help_text="What it does not name ends today: representations; congestion points and connections in them;"
+        " of participants, their admission. Without it, what it does not name stays as it is.",
+    )
+    allow_shrink = forms.BooleanField(
+        required=False,
+        label="However much ends",
+        help_text=f"Without it, a file that would end more than {MOST_ENDED:.0%} of what is there is refused: it may"
+        " not be whole.",
+    )
+    skip_bad_lines = forms.BooleanField(
+        required=False,
+        label="Leave bad lines out",
+        help_text="Without it, one bad line keeps the whole file out. Either way all bad lines are listed.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kind"].choices = [  # type: ignore[attr-defined]
+            (name, _label(name)) for name in ImportRun.Kind.values if name in KINDS
+        ]
+        file = self.fields["file"]
+        file.help_text = f"CSV in UTF-8, or packed by gzip (.gz); at most {size_limit()} as it is. Its first line names the columns."
+        file.widget.attrs |= {
+            "accept": ".csv,.gz,text/csv,application/gzip",
+            "data-at-most": str(settings.IMPORT_UPLOAD_MAX_BYTES),
+            "data-too-large": f"This file is larger than {size_limit()}: pack it with gzip, split it, or import it by"
+            " command.",
+        }
+        self.order_fields(["kind", "file", "full", "allow_shrink", "skip_bad_lines", "reason"])
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > settings.IMPORT_UPLOAD_MAX_BYTES:
+            raise forms.ValidationError(too_large(file.size))
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or self.cleaned_data
+        kind = KINDS.get(said.get("kind", ""))
+        if kind and said.get("full") and not kind.takes_full:
+            self.add_error(
+                "full", "A file of this kind is never everything there is: what it does not name stays."
+            )
+        if said.get("allow_shrink") and not said.get("full"):
+            self.add_error("allow_shrink", "Only a file that is everything there is can end anything.")
+        return said
+
+    @property
+    def options(self) -> Options:
+        """How the file is to be taken, once the form is valid."""
+        said = self.cleaned_data
+        return Options(
+            full=said["full"], allow_shrink=said["allow_shrink"], skip_bad_lines=said["skip_bad_lines"]
+        )
+
+
+def _label(name: str) -> SafeString:
+    kind = ImportRun.Kind(name)
+    return format_html(
+        '<strong>{}</strong> <span class="quiet">{}</span> <code>{}</code>',
+        kind.label,
+        MEANINGS.get(kind, ""),
+        ",".join(KINDS[name].columns),
+    )
