@@ -42,9 +42,8 @@ LEFT JOIN statement s ON s.point_id = w.point_id AND s.party_id = w.party_id AND
 THERE = """
 -- What is claimed for days after today.
 SELECT count(*) FROM (
-    SELECT FROM {claims} c
+    SELECT DISTINCT c.connection_id, c.{party}, {point} FROM {claims} c
     WHERE c.superseded_by_id IS NULL AND c.period && daterange(%(tomorrow)s, NULL)
-    GROUP BY c.connection_id, c.{party}, {point}
 ) there
 """
 

@@ -1,0 +1,119 @@
+"""Files of operators, as tests write them: lines under a header, imported into the registry."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from datetime import date
+
+from participants.csv_files import rows
+from participants.importing import Imported, Options
+from participants.models import Participant
+from participants.rejects import Reject, Rejects
+from registry.changes import Source
+from registry.importing import (
+    CONGESTION_POINT_COLUMNS,
+    CONNECTION_COLUMNS,
+    import_congestion_points,
+    import_connections,
+)
+from registry.models import CongestionPointConnection, CongestionPointTerms, Representation
+from registry.periods import in_words
+
+TODAY = date(2026, 11, 22)
+HOME, SHOP, FARM = (f"ean.87168590000000000{n}" for n in (1, 2, 3))
+EAST, WEST = "ea1.2026-01.example.grid:east", "ea1.2026-01.example.grid:west"
+
+
+def participants() -> None:
+    """Two AGRs and two DSOs, on record in this order."""
+    for role, name in (("AGR", "first"), ("AGR", "second"), ("DSO", "grid"), ("DSO", "other")):
+        Participant.objects.create(role=role, domain=f"{name}.example")
+
+
+def take_connections(
+    lines: Iterable[str],
+    options: Options | None = None,
+    *,
+    rejects: Rejects | None = None,
+    today: date = TODAY,
+    expected: str | None = None,
+) -> Imported:
+    """Import lines of `agr,connection,start,end`."""
+    text = "\n".join([",".join(CONNECTION_COLUMNS), *lines])
+    return import_connections(
+        rows(io.BytesIO(text.encode()), CONNECTION_COLUMNS),
+        options=options or Options(),
+        today=today,
+        source=Source.of_import("connections.csv", "kim"),
+        rejects=Rejects() if rejects is None else rejects,
+        expected=expected,
+    )
+
+
+def take_points(
+    lines: Iterable[str],
+    options: Options | None = None,
+    *,
+    rejects: Rejects | None = None,
+    today: date = TODAY,
+) -> Imported:
+    """Import lines of `dso,congestion_point,start,end,mutex,day ahead,intraday,connection,its start,its end`."""
+    text = "\n".join([",".join(CONGESTION_POINT_COLUMNS), *lines])
+    return import_congestion_points(
+        rows(io.BytesIO(text.encode()), CONGESTION_POINT_COLUMNS),
+        options=options or Options(),
+        today=today,
+        source=Source.of_import("points.csv", "kim"),
+        rejects=Rejects() if rejects is None else rejects,
+    )
+
+
+def all_of(rejects: Rejects) -> list[Reject]:
+    """Every reject, as kept on disk."""
+    file = io.BytesIO()
+    rejects.write_csv(file)
+    file.seek(0)
+    read = rows(file, ("line", "column", "rule", "value"))
+    return [
+        Reject(int(row.values["line"]), *(row.values[c] for c in ("column", "rule", "value"))) for row in read
+    ]
+
+
+def represented() -> set[tuple[str, str, str, str]]:
+    """(AGR, connection, days, standing) of each current representation."""
+    return {
+        (row.agr.domain.removesuffix(".example"), row.connection.address, in_words(row.period), row.standing)
+        for row in Representation.objects.current().select_related("agr", "connection")
+    }
+
+
+def behind() -> set[tuple[str, str, str, str, str]]:
+    """(DSO, congestion point, connection, days, standing) of each current membership."""
+    current = CongestionPointConnection.objects.current()
+    return {
+        (
+            row.dso.domain.removesuffix(".example"),
+            row.congestion_point.address,
+            row.connection.address,
+            in_words(row.period),
+            row.standing,
+        )
+        for row in current.select_related("dso", "congestion_point", "connection")
+    }
+
+
+def terms() -> set[tuple[str, str, str, bool, str, str | None]]:
+    """(DSO, congestion point, days, mutex, day-ahead, intraday) of the current terms."""
+    current = CongestionPointTerms.objects.current().select_related("congestion_point__dso")
+    return {
+        (
+            row.congestion_point.dso.domain.removesuffix(".example"),
+            row.congestion_point.address,
+            in_words(row.period),
+            row.mutex_offers_supported,
+            row.day_ahead_redispatch_by,
+            row.intraday_redispatch_by,
+        )
+        for row in current
+    }
