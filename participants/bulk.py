@@ -1,4 +1,4 @@
-"""Take in a file of participants: all of it, or nothing (docs/operating.md, CSV files)."""
+"""Take in a file of participants: all of it, or nothing (docs/operating.md, CSV files; docs/rules.md I1 to I4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
 from participants import editing
-from participants.bulk_changes import SUSPENDABLE, Change, Comparison, compare, suspend
+from participants.bulk_changes import SUSPENDABLE, Change, compare, suspend
 from participants.bulk_lines import PARTICIPANT_COLUMNS, read
 from participants.consequences import ConsequencesChanged
 from participants.csv_files import Fault, Row
@@ -66,8 +66,8 @@ def import_participants(
     `rows` are read with PARTICIPANT_COLUMNS. An empty endpoint or name is empty from then on; an empty standing stays,
     and is authorized for one that is added. Keys that a line names are valid beside the others from `now` (aware) on;
     those that have not ended stay as they are. A full file suspends the participants that it does not name, unless they
-    are barred, and ends the keys that a line which names some leaves out. Whom a bad line names stays as it is; where
-    one names nobody on record, nobody is suspended. `reason` goes into the audit trail, with each participant and key.
+    are barred, and ends the keys that a line which names some leaves out; where bad lines are skipped, it does neither.
+    `reason` goes into the audit trail, with each participant and key.
 
     What is wrong with any line is in `rejects` when this returns, or raises ImportRefused. Raises Shrunk; with
     `expected`, ConsequencesChanged where anything else would follow than what that fingerprint is of; and lost races.
@@ -76,13 +76,13 @@ def import_participants(
     step("checking")
     lines = read(rows)
     step("comparing")
-    compared = compare(lines, full=options.full, now=now, reason=reason)
+    compared, unnamed = compare(lines, full=options.full, now=now, reason=reason)
     places = {column: place for place, column in enumerate(PARTICIPANT_COLUMNS)}
     rejects.fill(sorted(lines.faults, key=lambda fault: (fault[0], places.get(fault[1], -1))))
     if lines.faults and not options.skip_bad_lines:
         raise ImportRefused(rejects)
-    suspended = _suspended(compared, options, reason)
-    changed = [change for change in compared.changes if change] + suspended
+    suspended = _suspended(unnamed, options, reason)
+    changed = [change for change in compared if change] + suspended
     found = _fingerprint(changed)
     if expected is not None and found != expected:
         raise ConsequencesChanged("The participants have")
@@ -92,32 +92,27 @@ def import_participants(
     return Imported(
         change=None,
         lines=lines.count,
-        counts=_counts(compared.changes, suspended),
-        warnings=tuple(_warnings(changed, compared)),
+        counts=_counts(compared, suspended),
+        warnings=tuple(_warnings(changed, options.full and bool(lines.faults))),
         told=tuple(change.in_words() for change in changed[:SHOWN]),
         fingerprint=found,
     )
 
 
-def _suspended(compared: Comparison, options: Options, reason: str) -> list[Change]:
+def _suspended(unnamed: Sequence[Participant], options: Options, reason: str) -> list[Change]:
     """What becomes of the participants that a full file does not name. Raises Shrunk."""
-    if compared.unclear:
-        return []
-    changes = [change for row in compared.unnamed if (change := suspend(row, reason))]
+    changes = [change for row in unnamed if (change := suspend(row, reason))]
     if changes:
         there = Participant.objects.filter(standing__in=SUSPENDABLE).count()
         guard(options, len(changes), there, "known and authorized participants")
     return changes
 
 
-def _warnings(changed: Sequence[Change], compared: Comparison) -> Iterable[str]:
+def _warnings(changed: Sequence[Change], nothing_ended: bool) -> Iterable[str]:
     if again := sum(len(change.again) for change in changed):
         yield f"{again:,} {'key that had ended is' if again == 1 else 'keys that had ended are'} valid again."
-    if compared.unnamed and (unclear := compared.unclear):
-        yield (
-            f"{unclear:,} bad {'line names' if unclear == 1 else 'lines name'} nobody on record: participants that the"
-            " file does not name are not suspended, as it may be them."
-        )
+    if nothing_ended:
+        yield "Lines are bad, so nothing that the file does not name was ended."
 
 
 def _counts(changes: Sequence[Change], suspended: Sequence[Change]) -> Mapping[str, int]:

@@ -5,7 +5,7 @@ What a participant and a key may be, `editing` and the models say, for a file as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -82,27 +82,17 @@ class Change:
         return repr((str(row), before, row.name, row.endpoint, row.standing, keys))
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What becomes of each participant of whom a good line wants something, `changes`.
+def compare(
+    lines: Lines, *, full: bool, now: datetime, reason: str
+) -> tuple[list[Change], list[Participant]]:
+    """What becomes of each participant of whom a good line wants something; and, with a `full` file, whom none names.
 
-    Of a full file, `unnamed` are those on record of whom no line speaks, and `unclear` is the number of bad lines that
-    do not name one on record: whom they mean cannot be told.
-    """
-
-    changes: Sequence[Change]
-    unnamed: Sequence[Participant]
-    unclear: int
-
-
-def compare(lines: Lines, *, full: bool, now: datetime, reason: str) -> Comparison:
-    """What the lines of a file want, against what is stored; adds to their faults. `now` is aware.
-
-    The participants, and with a `full` file all of them, are locked until the transaction ends.
+    Adds to the faults of the lines. Where any is bad, a full file ends nothing. `now` is aware. The participants, and
+    with a full file all of them, are locked until the transaction ends.
     """
     rows = Participant.objects.select_for_update(no_key=True).order_by("pk")
     keys = PublicKey.objects.order_by("pk")
-    named = set(lines.who.values())
+    named = {wanted.who for wanted in lines.wanted}
     if not full:
         rows = rows.filter(domain__in={domain for _, domain in named})
     stored = {(row.role, row.domain): row for row in rows}
@@ -118,14 +108,14 @@ def compare(lines: Lines, *, full: bool, now: datetime, reason: str) -> Comparis
             known.end(change, but=wanted.keys)
         changes.append(change)
     _refuse_shared_keys(lines, changes)
-    bad = lines.bad
-    return Comparison(
-        changes=[
-            change for wanted, change in zip(lines.wanted, changes, strict=True) if wanted.line not in bad
-        ],
-        unnamed=[row for who, row in stored.items() if full and who not in named],
-        unclear=sum(lines.who.get(line) not in stored for line in bad) if full else 0,
-    )
+    if not lines.faults:
+        return changes, [row for who, row in stored.items() if full and who not in named]
+    bad = {line for line, *_ in lines.faults}
+    for change in changes:
+        change.ended.clear()
+    return [
+        change for wanted, change in zip(lines.wanted, changes, strict=True) if wanted.line not in bad
+    ], []
 
 
 class _Keys:

@@ -46,19 +46,13 @@ class Wanted:
 class Lines:
     """What a file of participants says.
 
-    `wanted`: what each line wants as far as it can be told, without repetitions; `who`: whom it is about, by number.
-    `faults` are (line, column, rule, value), unsorted.
+    `wanted`: what each line wants as far as it can be told, without repetitions. `faults` are (line, column, rule,
+    value), unsorted.
     """
 
     count: int = 0
-    who: dict[int, Who] = field(default_factory=dict)
     wanted: list[Wanted] = field(default_factory=list)
     faults: list[tuple[int, str, str, str]] = field(default_factory=list)
-
-    @property
-    def bad(self) -> set[int]:
-        """The numbers of the lines with faults."""
-        return {line for line, *_ in self.faults}
 
     def fault(self, line: int, column: str, rule: str, value: str = "") -> None:
         """Note what is wrong with a line. Words that could be a key are left out, as it may be a private one."""
@@ -78,7 +72,6 @@ def read(rows: Iterable[Row | Fault]) -> Lines:
             lines.fault(row.line, row.column, f"file: {row.text}")
             continue
         who = row.values["role"], row.values["domain"]
-        lines.who[row.line] = who
         endpoint, standing, name = (row.values[column] for column in ("endpoint", "standing", "name"))
         wanted = Wanted(row.line, *who, endpoint, standing, name, _keys(lines, row))
         before = said.setdefault(who, [])
