@@ -3,7 +3,7 @@
 An app for `tests.faults.settings`: the processes are the real ones, and the production code knows nothing of it. The
 variable FAULT_POINT names the point and FAULT_ONCE a file; the process that gets to remove the file ends with its whole
 group, without a chance to do anything. With FAULT_MESSAGE, a MessageID, instead of the file, it ends each time it is at
-that message.
+that message. With FAULT_PAUSE instead, which names a file too, it only stops there, until it is told to continue.
 """
 
 import functools
@@ -44,7 +44,8 @@ PASSING_POINTS = {
     "app told, before the commit": Point("uftp.recording", "_tell", after=True),
     "attempt recorded": Point("uftp.delivery", "record", after=True),
 }
-POINTS = WEB_POINTS | WORKER_POINTS | PASSING_POINTS
+IMPORT_POINTS = {"header read": Point("participants.csv_files", "_header", after=True)}
+POINTS = WEB_POINTS | WORKER_POINTS | PASSING_POINTS | IMPORT_POINTS
 
 
 class FaultsConfig(AppConfig):
@@ -52,12 +53,14 @@ class FaultsConfig(AppConfig):
     label = "faults"
 
     def ready(self) -> None:
-        point, once = os.environ.get("FAULT_POINT"), os.environ.get("FAULT_ONCE")
-        message_id = os.environ.get("FAULT_MESSAGE")
-        if point and once:
-            install(POINTS[point], lambda *_: end_once(Path(once)))
+        point, end_at = os.environ.get("FAULT_POINT"), os.environ.get("FAULT_ONCE")
+        message_id, pause = os.environ.get("FAULT_MESSAGE"), os.environ.get("FAULT_PAUSE")
+        if point and end_at:
+            install(POINTS[point], lambda *_: once(Path(end_at), end))
         elif point and message_id:
             install(POINTS[point], lambda message, *_: message.message_id == message_id and end())
+        elif point and pause:
+            install(POINTS[point], lambda *_: once(Path(pause), stop))
 
 
 def install(point: Point, fault: Callable[..., Any]) -> None:
@@ -77,14 +80,19 @@ def install(point: Point, fault: Callable[..., Any]) -> None:
     setattr(module, point.name, ending)
 
 
-def end_once(once: Path) -> None:
-    """Kill the process group, unless that was done before."""
+def once(marker: Path, fault: Callable[[], None]) -> None:
+    """Do `fault`, unless that was done before."""
     try:
-        once.unlink()
+        marker.unlink()
     except FileNotFoundError:
         return
-    end()
+    fault()
 
 
 def end() -> None:
+    """Kill the process group."""
     os.killpg(0, signal.SIGKILL)
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
