@@ -39,6 +39,11 @@ def last_day(days: Days) -> date | None:
     return None if days.upper is None else days.upper - DAY
 
 
+def last_day_sql(days: str) -> str:
+    """The last day, inclusive, in SQL, null where it is open-ended: `days` is an expression of a stored period."""
+    return f"upper({days}) - 1"
+
+
 def in_words(days: Days) -> str:
     """A stored period as people read it, its last day included: `2026-01-01 to 2026-03-31`."""
     last = last_day(days)

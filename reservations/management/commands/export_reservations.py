@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from registry.commandline import add_known_at, day
+from registry.export_command import ExportCommand
 from registry.market import market, spelled
 from reservations.models import Contract
 from reservations.settlement import NothingChosen, chosen, export, for_good, latest_moment
 
 
-class Command(BaseCommand):
+class Command(ExportCommand):
     help = (
         "Write what is contracted, remaining and released, a line for each contract, Period and ISP, as CSV. "
         "The same --known-at writes the same file, whatever becomes known later."
@@ -35,9 +32,7 @@ class Command(BaseCommand):
             "--contract", default="", metavar="CONTRACTID", help="only contracts of this ContractID"
         )
         add_known_at(parser)
-        parser.add_argument(
-            "--output", type=Path, metavar="FILE", help="write this file, not standard output"
-        )
+        self.add_output(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         first, last, known_at = options["first"], options["last"], options["known_at"]
@@ -59,38 +54,5 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         known_at = known_at or latest_moment()
         pieces = export(contracts, first, last, known_at=known_at)
-        if options["output"]:
-            self._write_file(options["output"], pieces)
-        elif not self._write_out(pieces):
-            return
-        if known_at is not None:
+        if self.write(pieces, options["output"]) and known_at is not None:
             self.stderr.write(f"As known at {spelled(known_at, time_zone)}", lambda said: said)
-
-    def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
-        """The whole file takes the place of what is at `path`, or nothing does."""
-        beside = path.with_name(f"{path.name}.part")
-        try:
-            with beside.open("wb") as file:
-                file.writelines(pieces)
-            beside.replace(path)
-        except OSError as error:
-            raise CommandError(f"{path}: {error.strerror}") from None
-        finally:
-            beside.unlink(missing_ok=True)
-
-    def _write_out(self, pieces: Iterator[bytes]) -> bool:
-        """Whether whoever reads standard output read all of it."""
-        out = getattr(self.stdout, "buffer", None)
-        try:
-            for piece in pieces:
-                if out:
-                    out.write(piece)
-                else:
-                    self.stdout.write(piece.decode(), ending="")
-            if out:
-                out.flush()
-        except BrokenPipeError:
-            # Python would complain when it flushes standard output at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return False
-        return True

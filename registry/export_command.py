@@ -1,0 +1,70 @@
+"""What the commands that write a file have in common: where to, plain or packed, and all of it or nothing."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class ExportCommand(BaseCommand):
+    """A command that writes a file in pieces, to standard output or to the file that `--output` names."""
+
+    def add_output(self, parser: CommandParser) -> None:
+        """The option that says where to."""
+        parser.add_argument(
+            "--output",
+            type=Path,
+            metavar="FILE",
+            help="write this file, not standard output; replaced when all is written; .gz is packed by gzip",
+        )
+
+    def write(self, pieces: Iterator[bytes], path: Path | None) -> bool:
+        """Write all of `pieces`; whether whoever reads standard output read all of it."""
+        if path is None:
+            return self._write_out(pieces)
+        self._write_file(path, pieces)
+        return True
+
+    def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
+        """The whole file takes the place of what is at `path`, or nothing does."""
+        beside = path.with_name(f"{path.name}.part")
+        try:
+            with beside.open("wb") as file:
+                with nullcontext(file) if path.suffix != ".gz" else _packed(file) as written:
+                    for piece in pieces:
+                        written.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror}") from None
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _write_out(self, pieces: Iterator[bytes]) -> bool:
+        out = getattr(self.stdout, "buffer", None)
+        try:
+            for piece in pieces:
+                if out:
+                    out.write(piece)
+                else:
+                    self.stdout.write(piece.decode(), ending="")
+            if out:
+                out.flush()
+        except BrokenPipeError:
+            # Python would complain when it flushes standard output at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return False
+        return True
+
+
+def _packed(file: IO[bytes]) -> gzip.GzipFile:
+    """Packs what is written, so that the same content makes the same file."""
+    return gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0)

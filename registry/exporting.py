@@ -1,0 +1,143 @@
+"""Files of participants, congestion points and connections, as imports take them back (docs/operating.md, CSV files).
+
+PostgreSQL writes the CSV, so that a country's connections pass through without being held anywhere. Each file is of one
+snapshot, and in one order, so that the same facts make the same file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from participants.models import Participant, Role
+from registry.periods import last_day_sql
+
+PIECE = 1 << 16
+"""Bytes of a piece of a file, at least; the last one may be shorter."""
+
+PARTICIPANTS = """
+-- Each participant, with its keys that have not ended.
+SELECT p.role, p.domain, k.texts AS public_key, nullif(p.endpoint, '') AS endpoint, p.standing,
+    nullif(p.name, '') AS name
+FROM participants_participant p
+LEFT JOIN (
+    SELECT participant_id, string_agg(text, ' ' ORDER BY text COLLATE "C") AS texts
+    FROM participants_publickey WHERE valid_until IS NULL OR valid_until > %(now)s
+    GROUP BY participant_id
+) k ON k.participant_id = p.id
+ORDER BY p.role COLLATE "C", p.domain COLLATE "C"
+"""
+
+CONNECTIONS = f"""
+-- What AGRs claim, whatever its standing: each block of days of a claim.
+SELECT agr, connection, lower(days) AS start, {last_day_sql("days")} AS "end"
+FROM (
+    SELECT p.domain COLLATE "C" AS agr, n.address AS connection, unnest(range_agg(c.period)) AS days
+    FROM registry_representation c
+    JOIN participants_participant p ON p.id = c.agr_id
+    JOIN registry_connection n ON n.id = c.connection_id
+    WHERE c.superseded_by_id IS NULL AND {{claims}}
+    GROUP BY 1, 2
+) block
+ORDER BY agr, connection, start
+"""
+
+CONGESTION_POINTS = f"""
+-- Each block of days of a congestion point on the same terms, with the blocks of days of its memberships, whatever
+-- their standing: each stands beside the terms in force on its first day, or next after it, or last of all.
+WITH terms AS (
+    SELECT t.congestion_point_id AS point_id, unnest(range_agg(t.period)) AS days, t.mutex_offers_supported AS mutex,
+        t.day_ahead_redispatch_by AS day_ahead, t.intraday_redispatch_by AS intraday
+    FROM registry_congestionpointterms t
+    WHERE t.superseded_by_id IS NULL AND {{points}}
+    GROUP BY t.congestion_point_id, t.mutex_offers_supported, t.day_ahead_redispatch_by, t.intraday_redispatch_by
+), beside AS (
+    SELECT *, daterange(
+        lag(upper(days)) OVER in_order,
+        CASE WHEN lead(days) OVER in_order IS NOT NULL THEN upper(days) END
+    ) AS begins
+    FROM terms WINDOW in_order AS (PARTITION BY point_id ORDER BY lower(days))
+), block AS (
+    SELECT c.congestion_point_id AS point_id, c.connection_id, unnest(range_agg(c.period)) AS days
+    FROM registry_congestionpointconnection c
+    WHERE c.superseded_by_id IS NULL AND {{claims}}
+    GROUP BY c.congestion_point_id, c.connection_id
+)
+SELECT p.domain AS dso, o.address AS congestion_point, lower(t.days) AS start, {last_day_sql("t.days")} AS "end",
+    CASE WHEN t.mutex THEN 'true' ELSE 'false' END AS mutex_offers_supported,
+    t.day_ahead AS day_ahead_redispatch_by, t.intraday AS intraday_redispatch_by,
+    n.address AS connection, lower(b.days) AS connection_start, {last_day_sql("b.days")} AS connection_end
+FROM beside t
+JOIN registry_congestionpoint o ON o.id = t.point_id
+JOIN participants_participant p ON p.id = o.dso_id
+LEFT JOIN block b ON b.point_id = t.point_id AND t.begins @> lower(b.days)
+LEFT JOIN registry_connection n ON n.id = b.connection_id
+ORDER BY p.domain COLLATE "C", o.address, start, n.address, connection_start
+"""
+
+
+OF_POINTS = (
+    "t.congestion_point_id IN (SELECT id FROM registry_congestionpoint WHERE dso_id = %(participant)s)"
+)
+
+
+class NobodyFound(ValueError):
+    """There is no such participant; the words are for the operator."""
+
+
+def export_participants(now: datetime) -> Iterator[bytes]:
+    """Every participant, with the columns `participants.bulk.PARTICIPANT_COLUMNS`, in pieces of CSV.
+
+    Its keys are those that have not ended at `now` (aware), also those that have yet to begin.
+    """
+    return _written(PARTICIPANTS, {"now": now})
+
+
+def export_congestion_points(dso: str = "") -> Iterator[bytes]:
+    """Every congestion point, or a DSO's (by domain), with the columns `importing.CONGESTION_POINT_COLUMNS`.
+
+    In pieces of CSV. Raises NobodyFound.
+    """
+    participant = _found(Role.DSO, dso)
+    query = CONGESTION_POINTS.format(
+        points=OF_POINTS if participant else "true",
+        claims="c.dso_id = %(participant)s" if participant else "true",
+    )
+    return _written(query, {"participant": participant})
+
+
+def export_connections(agr: str = "") -> Iterator[bytes]:
+    """Every representation, or an AGR's (by domain), with the columns `importing.CONNECTION_COLUMNS`.
+
+    In pieces of CSV. Raises NobodyFound.
+    """
+    participant = _found(Role.AGR, agr)
+    query = CONNECTIONS.format(claims="c.agr_id = %(participant)s" if participant else "true")
+    return _written(query, {"participant": participant})
+
+
+def _found(role: Role, domain: str) -> int | None:
+    if not domain:
+        return None
+    key = Participant.objects.filter(role=role, domain=domain).values_list("pk", flat=True).first()
+    if key is None:
+        raise NobodyFound(f"{domain} is not on record as {role}.")
+    return key
+
+
+def _written(query: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
+    said, size = [], 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL datestyle = 'ISO'")
+        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", parameters) as copy:
+            for line in copy:
+                said.append(bytes(line))
+                size += len(line)
+                if size >= PIECE:
+                    yield b"".join(said)
+                    said, size = [], 0
+    if said:
+        yield b"".join(said)

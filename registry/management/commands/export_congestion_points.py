@@ -1,0 +1,26 @@
+"""`manage.py export_congestion_points`: congestion points and their connections, as the import of these takes them."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from registry.export_command import ExportCommand
+from registry.exporting import NobodyFound, export_congestion_points
+
+
+class Command(ExportCommand):
+    help = (
+        "Write the congestion points of all DSOs as CSV, a line for each of their connections;"
+        " import_congestion_points takes it back."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dso", default="", metavar="DOMAIN", help="only those of this DSO")
+        self.add_output(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            pieces = export_congestion_points(options["dso"])
+        except NobodyFound as error:
+            raise CommandError(str(error)) from None
+        self.write(pieces, options["output"])

@@ -1,0 +1,23 @@
+"""`manage.py export_connections`: the connections that AGRs represent, as import_connections takes them."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from registry.export_command import ExportCommand
+from registry.exporting import NobodyFound, export_connections
+
+
+class Command(ExportCommand):
+    help = "Write the connections that AGRs claim to represent as CSV; import_connections takes it back."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--agr", default="", metavar="DOMAIN", help="only those of this AGR")
+        self.add_output(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            pieces = export_connections(options["agr"])
+        except NobodyFound as error:
+            raise CommandError(str(error)) from None
+        self.write(pieces, options["output"])

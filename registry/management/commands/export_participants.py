@@ -1,0 +1,19 @@
+"""`manage.py export_participants`: participants with their keys, as import_participants takes them."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from participants import clock
+from registry.export_command import ExportCommand
+from registry.exporting import export_participants
+
+
+class Command(ExportCommand):
+    help = "Write every participant as CSV, with its keys that have not ended; import_participants takes it back."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        self.add_output(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.write(export_participants(clock.now()), options["output"])
