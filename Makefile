@@ -1,5 +1,5 @@
 # What is here for: make run (try it), make test (everything that is checked), make demo, make lint,
-# make screenshots (the pictures in docs/).
+# make screenshots (the pictures in docs/), make bench and make bench-large (the figures in docs/performance.md).
 
 PORT ?= 8000
 PYTHON ?= python3
@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 export PORT
 
-.PHONY: run test lint demo screenshots lock install install-dev
+.PHONY: run test lint demo screenshots bench bench-large lock install install-dev
 
 run: install
 	@exec $(PY) manage.py run
@@ -27,6 +27,12 @@ demo: install-dev
 
 screenshots: install-dev
 	@$(PY) -m pytest -q tests/browser/screenshots.py
+
+bench: install-dev
+	@$(PY) -m benchmarks
+
+bench-large: install-dev
+	@$(PY) -m benchmarks --large
 
 install: $(VENV)/.base
 install-dev: $(VENV)/.dev
