@@ -7,7 +7,6 @@ import sys
 from math import isfinite
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -15,7 +14,7 @@ from django.db import connection
 from benchmarks.databases import PREFIX
 from tests.interop.running import database_url
 
-SIZES = "--connections 300 --registered 2000 --messages 24 --runs 1".split()
+SIZES = ["--connections", "300", "--registered", "2000", "--messages", "24", "--runs", "1"]
 NAMES = [f"B{number}" for number in range(1, 12)]
 
 
