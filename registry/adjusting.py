@@ -19,9 +19,8 @@ from psycopg.types.multirange import Multirange
 from participants import journal
 from participants.models import Participant
 from registry import consequences, standings, statements, terms
-from registry.changes import Recorder, Source, analyze, notice, under_lock
+from registry.changes import Recorder, Source, notice, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
-from registry.contested import refresh_conflicts
 from registry.models import (
     Change,
     CongestionPointConnection,
@@ -31,7 +30,7 @@ from registry.models import (
 from registry.periods import Days, distance, half_open, in_words, last_day, list_in_words
 from registry.policies import ACCEPT, HOLD, REJECT, Policies, in_force
 from registry.sources import told
-from registry.staging import LARGE, prepare
+from registry.staging import prepare
 from registry.waiting import waiting
 
 if TYPE_CHECKING:
@@ -248,10 +247,7 @@ def _write_claims(cursor: CursorWrapper, kind: ClaimKind, recorder: Recorder, to
         return False
     change = recorder.change_id()
     standings.judge(cursor, kind, change=change, policy=HOLD, today=today)
-    written = standings.write(cursor, kind, change=change, policy=HOLD, today=today)
-    refresh_conflicts(cursor, kind, change=change)
-    if written >= LARGE:
-        analyze(cursor, kind.table)
+    standings.write(cursor, kind, change=change, policy=HOLD, today=today)
     return True
 
 

@@ -28,7 +28,8 @@ WORK_MEMORY = "64MB"
 """What one step of a count may hold in memory; beyond, PostgreSQL sorts and joins on disk."""
 
 COUNTED_POINTS = """
-CREATE TEMPORARY TABLE counted_point (id bigint PRIMARY KEY) ON COMMIT DROP
+CREATE TEMPORARY TABLE IF NOT EXISTS counted_point (id bigint PRIMARY KEY) ON COMMIT DROP;
+DELETE FROM counted_point
 """
 
 ALL_POINTS = """

@@ -7,13 +7,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from registry import standings
-from registry.changes import Source, analyze
+from registry.changes import Source
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
-from registry.contested import refresh_conflicts
 from registry.models import Conflict
 from registry.periods import Days, list_in_words
 from registry.policies import HOLD
-from registry.staging import LARGE
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -58,10 +56,7 @@ def carry_out(cursor: CursorWrapper, kind: ClaimKind, *, change: int, today: dat
     Where several hold a day together, the ruling is between the two it names: the others stay.
     """
     standings.judge(cursor, kind, change=change, policy=HOLD, today=today)
-    written = standings.write(cursor, kind, change=change, policy=HOLD, today=today)
-    refresh_conflicts(cursor, kind, change=change)
-    if written >= LARGE:
-        analyze(cursor, kind.table, "registry_conflict")
+    standings.write(cursor, kind, change=change, policy=HOLD, today=today)
 
 
 def in_words(decision: str, at: date | None, holder: object, claimant: object) -> str:

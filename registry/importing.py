@@ -72,6 +72,9 @@ FROM point_days d JOIN point_statement s USING (point_id)
 """
 
 
+NOTHING = Judged(terms=False, claims=False, replaces=False, disputed=False)
+
+
 class _Strange(Exception):
     """Ends a try of which some lines are bad."""
 
@@ -228,7 +231,7 @@ def _judge(
             bad_lines.take_out(cursor, layout, put_aside)
         import_lines.restage(cursor, layout)
         if not options.skip_bad_lines:
-            return Judged(False, 0), findings, recorder, all_good
+            return NOTHING, findings, recorder, all_good
 
 
 def _count(

@@ -93,19 +93,17 @@ CHUNK = 20_000
 EMPTIED_IN_PLACE = 1 << 20
 """Bytes that the tables may take together before they are made small again."""
 
-SIZE = f"""
-SELECT sum(pg_relation_size(to_regclass('pg_temp.' || name)))
-FROM unnest(ARRAY[{", ".join(f"'{name}'" for name in TABLES)}]) name
-"""
+SIZE = "SELECT " + " + ".join(f"pg_relation_size(to_regclass('pg_temp.{name}'))" for name in TABLES)
+"""Gives the bytes of all tables; null where one is missing."""
 
 
 def prepare(cursor: CursorWrapper) -> None:
     """Make the tables on this connection where they are missing, and empty them."""
-    if make_tables(cursor):
-        return
     cursor.execute(SIZE)
     (size,) = cursor.fetchone()
-    if size > EMPTIED_IN_PLACE:
+    if size is None:
+        make_tables(cursor)
+    elif size > EMPTIED_IN_PLACE:
         cursor.execute(f"TRUNCATE {', '.join(f'pg_temp.{name}' for name in TABLES)}")
         cursor.execute(f"ANALYZE {', '.join(JUDGED)}")
     else:

@@ -7,12 +7,15 @@ each piece is judged by the rules, and the pieces are put together again.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.multirange import Multirange
 
+from registry.changes import analyze
 from registry.claims import ClaimKind
+from registry.contested import refresh_conflicts
 from registry.policies import ALLOW, NEWEST_WINS
 from registry.staging import LARGE
 
@@ -237,18 +240,24 @@ class Contested(NamedTuple):
     days: Multirange[date]
 
 
-def judge(
-    cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, today: date
-) -> tuple[list[Contested], int]:
-    """Find the standing of everything in `claim_change` and `ruling`; returns what is newly contested.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether anything is `disputed` at all, and what is newly contested: the first of it, at most 20, and how much."""
 
-    `policy` is the operator's for newly claimed days that another holds. The first of the newly contested are given,
-    at most 20, and how many there are. Writes staging tables only.
+    disputed: bool
+    contested: tuple[Contested, ...] = ()
+    total: int = 0
+
+
+def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, today: date) -> Verdict:
+    """Find the standing of everything in `claim_change` and `ruling`.
+
+    `policy` is the operator's for newly claimed days that another holds. Writes staging tables only.
     """
     parameters = _parameters(change, policy, today)
     cursor.execute(kind.sql(FIND_DISPUTED))
     if not cursor.rowcount:
-        return [], 0
+        return Verdict(disputed=False)
     if cursor.rowcount >= LARGE:
         cursor.execute(SORT_IN_MEMORY)
     cursor.execute(kind.sql(CUT_INTO_PIECES), parameters)
@@ -257,24 +266,42 @@ def judge(
     cursor.execute(JUDGE, parameters)
     cursor.execute(NEWLY_CONTESTED)
     rows = cursor.fetchall()
-    return [Contested(*row[1:]) for row in rows], rows[0][0] if rows else 0
+    return Verdict(True, tuple(Contested(*row[1:]) for row in rows), rows[0][0] if rows else 0)
 
 
-def write(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, today: date) -> int:
-    """Write what `judge` found into the facts: only what differs. Returns how many rows were written."""
+def write(
+    cursor: CursorWrapper,
+    kind: ClaimKind,
+    *,
+    change: int,
+    policy: str,
+    today: date,
+    disputed: bool = True,
+    replaces: bool = True,
+) -> None:
+    """Write what `judge` found into the facts, only what differs, and the conflicts that follow.
+
+    What is not `disputed` needs neither pieces nor conflicts, and what `replaces` no days that were claimed before, no
+    comparison.
+    """
     parameters = _parameters(change, policy, today)
-    cursor.execute(JOIN_PIECES)
-    wanted = int(cursor.rowcount)
-    cursor.execute(kind.sql(KEEP_UNDISPUTED), parameters)
-    if wanted + cursor.rowcount >= LARGE:
-        cursor.execute("ANALYZE wanted_claim")
-    cursor.execute(kind.sql(SUPERSEDE), parameters)
-    written = int(cursor.rowcount)
-    cursor.execute(kind.sql(RECORD), parameters)
-    written += int(cursor.rowcount)
+    written = 0
+    if disputed or replaces:
+        cursor.execute(JOIN_PIECES)
+        wanted = int(cursor.rowcount)
+        cursor.execute(kind.sql(KEEP_UNDISPUTED), parameters)
+        if wanted + cursor.rowcount >= LARGE:
+            cursor.execute("ANALYZE wanted_claim")
+        cursor.execute(kind.sql(SUPERSEDE), parameters)
+        written = int(cursor.rowcount)
+        cursor.execute(kind.sql(RECORD), parameters)
+        written += int(cursor.rowcount)
     cursor.execute(kind.sql(RECORD_NEW), parameters)
     written += int(cursor.rowcount)
-    return written
+    if disputed:
+        refresh_conflicts(cursor, kind, change=change)
+    if written >= LARGE:
+        analyze(cursor, kind.table, *(["registry_conflict"] if disputed else []))
 
 
 def _parameters(change: int, policy: str, today: date) -> dict[str, Any]:

@@ -91,6 +91,15 @@ LINES = {
         WHERE days <> '{{}}'""",
 }
 
+SIGNS = """
+-- Whether a line may be strange by each of the rules: told by one look at what is staged.
+SELECT coalesce(s.p1, false), coalesce(l.p2, false), {late}, {early}, {outside}, coalesce(s.p6, false), true
+FROM (SELECT bool_or(withdraws_from IS NOT NULL) AS p1, bool_or(lines > 1) AS p6 FROM statement) s,
+    (SELECT bool_or(upper <= %(long_past)s) AS p2 FROM staged_line) l{judged}
+"""
+JUDGED_SIGNS = """,
+    (SELECT bool_or(late) AS late, bool_or(early) AS early, bool_or(outside) AS outside FROM judged_line) j"""
+
 NAME_LINES = """
 SELECT count(*) OVER (), f.address, p.address, f.days
 FROM (
@@ -166,12 +175,16 @@ def look_at_lines(
     cursor: CursorWrapper, kind: ClaimKind, policies: Policies, findings: Findings, *, today: date
 ) -> None:
     """File what is strange about the lines about connections; `today` is the market's day of receipt."""
-    for rule, finding in LINES.items():
-        if (rule in ("P3", "P4", "P5") and kind.point == "0") or _is_silent(rule, policies):
+    parameters = {"long_past": long_past(policies, today)}
+    signs = dict.fromkeys(("late", "early", "outside"), "false") | {"judged": ""}
+    if kind.lines == "judged_line":
+        signs = {sign: f"coalesce(j.{sign}, false)" for sign in ("late", "early", "outside")}
+        signs["judged"] = JUDGED_SIGNS
+    cursor.execute(SIGNS.format(**signs), parameters)
+    for (rule, finding), may_be in zip(LINES.items(), cursor.fetchone(), strict=True):
+        if not may_be or _is_silent(rule, policies):
             continue
-        cursor.execute(
-            NAME_LINES.format(finding=kind.sql(finding)), {"long_past": long_past(policies, today)}
-        )
+        cursor.execute(NAME_LINES.format(finding=kind.sql(finding)), parameters)
         rows = cursor.fetchall()
         if rows:
             places = (

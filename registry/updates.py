@@ -15,14 +15,13 @@ from django.db import connection, transaction
 
 from participants.models import Participant
 from registry import standings, statements, strange, terms
-from registry.changes import Recorder, Source, analyze, under_lock
+from registry.changes import Recorder, Source, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
-from registry.contested import refresh_conflicts
 from registry.market import market, zone_agrees
 from registry.periods import list_in_words
 from registry.policies import END, REJECT, Policies, in_force
-from registry.staging import LARGE, copy_lines, prepare
-from registry.standings import Contested
+from registry.staging import copy_lines, prepare
+from registry.standings import Verdict
 from registry.strange import Findings
 from uftp.handling import Rejection
 from uftp.reasons import Reason, named
@@ -144,16 +143,22 @@ def _apply(
     if findings.rejections:
         raise Rejection(findings.rejections)
     write(cursor, kind, policies, judged, recorder, today=today)
-    recorder.stamp()
+    recorder.stamp(None if judged.disputed else [party.pk])
     return Report(recorder.recorded, tuple(findings.warnings))
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is to be written: whether terms of congestion points change, and how many claims do."""
+    """What is to be written: whether terms of congestion points change, and claims do.
+
+    `replaces` says whether claims change that had days before, `disputed` whether another party has a claim on any of
+    the days.
+    """
 
     terms: bool
-    claims: int
+    claims: bool
+    replaces: bool
+    disputed: bool
 
 
 def judge(
@@ -186,18 +191,17 @@ def judge(
         ),
     )
     strange.look_at_lines(cursor, kind, policies, findings, today=today)
-    cursor.execute("SELECT count(*) FROM claim_change")
-    (claims_change,) = cursor.fetchone()
+    cursor.execute("SELECT count(*) > 0, coalesce(bool_or(old <> '{}'), false) FROM claim_change")
+    claims_change, replaces = cursor.fetchone()
+    verdict = Verdict(disputed=False)
     if claims_change:
         policy = policies[kind.policy]
-        contested, total = standings.judge(
-            cursor, kind, change=recorder.change_id(), policy=policy, today=today
-        )
-        if contested:
-            _file_contested(findings, contested, total, rejects=policy == REJECT)
+        verdict = standings.judge(cursor, kind, change=recorder.change_id(), policy=policy, today=today)
+        if verdict.contested:
+            _file_contested(findings, verdict, rejects=policy == REJECT)
     if kind is MEMBERSHIP:
         findings.warnings.extend(terms.warn_of_clipping(cursor))
-    return Judged(terms_change, claims_change)
+    return Judged(terms_change, claims_change, replaces, verdict.disputed)
 
 
 def write(
@@ -213,11 +217,15 @@ def write(
     if judged.terms:
         terms.write(cursor, recorder)
     if judged.claims:
-        change = recorder.change_id()
-        written = standings.write(cursor, kind, change=change, policy=policies[kind.policy], today=today)
-        refresh_conflicts(cursor, kind, change=change)
-        if written >= LARGE:
-            analyze(cursor, kind.table)
+        standings.write(
+            cursor,
+            kind,
+            change=recorder.change_id(),
+            policy=policies[kind.policy],
+            today=today,
+            disputed=judged.disputed,
+            replaces=judged.replaces,
+        )
 
 
 def _ends_omitted(policies: Policies, said: int) -> bool:
@@ -248,8 +256,9 @@ def own_addresses() -> str:
     return rf"^ea1\.\d{{4}}-\d{{2}}\.{own}[.:]"
 
 
-def _file_contested(findings: Findings, contested: list[Contested], total: int, *, rejects: bool) -> None:
+def _file_contested(findings: Findings, verdict: Verdict, *, rejects: bool) -> None:
     """File newly claimed days that another holds: never who (docs/rules.md C4)."""
+    contested, total = verdict.contested, verdict.total
     if rejects:
         names = [
             f"[{c.connection}]" if c.point is None else f"[{c.connection}] at [{c.point}]" for c in contested
