@@ -104,3 +104,4 @@ def record_heard(participant: Participant, now: datetime) -> None:
         Participant.objects.filter(
             Q(last_heard_at__isnull=True) | Q(last_heard_at__lte=before), pk=participant.pk
         ).update(last_heard_at=now)
+        participant.last_heard_at = now

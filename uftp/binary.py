@@ -18,5 +18,5 @@ def fetch(statement: LiteralString, parameters: Mapping[str, Any]) -> tuple[Any,
     """
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters, binary=True)
+        cursor.execute(statement, parameters, binary=True, prepare=True)
         return cursor.fetchone() if cursor.description else None

@@ -4,26 +4,22 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, cast
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, transaction
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import MethodNotAllowed
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
-from rest_framework.request import Request
-from rest_framework.views import APIView
+from django.views import View
 
 from participants import admission, clock
 from participants.admission import KeyLookup
 from participants.discovery import DiscoveryFailed
-from participants.models import Mode
+from participants.models import Mode, Participant
 from uftp import inbox, outbox, refusals, tasks
-from uftp.inbox import Receipt
+from uftp.inbox import Arrived, Receipt
 from uftp.messages import SignedMessage
 from uftp.parsing import Header, InvalidXML, check, open_envelope
 from uftp.sealing import BadSignature, unseal
@@ -53,95 +49,63 @@ RETRY_SECONDS = 10
 _one_large = threading.Lock()
 
 
-class SignedMessageParser(BaseParser):
-    """Reads the body, whose length was checked before, and opens the envelope."""
-
-    media_type = "text/xml"
-
-    def parse(  # type: ignore[override]
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> SignedMessage:
-        context = parser_context or {}
-        body = read_body(stream, int(context["request"].META["CONTENT_LENGTH"]))
-        context["view"].ends = body[:ENDS] + body[-ENDS:]
-        try:
-            return open_envelope(body)
-        except InvalidXML as wrong:
-            raise Refused(400, f"SignedMessage: {wrong}") from None
-
-
-class LineRenderer(BaseRenderer):
-    """Only there because a view has a renderer: no answer of this one has content to negotiate."""
-
-    media_type = "text/plain"
-    format = "txt"
-
-    def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
-    ) -> bytes:
-        return str(data).encode()
-
-
-class NoNegotiation(BaseContentNegotiation):
-    """Whatever a client accepts, it gets a status and perhaps a line."""
-
-    def select_parser(self, request: Request, parsers: Any) -> BaseParser:
-        parser: BaseParser = parsers[0]
-        return parser
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> tuple[Any, str]:
-        return renderers[0], renderers[0].media_type
-
-
-class MessageView(APIView):
+class MessageView(View):
     """`/shapeshifter/api/v<major>/message`. The signature is what authenticates a sender."""
 
     http_method_names = ["post"]
-    authentication_classes = []
-    permission_classes = []
-    throttle_classes = []
-    parser_classes = [SignedMessageParser]
-    renderer_classes = [LineRenderer]
-    content_negotiation_class = NoNegotiation
     claimed: tuple[str, str] | None = None
     ends = b""
     """What has been read of the body, as far as it says whose it is."""
 
-    def post(self, request: Request, major: int) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The status and the one line of a refusal; never more about an error of ours than that there is one.
+
+        What was refused, from where and in whose name it came, is in the log; staff see it too where it is kept.
+        """
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Refused as refused:
+            return self._refuse(refused)
+        except (DatabaseError, InterfaceError) as error:
+            logger.error("A message was not taken for trouble with the database: %s", error)
+        except Exception:
+            logger.exception("A message was not taken for an error of ours.")
+        return line_of(503, "the CRO is in trouble: send the message again later", RETRY_SECONDS)
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return line_of(405, "POST a SignedMessage here")
+
+    def post(self, request: HttpRequest, major: int) -> HttpResponse:
         """200 with an empty body once the message is durably stored."""
         try:
-            large = check_headers(request) > LARGE
+            length = check_headers(request)
         except Refused as refused:
             if refused.status_code == 400:
-                self.ends = request._request.read(ENDS)
+                self.ends = request.read(ENDS)
             raise
         count_request(request.META.get("REMOTE_ADDR", ""), time.time())
+        large = length > LARGE
         if large and not _one_large.acquire(timeout=LARGE_WAIT):
             raise Refused(503, "busy with other large messages", retry_after=RETRY_SECONDS)
         try:
-            signed = cast(SignedMessage, request.data)
-            self.claimed = signed.sender_role, signed.sender_domain
+            signed = self._open(request, length)
             receipt = take(signed, major, clock.now())
         finally:
             if large:
                 _one_large.release()
         tasks.wake_inbox(receipt.sender_id)
-        return HttpResponse(status=200)
+        return HttpResponse(status=200, headers={"Content-Length": "0"})
 
-    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
-        """The status and the one line of a refusal; never more about an error of ours than that there is one.
-
-        What was refused, from where and in whose name it came, is in the log; staff see it too where it is kept.
-        """
-        if isinstance(exc, Refused):
-            return self._refuse(exc)
-        if isinstance(exc, MethodNotAllowed):
-            return line_of(405, "POST a SignedMessage here")
-        if isinstance(exc, DatabaseError | InterfaceError):
-            logger.error("A message was not taken for trouble with the database: %s", exc)
-        else:
-            logger.exception("A message was not taken for an error of ours.", exc_info=exc)
-        return line_of(503, "the CRO is in trouble: send the message again later", RETRY_SECONDS)
+    def _open(self, request: HttpRequest, length: int) -> SignedMessage:
+        """Read the body, whose length was checked before, and open the envelope."""
+        body = read_body(request, length)
+        self.ends = body[:ENDS] + body[-ENDS:]
+        try:
+            signed = open_envelope(body)
+        except InvalidXML as wrong:
+            raise Refused(400, f"SignedMessage: {wrong}") from None
+        self.claimed = signed.sender_role, signed.sender_domain
+        return signed
 
     def _refuse(self, refused: Refused) -> HttpResponseBase:
         address = self.request.META.get("REMOTE_ADDR", "")
@@ -188,12 +152,46 @@ class MessageView(APIView):
         yield line.encode()
         ends = time.monotonic() + DISCARD_SECONDS
         with contextlib.suppress(OSError):
-            while time.monotonic() < ends and (piece := self.request._request.read(PIECE)):
+            while time.monotonic() < ends and (piece := self.request.read(PIECE)):
                 self.ends = (self.ends or piece[:ENDS])[:ENDS] + piece[-ENDS:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Who proved itself lately, and by which of its configured keys."""
+
+    participant: Participant
+    key: bytes
+
+
+_known: dict[tuple[str, str], _Known] = {}
+"""By role and domain. It only saves looking up: a message is stored where the key is valid as it is stored."""
 
 
 def take(signed: SignedMessage, major: int, now: datetime) -> Receipt:
     """Verify, validate and store a message. Raises Refused, and Django's database errors."""
+    known = _known.get((signed.sender_role, signed.sender_domain))
+    if known is not None and len(signed.body) <= LARGE:
+        receipt = _take_known(signed, major, now, known)
+        if receipt is not None:
+            return receipt
+    return _take(signed, major, now)
+
+
+def _take_known(signed: SignedMessage, major: int, now: datetime, known: _Known) -> Receipt | None:
+    """Take a message in one statement, by the key that its sender used before; None where that is not all there is."""
+    try:
+        content = unseal(signed.body, [known.key])
+        header = check(content, major)
+        receipt = inbox.receive_proven(_arrived(signed, content, header, major, now), known.key)
+    except (BadSignature, InvalidXML, DatabaseError, InterfaceError):
+        return None
+    if receipt is not None:
+        admission.record_heard(known.participant, now)
+    return receipt
+
+
+def _take(signed: SignedMessage, major: int, now: datetime) -> Receipt:
     role, domain = signed.sender_role, signed.sender_domain
     try:
         lookup = admission.find_keys(role, domain, now)
@@ -209,28 +207,32 @@ def take(signed: SignedMessage, major: int, now: datetime) -> Receipt:
         header = check(content, major)
     except InvalidXML as wrong:
         raise Refused(400, f"Body: {wrong}", content=content) from None
-    return _store(signed, content, header, major, lookup, now)
+    return _store(_arrived(signed, content, header, major, now), lookup)
 
 
-def _store(
-    signed: SignedMessage, content: bytes, header: Header, major: int, lookup: KeyLookup, now: datetime
-) -> Receipt:
-    """Store the message and what its arrival says about its sender; have a copy's answer sent again."""
-    role, domain = signed.sender_role, signed.sender_domain
-    if lookup.participant is None and admission.current_mode() == Mode.OPEN:
-        with transaction.atomic():
-            admission.record_first_contact(role, domain, _proving(signed.body, lookup.keys), now)
-    receipt = inbox.receive(
-        role=role,
-        domain=domain,
+def _arrived(signed: SignedMessage, content: bytes, header: Header, major: int, now: datetime) -> Arrived:
+    return Arrived(
+        role=signed.sender_role,
+        domain=signed.sender_domain,
         sealed=signed.body,
         content=content,
         header=header,
         major=major,
         received_at=now,
     )
+
+
+def _store(arrived: Arrived, lookup: KeyLookup) -> Receipt:
+    """Store the message and what its arrival says about its sender; have a copy's answer sent again."""
+    role, domain, now = arrived.role, arrived.domain, arrived.received_at
+    if lookup.participant is None and admission.current_mode() == Mode.OPEN:
+        with transaction.atomic():
+            admission.record_first_contact(role, domain, _proving(arrived.sealed, lookup.keys), now)
+    receipt = inbox.receive(arrived)
     if lookup.participant is not None:
         admission.record_heard(lookup.participant, now)
+        if not lookup.discovered:
+            _known[role, domain] = _Known(lookup.participant, _proving(arrived.sealed, lookup.keys))
     if receipt.copy:
         for recipient in outbox.answer_copy(receipt.inbound_id, now):
             tasks.wake_outbox(*recipient)

@@ -3,25 +3,41 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from uftp import binary
 from uftp.models import InboundMessage, Sender
 from uftp.parsing import Header
 
-# One statement, and so one short transaction, stores a message of a sender that is not new. It gives no row for a
-# copy, and none for a sender that is not there yet.
-_STORE = """
+_VALUES = """
 INSERT INTO uftp_inboundmessage (
     sender_id, message_type, version, major, message_id, conversation_id, content_hash, sealed, size, received_at,
     state, result, reason, attempts, last_error
 )
-SELECT id, %(message_type)s, %(version)s, %(major)s, %(message_id)s, %(conversation_id)s, %(content_hash)s,
-    %(sealed)s, %(size)s, %(received_at)s, 'received', '', '', 0, ''
+SELECT uftp_sender.id, %(message_type)s, %(version)s, %(major)s, %(message_id)s, %(conversation_id)s,
+    %(content_hash)s, %(sealed)s, %(size)s, %(received_at)s, 'received', '', '', 0, ''
 FROM uftp_sender
-WHERE role = %(role)s AND domain = %(domain)s
+WHERE uftp_sender.role = %(role)s AND uftp_sender.domain = %(domain)s
+"""
+
+_ONCE = """
 ON CONFLICT (sender_id, message_id, content_hash) DO NOTHING
 RETURNING id, sender_id
 """
+
+# One statement, and so one short transaction, stores a message of a sender that is not new. It gives no row for a
+# copy, and none for a sender that is not there yet.
+_STORE = _VALUES + _ONCE
+
+# The same, which gives no row either where the key is none of the participant's own, or not valid at the moment.
+_STORE_PROVEN = f"""{_VALUES} AND EXISTS (
+    SELECT FROM participants_publickey AS key
+    JOIN participants_participant AS participant ON participant.id = key.participant_id
+    WHERE participant.role = %(role)s AND participant.domain = %(domain)s AND key.value = %(key)s
+        AND (key.valid_from IS NULL OR key.valid_from <= %(received_at)s)
+        AND (key.valid_until IS NULL OR key.valid_until > %(received_at)s)
+)
+{_ONCE}"""
 
 _LONGEST_VERSION = 20
 
@@ -35,43 +51,62 @@ class Receipt:
     copy: bool
 
 
-def receive(
-    *,
-    role: str,
-    domain: str,
-    sealed: bytes,
-    content: bytes,
-    header: Header,
-    major: int,
-    received_at: datetime,
-) -> Receipt:
-    """Store a verified and valid message, durably once the caller's transaction (or this statement) is committed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A verified and valid message as it came; `sealed` is the signature and `content`, the inner XML."""
 
-    `sealed` is the signature and `content`, the inner XML. A message with the same sender, MessageID and content as an
-    earlier one is not stored again (docs/rules.md M11).
+    role: str
+    domain: str
+    sealed: bytes
+    content: bytes
+    header: Header
+    major: int
+    received_at: datetime
+
+
+def receive(arrived: Arrived) -> Receipt:
+    """Store a message, durably once the caller's transaction (or this statement) is committed.
+
+    A message with the same sender, MessageID and content as an earlier one is not stored again (docs/rules.md M11).
     """
-    content_hash = hashlib.sha256(content).digest()
-    message_id = header.message_id.lower()
-    values = {
-        "role": role,
-        "domain": domain,
-        "message_type": header.message_type,
-        "version": header.version[:_LONGEST_VERSION],
-        "major": major,
-        "message_id": message_id,
-        "conversation_id": header.conversation_id,
-        "content_hash": content_hash,
-        "sealed": sealed,
-        "size": len(content),
-        "received_at": received_at,
-    }
+    values = _values(arrived)
     stored = binary.fetch(_STORE, values)
     if stored is None:
-        Sender.objects.get_or_create(role=role, domain=domain)
+        Sender.objects.get_or_create(role=arrived.role, domain=arrived.domain)
         stored = binary.fetch(_STORE, values)
     if stored is not None:
         return Receipt(stored[0], stored[1], copy=False)
     earlier = InboundMessage.objects.values_list("id", "sender_id").get(
-        sender__role=role, sender__domain=domain, message_id=message_id, content_hash=content_hash
+        sender__role=arrived.role,
+        sender__domain=arrived.domain,
+        message_id=values["message_id"],
+        content_hash=values["content_hash"],
     )
     return Receipt(earlier[0], earlier[1], copy=True)
+
+
+def receive_proven(arrived: Arrived, key: bytes) -> Receipt | None:
+    """Store a message as `receive` does, in one statement, if `key` is valid for its sender at its receipt.
+
+    `key`, which has verified it, has to be configured for the participant. None, with nothing stored, where it is
+    not, or there is anything else to be done than to store: a copy, or a sender whose first message this is.
+    """
+    stored = binary.fetch(_STORE_PROVEN, {**_values(arrived), "key": key})
+    return Receipt(stored[0], stored[1], copy=False) if stored else None
+
+
+def _values(arrived: Arrived) -> dict[str, Any]:
+    header = arrived.header
+    return {
+        "role": arrived.role,
+        "domain": arrived.domain,
+        "message_type": header.message_type,
+        "version": header.version[:_LONGEST_VERSION],
+        "major": arrived.major,
+        "message_id": header.message_id.lower(),
+        "conversation_id": header.conversation_id,
+        "content_hash": hashlib.sha256(arrived.content).digest(),
+        "sealed": arrived.sealed,
+        "size": len(arrived.content),
+        "received_at": arrived.received_at,
+    }

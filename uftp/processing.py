@@ -1,24 +1,20 @@
 """The handling of received messages: one sender's messages one after another, each in one transaction."""
 
-import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum, auto
 
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from participants import clock
 from participants.retrying import retried
 from uftp import answering, binary, checks
-from uftp.handling import Incoming, Party, Rejection, handler_of
+from uftp.handling import Incoming, Rejection, handler_of
 from uftp.messages import is_response
 from uftp.models import InboundMessage, Sender
 from uftp.parsing import UnusableValue
 from uftp.reasons import Reason, named
 from uftp.setting_aside import Attempt, blame, note_try
-
-WAKE_EVERY = 0.1  # seconds
 
 _SUSPECTS = 7_201_190_441_002
 """The advisory lock under which messages that failed before are handled one at a time."""
@@ -68,72 +64,26 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
     """Handle the waiting messages of one sender, oldest receipt first, until none is left (docs/rules.md M13).
 
     Returns at once where another worker is at this sender: that one looks again after it has let go, and so finds
-    what was there when this call came. `wake` is called with role and domain after an answer to them is committed,
-    at once for the first and soon for more; so are those for whom a handler has something else delivered.
-    `stopping` is asked between messages.
+    what was there when this call came. `wake` is called with role and domain after an answer to them is committed;
+    so are those for whom a handler has something else delivered. `stopping` is asked between messages.
     """
-    owed, noted = _Owed(wake), None
-    try:
-        while not stopping():
-            attempt, noted = Attempt(noted=noted), None
-            try:
-                step = retried(lambda attempt=attempt: _handle_oldest(sender_id, attempt))  # type: ignore[misc]
-            except Exception as error:
-                if not blame(attempt, error):
-                    return
-                continue
-            if step is _Step.ELSEWHERE:
-                return
-            if step is _Step.EMPTY and not _waiting(sender_id):
-                return
-            if step is _Step.SUSPECT:
-                noted = note_try(attempt)
-            if attempt.wakes:
-                owed.add(attempt.wakes)
-    finally:
-        owed.pay()
-
-
-class _Owed:
-    """The wake-ups for what one sender's messages lead to: at once for the first, and then WAKE_EVERY at most.
-
-    One that is owed waits no longer than that for the handling of the next message, which may take minutes.
-    """
-
-    def __init__(self, wake: Wake) -> None:
-        self._wake = wake
-        self._lock = threading.Lock()
-        self._to: set[Party] = set()
-        self._next = 0.0
-        self._timer: threading.Timer | None = None
-
-    def add(self, parties: Iterable[Party]) -> None:
-        with self._lock:
-            self._to.update(parties)
-            wait = self._next - time.monotonic()
-            if wait > 0 and self._timer is None:
-                self._timer = threading.Timer(wait, self._pay_late)
-                self._timer.daemon = True
-                self._timer.start()
-        if wait <= 0:
-            self.pay()
-
-    def pay(self) -> None:
-        with self._lock:
-            to, self._to = sorted(self._to), set()
-            self._next = time.monotonic() + WAKE_EVERY
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-        for party in to:
-            self._wake(*party)
-
-    def _pay_late(self) -> None:
-        """In the timer's thread, with a connection of its own."""
+    noted = None
+    while not stopping():
+        attempt, noted = Attempt(noted=noted), None
         try:
-            self.pay()
-        finally:
-            connections.close_all()
+            step = retried(lambda attempt=attempt: _handle_oldest(sender_id, attempt))  # type: ignore[misc]
+        except Exception as error:
+            if not blame(attempt, error):
+                return
+            continue
+        if step is _Step.ELSEWHERE:
+            return
+        if step is _Step.EMPTY and not _waiting(sender_id):
+            return
+        if step is _Step.SUSPECT:
+            noted = note_try(attempt)
+        for party in attempt.wakes:
+            wake(*party)
 
 
 def _waiting(sender_id: int) -> bool:

@@ -4,11 +4,13 @@ import json
 import logging
 import threading
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from uftp import delivery, processing, refusals
+from uftp import binary, delivery, processing, refusals
+from uftp.handling import Party
+from uftp.waking import Sparing
 
 INBOX, OUTBOX = "inbox", "outbox"
 
@@ -48,21 +50,31 @@ def forget_refusals(timestamp: int) -> None:
 
 def wake_inbox(sender_id: int) -> None:
     """Have the sender's inbox drained. To be called after the commit of what is to be found there."""
-    wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
+    _inboxes(sender_id)
 
 
 def wake_outbox(role: str, domain: str) -> None:
     """Have what is due for (role, domain) delivered. To be called after the commit of what is to be found there."""
+    _outboxes((role, domain))
+
+
+def _defer_drain(sender_id: int) -> None:
+    wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
+
+
+def _defer_delivery(party: Party) -> None:
+    role, domain = party
     wake(OUTBOX, "uftp.deliver", f"outbox {role} {domain}", {"role": role, "domain": domain})
 
 
 def wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> None:
     """Defer a job of `task`, unless one of the same `lock` waits already. A failure is left to the sweep."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _WAKE, {"queue": queue, "task": task, "lock": lock, "arguments": json.dumps(arguments)}
-            )
+        binary.fetch(_WAKE, {"queue": queue, "task": task, "lock": lock, "arguments": json.dumps(arguments)})
     except (DatabaseError, InterfaceError) as error:
         if "procrastinate_jobs_queueing_lock" not in str(error):
             logger.warning("The wake-up %r was lost and is left to the sweep: %s", lock, error)
+
+
+_inboxes = Sparing(_defer_drain)
+_outboxes = Sparing(_defer_delivery)

@@ -2,13 +2,10 @@
 
 import re
 from collections.abc import Callable
-from typing import IO, Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from rest_framework.exceptions import APIException
-from rest_framework.request import Request
 
 PLAIN = "text/plain; charset=utf-8"
 PIECE = 1 << 20
@@ -20,7 +17,7 @@ _CLAIMED_DOMAIN = re.compile(rb"SenderDomain\s*=\s*[\"']([a-z0-9.-]{1,253})[\"']
 _CLAIMED_ROLE = re.compile(rb"SenderRole\s*=\s*[\"']([A-Z]{3})[\"']")
 
 
-class Refused(APIException):
+class Refused(Exception):
     """The request is refused at the door: a status, and one line saying why.
 
     `content` is the inner XML, where the signature over it verified.
@@ -58,7 +55,7 @@ class LineThenDiscard(StreamingHttpResponse):
         super().close()
 
 
-def check_headers(request: Request) -> int:
+def check_headers(request: HttpRequest) -> int:
     """The length of the body in bytes, where what the headers say about it is acceptable. Raises Refused."""
     length = request.META.get("CONTENT_LENGTH") or ""
     if not re.fullmatch(r"[0-9]{1,18}", length):
@@ -99,7 +96,7 @@ def count_request(address: str, at: float) -> None:
         raise Refused(429, "too many requests from this address", retry_after=60 - second)
 
 
-def read_body(stream: IO[Any] | HttpRequest, length: int) -> bytes:
+def read_body(stream: HttpRequest, length: int) -> bytes:
     """`length` bytes of the request's body, or what there is of it."""
     body: bytes = stream.read(length)
     if len(body) == length:
@@ -122,6 +119,7 @@ def claimed_in(ends: bytes) -> tuple[str, str] | None:
 
 def line_of(status: int, line: str, retry_after: int | None = None) -> Line:
     response = Line(f"{line}\n", status=status, content_type=PLAIN)
+    response["Content-Length"] = str(len(response.content))
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     if status == 405:

@@ -25,13 +25,15 @@ def put(peer: Peer, *contents: bytes, wake: bool = True) -> None:
     """Store messages as the web process does."""
     for content in contents:
         receipt = inbox.receive(
-            role=peer.role,
-            domain=peer.domain,
-            sealed=peer.seal(content),
-            content=content,
-            header=check(content, 3),
-            major=3,
-            received_at=timezone.now(),
+            inbox.Arrived(
+                role=peer.role,
+                domain=peer.domain,
+                sealed=peer.seal(content),
+                content=content,
+                header=check(content, 3),
+                major=3,
+                received_at=timezone.now(),
+            )
         )
         if wake:
             tasks.wake_inbox(receipt.sender_id)

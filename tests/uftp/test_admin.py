@@ -55,13 +55,15 @@ def received(
     """A message in the inbox, with `values` in the place of what it was received with."""
     content = content or peer.xml()
     receipt = inbox.receive(
-        role=peer.role,
-        domain=peer.domain,
-        sealed=peer.seal(content),
-        content=content,
-        header=parsing.check(content, 3),
-        major=3,
-        received_at=at,
+        inbox.Arrived(
+            role=peer.role,
+            domain=peer.domain,
+            sealed=peer.seal(content),
+            content=content,
+            header=parsing.check(content, 3),
+            major=3,
+            received_at=at,
+        )
     )
     InboundMessage.objects.filter(pk=receipt.inbound_id).update(**values or {"state": "processed"})
     return InboundMessage.objects.get(pk=receipt.inbound_id)

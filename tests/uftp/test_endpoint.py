@@ -15,6 +15,7 @@ from django.test import Client
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from participants.keys import format_public_key
 from participants.models import Participant, PublicKey
 from tests.support import peer
 from tests.support.peer import Peer, post
@@ -169,6 +170,25 @@ def test_a_withdrawn_key_counts_no_longer(web: Web, agr: Peer) -> None:
     InboundMessage.objects.all().delete()
     PublicKey.objects.update(valid_until=datetime.now(UTC) - timedelta(seconds=1))
     assert_refused(agr.post(web.port, agr.xml()), 419)
+
+
+def test_a_key_counts_from_the_moment_it_is_given_and_for_its_participant_alone(web: Web, agr: Peer) -> None:
+    """The door remembers by which key a sender proved itself last; that decides nothing."""
+    assert agr.post(web.port, agr.xml()).status == 200
+    rotated = Peer("AGR", agr.domain)
+    assert rotated.post(web.port, rotated.xml()).status == 401
+    PublicKey.objects.create(
+        participant=Participant.objects.get(domain=agr.domain), text=format_public_key(rotated.public_key)
+    )
+    assert rotated.post(web.port, rotated.xml()).status == 200
+    assert agr.post(web.port, agr.xml()).status == 200
+    InboundMessage.objects.all().delete()
+    PublicKey.objects.filter(value=agr.public_key).delete()
+    assert_refused(agr.post(web.port, agr.xml()), 401, "signature")
+    assert rotated.post(web.port, rotated.xml()).status == 200
+    InboundMessage.objects.all().delete()
+    Participant.objects.filter(domain=agr.domain).delete()
+    assert_refused(rotated.post(web.port, rotated.xml()), 419, agr.domain)
 
 
 def test_400_for_an_inner_message_that_is_not_valid(web: Web, agr: Peer) -> None:
