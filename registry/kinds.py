@@ -56,8 +56,7 @@ class Kind:
 
 
 def _participants(rows: Iterable[Row | Fault], *, now: datetime, source: Source, **rest: Any) -> Imported:
-    _, _, why = source.reason.partition("\n")
-    return import_participants(rows, now=now, actor=source.actor, reason=why, **rest)
+    return import_participants(rows, now=now, actor=source.actor, reason=source.reason, **rest)
 
 
 def _congestion_points(rows: Iterable[Row | Fault], *, now: datetime, **rest: Any) -> Imported:

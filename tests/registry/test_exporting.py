@@ -305,7 +305,7 @@ def test_exported_participants_are_the_same_elsewhere() -> None:
 
 def run(command: str, *arguments: str) -> str:
     out = StringIO()
-    call_command(command, *arguments, stdout=out)
+    call_command(command, *arguments, stdout=out, stderr=StringIO())
     return out.getvalue()
 
 
@@ -355,3 +355,36 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> 
 
     assert path.read_text() == "as it was"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_commands_take_back_what_they_wrote_packed_or_not(tmp_path: Path) -> None:
+    some_participants()
+    take_connections(CONNECTIONS)
+    take_points(POINTS)
+    kinds = {
+        "participants": participant_file(),
+        "congestion_points": b"".join(export_congestion_points()),
+        "connections": b"".join(export_connections()),
+    }
+    for kind, before in kinds.items():
+        path = tmp_path / f"{kind}.csv.gz"
+        run(f"export_{kind}", "--output", str(path))
+
+        assert run(f"import_{kind}", str(path), "--full").startswith("Nothing to change.")
+        assert gzip.decompress(path.read_bytes()) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_name_of_the_file_is_on_record_as_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "october.csv"
+    path.write_text(
+        participant_file().decode().replace("DSO,other.example,,,authorized", "DSO,other.example,,,barred")
+    )
+
+    run("import_participants", str(path))
+    assert AuditEntry.objects.get(subject="DSO other.example").reason == "october.csv"
+
+    path.write_text("".join(line for line in path.open() if "second" not in line and "other" not in line))
+    run("import_participants", str(path), "--full", "--allow-shrink", "--reason", "audit overdue")
+    assert AuditEntry.objects.get(subject="AGR second.example").reason == "october.csv\naudit overdue"
