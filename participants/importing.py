@@ -18,7 +18,8 @@ Step = Callable[[str], None]
 class Options:
     """How a file is taken.
 
-    `full`: it is everything there is, and what it does not name ends; `allow_shrink`: however much that is.
+    `full`: it is everything there is, and what it does not name ends (docs/rules.md I3); `allow_shrink`: however much
+    that is.
     `skip_bad_lines`: bad lines are left out, and the good ones taken.
     """
 

@@ -1,6 +1,8 @@
 """Files of congestion points and of representations: an operator's statements for many participants at once.
 
-They go through the statements of messages, as one change (docs/operating.md, CSV files; docs/rules.md I1 to I5).
+They go through the statements of messages, as one change (docs/operating.md, CSV files).
+
+docs/rules.md I1, I2 and I4 are kept here, I3 in `participants.importing`, I5 in `import_lines`.
 """
 
 from __future__ import annotations
