@@ -73,12 +73,15 @@ def _rates(
         many = make(bench.messages)
         theirs.append(len(many) / posting.post_all(peer, many))
         bench.databases.settle()
+        before = cro.busy()
         began = time.monotonic()
         received.append(len(many) / posting.post_all(cro.port, many))
         until_quiet(connection)
         handled.append(len(many) / (time.monotonic() - began))
+        used = {name: (seconds - before[name]) / len(many) * 1_000 for name, seconds in cro.busy().items()}
         bench.say(
-            f"received {amount(received[-1])}/s, handled {amount(handled[-1])}/s, the peer {amount(theirs[-1])}/s"
+            f"received {amount(received[-1])}/s, handled {amount(handled[-1])}/s, the peer {amount(theirs[-1])}/s; "
+            f"processor, ms a message: {', '.join(f'{name} {amount(each)}' for name, each in used.items())}"
         )
     return middle(received), middle(theirs), middle(handled)
 
