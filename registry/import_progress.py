@@ -18,8 +18,8 @@ LINE_EVERY = 10.0
 
 TICK = 1.0
 
-WITH_BYTES = "{desc}: {percentage:3.0f} % of {total_fmt} |{bar:30}| {elapsed}, {remaining} left"
-WITHOUT_TOTAL = "{desc}: {n_fmt}, {elapsed}"
+WITH_BYTES = "{desc}: {percentage:3.0f} % of {total_fmt}B |{bar:30}| {elapsed}, {remaining} left"
+WITHOUT_TOTAL = "{desc}: {n_fmt}B, {elapsed}"
 WITHOUT_BYTES = "{desc}: {elapsed}"
 
 
