@@ -1,10 +1,14 @@
 """`manage.py worker`: the background process."""
 
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from cro_project import environment, processes
+
+NICENESS = 10
+"""Receiving goes before handling: whoever posts waits for the 200, and gives up in time."""
 
 
 class Command(BaseCommand):
@@ -19,6 +23,7 @@ class Command(BaseCommand):
         if with_parent:
             processes.die_with_parent(with_parent)
         environment.require_complete()
+        os.nice(NICENESS)
         environment.reach_database()
         from uftp import worker
 
