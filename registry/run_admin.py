@@ -40,7 +40,7 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
 
     list_display = (
         "number",
-        "file",
+        "file_name",
         "kind",
         "actor",
         "created",
@@ -51,7 +51,7 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
     )
     export_display = (
         ("Number", "pk"),
-        "kind",
+        ("Kind", "kind"),
         ("File", "file_name"),
         ("Size in bytes", "size"),
         ("SHA-256", "content_hash"),
@@ -65,7 +65,7 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
         ("Created", "created_at"),
         ("Started", "started_at"),
         ("Finished", "finished_at"),
-        "state",
+        ("State", "state"),
         ("Lines", "lines"),
         ("Bad lines", "bad_lines"),
         ("What came of it", run_page.came_of_it),
@@ -101,10 +101,6 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
     @admin.display(description="number")
     def number(self, run: ImportRun) -> str:
         return str(run.pk)
-
-    @admin.display(description="file")
-    def file(self, run: ImportRun) -> str:
-        return run.file_name
 
     @admin.display(description="when")
     def created(self, run: ImportRun) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,7 @@ TONES = {
     State.FAILED: "bad",
     State.INTERRUPTED: "bad",
 }
+_SAID_ELSEWHERE = re.compile(r"Nothing was imported\.$|^Nothing was imported: |--allow-shrink [^.]*\.")
 UNDER_WAY = (State.WAITING, State.RUNNING)
 NOT_IMPORTED = (State.REFUSED, State.FAILED, State.INTERRUPTED)
 
@@ -257,14 +259,14 @@ def _refused(run: ImportRun, has_file: bool) -> Outcome:
     corrected = Way("Upload the corrected file", url=_upload_url(run))
     if run.summary.get("stopped") == SHRUNK:
         says: tuple[object, ...] = (
-            run.message,
+            _why(run),
             "If the file is not whole, upload the whole one. If it is, and so much is to end, allow it: you see first"
             " what would end.",
         )
         ways = (Way("Allow it, and preview again", "allow", main=True), corrected, _DISCARD)
         command = "Run the command with the whole file, or with --allow-shrink."
     else:
-        says = (run.message, "All that is wrong is listed below. Correct the file, and upload it again.")
+        says = (f"{_why(run)[:1].upper()}{_why(run)[1:]}", "Correct the file, and upload it again.")
         good = Way("Take the good lines, and preview again", "skip")
         ways = (corrected, _DISCARD) if run.skip_bad_lines else (corrected, good, _DISCARD)
         command = "Correct the file and run the command again; with --skip-bad-lines it takes the good ones."
@@ -282,10 +284,15 @@ def _failed(run: ImportRun, has_file: bool) -> Outcome:
         return Outcome("bad", f"{heading}: nothing was imported", says)
     anew = Way("Upload a file", url=_upload_url(run))
     ways = (Way("Preview again", "again", main=True), anew, _DISCARD) if has_file else (anew,)
-    return Outcome("bad", f"{heading}: nothing was imported", (run.message,), ways)
+    return Outcome("bad", f"{heading}: nothing was imported", (_why(run),), ways)
 
 
 _DISCARD = Way("Discard", "discard")
+
+
+def _why(run: ImportRun) -> str:
+    """Why nothing was imported, without what the page says elsewhere, and without what only a command can do."""
+    return _SAID_ELSEWHERE.sub("", run.message).strip()
 
 
 def _left_out(run: ImportRun) -> Iterator[str]:

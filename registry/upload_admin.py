@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_protect
 
-from participants.csv_files import UnreadableFile
 from participants.reason_form import ReasonedAdmin, actor
 from registry import uploads
 from registry.import_run import ImportRun
@@ -23,9 +22,9 @@ BESIDE_THE_FILE = 65_536
 
 DECISIONS = {
     "apply": "It is applied as soon as a worker is free.",
-    "allow": "Previewed again, however much ends.",
-    "skip": "Previewed again, without the bad lines.",
-    "again": "Previewed again.",
+    "allow": "It is previewed again, however much ends.",
+    "skip": "It is previewed again, without the bad lines.",
+    "again": "It is previewed again.",
     "discard": "Discarded: nothing was imported.",
 }
 """What is sent as `do`, and what staff read when it is done."""
@@ -90,17 +89,16 @@ class UploadPages(ReasonedAdmin):
             return self._form(request, UploadForm(initial=self._initial(request)))
         form = UploadForm(request.POST, request.FILES)
         if form.is_valid():
-            file = form.cleaned_data["file"]
             try:
                 run = uploads.keep(
                     form.cleaned_data["kind"],
-                    file,
-                    file.name,
+                    form.upload,
+                    form.cleaned_data["file"].name,
                     form.options,
                     actor=actor(request),
                     reason=form.cleaned_data["reason"],
                 )
-            except (UnreadableFile, UploadError) as error:
+            except UploadError as error:
                 form.add_error("file", str(error))
             else:
                 uploads.wake(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -62,8 +62,9 @@ class Upload:
         with (
             gzip.GzipFile(fileobj=packed) as unpacked,
             io.BufferedReader(_Bounded(unpacked, look), CHUNK) as file,
+            closing(csv_files.rows(file, columns)) as rows,
         ):
-            yield csv_files.rows(file, columns)
+            yield rows
 
 
 def pack(file: BinaryIO) -> Upload:

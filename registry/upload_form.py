@@ -9,10 +9,13 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from participants.csv_files import UnreadableFile
 from participants.importing import MOST_ENDED, Options
 from participants.reason_form import ReasonForm
 from registry.import_run import ImportRun
 from registry.kinds import KINDS
+from registry.upload_file import Upload, pack
+from registry.uploads import require_header
 
 MEANINGS = {
     ImportRun.Kind.PARTICIPANTS: "Who may send messages, with which key, to which endpoint.",
@@ -39,7 +42,7 @@ class UploadForm(ReasonForm):
     """Asks for the file, what it is of, and how it is to be taken."""
 
     kind = forms.ChoiceField(
-        label="What it is of",
+        label="What the file is of",
         widget=forms.RadioSelect,
         error_messages={"required": "Say what the file is of."},
     )
@@ -66,13 +69,19 @@ class UploadForm(ReasonForm):
         help_text="Without it, one bad line keeps the whole file out. Either way all bad lines are listed.",
     )
 
+    upload: Upload
+    """The file as it is kept, once the form is valid."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].choices = [  # type: ignore[attr-defined]
             (name, _label(name)) for name in ImportRun.Kind.values if name in KINDS
         ]
         file = self.fields["file"]
-        file.help_text = f"CSV in UTF-8, or packed by gzip (.gz); at most {size_limit()} as it is. Its first line names the columns."
+        file.help_text = (
+            f"CSV in UTF-8, as it is or packed by gzip (.gz), of at most {size_limit()}."
+            " Its first line names the columns."
+        )
         file.widget.attrs |= {
             "accept": ".csv,.gz,text/csv,application/gzip",
             "data-at-most": str(settings.IMPORT_UPLOAD_MAX_BYTES),
@@ -96,6 +105,12 @@ class UploadForm(ReasonForm):
             )
         if said.get("allow_shrink") and not said.get("full"):
             self.add_error("allow_shrink", "Only a file that is everything there is can end anything.")
+        if kind and said.get("file"):
+            self.upload = pack(said["file"])
+            try:
+                require_header(self.upload, said["kind"])
+            except UnreadableFile as error:
+                self.add_error("file", str(error))
         return said
 
     @property

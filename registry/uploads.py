@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import BinaryIO
 
 from django.db import transaction
 from django.db.models import Q
@@ -17,7 +16,7 @@ from participants import journal
 from participants.importing import Options
 from registry.import_run import ImportFile, ImportRun
 from registry.kinds import KINDS
-from registry.upload_file import Upload, pack
+from registry.upload_file import Upload
 from uftp import long_jobs, tasks
 
 State = ImportRun.State
@@ -42,15 +41,16 @@ class UploadError(ValueError):
     """What was asked of an upload cannot be done; the words are for staff."""
 
 
-def keep(
-    kind: str, file: BinaryIO, file_name: str, options: Options, *, actor: str, reason: str
-) -> ImportRun:
-    """Keep the bytes of `file` as an upload that waits for its preview.
+def require_header(upload: Upload, kind: str) -> None:
+    """Raise UnreadableFile where the file does not begin as one of this kind."""
+    with upload.rows(KINDS[kind].columns, lambda read, of: None) as rows:
+        next(rows, None)
 
-    Raises UnreadableFile where its header is not one of this kind; UploadError where the same file waits already.
-    """
-    upload = pack(file)
-    _require_header(upload, kind)
+
+def keep(
+    kind: str, upload: Upload, file_name: str, options: Options, *, actor: str, reason: str
+) -> ImportRun:
+    """Keep an upload, which waits for its preview. Raises UploadError where the same file waits already."""
     with transaction.atomic():
         same = ImportRun.objects.filter(
             kind=kind, content_hash=upload.content_hash, uploaded=True, state__in=BEFORE_A_DECISION
@@ -144,11 +144,6 @@ def has_its_file(run: ImportRun) -> bool:
 def wake(run: ImportRun) -> None:
     """Have a worker take up an upload that waits. To be called after the commit."""
     tasks.wake(long_jobs.QUEUE, TASK, f"import {run.pk}", {"run_id": run.pk})
-
-
-def _require_header(upload: Upload, kind: str) -> None:
-    with upload.rows(KINDS[kind].columns, lambda read, of: None) as rows:
-        next(rows, None)
 
 
 def _held(run_id: int, states: tuple[ImportRun.State, ...]) -> ImportRun:

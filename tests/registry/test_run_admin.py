@@ -355,6 +355,7 @@ def test_the_list_is_filtered_searched_and_exported(kim: Client) -> None:
     run = previewed(kim, ones(1))
     bad = previewed(kim, b"agr,connection,start,end\none.example,here,,\n", name="bad.csv")
 
+    assert (run.state, bad.state) == (State.SHOWN, State.REFUSED)
     assert "bad.csv" in text_of(kim.get(IMPORTS, {"state": "not imported"}))
     assert "handover.csv" not in text_of(kim.get(IMPORTS, {"state": "not imported"}))
     assert "handover.csv" in text_of(kim.get(IMPORTS, {"kind__exact": "connections", "state": "shown"}))
@@ -365,7 +366,6 @@ def test_the_list_is_filtered_searched_and_exported(kim: Client) -> None:
     dashboard = text_of(kim.get("/admin/"))
     assert "Imports to decide on 1" in dashboard
     assert "Imports that came to nothing in 7 days 1" in dashboard
-    assert run.state == State.SHOWN
 
 
 def test_an_upload_that_nobody_decides_about_is_dropped(kim: Client) -> None:
