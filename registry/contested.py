@@ -36,7 +36,7 @@ WITH side AS (
 CLOSE = """
 UPDATE registry_conflict f SET closed_by_id = %(change)s
 FROM disputed
-WHERE f.connection_id = disputed.connection_id AND f.kind = %(kind)s AND f.closed_by_id IS NULL
+WHERE f.connection_id = disputed.connection_id AND f.kind = %(kind)s::varchar AND f.closed_by_id IS NULL
     AND NOT EXISTS (
         SELECT FROM run
         WHERE run.connection_id = f.connection_id AND run.holder_id = f.holder_id
@@ -47,11 +47,11 @@ WHERE f.connection_id = disputed.connection_id AND f.kind = %(kind)s AND f.close
 OPEN = """
 INSERT INTO registry_conflict
     (kind, connection_id, holder_id, claimant_id, period, opened_by_id, decision, decided_by, reason)
-SELECT %(kind)s, connection_id, holder_id, claimant_id, period, %(change)s, '', '', ''
+SELECT %(kind)s::varchar, connection_id, holder_id, claimant_id, period, %(change)s, '', '', ''
 FROM run
 WHERE NOT EXISTS (
     SELECT FROM registry_conflict f
-    WHERE f.kind = %(kind)s AND f.connection_id = run.connection_id AND f.holder_id = run.holder_id
+    WHERE f.kind = %(kind)s::varchar AND f.connection_id = run.connection_id AND f.holder_id = run.holder_id
         AND f.claimant_id = run.claimant_id AND f.period = run.period AND f.closed_by_id IS NULL
 )
 ORDER BY connection_id, period

@@ -11,10 +11,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from participants.models import Participant
-from registry import standings, statements, strange, terms
+from registry import prepared, standings, statements, strange, terms
 from registry.changes import Recorder, Source, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.market import market, zone_agrees
@@ -69,9 +69,10 @@ def publish_representations(
     """
     policies = in_force(source.received_at)
     findings = Findings()
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         prepare(cursor)
         said = copy_lines(((0, *line) for line in lines), agr.pk)
+        prepared.plan_anew_if_large(cursor, said)
         _look_at_names(cursor, findings, time_zone, today)
         return _apply(
             cursor,
@@ -101,9 +102,10 @@ def publish_congestion_points(
     """
     policies = in_force(source.received_at)
     findings = Findings()
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         prepare(cursor)
-        _, said = terms.stage_update(cursor, dso.pk, lines, today=today)
+        points, said = terms.stage_update(cursor, dso.pk, lines, today=today)
+        prepared.plan_anew_if_large(cursor, points + said)
         _look_at_names(cursor, findings, time_zone, today)
         return _apply(
             cursor,
