@@ -18,8 +18,8 @@ LONGEST_VALUE = 200
 class Reject:
     """Why a line was not taken.
 
-    `line` counts from 1, the header; `column` is empty where it is the line as a whole. `rule` is its code and words;
-    `value` the text that it is about, cut to 200 characters.
+    `line` counts from 1, the header; `column` is empty where it is the line as a whole. `rule` is its code and words,
+    or sentences that quote the value themselves; `value` the text that it is about, cut to 200 characters.
     """
 
     line: int
@@ -29,7 +29,8 @@ class Reject:
 
     def __str__(self) -> str:
         place = f"line {self.line}{self.column and f', column {self.column}'}"
-        return f"{place}: {self.rule}{self.value and f': {self.value}'}"
+        value = "" if self.rule.endswith(".") else self.value
+        return f"{place}: {self.rule}{value and f': {value}'}"
 
 
 @dataclass

@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from participants.consequences import ConsequencesChanged
 from participants.csv_files import UnreadableFile
 from participants.importing import Imported, ImportRefused, Shrunk
-from participants.retrying import retried, server_trouble
+from participants.retrying import lost_race, retried, server_trouble
 from registry import rejects_file
 from registry.changes import Source
 from registry.consequences import Consequences, rehearse
@@ -39,6 +39,9 @@ State = ImportRun.State
 
 UNFINISHED = (State.RUNNING, State.INTERRUPTED)
 """Of a run that this process is at; interrupted, if another could not know that."""
+
+RETRIED_FOR = 3600.0
+"""Seconds in which a file that loses a race is begun anew; one of a million lines takes minutes to lose it."""
 
 REHEARSAL = Patience(lock=6 * 3600, statement=6 * 3600)
 """A whole country's file takes its time, and nobody's web thread."""
@@ -105,9 +108,9 @@ class _Execution:
     def run_to_its_end(self) -> None:
         try:
             if self.run.applies:
-                retried(self._apply)
+                retried(self._apply, patience=RETRIED_FOR)
             else:
-                self._end(**self._shown(*retried(self._rehearse)))
+                self._end(**self._shown(*retried(self._rehearse, patience=RETRIED_FOR)))
         except _TakenOver:
             self.run.refresh_from_db()
         except BaseException as error:
@@ -259,6 +262,8 @@ class _Execution:
                 pass
             case OSError():
                 message = f"{error.strerror or error}.\n{nothing}"
+            case Exception() if lost_race(error):
+                message = f"The same was changed by others again and again meanwhile.\n{nothing}"
             case Exception() if server_trouble(error):
                 message = f"The database gave up: {str(error).strip()}.\n{nothing}"
             case Exception():

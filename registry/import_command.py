@@ -140,7 +140,8 @@ class ImportCommand(BaseCommand):
         """Print what came of it. Raises CommandError, with the exit status, unless all is well."""
         run, status = running.run, _exit_status(running)
         if status in (DONE, SKIPPED):
-            self.stdout.writelines(f"{line}\n" for line in import_words.summary(running, rejects_file))
+            for line in import_words.summary(running, rejects_file):
+                self.stdout.write(_printable(line))
         if status == DONE:
             return
         said = [*import_words.rejects(running)]
@@ -150,7 +151,15 @@ class ImportCommand(BaseCommand):
             )
         else:
             said += [run.message, *import_words.where(running, rejects_file)]
-        raise CommandError("\n".join(said), returncode=status)
+        raise CommandError("\n".join(map(_printable, said)), returncode=status)
+
+
+def _printable(text: str) -> str:
+    """`text`, which may quote a file, without what would have a terminal do something."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def _are_one(path: Path, other: Path) -> bool:

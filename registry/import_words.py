@@ -37,7 +37,7 @@ def summary(running: Running, rejects_file: str) -> Iterator[str]:
 def rejects(running: Running) -> Iterator[str]:
     """The first of what is wrong with the file, and how much more there is."""
     found = running.rejects
-    yield from map(str, found.first[:REJECTS_SHOWN])
+    yield from (str(each).replace("\n", "\\n") for each in found.first[:REJECTS_SHOWN])
     if (more := found.count - REJECTS_SHOWN) > 0:
         yield f"and {more:,} more."
 

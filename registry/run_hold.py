@@ -21,7 +21,7 @@ HOLD_LOCK = 0x43524F03
 TOLD_EVERY = 1.0
 """Seconds between two words on the same phase."""
 
-LIMITS = "-c lock_timeout=1s -c statement_timeout=10s"
+LIMITS = "SET lock_timeout = '1s'; SET statement_timeout = '10s'"
 
 
 def lock_key(run_id: int) -> tuple[int, int]:
@@ -37,14 +37,13 @@ class Hold:
     """Holds the run until `release`, or the end of this process. Raises AlreadyHeld, psycopg.Error."""
 
     def __init__(self, run_id: int) -> None:
-        parameters = connection.get_connection_params()
-        options = f"{parameters.pop('options', '')} {LIMITS}".strip()
         self._run_id = run_id
         self._phase = ""
         self._told_at = 0.0
         self._connection: psycopg.Connection | None = psycopg.connect(
-            **parameters, options=options, autocommit=True
+            **connection.get_connection_params(), autocommit=True
         )
+        self._connection.execute(LIMITS)
         row = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", lock_key(run_id)).fetchone()
         if row != (True,):
             self.release()

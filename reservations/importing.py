@@ -114,6 +114,7 @@ class _File:
     unreadable: bool = False
     contracts: list[ContractLines] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    values: dict[int, dict[str, str]] = field(default_factory=dict)
     parties: dict[tuple[str, str], Participant] = field(default_factory=dict)
 
     def read(self, rows: Iterable[Row | Fault]) -> None:
@@ -121,6 +122,7 @@ class _File:
         self.lines = len({each.line for each in given})
         self.faults = [each for each in given if isinstance(each, Fault)]
         self.unreadable = bool(self.faults)
+        self.values = {each.line: each.values for each in given if isinstance(each, Row)}
         read = (each for each in given if isinstance(each, Row))
         self.contracts, unusable = contract_lines.read(read, self.market)
         self.faults += unusable
@@ -153,7 +155,10 @@ class _File:
     def in_order(self) -> list[tuple[int, str, str, str]]:
         """The faults as rejects, by their lines and columns."""
         ordered = sorted(self.faults, key=lambda fault: (fault.line, PLACES.get(fault.column, -1)))
-        return [(fault.line, fault.column, fault.text, "") for fault in ordered]
+        return [
+            (fault.line, fault.column, fault.text, self.values.get(fault.line, {}).get(fault.column, ""))
+            for fault in ordered
+        ]
 
     def _wanted(self, contract: ContractLines) -> Wanted:
         return Wanted(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -23,6 +24,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from participants.models import AuditEntry, Participant
+from participants.retrying import LostRace
 from registry.import_command import EXIT_STATUS
 from registry.models import (
     Change,
@@ -178,15 +180,16 @@ def test_a_file_may_be_written_in_these_ways(way: str, sample: Sample) -> None:
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
 def test_standard_input_is_read(packed: bool, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     content = sample.text(*sample.lines, sample.bad).encode()
+    content = gzip.compress(content) if packed else content
     read, write = os.pipe()
-    feeding = threading.Thread(target=feed, args=(write, gzip.compress(content) if packed else content))
+    feeding = threading.Thread(target=feed, args=(write, content))
     feeding.start()
     with os.fdopen(read) as pipe:
         monkeypatch.setattr("sys.stdin", pipe)
         outcome = take(sample, Path("-"), "--skip-bad-lines")
     feeding.join()
     assert (outcome.status, outcome.run.file_name, outcome.run.lines) == (4, "standard input", 11)
-    assert outcome.run.content_hash == sha256(gzip.compress(content) if packed else content).hexdigest()
+    assert outcome.run.content_hash == sha256(content).hexdigest()
     assert Path("standard-input.rejects.csv").exists()
 
 
@@ -406,6 +409,26 @@ def test_rejects_that_cannot_be_kept_are_in_the_admin() -> None:
     assert facts() == before
 
 
+def test_a_file_that_loses_a_race_is_begun_anew() -> None:
+    """What was found wrong with the file before is not found twice."""
+    lost: list[str] = []
+
+    def lose_once(execute: Any, sql: str, *rest: Any) -> Any:
+        if "UPDATE registry_change" in sql and not lost:
+            lost.append(sql)
+            raise LostRace
+        return execute(sql, *rest)
+
+    text = CONNECTIONS.text(*CONNECTIONS.lines, CONNECTIONS.bad)
+    with connection.execute_wrapper(lose_once):
+        outcome = take(CONNECTIONS, text, "--skip-bad-lines")
+    assert lost
+    assert (outcome.status, outcome.run.state, outcome.run.bad_lines) == (4, "applied", 1), outcome.errors
+    assert outcome.run.content_hash == sha256(text.encode()).hexdigest()
+    assert Representation.objects.count() == 10
+    assert Change.objects.count() == 1
+
+
 def test_a_command_that_is_called_wrongly_imports_nothing() -> None:
     Path("file.csv").write_text(CONNECTIONS.text())
     for options, says in (
@@ -446,6 +469,14 @@ def test_help_names_the_columns_and_every_exit_status(sample: Sample) -> None:
     handbook = (settings.BASE_DIR / "docs/operating.md").read_text()
     for status in re.findall(r"(\d+): ", EXIT_STATUS):
         assert re.search(rf"^\| `?{status}`? \|", handbook, re.MULTILINE), status
+
+
+def test_what_a_file_holds_does_nothing_to_the_terminal() -> None:
+    bad = '"agr.example\x1b[2J\nline 1: all is well",ean.1,2030-01-01,'
+    outcome = take(CONNECTIONS, CONNECTIONS.text(bad))
+    assert "\x1b" not in outcome.errors
+    assert r"agr.example\x1b[2J\nline 1: all is well" in outcome.errors
+    assert "\x1b[2J" in Path("file.rejects.csv").read_text()
 
 
 def test_a_log_gets_a_line_for_each_phase_and_nothing_else() -> None:

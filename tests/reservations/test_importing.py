@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 from collections.abc import Callable
@@ -395,6 +396,44 @@ def test_the_first_twenty_faults_are_printed_and_the_rest_counted(imports: Impor
     assert said[19].startswith("line 11, column reserved_w: 'x'")
     assert said[20:] == ["and 21 more.", "Nothing was imported: 41 faults on 21 lines."]
     assert refusal(imports, [line(start="x")])[-1] == "Nothing was imported: 1 fault on 1 line."
+
+
+def test_rejects_hold_the_values(imports: Import, tmp_path: Path) -> None:
+    faults(imports, [line(), line(contract_id="C-2", reserved_w="x")])
+    assert list(csv.reader((tmp_path / "contracts.rejects.csv").read_text().splitlines())) == [
+        ["line", "column", "rule", "value"],
+        ["3", "reserved_w", "'x' is not a whole number of watts, such as 500000 or -500000.", "x"],
+    ]
+
+
+def test_bad_contracts_are_left_out_as_a_whole_where_that_is_asked_for(
+    imports: Import, tmp_path: Path
+) -> None:
+    """A line that nobody can read may be of any contract: then nothing is taken."""
+    lines = [
+        line(),
+        line(contract_id="C-2", last_isp="40"),
+        line(contract_id="C-2", first_isp="41", reserved_w="x"),
+        line(contract_id="C-3", last_isp="97"),
+        line(contract_id="C-4"),
+    ]
+    with pytest.raises(CommandError) as raised:
+        imports(lines, "--skip-bad-lines")
+    assert raised.value.returncode == 4
+    assert str(raised.value).splitlines() == [
+        "line 3: Left out with line 4 of the same contract.",
+        "line 4, column reserved_w: 'x' is not a whole number of watts, such as 500000 or -500000.",
+        "line 5, column last_isp: ISPs 1 to 97: the day has ISPs 1 to 96.",
+        "Bad lines that were skipped: 3.",
+    ]
+    assert set(Contract.objects.values_list("contract_id", flat=True)) == {"C-1", "C-4"}
+    assert ContractVersion.objects.count() == 2
+    assert ImportRun.objects.get().bad_lines == 3
+    text = text_of([line(contract_id="C-5")]) + "a,b\n"
+    assert refusal(imports, text, "--skip-bad-lines") == [
+        "line 3: 2 fields, where the header has 15.",
+        "Nothing was imported: 1 fault on 1 line.",
+    ]
 
 
 def test_what_is_wrong_with_a_contract_is_named_once_with_its_other_lines(imports: Import) -> None:
