@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from participants import csv_export
-from participants.admin_html import link, moment
+from participants.admin_html import moment
 from participants.list_filters import DayRangeFilter
 from participants.rejects import HEADER, Rejects
 from participants.scalable_admin import ScalableAdmin
@@ -121,7 +121,7 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
     @admin.display(description="what came of it")
     def outcome(self, run: ImportRun) -> str:
         said = Truncator(run_page.came_of_it(run)).chars(SAID)
-        return format_html("{} ({})", said, link(run.change)) if run.change_id else said
+        return format_html("{} ({})", said, run_page.change_link(run)) if run.change_id else said
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

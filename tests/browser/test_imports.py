@@ -88,7 +88,7 @@ def test_a_file_is_uploaded_read_and_applied(market: Market, kim: Page) -> None:
         expect(page.get_by_role("heading", name="Applied", exact=True)).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_text("What it changed")).to_be_visible()
         look(page, "import-applied")
-        page.get_by_role("link", name="change ").first.click()
+        page.locator(".course").get_by_role("link", name="change ").first.click()
         expect(page.get_by_role("heading", name="What came of it")).to_be_visible()
         page.go_back()
         assert worker.stop() == 0
@@ -116,7 +116,7 @@ def test_what_is_wrong_with_a_file_is_seen_and_saved(kim: Page, market: Market, 
     open_form(page)
     upload(page, handover(*bad))
     expect(page.get_by_role("heading", name="Refused: nothing was imported")).to_be_visible(timeout=PATIENCE)
-    table = page.get_by_role("region", name="Bad lines")
+    table = page.get_by_role("region", name="What is wrong, by line")
     expect(table).to_contain_text("the house with the green door")
     look(page, "import-refused")
     with page.expect_download() as saved:
