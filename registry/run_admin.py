@@ -42,7 +42,7 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
         "number",
         "file_name",
         "kind",
-        "actor",
+        "who",
         "created",
         "state_badge",
         "lines_read",
@@ -101,6 +101,10 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
     @admin.display(description="number")
     def number(self, run: ImportRun) -> str:
         return str(run.pk)
+
+    @admin.display(description="who")
+    def who(self, run: ImportRun) -> str:
+        return run.actor
 
     @admin.display(description="when")
     def created(self, run: ImportRun) -> str:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants.admin_html import NOTHING, link, moment
+from participants.admin_html import NOTHING, moment
 from participants.participant_page import badge
 from participants.scope import EVERYONE
 from registry.consequences import of_change
@@ -94,14 +94,20 @@ def state_badge(run: ImportRun) -> SafeString:
 
 
 def counts_in_words(run: ImportRun) -> str:
-    """`3 new, 2 changed`: what it changed, or would."""
+    """`3 new, 2 changed`: what it changed, or would; what is none is left out."""
     counts = run.summary.get("counts") or {}
-    return ", ".join(f"{many:,} {words}" for words, many in counts.items())
+    return ", ".join(f"{many:,} {words}" for words, many in counts.items() if many)
 
 
 def came_of_it(run: ImportRun) -> str:
     """What came of it, in a line of the list."""
     return run.message or counts_in_words(run) or NOTHING
+
+
+def change_link(run: ImportRun) -> SafeString:
+    """A link to the change of the registry that it made."""
+    page = reverse("admin:registry_change_change", args=[run.change_id])
+    return format_html('<a href="{}">change {}</a>', page, run.change_id)
 
 
 def options_in_words(run: ImportRun) -> str:
@@ -227,9 +233,7 @@ def _told(run: ImportRun, has_file: bool) -> Outcome:
         case State.SHOWN:
             return _to_decide(run)
         case State.APPLIED:
-            said = (
-                [format_html("It is {}.", link(run.change, f"change {run.change_id}"))] if run.change else []
-            )
+            said = [format_html("It is {}.", change_link(run))] if run.change_id else []
             return Outcome("ok", "Applied", (*said, *_left_out(run)))
         case State.UNCHANGED:
             return Outcome(
