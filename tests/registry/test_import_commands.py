@@ -38,6 +38,8 @@ from tests.registry.import_samples import CONNECTIONS, PARTICIPANTS, SAMPLES, Sa
 from tests.support.polling import wait_for
 from tests.support.processes import Process
 
+pytestmark = pytest.mark.django_db
+
 FACTS = (Participant, AuditEntry, Change, Connection, CongestionPoint, CongestionPointTerms, Representation)
 
 EACH_KIND = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.kind)
@@ -54,8 +56,7 @@ class Outcome:
 
 
 @pytest.fixture(autouse=True)
-def _participants(request: pytest.FixtureRequest) -> None:
-    request.getfixturevalue("transactional_db" if request.node.get_closest_marker("django_db") else "db")
+def _participants(db: None) -> None:
     for role, domain in (("DSO", "grid.example"), ("AGR", "agr.example")):
         Participant.objects.create(role=role, domain=domain)
 
