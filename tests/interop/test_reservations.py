@@ -148,7 +148,7 @@ def make_agreement(
         }
         file = tmp_path / f"{dso.domain}.csv"
         file.write_text(f"{','.join(line)}\n{','.join(map(str, line.values()))}\n")
-        assert "Contracts: 1 new" in cro.manage("import_contracts", str(file))
+        assert "Contracts new: 1" in cro.manage("import_contracts", str(file))
         return Agreement(cro, dso, agr, point, "flex-1", today + 3 * DAY)
 
     return make
