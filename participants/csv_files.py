@@ -12,7 +12,7 @@ import re
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -84,7 +84,7 @@ def unpacked(packed: io.BufferedReader[Any]) -> Iterator[BinaryIO]:
         yield io.BufferedReader(file)
 
 
-def rows(file: BinaryIO, columns: Sequence[str]) -> Iterator[Row | Fault]:
+def rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, None, None]:
     """Each row after the header, or what is wrong in its line; rows without any value are passed over.
 
     The header, the first line, names each of `columns` once, in any order. Raises UnreadableFile where it does not,

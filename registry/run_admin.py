@@ -22,7 +22,7 @@ from participants.admin_html import moment
 from participants.list_filters import DayRangeFilter
 from participants.rejects import HEADER, Rejects
 from participants.scalable_admin import ScalableAdmin
-from registry import run_page, uploads
+from registry import run_outcome, run_page, uploads
 from registry.import_run import ImportFile, ImportRun
 from registry.run_filters import StateFilter
 from registry.upload_admin import UploadPages
@@ -185,7 +185,7 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
             "badge": run_page.state_badge(run),
             "steps": run_page.steps(run),
             "progress": run_page.progress(run),
-            "outcome": run_page.outcome(run, may_decide=may_decide, has_file=has_file),
+            "outcome": run_outcome.outcome(run, may_decide=may_decide, has_file=has_file),
             "figures": run_page.figures(run),
             "warnings": run.summary.get("warnings") or [],
             "told": run.summary.get("told") or [],
