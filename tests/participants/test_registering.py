@@ -56,6 +56,23 @@ def test_standing_is_journaled(add_participant: AddParticipant) -> None:
     )
 
 
+def test_a_name_is_kept_without_blanks_around_it(add_participant: AddParticipant) -> None:
+    participant = add_participant(name=" Agr ")
+    change_participant(participant, {"name": "Agr "}, actor="kim")
+
+    assert Participant.objects.get().name == "Agr"
+    assert not AuditEntry.objects.filter(action="changed participant").exists()
+
+
+def test_what_is_stored_is_not_checked_again(add_participant: AddParticipant) -> None:
+    participant = add_participant()
+    Participant.objects.update(endpoint="ftp://stored.under.other.settings")
+
+    set_standing(participant, "suspended", actor="kim", reason="audit overdue")
+
+    assert Participant.objects.get().standing == "suspended"
+
+
 def test_an_unknown_standing_is_refused(add_participant: AddParticipant) -> None:
     with pytest.raises(ValidationError, match="not a valid choice"):
         set_standing(add_participant(), "fine", actor="kim", reason="why not")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
@@ -235,6 +236,22 @@ def test_whatever_is_registered_is_taken_back_unchanged(
         take_points(files[1])
         assert (connections(), points()) == files
         transaction.set_rollback(True)
+
+
+def test_a_file_is_written_without_being_held_in_memory() -> None:
+    take_connections(f"first.example,ean.87168590{number:010d},2026-01-01," for number in range(20_000))
+    size = 0
+
+    tracemalloc.start()
+    try:
+        for piece in export_connections():
+            size += len(piece)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert size > 900_000
+    assert peak < 400_000
 
 
 def participant_file() -> bytes:
