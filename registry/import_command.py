@@ -29,6 +29,8 @@ State = ImportRun.State
 
 DONE, FAILED, WRONG_USE, BAD_LINES, SKIPPED, SHRUNK, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
+ENDED = (State.APPLIED, State.UNCHANGED, State.DRY)
+
 EXIT_STATUS = (
     "Exit status: 0: applied, or nothing to change, or a dry run without bad lines. 1: it could not be done: the file"
     " cannot be read or changed while it was read, its header is another, the rejects cannot be kept, the database is"
@@ -108,33 +110,34 @@ class ImportCommand(BaseCommand):
             raise CommandError("--allow-shrink says something about --full only.", returncode=WRONG_USE)
         if path != STANDARD_INPUT and _are_one(Path(path), rejects_path):
             raise CommandError("--rejects names the file that is imported.", returncode=WRONG_USE)
+        running = None
         try:
             with _interruptible():
-                running = self._run(path, rejects_path, chosen, options)
+                runs.mark_interrupted()
+                running = runs.begin(
+                    self.import_kind,
+                    file_name=name_of(path),
+                    options=chosen,
+                    actor=journal.command_line(),
+                    reason=options["reason"],
+                    applies=not options["dry_run"],
+                )
+                self._execute(running, path, rejects_path)
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             raise CommandError(
                 f"The database gave up: {str(error).strip()}. Nothing was imported.", returncode=FAILED
             ) from None
         except KeyboardInterrupt:
-            raise CommandError("Interrupted: nothing was imported.", returncode=INTERRUPTED) from None
+            if running is None or not _came_to_its_end(running):
+                raise CommandError("Interrupted: nothing was imported.", returncode=INTERRUPTED) from None
         self._report(running, str(rejects_path))
 
-    def _run(self, path: str, rejects_path: Path, chosen: Options, options: dict[str, Any]) -> Running:
-        runs.mark_interrupted()
-        running = runs.begin(
-            self.import_kind,
-            file_name=name_of(path),
-            options=chosen,
-            actor=journal.command_line(),
-            reason=options["reason"],
-            applies=not options["dry_run"],
-        )
+    def _execute(self, running: Running, path: str, rejects_path: Path) -> None:
         progress = shown_on(self.stderr)
         try:
             execute(running, FileOnDisk(path), now=clock.now(), rejects_path=rejects_path, progress=progress)
         finally:
             progress.close()
-        return running
 
     def _report(self, running: Running, rejects_file: str) -> None:
         """Print what came of it. Raises CommandError, with the exit status, unless all is well."""
@@ -166,9 +169,15 @@ def _are_one(path: Path, other: Path) -> bool:
     return path.exists() and other.exists() and other.samefile(path)
 
 
+def _came_to_its_end(running: Running) -> bool:
+    """Whether the run was over when it was interrupted."""
+    running.run.refresh_from_db()
+    return running.run.state in ENDED
+
+
 def _exit_status(running: Running) -> int:
     run = running.run
-    if run.state in (State.APPLIED, State.UNCHANGED, State.DRY):
+    if run.state in ENDED:
         return SKIPPED if run.bad_lines else DONE
     if run.state == State.REFUSED:
         return SHRUNK if running.shrunk else BAD_LINES

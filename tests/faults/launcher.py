@@ -44,7 +44,11 @@ PASSING_POINTS = {
     "app told, before the commit": Point("uftp.recording", "_tell", after=True),
     "attempt recorded": Point("uftp.delivery", "record", after=True),
 }
-IMPORT_POINTS = {"header read": Point("participants.csv_files", "_header", after=True)}
+IMPORT_POINTS = {
+    "header read": Point("participants.csv_files", "_header", after=True),
+    "import committed": Point("registry.executing", "retried", after=True),
+    "import at its end": Point("registry.import_command", "execute", after=True),
+}
 POINTS = WEB_POINTS | WORKER_POINTS | PASSING_POINTS | IMPORT_POINTS
 
 

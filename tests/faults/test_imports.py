@@ -174,7 +174,7 @@ def holder(run: ImportRun) -> int:
 
 
 def test_killed_while_it_reads(file: Path, tmp_path: Path) -> None:
-    with paused_at_the_header(file, tmp_path) as process:
+    with paused(file, tmp_path) as process:
         run = run_of(process)
         assert (run.state, run.step.split()[0]) == ("running", "reading")
         process.kill()
@@ -245,12 +245,24 @@ def terminate(pid: int) -> None:
         cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
+@pytest.mark.parametrize("point", ["import committed", "import at its end"])
+def test_interrupted_when_it_is_done(point: str, file: Path, tmp_path: Path) -> None:
+    """What was applied is not said to have been given up."""
+    with paused(file, tmp_path, point) as process:
+        process.signal(signal.SIGINT)
+        process.signal(signal.SIGCONT)
+        assert status(process) == 0, process.log
+    assert "Applied.\nLines: 20, bad: 0\n" in process.log
+    assert ImportRun.objects.get().state == "applied"
+    assert Representation.objects.count() == 20
+
+
 @contextmanager
-def paused_at_the_header(path: Path, folder: Path, *options: str) -> Iterator[Process]:
-    """An import that has opened the file and read its header, and stands still."""
+def paused(path: Path, folder: Path, point: str = "header read", *options: str) -> Iterator[Process]:
+    """An import that stands still: by default, when it has opened the file and read its header."""
     marker = folder / "pause"
     marker.touch()
-    environment = {"FAULT_POINT": "header read", "FAULT_PAUSE": str(marker)}
+    environment = {"FAULT_POINT": point, "FAULT_PAUSE": str(marker)}
     with importing(path, *options, settings_module="tests.faults.settings", **environment) as process:
         wait_for(
             f"the import's pause\n{process.log}",
@@ -292,7 +304,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
         file = file.with_name("connections.csv.gz")
         file.write_bytes(content)
     before = facts()
-    with paused_at_the_header(file, tmp_path) as process:
+    with paused(file, tmp_path) as process:
         change(file)
         process.signal(signal.SIGCONT)
         assert status(process) == 1, process.log
