@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 STANDARD_INPUT = "-"
 
@@ -35,8 +35,7 @@ class UnreadableFile(ValueError):
     """A file of which nothing can be taken: it cannot be opened or unpacked, or has another header than wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row: the number of the line on which it begins, from 1; its values by column, without blanks around them."""
 
     line: int
@@ -104,7 +103,12 @@ def rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, None,
                 continue
             except StopIteration:
                 return
-            if any(cell.strip() for cell in cells):
+            whole = "".join(cells)
+            if len(cells) == len(header) and whole.isascii() and "\0" not in whole:
+                values = dict(zip(header, map(str.strip, cells), strict=True))
+                if any(values.values()):
+                    yield Row(line, values)
+            elif whole.strip():
                 yield from _row(line, header, cells)
     except (EOFError, zlib.error, OSError) as error:
         raise UnreadableFile(f"The file cannot be read to its end: {error}.") from None
