@@ -1,5 +1,6 @@
 """Three parties and four members of staff, made once for a module."""
 
+import gzip
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from pytest_django.plugin import DjangoDbBlocker
 
-from registry.models import Market, Policy, PolicySetting
+from registry.models import ImportFile, ImportRun, Market, Policy, PolicySetting
 from tests.console import parties
 from tests.console.expected import (
     OPERATOR,
@@ -33,6 +34,7 @@ def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
         Policy.objects.get_or_create(name="P1", value="reject")
         market = {
             "participants_mode": 1,
+            "registry_importrun": imported(by_tag[STRANGER]),
             "registry_market": 1,
             "registry_policy": "P1",
             "registry_policysetting": PolicySetting.objects.latest("pk").pk,
@@ -44,6 +46,25 @@ def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
     with django_db_blocker.unblock():
         transaction.set_rollback(True)
         whole.__exit__(None, None, None)
+
+
+def imported(party: parties.Party) -> int:
+    """The number of an upload that is about `party`, and was refused."""
+    run = ImportRun.objects.create(
+        kind="connections",
+        state="refused",
+        uploaded=True,
+        applies=False,
+        file_name=f"{party.tag}.csv",
+        actor="kim",
+        reason=f"Handed in by {party.tag}",
+        lines=2,
+        bad_lines=1,
+        summary={"first_rejects": [[2, "agr", "participant: not on record as AGR", f"{party.tag}.example"]]},
+    )
+    rejects = f"line,column,rule,value\n2,agr,participant: not on record as AGR,{party.tag}.example\n"
+    ImportFile.objects.create(run=run, rejects=gzip.compress(rejects.encode()))
+    return run.pk
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ KINDS = {
     "act on found": Kind(auditor=DENIED, limited={OWN: OK, SEEN: DENIED, STRANGER: OK}),
     # What is no participant's: looking at it.
     "market": Kind(),
+    # What may be about any participant: for those who look at all of them.
+    "of all": Kind(limited=DENIED),
     # What is no participant's: deciding it.
     "decide": Kind(auditor=DENIED, limited=DENIED),
     # Staff accounts and groups.
@@ -69,6 +71,13 @@ BY_TABLE = {
         "add": "nobody",
         "delete": "nobody",
     },
+    "of all participants": {
+        "changelist": "of all",
+        "export": "of all",
+        "change": "of all",
+        "history": "of all",
+        "delete": "nobody",
+    },
     "of staff": {
         "changelist": "staff",
         "export": "staff",
@@ -95,6 +104,7 @@ TABLES = {
     "registry_congestionpointconnection": "of participants",
     "registry_congestionpointterms": "of participants",
     "registry_connection": "of participants",
+    "registry_importrun": "of all participants",
     "registry_market": "of the market",
     "registry_policy": "of the market",
     "registry_policysetting": "of the market",
@@ -166,6 +176,10 @@ PAGES = {
     "registry_congestionpointterms_adjust": Page("act", "registry_congestionpointterms"),
     "registry_congestionpointterms_adjust_preview": Page("act", "registry_congestionpointterms"),
     "registry_connection_suggest": Page("list"),
+    "registry_importrun_add": Page("decide"),
+    "registry_importrun_course": Page("of all", "registry_importrun"),
+    "registry_importrun_decide": Page("decide", "registry_importrun"),
+    "registry_importrun_rejects_csv": Page("of all", "registry_importrun"),
     "registry_representation_adjust": Page("act", "registry_representation"),
     "registry_representation_adjust_preview": Page("act", "registry_representation"),
     "uftp_inboundmessage_process_again": Page("act", "uftp_inboundmessage"),

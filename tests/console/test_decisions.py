@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -23,6 +24,7 @@ from registry.models import (
     Conflict,
     CongestionPointConnection,
     CongestionPointTerms,
+    ImportRun,
     Representation,
     RevisionPlace,
 )
@@ -251,6 +253,24 @@ def settle_update(client: Client) -> Any:
     return client.post(f"{UPDATES}{update.pk}/settle/", said)
 
 
+IMPORTS = "/admin/registry/importrun/"
+
+
+def upload_file(client: Client) -> Any:
+    file = SimpleUploadedFile("handover.csv", b"agr,connection,start,end\n")
+    return client.post(f"{IMPORTS}add/", {"kind": "connections", "file": file, "reason": WHY})
+
+
+def deciding_on_import(state: str, do: str) -> Action:
+    def act(client: Client) -> Any:
+        upload_file(client)
+        run = ImportRun.objects.latest("pk")
+        ImportRun.objects.filter(pk=run.pk).update(state=state, fingerprint="as-shown")
+        return client.post(f"{IMPORTS}{run.pk}/decide/", {"do": do, "fingerprint": "as-shown"})
+
+    return act
+
+
 def account(**said: Any) -> dict[str, Any]:
     return {"first_name": "", "last_name": "", "email": "", "is_active": "on", "reason": WHY, **said}
 
@@ -318,6 +338,12 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "registry_representation_adjust": (adjust_representation, "adjust period"),
     "registry_congestionpointconnection_adjust": (adjust_membership, "adjust period"),
     "registry_congestionpointterms_adjust": (adjust_terms, "adjust period"),
+    "registry_importrun_add": (upload_file, "upload import"),
+    "registry_importrun_decide apply": (deciding_on_import("shown", "apply"), "apply import"),
+    "registry_importrun_decide discard": (deciding_on_import("shown", "discard"), "discard import"),
+    "registry_importrun_decide skip": (deciding_on_import("refused", "skip"), "preview import again"),
+    "registry_importrun_decide allow": (deciding_on_import("refused", "allow"), "preview import again"),
+    "registry_importrun_decide again": (deciding_on_import("failed", "again"), "preview import again"),
     "registry_revisionplace_changelist reset": (reset_place, "reset revision place"),
     "reservations_contract_add": (add_contract, "add contract"),
     "reservations_contract_edit": (edit_contract, "change contract"),
@@ -356,7 +382,7 @@ ELSEWHERE = {
 SHOW = re.compile(
     r"index|login|logout|password_change_done|autocomplete|jsi18n|view_on_site|app_list|two_factor|two_factor_codes"
     r"|\w+_(changelist|export|history|xml|csv|suggest\w*|\w*preview)"
-    r"|participants_participant_test_message_(result|steps)"
+    r"|participants_participant_test_message_(result|steps)|registry_importrun_(course|rejects_csv)"
     r"|reservations_contract_(day|month|overview|settlement|version)"
 )
 """Pages that only show, whatever is sent to them."""
@@ -390,7 +416,9 @@ def test_limited_staff_find_the_decisions_about_theirs(kim: Client, page: str) -
     act, what = ACTIONS[page]
     act(kim)
 
-    about_all = page.startswith(("auth_", "registry_policy", "registry_market", "participants_mode"))
+    about_all = page.startswith(
+        ("auth_", "registry_importrun", "registry_policy", "registry_market", "participants_mode")
+    )
     for entry in AuditEntry.objects.filter(actor="kim", action=what):
         assert bool(entry.participants) != about_all, entry.subject
 

@@ -20,6 +20,7 @@ SEARCHED = {
     "participants/auditentry": "kim",
     "participants/participant": "agr-",
     "registry/change": "1",
+    "registry/importrun": "connections",
     "registry/revisionplace": "agr-",
     "reservations/contract": "C-",
     "reservations/reservationupdate": "needs less",
@@ -32,7 +33,7 @@ SEARCHED = {
 """What is looked for in a table; in the others, the beginning of connections' addresses."""
 
 QUERIES: dict[str, int] = {
-    "/admin/": 21,
+    "/admin/": 23,
     "/admin/participants/auditentry/": 12,
     "/admin/participants/auditentry/export/": 12,
     "/admin/participants/auditentry/?q=kim": 12,
@@ -93,6 +94,13 @@ QUERIES: dict[str, int] = {
     "/admin/registry/congestionpoint/#/change/": 16,
     "/admin/registry/congestionpoint/#/aggregators.csv": 12,
     "/admin/registry/congestionpoint/#/connections.csv": 14,
+    "/admin/registry/importrun/": 9,
+    "/admin/registry/importrun/add/": 6,
+    "/admin/registry/importrun/add/?again=#": 7,
+    "/admin/registry/importrun/export/": 12,
+    "/admin/registry/importrun/?q=connections": 9,
+    "/admin/registry/importrun/#/change/": 9,
+    "/admin/registry/importrun/#/rejects.csv": 8,
     "/admin/registry/market/#/change/": 9,
     "/admin/registry/policy/": 12,
     "/admin/registry/policy/export/": 13,
@@ -255,6 +263,25 @@ INSERT INTO reservations_updatestate (update_id, state, recorded_by_id, supersed
 SELECT u.id, state, u.recorded_by_id, CASE state WHEN 'received' THEN u.recorded_by_id END
 FROM reservations_reservationupdate u, unnest(ARRAY['received', 'undone']) state
 """
+IMPORTED = """
+-- Imports, the latest of them refused, with what is wrong with their files.
+INSERT INTO registry_importrun (
+    kind, state, uploaded, applies, "full", allow_shrink, skip_bad_lines, file_name, size, content_hash, actor, reason,
+    created_at, started_at, finished_at, tries, step, lines, bad_lines, summary, message, fingerprint, change_id
+)
+SELECT 'connections', CASE WHEN n = many THEN 'refused' ELSE 'applied' END, true, n < many, false, false, false,
+    'connections.csv', 1000, md5(n::text), 'kim', 'the yearly handover', now(), now(), now(), 1, '', 20, n %% 2,
+    jsonb_build_object('counts', jsonb_build_object('new', 3), 'first_rejects', (
+        SELECT jsonb_agg(jsonb_build_array(line, 'agr', 'participant: not on record as AGR', 'x.example'))
+        FROM generate_series(2, 1 + %(times)s) line
+    )),
+    '', '', CASE WHEN n < many THEN (SELECT max(id) FROM registry_change) END
+FROM generate_series(1, 2 * %(times)s) n, (SELECT 2 * %(times)s AS many) all_of_them
+"""
+KEPT = """
+INSERT INTO registry_importfile (run_id, rejects)
+SELECT id, decode('H4sIAAAAAAACA8vJzEvVSc7PKc3N0ykqzUnVKUvMKU3lAgCl+L0UFwAAAA==', 'base64') FROM registry_importrun
+"""
 PASSED_ON = """
 -- Each with the answer to its DSO; numbered before all others, so that the latest message is one about a portfolio.
 INSERT INTO uftp_outboundmessage (
@@ -268,6 +295,7 @@ FROM reservations_reservationupdate u
 JOIN uftp_inboundmessage m ON m.id = u.message_id
 JOIN participants_participant p ON p.id IN (u.dso_id, u.agr_id)
 """
+IMPORTS = (IMPORTED, KEPT)
 RESERVED = (CONTRACTS, VERSIONS, PROFILES, SAID, RECORDED, UPDATES, STATES, PASSED_ON)
 
 
@@ -279,7 +307,18 @@ def fill(times: int) -> None:
             cursor.execute(f"ALTER TABLE {table} ALTER COLUMN id RESTART")
         for statement in STATEMENTS:
             cursor.execute(statement, vars(size))
-        for statement in (*RESERVED, MORE, WITHDRAWN, MOVED, REVISED, TRIED, DECIDED, REFUSED, PLACES):
+        for statement in (
+            *RESERVED,
+            MORE,
+            WITHDRAWN,
+            MOVED,
+            REVISED,
+            TRIED,
+            DECIDED,
+            REFUSED,
+            PLACES,
+            *IMPORTS,
+        ):
             cursor.execute(statement, {"times": times})
 
 
