@@ -28,8 +28,11 @@ FEW = 100_000
 IN_AN_UPDATE = 1_000
 AGRS = 10
 WARM_UP = 3
-REPEATED = 7
+REPEATED = 5
 """Updates that are measured in a row, in each round."""
+
+ROUNDS = 2
+"""In each run, so that few and many registered take turns often."""
 
 AT_MOST = 2.0
 COLD_SECONDS = 1.0
@@ -80,7 +83,7 @@ def run(bench: Bench) -> Iterator[Figure | Series]:
         cold = _cold(bench, registries[-1])
         seconds: dict[int, list[float]] = {size: [] for size in sizes}
         for number in range(1, bench.runs + 1):
-            for registry in registries:
+            for registry in registries * ROUNDS:
                 seconds[registry.size] += _warm(registry)
             told = ", ".join(f"{amount(middle(each))} s with {size:,}" for size, each in seconds.items())
             bench.say(f"B9, run {number} of {bench.runs}: {told}")
