@@ -72,5 +72,7 @@ class Hold:
         """Let go: the run is at its end."""
         if self._connection is not None:
             with suppress(psycopg.Error):
-                self._connection.close()
+                # At once, not whenever the server notices that the connection is closed.
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
+            self._connection.close()
             self._connection = None
