@@ -198,12 +198,13 @@ class _Execution:
 
     def _record(self, **values: Any) -> None:
         """Write what came of it, in the caller's transaction. Raises _TakenOver."""
-        rejects = self.running.rejects
-        values = {"bad_lines": rejects.lines, "step": "", "message": "", "finished_at": Now(), **values}
-        summary = values.setdefault("summary", {})
-        summary["first_rejects"] = [
-            [reject.line, reject.column, reject.rule, reject.value] for reject in rejects.first
-        ]
+        values = {"step": "", "message": "", **values}
+        if values["state"] != State.WAITING:
+            rejects = self.running.rejects
+            values = {"bad_lines": rejects.lines, "finished_at": Now(), **values}
+            values.setdefault("summary", {})["first_rejects"] = [
+                [reject.line, reject.column, reject.rule, reject.value] for reject in rejects.first
+            ]
         if self.file.content_hash:
             values |= {"size": self.file.size, "content_hash": self.file.content_hash}
         rows = ImportRun.objects.filter(pk=self.run.pk, tries=self.run.tries, state__in=UNFINISHED)
@@ -214,9 +215,10 @@ class _Execution:
                 setattr(self.run, name, value)
 
     def _end(self, **values: Any) -> None:
-        """Record an end at which nothing was changed."""
+        """Record an end at which nothing was changed; what waits again keeps what was said of it before."""
         with transaction.atomic():
-            self._keep_files()
+            if values["state"] != State.WAITING:
+                self._keep_files()
             self._record(**values)
 
     def _end_by(self, error: BaseException) -> None:

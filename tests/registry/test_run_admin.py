@@ -441,9 +441,11 @@ def test_a_worker_that_is_stopped_gives_the_import_up_and_another_takes_it(kim: 
         run.refresh_from_db()
         assert (run.state, run.tries, run.applies) == (State.WAITING, 0, True)
         assert has_content(run)
+        assert "consequences" in run.summary
     with working() as worker:
         reached(run, State.APPLIED, worker)
     assert Representation.objects.count() == 2
+    assert home(2) in page(kim, run)
 
 
 def waits_for_a_lock() -> bool:
