@@ -159,7 +159,7 @@ class _Execution:
         return {
             "lines": imported.lines,
             "summary": {
-                "counts": dict(imported.counts),
+                "counts": [[words, count] for words, count in imported.counts.items()],
                 "warnings": list(imported.warnings),
                 "told": list(imported.told),
             },

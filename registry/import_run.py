@@ -9,10 +9,11 @@ from django.db.models.functions import Now
 class ImportRun(models.Model):
     """One file that was imported, or was to be.
 
-    `actor` is who asked for it. `summary` has `counts` (words: how many), `warnings` (sentences), `first_rejects`
-    (rows of line, column, rule, value), and of a preview or an import `consequences` in words; `fingerprint` is of the
-    consequences that were shown. A run that is under way is held by an advisory lock of its process, so that one
-    without is known to have been interrupted.
+    `actor` is who asked for it. `summary` has `counts` (pairs of words and how many, in order), `warnings` (sentences),
+    `first_rejects` (rows of line, column, rule, value), of a preview `consequences` in words, `told` what else would
+    change or changed, and `stopped`: "shrunk" where an upload would end too much. `fingerprint` is of the consequences
+    that were shown. A run that is under way is held by an advisory lock of its process, so that one without is known
+    to have been interrupted.
     """
 
     class Kind(models.TextChoices):

@@ -26,7 +26,7 @@ def summary(running: Running, rejects_file: str) -> Iterator[str]:
     run = running.run
     yield f"{ENDS[State(run.state)]}."
     yield f"Lines: {run.lines or 0:,}, bad: {run.bad_lines:,}"
-    for words, count in run.summary["counts"].items():
+    for words, count in run.summary["counts"]:
         yield f"{words[:1].upper()}{words[1:]}: {count:,}"
     yield from _consequences(run.summary)
     for warning in run.summary["warnings"]:

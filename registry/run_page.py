@@ -71,8 +71,7 @@ def state_badge(run: ImportRun) -> SafeString:
 
 def counts_in_words(run: ImportRun) -> str:
     """`3 new, 2 changed`: what it changed, or would; what is none is left out."""
-    counts = run.summary.get("counts") or {}
-    return ", ".join(f"{many:,} {words}" for words, many in counts.items() if many)
+    return ", ".join(f"{many:,} {words}" for words, many in run.summary.get("counts", []) if many)
 
 
 def came_of_it(run: ImportRun) -> str:
@@ -113,7 +112,9 @@ def figures(run: ImportRun) -> list[tuple[str, str]]:
     said = [("Lines read", f"{run.lines:,}")] if run.lines is not None else []
     if run.bad_lines:
         said.append(("Bad lines", f"{run.bad_lines:,}"))
-    said += [(words.capitalize(), f"{many:,}") for words, many in (run.summary.get("counts") or {}).items()]
+    said += [
+        (f"{words[:1].upper()}{words[1:]}", f"{many:,}") for words, many in run.summary.get("counts", [])
+    ]
     if (took := duration(run)) is not None:
         said.append(("Took", in_seconds(took)))
     return said
@@ -184,6 +185,8 @@ def steps(run: ImportRun) -> list[Step]:
 def shown(run: ImportRun) -> Shown | None:
     """What it would change or changed of days and conflicts; None where that is not what it is about."""
     kept = run.summary.get("consequences")
+    if run.state == State.UNCHANGED:
+        return None
     if kept:
         found = shown_again(kept)
     elif run.change_id is not None:

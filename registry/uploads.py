@@ -88,7 +88,9 @@ def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
                 "What would follow has been counted anew since you saw it: look at the preview again, then decide."
             )
         _wait(run, applies=True)
-        _note(run, "apply import", actor, run.summary.get("counts"))
+        _note(
+            run, "apply import", actor, {words: many for words, many in run.summary.get("counts", []) if many}
+        )
     return run
 
 

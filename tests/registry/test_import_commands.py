@@ -92,7 +92,7 @@ def test_a_file_is_imported_and_said_to_be(sample: Sample) -> None:
     run = outcome.run
     assert outcome.out.startswith("Applied.\nLines: 10, bad: 0\n")
     assert outcome.out.endswith(f"Import: {run.pk}\n")
-    for words, count in run.summary["counts"].items():
+    for words, count in run.summary["counts"]:
         assert re.search(f"(?mi)^{words}: {count}$", outcome.out), words
     content = sample.text().encode()
     assert (run.kind, run.state, run.lines, run.bad_lines) == (sample.kind, "applied", 10, 0)
