@@ -23,7 +23,7 @@ def chart(title: str, across: str, series: Sequence[Series]) -> str:
 
     def x(size: float) -> float:
         spread = (log10(size) - low_x) / (high_x - low_x) if high_x > low_x else 0.5
-        return LEFT + 30 + spread * (WIDTH - LEFT - RIGHT - 80)
+        return LEFT + 60 + spread * (WIDTH - LEFT - RIGHT - 130)
 
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - (log10(value) - low_y) / (high_y - low_y) * (HEIGHT - TOP - BOTTOM)
@@ -52,11 +52,9 @@ def chart(title: str, across: str, series: Sequence[Series]) -> str:
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2.5"{dashes}/>')
         for size, value in one.points:
             parts.append(f'<circle cx="{x(size):.1f}" cy="{y(value):.1f}" r="4" fill="{colour}"/>')
-            below = bool(number % 2)
+            aside, along, anchor = (9, 17, "start") if number % 2 else (-7, -8, "end")
             parts.append(
-                _text(
-                    x(size), y(value) + (20 if below else -10), f"{amount(value)} s", colour, anchor="middle"
-                )
+                _text(x(size) + aside, y(value) + along, f"{amount(value)} s", colour, anchor=anchor)
             )
         parts.append(
             _text(LEFT + 12, TOP + 14 + 20 * number, f"{'- -' if number % 2 else '—'} {one.name}", colour)
