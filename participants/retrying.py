@@ -60,9 +60,9 @@ def server_trouble(error: BaseException) -> bool:
 def retried(run: Callable[[], T], *, patience: float | None = None) -> T:
     """What `run` returns, having run in a transaction of its own that was committed.
 
-    A run that loses a race is rolled back and done again from the start after a short pause, with jitter, as long as
-    not more than `patience` seconds, or PATIENCE, have gone by; so `run` must do nothing outside the database that may not be done
-    twice. Any other exception is raised as it is, with the transaction rolled back.
+    A run that loses a race is rolled back and done again from the start after a short pause, with jitter, for up to
+    `patience` seconds, a minute without it; so `run` must do nothing outside the database that may not be done twice.
+    Any other exception is raised as it is, with the transaction rolled back.
 
     Raises RuntimeError inside another transaction: what has been read there could not be read again.
     """
