@@ -151,6 +151,8 @@ def progress(run: ImportRun) -> Progress | None:
     if run.state != State.RUNNING:
         return None
     phase, _, detail = run.step.partition(" ")
+    if phase == "writing" and not run.applies:
+        return Progress("Working out what would follow", None)
     percent = int(detail[:-1]) if detail.endswith("%") and detail[:-1].isdigit() else None
     says = PHASES.get(phase, phase.capitalize() or "It begins")
     return Progress(says if percent is not None or not detail else f"{says}: {detail}", percent)

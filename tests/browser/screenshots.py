@@ -1,14 +1,19 @@
 """Makes the pictures of docs/operators-guide.md, the same each time: `make screenshots`."""
 
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.db import connection
 from playwright.sync_api import Page, expect
 
+from participants.importing import Options
+from registry import upload_work, uploads
+from registry.models import ImportRun
+from registry.upload_file import pack
 from tests.browser.conftest import DESK
-from tests.browser.market import NOW, PUT_BACK, Market, say, standing
+from tests.browser.market import NOW, PUT_BACK, Market, behind, say, standing
 from tests.browser.png import with_palette
 from tests.support.receiver import receiving
 from uftp import connectivity, delivery
@@ -68,6 +73,31 @@ def test_the_pictures_are_made(market: Market, kim: Page) -> None:
 
     page.goto(f"{home}reservations/reservationupdate/{market.updates['undone'].pk}/change/")
     picture(page, "undone")
+
+    page.goto(f"{home}registry/importrun/{upload()}/change/")
+    expect(page.get_by_role("button", name="Apply")).to_be_visible()
+    picture(page, "import")
+
+
+def upload() -> int:
+    """The number of an upload that was previewed a minute ago: Zonkracht takes over connections as of August."""
+    taken = [*behind("station")[5:], *behind("mill")[7:9]]
+    lines = [f"zonkracht.example,{address},2026-08-01,2027-07-31" for address in taken]
+    content = "\n".join(["agr,connection,start,end", *lines, ""]).encode()
+    with standing(NOW):
+        run = uploads.keep(
+            ImportRun.Kind.CONNECTIONS,
+            pack(BytesIO(content)),
+            "zonkracht-2026-08.csv",
+            Options(),
+            actor="kim",
+            reason="The yearly handover, as agreed on 24 June.",
+        )
+        upload_work.work(run.pk, now=NOW, stopping=lambda: False)
+    uploaded, began = NOW - timedelta(seconds=70), NOW - timedelta(seconds=66)
+    ended = began + timedelta(seconds=0.4)
+    ImportRun.objects.filter(pk=run.pk).update(created_at=uploaded, started_at=began, finished_at=ended)
+    return int(run.pk)
 
 
 def send_test_message(market: Market) -> None:
