@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
+from registry import prepared
 from registry.models import Change
 from uftp.models import InboundMessage
 
@@ -135,7 +136,7 @@ class Recorder:
         """
         if self._id is None or _notices.get() is not None:
             return
-        with connection.cursor() as cursor:
+        with prepared.cursor() as cursor:
             if participants is None:
                 cursor.execute(TOUCHED, {"change": self._id})
                 (participants,) = cursor.fetchone()

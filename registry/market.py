@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from participants import journal
 from registry.models import Market
+from uftp import binary
 
+_MARKET = "SELECT id, time_zone, isp_duration FROM registry_market"
 LAST_MICROSECOND = 999_999
 LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
 SAYABLE = re.compile(r"(Africa|America|Australia|Europe|Pacific)/[a-zA-Z0-9_/]{3,}")
@@ -26,7 +28,12 @@ class UnknownMarket(ValueError):
 
 def market() -> Market:
     """The market's row, with the defaults where nobody has set it."""
-    return Market.objects.first() or Market()
+    row = binary.fetch(_MARKET, {})
+    return (
+        Market()
+        if row is None
+        else Market.from_db(connection.alias, ["id", "time_zone", "isp_duration"], row)
+    )
 
 
 def today_at(moment: datetime, time_zone: str) -> date:

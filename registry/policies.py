@@ -12,12 +12,23 @@ from django.db import transaction
 
 from participants import journal
 from registry.models import Policy, PolicySetting
+from uftp import binary
 
 REJECT, ADJUST, ACCEPT = "reject", "adjust", "accept"
 HOLD, NEWEST_WINS, ALLOW = "hold", "newest wins", "allow"
 KEEP, END = "keep", "end"
 PER_CONNECTION, COUNTS = "per connection", "counts"
 STRANGE = (REJECT, ADJUST, ACCEPT)
+
+_IN_FORCE = """
+-- The latest setting of each policy up to a moment, or of all.
+SELECT coalesce(array_agg(name), '{}'), coalesce(array_agg(value), '{}')
+FROM (
+    SELECT DISTINCT ON (name) name, value FROM registry_policysetting
+    WHERE set_at <= coalesce(%(at)s::timestamptz, 'infinity')
+    ORDER BY name, set_at DESC, id DESC
+) AS latest
+"""
 
 
 @dataclass(frozen=True)
@@ -90,10 +101,8 @@ class Policies:
 
 def in_force(at: datetime | None = None) -> Policies:
     """The policies as they were set at the moment `at` (aware), as they stand without it (docs/rules.md C10)."""
-    settings = PolicySetting.objects.order_by("name", "-set_at", "-id").distinct("name")
-    if at is not None:
-        settings = settings.filter(set_at__lte=at)
-    rows = dict(settings.values_list("name", "value"))
+    names, values = binary.fetch(_IN_FORCE, {"at": at}) or ([], [])
+    rows = dict(zip(names, values, strict=True))
     return Policies({name: rows.get(name, choice.default) for name, choice in CHOICES.items()})
 
 

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models.functions import Now
-
 from participants import journal
 from participants.models import Participant
 from registry.models import RevisionPlace
+from uftp import binary
 from uftp.handling import Rejection
 from uftp.reasons import Reason, named
+
+_ADVANCE = """
+-- The sender's place, moved to this update and held to the end of the transaction; no row where a later one was there.
+INSERT INTO registry_revisionplace AS place (sender_id, update_type, sequence, time_stamp, updated_at)
+VALUES (%(sender)s, %(update_type)s, %(sequence)s, %(time_stamp)s, statement_timestamp())
+ON CONFLICT (sender_id, update_type) DO UPDATE
+SET sequence = coalesce(excluded.sequence, place.sequence),
+    time_stamp = greatest(excluded.time_stamp, place.time_stamp),
+    updated_at = excluded.updated_at
+WHERE CASE
+    WHEN excluded.sequence IS NOT NULL THEN place.sequence IS NULL OR place.sequence <= excluded.sequence
+    ELSE place.time_stamp IS NULL OR place.time_stamp <= excluded.time_stamp
+END
+RETURNING id
+"""
 
 
 def advance(sender: Participant, update_type: str, *, sequence: int | None, time_stamp: datetime) -> None:
@@ -20,35 +34,15 @@ def advance(sender: Participant, update_type: str, *, sequence: int | None, time
     (aware). Equal passes. Both places move with every accepted update and never back. To be called in the update's
     transaction: if the update is rejected after all, its place goes with it.
     """
-    RevisionPlace.objects.bulk_create(
-        [RevisionPlace(sender=sender, update_type=update_type)], ignore_conflicts=True
-    )
-    place = RevisionPlace.objects.select_for_update().get(sender=sender, update_type=update_type)
-    if sequence is not None:
-        if place.sequence is not None and sequence < place.sequence:
-            raise Rejection(
-                [
-                    named(
-                        Reason.SUBORDINATE_SEQUENCE,
-                        [],
-                        f"{sequence}, after {place.sequence} was accepted",
-                    )
-                ]
-            )
-        place.sequence = sequence
-    elif place.time_stamp is not None and time_stamp < place.time_stamp:
-        raise Rejection(
-            [
-                named(
-                    Reason.SUBORDINATE_SEQUENCE,
-                    [],
-                    f"TimeStamp {time_stamp.isoformat()}, after {place.time_stamp.isoformat()} was accepted",
-                )
-            ]
-        )
-    place.time_stamp = max(time_stamp, place.time_stamp or time_stamp)
-    place.updated_at = Now()
-    place.save()
+    said = {"sender": sender.pk, "update_type": update_type, "sequence": sequence, "time_stamp": time_stamp}
+    if binary.fetch(_ADVANCE, said) is not None:
+        return
+    place = RevisionPlace.objects.get(sender=sender, update_type=update_type)
+    said_first = f"{sequence}, after {place.sequence}"
+    if sequence is None:
+        assert place.time_stamp is not None
+        said_first = f"TimeStamp {time_stamp.isoformat()}, after {place.time_stamp.isoformat()}"
+    raise Rejection([named(Reason.SUBORDINATE_SEQUENCE, [], f"{said_first} was accepted")])
 
 
 def reset(sender: Participant, update_type: str, *, actor: str, reason: str) -> None:

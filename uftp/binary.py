@@ -1,7 +1,7 @@
-"""Statements that carry a message's bytes as bytes.
+"""Statements whose parameters are sent beside them, and that PostgreSQL plans once for a connection.
 
-Django writes parameters into the text of a statement, where a message of 100 MB takes three times its size; these
-are sent and fetched as they are.
+Django writes parameters into the text of a statement, where a message of 100 MB takes three times its size, and which
+is planned each time; these are sent and fetched as they are.
 """
 
 from collections.abc import Mapping

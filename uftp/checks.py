@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from participants.admission import Admission, admit, current_mode
-from participants.models import Participant
-from uftp import parsing
+from django.db import connection
+
+from participants.admission import Admission, admit
+from participants.models import Mode, Participant
+from uftp import binary, parsing
 from uftp.handling import Handler, Incoming, this_cro
 from uftp.messages import Metadata, is_response
 from uftp.models import InboundMessage
@@ -14,13 +16,37 @@ from uftp.versions import SUPPORTED
 
 FURTHEST_AHEAD = timedelta(minutes=5)
 
+_COLUMNS = [
+    "id",
+    "role",
+    "domain",
+    "name",
+    "endpoint",
+    "standing",
+    "placeholders",
+    "created_at",
+    "last_heard_at",
+]
+
+# The mode, and the participant in whose name a message came, if it is on record.
+_SENDER = """
+SELECT mode.value, p.id, p.role, p.domain, p.name, p.endpoint, p.standing, p.placeholders, p.created_at,
+    p.last_heard_at
+FROM (SELECT max(value) AS value FROM participants_mode WHERE id = 1) AS mode
+LEFT JOIN participants_participant AS p ON p.role = %(role)s AND p.domain = %(domain)s
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message as read: what its handler gets, who sent it as far as known, and what cannot be used in it."""
+    """A message as read: what its handler gets, who sent it as far as known, and what cannot be used in it.
+
+    `mode` is the CRO's as it was read.
+    """
 
     incoming: Incoming
     participant: Participant | None
+    mode: str
     unusable: str
 
 
@@ -41,7 +67,8 @@ def read(message: InboundMessage, content: bytes) -> Received:
             conversation_id=header.conversation_id,
         )
     role, domain = message.sender.role, message.sender.domain
-    participant = Participant.objects.filter(role=role, domain=domain).first()
+    mode, *values = binary.fetch(_SENDER, {"role": role, "domain": domain}) or (None, None)
+    participant = None if values[0] is None else Participant.from_db(connection.alias, _COLUMNS, values)
     incoming = Incoming(
         inbound=message,
         sender=participant or Participant(role=role, domain=domain),
@@ -50,7 +77,7 @@ def read(message: InboundMessage, content: bytes) -> Received:
         content=content,
         received_at=message.received_at,
     )
-    return Received(incoming, participant, unusable)
+    return Received(incoming, participant, mode or Mode.OPEN, unusable)
 
 
 def reasons_against(received: Received, handler: Handler | None, duplicate: bool) -> list[str]:
@@ -69,7 +96,7 @@ def reasons_against(received: Received, handler: Handler | None, duplicate: bool
         reasons.append(Reason.INVALID_ROLE)
     # M3 and M4: a handler needs a participant on record. The door records strangers that may act; one without a
     # record was a stranger in closed mode when its message came, or staff have deleted it since.
-    admission = admit(received.participant, current_mode())
+    admission = admit(received.participant, received.mode)
     if received.participant is None and admission is Admission.ALLOWED:
         admission = Admission.UNAUTHORIZED
     if admission is not Admission.ALLOWED:

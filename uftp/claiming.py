@@ -9,7 +9,6 @@ from django.conf import settings
 from uftp import binary
 from uftp.handling import Party
 from uftp.lining_up import line_up
-from uftp.models import OutboundMessage
 
 MOST_ATTEMPTS = 32_767
 """As many attempts as are counted."""
@@ -56,6 +55,13 @@ SELECT due.id, due.sealed_by_id, due.is_behind, due.give_up_at, claimed.*, sende
 FROM due
 LEFT JOIN claimed ON true
 LEFT JOIN uftp_sender AS sender ON sender.id = due.sealed_by_id
+"""
+
+_MORE_DUE = """
+SELECT id FROM uftp_outboundmessage
+WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting' AND next_attempt_at <= %(now)s
+    AND (claimed_until IS NULL OR claimed_until <= %(now)s)
+LIMIT 1
 """
 
 
@@ -125,16 +131,7 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
 
 def more_due(role: str, domain: str, now: datetime) -> bool:
     """Whether another message for (role, domain) is due that nobody holds."""
-    return (
-        OutboundMessage.objects.filter(
-            recipient_role=role,
-            recipient_domain=domain,
-            state=OutboundMessage.State.WAITING,
-            next_attempt_at__lte=now,
-        )
-        .exclude(claimed_until__gt=now)
-        .exists()
-    )
+    return binary.fetch(_MORE_DUE, {"role": role, "domain": domain, "now": now}) is not None
 
 
 def extra_seconds(sealed: bytes) -> float:

@@ -17,7 +17,7 @@ from django.db.models.functions import Least
 from django.utils import timezone
 
 from participants import discovery
-from participants.models import Participant
+from uftp import binary
 from uftp.claiming import Claim, claim_oldest, extra_seconds, more_due
 from uftp.lining_up import LAST_TRY
 from uftp.models import DeliveryAttempt, OutboundMessage
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 REST = 60.0
 """Seconds at most for which the rest of what is due for a participant waits after it could not be reached."""
+
+_ENDPOINT = "SELECT endpoint FROM participants_participant WHERE role = %(role)s AND domain = %(domain)s"
 
 TEMPORARY = frozenset({404, 408, 419, 425, 429})
 
@@ -105,9 +107,9 @@ def endpoint_of(role: str, domain: str, major: int) -> str | None:
     A configured URL of the form `…/api/v3/…` is used with the message's own major version.
     Raises DiscoveryFailed.
     """
-    participant = Participant.objects.filter(role=role, domain=domain).only("endpoint").first()
-    if participant and participant.endpoint:
-        return re.sub(r"/api/v\d+/", f"/api/v{major}/", participant.endpoint, count=1)
+    configured = binary.fetch(_ENDPOINT, {"role": role, "domain": domain})
+    if configured and configured[0]:
+        return re.sub(r"/api/v\d+/", f"/api/v{major}/", configured[0], count=1)
     return discovery.configured().endpoint(role, domain, major)
 
 
@@ -126,7 +128,7 @@ def classify(reply: Reply, endpoint: str, *, again: bool) -> Result:
 
 
 def _posted_before(claim: Claim) -> bool:
-    return claim.attempts > 1 or DeliveryAttempt.objects.filter(message_id=claim.id).exists()
+    return claim.number > 1 and DeliveryAttempt.objects.filter(message_id=claim.id).exists()
 
 
 def _let_rest_wait(role: str, domain: str, now: datetime) -> None:

@@ -36,6 +36,11 @@ _COLUMNS = [
     "attempts",
 ]
 
+# The lock leaves room for the foreign keys of messages that arrive meanwhile.
+_LOCK = """
+SELECT id, role, domain FROM uftp_sender WHERE id = %(sender_id)s FOR NO KEY UPDATE SKIP LOCKED
+"""
+
 # The oldest waiting message of a sender, its inner XML, and whether another message of this sender holds its
 # MessageID; the content of that one differs, then (M10).
 _OLDEST = """
@@ -50,6 +55,16 @@ FROM uftp_inboundmessage AS oldest
 WHERE sender_id = %(sender_id)s AND state = 'received'
 ORDER BY id
 LIMIT 1
+"""
+
+_WAITING = "SELECT id FROM uftp_inboundmessage WHERE sender_id = %(sender_id)s AND state = 'received' LIMIT 1"
+
+_HANDLED = """
+UPDATE uftp_inboundmessage
+SET state = 'processed', holds_message_id = %(holds_message_id)s, result = %(result)s, reason = %(reason)s,
+    processed_at = %(now)s
+WHERE id = %(id)s AND state = 'received'
+RETURNING id
 """
 
 
@@ -82,43 +97,44 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
             return
         if step is _Step.SUSPECT:
             noted = note_try(attempt)
-        for party in attempt.wakes:
+        for party in sorted(set(attempt.wakes)):
             wake(*party)
 
 
 def _waiting(sender_id: int) -> bool:
-    return InboundMessage.objects.filter(sender_id=sender_id, state=InboundMessage.State.RECEIVED).exists()
+    return binary.fetch(_WAITING, {"sender_id": sender_id}) is not None
 
 
 def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
-    """Handle one message, in the caller's transaction, holding the sender's row to its end.
-
-    The lock leaves room for the foreign keys of messages that arrive meanwhile.
-    """
+    """Handle one message, in the caller's transaction, holding the sender's row to its end."""
     attempt.message, attempt.wakes = None, ()
-    locked = Sender.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=sender_id).first()
+    locked = binary.fetch(_LOCK, {"sender_id": sender_id})
     if locked is None:
         return _Step.ELSEWHERE
+    # A statement of its own: it sees what was committed until the lock was given.
     found = binary.fetch(_OLDEST, {"sender_id": sender_id})
     if found is None:
         return _Step.EMPTY
     *values, content, attempt.duplicate = found
     message = InboundMessage.from_db(connection.alias, _COLUMNS, values)
-    message.sender = locked
+    message.sender = Sender.from_db(connection.alias, ["id", "role", "domain"], locked)
     attempt.message = message
     if message.attempts and attempt.noted != (message.pk, message.attempts):
         return _Step.SUSPECT
     if message.attempts and not _alone():
         return _Step.ELSEWHERE
     result, reason = _handle(message, content, attempt)
-    handled = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED).update(
-        state=InboundMessage.State.PROCESSED,
-        holds_message_id=not attempt.duplicate,
-        result=result,
-        reason=reason,
-        processed_at=timezone.now(),
+    handled = binary.fetch(
+        _HANDLED,
+        {
+            "id": message.pk,
+            "holds_message_id": not attempt.duplicate,
+            "result": result,
+            "reason": reason,
+            "now": timezone.now(),
+        },
     )
-    if not handled:
+    if handled is None:
         raise RuntimeError(f"message {message.pk} changed its state while it was handled")
     return _Step.HANDLED
 

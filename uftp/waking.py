@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from django.db import connections
 
-EVERY = 0.1
+EVERY = 0.25
 """Seconds between two wake-ups of the same."""
 
 _Woken = TypeVar("_Woken", int, tuple[str, str])

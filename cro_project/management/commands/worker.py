@@ -10,6 +10,9 @@ from cro_project import environment, processes
 NICENESS = 10
 """Receiving goes before handling: whoever posts waits for the 200, and gives up in time."""
 
+NICENESS = 5
+"""By so much it stands back from the web processes where they share a machine: what arrives is taken first."""
+
 
 class Command(BaseCommand):
     help = "Handle received messages and deliver answers until stopped by Ctrl-C or SIGTERM."
@@ -23,8 +26,9 @@ class Command(BaseCommand):
         if with_parent:
             processes.die_with_parent(with_parent)
         environment.require_complete()
-        os.nice(NICENESS)
+        os.nice(max(0, NICENESS - os.nice(0)))
         environment.reach_database()
+        os.nice(max(0, NICENESS - os.nice(0)))
         from uftp import worker
 
         worker.run(until_idle=until_idle, concurrency=concurrency)
