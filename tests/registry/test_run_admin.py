@@ -351,6 +351,16 @@ def test_who_only_looks_sees_the_preview_and_no_button(kim: Client) -> None:
     assert auditor.get(f"{IMPORTS}add/").status_code == 403
 
 
+def test_who_is_limited_sees_nothing_of_imports(kim: Client) -> None:
+    run = previewed(kim, ones(1))
+    limited = logged_in("pat", "CRO participant manager")
+
+    for page in (IMPORTS, f"{IMPORTS}export/", f"{IMPORTS}{run.pk}/change/", f"{IMPORTS}{run.pk}/course/"):
+        assert limited.get(page).status_code == 403, page
+    assert "Imports" not in text_of(limited.get("/admin/"))
+    assert "Imports" in text_of(kim.get("/admin/"))
+
+
 def test_the_list_is_filtered_searched_and_exported(kim: Client) -> None:
     run = previewed(kim, ones(1))
     bad = previewed(kim, b"agr,connection,start,end\none.example,here,,\n", name="bad.csv")
@@ -446,6 +456,23 @@ def test_a_worker_that_is_stopped_gives_the_import_up_and_another_takes_it(kim: 
         reached(run, State.APPLIED, worker)
     assert Representation.objects.count() == 2
     assert home(2) in page(kim, run)
+
+
+def test_a_worker_that_is_killed_leaves_nothing_half_done_and_another_takes_it(kim: Client) -> None:
+    run = previewed(kim, ones(1, 2))
+    decide(kim, run, "apply")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE registry_representation IN SHARE MODE")
+        with working() as worker:
+            reached(run, State.RUNNING, worker)
+            wait_for("its waiting for the lock", waits_for_a_lock, 30)
+            worker.kill()
+    assert not Representation.objects.exists()
+    with working() as worker, working() as other:
+        reached(run, State.APPLIED, worker)
+        assert (worker.stop(), other.stop()) == (0, 0)
+    assert Representation.objects.count() == 2
+    assert Change.objects.count() == 1
 
 
 def waits_for_a_lock() -> bool:
