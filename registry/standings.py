@@ -202,7 +202,8 @@ WHERE NOT EXISTS (
 """
 
 RECORD_NEW = """
--- Claims on things that their party had no claim on, where nobody else has one.
+-- Claims on things that their party had no claim on, where nobody else has one. Few neighbours at a time, and these
+-- scattered: the GiST index of the constraint takes a million in the order of their keys in nearly twice the time.
 INSERT INTO {claims} (connection_id, period, standing, recorded_by_id, {insert_columns})
 SELECT connection_id, period, 'effective', %(change)s, {insert_values}
 FROM (
@@ -210,7 +211,7 @@ FROM (
     FROM claim_change w
     WHERE w.old = '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
 ) anew
-ORDER BY connection_id
+ORDER BY hashint8(connection_id / 64), connection_id
 """
 
 NEWLY_CONTESTED = """
