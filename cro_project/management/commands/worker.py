@@ -10,7 +10,7 @@ from cro_project import environment, processes
 NICENESS = 10
 """Receiving goes before handling: whoever posts waits for the 200, and gives up in time."""
 
-NICENESS = 5
+NICENESS = 10
 """By so much it stands back from the web processes where they share a machine: what arrives is taken first."""
 
 
