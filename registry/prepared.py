@@ -29,8 +29,8 @@ class _Cursor(psycopg.Cursor[Any]):
 def cursor() -> CursorWrapper:
     """A cursor on Django's connection, as `connection.cursor()` gives, that has PostgreSQL keep its plans."""
     connection.ensure_connection()
-    wrapped: CursorWrapper = connection._prepare_cursor(_Cursor(connection.connection))
-    return wrapped
+    plain: Any = _Cursor(connection.connection)
+    return connection.make_debug_cursor(plain) if connection.queries_logged else connection.make_cursor(plain)
 
 
 def plan_anew_if_large(wrapped: CursorWrapper, rows: int) -> None:

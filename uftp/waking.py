@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from django.db import connections
@@ -10,7 +10,7 @@ from django.db import connections
 EVERY = 0.25
 """Seconds between two wake-ups of the same."""
 
-_Woken = TypeVar("_Woken", int, tuple[str, str])
+_Woken = TypeVar("_Woken", bound=Hashable)
 
 
 class Sparing(Generic[_Woken]):
