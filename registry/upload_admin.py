@@ -47,7 +47,8 @@ class UploadPages(ReasonedAdmin):
             raise PermissionDenied(
                 "Importing needs the right to add imports, and to act for every participant."
             )
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        said = str(request.META.get("CONTENT_LENGTH", ""))
+        length = int(said) if said.isdecimal() else 0
         if length > settings.IMPORT_UPLOAD_MAX_BYTES + BESIDE_THE_FILE:
             form = UploadForm(initial=self._initial(request))
             return self._form(request, form, too_large=too_large(length), status=413)
