@@ -138,10 +138,11 @@ def in_seconds(took: timedelta) -> str:
 
 
 def size_in_words(size: int) -> str:
-    """`512 bytes`, `1.4 kB`, `25.0 MB`."""
+    """`512 bytes`, `1.4 kB`, `25 MB`."""
     if size < 1_000:
         return f"{size} bytes"
-    return f"{size / 1_000:,.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+    number, unit = (size / 1_000, "kB") if size < 1_000_000 else (size / 1_000_000, "MB")
+    return f"{f'{number:,.1f}'.removesuffix('.0')} {unit}"
 
 
 def progress(run: ImportRun) -> Progress | None:

@@ -14,6 +14,7 @@ from participants.importing import MOST_ENDED, Options
 from participants.reason_form import ReasonForm
 from registry.import_run import ImportRun
 from registry.kinds import KINDS
+from registry.run_page import size_in_words
 from registry.upload_file import Upload, pack
 from registry.uploads import require_header
 
@@ -27,14 +28,14 @@ MEANINGS = {
 
 def size_limit() -> str:
     """The largest upload, in words."""
-    return f"{settings.IMPORT_UPLOAD_MAX_BYTES / 1_000_000:,.1f} MB".replace(".0 MB", " MB")
+    return size_in_words(settings.IMPORT_UPLOAD_MAX_BYTES)
 
 
 def too_large(size: int) -> str:
     """What staff read of a file of `size` bytes that is larger than what is taken."""
     return (
-        f"The file has {size / 1_000_000:,.1f} MB, and at most {size_limit()} are taken here: pack it with gzip,"
-        " split it, or import it by command."
+        f"The file has {size_in_words(size)}, and at most {size_limit()} are taken here: pack it with gzip, split it,"
+        " or import it by command."
     )
 
 

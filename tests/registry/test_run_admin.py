@@ -310,7 +310,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(kim: Client, setting
     settings.IMPORT_UPLOAD_MAX_BYTES = 10_000
     answer = upload(kim, ones(*range(5_000)))
     assert answer.status_code == 413
-    assert "at most 0 MB are taken" in text_of(answer)
+    assert "at most 10 kB are taken" in text_of(answer)
 
     answer = upload(kim, ones(*range(400)))
     assert answer.status_code == 200
