@@ -193,7 +193,7 @@ def test_a_change_of_standing_needs_a_reason(add_participant: AddParticipant) ->
 
     assert refused("AGR,agr.example,,,barred,", reason=" ") == [
         "line 2, column standing: reason: Say why: the change of standing from authorized to barred is recorded with "
-        "its reason.: barred"
+        "its reason."
     ]
     assert counts(take("AGR,agr.example,,,barred,", reason="all.csv")) == {"changed": 1}
     assert stored()[0][2] == "barred"
