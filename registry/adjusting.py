@@ -187,7 +187,7 @@ def _adjust_claim(
         "point": point,
     }
 
-    def compute() -> None:
+    def compute(_: bool) -> None:
         _require_current(row)
         cursor.execute("DELETE FROM claim_change")
         cursor.execute(kind.sql(CHANGE_CLAIM), parameters)
@@ -224,7 +224,7 @@ def _adjust_terms(
     policies = in_force()
     under_lock(
         cursor,
-        lambda: statements.find_changes(
+        lambda _: statements.find_changes(
             cursor, MEMBERSHIP, policies, today=today, end_omitted=False, party=point.dso_id
         ),
     )

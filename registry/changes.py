@@ -181,15 +181,16 @@ def await_stamped_changes() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [MOMENT_LOCK])
 
 
-def under_lock(cursor: CursorWrapper, compute: Callable[[], None]) -> None:
+def under_lock(cursor: CursorWrapper, compute: Callable[[bool], None]) -> None:
     """Run `compute`, which fills `claim_change`, until every connection in it is held by this transaction.
 
     What was computed before a lock was granted may be stale by then; each further run is a statement of its own and
-    sees what others have committed.
+    sees what others have committed. It is told True, as it need not look at other connections than those held: of the
+    rest, what it found first still is an order in which it may have happened.
     """
-    compute()
+    compute(False)
     while _lock(cursor):
-        compute()
+        compute(True)
 
 
 def _lock(cursor: CursorWrapper) -> int:

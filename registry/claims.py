@@ -30,8 +30,8 @@ class ClaimKind:
     lines: str
     line_point: str
 
-    def sql(self, template: str) -> str:
-        """`template` with the names of this kind, and what `registry.speaking` says, in it."""
+    def sql(self, template: str, **more: str) -> str:
+        """`template` with the names of this kind, what `registry.speaking` says, and `more` in it."""
         return template.format(
             claims=self.table,
             party=self.party,
@@ -43,6 +43,7 @@ class ClaimKind:
             later=LATER,
             lines=self.lines,
             line_point=self.line_point,
+            **more,
         )
 
 

@@ -211,7 +211,7 @@ def _settle_chosen(
     """Lock the connections of the chosen conflicts, see that these are open still, and decide them."""
     keeps, gives = shares(decision, at)
 
-    def compute() -> None:
+    def compute(_: bool) -> None:
         cursor.execute("DELETE FROM ruling")
         cursor.execute(RULE, {"keeps": keeps, "gives": gives})
         analyze_if_large(cursor, "ruling", cursor.rowcount)

@@ -170,7 +170,7 @@ def settle_anew(
 
 
 def _hold_connection(cursor: CursorWrapper, conflict: Conflict) -> None:
-    def compute() -> None:
+    def compute(_: bool) -> None:
         cursor.execute("DELETE FROM ruling")
         cursor.execute(
             "INSERT INTO ruling VALUES (%s, %s, %s, %s)",

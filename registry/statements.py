@@ -101,9 +101,12 @@ FROM (
             AND c.superseded_by_id IS NULL
     ) o
     LEFT JOIN point_days d ON d.point_id = s.point_id
+    WHERE {among}
 ) stated
 WHERE want <> old
 """
+
+HELD = "s.connection_id IN (SELECT connection_id FROM held_connection)"
 
 
 UNLISTED = """
@@ -180,10 +183,12 @@ def find_changes(
     today: date,
     end_omitted: bool,
     party: int | None = None,
+    held_only: bool = False,
 ) -> None:
     """Fill `claim_change` with the things whose days change. Can run again: it starts from nothing.
 
-    With `end_omitted` what no line is about ends with today: of the `party`, or of everybody where it is None.
+    With `held_only`, of what lines are about only that is looked at of which the connection is held. With
+    `end_omitted` what no line is about ends with today: of the `party`, or of everybody where it is None.
     """
     parameters: dict[str, Any] = {
         "party": party,
@@ -193,7 +198,7 @@ def find_changes(
         "tomorrow": today + timedelta(days=1),
     }
     cursor.execute("DELETE FROM claim_change")
-    cursor.execute(kind.sql(CLAIM_CHANGES), parameters)
+    cursor.execute(kind.sql(CLAIM_CHANGES, among=HELD if held_only else "true"), parameters)
     changes = cursor.rowcount
     if kind.point != "0":
         cursor.execute(UNLISTED, parameters)

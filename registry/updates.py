@@ -188,8 +188,14 @@ def judge(
     statements.take_together(cursor, judged=kind is MEMBERSHIP)
     under_lock(
         cursor,
-        lambda: statements.find_changes(
-            cursor, kind, policies, today=today, end_omitted=end_omitted, party=party
+        lambda held_only: statements.find_changes(
+            cursor,
+            kind,
+            policies,
+            today=today,
+            end_omitted=end_omitted,
+            party=party,
+            held_only=held_only,
         ),
     )
     strange.look_at_lines(cursor, kind, policies, findings, today=today)
