@@ -34,7 +34,7 @@ class ExportCommand(BaseCommand):
 
     def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
         """The whole file takes the place of what is at `path`, or nothing does."""
-        beside = path.with_name(f"{path.name}.part")
+        beside = path.parent / f"{path.name}.part"
         try:
             with beside.open("wb") as file:
                 with nullcontext(file) if path.suffix != ".gz" else _packed(file) as written:

@@ -101,7 +101,7 @@ def export_participants(now: datetime) -> Iterator[bytes]:
     return _written(PARTICIPANTS, {"now": now})
 
 
-def export_congestion_points(dso: str = "") -> Iterator[bytes]:
+def export_congestion_points(dso: str | None = None) -> Iterator[bytes]:
     """Every congestion point, or a DSO's (by domain), with the columns `importing.CONGESTION_POINT_COLUMNS`.
 
     In pieces of CSV. Raises NobodyFound.
@@ -114,7 +114,7 @@ def export_congestion_points(dso: str = "") -> Iterator[bytes]:
     return _written(query, {"participant": participant})
 
 
-def export_connections(agr: str = "") -> Iterator[bytes]:
+def export_connections(agr: str | None = None) -> Iterator[bytes]:
     """Every representation, or an AGR's (by domain), with the columns `importing.CONNECTION_COLUMNS`.
 
     In pieces of CSV. Raises NobodyFound.
@@ -124,12 +124,12 @@ def export_connections(agr: str = "") -> Iterator[bytes]:
     return _written(query, {"participant": participant})
 
 
-def _found(role: Role, domain: str) -> int | None:
-    if not domain:
+def _found(role: Role, domain: str | None) -> int | None:
+    if domain is None:
         return None
     key = Participant.objects.filter(role=role, domain=domain).values_list("pk", flat=True).first()
     if key is None:
-        raise NobodyFound(f"{domain} is not on record as {role}.")
+        raise NobodyFound(f"{domain or 'An empty domain'} is not on record as {role}.")
     return key
 
 

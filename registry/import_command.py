@@ -47,7 +47,7 @@ def rejects_beside(path: str) -> Path:
     if path == STANDARD_INPUT:
         return Path("standard-input.rejects.csv")
     file = Path(path)
-    return file.with_name(f"{_ENDINGS.sub('', file.name, count=1) or file.name}.rejects.csv")
+    return file.parent / f"{_ENDINGS.sub('', file.name, count=1) or file.name}.rejects.csv"
 
 
 class ImportCommand(BaseCommand):

@@ -56,12 +56,12 @@ def _participants(db: None) -> None:
     participants()
 
 
-def connections(agr: str = "") -> list[str]:
+def connections(agr: str | None = None) -> list[str]:
     """The lines of the file of connections, without its header."""
     return b"".join(export_connections(agr)).decode().splitlines()[1:]
 
 
-def points(dso: str = "") -> list[str]:
+def points(dso: str | None = None) -> list[str]:
     """The lines of the file of congestion points, without its header."""
     return b"".join(export_congestion_points(dso)).decode().splitlines()[1:]
 
@@ -355,6 +355,9 @@ def test_the_commands_write_what_is_of_one_party() -> None:
         run("export_connections", "--agr", "grid.example")
     with pytest.raises(CommandError, match=r"first\.example is not on record as DSO"):
         run("export_congestion_points", "--dso", "first.example")
+    for command, option in (("export_connections", "--agr"), ("export_congestion_points", "--dso")):
+        with pytest.raises(CommandError, match=r"An empty domain is not on record"):
+            run(command, option, "")
 
 
 def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
@@ -369,6 +372,8 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> 
         ExportCommand().write(pieces(), path)
     with pytest.raises(CommandError, match=r"none/all\.csv: No such file or directory"):
         run("export_connections", "--output", str(tmp_path / "none/all.csv"))
+    with pytest.raises(CommandError, match=r"^\.: "):
+        run("export_connections", "--output", ".")
 
     assert path.read_text() == "as it was"
     assert list(tmp_path.iterdir()) == [path]

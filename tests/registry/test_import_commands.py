@@ -228,9 +228,11 @@ def test_a_header_that_does_not_match_says_which_columns_are_wanted(sample: Samp
         assert facts() == before
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", gzip.compress(CONNECTIONS.text().encode())[:-9]])
-def test_a_file_that_cannot_be_read_is_on_record(content: bytes | None) -> None:
-    outcome = take(CONNECTIONS, Path("missing.csv") if content is None else content)
+@pytest.mark.parametrize(
+    "content", ["missing.csv", ".", b"\xff\xfe\x00", gzip.compress(CONNECTIONS.text().encode())[:-9]]
+)
+def test_a_file_that_cannot_be_read_is_on_record(content: bytes | str) -> None:
+    outcome = take(CONNECTIONS, Path(content) if isinstance(content, str) else content)
     assert (outcome.status, outcome.run.state, outcome.out) == (1, "failed", "")
     assert outcome.run.message in outcome.errors
     assert not Representation.objects.exists()

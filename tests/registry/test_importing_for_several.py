@@ -110,3 +110,10 @@ def test_C4_only_the_lines_that_claim_the_days_of_another_are_bad() -> None:
     )
     assert [(each.line, each.rule[:2]) for each in all_of(rejects)] == [(3, "C4")]
     assert ("second", HOME, "2026-08-01 to 2026-08-31", "effective") in represented()
+
+
+def test_a_point_of_which_only_the_intraday_side_changes_is_counted_as_changed() -> None:
+    take_points([point("grid"), point("other")])
+    imported = take_points([f"grid.example,{EAST},2026-01-01,,true,AGR,,,,", point("other")])
+    assert imported.counts["congestion points changed"] == 1
+    assert imported.counts["congestion points unchanged"] == 1

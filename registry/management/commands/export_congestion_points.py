@@ -15,7 +15,7 @@ class Command(ExportCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dso", default="", metavar="DOMAIN", help="only those of this DSO")
+        parser.add_argument("--dso", metavar="DOMAIN", help="only those of this DSO")
         self.add_output(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

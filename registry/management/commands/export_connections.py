@@ -12,7 +12,7 @@ class Command(ExportCommand):
     help = "Write the connections that AGRs claim to represent as CSV; import_connections takes it back."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--agr", default="", metavar="DOMAIN", help="only those of this AGR")
+        parser.add_argument("--agr", metavar="DOMAIN", help="only those of this AGR")
         self.add_output(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
