@@ -18,6 +18,7 @@ from participants.csv_files import Fault, Row
 from participants.rejects import LONGEST_VALUE, Rejects
 from registry.periods import day_after_sql
 from registry.staging import analyze_if_large
+from uftp.reasons import NAMED_AT_MOST, named
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -64,7 +65,7 @@ class Check:
 class Layout:
     """The lines of one kind of file: its columns, what they must hold, and the SQL that stages the good ones.
 
-    `party` and `role` say whose the lines are.
+    `party` and `role` say whose the lines are, `withdraws` which of the good ones end before they start.
     """
 
     table: str
@@ -74,6 +75,7 @@ class Layout:
     checks: tuple[Check, ...]
     good: str
     stage: tuple[str, ...]
+    withdraws: str = "upper <= first"
 
     @property
     def raw(self) -> str:
@@ -187,6 +189,7 @@ MEMBERSHIPS = Layout(
             AND s.upper IS NOT DISTINCT FROM g.point_upper AND s.intraday IS NOT DISTINCT FROM g.intraday
         WHERE g.address <> ''""",
     ),
+    withdraws="upper <= first OR point_upper <= point_first",
 )
 
 FAULTS = """
@@ -270,6 +273,19 @@ def restage(cursor: CursorWrapper, layout: Layout) -> None:
     analyze_if_large(cursor, "staged_line", cursor.fetchone()[0])
     cursor.execute("SELECT count(*) FROM staged_point")
     analyze_if_large(cursor, "staged_point", cursor.fetchone()[0])
+
+
+def withdrawals(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
+    """A warning about the lines that end before they start, and so withdraw what is registered (docs/rules.md D3)."""
+    cursor.execute(
+        f"SELECT count(*) OVER (), line FROM {layout.good_table} WHERE {layout.withdraws}"
+        f" ORDER BY line LIMIT {NAMED_AT_MOST}"
+    )
+    rows = cursor.fetchall()
+    if rows:
+        lines = [f"line {line}" for _, line in rows]
+        what = "ends before it starts, and so withdraws what is registered from the day after its end on"
+        yield named("Withdrawn", lines, what, total=rows[0][0])
 
 
 def fill(cursor: CursorWrapper, rejects: Rejects) -> None:

@@ -177,7 +177,7 @@ def _import(
             raise ImportRefused(rejects)
         judged, findings, recorder, all_good = taken
         counts = _count(cursor, kind, judged, options if ends and all_good else None, today=today)
-        warnings = [*findings.warnings]
+        warnings = [*import_lines.withdrawals(cursor, layout), *findings.warnings]
         if options.full and not (ends and all_good):
             warnings.append("Lines are bad, so nothing that the file does not name was ended.")
         step("writing")

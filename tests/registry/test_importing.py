@@ -481,6 +481,24 @@ def test_P3_is_adjusted_with_a_warning() -> None:
     assert "ends after its congestion point, adjusted" in imported.warnings[0]
 
 
+def test_D3_a_line_that_ends_before_it_starts_withdraws_and_is_told() -> None:
+    take_connections([f"first.example,{HOME},2026-01-01,", f"first.example,{SHOP},2026-01-01,"])
+    imported = take_connections(
+        [f"first.example,{SHOP},2026-01-01,", f"first.example,{HOME},2027-03-01,2027-02-01"]
+    )
+    assert ("first", HOME, "2026-01-01 to 2027-02-01", "effective") in represented()
+    assert imported.warnings == (
+        "Withdrawn: line 3 ends before it starts, and so withdraws what is registered from the day after its end on",
+    )
+
+
+def test_D3_a_point_that_ends_before_it_starts_is_told() -> None:
+    take_points([point(days="2026-01-01,")])
+    imported = take_points([point(days="2027-03-01,2027-02-01")])
+    assert terms() == {("grid", EAST, "2026-01-01 to 2027-02-01", True, "AGR", "DSO")}
+    assert imported.warnings[0].startswith("Withdrawn: line 2 ends before it starts")
+
+
 def test_S3_a_file_moves_no_senders_place() -> None:
     take_connections([f"first.example,{HOME},2026-01-01,"])
     assert not RevisionPlace.objects.exists()
