@@ -117,3 +117,16 @@ def test_a_point_of_which_only_the_intraday_side_changes_is_counted_as_changed()
     imported = take_points([f"grid.example,{EAST},2026-01-01,,true,AGR,,,,", point("other")])
     assert imported.counts["congestion points changed"] == 1
     assert imported.counts["congestion points unchanged"] == 1
+
+
+def test_P6_blocks_of_one_agr_are_no_doubles_of_another_s() -> None:
+    set_policy("P6", "reject", actor="kim")
+    take_connections(
+        [
+            f"first.example,{HOME},2026-01-01,2026-01-31",
+            f"first.example,{HOME},2026-03-01,2026-03-31",
+            f"second.example,{HOME},2026-01-01,2026-12-31",
+            f"second.example,{HOME},2027-01-01,2027-12-31",
+        ]
+    )
+    assert ("first", HOME, "2026-03-01 to 2026-03-31", "effective") in represented()

@@ -19,7 +19,7 @@ from django.test import Client
 from django.utils import timezone
 
 from participants import clock
-from participants.models import AuditEntry
+from participants.models import AuditEntry, Participant
 from registry import upload_file, upload_work, uploads
 from registry.models import Change, Conflict, ImportFile, ImportRun, Representation
 from tests.registry.screens import home, party, represented
@@ -223,6 +223,23 @@ def test_C14_what_would_follow_by_the_time_of_applying_is_shown_first(kim: Clien
     run.refresh_from_db()
     assert run.state == State.APPLIED
     assert Conflict.objects.count() == 1
+
+
+def test_C14_a_file_of_participants_too_is_shown_anew_where_something_else_would_follow(kim: Client) -> None:
+    row = "role,domain,public_key,endpoint,standing,name\nAGR,one.example,,,suspended,\n"
+    run = previewed(kim, row.encode(), name="who.csv", kind="participants")
+    assert run.state == State.SHOWN
+    decide(kim, run, "apply")
+    Participant.objects.filter(domain="one.example").update(standing="barred")
+
+    work()
+    run.refresh_from_db()
+
+    assert (run.state, run.applies) == (State.SHOWN, False)
+    assert Participant.objects.get(domain="one.example").standing == "barred"
+    decide(kim, run, "apply")
+    work()
+    assert Participant.objects.get(domain="one.example").standing == "suspended"
 
 
 def test_bad_lines_keep_the_file_out_and_are_listed(kim: Client) -> None:
