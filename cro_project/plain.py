@@ -9,6 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
+from uftp.versions import PATHS
+
 View = Callable[[HttpRequest], HttpResponse]
 
 REFUSALS = (Http404, PermissionDenied, BadRequest, MultiPartParserError)
@@ -59,7 +61,7 @@ def has_no_line_of_its_own(record: logging.LogRecord) -> bool:
     except DisallowedHost:
         return False
     match = request.resolver_match
-    return not (match and (match.url_name or "").startswith(("message-v", "health-")))
+    return request.path_info not in PATHS and not (match and (match.url_name or "").startswith("health-"))
 
 
 def in_one_line(record: logging.LogRecord) -> bool:

@@ -1,8 +1,8 @@
-"""Every route of the CRO."""
+"""Every route of the CRO but that of messages (uftp/door.py)."""
 
 from django.contrib import admin
 from django.templatetags.static import static
-from django.urls import include, path, re_path
+from django.urls import path, re_path
 from django.views.generic import RedirectView
 
 from cro_project import health, plain
@@ -17,7 +17,6 @@ urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("favicon.ico", RedirectView.as_view(url=static("cro_project/icon.svg"))),
-    path("", include("uftp.urls")),
     re_path("^(?:shapeshifter|health)(?:/|$)", plain.not_found),
 ]
 

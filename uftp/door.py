@@ -6,9 +6,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from uftp.endpoint import MessageView
-from uftp.versions import MAJORS
-
-_MAJORS = {f"/shapeshifter/api/v{major}/message": major for major in MAJORS}
+from uftp.versions import PATHS
 
 
 def messages_first(
@@ -18,7 +16,7 @@ def messages_first(
     take = MessageView.as_view()
 
     def respond(request: HttpRequest) -> HttpResponseBase:
-        major = _MAJORS.get(request.path_info)
+        major = PATHS.get(request.path_info)
         return get_response(request) if major is None else take(request, major=major)
 
     return respond

@@ -1,6 +1,7 @@
 """What differs between the versions of UFTP, in one table (docs/protocol-support.md, "Versions")."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 _REFERENCES_3X = {
     "AGRPortfolioUpdateResponse": "AGRPortfolioUpdateMessageID",
@@ -69,8 +70,11 @@ SUPPORTED: dict[str, Version] = {
     )
 }
 MAJORS = frozenset(version.major for version in SUPPORTED.values())
+PATHS = {f"/shapeshifter/api/v{major}/message": major for major in sorted(MAJORS)}
+"""The major version by the path that its messages are posted to: no trailing slash, and never a redirect."""
 
 
+@lru_cache(maxsize=64)
 def for_major(major: int, version_text: str) -> Version:
     """The supported version of path number `major` in which to answer a message of Version `version_text`.
 
