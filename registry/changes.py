@@ -17,6 +17,7 @@ from django.db import connection
 
 from registry import prepared
 from registry.models import Change
+from uftp import binary
 from uftp.models import InboundMessage
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ LOCK_CONNECTIONS = """
 -- Connections whose days change and that are not yet held, locked in the one order that all writers keep.
 WITH locked AS (
     SELECT id FROM registry_connection
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT connection_id FROM claim_change
         UNION SELECT connection_id FROM ruling
         EXCEPT SELECT connection_id FROM held_connection
-    )
+    ))
     ORDER BY id
     FOR NO KEY UPDATE
 )
@@ -53,6 +54,12 @@ SELECT coalesce(array_agg(party_id ORDER BY party_id), '{}') FROM (
     UNION SELECT p.dso_id FROM registry_congestionpointterms t
     JOIN registry_congestionpoint p ON p.id = t.congestion_point_id WHERE t.superseded_by_id = %(change)s
 ) touched
+"""
+
+RECORD = """
+INSERT INTO registry_change (kind, message_id, actor, reason, participants)
+VALUES (%(kind)s, %(message)s, %(actor)s, %(reason)s, '{}')
+RETURNING id
 """
 
 STAMP = """
@@ -121,9 +128,17 @@ class Recorder:
         """The change's id; records it the first time."""
         if self._id is None:
             source = self._source
-            self._id = Change.objects.create(
-                kind=source.kind, message=source.message, actor=source.actor, reason=source.reason
-            ).pk
+            recorded = binary.fetch(
+                RECORD,
+                {
+                    "kind": str(source.kind),
+                    "message": source.message.pk if source.message else None,
+                    "actor": source.actor,
+                    "reason": source.reason,
+                },
+            )
+            assert recorded is not None
+            self._id = int(recorded[0])
         return self._id
 
     def stamp(self, participants: Iterable[int] | None = None) -> None:
@@ -182,7 +197,7 @@ def await_stamped_changes() -> None:
 
 
 def under_lock(cursor: CursorWrapper, compute: Callable[[bool], None]) -> None:
-    """Run `compute`, which fills `claim_change`, until every connection in it is held by this transaction.
+    """Run `compute`, which fills the empty `claim_change`, until every connection in it is held by this transaction.
 
     What was computed before a lock was granted may be stale by then; each further run is a statement of its own and
     sees what others have committed. It is told True, as it need not look at other connections than those held: of the
@@ -190,6 +205,7 @@ def under_lock(cursor: CursorWrapper, compute: Callable[[bool], None]) -> None:
     """
     compute(False)
     while _lock(cursor):
+        cursor.execute("DELETE FROM claim_change")
         compute(True)
 
 

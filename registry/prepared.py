@@ -1,6 +1,9 @@
 """Statements that PostgreSQL plans once for a database connection, instead of each time.
 
 Of what a small update costs, planning is more than half: its statements are long, and their sets are short.
+
+A plan that is kept outlives what it was made for: made while the registry is nearly empty, it would read whole tables
+of facts, and go on doing so as they grow. So the few rows of a small update are looked up by index from the first day.
 """
 
 from __future__ import annotations
@@ -9,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from django.db import connection
-
-from registry.staging import LARGE
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -33,6 +34,26 @@ def cursor() -> CursorWrapper:
     return connection.make_debug_cursor(plain) if connection.queries_logged else connection.make_cursor(plain)
 
 
-def plan_anew_if_large(wrapped: CursorWrapper, rows: int) -> None:
+FEW = 1_000
+"""Fewer lines than so many are an update whose plans are kept."""
+
+LOOKED_UP = ", ".join(
+    f"set_config('{name}', CASE WHEN %(looked_up)s THEN 'off' ELSE current_setting('{name}') END, true)"
+    for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
+)
+"""To be selected: to the end of the transaction, where so, what is joined to a set is looked up by index, row by row.
+
+Without `jit`: the temporary tables are read as a whole all the same, at the price of what is forbidden, for which
+PostgreSQL would compile.
+"""
+
+PLANNED_AS_USUAL = """
+SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;
+SET LOCAL jit TO DEFAULT
+"""
+"""Takes LOOKED_UP back, before sets are joined that may be larger than the update."""
+
+
+def plan_anew_unless_few(wrapped: CursorWrapper, rows: int) -> None:
     """From here on have statements planned for the sets as they are, where these are worth the time."""
-    wrapped.cursor.prepares = rows < LARGE
+    wrapped.cursor.prepares = rows < FEW

@@ -93,21 +93,24 @@ CHUNK = 20_000
 EMPTIED_IN_PLACE = 1 << 20
 """Bytes that the tables may take together before they are made small again."""
 
-SIZE = "SELECT " + " + ".join(f"pg_relation_size(to_regclass('pg_temp.{name}'))" for name in TABLES)
-"""Gives the bytes of all tables; null where one is missing."""
+SIZES = "SELECT " + ", ".join(f"pg_relation_size(to_regclass('pg_temp.{name}'))" for name in TABLES)
+"""Gives the bytes of each table; null where it is missing."""
 
 
 def prepare(cursor: CursorWrapper) -> None:
     """Make the tables on this connection where they are missing, and empty them."""
-    cursor.execute(SIZE)
-    (size,) = cursor.fetchone()
-    if size is None:
+    cursor.execute(SIZES)
+    sizes = dict(zip(TABLES, cursor.fetchone(), strict=True))
+    if None in sizes.values():
         make_tables(cursor)
-    elif size > EMPTIED_IN_PLACE:
-        cursor.execute(f"TRUNCATE {', '.join(f'pg_temp.{name}' for name in TABLES)}")
-        cursor.execute(f"ANALYZE {', '.join(JUDGED)}")
-    else:
-        cursor.execute(";".join(f"DELETE FROM pg_temp.{name}" for name in TABLES))
+        return
+    used = [name for name, size in sizes.items() if size]
+    if sum(sizes.values()) > EMPTIED_IN_PLACE:
+        cursor.execute(f"TRUNCATE {', '.join(f'pg_temp.{name}' for name in used)}")
+        if judged := [name for name in JUDGED if name in used]:
+            cursor.execute(f"ANALYZE {', '.join(judged)}")
+    elif used:
+        cursor.execute(";".join(f"DELETE FROM pg_temp.{name}" for name in used))
 
 
 def make_tables(cursor: CursorWrapper) -> bool:

@@ -17,6 +17,7 @@ from registry.changes import analyze
 from registry.claims import ClaimKind
 from registry.contested import refresh_conflicts
 from registry.policies import ALLOW, NEWEST_WINS
+from registry.prepared import PLANNED_AS_USUAL
 from registry.staging import LARGE
 
 if TYPE_CHECKING:
@@ -259,7 +260,9 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
     cursor.execute(kind.sql(FIND_DISPUTED))
     if not cursor.rowcount:
         return Verdict(disputed=False)
-    if cursor.rowcount >= LARGE:
+    disputed = cursor.rowcount
+    cursor.execute(PLANNED_AS_USUAL)
+    if disputed >= LARGE:
         cursor.execute(SORT_IN_MEMORY)
     cursor.execute(kind.sql(CUT_INTO_PIECES), parameters)
     if cursor.rowcount >= LARGE:

@@ -185,7 +185,7 @@ def find_changes(
     party: int | None = None,
     held_only: bool = False,
 ) -> None:
-    """Fill `claim_change` with the things whose days change. Can run again: it starts from nothing.
+    """Fill `claim_change`, which is empty, with the things whose days change.
 
     With `held_only`, of what lines are about only that is looked at of which the connection is held. With
     `end_omitted` what no line is about ends with today: of the `party`, or of everybody where it is None.
@@ -197,7 +197,6 @@ def find_changes(
         "end_omitted": end_omitted,
         "tomorrow": today + timedelta(days=1),
     }
-    cursor.execute("DELETE FROM claim_change")
     cursor.execute(kind.sql(CLAIM_CHANGES, among=HELD if held_only else "true"), parameters)
     changes = cursor.rowcount
     if kind.point != "0":

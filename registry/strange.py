@@ -93,8 +93,11 @@ LINES = {
 
 SIGNS = """
 -- Whether a line may be strange by each of the rules: told by one look at what is staged.
-SELECT coalesce(s.p1, false), coalesce(l.p2, false), {late}, {early}, {outside}, coalesce(s.p6, false), true
-FROM (SELECT bool_or(withdraws_from IS NOT NULL) AS p1, bool_or(lines > 1) AS p6 FROM statement) s,
+SELECT ARRAY[
+    coalesce(s.p1, false), coalesce(l.p2, false), {late}, {early}, {outside}, coalesce(s.p6, false), true
+], c.some, c.replaces
+FROM (SELECT count(*) > 0 AS some, coalesce(bool_or(old <> '{{}}'), false) AS replaces FROM claim_change) c,
+    (SELECT bool_or(withdraws_from IS NOT NULL) AS p1, bool_or(lines > 1) AS p6 FROM statement) s,
     (SELECT bool_or(upper <= %(long_past)s) AS p2 FROM staged_line) l{judged}
 """
 JUDGED_SIGNS = """,
@@ -173,15 +176,19 @@ class Findings:
 
 def look_at_lines(
     cursor: CursorWrapper, kind: ClaimKind, policies: Policies, findings: Findings, *, today: date
-) -> None:
-    """File what is strange about the lines about connections; `today` is the market's day of receipt."""
+) -> tuple[bool, bool]:
+    """File what is strange about the lines about connections; `today` is the market's day of receipt.
+
+    Gives, seen by the same look, whether claims change, and any that had days before.
+    """
     parameters = {"long_past": long_past(policies, today)}
     signs = dict.fromkeys(("late", "early", "outside"), "false") | {"judged": ""}
     if kind.lines == "judged_line":
         signs = {sign: f"coalesce(j.{sign}, false)" for sign in ("late", "early", "outside")}
         signs["judged"] = JUDGED_SIGNS
     cursor.execute(SIGNS.format(**signs), parameters)
-    for (rule, finding), may_be in zip(LINES.items(), cursor.fetchone(), strict=True):
+    signs_seen, claims_change, replaces = cursor.fetchone()
+    for (rule, finding), may_be in zip(LINES.items(), signs_seen, strict=True):
         if not may_be or _is_silent(rule, policies):
             continue
         cursor.execute(NAME_LINES.format(finding=kind.sql(finding)), parameters)
@@ -192,6 +199,7 @@ def look_at_lines(
                 for _, address, point, later in rows
             )
             findings.add(rule, policies, [_name(*place) for place in places], rows[0][0])
+    return claims_change, replaces
 
 
 def look_at_points(cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date) -> None:

@@ -17,7 +17,8 @@ from participants.models import Participant
 from registry import prepared, standings, statements, strange, terms
 from registry.changes import Recorder, Source, under_lock
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
-from registry.market import market, zone_agrees
+from registry.market import zone_agrees
+from registry.models import Market
 from registry.periods import list_in_words
 from registry.policies import END, REJECT, Policies, in_force
 from registry.staging import copy_lines, prepare
@@ -30,10 +31,13 @@ from uftp.streaming import MembershipLine, PointLine
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-OWN_ADDRESSES = """
-SELECT address FROM staged_line WHERE address ~* %(own)s
-UNION SELECT address FROM staged_point WHERE address ~* %(own)s
-ORDER BY 1 LIMIT 21
+NAMES = f"""
+-- The market's zone, and addresses under this CRO's own domain; from here on plans are made as LOOKED_UP says.
+SELECT (SELECT time_zone FROM registry_market), ARRAY(
+    SELECT address FROM staged_line WHERE address ~* %(own)s
+    UNION SELECT address FROM staged_point WHERE address ~* %(own)s
+    ORDER BY 1 LIMIT 21
+), {prepared.LOOKED_UP}
 """
 
 NAMED_DAYS = """
@@ -72,8 +76,10 @@ def publish_representations(
     with prepared.cursor() as cursor:
         prepare(cursor)
         said = copy_lines(((0, *line) for line in lines), agr.pk)
-        prepared.plan_anew_if_large(cursor, said)
-        _look_at_names(cursor, findings, time_zone, today)
+        prepared.plan_anew_unless_few(cursor, said)
+        ends_omitted = _ends_omitted(policies, said)
+        few = said < prepared.FEW and not ends_omitted
+        _look_at_names(cursor, findings, time_zone, today, looked_up=few)
         return _apply(
             cursor,
             REPRESENTATION,
@@ -81,7 +87,7 @@ def publish_representations(
             findings,
             today=today,
             source=source,
-            end_omitted=_ends_omitted(policies, said),
+            end_omitted=ends_omitted,
             party=agr,
         )
 
@@ -105,7 +111,7 @@ def publish_congestion_points(
     with prepared.cursor() as cursor:
         prepare(cursor)
         points, said = terms.stage_update(cursor, dso.pk, lines, today=today)
-        prepared.plan_anew_if_large(cursor, points + said)
+        prepared.plan_anew_unless_few(cursor, points + said)
         _look_at_names(cursor, findings, time_zone, today)
         return _apply(
             cursor,
@@ -198,9 +204,7 @@ def judge(
             held_only=held_only,
         ),
     )
-    strange.look_at_lines(cursor, kind, policies, findings, today=today)
-    cursor.execute("SELECT count(*) > 0, coalesce(bool_or(old <> '{}'), false) FROM claim_change")
-    claims_change, replaces = cursor.fetchone()
+    claims_change, replaces = strange.look_at_lines(cursor, kind, policies, findings, today=today)
     verdict = Verdict(disputed=False)
     if claims_change:
         policy = policies[kind.policy]
@@ -241,17 +245,26 @@ def _ends_omitted(policies: Policies, said: int) -> bool:
     return policies["omitted connections"] == END and bool(said)
 
 
-def _look_at_names(cursor: CursorWrapper, findings: Findings, time_zone: str | None, today: date) -> None:
+def _look_at_names(
+    cursor: CursorWrapper,
+    findings: Findings,
+    time_zone: str | None,
+    today: date,
+    *,
+    looked_up: bool = False,
+) -> None:
     """File a time zone that is not the market's (docs/rules.md D9)
-    and addresses of the CRO's own (docs/rules.md D10)."""
-    if time_zone is not None:
-        market_zone = market().time_zone
-        if time_zone != market_zone:
-            cursor.execute(NAMED_DAYS, {"today": today})
-            if not zone_agrees(time_zone, market_zone, (day for (day,) in cursor.fetchall())):
-                findings.rejections.append(named(Reason.TIME_ZONE, [time_zone[:60]], f"is not {market_zone}"))
-    cursor.execute(OWN_ADDRESSES, {"own": own_addresses()})
-    addresses = [address for (address,) in cursor.fetchall()]
+    and addresses of the CRO's own (docs/rules.md D10).
+
+    `looked_up`: for the statements that follow, see `prepared.LOOKED_UP`.
+    """
+    cursor.execute(NAMES, {"own": own_addresses(), "looked_up": looked_up})
+    zone, addresses, *_ = cursor.fetchone()
+    market_zone = zone or Market().time_zone
+    if time_zone is not None and time_zone != market_zone:
+        cursor.execute(NAMED_DAYS, {"today": today})
+        if not zone_agrees(time_zone, market_zone, (day for (day,) in cursor.fetchall())):
+            findings.rejections.append(named(Reason.TIME_ZONE, [time_zone[:60]], f"is not {market_zone}"))
     if addresses:
         findings.rejections.append(
             named(Reason.INVALID_MESSAGE, addresses, "lies under this CRO's own domain")
