@@ -27,7 +27,7 @@ from registry.changes import Source
 from registry.consequences import Consequences, rehearse
 from registry.consequences_kept import kept
 from registry.import_file import InputFile
-from registry.import_run import ImportFile, ImportRun
+from registry.import_run import SHRUNK, UNREADABLE, ImportFile, ImportRun
 from registry.kinds import KINDS
 from registry.patience import Busy, Patience
 from registry.rejects_file import RejectsUnwritable
@@ -202,9 +202,9 @@ class _Execution:
         if values["state"] != State.WAITING:
             rejects = self.running.rejects
             values = {"bad_lines": rejects.lines, "finished_at": Now(), **values}
-            values.setdefault("summary", {})["first_rejects"] = [
-                [reject.line, reject.column, reject.rule, reject.value] for reject in rejects.first
-            ]
+            first = [[reject.line, reject.column, reject.rule, reject.value] for reject in rejects.first]
+            values["summary"] = self._said_before(values["state"]) | values.get("summary", {})
+            values["summary"]["first_rejects"] = first
         if self.file.content_hash:
             values |= {"size": self.file.size, "content_hash": self.file.content_hash}
         rows = ImportRun.objects.filter(pk=self.run.pk, tries=self.run.tries, state__in=UNFINISHED)
@@ -213,6 +213,13 @@ class _Execution:
         for name, value in values.items():
             if name != "finished_at":
                 setattr(self.run, name, value)
+
+    def _said_before(self, state: str) -> dict[str, Any]:
+        """What stays of the summary of the preview, once it is decided on."""
+        if not self.run.applies:
+            return {}
+        stays = ["previewed_at", "decided_at", *(["consequences"] if state == State.APPLIED else [])]
+        return {name: self.run.summary[name] for name in stays if name in self.run.summary}
 
     def _end(self, **values: Any) -> None:
         """Record an end at which nothing was changed; what waits again keeps what was said of it before."""
@@ -250,7 +257,7 @@ class _Execution:
     def _said_of(self, error: BaseException) -> dict[str, Any]:
         """What `error` makes of the run: its state, and the words for the operator."""
         nothing = "Nothing was imported."
-        state, message = State.FAILED, f"{error}\n{nothing}"
+        state, message, stopped = State.FAILED, f"{error}\n{nothing}", ""
         match error:
             case _ if self.run.uploaded and self.stopping():
                 return {"state": State.WAITING, "tries": self.run.tries - 1, "finished_at": None}
@@ -259,8 +266,10 @@ class _Execution:
             case ImportRefused():
                 state, message = State.REFUSED, f"Nothing was imported: {error}."
             case Shrunk():
-                state = State.REFUSED
-            case UnreadableFile() | RejectsUnwritable() | Busy() | ConsequencesChanged():
+                state, stopped = State.REFUSED, SHRUNK
+            case UnreadableFile():
+                stopped = UNREADABLE
+            case RejectsUnwritable() | Busy() | ConsequencesChanged():
                 pass
             case OSError():
                 message = f"{error.strerror or error}.\n{nothing}"
@@ -273,7 +282,7 @@ class _Execution:
                 message = f"It failed unexpectedly, and the log says more: {error!r}.\n{nothing}"
             case _:
                 state, message = State.INTERRUPTED, f"It was interrupted. {nothing}"
-        return {"state": state, "message": message}
+        return {"state": state, "message": message, "summary": {"stopped": stopped} if stopped else {}}
 
     def _at(self, phase: str) -> None:
         self.running.hold.tell(phase)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+SHRUNK = "shrunk"
+UNREADABLE = "unreadable"
+
 
 class ImportRun(models.Model):
     """One file that was imported, or was to be.
 
     `actor` is who asked for it. `summary` has `counts` (pairs of words and how many, in order), `warnings` (sentences),
     `first_rejects` (rows of line, column, rule, value), of a preview `consequences` in words, `told` what else would
-    change or changed, and `stopped`: "shrunk" where an upload would end too much. `fingerprint` is of the consequences
-    that were shown. A run that is under way is held by an advisory lock of its process, so that one without is known
+    change or changed, and `stopped`: SHRUNK where a file would end too much, UNREADABLE where it is none of its kind;
+    `previewed_at`, `decided_at`, `discarded_at`: when that was, in ISO 8601. `fingerprint` is of the consequences that
+    were shown. A run that is under way is held by an advisory lock of its process, so that one without is known
     to have been interrupted.
     """
 

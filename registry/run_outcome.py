@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.html import format_html
 
 from participants.admin_html import moment
-from registry.import_run import ImportRun
-from registry.run_page import change_link
-from registry.uploads import KEPT, SHRUNK
+from registry.import_run import SHRUNK, UNREADABLE, ImportRun
+from registry.run_page import change_link, why
+from registry.uploads import KEPT
 
 State = ImportRun.State
 
-_SAID_ELSEWHERE = re.compile(r"Nothing was imported\.$|^Nothing was imported: |--allow-shrink [^.]*\.")
+ENDING = {
+    "representations ended": ("representation ends with today", "representations end with today"),
+    "congestion points ended": ("congestion point ends with today", "congestion points end with today"),
+    "memberships ended": (
+        "connection of a congestion point ends with today",
+        "connections of congestion points end with today",
+    ),
+    "suspended": ("participant is suspended", "participants are suspended"),
+    "keys ended": ("key ends at once", "keys end at once"),
+}
+"""Counts of what a full file ends, in words of one and of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +40,22 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an import stands: in the tone of a notice, a heading, what it says, and what there is to do."""
+    """How an import stands: in the tone of a notice, a heading, what it says, and what there is to do.
+
+    `warning` is what to know before doing so.
+    """
 
     tone: str
     heading: str
     says: tuple[object, ...] = ()
     ways: tuple[Way, ...] = ()
+    warning: str = ""
 
 
 def outcome(run: ImportRun, *, may_decide: bool, has_file: bool) -> Outcome:
     """How the import stands; ways on for whom `may_decide`, as far as the upload `has_file`."""
     told = _told(run, has_file)
-    return told if may_decide else Outcome(told.tone, told.heading, told.says)
+    return told if may_decide else replace(told, ways=())
 
 
 def _told(run: ImportRun, has_file: bool) -> Outcome:
@@ -78,53 +91,65 @@ def _to_decide(run: ImportRun) -> Outcome:
         *_left_out(run),
         format_html('<span class="quiet">Without a decision it is dropped at {}.</span>', until),
     )
-    return Outcome("warn", "The preview is ready: decide", says, (Way("Apply", "apply", main=True), _DISCARD))
+    ways = (Way("Apply", "apply", main=True), _DISCARD)
+    return Outcome("warn", "The preview is ready: decide", says, ways, warning=" ".join(_ending(run)))
+
+
+def _ending(run: ImportRun) -> Iterator[str]:
+    """What a full file would end, a sentence each."""
+    for words, many in run.summary.get("counts", []):
+        if run.full and words in ENDING and many:
+            yield f"{many:,} {ENDING[words][many > 1]}."
 
 
 def _refused(run: ImportRun, has_file: bool) -> Outcome:
-    corrected = Way("Upload the corrected file", url=_upload_url(run))
+    heading = "Refused: nothing was imported"
+    corrected = Way("Upload the corrected file", url=_upload_url(run), main=True)
     if run.summary.get("stopped") == SHRUNK:
-        says: tuple[object, ...] = (
-            _why(run),
+        advice = (
             "If the file is not whole, upload the whole one. If it is, and so much is to end, allow it: you see first"
-            " what would end.",
+            " what would end."
         )
-        ways: tuple[Way, ...] = (Way("Allow it, and preview again", "allow", main=True), corrected, _DISCARD)
-        command = "Run the command with the whole file, or with --allow-shrink."
+        more: tuple[Way, ...] = (Way("Allow it, and preview again", "allow"),)
+        command = (
+            "If the file is not whole, run the command with the whole one. If it is, and so much is to end, run it"
+            " with --allow-shrink."
+        )
     else:
-        says = (f"{_why(run)[:1].upper()}{_why(run)[1:]}", "Correct the file, and upload it again.")
-        good = Way("Take the good lines, and preview again", "skip")
-        ways = (corrected, _DISCARD) if run.skip_bad_lines else (corrected, good, _DISCARD)
+        advice = "Correct the file, and upload it again."
+        more = () if run.skip_bad_lines else (Way("Take the good lines, and preview again", "skip"),)
         command = "Correct the file and run the command again; with --skip-bad-lines it takes the good ones."
     if not run.uploaded:
-        return Outcome("bad", "Refused: nothing was imported", (run.message, command))
+        return Outcome("bad", heading, (why(run), command))
     if not has_file:
-        return Outcome("bad", "Refused: nothing was imported", says[:1], (corrected,))
-    return Outcome("bad", "Refused: nothing was imported", says, ways)
+        return Outcome("bad", heading, (why(run),), (corrected,))
+    return Outcome("bad", heading, (why(run), advice), (corrected, *more, _DISCARD))
 
 
 def _failed(run: ImportRun, has_file: bool) -> Outcome:
-    heading = "Interrupted" if run.state == State.INTERRUPTED else "Failed"
+    heading = f"{'Interrupted' if run.state == State.INTERRUPTED else 'Failed'}: nothing was imported"
+    unreadable = run.summary.get("stopped") == UNREADABLE
     if not run.uploaded:
-        says = (run.message, "Run the command again: what was imported already is found unchanged.")
-        return Outcome("bad", f"{heading}: nothing was imported", says)
+        again = "Run the command again: what was imported already is found unchanged."
+        correct = "Correct the file, or its name, and run the command again."
+        return Outcome("bad", heading, (why(run), correct if unreadable else again))
     anew = Way("Upload a file", url=_upload_url(run))
-    ways = (Way("Preview again", "again", main=True), anew, _DISCARD) if has_file else (anew,)
-    return Outcome("bad", f"{heading}: nothing was imported", (_why(run),), ways)
+    if not has_file:
+        return Outcome("bad", heading, (why(run),), (anew,))
+    again_first = (Way("Preview again", "again", main=True), anew)
+    corrected = (Way("Upload the corrected file", url=_upload_url(run), main=True),)
+    return Outcome("bad", heading, (why(run),), (*(corrected if unreadable else again_first), _DISCARD))
 
 
 _DISCARD = Way("Discard", "discard")
 
 
-def _why(run: ImportRun) -> str:
-    """Why nothing was imported, without what the page says elsewhere, and without what only a command can do."""
-    return _SAID_ELSEWHERE.sub("", run.message).strip()
-
-
 def _left_out(run: ImportRun) -> Iterator[str]:
     if run.bad_lines:
-        several = "line is" if run.bad_lines == 1 else "lines are"
-        yield f"{run.bad_lines:,} bad {several} left out; they are listed below."
+        if run.bad_lines == 1:
+            yield "1 bad line is left out; it is listed below."
+        else:
+            yield f"{run.bad_lines:,} bad lines are left out; they are listed below."
 
 
 def _upload_url(run: ImportRun) -> str:

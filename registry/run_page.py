@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -43,6 +44,9 @@ OPTIONS = {
     "skip_bad_lines": "bad lines are left out",
 }
 
+_SAID_ELSEWHERE = re.compile(r"Nothing was imported\.$|^Nothing was imported: |--allow-shrink [^.]*\.")
+_PLURAL = re.compile(r"^(representation|membership|congestion point|contract|key)s\b")
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -71,12 +75,24 @@ def state_badge(run: ImportRun) -> SafeString:
 
 def counts_in_words(run: ImportRun) -> str:
     """`3 new, 2 changed`: what it changed, or would; what is none is left out."""
-    return ", ".join(f"{many:,} {words}" for words, many in run.summary.get("counts", []) if many)
+    return ", ".join(_counted(words, many) for words, many in run.summary.get("counts", []) if many)
+
+
+def _counted(words: str, many: int) -> str:
+    """`1 connection changed`, `2 connections changed`."""
+    return "1 " + _PLURAL.sub(r"\1", words) if many == 1 else f"{many:,} {words}"
 
 
 def came_of_it(run: ImportRun) -> str:
     """What came of it, in a line of the list."""
-    return run.message or counts_in_words(run) or NOTHING
+    return why(run) or counts_in_words(run) or NOTHING
+
+
+def why(run: ImportRun) -> str:
+    """What is said of it, without what its state says, and without what only a command can do."""
+    said = _SAID_ELSEWHERE.sub("", run.message).strip()
+    ended = not said or said[-1] in ".?!"
+    return f"{said[:1].upper()}{said[1:]}{'' if ended else '.'}"
 
 
 def change_link(run: ImportRun) -> SafeString:
@@ -167,8 +183,10 @@ def steps(run: ImportRun) -> list[Step]:
     uploaded = Step("Uploaded", done, moment(run.created_at))
     at = moment(run.finished_at) if run.finished_at else ""
     state = State(run.state)
+    if state == State.DISCARDED:
+        return [uploaded, *_before_discarding(run, at), Step("Discarded", done, _when(run, "discarded_at"))]
     if run.applies:
-        before = [uploaded, Step("Previewed", done), Step("Decided to apply", done)]
+        before = [uploaded, *_decided(run)]
         if state in UNDER_WAY:
             return [*before, Step("Being applied", now)]
         last = Step("Applied", done, at) if state == State.APPLIED else Step("Nothing changed", done, at)
@@ -180,20 +198,44 @@ def steps(run: ImportRun) -> list[Step]:
         return [uploaded, Step("No preview", wrong, at), *coming]
     if state == State.SHOWN:
         return [uploaded, Step("Previewed", done, at), Step("Your decision", now), Step("Applied")]
-    if state == State.DISCARDED:
-        return [uploaded, Step("Discarded", done, at)]
     return [uploaded, Step("Previewed", done, at), Step("Nothing to change", done)]
 
 
+def _decided(run: ImportRun) -> list[Step]:
+    return [
+        Step("Previewed", "done", _when(run, "previewed_at")),
+        Step("Decided to apply", "done", _when(run, "decided_at")),
+    ]
+
+
+def _before_discarding(run: ImportRun, at: str) -> list[Step]:
+    """What was done of an upload, and ended `at`, before it was discarded."""
+    if run.applies:
+        return [*_decided(run), *([Step("Not applied", "wrong", at)] if at else [])]
+    if "consequences" in run.summary:
+        return [Step("Previewed", "done", at)]
+    return [Step("No preview", "wrong", at)] if at else []
+
+
+def _when(run: ImportRun, step: str) -> str:
+    at = run.summary.get(step)
+    return moment(datetime.fromisoformat(at)) if at else ""
+
+
 def shown(run: ImportRun) -> Shown | None:
-    """What it would change or changed of days and conflicts; None where that is not what it is about."""
+    """What it would change or changed of days and conflicts; None where that is not what it is about.
+
+    Of a change that is about too much to be read through, what the preview told is shown, with its conflicts.
+    """
     kept = run.summary.get("consequences")
     if run.state == State.UNCHANGED:
         return None
-    if kept:
-        found = shown_again(kept)
-    elif run.change_id is not None:
+    if run.change_id is not None:
         found = as_seen(of_change(run.change_id), EVERYONE)
+        if found.found.large and kept:
+            found = replace(shown_again(kept), conflicts=found.conflicts)
+    elif kept:
+        found = shown_again(kept)
     else:
         return None
     return None if found.nothing and run.summary.get("told") else found

@@ -42,14 +42,10 @@ def work(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
     if running is None:
         return
     run = running.run
-    applied, previewed = run.applies, run.summary.get("consequences")
+    applied = run.applies
     with long_jobs.cancelled(stopping):
         execute(running, _file_of(run, stopping), now=now, stopping=stopping)
-    if running.shrunk:
-        _add(run, stopped=uploads.SHRUNK)
     match State(run.state):
-        case State.APPLIED if previewed:
-            _add(run, consequences=previewed)
         case State.SHOWN | State.UNCHANGED if changed:
             ImportRun.objects.filter(pk=run_id, state=run.state).update(message=CHANGED)
         case State.WAITING if applied and not stopping():
@@ -61,8 +57,3 @@ def work(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
 def _file_of(run: ImportRun, stopping: Callable[[], bool]) -> Upload:
     content = ImportFile.objects.values_list("content", flat=True).get(run=run)
     return Upload(bytes(content or b""), size=run.size, content_hash=run.content_hash, stopping=stopping)
-
-
-def _add(run: ImportRun, **said: object) -> None:
-    run.summary.update(said)
-    ImportRun.objects.filter(pk=run.pk, state=run.state).update(summary=run.summary)

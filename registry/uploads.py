@@ -26,9 +26,6 @@ KEPT = timedelta(days=7)
 
 TASK = "registry.run_import"
 
-SHRUNK = "shrunk"
-"""What the summary of a run says under `stopped`, where the guard against shrunk files stopped it."""
-
 BEFORE_A_DECISION = (State.WAITING, State.RUNNING, State.SHOWN)
 MAY_BE_PREVIEWED_AGAIN = (State.REFUSED, State.FAILED, State.INTERRUPTED)
 MAY_BE_DISCARDED = (State.WAITING, State.SHOWN, *MAY_BE_PREVIEWED_AGAIN)
@@ -87,6 +84,7 @@ def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
             raise UploadError(
                 "What would follow has been counted anew since you saw it: look at the preview again, then decide."
             )
+        _remember(run, previewed_at=run.finished_at, decided_at=timezone.now())
         _wait(run, applies=True)
         _note(
             run, "apply import", actor, {words: many for words, many in run.summary.get("counts", []) if many}
@@ -111,9 +109,9 @@ def discard(run_id: int, *, actor: str) -> ImportRun:
     """Drop an upload that is neither under way nor applied. Raises UploadError."""
     with transaction.atomic():
         run = _held(run_id, MAY_BE_DISCARDED)
-        run.state, run.finished_at = State.DISCARDED, timezone.now()
-        run.message = ""
-        run.save(update_fields=["state", "finished_at", "message"])
+        run.state, run.message = State.DISCARDED, ""
+        _remember(run, discarded_at=timezone.now())
+        run.save(update_fields=["state", "message", "summary"])
         _drop_content(run.pk)
         _note(run, "discard import", actor)
     return run
@@ -127,8 +125,10 @@ def forget(now: datetime) -> int:
         undecided = kept.exclude(state__in=(State.WAITING, State.RUNNING))
         found = list(undecided.select_for_update(of=("self",)).values_list("pk", flat=True))
         ImportFile.objects.filter(run__in=found).update(content=None)
-        shown = ImportRun.objects.filter(pk__in=found, state=State.SHOWN)
-        shown.update(state=State.DISCARDED, message=NOT_DECIDED, finished_at=now)
+        for run in ImportRun.objects.filter(pk__in=found, state=State.SHOWN):
+            run.state, run.message = State.DISCARDED, NOT_DECIDED
+            _remember(run, discarded_at=now)
+            run.save(update_fields=["state", "message", "summary"])
     return len(found)
 
 
@@ -162,6 +162,11 @@ def _wait(run: ImportRun, *, applies: bool) -> None:
     run.started_at = run.finished_at = None
     run.summary.pop("stopped", None)
     run.save()
+
+
+def _remember(run: ImportRun, **moments: datetime | None) -> None:
+    """Keep when its steps were."""
+    run.summary |= {step: at.isoformat() for step, at in moments.items() if at}
 
 
 def _drop_content(run_id: int) -> None:

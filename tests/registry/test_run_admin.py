@@ -156,6 +156,7 @@ def test_what_was_shown_is_applied_by_a_second_click(kim: Client) -> None:
     assert f"change {run.change_id}" in said
     assert "What it changed" in said
     assert home(2) in said
+    assert re.search(r"Previewed 2\d{3}-.* Decided to apply 2\d{3}-.* Applied 2\d{3}-", said)
     assert not has_content(run)
     subject = f"import {run.pk} of handover.csv"
     assert list(AuditEntry.objects.filter(subject=subject).values_list("action", "actor", "reason")) == [
@@ -187,10 +188,13 @@ def test_a_file_that_is_not_decided_yet_is_not_taken_twice(kim: Client) -> None:
 
 def test_what_is_discarded_is_gone(kim: Client) -> None:
     run = previewed(kim, ones(1))
+    ended = run.finished_at
 
     assert "Discarded: nothing was imported" in decide(kim, run, "discard")
 
     assert run.state == State.DISCARDED
+    assert re.search(r"Previewed 2\d{3}-.* Discarded 2\d{3}-", page(kim, run))
+    assert run.finished_at == ended
     assert not has_content(run)
     assert not Representation.objects.exists()
     assert "no longer as you saw it" in decide(kim, run, "apply")
@@ -222,7 +226,9 @@ def test_C14_what_would_follow_by_the_time_of_applying_is_shown_first(kim: Clien
     work()
     run.refresh_from_db()
     assert run.state == State.APPLIED
-    assert Conflict.objects.count() == 1
+    conflict = Conflict.objects.get()
+    shown = kim.get(f"{IMPORTS}{run.pk}/change/").content.decode()
+    assert f'/admin/registry/conflict/{conflict.pk}/change/">conflict {conflict.pk}</a>' in shown
 
 
 def test_C14_a_file_of_participants_too_is_shown_anew_where_something_else_would_follow(kim: Client) -> None:
@@ -269,7 +275,7 @@ def test_the_good_lines_are_taken_when_staff_say_so(kim: Client) -> None:
     run.refresh_from_db()
 
     assert (run.state, run.skip_bad_lines, run.bad_lines) == (State.SHOWN, True, 1)
-    assert "1 bad line is left out" in page(kim, run)
+    assert "1 bad line is left out; it is listed below." in page(kim, run)
     decide(kim, run, "apply")
     work()
     run.refresh_from_db()
@@ -292,6 +298,52 @@ def test_a_file_that_has_shrunk_is_taken_when_staff_allow_it(kim: Client) -> Non
     work()
     run.refresh_from_db()
     assert (run.state, run.allow_shrink) == (State.SHOWN, True)
+    assert "9 representations end with today." in page(kim, run)
+
+
+def test_what_came_of_one_is_said_of_one(kim: Client) -> None:
+    run = previewed(kim, ones(1))
+    refused = previewed(kim, b"agr,connection,start,end\none.example,here,,\n", name="bad.csv")
+
+    assert run.state == State.SHOWN
+    listed = text_of(kim.get(IMPORTS))
+    assert "1 representation new" in listed
+    assert "2 faults on 1 line." in listed
+    assert "Nothing was imported:" not in page(kim, refused)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "message", "advice"),
+    [
+        (
+            "shrunk",
+            "The file would end 9 of 10. --allow-shrink takes it all the same.",
+            "run it with --allow",
+        ),
+        (
+            "unreadable",
+            "line 1: This is not UTF-8.",
+            "Correct the file, or its name, and run the command again.",
+        ),
+        ("", "The database gave up: gone.", "Run the command again: what was imported already"),
+    ],
+)
+def test_what_a_command_s_run_advises(kim: Client, stopped: str, message: str, advice: str) -> None:
+    state = State.REFUSED if stopped == "shrunk" else State.FAILED
+    run = ImportRun.objects.create(
+        kind="connections",
+        state=state,
+        file_name="conf.csv",
+        actor="root",
+        message=f"{message}\nNothing was imported.",
+        summary={"stopped": stopped},
+    )
+
+    said = page(kim, run)
+
+    assert advice in said
+    assert "skip-bad-lines" not in said
+    assert said.lower().count("nothing was imported") == 1
 
 
 def test_what_is_wrong_with_the_upload_is_said_at_its_field(kim: Client) -> None:
