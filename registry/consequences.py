@@ -180,7 +180,7 @@ class PartyTotal:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What a change did: the first 50 claims by address, and totals.
+    """What a change did: the first 50 claims by address, and totals; `claims` counts all of them.
 
     `opened` and `closed` count conflicts, `conflicts` has the first 20 of each, `terms` tells of congestion points in
     words, `warnings` is what staff should know besides. `large`: the change is about more facts than a page reads
@@ -188,6 +188,7 @@ class Consequences:
     """
 
     lines: tuple[Line, ...] = ()
+    claims: int = 0
     connections: int = 0
     parties: tuple[PartyTotal, ...] = ()
     opened: int = 0
@@ -235,8 +236,7 @@ def of_change(change_id: int, *, exact: bool = False) -> Consequences:
     """
     parameters = {"change": change_id, "shown": SHOWN, "most": LARGE}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(CONFLICTS, parameters)
-        opened, closed = cursor.fetchone()
+        opened, closed = _conflicts(cursor, change_id)
         conflicts = conflict_lines(cursor, change_id)
         cursor.execute(TERMS, parameters)
         terms = tuple(_terms_in_words(*row) for row in cursor.fetchall())
@@ -248,10 +248,11 @@ def of_change(change_id: int, *, exact: bool = False) -> Consequences:
         lines = tuple(Line(*row[:4], *(tuple(days) for days in row[4:])) for row in cursor.fetchall())
         cursor.execute(TOTALS)
         parties = tuple(PartyTotal(*row) for row in cursor.fetchall())
-        cursor.execute("SELECT count(DISTINCT connection_id) FROM consequence")
-        (connections,) = cursor.fetchone()
+        cursor.execute("SELECT count(*), count(DISTINCT connection_id) FROM consequence")
+        claims, connections = cursor.fetchone()
         return Consequences(
             lines=lines,
+            claims=claims,
             connections=connections,
             parties=parties,
             opened=opened,
@@ -260,6 +261,12 @@ def of_change(change_id: int, *, exact: bool = False) -> Consequences:
             terms=terms,
             fingerprint=_fingerprint(cursor, change_id, terms),
         )
+
+
+def conflicts_of(change_id: int) -> tuple[int, int]:
+    """How many conflicts the change opened, and how many it closed."""
+    with connection.cursor() as cursor:
+        return _conflicts(cursor, change_id)
 
 
 def require(change_id: int, expected: str | None) -> None:
@@ -273,6 +280,12 @@ def require(change_id: int, expected: str | None) -> None:
         found = _fingerprint(cursor, change_id, terms)
     if found != expected:
         raise ConsequencesChanged("The registry has")
+
+
+def _conflicts(cursor: CursorWrapper, change: int) -> tuple[int, int]:
+    cursor.execute(CONFLICTS, {"change": change})
+    opened, closed = cursor.fetchone()
+    return opened, closed
 
 
 def _compare(cursor: CursorWrapper, change: int) -> None:

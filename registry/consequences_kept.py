@@ -19,6 +19,7 @@ def kept(found: Consequences) -> dict[str, Any]:
         "conflicts": [asdict(dispute) for dispute in shown.conflicts],
         "totals": [asdict(total) for total in shown.totals],
         "points": shown.points,
+        "claims": found.claims,
         "connections": found.connections,
         "opened": found.opened,
         "closed": found.closed,
@@ -32,6 +33,7 @@ def shown_again(said: Mapping[str, Any]) -> Shown:
     """What `kept` made, as the template of consequences takes it."""
     return Shown(
         found=Consequences(
+            claims=said.get("claims", 0),
             connections=said["connections"],
             opened=said["opened"],
             closed=said["closed"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,21 +141,29 @@ class ImportCommand(BaseCommand):
             progress.close()
 
     def _report(self, running: Running, rejects_file: str) -> None:
-        """Print what came of it. Raises CommandError, with the exit status, unless all is well."""
+        """Print what came of it.
+
+        Unless all is well, raises CommandError, with the exit status; SystemExit where bad lines were skipped.
+        """
         run, status = running.run, _exit_status(running)
         if status in (DONE, SKIPPED):
             for line in import_words.summary(running, rejects_file):
                 self.stdout.write(_printable(line))
         if status == DONE:
             return
-        said = [*import_words.rejects(running)]
+        for line in import_words.rejects(running):
+            self._say(line)
         if status == SKIPPED:
-            said.append(
+            self._say(
                 f"Bad lines that {'would be' if not run.applies else 'were'} skipped: {run.bad_lines:,}."
             )
-        else:
-            said += [run.message, *import_words.where(running, rejects_file)]
+            sys.exit(status)
+        said = [run.message, *import_words.where(running, rejects_file)]
         raise CommandError("\n".join(map(_printable, said)), returncode=status)
+
+    def _say(self, line: str) -> None:
+        """A line on standard error that is no failure of the command."""
+        self.stderr.write(_printable(line), lambda said: said)
 
 
 def _printable(text: str) -> str:

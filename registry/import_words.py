@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from registry.consequences import conflicts_of
 from registry.consequences_kept import shown_again
-from registry.consequences_shown import EFFECTS, Shown
+from registry.consequences_shown import Shown
 from registry.import_run import ImportRun
 from registry.runs import Running
 
 REJECTS_SHOWN = 20
 
 State = ImportRun.State
+
+DISPUTED = (ImportRun.Kind.CONNECTIONS, ImportRun.Kind.CONGESTION_POINTS)
+"""Kinds of files whose days may be contested."""
+
+EFFECTS_OF_MANY = (
+    "gains days",
+    "loses days",
+    "has days contested",
+    "has days refused",
+    "no longer claims days",
+)
+"""What happens to days, as consequences_shown.EFFECTS has it."""
 
 ENDS = {
     State.APPLIED: "Applied",
@@ -25,10 +38,11 @@ def summary(running: Running, rejects_file: str) -> Iterator[str]:
     """A run that came to its end: what was read, what it changed or would, and where all that is on record."""
     run = running.run
     yield f"{ENDS[State(run.state)]}."
+    yield from _details(run.summary)
     yield f"Lines: {run.lines or 0:,}, bad: {run.bad_lines:,}"
     for words, count in run.summary["counts"]:
         yield f"{words[:1].upper()}{words[1:]}: {count:,}"
-    yield from _consequences(run.summary)
+    yield from _totals(run)
     for warning in run.summary["warnings"]:
         yield f"Warning: {warning}"
     yield from where(running, rejects_file)
@@ -53,32 +67,42 @@ def where(running: Running, rejects_file: str) -> Iterator[str]:
     yield f"Import: {running.run.pk}"
 
 
-def _consequences(said: dict[str, Any]) -> Iterator[str]:
+def _totals(run: ImportRun) -> Iterator[str]:
+    """How many connections and conflicts the registry's change is about, or would be."""
+    if "consequences" in run.summary:
+        shown = shown_again(run.summary["consequences"])
+        if not shown.nothing:
+            yield from (f"{what}: {count}" for what, count in shown.totals_in_words)
+        yield from (f"Warning: {warning}" for warning in shown.found.warnings)
+    elif run.change_id is not None and run.kind in DISPUTED:
+        opened, closed = conflicts_of(run.change_id)
+        yield f"Conflicts closed: {closed:,}"
+        yield f"Conflicts opened: {opened:,}{'; manage.py list_conflicts --open lists them' if opened else ''}"
+
+
+def _details(said: dict[str, Any]) -> Iterator[str]:
     """What a dry run would do, one by one."""
-    if "consequences" not in said:
-        return
-    yield from said["told"]
-    shown = shown_again(said["consequences"])
-    if not shown.nothing:
-        yield from _told(shown)
-    yield from (f"Warning: {warning}" for warning in shown.found.warnings)
+    if "consequences" in said:
+        yield from said["told"]
+        yield from _told(shown_again(said["consequences"]))
 
 
 def _told(shown: Shown) -> Iterator[str]:
-    for what, count in shown.totals_in_words:
-        yield f"{what}: {count}"
-    for total in shown.totals:
-        effects = zip(EFFECTS, total.numbers, strict=True)
-        numbers = ", ".join(f"{word} {count}" for (_, word, _), count in effects if count != "0")
-        yield f"{total.participant}, on so many connections: {numbers}"
-    for dispute in shown.conflicts:
-        yield f"Conflict {'opened' if dispute.opened else 'closed'}: {dispute.about}"
-    if shown.conflicts_left_out:
-        yield f"and {shown.conflicts_left_out} conflicts more."
-    yield from shown.found.terms
     for row in shown.rows:
         place = f"{row.connection} in {row.congestion_point}" if row.congestion_point else row.connection
         effects_said = "; ".join(f"{word} {days}" for word, _, days in row.effects)
         yield f"{place}: {row.participant} {effects_said}"
-    if shown.left_out:
-        yield f"These are the first {shown.left_out}, by address."
+    if (claims := shown.found.claims) > len(shown.rows):
+        yield f"The first {len(shown.rows)} of {claims:,}, by address."
+    yield from shown.found.terms
+    for dispute in shown.conflicts:
+        yield f"Conflict {'opened' if dispute.opened else 'closed'}: {dispute.about}"
+    if shown.conflicts_left_out:
+        yield f"and {shown.conflicts_left_out} conflicts more."
+    for total in shown.totals:
+        effects = zip(EFFECTS_OF_MANY, total.numbers, strict=True)
+        yield f"{total.participant}: {', '.join(_of_many(word, count) for word, count in effects if count != '0')}"
+
+
+def _of_many(word: str, count: str) -> str:
+    return f"{word} on {count} {'connection' if count == '1' else 'connections'}"

@@ -254,16 +254,17 @@ def _count(
         if full:
             cursor.execute(POINTS_THERE, parameters)
             guard(full, ended, cursor.fetchone()[0], "congestion points")
+    things = "memberships" if kind is MEMBERSHIP else "representations"
     cursor.execute(STATED)
     changing, anew, omitted, stated = cursor.fetchone()
     if full:
         cursor.execute(kind.sql(THERE), parameters)
-        guard(full, omitted, cursor.fetchone()[0], "connections")
+        guard(full, omitted, cursor.fetchone()[0], things)
     return counts | {
-        "connections new": anew,
-        "connections changed": changing - anew,
-        "connections ended": omitted,
-        "connections unchanged": stated - changing,
+        f"{things} new": anew,
+        f"{things} changed": changing - anew,
+        f"{things} ended": omitted,
+        f"{things} unchanged": stated - changing,
     }
 
 

@@ -77,6 +77,8 @@ def take(sample: Sample, content: str | bytes | Path, *options: str, name: str =
     except CommandError as error:
         errors.write(str(error))
         status = error.returncode
+    except SystemExit as end:
+        status = int(end.code or 0)
     return Outcome(status, out.getvalue(), errors.getvalue(), ImportRun.objects.latest("pk"))
 
 
@@ -278,7 +280,7 @@ def test_bad_lines_are_skipped_where_that_is_asked_for(sample: Sample) -> None:
     assert "Lines: 11, bad: 1\n" in outcome.out
     assert "Rejects: kept.csv\n" in outcome.out
     assert "line 2, column" in outcome.errors
-    assert outcome.errors.endswith("Bad lines that were skipped: 1.")
+    assert outcome.errors.endswith("\nBad lines that were skipped: 1.\n")
     again = take(sample, sample.text(sample.bad, *sample.lines), "--skip-bad-lines")
     assert (again.status, again.run.state) == (4, "unchanged")
 
@@ -306,6 +308,11 @@ def test_a_dry_run_tells_the_conflicts_that_would_open() -> None:
     lines = [f"other.example,{ean(n)},2030-06-01," for n in range(3)]
     outcome = take(CONNECTIONS, CONNECTIONS.text(*lines), "--dry-run")
     assert "Conflicts opened: 3\n" in outcome.out
+    applied = take(CONNECTIONS, CONNECTIONS.text(*lines))
+    assert (
+        "Conflicts closed: 0\nConflicts opened: 3; manage.py list_conflicts --open lists them\n"
+        in applied.out
+    )
     assert (
         f"Conflict opened: other.example against agr.example about {ean(0)}, 2030-06-01 to 2030-12-31"
         in outcome.out
@@ -313,7 +320,7 @@ def test_a_dry_run_tells_the_conflicts_that_would_open() -> None:
     assert (
         f"{ean(0)}: other.example gains from 2031-01-01; contested 2030-06-01 to 2030-12-31\n" in outcome.out
     )
-    assert "other.example, on so many connections: gains 3, contested 3\n" in outcome.out
+    assert "other.example: gains days on 3 connections, has days contested on 3 connections\n" in outcome.out
 
 
 def test_a_dry_run_tells_the_first_fifty_and_counts_all() -> None:
@@ -321,7 +328,8 @@ def test_a_dry_run_tells_the_first_fifty_and_counts_all() -> None:
     outcome = take(CONNECTIONS, CONNECTIONS.text(*lines), "--dry-run")
     assert outcome.out.count("gains from 2030-01-01\n") == 50
     assert "Connections on which days change: 60\n" in outcome.out
-    assert "These are the first 50, by address.\n" in outcome.out
+    assert "\nThe first 50 of 60, by address.\n" in outcome.out
+    assert outcome.out.index("Lines: 60, bad: 0\n") > outcome.out.index("The first 50 of 60")
 
 
 @EACH_KIND

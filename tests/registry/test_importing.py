@@ -74,10 +74,10 @@ def test_representations_of_several_agrs_are_one_change() -> None:
     change = Change.objects.get()
     assert (imported.change, imported.lines) == (change.pk, 2)
     assert imported.counts == {
-        "connections new": 2,
-        "connections changed": 0,
-        "connections ended": 0,
-        "connections unchanged": 0,
+        "representations new": 2,
+        "representations changed": 0,
+        "representations ended": 0,
+        "representations unchanged": 0,
     }
     assert (change.kind, change.actor, change.file_name) == ("import", "kim", "connections.csv")
     assert change.participants == list(
@@ -106,7 +106,7 @@ def test_congestion_points_with_their_connections() -> None:
         ("other", EAST, FARM, "from 2026-01-01", "effective"),
     }
     assert imported.counts["congestion points new"] == 3
-    assert imported.counts["connections new"] == 3
+    assert imported.counts["memberships new"] == 3
 
 
 def test_D8_two_dsos_in_one_file_have_each_a_point_at_the_same_address() -> None:
@@ -274,7 +274,7 @@ def test_I2_bad_lines_are_left_out_on_demand() -> None:
         ("second", FARM, "from 2026-01-01", "effective"),
     }
     assert [each.line for each in all_of(rejects)] == [3, 4]
-    assert (rejects.lines, imported.lines, imported.counts["connections new"]) == (2, 4, 2)
+    assert (rejects.lines, imported.lines, imported.counts["representations new"]) == (2, 4, 2)
     assert not Connection.objects.filter(address=SHOP).exists()
 
 
@@ -307,8 +307,8 @@ def test_I3_a_full_file_ends_what_it_does_not_name_with_today() -> None:
     )
     assert ("first", "ean.871685900000000109", "2026-01-01 to 2026-11-22", "effective") in represented()
     assert ("second", SHOP, "2026-01-01 to 2026-06-30", "effective") in represented()
-    assert imported.counts["connections ended"] == 1
-    assert imported.counts["connections unchanged"] == 10
+    assert imported.counts["representations ended"] == 1
+    assert imported.counts["representations unchanged"] == 10
 
 
 def test_I3_a_full_file_ends_points_and_the_connections_behind_them() -> None:
@@ -319,7 +319,7 @@ def test_I3_a_full_file_ends_points_and_the_connections_behind_them() -> None:
     assert ("grid", WEST, SHOP, "2026-01-01 to 2026-11-22", "effective") in behind()
     assert len(terms()) == 10
     assert imported.counts["congestion points ended"] == 1
-    assert imported.counts["connections ended"] == 1
+    assert imported.counts["memberships ended"] == 1
     assert imported.warnings == ()
 
 
@@ -346,7 +346,7 @@ def test_I3_a_file_that_has_shrunk_by_more_than_a_fifth_stops(kept: int, stops: 
         take_connections(lines[:kept], FULL)
         return
     before = represented()
-    with pytest.raises(Shrunk, match=rf"end {10 - kept} of the 10 connections"):
+    with pytest.raises(Shrunk, match=rf"end {10 - kept} of the 10 representations"):
         take_connections(lines[:kept], FULL)
     assert represented() == before
     take_connections(lines[:kept], Options(full=True, allow_shrink=True))
@@ -383,7 +383,7 @@ def test_I4_the_same_file_again_changes_nothing() -> None:
     before = represented(), behind(), terms(), Change.objects.count(), AuditEntry.objects.count()
     for options in (Options(), FULL):
         again = take_connections(lines, options)
-        assert (again.change, again.counts["connections unchanged"]) == (None, 2)
+        assert (again.change, again.counts["representations unchanged"]) == (None, 2)
         assert take_points(points, options).change is None
     assert (represented(), behind(), terms(), Change.objects.count(), AuditEntry.objects.count()) == before
 
