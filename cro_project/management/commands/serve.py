@@ -16,7 +16,7 @@ from granian.log import LogLevels
 
 from cro_project import environment, processes
 
-THREADS = 4
+THREADS = 8
 """Requests that one process has Python work on at a time; others wait their turn."""
 
 CONNECTIONS = 5_000

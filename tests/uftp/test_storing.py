@@ -1,0 +1,175 @@
+"""Receipts that wait while another is being stored are stored together; each is told its own."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from django.db import connection
+from django.test import Client
+
+from participants.models import PublicKey
+from tests.support.peer import Peer
+from uftp import endpoint
+from uftp.models import InboundMessage
+from uftp.storing import Together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 20.0  # seconds
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Wait until `reached`, or fail."""
+    ends = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def known_peer() -> Peer:
+    """An AGR that this process has heard before."""
+    agr = Peer("AGR")
+    agr.register()
+    assert post(agr, agr.xml()) == 200
+    InboundMessage.objects.all().delete()
+    return agr
+
+
+def post(peer: Peer, content: bytes) -> int:
+    body = peer.envelope(content)
+    return Client().post("/shapeshifter/api/v3/message", body, content_type="text/xml").status_code
+
+
+@contextmanager
+def nothing_is_stored() -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Whoever stores a message waits until this ends."""
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE uftp_inboundmessage IN SHARE MODE")
+        yield other
+
+
+def a_store_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO uftp_inboundmessage%%'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def post_behind(first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], stop: bool = False) -> list[int]:
+    """Post `first`, and `others` while it is being stored; gives the statuses. `stop` ends the first's connection."""
+
+    def work(peer: Peer, content: bytes) -> int:
+        try:
+            return post(peer, content)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(others) + 1) as threads:
+        with nothing_is_stored() as other:
+            answers = [threads.submit(work, *first)]
+            until(a_store_waits)
+            for number, each in enumerate(others, start=1):
+                answers.append(threads.submit(work, *each))
+                until(lambda number=number: len(endpoint._together._waiting) == number)
+            if stop:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO uftp_inboundmessage%%'"
+                )
+                until(answers[0].done)
+        return [answer.result(PATIENCE) for answer in answers]
+
+
+def stored() -> set[bytes]:
+    return {message.content for message in InboundMessage.objects.all()}
+
+
+def transactions() -> int:
+    """In how many transactions what is there was stored."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT xmin::text) FROM uftp_inboundmessage")
+        return int(cursor.fetchone()[0])
+
+
+def test_what_waits_is_stored_in_one_transaction() -> None:
+    peers = [known_peer() for _ in range(3)]
+    contents = [(peer, peer.xml()) for peer in peers * 3]
+    assert post_behind(contents[0], contents[1:]) == [200] * 9
+    assert stored() == {content for _, content in contents}
+    assert transactions() == 2
+
+
+def test_each_is_told_its_own() -> None:
+    """Among the others: two copies, one of an earlier message, and one by a key that has ended."""
+    one, two, ended = known_peer(), known_peer(), known_peer()
+    earlier, same = one.xml(), two.xml()
+    assert post(one, earlier) == 200
+    PublicKey.objects.filter(participant__domain=ended.domain).update(valid_until=datetime.now(UTC))
+    sent = [
+        (one, one.xml()),
+        (two, same),
+        (ended, ended.xml()),
+        (two, same),
+        (one, earlier),
+        (two, two.xml()),
+    ]
+    assert post_behind((one, one.xml()), sent) == [200, 200, 200, 419, 200, 200, 200]
+    assert stored() >= {content for peer, content in sent if peer is not ended}
+    assert InboundMessage.objects.count() == 5
+
+
+def test_one_that_cannot_be_stored_takes_no_other_with_it() -> None:
+    one, two = known_peer(), known_peer()
+    bad = "bbbbbbbb-0000-0000-0000-000000000bad"
+    good = [(one, one.xml()), (two, two.xml())]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;"
+            "CREATE TRIGGER refuse BEFORE INSERT ON uftp_inboundmessage FOR EACH ROW"
+            f" WHEN (NEW.message_id = '{bad}') EXECUTE FUNCTION refuse()"
+        )
+        try:
+            answers = post_behind((one, one.xml()), [good[0], (two, two.xml(MessageID=bad)), good[1]])
+        finally:
+            cursor.execute("DROP TRIGGER refuse ON uftp_inboundmessage; DROP FUNCTION refuse()")
+    assert answers == [200, 200, 503, 200]
+    assert len(stored()) == 3
+    assert stored() >= {content for _, content in good}
+
+
+def test_whose_connection_ends_keeps_nobody_waiting() -> None:
+    agr = known_peer()
+    first, others = (agr, agr.xml()), [(agr, agr.xml()) for _ in range(4)]
+    answers = post_behind(first, others, stop=True)
+    assert answers[1:] == [200] * 4
+    assert stored() == {
+        content for (_, content), status in zip([first, *others], answers, strict=True) if status == 200
+    }
+
+
+def test_of_what_waits_no_more_than_the_bounds_is_stored_at_once() -> None:
+    groups: list[list[int]] = []
+    together: Together[int, int]
+
+    def store(given: list[int]) -> list[int]:
+        if not groups:
+            until(lambda: len(together._waiting) == 7)
+        groups.append(given)
+        if 3 in given:
+            raise RuntimeError
+        return [-each for each in given]
+
+    together = Together(store, at_most=3, bytes_at_most=10)
+    with ThreadPoolExecutor(8) as threads:
+        answers = []
+        for number, size in enumerate([1, 1, 1, 1, 9, 1, 20, 1]):
+            answers.append(threads.submit(together, number, size))
+            until(lambda number=number: len(together._waiting) == number or bool(groups))
+    assert groups == [[0], [1, 2, 3], [4, 5], [6], [7]]
+    assert [answer.result() for answer in answers] == [0, None, None, None, -4, -5, -6, -7]
