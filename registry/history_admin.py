@@ -18,6 +18,7 @@ from registry import revisions
 from registry.change_page import ConsequencesAdmin
 from registry.fact_admin import by_change
 from registry.facts_told import what_it_changed
+from registry.import_run import ImportRun
 from registry.models import Change, Conflict, RevisionPlace
 from uftp.admin import InboundMessageAdmin
 from uftp.models import InboundMessage, Sender
@@ -25,7 +26,7 @@ from uftp.models import InboundMessage, Sender
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
-    list_display = ("number", "known_from", "kind", "source", "reason")
+    list_display = ("number", "known_from", "kind", "source", "why")
     export_display = (
         "number",
         ("Known from", "moment"),
@@ -35,13 +36,14 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
         ("Sender's role", lambda change: change.message.sender.role if _tells_sender(change) else None),
         ("Sender", lambda change: change.message.sender.domain if _tells_sender(change) else None),
         ("MessageID", lambda change: change.message.message_id if _tells_sender(change) else None),
-        "reason",
+        ("File", lambda change: change.file_name if _is_import(change) else None),
+        ("Reason", lambda change: _why(change)),
     )
     list_select_related = ("message", "message__sender")
     list_filter = ("kind", ("moment", DayRangeFilter))
     search_fields = ("pk__exact", "message__message_id__exact")
     search_help_text = "A change's number, or the whole MessageID of the message that it came from"
-    fields = ("number", "known_from", "kind", "source", "reason", "facts", "conflicts")
+    fields = ("number", "known_from", "kind", "source", "why", "facts", "conflicts")
 
     def audit_changes(self, row: Change) -> list[int]:
         return [row.pk]
@@ -72,6 +74,9 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
 
     @admin.display(description="source")
     def source(self, change: Change) -> str:
+        if _is_import(change):
+            by = f" by {change.actor}" if change.actor else ""
+            return format_html("{}{}", _file_of(change), by)
         if change.message is None:
             return change.actor or NOTHING
         passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
@@ -87,7 +92,13 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
         change: Change | None = super().get_object(request, object_id, from_field)
         if change is not None:
             change.counted_in = self.seen(request)  # type: ignore[attr-defined]
+            if _is_import(change) and self.seen(request).everyone:
+                change.import_run = ImportRun.objects.filter(change=change).first()  # type: ignore[attr-defined]
         return change
+
+    @admin.display(description="reason")
+    def why(self, change: Change) -> str:
+        return _why(change) or NOTHING
 
     @admin.display(description="facts")
     def facts(self, change: Change) -> str:
@@ -96,6 +107,21 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
         return conflicts_of(change, getattr(change, "counted_in", NOBODY))
+
+
+def _is_import(change: Change) -> bool:
+    return change.kind == Change.Kind.IMPORT
+
+
+def _file_of(change: Change) -> str:
+    """The file of an import; with a link to the import on the page of the change, for those who see it."""
+    run = getattr(change, "import_run", None)
+    return change.file_name if run is None else link(run, f"Import {run.pk}: {change.file_name}")
+
+
+def _why(change: Change) -> str:
+    """The reason that was given, or what is told of a delivery."""
+    return change.why if _is_import(change) else change.reason
 
 
 def _tells_sender(change: Change) -> bool:

@@ -312,6 +312,24 @@ def test_what_came_of_one_is_said_of_one(kim: Client) -> None:
     assert "Nothing was imported:" not in page(kim, refused)
 
 
+def test_the_page_of_a_change_leads_to_its_import(kim: Client) -> None:
+    run = previewed(kim, ones(1))
+    decide(kim, run, "apply")
+    work()
+    run.refresh_from_db()
+
+    shown = kim.get(f"/admin/registry/change/{run.change_id}/change/")
+
+    link = f'<a href="{IMPORTS}{run.pk}/change/">Import {run.pk}: handover.csv</a> by kim'
+    assert link in shown.content.decode()
+    assert f"Reason: {WHY}" in text_of(shown)
+    listed = text_of(kim.get("/admin/registry/change/"))
+    assert f"handover.csv by kim {WHY}" in listed
+    exported = kim.get("/admin/registry/change/export/")
+    (row,) = csv.DictReader(io.StringIO(b"".join(exported.streaming_content).decode()))
+    assert (row["File"], row["Reason"]) == ("handover.csv", WHY)
+
+
 @pytest.mark.parametrize(
     ("stopped", "message", "advice"),
     [
