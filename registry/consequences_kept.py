@@ -43,6 +43,6 @@ def shown_again(said: Mapping[str, Any]) -> Shown:
         ),
         rows=tuple(Row(**{**row, "effects": tuple(map(tuple, row["effects"]))}) for row in said["rows"]),
         conflicts=tuple(Dispute(**dispute) for dispute in said["conflicts"]),
-        totals=tuple(Total(total["participant"], tuple(total["numbers"])) for total in said["totals"]),
+        totals=tuple(Total(**{**total, "numbers": tuple(total["numbers"])}) for total in said["totals"]),
         points=said["points"],
     )

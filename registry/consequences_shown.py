@@ -6,11 +6,12 @@ The template `admin/registry/consequences.html` shows them: beside a form, and o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from participants.scope import Scope
 from registry.conflict_lines import ConflictLine
 from registry.consequences import SHOWN, Consequences, Line, PartyTotal
+from registry.models import CongestionPoint, Connection
 from registry.periods import in_words, list_in_words
 
 SOMEBODY = "another participant"
@@ -27,12 +28,18 @@ EFFECTS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What happens to one participant's days of one connection: (word, mark, days) each."""
+    """What happens to one participant's days of one connection: (word, mark, days) each.
+
+    The numbers are those of the pages to which the names lead; None: a name that leads nowhere.
+    """
 
     connection: str
     congestion_point: str
     participant: str
     effects: tuple[tuple[str, str, str], ...]
+    participant_id: int | None = None
+    connection_id: int | None = None
+    congestion_point_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Total:
 
     participant: str
     numbers: tuple[str, ...]
+    participant_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,9 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
     def name(of: Line | PartyTotal) -> str:
         return of.participant if of.participant_id in scope else SOMEBODY
 
+    def number(of: Line | PartyTotal) -> int | None:
+        return of.participant_id if of.participant_id in scope else None
+
     return Shown(
         found=found,
         rows=tuple(
@@ -103,6 +114,7 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
                 (line.congestion_point or "") if line.participant_id in scope else "",
                 name(line),
                 tuple(_effects(line)),
+                number(line),
             )
             for line in found.lines
         ),
@@ -112,11 +124,36 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
             if line.holder_id in scope or line.claimant_id in scope
         ),
         totals=tuple(
-            Total(name(party), tuple(f"{getattr(party, field):,}" for field, _, _ in EFFECTS))
+            Total(name(party), tuple(f"{getattr(party, field):,}" for field, _, _ in EFFECTS), number(party))
             for party in found.parties
         ),
         points=any(line.congestion_point and line.participant_id in scope for line in found.lines),
     )
+
+
+def with_pages(shown: Shown) -> Shown:
+    """`shown` with the numbers of the connections and congestion points that there are, for who may see all."""
+    connections = dict(
+        Connection.objects.filter(address__in={row.connection for row in shown.rows}).values_list(
+            "address", "pk"
+        )
+    )
+    named = {row.congestion_point for row in shown.rows if row.congestion_point}
+    points = {
+        (dso, address): number
+        for dso, address, number in CongestionPoint.objects.filter(address__in=named)
+        .order_by()
+        .values_list("dso_id", "address", "pk")
+    }
+    rows = (
+        replace(
+            row,
+            connection_id=connections.get(row.connection),
+            congestion_point_id=points.get((row.participant_id or 0, row.congestion_point)),
+        )
+        for row in shown.rows
+    )
+    return replace(shown, rows=tuple(rows))
 
 
 def _dispute(line: ConflictLine, scope: Scope) -> Dispute:

@@ -11,11 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from participants.admin_html import NOTHING, moment
+from participants.importing import MOST_ENDED
 from participants.participant_page import badge
 from participants.scope import EVERYONE
 from registry.consequences import of_change
 from registry.consequences_kept import shown_again
-from registry.consequences_shown import Shown, as_seen
+from registry.consequences_shown import Shown, as_seen, with_pages
 from registry.import_run import ImportRun
 
 State = ImportRun.State
@@ -39,8 +40,8 @@ PHASES = {
 }
 NO_WORKER = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
 OPTIONS = {
-    "full": "the file is everything there is",
-    "allow_shrink": "however much ends",
+    "full": "full file: what it does not name ends",
+    "allow_shrink": f"more than {MOST_ENDED * 100:.0f} % may end",
     "skip_bad_lines": "bad lines are left out",
 }
 
@@ -238,4 +239,4 @@ def shown(run: ImportRun) -> Shown | None:
         found = shown_again(kept)
     else:
         return None
-    return None if found.nothing and run.summary.get("told") else found
+    return None if found.nothing and run.summary.get("told") else with_pages(found)

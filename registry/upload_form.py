@@ -54,15 +54,15 @@ class UploadForm(ReasonForm):
     )
     full = forms.BooleanField(
         required=False,
-        label="The file is everything there is",
-        help_text="What it does not name ends today: representations; congestion points and connections in them;"
-        " of participants, their admission. Without it, what it does not name stays as it is.",
+        label="Full file: what it does not name ends",
+        help_text="With today, and for all participants: representations; congestion points and connections in them;"
+        " of participants, their admission. Without it, what the file does not name stays as it is.",
     )
     allow_shrink = forms.BooleanField(
         required=False,
-        label="However much ends",
-        help_text=f"Without it, a file that would end more than {MOST_ENDED:.0%} of what is there is refused: it may"
-        " not be whole.",
+        label=f"Allow that more than {MOST_ENDED * 100:.0f} % ends",
+        help_text="For a full file. Without it, one that would end so much of what is there is refused: it may not be"
+        " whole.",
     )
     skip_bad_lines = forms.BooleanField(
         required=False,
@@ -101,11 +101,9 @@ class UploadForm(ReasonForm):
         said: dict[str, Any] = super().clean() or self.cleaned_data
         kind = KINDS.get(said.get("kind", ""))
         if kind and said.get("full") and not kind.takes_full:
-            self.add_error(
-                "full", "A file of this kind is never everything there is: what it does not name stays."
-            )
+            self.add_error("full", "A file of this kind is never a full one: what it does not name stays.")
         if said.get("allow_shrink") and not said.get("full"):
-            self.add_error("allow_shrink", "Only a file that is everything there is can end anything.")
+            self.add_error("allow_shrink", "Only a full file can end anything.")
         if kind and said.get("file"):
             self.upload = pack(said["file"])
             try:

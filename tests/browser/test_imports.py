@@ -136,7 +136,7 @@ def test_what_is_wrong_with_a_file_is_seen_and_saved(kim: Page, market: Market, 
 def test_a_file_that_has_shrunk_is_allowed_after_a_look(kim: Page, market: Market, worker: Process) -> None:
     page = kim
     open_form(page)
-    upload(page, handover(), tick=["The file is everything there is"])
+    upload(page, handover(), tick=["Full file: what it does not name ends"])
     expect(page.get_by_role("button", name="Allow it, and preview again")).to_be_visible(timeout=PATIENCE)
     look(page, "import-shrunk")
     page.get_by_role("button", name="Allow it, and preview again").click()

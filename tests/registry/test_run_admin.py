@@ -21,7 +21,7 @@ from django.utils import timezone
 from participants import clock
 from participants.models import AuditEntry, Participant
 from registry import upload_file, upload_work, uploads
-from registry.models import Change, Conflict, ImportFile, ImportRun, Representation
+from registry.models import Change, Conflict, Connection, ImportFile, ImportRun, Representation
 from tests.registry.screens import home, party, represented
 from tests.support.polling import wait_for
 from tests.support.processes import Process, working
@@ -138,6 +138,12 @@ def test_a_preview_changes_nothing_and_says_what_would_change(kim: Client) -> No
     assert "Conflicts opened: 1" in said
     assert "Lines read: 2" in said
     assert f"one.example against two.example about {home(2)}" in said
+    shown = kim.get(f"{IMPORTS}{run.pk}/change/").content.decode()
+    there = Connection.objects.get(address=home(2))
+    assert f'<a href="/admin/registry/connection/{there.pk}/change/">{home(2)}</a>' in shown
+    assert f"<td>{home(1)}</td>" in shown
+    one = party("AGR", "one.example")
+    assert f'<a href="/admin/participants/participant/{one.pk}/change/">one.example</a>' in shown
 
 
 def test_what_was_shown_is_applied_by_a_second_click(kim: Client) -> None:
@@ -374,14 +380,16 @@ def test_what_is_wrong_with_the_upload_is_said_at_its_field(kim: Client) -> None
         "This is not UTF-8": {"content": b"agr,connection,start,end\xff\n"},
         "cannot be read to its end": {"content": gzip.compress(ones(1))[:-20]},
         "A line is longer than": {"content": gzip.compress(b"a" * (upload_file.LINE_AT_MOST + 100_000))},
-        "Only a file that is everything": {"allow_shrink": "on"},
-        "A file of this kind is never everything": {"kind": "contracts", "full": "on"},
+        "Only a full file can end anything": {"allow_shrink": "on"},
+        "A file of this kind is never a full one": {"kind": "contracts", "full": "on"},
     }
     for words, said in wrong.items():
         content = said.pop("content", ones(1))
         answer = upload(kim, content, **said)  # type: ignore[arg-type]
         assert answer.status_code == 200
         assert words in text_of(answer), words
+        if said.get("kind", "") is None:
+            assert text_of(answer).index("What the file is of:") < text_of(answer).index(words)
     assert not ImportRun.objects.exists()
 
 
