@@ -29,7 +29,9 @@ class ExportCommand(BaseCommand):
         """Write all of `pieces`; whether whoever reads standard output read all of it."""
         if path is None:
             return self._write_out(pieces)
-        self._write_file(path, pieces)
+        counted = _Counted(pieces)
+        self._write_file(path, counted)
+        self.stderr.write(f"{path}: {counted.lines - 1:,} lines after the header", lambda said: said)
         return True
 
     def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
@@ -63,6 +65,19 @@ class ExportCommand(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return False
         return True
+
+
+class _Counted(Iterator[bytes]):
+    """Gives the pieces of a file on, and counts its `lines`."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.lines = 0
+
+    def __next__(self) -> bytes:
+        piece = next(self._pieces)
+        self.lines += piece.count(b"\n")
+        return piece
 
 
 def _packed(file: IO[bytes]) -> gzip.GzipFile:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from participants import csv_files
 from participants.bulk import PARTICIPANT_COLUMNS, import_participants
 from participants.csv_files import Fault, Row
 from participants.importing import Imported, Options, Step
@@ -74,7 +75,11 @@ KINDS: dict[str, Kind] = {
 }
 """By the values of ImportRun.Kind."""
 
+for _name, _kind in KINDS.items():
+    csv_files.know(_kind.columns, ImportRun.Kind(_name).label.lower())
+
 
 def register(name: ImportRun.Kind, kind: Kind) -> None:
     """Have files of this kind imported so."""
     KINDS[name] = kind
+    csv_files.know(kind.columns, name.label.lower())

@@ -60,11 +60,38 @@ def test_a_row_with_a_field_too_many_or_too_few_is_named_and_the_rest_is_read() 
     ]
 
 
+def test_a_short_last_line_asks_whether_the_file_is_cut_off() -> None:
+    cut = "2 fields, where the header has 3. It is the last line: is the file cut off?"
+    assert said("agr,connection,start\na,b,c\na,b\na,b") == [
+        "2",
+        "line 3: 2 fields, where the header has 3.",
+        f"line 4: {cut}",
+    ]
+    assert said("agr,connection,start\na,b\n\n") == ["line 2: 2 fields, where the header has 3."]
+    assert said("agr,connection,start\na,b,c,d\n") == ["line 2: 4 fields, where the header has 3."]
+    assert said('agr,connection,start\na\na,"b') == [
+        "line 2: 1 field, where the header has 3.",
+        "line 3: A quote is opened here and not closed.",
+    ]
+
+
+def test_the_columns_may_be_named_in_any_case() -> None:
+    assert read("Agr,CONNECTION,Start\nagr.example,ean.1,2026-01-01\n") == READ[:1]
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_a_line_for_spreadsheets_may_stand_above_the_header(bom: str) -> None:
+    first, second = read(bom + "sep=;\r\n" + "\r\n".join(LINES).replace(",", ";"))
+    assert [first, second] == [each._replace(line=each.line + 1) for each in READ]
+    with pytest.raises(UnreadableFile, match="line 2: This names other columns"):
+        read("sep=;\nagr;start\n")
+
+
 def test_bytes_that_are_no_text_are_named_and_the_rest_is_read() -> None:
     content = b"agr,connection,start\na,b\xff,c\xe9\na,b\0,c\na,b,c\n"
     assert said(content) == [
-        "line 2, column connection: This is not UTF-8.",
-        "line 2, column start: This is not UTF-8.",
+        "line 2, column connection: This is not UTF-8: save the file as CSV in UTF-8.",
+        "line 2, column start: This is not UTF-8: save the file as CSV in UTF-8.",
         "line 3, column connection: This holds a NUL byte.",
         "4",
     ]
@@ -84,13 +111,23 @@ def test_quotes_that_go_wrong_are_named_where_their_row_begins() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "line 1: This does not name the columns. Wanted are, in any order: agr,connection,start"),
+        ("", "line 1: This does not name the columns. Wanted are, in any order: agr,connection,start."),
         ("\nagr,connection,start\n", "line 1: This does not name the columns."),
         (
             "agr,conection,start\n",
             "line 1: This names other columns than wanted. Missing: connection; unknown: 'conection'."
-            " Wanted are, in any order: agr,connection,start",
+            " Wanted are, in any order: agr,connection,start.",
         ),
+        (
+            "agr\tconnection\tstart\n",
+            "line 1: Columns are separated by commas or semicolons, and not by tabs. Wanted",
+        ),
+        (
+            b"PK\x03\x04\x14\0\x06",
+            "This is an Excel workbook or a zip file, and no CSV: save the file as CSV in UTF-8.",
+        ),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "This is an Excel workbook or a zip file, and no CSV"),
+        ("end;start\n", "Missing: agr, connection; unknown: 'end'."),
         ("agr,start,connection,start\n", "Named more than once: start."),
         ("agr,connection,start,\n", "Unknown: ''."),
         ('agr,"connection,start\n', "A quote is opened here and not closed."),

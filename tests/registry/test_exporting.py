@@ -342,6 +342,9 @@ def test_the_commands_write_to_standard_output_and_into_files(tmp_path: Path) ->
             assert run(command, "--output", str(path)) == ""
         assert plain.read_bytes() == gzip.decompress(packed.read_bytes()) == content
         assert packed.read_bytes() == again.read_bytes(), "the same content makes the same file"
+        errors = StringIO()
+        call_command(command, "--output", str(plain), stderr=errors)
+        assert errors.getvalue() == f"{plain}: {len(content.splitlines()) - 1} lines after the header\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.csv.gz", "b.csv.gz"]
 
 

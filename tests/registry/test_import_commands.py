@@ -223,11 +223,22 @@ def test_a_header_that_does_not_match_says_which_columns_are_wanted(sample: Samp
         outcome = take(sample, f"{header}\n{sample.lines[0]}\n")
         assert outcome.status == 1
         assert says in outcome.errors
-        assert f"Wanted are, in any order: {sample.columns}\n" in outcome.errors
+        assert f"Wanted are, in any order: {sample.columns}.\n" in outcome.errors
         assert outcome.run.state == "failed"
         assert outcome.run.message.endswith("\nNothing was imported.")
         assert outcome.run.message in outcome.errors
         assert facts() == before
+
+
+@EACH_KIND
+def test_a_file_of_another_kind_is_said_to_be_one(sample: Sample) -> None:
+    other = SAMPLES[SAMPLES.index(sample) - 1]
+    outcome = take(sample, other.text())
+    assert outcome.status == 1
+    assert (
+        f"line 1: This names other columns than wanted. These are the columns of {other.kind}."
+        in outcome.errors
+    )
 
 
 @pytest.mark.parametrize(

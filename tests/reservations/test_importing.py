@@ -401,7 +401,7 @@ def test_every_bad_line_is_named_at_once(imports: Import) -> None:
         "line 5, column state: '?' is not one of draft, in force, ended.",
         "line 5, column days: 'x' is not every day, a day of the week such as Monday, or a day such as 2026-12-25.",
         "line 5, column first_isp: '0' must be 1 or more.",
-        "line 6: 2 fields, where the header has 15.",
+        "line 6: 2 fields, where the header has 15. It is the last line: is the file cut off?",
     ]
 
 
@@ -447,7 +447,7 @@ def test_bad_contracts_are_left_out_as_a_whole_where_that_is_asked_for(
     assert ImportRun.objects.get().bad_lines == 3
     text = text_of([line(contract_id="C-5")]) + "a,b\n"
     assert refusal(imports, text, "--skip-bad-lines") == [
-        "line 3: 2 fields, where the header has 15.",
+        "line 3: 2 fields, where the header has 15. It is the last line: is the file cut off?",
         "Nothing was imported: 1 fault on 1 line.",
     ]
 
@@ -495,7 +495,7 @@ def test_bytes_that_are_no_text_are_named(imports: Import) -> None:
     text = text_of([line(), line(contract_id="C-2")]).encode()
     bad = text.replace(b"C-1", b"C-\xff").replace(b"C-2", b"C-\0")
     assert faults(imports, bad) == [
-        "line 2, column contract_id: This is not UTF-8.",
+        "line 2, column contract_id: This is not UTF-8: save the file as CSV in UTF-8.",
         "line 3, column contract_id: This holds a NUL byte.",
     ]
 
@@ -505,7 +505,7 @@ def test_a_header_that_does_not_match_says_which_columns_are_wanted(imports: Imp
     assert said[0].startswith(
         "line 1: This names other columns than wanted. Missing: contract_id, congestion_point,"
     )
-    assert said[0].endswith(",".join(COLUMNS))
+    assert said[0].endswith(f"{','.join(COLUMNS)}.")
     assert "unknown: 'contract'." in said[0]
     assert said[1:] == ["Nothing was imported."]
 
