@@ -9,6 +9,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from uftp import binary, delivery, processing, refusals
+from uftp.handing import Handing
 from uftp.handling import Party
 from uftp.waking import Sparing
 
@@ -32,7 +33,7 @@ WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = %(lock)s 
 @app.task(name="uftp.drain_inbox", queue=INBOX)
 def drain_inbox(sender_id: int) -> None:
     """Handle what waits in one sender's inbox, then deliver the answers."""
-    processing.drain(sender_id, stopping=stopping.is_set, wake=wake_outbox)
+    processing.drain(sender_id, stopping=stopping.is_set, wake=hand_over)
 
 
 @app.task(name="uftp.deliver", queue=OUTBOX)
@@ -75,6 +76,13 @@ def wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> N
         if "procrastinate_jobs_queueing_lock" not in str(error):
             logger.warning("The wake-up %r was lost and is left to the sweep: %s", lock, error)
 
+
+def _deliver_here(role: str, domain: str) -> None:
+    delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=hand_over)
+
+
+hand_over = Handing(_deliver_here, wake_outbox)
+"""To be called as `wake_outbox`: where this process is a worker and has a thread to spare, that delivers."""
 
 _inboxes = Sparing(_defer_drain)
 _outboxes = Sparing(_defer_delivery)

@@ -23,6 +23,9 @@ T = TypeVar("T")
 DELIVERIES = 16
 """Deliveries at a time in one process; most of their time is waiting for a participant's system."""
 
+HANDED_OVER = 8
+"""Deliveries at a time, beside these, of what this process itself has made."""
+
 POLL_SECONDS = 2.0
 STALLED_AFTER = 30.0
 RESTART_SECONDS = 1.0
@@ -36,7 +39,8 @@ def run(*, until_idle: bool = False, concurrency: int = 4) -> None:
     On a signal, the messages at hand are brought to their end first; a long job is given up, and waits again.
     """
     tasks.stopping.clear()
-    asyncio.run(_run(until_idle, concurrency))
+    with tasks.hand_over.open(HANDED_OVER):
+        asyncio.run(_run(until_idle, concurrency))
 
 
 async def _run(until_idle: bool, concurrency: int) -> None:

@@ -1,0 +1,85 @@
+"""Deliveries handed over within a process: who delivers, how many at a time, and what goes elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from queue import Queue
+
+import pytest
+
+from uftp.claiming import AT_ONCE
+from uftp.handing import Handing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DEADLINE = 20.0
+
+Party = tuple[str, str]
+DEAD, ALIVE = ("AGR", "dead.example"), ("AGR", "alive.example")
+
+
+class Endpoints:
+    """Deliveries that last until they are let go, or for the one that is alive no time."""
+
+    def __init__(self) -> None:
+        self.begun: Queue[Party] = Queue()
+        self.elsewhere: list[Party] = []
+        self.let_go = threading.Event()
+        self.handing = Handing(self._deliver, lambda *party: self.elsewhere.append(party))
+
+    def _deliver(self, role: str, domain: str) -> None:
+        self.begun.put((role, domain))
+        if (role, domain) == DEAD:
+            assert self.let_go.wait(DEADLINE)
+
+    def hand(self, party: Party) -> None:
+        """Hand over, and wait until that delivery has begun."""
+        self.handing(*party)
+        assert self.begun.get(timeout=DEADLINE) == party
+
+
+@pytest.fixture
+def endpoints() -> Iterator[Endpoints]:
+    endpoints = Endpoints()
+    yield endpoints
+    endpoints.let_go.set()
+
+
+def test_a_process_that_is_no_worker_wakes_one(endpoints: Endpoints) -> None:
+    endpoints.handing(*ALIVE)
+
+    assert endpoints.elsewhere == [ALIVE]
+    assert endpoints.begun.empty()
+
+
+def test_a_dead_endpoint_holds_nobody_else_up(endpoints: Endpoints) -> None:
+    with endpoints.handing.open(AT_ONCE + 1):
+        for _ in range(AT_ONCE):
+            endpoints.hand(DEAD)
+
+        endpoints.handing(*DEAD)
+        endpoints.hand(ALIVE)
+        endpoints.let_go.set()
+
+    assert endpoints.elsewhere == [DEAD]
+    assert endpoints.begun.empty()
+
+
+def test_what_finds_no_thread_free_goes_elsewhere(endpoints: Endpoints) -> None:
+    with endpoints.handing.open(1):
+        endpoints.hand(DEAD)
+
+        endpoints.handing(*ALIVE)
+        endpoints.let_go.set()
+
+    assert endpoints.elsewhere == [ALIVE]
+
+
+def test_what_is_under_way_is_brought_to_its_end(endpoints: Endpoints) -> None:
+    with endpoints.handing.open(1):
+        endpoints.handing(*ALIVE)
+    endpoints.handing(*DEAD)
+
+    assert endpoints.begun.get_nowait() == ALIVE
+    assert endpoints.elsewhere == [DEAD]
