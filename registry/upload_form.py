@@ -60,7 +60,7 @@ class UploadForm(ReasonForm):
     )
     allow_shrink = forms.BooleanField(
         required=False,
-        label=f"Allow that more than {MOST_ENDED * 100:.0f} % ends",
+        label=f"Allow that more than {MOST_ENDED * 100:.0f}\N{NO-BREAK SPACE}% ends",
         help_text="For a full file. Without it, one that would end so much of what is there is refused: it may not be"
         " whole.",
     )

@@ -42,7 +42,7 @@ def file(*lines: str) -> bytes:
 
 def choose(page: Page, content: bytes, name: str = "dwarsflex-2027.csv") -> None:
     payload: FilePayload = {"name": name, "mimeType": "text/csv", "buffer": content}
-    page.get_by_label("File:").set_input_files(payload)
+    page.get_by_label("File:", exact=True).set_input_files(payload)
 
 
 def open_form(page: Page) -> None:
@@ -80,6 +80,7 @@ def test_a_file_is_uploaded_read_and_applied(market: Market, kim: Page) -> None:
         expect(ready, worker.log).to_be_visible(timeout=PATIENCE)
         changes = page.get_by_role("region", name="Consequences by connection")
         expect(changes).to_contain_text(home(33))
+        assert changes.evaluate("it => it.scrollHeight <= it.clientHeight + 1")
         expect(page.locator(".course")).to_contain_text("Conflicts opened: 5")
         assert not Representation.objects.filter(agr__domain="dwarsflex.example").exists()
         look(page, "import-preview")
@@ -141,6 +142,7 @@ def test_a_file_that_has_shrunk_is_allowed_after_a_look(kim: Page, market: Marke
     look(page, "import-shrunk")
     page.get_by_role("button", name="Allow it, and preview again").click()
     expect(page.get_by_role("heading", name="The preview is ready: decide")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("representations end with today.")).to_be_visible()
     look(page, "import-preview-of-all")
 
 
