@@ -15,7 +15,7 @@ from django.db.models import Q
 from participants import editing
 from participants.bulk_lines import Lines, Wanted
 from participants.editing import Values
-from participants.models import Participant, PublicKey, Standing
+from participants.models import Participant, PublicKey, Role, Standing
 
 Span = Mapping[str, str]
 """From when until when a key is valid, as `editing.span` says it."""
@@ -25,6 +25,9 @@ COLUMN_OF = {"reason": "standing", "text": "public_key", NON_FIELD_ERRORS: ""}
 
 SUSPENDABLE = frozenset({Standing.AUTHORIZED.value, Standing.KNOWN.value})
 """Standings of participants that a full file may suspend."""
+
+CHOICES = {"role": Role.values, "standing": Standing.values}
+"""What a column may hold, where that is one of a few words."""
 
 WORDS = {"public_key": "public key", "": "participant"}
 
@@ -209,8 +212,17 @@ def _blame(lines: Lines, wanted: Wanted, error: ValidationError) -> None:
         column = COLUMN_OF.get(field_name, field_name)
         value = " ".join(wanted.who) if not column else getattr(wanted, column, "")
         rule = "reason" if field_name == "reason" else WORDS.get(column, column)
-        for text in texts:
-            lines.fault(wanted.line, column, f"{rule}: {text}", value)
+        for words in dict.fromkeys(_said(column, value, text) for text in texts):
+            lines.fault(wanted.line, column, f"{rule}: {words}", value)
+
+
+def _said(column: str, value: str, text: str) -> str:
+    """The words for what is wrong with a value: of one out of a few, which these are."""
+    if column in ("role", "domain") and not value:
+        return "is empty"
+    if column in CHOICES and value not in CHOICES[column]:
+        return f"none of {', '.join(CHOICES[column])}"
+    return text
 
 
 def suspend(row: Participant, reason: str) -> Change | None:

@@ -48,17 +48,33 @@ IS_FOREIGN = "D10: lies under this CRO's own domain"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a column must hold: an SQL condition on the alias `l`, and the rule's code and words."""
+    """What a column must hold: an SQL condition on the alias `l`, and the rule's code and words.
+
+    `empty` are the words for an empty one.
+    """
 
     column: str
     holds: str
     rule: str
+    empty: str = "is empty"
 
     @classmethod
-    def of(cls, column: str, condition: str, rule: str, *, where: str = "") -> Check:
+    def of(cls, column: str, condition: str, rule: str, *, where: str = "", empty: str = "is empty") -> Check:
         """`condition` with the column in it; `where`: it need not hold where this does not."""
         holds = condition.format(f"l.{quoted(column)}")
-        return cls(column, f"(NOT ({where}) OR {holds})" if where else holds, rule)
+        return cls(column, f"(NOT ({where}) OR {holds})" if where else holds, rule, empty)
+
+    @property
+    def value(self) -> str:
+        """What the column holds, in SQL."""
+        return f"l.{quoted(self.column)}"
+
+    @property
+    def words(self) -> str:
+        """The rule in SQL, as it is told of a line that breaks it."""
+        rule = self.rule.replace("'", "''")
+        code = self.rule.partition(":")[0]
+        return f"CASE WHEN {self.value} = '' THEN '{code}: {self.empty}' ELSE '{rule}' END"
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,23 @@ class Layout:
         return f"good_{self.table}"
 
 
+class OnRecord(Check):
+    """A participant that must be on record, which is `p` then, in one role and may be in the other."""
+
+    __slots__ = ()
+
+    @classmethod
+    def as_(cls, role: str) -> OnRecord:
+        return cls(role.lower(), "p.id IS NOT NULL", f"participant: not on record as {role}")
+
+    @property
+    def words(self) -> str:
+        other = "DSO" if self.column == "agr" else "AGR"
+        return f"""CASE WHEN p.id IS NULL AND EXISTS (
+            SELECT FROM participants_participant WHERE role = '{other}' AND domain = {self.value}
+        ) THEN '{self.rule}, only as {other}' ELSE {super().words} END"""
+
+
 def quoted(column: str) -> str:
     """The column's name in SQL; `end` is a word of SQL's own."""
     return f'"{column}"'
@@ -101,7 +134,7 @@ REPRESENTATIONS = Layout(
     party="agr",
     role="AGR",
     checks=(
-        Check("agr", "p.id IS NOT NULL", "participant: not on record as AGR"),
+        OnRecord.as_("AGR"),
         Check.of("connection", ADDRESS, IS_ADDRESS),
         Check.of("connection", FOREIGN, IS_FOREIGN),
         Check.of("start", FIRST_DAY, IS_DAY),
@@ -140,7 +173,7 @@ MEMBERSHIPS = Layout(
     party="dso",
     role="DSO",
     checks=(
-        Check("dso", "p.id IS NOT NULL", "participant: not on record as DSO"),
+        OnRecord.as_("DSO"),
         Check.of("congestion_point", ADDRESS, IS_ADDRESS),
         Check.of("congestion_point", FOREIGN, IS_FOREIGN),
         Check.of("start", FIRST_DAY, IS_DAY),
@@ -153,7 +186,13 @@ MEMBERSHIPS = Layout(
             "redispatch: neither AGR nor DSO, nor empty",
             where="l.intraday_redispatch_by <> ''",
         ),
-        Check.of("connection", ADDRESS, IS_ADDRESS, where=_HAS_CONNECTION),
+        Check.of(
+            "connection",
+            ADDRESS,
+            IS_ADDRESS,
+            where=_HAS_CONNECTION,
+            empty="is empty, but its days are given",
+        ),
         Check.of("connection", FOREIGN, IS_FOREIGN, where=_HAS_CONNECTION),
         Check.of("connection_start", FIRST_DAY, IS_DAY, where=_HAS_CONNECTION),
         Check.of("connection_end", LAST_DAY, IS_DAY, where=_HAS_CONNECTION),
@@ -253,8 +292,8 @@ def stage(cursor: CursorWrapper, layout: Layout, *, own: str) -> int:
     analyze_if_large(cursor, layout.good_table, taken)
     if taken < lines:
         checks = ", ".join(
-            f"({layout.columns.index(check.column)}, '{check.column}', '{check.rule.replace(chr(39), chr(39) * 2)}',"
-            f" left(l.{quoted(check.column)}, {LONGEST_VALUE}), {check.holds})"
+            f"({layout.columns.index(check.column)}, '{check.column}', {check.words},"
+            f" left({check.value}, {LONGEST_VALUE}), {check.holds})"
             for check in layout.checks
         )
         cursor.execute(

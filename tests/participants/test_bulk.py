@@ -219,6 +219,7 @@ def test_I1_every_bad_line_of_a_file_of_participants_is_said_at_once_and_nothing
         "AGR,c.example,,ftp://c.example,,two",
         "AGR,good.example,,,,",
         f"{private},AGR,shifted.example,,,",
+        ",,,,,empty",
         "AGR,good.example,,,,",
     )
 
@@ -243,16 +244,20 @@ def test_I1_every_bad_line_of_a_file_of_participants_is_said_at_once_and_nothing
         ("line 12, column role", "role"),
         ("line 12, column domain", "domain"),
         ("line 12, column public_key", "public key"),
+        ("line 13, column role", "role"),
+        ("line 13, column domain", "domain"),
     ]
     for words in (
-        "line 2, column role: role: Value 'agr' is not a valid choice.: agr",
+        "line 2, column role: role: none of AGR, DSO: agr",
+        "line 2, column standing: standing: none of known, authorized, suspended, barred: fine",
         "line 2, column public_key: public key: This is a private key: have its owner replace it, and give the public "
         "key.",
-        "line 4, column domain: domain: cro.example is this CRO's own domain; give the participant's.: cro.example",
+        "line 4, column domain: domain: cro.example is this CRO's own domain; give the participant's.",
         "line 5: file: 2 fields, where the header has 6.",
         "line 7, column public_key: public key: Line 8 names the same key; each role and domain has its own.",
         "line 9: participant: line 10 says something else of it; say it once: AGR c.example",
-        "line 12, column role: role: Value '…' is not a valid choice.: …",
+        "line 13, column domain: domain: is empty",
+        "line 12, column role: role: none of AGR, DSO: …",
     ):
         assert words in said
     assert (stored(), AuditEntry.objects.count()) == before

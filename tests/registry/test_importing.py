@@ -138,10 +138,11 @@ def test_several_terms_of_a_point_and_values_as_spreadsheets_write_them() -> Non
         ),
         (
             "grid.example,ean.871685900000000001,2026-01-01,",
-            "column agr: participant: not on record as AGR: grid.example",
+            "column agr: participant: not on record as AGR, only as DSO: grid.example",
         ),
         ("first.example,ean.12,2026-01-01,", "column connection: address: not an entity address"),
-        ("first.example,,2026-01-01,", "column connection: address: not an entity address"),
+        ("first.example,,2026-01-01,", "column connection: address: is empty"),
+        (f",{HOME},2026-01-01,", "column agr: participant: is empty"),
         (f"first.example,ean.{'1' * 35},2026-01-01,", "column connection: address: not an entity address"),
         ("first.example,ea1.2026-01.grid,2026-01-01,", "column connection: address: not an entity address"),
         (
@@ -149,7 +150,7 @@ def test_several_terms_of_a_point_and_values_as_spreadsheets_write_them() -> Non
             "column connection: address: not an entity address",
         ),
         ("first.example,ea1.2000-01.example.cro:x,2026-01-01,", "column connection: D10: lies under"),
-        (f"first.example,{HOME},,", "column start: day: not a day"),
+        (f"first.example,{HOME},,", "column start: day: is empty"),
         (f"first.example,{HOME},01-01-2026,", "column start: day: not a day as YYYY-MM-DD: 01-01-2026"),
         (f"first.example,{HOME},2026-02-29,", "column start: day: not a day"),
         (f"first.example,{HOME},2100-02-29,", "column start: day: not a day"),
@@ -187,10 +188,13 @@ def test_9999_12_31_is_open_ended() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (point(HOME, "2026-01-01", dso="first"), "column dso: participant: not on record as DSO"),
+        (
+            point(HOME, "2026-01-01", dso="first"),
+            "column dso: participant: not on record as DSO, only as AGR: first",
+        ),
         (point(HOME, "2026-01-01", at="east"), "column congestion_point: address"),
         (point(HOME, "2026-01-01", at="ea1.2000-01.example.cro:x"), "column congestion_point: D10"),
-        (point(HOME, "2026-01-01", days=","), "column start: day"),
+        (point(HOME, "2026-01-01", days=","), "column start: day: is empty"),
         (point(HOME, "2026-01-01", days="2026-01-01,never"), "column end: day"),
         (point(HOME, "").replace(",true,", ",maybe,").replace(f"{HOME},", f"{HOME},2026-01-01"), "boolean"),
         (
@@ -203,9 +207,9 @@ def test_9999_12_31_is_open_ended() -> None:
         ),
         (point("ean.1", "2026-01-01"), "column connection: address"),
         (point("ea1.2000-01.example.cro:x", "2026-01-01"), "column connection: D10"),
-        (point(HOME), "column connection_start: day"),
+        (point(HOME), "column connection_start: day: is empty"),
         (point(HOME, "2026-01-01", "soon"), "column connection_end: day"),
-        (point("", "2026-01-01"), "column connection: address"),
+        (point("", "2026-01-01"), "column connection: address: is empty, but its days are given"),
         (point(HOME, "2020-01-01", "2020-12-31"), "column connection_start: P5: lies outside"),
         (point(HOME, "2026-03-01", "2026-02-01"), "column connection_end: P1: ends before it starts"),
         (point(days="2026-03-01,2026-02-01", at=WEST), "column end: P1: ends before it starts"),
