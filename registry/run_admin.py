@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from participants import csv_export
-from participants.admin_html import moment
+from participants.admin_html import lines, moment
 from participants.list_filters import DayRangeFilter
 from participants.rejects import HEADER, Rejects
 from participants.scalable_admin import ScalableAdmin
@@ -30,7 +30,7 @@ from registry.upload_admin import UploadPages
 POLL_EVERY = 1000
 """Milliseconds between looks at an import that is under way."""
 
-SAID = 160
+SAID = 120
 """Characters of what came of an import that the list has room for."""
 
 
@@ -46,7 +46,6 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
         "created",
         "state_badge",
         "lines_read",
-        "bad",
         "outcome",
     )
     export_display = (
@@ -115,12 +114,9 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
         return run_page.state_badge(run)
 
     @admin.display(description="lines")
-    def lines_read(self, run: ImportRun) -> str | None:
-        return None if run.lines is None else f"{run.lines:,}"
-
-    @admin.display(description="bad lines")
-    def bad(self, run: ImportRun) -> str | None:
-        return f"{run.bad_lines:,}" if run.bad_lines else None
+    def lines_read(self, run: ImportRun) -> str:
+        read = [] if run.lines is None else [f"{run.lines:,}"]
+        return lines([*read, *([f"{run.bad_lines:,} bad"] if run.bad_lines else [])])
 
     @admin.display(description="what came of it")
     def outcome(self, run: ImportRun) -> str:
@@ -202,6 +198,6 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
 
 def _rejects(packed: bytes) -> Iterator[list[str]]:
     with gzip.open(io.BytesIO(packed), "rt", encoding="utf-8", newline="") as file:
-        lines = csv.reader(file)
-        next(lines, None)
-        yield from lines
+        rows = csv.reader(file)
+        next(rows, None)
+        yield from rows

@@ -314,7 +314,7 @@ def test_what_came_of_one_is_said_of_one(kim: Client) -> None:
     assert run.state == State.SHOWN
     listed = text_of(kim.get(IMPORTS))
     assert "1 representation new" in listed
-    assert "2 faults on 1 line." in listed
+    assert "1 bad 2 faults on 1 line." in listed
     assert "Nothing was imported:" not in page(kim, refused)
 
 
