@@ -41,25 +41,20 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _LONGEST_NUMBER = 18
-_LONGEST_SHOWN = 60
 
 
 class Unusable(ValueError):
     """A value that its column cannot hold; the text says what it can."""
 
     def __init__(self, value: str, what: str) -> None:
-        super().__init__(f"{_shown(value)} is not {what}." if value else f"This is empty: give {what}.")
+        super().__init__(f"not {what}" if value else f"is empty: give {what}")
 
 
 class OutOfBounds(Unusable):
     """A number that is too large or too small; `bounds` says what it may be."""
 
-    def __init__(self, value: str, bounds: str) -> None:
-        ValueError.__init__(self, f"{_shown(value)} {bounds}.")
-
-
-def _shown(value: str) -> str:
-    return repr(value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…")
+    def __init__(self, bounds: str) -> None:
+        ValueError.__init__(self, bounds)
 
 
 @dataclass(slots=True)
@@ -128,8 +123,10 @@ class ContractLines:
 
     def fault(self, column: str, text: str) -> Fault:
         """What is wrong with the contract's own value in `column`, which all its lines repeat."""
-        others = ", ".join(isps.in_words(self.lines[1:]))
-        return Fault(self.lines[0], column, f"{text} The same on {_lines(others)}." if others else text)
+        if others := ", ".join(isps.in_words(self.lines[1:])):
+            same = f"he same on {_lines(others)}"
+            text = f"{text} T{same}." if text.endswith(".") else f"{text}; t{same}"
+        return Fault(self.lines[0], column, text)
 
 
 def read(rows: Iterable[Row], market: Market) -> tuple[list[ContractLines], list[Fault]]:
@@ -249,9 +246,9 @@ def _count(text: str, what: str, least: int) -> int:
     if not _WHOLE.fullmatch(text) or text.startswith("+"):
         raise Unusable(text, what)
     if text.startswith("-") or (len(text) <= _LONGEST_NUMBER and int(text) < least):
-        raise OutOfBounds(text, f"must be {least} or more")
+        raise OutOfBounds(f"must be {least} or more")
     if len(text) > _LONGEST_NUMBER:
-        raise OutOfBounds(text, "is too large")
+        raise OutOfBounds("is too large")
     return int(text)
 
 
@@ -276,7 +273,7 @@ def _watts(text: str) -> int:
     if not _WHOLE.fullmatch(text):
         raise Unusable(text, "a whole number of watts, such as 500000 or -500000")
     if len(text) > _LONGEST_NUMBER:
-        raise OutOfBounds(text, f"is too large: at most {MOST_WATTS} W either way")
+        raise OutOfBounds(f"is too large: at most {MOST_WATTS} W either way")
     return int(text)
 
 

@@ -31,6 +31,21 @@ MANY = 1000
 TOLD = 50
 """Contracts of which is told what becomes of them."""
 
+RULES = {
+    "": "contract",
+    "dso": "participant",
+    "agr": "participant",
+    "contract_id": "contract",
+    "congestion_point": "address",
+    "start": "day",
+    "end": "day",
+    "isp_duration": "duration",
+    "deadline_time": "time",
+    "state": "state",
+    "days": "day",
+}
+"""What begins the rule for a column; of all others it is a number."""
+
 PLACES = {column: place for place, column in enumerate(COLUMNS)}
 
 
@@ -63,7 +78,7 @@ def import_contracts(
     file.read(rows)
     step("checking")
     file.resolve()
-    if options.skip_bad_lines and not file.unreadable:
+    if options.skip_bad_lines and not file.misshapen:
         file.compare(file.contracts, source, hold=False)
         good = file.leave_out_bad_contracts()
         rejects.fill(file.in_order())
@@ -71,8 +86,8 @@ def import_contracts(
         step("comparing")
         comparisons = file.compare(good, source, hold=True)
     else:
-        comparisons = file.compare(file.contracts, source, hold=not file.faults)
-    if file.faults:
+        comparisons = file.compare(file.contracts, source, hold=not (file.faults or file.misshapen))
+    if file.faults or file.misshapen:
         rejects.fill(file.in_order())
         raise ImportRefused(rejects)
     fingerprint = _fingerprint(comparisons)
@@ -106,12 +121,12 @@ KIND = Kind(columns=COLUMNS, run=_run, takes_full=False)
 class _File:
     """What was read of a file so far, and what is wrong with it.
 
-    `unreadable`: there are lines of which nobody knows the contract.
+    `misshapen` is what is wrong with the form of lines, of which nobody knows the contract then.
     """
 
     market: Market
     lines: int = 0
-    unreadable: bool = False
+    misshapen: list[Fault] = field(default_factory=list)
     contracts: list[ContractLines] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     values: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -120,12 +135,11 @@ class _File:
     def read(self, rows: Iterable[Row | Fault]) -> None:
         given = list(rows)
         self.lines = len({each.line for each in given})
-        self.faults = [each for each in given if isinstance(each, Fault)]
-        self.unreadable = bool(self.faults)
+        self.misshapen = [each for each in given if isinstance(each, Fault)]
         self.values = {each.line: each.values for each in given if isinstance(each, Row)}
         read = (each for each in given if isinstance(each, Row))
         self.contracts, unusable = contract_lines.read(read, self.market)
-        self.faults += unusable
+        self.faults = unusable
 
     def resolve(self) -> None:
         """Find the participants."""
@@ -154,11 +168,12 @@ class _File:
 
     def in_order(self) -> list[tuple[int, str, str, str]]:
         """The faults as rejects, by their lines and columns."""
-        ordered = sorted(self.faults, key=lambda fault: (fault.line, PLACES.get(fault.column, -1)))
-        return [
-            (fault.line, fault.column, fault.text, self.values.get(fault.line, {}).get(fault.column, ""))
-            for fault in ordered
-        ]
+        rejects = [(fault.line, fault.column, f"file: {fault.text}", "") for fault in self.misshapen]
+        for fault in self.faults:
+            rule = f"{RULES.get(fault.column, 'number')}: {fault.text}"
+            value = self.values[fault.line].get(fault.column, "")
+            rejects.append((fault.line, fault.column, rule, value))
+        return sorted(rejects, key=lambda reject: (reject[0], PLACES.get(reject[1], -1)))
 
     def _wanted(self, contract: ContractLines) -> Wanted:
         return Wanted(
@@ -187,12 +202,10 @@ def _parties(contracts: Iterable[ContractLines]) -> tuple[dict[tuple[str, str], 
             continue
         found[role, domain] = Participant(role=role, domain=domain)
         other = Role.AGR if role == Role.DSO else Role.DSO
-        text = (
-            f"{domain!r} is not on record as {role}" if domain else f"This is empty: give the {role}'s domain"
-        )
+        text = f"not on record as {role}" if domain else f"is empty: give the {role}'s domain"
         if (other, domain) in found and found[other, domain].pk:
             text = f"{text}, only as {other}"
-        faults += [contract.fault(role.lower(), f"{text}.") for contract in where]
+        faults += [contract.fault(role.lower(), text) for contract in where]
     return found, faults
 
 

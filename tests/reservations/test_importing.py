@@ -297,74 +297,89 @@ def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
 @pytest.mark.parametrize(
     ("said", "fault"),
     [
-        ({"dso": ""}, "dso: This is empty: give the DSO's domain."),
-        ({"dso": "nobody.example"}, "dso: 'nobody.example' is not on record as DSO."),
-        ({"dso": "agr.example"}, "dso: 'agr.example' is not on record as DSO, only as AGR."),
-        ({"agr": "grid.example"}, "agr: 'grid.example' is not on record as AGR, only as DSO."),
-        ({"contract_id": ""}, "contract_id: Give the ContractID on which the DSO and the AGR have agreed."),
-        ({"contract_id": "C" * 256}, "contract_id: A ContractID has at most 255 characters."),
-        ({"congestion_point": "feeder 7"}, "congestion_point: 'feeder 7' is not an entity address: "),
-        ({"start": ""}, "start: This is empty: give a day, such as 2026-12-31."),
-        ({"start": "1.1.2026"}, "start: '1.1.2026' is not a day, such as 2026-12-31."),
-        ({"start": "2026-02-30"}, "start: '2026-02-30' is not a day, such as 2026-12-31."),
-        ({"start": "20260101"}, "start: '20260101' is not a day, such as 2026-12-31."),
-        ({"start": "0001-01-01"}, "start: 0001-01-01 is not a day from 1970-01-01 to 9998-12-31."),
-        ({"start": "9999-12-31", "end": ""}, "start: 9999-12-31 is not a day from 1970-01-01 to 9998-12-31."),
-        ({"end": "soon"}, "end: 'soon' is not a day, such as 2026-12-31, or empty."),
-        ({"end": "2025-12-31"}, "end: The last day, 2025-12-31, lies before the first, 2026-01-01."),
+        ({"dso": ""}, "dso: participant: is empty: give the DSO's domain"),
+        ({"dso": "nobody.example"}, "dso: participant: not on record as DSO: nobody.example"),
+        ({"dso": "agr.example"}, "dso: participant: not on record as DSO, only as AGR: agr.example"),
+        ({"agr": "grid.example"}, "agr: participant: not on record as AGR, only as DSO: grid.example"),
+        (
+            {"contract_id": ""},
+            "contract_id: contract: Give the ContractID on which the DSO and the AGR have agreed.",
+        ),
+        ({"contract_id": "C" * 256}, "contract_id: contract: A ContractID has at most 255 characters."),
+        (
+            {"congestion_point": "feeder 7"},
+            "congestion_point: address: 'feeder 7' is not an entity address: ",
+        ),
+        ({"start": ""}, "start: day: is empty: give a day, such as 2026-12-31"),
+        ({"start": "1.1.2026"}, "start: day: not a day, such as 2026-12-31: 1.1.2026"),
+        ({"start": "2026-02-30"}, "start: day: not a day, such as 2026-12-31: 2026-02-30"),
+        ({"start": "20260101"}, "start: day: not a day, such as 2026-12-31: 20260101"),
+        ({"start": "0001-01-01"}, "start: day: 0001-01-01 is not a day from 1970-01-01 to 9998-12-31."),
+        (
+            {"start": "9999-12-31", "end": ""},
+            "start: day: 9999-12-31 is not a day from 1970-01-01 to 9998-12-31.",
+        ),
+        ({"end": "soon"}, "end: day: not a day, such as 2026-12-31, or empty: soon"),
+        ({"end": "2025-12-31"}, "end: day: The last day, 2025-12-31, lies before the first, 2026-01-01."),
         (
             {"isp_duration": "PT30M"},
-            "isp_duration: PT30M is not the market's ISP duration, which is PT15M.",
+            "isp_duration: duration: PT30M is not the market's ISP duration, which is PT15M.",
         ),
         (
             {"isp_duration": "15", "last_isp": "288"},
-            "isp_duration: '15' is not a duration that divides an hour, such as PT15M.",
+            "isp_duration: duration: not a duration that divides an hour, such as PT15M: 15",
         ),
-        ({"deadline_days": "-1"}, "deadline_days: '-1' must be 0 or more."),
-        ({"deadline_days": "1.5"}, "deadline_days: '1.5' is not a whole number."),
-        ({"deadline_days": "123456"}, "deadline_days: 123456: give a number from 0 to 366."),
-        ({"deadline_days": "9999"}, "deadline_days: 9999: give a number from 0 to 366."),
-        ({"deadline_days": ""}, "deadline_days: Give the number of days before the Period too."),
-        ({"deadline_time": ""}, "deadline_time: Give the time of day too."),
-        ({"deadline_time": "24:00"}, "deadline_time: '24:00' is not a time of day, such as 10:00."),
-        ({"deadline_time": "10"}, "deadline_time: '10' is not a time of day, such as 10:00."),
+        ({"deadline_days": "-1"}, "deadline_days: number: must be 0 or more: -1"),
+        ({"deadline_days": "1.5"}, "deadline_days: number: not a whole number: 1.5"),
+        ({"deadline_days": "123456"}, "deadline_days: number: 123456: give a number from 0 to 366."),
+        ({"deadline_days": "9999"}, "deadline_days: number: 9999: give a number from 0 to 366."),
+        ({"deadline_days": ""}, "deadline_days: number: Give the number of days before the Period too."),
+        ({"deadline_time": ""}, "deadline_time: time: Give the time of day too."),
+        ({"deadline_time": "24:00"}, "deadline_time: time: not a time of day, such as 10:00: 24:00"),
+        ({"deadline_time": "10"}, "deadline_time: time: not a time of day, such as 10:00: 10"),
         (
             {"deadline_hours": "6"},
-            "deadline_hours: Give either the days before the Period and a time of day, or",
+            "deadline_hours: number: Give either the days before the Period and a time of day, or",
         ),
-        ({"deadline_hours": "x"}, "deadline_hours: 'x' is not a whole number."),
-        ({"state": "active"}, "state: 'active' is not one of draft, in force, ended."),
-        ({"state": "ended", "end": ""}, "end: An ended contract has a last day: give it."),
+        ({"deadline_hours": "x"}, "deadline_hours: number: not a whole number: x"),
+        ({"state": "active"}, "state: state: not one of draft, in force, ended: active"),
+        ({"state": "ended", "end": ""}, "end: day: An ended contract has a last day: give it."),
         (
             {"days": "weekend"},
-            "days: 'weekend' is not every day, a day of the week such as Monday, or a day such as",
+            "days: day: not every day, a day of the week such as Monday, or a day such as",
         ),
-        ({"days": "8"}, "days: '8' is not every day"),
+        ({"days": "8"}, "days: day: not every day"),
         (
             {"days": "2027-01-01"},
-            "days: This day lies outside the contract's days, 2026-01-01 to 2026-12-31.",
+            "days: day: This day lies outside the contract's days, 2026-01-01 to 2026-12-31.",
         ),
-        ({"first_isp": "0"}, "first_isp: '0' must be 1 or more."),
-        ({"first_isp": "-1"}, "first_isp: '-1' must be 1 or more."),
-        ({"last_isp": "9" * 19}, "last_isp: '9999999999999999999' is too large."),
-        ({"deadline_days": "9" * 5000}, f"deadline_days: '{'9' * 60}…' is too large."),
-        ({"first_isp": ""}, "first_isp: This is empty: give the number of an ISP, from 1."),
-        ({"last_isp": "97"}, "last_isp: ISPs 1 to 97: the day has ISPs 1 to 96."),
-        ({"first_isp": "9", "last_isp": "8"}, "last_isp: ISPs 9 to 8: it ends before it begins."),
-        ({"days": "2026-03-29", "last_isp": "93"}, "last_isp: ISPs 1 to 93: the day has ISPs 1 to 92."),
+        ({"first_isp": "0"}, "first_isp: number: must be 1 or more: 0"),
+        ({"first_isp": "-1"}, "first_isp: number: must be 1 or more: -1"),
+        ({"last_isp": "9" * 19}, "last_isp: number: is too large: 9999999999999999999"),
+        ({"deadline_days": "9" * 5000}, f"deadline_days: number: is too large: {'9' * 200}"),
+        ({"first_isp": ""}, "first_isp: number: is empty: give the number of an ISP, from 1"),
+        ({"last_isp": "97"}, "last_isp: number: ISPs 1 to 97: the day has ISPs 1 to 96."),
+        ({"first_isp": "9", "last_isp": "8"}, "last_isp: number: ISPs 9 to 8: it ends before it begins."),
+        (
+            {"days": "2026-03-29", "last_isp": "93"},
+            "last_isp: number: ISPs 1 to 93: the day has ISPs 1 to 92.",
+        ),
         (
             {"reserved_w": ""},
-            "reserved_w: This is empty: give a whole number of watts, such as 500000 or -500000.",
+            "reserved_w: number: is empty: give a whole number of watts, such as 500000 or -500000",
         ),
         (
             {"reserved_w": "1.5"},
-            "reserved_w: '1.5' is not a whole number of watts, such as 500000 or -500000.",
+            "reserved_w: number: not a whole number of watts, such as 500000 or -500000: 1.5",
         ),
         (
             {"reserved_w": "1" * 5000},
-            f"reserved_w: '{'1' * 60}…' is too large: at most 1000000000000 W either way.",
+            f"reserved_w: number: is too large: at most 1000000000000 W either way: {'1' * 200}",
         ),
-        ({"reserved_w": "1000000000001"}, "reserved_w: 1000000000001 W: at most 1000000000000 W either way."),
+        (
+            {"reserved_w": "1000000000001"},
+            "reserved_w: number: 1000000000001 W: at most 1000000000000 W either way.",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_by_line_and_column(imports: Import, said: Line, fault: str) -> None:
@@ -389,19 +404,19 @@ def test_every_bad_line_is_named_at_once(imports: Import) -> None:
         ]
     )
     assert faults(imports, f"{text}too,short\n") == [
-        "line 2, column last_isp: ISPs 1 to 97: the day has ISPs 1 to 96.",
-        "line 2, column reserved_w: 'much' is not a whole number of watts, such as 500000 or -500000.",
-        "line 3, column agr: 'nobody.example' is not on record as AGR.",
-        "line 3, column start: 'x' is not a day, such as 2026-12-31.",
-        "line 3, column end: 'y' is not a day, such as 2026-12-31, or empty.",
-        "line 3, column last_isp: ISPs 1 to 98: the day has ISPs 1 to 96.",
-        "line 5, column congestion_point: 'p' is not an entity address: ean. and 12 to 34 digits, or ea1., a month, a"
-        " domain backwards, a colon and a name, such as ea1.2026-01.example.grid:feeder-7.",
-        "line 5, column deadline_hours: 'x' is not a whole number.",
-        "line 5, column state: '?' is not one of draft, in force, ended.",
-        "line 5, column days: 'x' is not every day, a day of the week such as Monday, or a day such as 2026-12-25.",
-        "line 5, column first_isp: '0' must be 1 or more.",
-        "line 6: 2 fields, where the header has 15. It is the last line: is the file cut off?",
+        "line 2, column last_isp: number: ISPs 1 to 97: the day has ISPs 1 to 96.",
+        "line 2, column reserved_w: number: not a whole number of watts, such as 500000 or -500000: much",
+        "line 3, column agr: participant: not on record as AGR: nobody.example",
+        "line 3, column start: day: not a day, such as 2026-12-31: x",
+        "line 3, column end: day: not a day, such as 2026-12-31, or empty: y",
+        "line 3, column last_isp: number: ISPs 1 to 98: the day has ISPs 1 to 96.",
+        "line 5, column congestion_point: address: 'p' is not an entity address: ean. and 12 to 34 digits, or ea1., a"
+        " month, a domain backwards, a colon and a name, such as ea1.2026-01.example.grid:feeder-7.",
+        "line 5, column deadline_hours: number: not a whole number: x",
+        "line 5, column state: state: not one of draft, in force, ended: ?",
+        "line 5, column days: day: not every day, a day of the week such as Monday, or a day such as 2026-12-25: x",
+        "line 5, column first_isp: number: must be 1 or more: 0",
+        "line 6: file: 2 fields, where the header has 15. It is the last line: is the file cut off?",
     ]
 
 
@@ -409,7 +424,7 @@ def test_the_first_twenty_faults_are_printed_and_the_rest_counted(imports: Impor
     lines = [line(contract_id=f"C-{number}", reserved_w="x", first_isp="y") for number in range(20)]
     said = refusal(imports, [*lines, line(), line(contract_id="C-99", reserved_w="z")])
     assert len(said) == 22
-    assert said[19].startswith("line 11, column reserved_w: 'x'")
+    assert said[19].startswith("line 11, column reserved_w: number: not a whole number")
     assert said[20:] == ["and 21 more.", "Nothing was imported: 41 faults on 21 lines."]
     assert refusal(imports, [line(start="x")])[-1] == "Nothing was imported: 1 fault on 1 line."
 
@@ -418,7 +433,7 @@ def test_rejects_hold_the_values(imports: Import, tmp_path: Path) -> None:
     faults(imports, [line(), line(contract_id="C-2", reserved_w="x")])
     assert list(csv.reader((tmp_path / "contracts.rejects.csv").read_text().splitlines())) == [
         ["line", "column", "rule", "value"],
-        ["3", "reserved_w", "'x' is not a whole number of watts, such as 500000 or -500000.", "x"],
+        ["3", "reserved_w", "number: not a whole number of watts, such as 500000 or -500000", "x"],
     ]
 
 
@@ -437,9 +452,9 @@ def test_bad_contracts_are_left_out_as_a_whole_where_that_is_asked_for(
         imports(lines, "--skip-bad-lines")
     assert raised.value.code == 4
     assert said_on(capsys) == [
-        "line 3: Left out with line 4 of the same contract.",
-        "line 4, column reserved_w: 'x' is not a whole number of watts, such as 500000 or -500000.",
-        "line 5, column last_isp: ISPs 1 to 97: the day has ISPs 1 to 96.",
+        "line 3: contract: Left out with line 4 of the same contract.",
+        "line 4, column reserved_w: number: not a whole number of watts, such as 500000 or -500000: x",
+        "line 5, column last_isp: number: ISPs 1 to 97: the day has ISPs 1 to 96.",
         "Bad lines that were skipped: 3.",
     ]
     assert set(Contract.objects.values_list("contract_id", flat=True)) == {"C-1", "C-4"}
@@ -447,7 +462,7 @@ def test_bad_contracts_are_left_out_as_a_whole_where_that_is_asked_for(
     assert ImportRun.objects.get().bad_lines == 3
     text = text_of([line(contract_id="C-5")]) + "a,b\n"
     assert refusal(imports, text, "--skip-bad-lines") == [
-        "line 3: 2 fields, where the header has 15. It is the last line: is the file cut off?",
+        "line 3: file: 2 fields, where the header has 15. It is the last line: is the file cut off?",
         "Nothing was imported: 1 fault on 1 line.",
     ]
 
@@ -455,17 +470,17 @@ def test_bad_contracts_are_left_out_as_a_whole_where_that_is_asked_for(
 def test_what_is_wrong_with_a_contract_is_named_once_with_its_other_lines(imports: Import) -> None:
     lines = [line(start="x"), line(contract_id="C-2"), line(start="x", days="1"), line(start="x", days="2")]
     assert faults(imports, lines) == [
-        "line 2, column start: 'x' is not a day, such as 2026-12-31. The same on lines 4-5."
+        "line 2, column start: day: not a day, such as 2026-12-31; the same on lines 4-5: x"
     ]
 
 
 def test_lines_of_one_contract_that_disagree_are_named(imports: Import) -> None:
     lines = [line(), line(days="1", end="", state="draft"), line(days="2", end="2026-12-30", state="no")]
     assert faults(imports, lines) == [
-        "line 3, column end: empty here, and 2026-12-31 on line 2 of the same contract.",
-        "line 3, column state: draft here, and in force on line 2 of the same contract.",
-        "line 4, column end: 2026-12-30 here, and 2026-12-31 on line 2 of the same contract.",
-        "line 4, column state: 'no' is not one of draft, in force, ended.",
+        "line 3, column end: day: empty here, and 2026-12-31 on line 2 of the same contract.",
+        "line 3, column state: state: draft here, and in force on line 2 of the same contract.",
+        "line 4, column end: day: 2026-12-30 here, and 2026-12-31 on line 2 of the same contract.",
+        "line 4, column state: state: not one of draft, in force, ended: no",
     ]
 
 
@@ -478,8 +493,8 @@ def test_stretches_that_overlap_are_named_with_both_lines(imports: Import) -> No
         line(days="Monday", first_isp="4", last_isp="4", reserved_w="0"),
     ]
     assert faults(imports, lines) == [
-        "line 5, column first_isp: ISPs 40 to 42 are named twice. The other is line 2.",
-        "line 6, column first_isp: ISP 4 is named twice. The other is line 3.",
+        "line 5, column first_isp: number: ISPs 40 to 42 are named twice. The other is line 2.",
+        "line 6, column first_isp: number: ISP 4 is named twice. The other is line 3.",
     ]
 
 
@@ -495,8 +510,8 @@ def test_bytes_that_are_no_text_are_named(imports: Import) -> None:
     text = text_of([line(), line(contract_id="C-2")]).encode()
     bad = text.replace(b"C-1", b"C-\xff").replace(b"C-2", b"C-\0")
     assert faults(imports, bad) == [
-        "line 2, column contract_id: This is not UTF-8: save the file as CSV in UTF-8.",
-        "line 3, column contract_id: This holds a NUL byte.",
+        "line 2, column contract_id: file: This is not UTF-8: save the file as CSV in UTF-8.",
+        "line 3, column contract_id: file: This holds a NUL byte.",
     ]
 
 
@@ -553,13 +568,16 @@ def test_a_contract_with_updates_cannot_be_made_a_draft_by_a_file(parties: Parti
     errors = StringIO()
     with pytest.raises(CommandError):
         call_command("import_contracts", str(path), stderr=errors)
-    assert "line 2, column state: The contract is in force and updates are about" in errors.getvalue()
+    assert "line 2, column state: state: The contract is in force and updates are about" in errors.getvalue()
 
 
 def test_a_file_is_about_the_market_as_it_is(imports: Import) -> None:
     imports(FILE)
     set_market(isp_duration="PT1H", time_zone="Europe/London", actor="kim")
-    assert "isp_duration: PT15M is not the market's ISP duration, which is PT1H." in faults(imports, FILE)[0]
+    assert (
+        "isp_duration: duration: PT15M is not the market's ISP duration, which is PT1H."
+        in faults(imports, FILE)[0]
+    )
     hours = [{**each, "isp_duration": "PT1H", "first_isp": "1", "last_isp": "24"} for each in FILE[3:]]
     imports(hours)
     assert (current("C-1").isp_minutes, current("C-1").time_zone) == (60, "Europe/London")
@@ -636,7 +654,7 @@ def waits_for_this_connection() -> bool:
 def test_the_exit_status_says_whether_it_was_imported(imports: Import, tmp_path: Path) -> None:
     path = tmp_path / "contracts.csv"
     for lines, status, says in (
-        ([line(reserved_w="x")], 3, "line 2, column reserved_w: 'x' is not"),
+        ([line(reserved_w="x")], 3, "line 2, column reserved_w: number: not a whole"),
         ([line()], 0, "Contracts new: 1"),
     ):
         path.write_text(text_of(lines))
