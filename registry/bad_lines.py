@@ -10,7 +10,7 @@ from datetime import date
 from typing import IO, TYPE_CHECKING
 
 from registry.claims import MEMBERSHIP, ClaimKind
-from registry.import_lines import Layout, quoted
+from registry.import_layouts import Layout, quoted
 from registry.policies import REJECT, Policies
 from registry.strange import DIFFERENT_TERMS, DIFFERS, LINES, POINTS, WHAT, long_past
 from uftp.reasons import Reason

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
@@ -22,7 +23,7 @@ from participants.rejects import Rejects
 from registry import bad_lines, consequences, import_lines, strange, updates
 from registry.changes import Recorder, Source
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
-from registry.import_lines import MEMBERSHIPS, REPRESENTATIONS, Layout
+from registry.import_layouts import MEMBERSHIPS, REPRESENTATIONS, Layout
 from registry.policies import Policies, in_force
 from registry.staging import prepare
 from registry.updates import Judged
@@ -85,68 +86,6 @@ def nothing() -> None:
     """Nothing is to be done before the commit."""
 
 
-def import_connections(
-    rows: Iterable[Row | Fault],
-    *,
-    options: Options,
-    today: date,
-    source: Source,
-    rejects: Rejects,
-    step: Step = quiet,
-    before_commit: Callable[[], None] = nothing,
-    expected: str | None = None,
-) -> Imported:
-    """Take the representations of a file read with CONNECTION_COLUMNS: a line says what an AGR's update would.
-
-    `today` is the market's day. All of it is one change by `source`, judged by the policies as they stand; it runs in
-    the caller's transaction, and `before_commit` is called when all is written but its moment. `expected` is the
-    fingerprint of the consequences that were shown. Raises ImportRefused where lines are bad and
-    `options.skip_bad_lines` is not set, with `rejects` filled; Shrunk; and ConsequencesChanged.
-    """
-    return _import(
-        REPRESENTATION,
-        REPRESENTATIONS,
-        rows,
-        options=options,
-        today=today,
-        source=source,
-        rejects=rejects,
-        step=step,
-        before_commit=before_commit,
-        expected=expected,
-    )
-
-
-def import_congestion_points(
-    rows: Iterable[Row | Fault],
-    *,
-    options: Options,
-    today: date,
-    source: Source,
-    rejects: Rejects,
-    step: Step = quiet,
-    before_commit: Callable[[], None] = nothing,
-    expected: str | None = None,
-) -> Imported:
-    """Take the congestion points of a file read with CONGESTION_POINT_COLUMNS, a line for each connection of one.
-
-    A line says what a DSO's update would, but that its last day is the last day (docs/rules.md I5). Parameters,
-    result and errors as for `import_connections`.
-    """
-    return _import(
-        MEMBERSHIP,
-        MEMBERSHIPS,
-        rows,
-        options=options,
-        today=today,
-        source=source,
-        rejects=rejects,
-        step=step,
-        before_commit=before_commit,
-        expected=expected,
-    )
-
-
 @transaction.atomic
 def _import(
     kind: ClaimKind,
@@ -157,10 +96,17 @@ def _import(
     today: date,
     source: Source,
     rejects: Rejects,
-    step: Step,
-    before_commit: Callable[[], None],
-    expected: str | None,
+    step: Step = quiet,
+    before_commit: Callable[[], None] = nothing,
+    expected: str | None = None,
 ) -> Imported:
+    """Take the lines of a file, read with the columns of its layout.
+
+    `today` is the market's day. All of it is one change by `source`, judged by the policies as they stand; it runs in
+    the caller's transaction, and `before_commit` is called when all is written but its moment. `expected` is the
+    fingerprint of the consequences that were shown. Raises ImportRefused where lines are bad and
+    `options.skip_bad_lines` is not set, with `rejects` filled; Shrunk; and ConsequencesChanged.
+    """
     policies = in_force()
     with connection.cursor() as cursor:
         prepare(cursor)
@@ -190,6 +136,16 @@ def _import(
     before_commit()
     recorder.stamp()
     return Imported(recorder.recorded, lines, counts, tuple(warnings))
+
+
+import_connections = partial(_import, REPRESENTATION, REPRESENTATIONS)
+"""Take a file of CONNECTION_COLUMNS: a line says what an AGR's update would. See `_import`."""
+
+import_congestion_points = partial(_import, MEMBERSHIP, MEMBERSHIPS)
+"""Take a file of CONGESTION_POINT_COLUMNS, a line for each connection of a congestion point. See `_import`.
+
+A line says what a DSO's update would, but that its last day is the last day (docs/rules.md I5).
+"""
 
 
 def _judge(

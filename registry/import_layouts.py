@@ -1,0 +1,213 @@
+"""The files about the registry: what their columns must hold, in SQL, and how their good lines are staged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from registry.periods import day_after_sql
+
+ADDRESS = (
+    "({0} ~ '^ean\\.[0-9]+$' AND length({0}) BETWEEN 16 AND 38"
+    " OR {0} ~ '^ea1\\.[0-9]{{4}}-[0-9]{{2}}\\.[^\\n\\r]{{1,244}}:[^\\n\\r]{{1,244}}$'"
+    " AND {0} !~ '[\\x01-\\x1f\\x7f\\ufffe\\uffff]')"
+)
+DAY = (
+    "({0} BETWEEN '0001-01-02' AND '9999-12-31' AND ({0} ~ '^[0-9]{{4}}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+    "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$'"
+    " OR {0} ~ '^([0-9]{{2}}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29$'))"
+)
+FIRST_DAY = f"({DAY} AND {{0}} <> '9999-12-31')"
+LAST_DAY = f"({{0}} = '' OR {DAY})"
+BOOLEAN = "lower({0}) IN ('true', 'false', '1', '0')"
+REDISPATCH = "{0} IN ('AGR', 'DSO')"
+FOREIGN = "NOT (starts_with({0}, 'ea1.') AND {0} ~* %(own)s)"
+
+IS_DAY = "day: not a day as YYYY-MM-DD"
+IS_ADDRESS = "address: not an entity address, ean. and 12 to 34 digits or ea1.YYYY-MM.domain:name"
+IS_FOREIGN = "D10: lies under this CRO's own domain"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a column must hold: an SQL condition on the alias `l`, and the rule's code and words.
+
+    `empty` are the words for an empty one.
+    """
+
+    column: str
+    holds: str
+    rule: str
+    empty: str = "is empty"
+
+    @classmethod
+    def of(cls, column: str, condition: str, rule: str, *, where: str = "", empty: str = "is empty") -> Check:
+        """`condition` with the column in it; `where`: it need not hold where this does not."""
+        holds = condition.format(f"l.{quoted(column)}")
+        return cls(column, f"(NOT ({where}) OR {holds})" if where else holds, rule, empty)
+
+    @property
+    def value(self) -> str:
+        """What the column holds, in SQL."""
+        return f"l.{quoted(self.column)}"
+
+    @property
+    def words(self) -> str:
+        """The rule in SQL, as it is told of a line that breaks it."""
+        rule = self.rule.replace("'", "''")
+        code = self.rule.partition(":")[0]
+        return f"CASE WHEN {self.value} = '' THEN '{code}: {self.empty}' ELSE '{rule}' END"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The lines of one kind of file: its columns, what they must hold, and the SQL that stages the good ones.
+
+    `party` and `role` say whose the lines are, `withdraws` which of the good ones end before they start.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    party: str
+    role: str
+    checks: tuple[Check, ...]
+    good: str
+    stage: tuple[str, ...]
+    withdraws: str = "upper <= first"
+
+    @property
+    def raw(self) -> str:
+        """The table of the lines as they are."""
+        return f"import_{self.table}"
+
+    @property
+    def good_table(self) -> str:
+        """The table of the lines that can be read, with their values."""
+        return f"good_{self.table}"
+
+
+class OnRecord(Check):
+    """A participant that must be on record, which is `p` then, in one role and may be in the other."""
+
+    __slots__ = ()
+
+    @classmethod
+    def as_(cls, role: str) -> OnRecord:
+        return cls(role.lower(), "p.id IS NOT NULL", f"participant: not on record as {role}")
+
+    @property
+    def words(self) -> str:
+        other = "DSO" if self.column == "agr" else "AGR"
+        return f"""CASE WHEN p.id IS NULL AND EXISTS (
+            SELECT FROM participants_participant WHERE role = '{other}' AND domain = {self.value}
+        ) THEN '{self.rule}, only as {other}' ELSE {super().words} END"""
+
+
+def quoted(column: str) -> str:
+    """The column's name in SQL; `end` is a word of SQL's own."""
+    return f'"{column}"'
+
+
+_HAS_CONNECTION = "l.\"connection\" <> '' OR l.connection_start <> '' OR l.connection_end <> ''"
+
+REPRESENTATIONS = Layout(
+    table="representation",
+    columns=("agr", "connection", "start", "end"),
+    party="agr",
+    role="AGR",
+    checks=(
+        OnRecord.as_("AGR"),
+        Check.of("connection", ADDRESS, IS_ADDRESS),
+        Check.of("connection", FOREIGN, IS_FOREIGN),
+        Check.of("start", FIRST_DAY, IS_DAY),
+        Check.of("end", LAST_DAY, IS_DAY),
+    ),
+    good="""
+        line integer NOT NULL, party_id bigint NOT NULL, address text COLLATE "C" NOT NULL, first date NOT NULL,
+        upper date""",
+    stage=(
+        f"""
+        INSERT INTO good_representation
+        SELECT l.line, p.id, l.connection, l.start::date, {day_after_sql("nullif(l.end, '')::date")}
+        FROM import_representation l
+        JOIN participants_participant p ON p.role = 'AGR' AND p.domain = l.agr
+        WHERE {{good}}""",
+        """
+        INSERT INTO staged_line (line, point, party_id, address, first, upper)
+        SELECT line, 0, party_id, address, first, upper FROM good_representation""",
+    ),
+)
+
+MEMBERSHIPS = Layout(
+    table="membership",
+    columns=(
+        "dso",
+        "congestion_point",
+        "start",
+        "end",
+        "mutex_offers_supported",
+        "day_ahead_redispatch_by",
+        "intraday_redispatch_by",
+        "connection",
+        "connection_start",
+        "connection_end",
+    ),
+    party="dso",
+    role="DSO",
+    checks=(
+        OnRecord.as_("DSO"),
+        Check.of("congestion_point", ADDRESS, IS_ADDRESS),
+        Check.of("congestion_point", FOREIGN, IS_FOREIGN),
+        Check.of("start", FIRST_DAY, IS_DAY),
+        Check.of("end", LAST_DAY, IS_DAY),
+        Check.of("mutex_offers_supported", BOOLEAN, "boolean: neither true nor false"),
+        Check.of("day_ahead_redispatch_by", REDISPATCH, "redispatch: neither AGR nor DSO"),
+        Check.of(
+            "intraday_redispatch_by",
+            REDISPATCH,
+            "redispatch: neither AGR nor DSO, nor empty",
+            where="l.intraday_redispatch_by <> ''",
+        ),
+        Check.of(
+            "connection",
+            ADDRESS,
+            IS_ADDRESS,
+            where=_HAS_CONNECTION,
+            empty="is empty, but its days are given",
+        ),
+        Check.of("connection", FOREIGN, IS_FOREIGN, where=_HAS_CONNECTION),
+        Check.of("connection_start", FIRST_DAY, IS_DAY, where=_HAS_CONNECTION),
+        Check.of("connection_end", LAST_DAY, IS_DAY, where=_HAS_CONNECTION),
+    ),
+    good="""
+        line integer NOT NULL, party_id bigint NOT NULL, point text COLLATE "C" NOT NULL, point_first date NOT NULL,
+        point_upper date, mutex boolean NOT NULL, day_ahead text NOT NULL, intraday text,
+        address text COLLATE "C" NOT NULL, first date, upper date""",
+    stage=(
+        f"""
+        INSERT INTO good_membership
+        SELECT l.line, p.id, l.congestion_point, l.start::date, {day_after_sql("nullif(l.end, '')::date")},
+            lower(l.mutex_offers_supported)::boolean, l.day_ahead_redispatch_by, nullif(l.intraday_redispatch_by, ''),
+            l.connection, nullif(l.connection_start, '')::date,
+            {day_after_sql("nullif(l.connection_end, '')::date")}
+        FROM import_membership l
+        JOIN participants_participant p ON p.role = 'DSO' AND p.domain = l.dso
+        WHERE {{good}}""",
+        # D5 is for messages: in a file the last day is the last day (docs/rules.md I5).
+        """
+        INSERT INTO staged_point
+            (number, dso_id, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
+        SELECT row_number() OVER (ORDER BY min(line)), party_id, point, point_first, point_upper, point_upper, false,
+            mutex, day_ahead, intraday
+        FROM good_membership
+        GROUP BY party_id, point, point_first, point_upper, mutex, day_ahead, intraday""",
+        """
+        INSERT INTO staged_line (line, point, party_id, address, first, upper)
+        SELECT g.line, s.number, g.party_id, g.address, g.first, g.upper
+        FROM good_membership g
+        JOIN staged_point s ON s.dso_id = g.party_id AND s.address = g.point AND s.first = g.point_first
+            AND s.mutex = g.mutex AND s.day_ahead = g.day_ahead
+            AND s.upper IS NOT DISTINCT FROM g.point_upper AND s.intraday IS NOT DISTINCT FROM g.intraday
+        WHERE g.address <> ''""",
+    ),
+    withdraws="upper <= first OR point_upper <= point_first",
+)
