@@ -9,6 +9,7 @@ from django.utils import timezone
 from participants import clock
 from participants.retrying import retried
 from uftp import answering, binary, checks
+from uftp.giving_way import receiving_first
 from uftp.handling import Incoming, Rejection, handler_of
 from uftp.messages import is_response
 from uftp.models import InboundMessage, Sender
@@ -84,6 +85,7 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
     """
     noted = None
     while not stopping():
+        receiving_first.wait(stopping)
         attempt, noted = Attempt(noted=noted), None
         try:
             step = retried(lambda attempt=attempt: _handle_oldest(sender_id, attempt))  # type: ignore[misc]

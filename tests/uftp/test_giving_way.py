@@ -1,0 +1,97 @@
+"""A worker gives way while messages come in fast, and not for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from uftp.giving_way import FAST, LONGEST, LOOK_EVERY, GivingWay, receiving_first
+from uftp.models import InboundMessage, Sender
+
+
+@dataclass
+class Inbox:
+    """Receipts at a pace, on a clock that goes on with each look and each pause."""
+
+    pace: float
+    now: float = 100.0
+    waited: float = 0.0
+
+    def received(self) -> int:
+        return int(self.pace * self.now)
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.waited += seconds
+
+
+def giving_way(inbox: Inbox) -> GivingWay:
+    """A worker that has looked once."""
+    worker = GivingWay(inbox.received, inbox.clock, inbox.sleep)
+    worker.wait(lambda: False)
+    inbox.now += 2 * LOOK_EVERY
+    return worker
+
+
+def test_a_worker_at_rest_starts_at_once() -> None:
+    inbox = Inbox(pace=10 * FAST)
+    giving_way(inbox)
+    assert inbox.waited == 0
+
+
+def test_slow_receipts_keep_nobody_waiting() -> None:
+    inbox = Inbox(pace=FAST / 2)
+    giving_way(inbox).wait(lambda: False)
+    assert inbox.waited == 0
+
+
+def test_handling_goes_on_when_receipts_slow_down() -> None:
+    inbox = Inbox(pace=2 * FAST)
+    worker = giving_way(inbox)
+    came = inbox.received()
+    worker.received = lambda: came if inbox.waited > 0.5 else inbox.received()
+    worker.wait(lambda: False)
+    assert 0.5 < inbox.waited < LONGEST
+
+
+def test_a_flood_that_goes_on_is_handled_half_of_the_time() -> None:
+    inbox = Inbox(pace=2 * FAST)
+    worker = giving_way(inbox)
+    began = inbox.now
+    while inbox.now - began < 10 * LONGEST:
+        worker.wait(lambda: False)
+        inbox.now += 0.01
+    assert inbox.waited == pytest.approx((inbox.now - began) / 2, rel=0.1)
+
+
+def test_who_is_asked_to_stop_does_not_wait() -> None:
+    inbox = Inbox(pace=2 * FAST)
+    giving_way(inbox).wait(lambda: True)
+    assert inbox.waited == 0
+
+
+@pytest.mark.django_db
+def test_receipts_are_counted() -> None:
+    sender = Sender.objects.create(role="AGR", domain="agr.example")
+
+    def receive(message_id: str) -> None:
+        InboundMessage.objects.create(
+            sender=sender,
+            message_type="TestMessage",
+            version="3.1.0",
+            major=3,
+            message_id=message_id,
+            content_hash=b"0" * 32,
+            sealed=b"",
+            size=0,
+            received_at="2026-01-01T00:00:00Z",
+        )
+
+    receive("one")
+    before = receiving_first.received()
+    receive("another")
+    assert receiving_first.received() == before + 1
