@@ -81,8 +81,12 @@ def _deliver_here(role: str, domain: str) -> None:
     delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=hand_over)
 
 
-hand_over = Handing(_deliver_here, wake_outbox)
-"""To be called as `wake_outbox`: where this process is a worker and has a thread to spare, that delivers."""
+def hand_over(role: str, domain: str) -> None:
+    """As `wake_outbox`; where this process is a worker and has a thread to spare, that delivers."""
+    handing(role, domain)
+
+
+handing = Handing(_deliver_here, wake_outbox)
 
 _inboxes = Sparing(_defer_drain)
 _outboxes = Sparing(_defer_delivery)

@@ -39,7 +39,7 @@ def run(*, until_idle: bool = False, concurrency: int = 4) -> None:
     On a signal, the messages at hand are brought to their end first; a long job is given up, and waits again.
     """
     tasks.stopping.clear()
-    with tasks.hand_over.open(HANDED_OVER):
+    with tasks.handing.open(HANDED_OVER):
         asyncio.run(_run(until_idle, concurrency))
 
 

@@ -34,12 +34,12 @@ WEB_POINTS = {
 WORKER_POINTS = {
     "message taken": Point("uftp.processing", "_handle"),
     "facts and answer written, before the commit": Point("uftp.processing", "_handle", after=True),
-    "handling committed, before the wake-up": Point("uftp.tasks", "wake_outbox"),
+    "handling committed, before the wake-up": Point("uftp.tasks", "hand_over"),
     "posted, before the attempt is recorded": Point("uftp.delivery", "record"),
     "attempt recorded": Point("uftp.delivery", "record", after=True),
 }
 PASSING_POINTS = {
-    "handling committed, before the wake-up": Point("uftp.tasks", "wake_outbox"),
+    "handling committed, before the wake-up": Point("uftp.tasks", "hand_over"),
     "posted, before the attempt is recorded": Point("uftp.delivery", "record"),
     "app told, before the commit": Point("uftp.recording", "_tell", after=True),
     "attempt recorded": Point("uftp.delivery", "record", after=True),
