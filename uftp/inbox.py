@@ -36,7 +36,8 @@ WHERE uftp_sender.role = %(role)s AND uftp_sender.domain = %(domain)s
 )
 
 # The same for several messages. It gives no row either for one whose key is none of the participant's own, or not
-# valid at the moment. In the order of their hashes, two that store the same messages at once are no deadlock.
+# valid at the moment. In the order of their hashes, two that store the same messages at once are no deadlock; and one
+# that waits for another transaction with the same message gives up soon, for the others' sake.
 _STORE_PROVEN = (
     _INTO
     + """
@@ -58,7 +59,7 @@ WHERE EXISTS (
     WHERE participant.role = message.role AND participant.domain = message.domain AND key.value = message.key
         AND (key.valid_from IS NULL OR key.valid_from <= message.received_at::timestamptz)
         AND (key.valid_until IS NULL OR key.valid_until > message.received_at::timestamptz)
-)
+) AND (SELECT set_config('lock_timeout', '250ms', true)) IS NOT NULL
 ORDER BY message.content_hash
 """
     + _ONCE
