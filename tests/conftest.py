@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from uftp import refusals
+from uftp import refusals, waking
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +15,12 @@ def _no_wake_ups_of_earlier_tests(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("transactional_db")
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture(autouse=True)
+def _wake_ups_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each wake-up made where it is asked for: one that is owed would be made in a later test's database."""
+    monkeypatch.setattr(waking, "EVERY", 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,11 @@ from tests.support import peer
 from tests.support.polling import wait_for
 
 
+def _hears_interrupts() -> None:
+    """In the child: Ctrl-C counts, also where the tests run in the background, which has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """A management command in a process group of its own, with its log in a file."""
 
@@ -36,6 +41,7 @@ class Process:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_hears_interrupts,
         )
 
     @property
