@@ -140,6 +140,7 @@ def test_run_gets_ready_and_stops_everything_on(start: Start, port: int, number:
     _wait_until(lambda: _gone(family))
     assert f"http://127.0.0.1:{port}/admin/" in run.output
     assert run.output.count("cs1.") == 1
+    assert "WARNING" not in run.output
     assert run.output.endswith("Stopped.\n")
 
 

@@ -1,5 +1,6 @@
 """`manage.py serve`: the web process."""
 
+import logging
 import os
 import resource
 import signal
@@ -40,6 +41,17 @@ def load(parent: int, target: str) -> Any:
     return application
 
 
+def says_more_than_advice(record: logging.LogRecord) -> bool:
+    """Whether the server says anything but that THREADS is many: these mostly wait for a commit, and share it."""
+    return "Python threads" not in record.getMessage()
+
+
+LOGGING = {
+    "filters": {"no_advice": {"()": lambda: says_more_than_advice}},
+    "loggers": {"_granian": {"handlers": ["console"], "filters": ["no_advice"], "propagate": False}},
+}
+
+
 class Command(BaseCommand):
     help = "Serve the message endpoint and the staff's screens over HTTP until stopped by Ctrl-C or SIGTERM."
 
@@ -75,6 +87,7 @@ class Command(BaseCommand):
             respawn_failed_workers=True,
             workers_kill_timeout=SECONDS_TO_FINISH,
             log_level=LogLevels.warning,
+            log_dictconfig=LOGGING,
             log_access=False,
         ).serve(target_loader=partial(load, os.getpid()))
 
