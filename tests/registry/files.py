@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
+from typing import Any
 
 from participants.csv_files import rows
 from participants.importing import Imported, Options
@@ -20,6 +21,7 @@ from registry.importing import (
 from registry.models import CongestionPointConnection, CongestionPointTerms, Representation
 from registry.periods import in_words
 
+FILE = "file.csv"
 TODAY = date(2026, 11, 22)
 HOME, SHOP, FARM = (f"ean.87168590000000000{n}" for n in (1, 2, 3))
 EAST, WEST = "ea1.2026-01.example.grid:east", "ea1.2026-01.example.grid:west"
@@ -32,40 +34,35 @@ def participants() -> None:
 
 
 def take_connections(
+    lines: Iterable[str], options: Options | None = None, *, expected: str | None = None, **given: Any
+) -> Imported:
+    """Import lines of `agr,connection,start,end`; `rejects` and `today` may be given."""
+    return _take(import_connections, CONNECTION_COLUMNS, lines, options, expected=expected, **given)
+
+
+def take_points(lines: Iterable[str], options: Options | None = None, **given: Any) -> Imported:
+    """Import lines of `dso,congestion_point,start,end,mutex,day ahead,intraday,connection,its start,its end`."""
+    return _take(import_congestion_points, CONGESTION_POINT_COLUMNS, lines, options, **given)
+
+
+def _take(
+    verb: Callable[..., Imported],
+    columns: tuple[str, ...],
     lines: Iterable[str],
-    options: Options | None = None,
+    options: Options | None,
     *,
     rejects: Rejects | None = None,
     today: date = TODAY,
     expected: str | None = None,
 ) -> Imported:
-    """Import lines of `agr,connection,start,end`."""
-    text = "\n".join([",".join(CONNECTION_COLUMNS), *lines])
-    return import_connections(
-        rows(io.BytesIO(text.encode()), CONNECTION_COLUMNS),
+    text = "\n".join([",".join(columns), *lines])
+    return verb(
+        rows(io.BytesIO(text.encode()), columns),
         options=options or Options(),
         today=today,
-        source=Source.of_import("connections.csv", "kim"),
+        source=Source.of_import(FILE, "kim"),
         rejects=Rejects() if rejects is None else rejects,
         expected=expected,
-    )
-
-
-def take_points(
-    lines: Iterable[str],
-    options: Options | None = None,
-    *,
-    rejects: Rejects | None = None,
-    today: date = TODAY,
-) -> Imported:
-    """Import lines of `dso,congestion_point,start,end,mutex,day ahead,intraday,connection,its start,its end`."""
-    text = "\n".join([",".join(CONGESTION_POINT_COLUMNS), *lines])
-    return import_congestion_points(
-        rows(io.BytesIO(text.encode()), CONGESTION_POINT_COLUMNS),
-        options=options or Options(),
-        today=today,
-        source=Source.of_import("points.csv", "kim"),
-        rejects=Rejects() if rejects is None else rejects,
     )
 
 

@@ -18,6 +18,7 @@ from registry.updates import publish_representations
 from tests.registry.files import (
     EAST,
     FARM,
+    FILE,
     HOME,
     SHOP,
     TODAY,
@@ -79,11 +80,11 @@ def test_representations_of_several_agrs_are_one_change() -> None:
         "representations ended": 0,
         "representations unchanged": 0,
     }
-    assert (change.kind, change.actor, change.file_name) == ("import", "kim", "connections.csv")
+    assert (change.kind, change.actor, change.file_name) == ("import", "kim", FILE)
     assert change.participants == list(
         Participant.objects.filter(role="AGR").order_by("pk").values_list("pk", flat=True)
     )
-    assert AuditEntry.objects.get(action="import representations").subject == "connections.csv"
+    assert AuditEntry.objects.get(action="import representations").subject == FILE
 
 
 def test_congestion_points_with_their_connections() -> None:
