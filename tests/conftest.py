@@ -1,5 +1,7 @@
 """Fixtures that hold for every test."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.db import connection
 
@@ -17,10 +19,15 @@ def _no_wake_ups_of_earlier_tests(request: pytest.FixtureRequest) -> None:
             cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
 
 
-@pytest.fixture(autouse=True)
-def _wake_ups_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each wake-up made where it is asked for: one that is owed would be made in a later test's database."""
-    monkeypatch.setattr(waking, "EVERY", 0.0)
+@pytest.fixture(autouse=True, scope="session")
+def _wake_ups_at_once() -> Iterator[None]:
+    """Have each wake-up made where it is asked for: one that is owed would be made in a later test's database.
+
+    Of the session, so that it is there before what is set up for several tests together.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waking, "EVERY", 0.0)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ EVERY = 0.05
 
 
 @pytest.fixture(autouse=True)
-def _sparing(monkeypatch: pytest.MonkeyPatch, _wake_ups_at_once: None) -> None:
+def _sparing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waking, "EVERY", EVERY)
 
 
