@@ -39,7 +39,7 @@ FEW = 1_000
 
 LOOKED_UP = ", ".join(
     f"set_config('{name}', CASE WHEN %(looked_up)s THEN 'off' ELSE current_setting('{name}') END, true)"
-    for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
+    for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material", "jit")
 )
 """To be selected: to the end of the transaction, where so, what is joined to a set is looked up by index, row by row.
 
@@ -49,7 +49,7 @@ PostgreSQL would compile.
 
 PLANNED_AS_USUAL = """
 SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;
-SET LOCAL jit TO DEFAULT
+SET LOCAL enable_material TO DEFAULT; SET LOCAL jit TO DEFAULT
 """
 """Takes LOOKED_UP back, before sets are joined that may be larger than the update."""
 
