@@ -112,4 +112,4 @@ def until_quiet(database: psycopg.Connection[Any]) -> None:
         row = database.execute(WAITING).fetchone()
         return row is not None and not row[0]
 
-    wait_for("every message being handled and every answer delivered", quiet)
+    wait_for("every message being handled and every answer delivered", quiet, every=0.05)

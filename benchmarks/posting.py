@@ -7,12 +7,14 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from itertools import count
 
 from benchmarks.messages import Message
 
 CONNECTIONS = 16
-"""Kept open by the load generator; on each, the next request goes out as soon as the last is answered."""
+"""Kept open by the load generator; on each, the next request goes out as soon as the last is answered.
+
+Message n goes out on connection n modulo CONNECTIONS: those of a sender that has one to itself arrive in their order.
+"""
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 
@@ -63,20 +65,23 @@ def post(port: int, message: Message) -> None:
 
 
 def post_all(port: int, messages: Sequence[Message]) -> float:
-    """POST `messages` as fast as they are answered, on several connections; gives the seconds. Raises Failed."""
+    """POST `messages` as fast as they are answered, on CONNECTIONS connections; gives the seconds. Raises Failed."""
     requests = [message.request for message in messages]
     connections = [Connection(port) for _ in range(min(CONNECTIONS, len(requests)))]
-    following = count()
     failures: list[Exception] = []
 
-    def work(connection: Connection) -> None:
+    def work(number: int) -> None:
         try:
-            while not failures and (number := next(following)) < len(requests):
-                connection.post(requests[number])
+            for request in requests[number::CONNECTIONS]:
+                if failures:
+                    return
+                connections[number].post(request)
         except Exception as failure:
             failures.append(failure)
 
-    threads = [threading.Thread(target=work, args=[connection], daemon=True) for connection in connections]
+    threads = [
+        threading.Thread(target=work, args=[number], daemon=True) for number in range(len(connections))
+    ]
     began = time.monotonic()
     for thread in threads:
         thread.start()
