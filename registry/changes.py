@@ -62,6 +62,10 @@ VALUES (%(kind)s, %(message)s, %(actor)s, %(reason)s, '{}')
 RETURNING id
 """
 
+AWAIT_TURN = f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({MOMENT_LOCK})"
+"""One change at a time has its moment and is not committed yet: the checks of foreign keys, which would be left to the
+commit, are done before."""
+
 STAMP = """
 -- The moment at which the change becomes known: later than every other.
 UPDATE registry_change
@@ -155,7 +159,7 @@ class Recorder:
             if participants is None:
                 cursor.execute(TOUCHED, {"change": self._id})
                 (participants,) = cursor.fetchone()
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MOMENT_LOCK])
+            cursor.execute(AWAIT_TURN)
             cursor.execute(STAMP, {"participants": sorted(participants), "change": self._id})
 
 

@@ -37,20 +37,26 @@ def cursor() -> CursorWrapper:
 FEW = 1_000
 """Fewer lines than so many are an update whose plans are kept."""
 
+_BY_INDEX = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_material": "off",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
 LOOKED_UP = ", ".join(
-    f"set_config('{name}', CASE WHEN %(looked_up)s THEN 'off' ELSE current_setting('{name}') END, true)"
-    for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material", "jit")
+    f"set_config('{name}', CASE WHEN %(looked_up)s THEN '{value}' ELSE current_setting('{name}') END, true)"
+    for name, value in _BY_INDEX.items()
 )
 """To be selected: to the end of the transaction, where so, what is joined to a set is looked up by index, row by row.
 
 Without `jit`: the temporary tables are read as a whole all the same, at the price of what is forbidden, for which
-PostgreSQL would compile.
+PostgreSQL would compile. And that price hides from it what planning costs: it would plan again each time.
 """
 
-PLANNED_AS_USUAL = """
-SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;
-SET LOCAL enable_material TO DEFAULT; SET LOCAL jit TO DEFAULT
-"""
+PLANNED_AS_USUAL = "; ".join(f"SET LOCAL {name} TO DEFAULT" for name in _BY_INDEX)
 """Takes LOOKED_UP back, before sets are joined that may be larger than the update."""
 
 

@@ -83,25 +83,34 @@ INSERT INTO held_connection SELECT id FROM added
 """
 
 CLAIM_CHANGES = """
--- Things whose days differ from what the sender has registered.
+-- Things whose days differ from what the sender has registered. Most have no claim, or the one that they state again:
+-- only of the others all claims are looked at together.
 INSERT INTO claim_change
+WITH looked_at AS MATERIALIZED (
+    SELECT s.*, c.id IS NULL AS is_new
+    FROM statement s
+    LEFT JOIN {claims} c ON c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
+        AND c.superseded_by_id IS NULL
+    WHERE (c.id IS NULL OR datemultirange(c.period) <> s.days) AND {among}
+)
+SELECT point_id, party_id, connection_id, '{{}}', days FROM looked_at WHERE is_new AND days <> '{{}}'
+UNION ALL
 SELECT point_id, party_id, connection_id, old, want
 FROM (
     SELECT s.point_id, s.party_id, s.connection_id, o.old,
         CASE
-            WHEN o.old = '{{}}' OR o.old = s.days THEN s.days
+            WHEN o.old = s.days THEN s.days
             ELSE o.old * {before}
                 + CASE WHEN %(keep_later)s THEN {later} ELSE '{{}}' END
                 - coalesce(d.clip, '{{}}') + s.days
         END AS want
-    FROM statement s
+    FROM (SELECT DISTINCT * FROM looked_at WHERE NOT is_new) s
     CROSS JOIN LATERAL (
-        SELECT coalesce(range_agg(c.period), '{{}}') AS old FROM {claims} c
+        SELECT range_agg(c.period) AS old FROM {claims} c
         WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
             AND c.superseded_by_id IS NULL
     ) o
     LEFT JOIN point_days d ON d.point_id = s.point_id
-    WHERE {among}
 ) stated
 WHERE want <> old
 """
