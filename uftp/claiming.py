@@ -22,8 +22,9 @@ MARGIN = 15.0
 BYTES_A_SECOND = 1_000_000
 """A POST gets a second more for each so many bytes."""
 
-# The oldest due message of a recipient that no worker holds, held from here on until its claim ends; and who sealed
-# it, where it is passed on. One of the same line before it that still waits keeps it from being claimed.
+# The oldest due message of a recipient that no worker holds, held from here on until its claim ends; who sealed it,
+# where it is passed on; whether another is due; and the recipient's endpoint on record. One of the same line before
+# it that still waits keeps it from being claimed.
 _CLAIM = """
 WITH due AS (
     SELECT oldest.*, sealed_by_id IS NOT NULL AND give_up_at > %(now)s AND EXISTS (
@@ -51,17 +52,17 @@ WITH due AS (
     WHERE id = (SELECT id FROM due WHERE NOT is_behind)
     RETURNING claims, attempts, version, sealed, passes_on_id
 )
-SELECT due.id, due.sealed_by_id, due.is_behind, due.give_up_at, claimed.*, sender.role, sender.domain
+SELECT due.id, due.sealed_by_id, due.is_behind, due.give_up_at, claimed.*, sender.role, sender.domain,
+    EXISTS (
+        SELECT FROM uftp_outboundmessage AS other
+        WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
+            AND next_attempt_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
+            AND other.id <> due.id
+    ),
+    (SELECT endpoint FROM participants_participant WHERE role = %(role)s AND domain = %(domain)s)
 FROM due
 LEFT JOIN claimed ON true
 LEFT JOIN uftp_sender AS sender ON sender.id = due.sealed_by_id
-"""
-
-_MORE_DUE = """
-SELECT id FROM uftp_outboundmessage
-WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting' AND next_attempt_at <= %(now)s
-    AND (claimed_until IS NULL OR claimed_until <= %(now)s)
-LIMIT 1
 """
 
 
@@ -71,7 +72,8 @@ class Claim:
 
     `number` is never used for a message again; `attempts` begins anew when staff have it sent again. `passes_on` is
     the id of the InboundMessage that is passed on, `line` the id of its Sender, and `sealed_by` the role and domain of
-    who signed it.
+    who signed it. `endpoint` is the recipient's on record, or empty; `more_due` says whether something else was due for
+    it that nobody held.
     """
 
     id: int
@@ -85,6 +87,8 @@ class Claim:
     passes_on: int | None
     line: int | None
     sealed_by: Party
+    endpoint: str
+    more_due: bool
 
 
 def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
@@ -109,7 +113,9 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
         )
         if found is None:
             return None
-        outbound_id, line, is_behind, give_up_at, *claimed, sender_role, sender_domain = found
+        outbound_id, line, is_behind, give_up_at, *claimed, sender_role, sender_domain, more_due, endpoint = (
+            found
+        )
         if not is_behind:
             break
         line_up(line, (role, domain), now)
@@ -126,12 +132,9 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
         passes_on=passes_on,
         line=line,
         sealed_by=("CRO", settings.CRO_DOMAIN) if line is None else (sender_role, sender_domain),
+        endpoint=endpoint or "",
+        more_due=more_due,
     )
-
-
-def more_due(role: str, domain: str, now: datetime) -> bool:
-    """Whether another message for (role, domain) is due that nobody holds."""
-    return binary.fetch(_MORE_DUE, {"role": role, "domain": domain, "now": now}) is not None
 
 
 def extra_seconds(sealed: bytes) -> float:

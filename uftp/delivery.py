@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from participants import discovery
 from uftp import binary
-from uftp.claiming import Claim, claim_oldest, extra_seconds, more_due
+from uftp.claiming import Claim, claim_oldest, extra_seconds
 from uftp.lining_up import LAST_TRY
 from uftp.models import DeliveryAttempt, OutboundMessage
 from uftp.posting import NotPosted, Reply, post
@@ -54,7 +54,7 @@ def deliver_due(
         claim = claim_oldest(role, domain, now)
         if claim is None:
             return
-        if alone and more_due(role, domain, now):
+        if alone and claim.more_due:
             wake(role, domain)
         alone = False
         result = attempt(claim, role, domain)
@@ -83,7 +83,7 @@ def _post(claim: Claim, role: str, domain: str) -> Result | None:
     seconds = settings.DELIVERY_TIMEOUT + extra_seconds(claim.sealed)
     endpoint = ""
     try:
-        endpoint = endpoint_of(role, domain, SUPPORTED[claim.version].major) or ""
+        endpoint = _endpoint(claim.endpoint, role, domain, SUPPORTED[claim.version].major) or ""
         if not endpoint:
             raise NotPosted("no endpoint is configured or published for this participant")
         sender_role, sender_domain = claim.sealed_by
@@ -108,8 +108,12 @@ def endpoint_of(role: str, domain: str, major: int) -> str | None:
     Raises DiscoveryFailed.
     """
     configured = binary.fetch(_ENDPOINT, {"role": role, "domain": domain})
-    if configured and configured[0]:
-        return re.sub(r"/api/v\d+/", f"/api/v{major}/", configured[0], count=1)
+    return _endpoint(configured[0] if configured else "", role, domain, major)
+
+
+def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None:
+    if configured:
+        return re.sub(r"/api/v\d+/", f"/api/v{major}/", configured, count=1)
     return discovery.configured().endpoint(role, domain, major)
 
 

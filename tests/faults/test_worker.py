@@ -179,7 +179,9 @@ def test_connections_that_the_database_ended_cost_no_try() -> None:
         agr.register(receiver.url)
         for number in (1, 2, 3):
             put(agr, agr.xml())
-            wait_for(f"answer {number}\n{worker.log}", lambda number=number: len(receiver.posts) == number)  # type: ignore[misc]
+            wait_for(
+                f"answer {number}\n{worker.log}", lambda number=number: len(receiver.posts) == number, 60
+            )  # type: ignore[misc]
             end_idle_connections()
         assert worker.stop() == 0
     assert states(InboundMessage) == {"processed"}

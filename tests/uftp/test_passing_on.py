@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
+import dns.resolver
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from pytest_django import Settings
 
 from participants import clock
 from participants.models import Participant
@@ -18,6 +20,7 @@ from tests.support.exchange import drain, handled_by, receive
 from tests.support.peer import Peer
 from tests.support.polling import wait_for
 from tests.support.receiver import OK, Posted, Receiver, Reply, receiving
+from tests.support.zone import SILENT, serving
 from uftp import answering, claiming, connectivity, delivery, outbox, posting, recording, sweep
 from uftp.handling import Incoming, Outcome, Party, Passed, Rejection
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
@@ -239,27 +242,33 @@ def test_a_worker_that_was_down_beyond_the_end_posts_nothing(
 
 
 def test_what_is_held_up_before_its_post_until_the_time_is_over_is_not_posted(
-    receiver: Receiver, dso: Peer, agr: Peer, app: App
+    receiver: Receiver, dso: Peer, agr: Peer, app: App, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here by the look-up of the endpoint, in a table that somebody has locked."""
-    app.seconds = 3
-    passing = passed_on(agr, dso)
+    """Here by the look-up of the endpoint, where it is published: the name server is silent for a while."""
+    Participant.objects.filter(domain=agr.domain).update(endpoint="")
+    settings.DISCOVERY_DNS = True
+    app.seconds = 2
+    with serving() as zone:
+        name = f"_http._agr._usef.{agr.domain}"
+        zone.cname(name, "uftp.agr.example.")
+        zone.trouble[name] = SILENT
+        zone.resolver.timeout = 0.2
+        monkeypatch.setattr(dns.resolver, "default_resolver", zone.resolver)
+        passing = passed_on(agr, dso)
 
-    def work() -> None:
-        try:
-            deliver(agr)
-        finally:
-            connection.close()
+        def work() -> None:
+            try:
+                deliver(agr)
+            finally:
+                connection.close()
 
-    worker = threading.Thread(target=work)
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE participants_participant IN ACCESS EXCLUSIVE MODE")
+        worker = threading.Thread(target=work)
         worker.start()
         claimed = OutboundMessage.objects.filter(claimed_until__lt=passing.give_up_at + timedelta(minutes=1))
         wait_for("the claim", claimed.exists)
         wait_for("the end of the time", lambda: timezone.now() >= passing.give_up_at)
-    worker.join(30)
+        del zone.trouble[name]
+        worker.join(30)
     assert (state_of(passing), receiver.posts, DeliveryAttempt.objects.count()) == ("failed", [], 0)
     assert [told.expired for told in app.told] == [True]
 
