@@ -75,7 +75,7 @@ def _rates(
     """Messages a second: received by the CRO, received by the peer, and handled by the CRO to the answer's delivery."""
     warm_up = max(bench.messages // 10, SENDERS * 2)
     for port in (peer, cro.port):
-        # One alone at first: the peer's parser fills its caches then, and several threads at that get in each other's way.
+        # One alone at first, in which the parser of the peer fills its caches: they are not made for several threads.
         for some in (make(1), make(warm_up)):
             posting.post_all(port, some)
     until_quiet(connection)
