@@ -31,9 +31,10 @@ LOCK_CONNECTIONS = """
 WITH locked AS (
     SELECT id FROM registry_connection
     WHERE id = ANY(ARRAY(
-        SELECT connection_id FROM claim_change
-        UNION SELECT connection_id FROM ruling
-        EXCEPT SELECT connection_id FROM held_connection
+        SELECT connection_id FROM (
+            SELECT connection_id FROM claim_change UNION ALL SELECT connection_id FROM ruling
+        ) changing
+        WHERE NOT EXISTS (SELECT FROM held_connection h WHERE h.connection_id = changing.connection_id)
     ))
     ORDER BY id
     FOR NO KEY UPDATE

@@ -57,7 +57,7 @@ class Report:
     warnings: tuple[str, ...]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def publish_representations(
     agr: Participant,
     lines: Iterable[tuple[str, date, date | None]],
@@ -69,7 +69,8 @@ def publish_representations(
     """Apply an AGR's update: for each line (connection, StartPeriod, EndPeriod inclusive or None).
 
     `today` is the market's day at receipt; `time_zone` the zone that the message names, None where there is none to
-    check. Raises uftp.handling.Rejection with every reason; then nothing is registered.
+    check. Raises uftp.handling.Rejection with every reason; then the caller's transaction, or savepoint, has to be
+    rolled back: there is none of its own within.
     """
     policies = in_force(source.received_at)
     findings = Findings()
@@ -92,7 +93,7 @@ def publish_representations(
         )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def publish_congestion_points(
     dso: Participant,
     lines: Iterable[PointLine | MembershipLine],
@@ -103,8 +104,7 @@ def publish_congestion_points(
 ) -> Report:
     """Apply a DSO's update: congestion points, each followed by its connections (days inclusive, None: open-ended).
 
-    `today` and `time_zone` as for `publish_representations`. Raises uftp.handling.Rejection with every reason; then
-    nothing is registered.
+    `today`, `time_zone` and Rejection as for `publish_representations`.
     """
     policies = in_force(source.received_at)
     findings = Findings()

@@ -128,7 +128,8 @@ def test_D10_statements_about_the_cros_own_addresses_are_refused(
 
     for publish in (as_connection, as_point):
         if is_own:
-            with pytest.raises(Rejection, match=r"^Invalid Message: .* lies under this CRO's own domain$"):
+            own = pytest.raises(Rejection, match=r"^Invalid Message: .* lies under this CRO's own domain$")
+            with own, transaction.atomic():
                 publish()
         else:
             publish()
