@@ -201,14 +201,18 @@ def await_stamped_changes() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [MOMENT_LOCK])
 
 
-def under_lock(cursor: CursorWrapper, compute: Callable[[bool], None]) -> None:
+def under_lock(cursor: CursorWrapper, compute: Callable[[bool], int | None], *, held: int = 0) -> None:
     """Run `compute`, which fills the empty `claim_change`, until every connection in it is held by this transaction.
 
     What was computed before a lock was granted may be stale by then; each further run is a statement of its own and
     sees what others have committed. It is told True, as it need not look at other connections than those held: of the
     rest, what it found first still is an order in which it may have happened.
+
+    `held` connections are held from the start, and all of them change: where `compute` says that no more than so many
+    claims do, nothing is left to be locked.
     """
-    compute(False)
+    if compute(False) == held:
+        return
     while _lock(cursor):
         cursor.execute("DELETE FROM claim_change")
         compute(True)

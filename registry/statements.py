@@ -164,8 +164,11 @@ WHERE want <> old
 """
 
 
-def take_together(cursor: CursorWrapper, *, judged: bool) -> None:
-    """Make the statements out of the staged lines, or of those judged against their congestion points."""
+def take_together(cursor: CursorWrapper, *, judged: bool) -> int:
+    """Make the statements out of the staged lines, or of those judged against their congestion points.
+
+    Returns how many connections are new: registered and held by this transaction, each with days that are claimed.
+    """
     lines = "judged_line" if judged else "staged_line"
     registers = "days <> '{}' AND NOT outside" if judged else "(upper IS NULL OR upper > first)"
     cursor.execute(NEW_CONNECTIONS.format(lines=lines, registers=registers))
@@ -174,6 +177,7 @@ def take_together(cursor: CursorWrapper, *, judged: bool) -> None:
     analyze_if_large(cursor, "registry_connection", added)
     cursor.execute(JUDGED if judged else FREE_OF_JUDGEMENT)
     analyze_if_large(cursor, "statement", cursor.rowcount)
+    return int(added)
 
 
 def judge_lines(cursor: CursorWrapper, policies: Policies) -> None:
@@ -193,8 +197,8 @@ def find_changes(
     end_omitted: bool,
     party: int | None = None,
     held_only: bool = False,
-) -> None:
-    """Fill `claim_change`, which is empty, with the things whose days change.
+) -> int:
+    """Fill `claim_change`, which is empty, with the things whose days change; returns how many.
 
     With `held_only`, of what lines are about only that is looked at of which the connection is held. With
     `end_omitted` what no line is about ends with today: of the `party`, or of everybody where it is None.
@@ -215,3 +219,4 @@ def find_changes(
         cursor.execute(OMITTED, parameters)
         changes += cursor.rowcount
     analyze_if_large(cursor, "claim_change", changes)
+    return int(changes)

@@ -191,7 +191,7 @@ def judge(
         terms_change = terms.state_points(cursor, policies, today=today, end_omitted=all_points)
         strange.look_at_points(cursor, policies, findings, today=today)
         statements.judge_lines(cursor, policies)
-    statements.take_together(cursor, judged=kind is MEMBERSHIP)
+    added = statements.take_together(cursor, judged=kind is MEMBERSHIP)
     under_lock(
         cursor,
         lambda held_only: statements.find_changes(
@@ -203,6 +203,7 @@ def judge(
             party=party,
             held_only=held_only,
         ),
+        held=added,
     )
     claims_change, replaces = strange.look_at_lines(cursor, kind, policies, findings, today=today)
     verdict = Verdict(disputed=False)
