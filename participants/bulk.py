@@ -104,7 +104,7 @@ def _suspended(unnamed: Sequence[Participant], options: Options, reason: str) ->
     changes = [change for row in unnamed if (change := suspend(row, reason))]
     if changes:
         there = Participant.objects.filter(standing__in=SUSPENDABLE).count()
-        guard(options, len(changes), there, "known and authorized participants")
+        guard(options, len(changes), there, "known and authorized participants", "suspend")
     return changes
 
 

@@ -64,17 +64,20 @@ class ImportRefused(ValueError):
 class Shrunk(ValueError):
     """A full file would end more than MOST_ENDED of what is there; the words are for the operator."""
 
-    def __init__(self, ended: int, there: int, what: str) -> None:
+    def __init__(self, ended: int, there: int, what: str, verb: str = "end") -> None:
         super().__init__(
-            f"The file would end {ended:,} of the {there:,} {what} that there are ({ended / there:.0%}), more than"
+            f"The file would {verb} {ended:,} of the {there:,} {what} that there are ({ended / there:.0%}), more than"
             f" {MOST_ENDED:.0%}: is all of it there? --allow-shrink takes it all the same."
         )
 
 
-def guard(options: Options, ended: int, there: int, what: str) -> None:
-    """Raise Shrunk where a full file would end too much: `ended` of `there` things, called `what`."""
+def guard(options: Options, ended: int, there: int, what: str, verb: str = "end") -> None:
+    """Raise Shrunk where a full file would end too much: `ended` of `there` things, called `what`.
+
+    `verb` is what ending is called of such things.
+    """
     if options.full and not options.allow_shrink and ended > MOST_ENDED * there:
-        raise Shrunk(ended, there, what)
+        raise Shrunk(ended, there, what, verb)
 
 
 def quiet(step: str) -> None:

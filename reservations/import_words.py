@@ -14,10 +14,10 @@ def told(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """A line for each contract that is new, then for each that changes."""
     for each in comparisons:
         if each.before is None:
-            yield f"new: {_named(each)}: {each.after['state']}, {each.after['days']}"
+            yield f"New: {_named(each)}: {each.after['state']}, {each.after['days']}"
     for each in comparisons:
         if each.before is not None and each.differs:
-            yield f"changed: {_named(each)}: {_differences(each)}"
+            yield f"Changed: {_named(each)}: {_differences(each)}"
 
 
 def _named(comparison: Comparison) -> str:

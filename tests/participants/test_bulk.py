@@ -314,7 +314,7 @@ def test_I3_a_full_file_that_has_shrunk_is_stopped_unless_that_is_allowed(
     before = stored()
     lines = [f"AGR,agr{number}.example,,,," for number in (1, 2, 3)]
 
-    with pytest.raises(Shrunk, match="would end 2 of the 5 known and authorized participants"):
+    with pytest.raises(Shrunk, match="would suspend 2 of the 5 known and authorized participants"):
         take(*lines, full=True)
     assert stored() == before
 

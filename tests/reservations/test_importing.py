@@ -240,9 +240,9 @@ def test_what_differs_is_a_next_version_and_the_rest_stays(imports: Import) -> N
 def test_a_dry_run_prints_what_would_change_and_changes_nothing(imports: Import) -> None:
     assert imports(FILE, "--dry-run").splitlines() == [
         "A dry run, which changes nothing: this is what would change.",
-        "new: C-1 of grid.example with agr.example: in force, 2026-01-01 to 2026-12-31",
-        "new: C-2 of grid.example with agr.example: in force, from 2026-01-01",
-        "new: C-2 of grid.example with other.example: draft, 2026-01-01 to 2026-12-31",
+        "New: C-1 of grid.example with agr.example: in force, 2026-01-01 to 2026-12-31",
+        "New: C-2 of grid.example with agr.example: in force, from 2026-01-01",
+        "New: C-2 of grid.example with other.example: draft, 2026-01-01 to 2026-12-31",
         "Lines: 7, bad: 0",
         *counted(3, 0, 0).splitlines(),
     ]
@@ -256,7 +256,7 @@ def test_a_dry_run_prints_what_would_change_and_changes_nothing(imports: Import)
         if each["days"] != "6"
     ]
     assert imports(changed, "--dry-run").splitlines()[1:] == [
-        "changed: C-1 of grid.example with agr.example: deadline: the day before at 10:00 → the day before at 09:30;"
+        "Changed: C-1 of grid.example with agr.example: deadline: the day before at 10:00 → the day before at 09:30;"
         " every day: 1-40: 500,000 W, 41-60: −250,000 W → 1-60: 1 W; Sunday: nothing reserved → 1-96: 1 W;"
         " 2026-10-25: 1-100: 9 W → 1-100: 1 W; Saturday: 9-12: 7 W → as every day",
         f"Lines: {len(changed)}, bad: 0",
@@ -286,7 +286,7 @@ def test_a_dry_run_names_the_stretches_that_differ_and_counts_many(imports: Impo
         ),
     ):
         changed = imports(lines, "--dry-run").splitlines()[1]
-        assert changed == f"changed: C-1 of grid.example with agr.example: {said}"
+        assert changed == f"Changed: C-1 of grid.example with agr.example: {said}"
 
 
 def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
