@@ -21,6 +21,7 @@ class _Cursor(psycopg.Cursor[Any]):
     """Has its statements prepared where they have parameters, or are one by themselves."""
 
     prepares = True
+    looks_up = False
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> _Cursor:
         options.setdefault("prepare", self.prepares and (params is not None or ";" not in query))
@@ -63,3 +64,13 @@ PLANNED_AS_USUAL = "; ".join(f"SET LOCAL {name} TO DEFAULT" for name in _BY_INDE
 def plan_anew_unless_few(wrapped: CursorWrapper, rows: int) -> None:
     """From here on have statements planned for the sets as they are, where these are worth the time."""
     wrapped.cursor.prepares = rows < FEW
+
+
+def look_up(wrapped: CursorWrapper) -> None:
+    """Say of a cursor that LOOKED_UP is in force for what it executes."""
+    wrapped.cursor.looks_up = True
+
+
+def looks_up(wrapped: CursorWrapper) -> bool:
+    """Whether LOOKED_UP is in force for what a cursor executes, whoever made it."""
+    return getattr(wrapped.cursor, "looks_up", False)

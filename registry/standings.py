@@ -17,20 +17,19 @@ from registry.changes import analyze
 from registry.claims import ClaimKind
 from registry.contested import refresh_conflicts
 from registry.policies import ALLOW, NEWEST_WINS
-from registry.prepared import PLANNED_AS_USUAL
+from registry.prepared import PLANNED_AS_USUAL, looks_up
 from registry.staging import LARGE
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 FIND_DISPUTED = """
--- Connections where the days that change touch another party's claim, or that staff rule on. "Current" is said so that
--- PostgreSQL takes the index by connection: without statistics it would read that of all current claims each time.
+-- Connections where the days that change touch another party's claim, or that staff rule on.
 INSERT INTO disputed
 SELECT w.connection_id FROM claim_change w
 WHERE EXISTS (
     SELECT FROM {claims} c
-    WHERE c.connection_id = w.connection_id AND c.{party} <> w.party_id AND coalesce(c.superseded_by_id, 0) = 0
+    WHERE c.connection_id = w.connection_id AND c.{party} <> w.party_id AND {current}
       AND c.period && (w.old + w.want)
 )
 UNION
@@ -38,6 +37,11 @@ SELECT connection_id FROM claim_change GROUP BY connection_id HAVING count(DISTI
 UNION
 SELECT connection_id FROM ruling
 """
+
+CURRENT = "c.superseded_by_id IS NULL"
+BY_CONNECTION = "coalesce(c.superseded_by_id, 0) = 0"
+"""The same in words for which there is no partial index: without statistics, PostgreSQL would take that of all current
+claims by something else to be the cheapest way to those on one connection, and read it as a whole."""
 
 CUT_INTO_PIECES = """
 -- Every claim, old or to be, on a disputed connection, cut at every day on which anything about it may change.
@@ -258,7 +262,7 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
     `policy` is the operator's for newly claimed days that another holds. Writes staging tables only.
     """
     parameters = _parameters(change, policy, today)
-    cursor.execute(kind.sql(FIND_DISPUTED))
+    cursor.execute(kind.sql(FIND_DISPUTED, current=BY_CONNECTION if looks_up(cursor) else CURRENT))
     if not cursor.rowcount:
         return Verdict(disputed=False)
     disputed = cursor.rowcount

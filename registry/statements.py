@@ -8,10 +8,11 @@ overlap the stated ones; what lies before stays, and so does a separate block th
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.claims import ClaimKind
 from registry.policies import ACCEPT, Policies
+from registry.prepared import FEW
 from registry.staging import analyze_if_large
 
 if TYPE_CHECKING:
@@ -83,9 +84,33 @@ INSERT INTO held_connection SELECT id FROM added
 """
 
 CLAIM_CHANGES = """
--- Things whose days differ from what the sender has registered. Most have no claim, or the one that they state again:
--- only of the others all claims are looked at together.
+-- Things whose days differ from what the sender has registered.
 INSERT INTO claim_change
+{known}
+SELECT point_id, party_id, connection_id, old, want
+FROM (
+    SELECT s.point_id, s.party_id, s.connection_id, o.old,
+        CASE
+            WHEN o.old = '{{}}' OR o.old = s.days THEN s.days
+            ELSE o.old * {before}
+                + CASE WHEN %(keep_later)s THEN {later} ELSE '{{}}' END
+                - coalesce(d.clip, '{{}}') + s.days
+        END AS want
+    FROM {things} s
+    CROSS JOIN LATERAL (
+        SELECT coalesce(range_agg(c.period), '{{}}') AS old FROM {claims} c
+        WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
+            AND c.superseded_by_id IS NULL
+    ) o
+    LEFT JOIN point_days d ON d.point_id = s.point_id
+    WHERE {among}
+) stated
+WHERE want <> old
+"""
+
+# Of many things most have no claim, or the one that they state again: one join tells so, and only the others are looked
+# at claim by claim.
+KNOWN = """
 WITH looked_at AS MATERIALIZED (
     SELECT s.*, c.id IS NULL AS is_new
     FROM statement s
@@ -93,27 +118,15 @@ WITH looked_at AS MATERIALIZED (
         AND c.superseded_by_id IS NULL
     WHERE (c.id IS NULL OR datemultirange(c.period) <> s.days) AND {among}
 )
-SELECT point_id, party_id, connection_id, '{{}}', days FROM looked_at WHERE is_new AND days <> '{{}}'
+SELECT point_id, party_id, connection_id, '{{}}'::datemultirange, days FROM looked_at WHERE is_new AND days <> '{{}}'
 UNION ALL
-SELECT point_id, party_id, connection_id, old, want
-FROM (
-    SELECT s.point_id, s.party_id, s.connection_id, o.old,
-        CASE
-            WHEN o.old = s.days THEN s.days
-            ELSE o.old * {before}
-                + CASE WHEN %(keep_later)s THEN {later} ELSE '{{}}' END
-                - coalesce(d.clip, '{{}}') + s.days
-        END AS want
-    FROM (SELECT DISTINCT * FROM looked_at WHERE NOT is_new) s
-    CROSS JOIN LATERAL (
-        SELECT range_agg(c.period) AS old FROM {claims} c
-        WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
-            AND c.superseded_by_id IS NULL
-    ) o
-    LEFT JOIN point_days d ON d.point_id = s.point_id
-) stated
-WHERE want <> old
 """
+NOT_KNOWN = "(SELECT DISTINCT ON (line) * FROM looked_at WHERE NOT is_new ORDER BY line)"
+
+MANY = 12
+"""A join reads as many claims in the time of a look-up."""
+
+REGISTERED = "SELECT reltuples FROM pg_class WHERE oid = %(claims)s::regclass"
 
 HELD = "s.connection_id IN (SELECT connection_id FROM held_connection)"
 
@@ -164,11 +177,15 @@ WHERE want <> old
 """
 
 
-def take_together(cursor: CursorWrapper, *, judged: bool) -> int:
-    """Make the statements out of the staged lines, or of those judged against their congestion points.
+class Taken(NamedTuple):
+    """How many things are stated, and how many connections are new: held by this transaction, all with claimed days."""
 
-    Returns how many connections are new: registered and held by this transaction, each with days that are claimed.
-    """
+    things: int
+    new: int
+
+
+def take_together(cursor: CursorWrapper, *, judged: bool) -> Taken:
+    """Make the statements out of the staged lines, or of those judged against their congestion points."""
     lines = "judged_line" if judged else "staged_line"
     registers = "days <> '{}' AND NOT outside" if judged else "(upper IS NULL OR upper > first)"
     cursor.execute(NEW_CONNECTIONS.format(lines=lines, registers=registers))
@@ -176,8 +193,9 @@ def take_together(cursor: CursorWrapper, *, judged: bool) -> int:
     analyze_if_large(cursor, "held_connection", added)
     analyze_if_large(cursor, "registry_connection", added)
     cursor.execute(JUDGED if judged else FREE_OF_JUDGEMENT)
-    analyze_if_large(cursor, "statement", cursor.rowcount)
-    return int(added)
+    things = cursor.rowcount
+    analyze_if_large(cursor, "statement", things)
+    return Taken(things, added)
 
 
 def judge_lines(cursor: CursorWrapper, policies: Policies) -> None:
@@ -197,11 +215,13 @@ def find_changes(
     end_omitted: bool,
     party: int | None = None,
     held_only: bool = False,
+    things: int = 0,
 ) -> int:
     """Fill `claim_change`, which is empty, with the things whose days change; returns how many.
 
-    With `held_only`, of what lines are about only that is looked at of which the connection is held. With
-    `end_omitted` what no line is about ends with today: of the `party`, or of everybody where it is None.
+    `things` are stated; where these are many beside what is registered, that is read as a whole. With `held_only`, of
+    what lines are about only that is looked at of which the connection is held. With `end_omitted` what no line is
+    about ends with today: of the `party`, or of everybody where it is None.
     """
     parameters: dict[str, Any] = {
         "party": party,
@@ -210,7 +230,11 @@ def find_changes(
         "end_omitted": end_omitted,
         "tomorrow": today + timedelta(days=1),
     }
-    cursor.execute(kind.sql(CLAIM_CHANGES, among=HELD if held_only else "true"), parameters)
+    among = HELD if held_only else "true"
+    known, source = "", "statement"
+    if things >= FEW and _are_many(cursor, kind, things):
+        known, source = kind.sql(KNOWN, among=among), NOT_KNOWN
+    cursor.execute(kind.sql(CLAIM_CHANGES, among=among, known=known, things=source), parameters)
     changes = cursor.rowcount
     if kind.point != "0":
         cursor.execute(UNLISTED, parameters)
@@ -220,3 +244,9 @@ def find_changes(
         changes += cursor.rowcount
     analyze_if_large(cursor, "claim_change", changes)
     return int(changes)
+
+
+def _are_many(cursor: CursorWrapper, kind: ClaimKind, things: int) -> bool:
+    cursor.execute(REGISTERED, {"claims": kind.table})
+    (claims,) = cursor.fetchone()
+    return bool(claims <= things * MANY)

@@ -191,7 +191,7 @@ def judge(
         terms_change = terms.state_points(cursor, policies, today=today, end_omitted=all_points)
         strange.look_at_points(cursor, policies, findings, today=today)
         statements.judge_lines(cursor, policies)
-    added = statements.take_together(cursor, judged=kind is MEMBERSHIP)
+    taken = statements.take_together(cursor, judged=kind is MEMBERSHIP)
     under_lock(
         cursor,
         lambda held_only: statements.find_changes(
@@ -202,8 +202,9 @@ def judge(
             end_omitted=end_omitted,
             party=party,
             held_only=held_only,
+            things=taken.things,
         ),
-        held=added,
+        held=taken.new,
     )
     claims_change, replaces = strange.look_at_lines(cursor, kind, policies, findings, today=today)
     verdict = Verdict(disputed=False)
@@ -260,6 +261,8 @@ def _look_at_names(
     `looked_up`: for the statements that follow, see `prepared.LOOKED_UP`.
     """
     cursor.execute(NAMES, {"own": own_addresses(), "looked_up": looked_up})
+    if looked_up:
+        prepared.look_up(cursor)
     zone, addresses, *_ = cursor.fetchone()
     market_zone = zone or Market().time_zone
     if time_zone is not None and time_zone != market_zone:

@@ -5,6 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -179,15 +180,17 @@ def test_connections_that_the_database_ended_cost_no_try() -> None:
         agr.register(receiver.url)
         for number in (1, 2, 3):
             put(agr, agr.xml())
-            wait_for(
-                f"answer {number}\n{worker.log}", lambda number=number: len(receiver.posts) == number, 60
-            )  # type: ignore[misc]
+            wait_for(f"answer {number}\n{worker.log}", partial(came, receiver, number), 60)
             end_idle_connections()
         assert worker.stop() == 0
     assert states(InboundMessage) == {"processed"}
     assert set(InboundMessage.objects.values_list("attempts", "setbacks")) == {(0, 0)}
     assert set(OutboundMessage.objects.values_list("attempts", flat=True)) == {1}
     assert "Handling of messages stops" not in worker.log, worker.log
+
+
+def came(receiver: Receiver, number: int) -> bool:
+    return len(receiver.posts) == number
 
 
 def end_idle_connections() -> None:

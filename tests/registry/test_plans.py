@@ -16,7 +16,7 @@ from registry import prepared
 from registry.changes import Source
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.staging import make_tables
-from registry.standings import FIND_DISPUTED
+from registry.standings import BY_CONNECTION, FIND_DISPUTED
 from registry.updates import publish_representations
 
 TODAY = date(2026, 8, 4)
@@ -69,7 +69,7 @@ def test_without_statistics_the_claims_on_a_connection_are_found_by_its_index(ki
         cursor.execute(f"CREATE TEMP TABLE {unknown.table} (LIKE {kind.table} INCLUDING ALL)")
         make_tables(cursor)
         cursor.execute(f"SELECT {prepared.LOOKED_UP}", {"looked_up": True})
-        cursor.execute("EXPLAIN (FORMAT JSON) " + unknown.sql(FIND_DISPUTED))
+        cursor.execute("EXPLAIN (FORMAT JSON) " + unknown.sql(FIND_DISPUTED, current=BY_CONNECTION))
         (plan,) = cursor.fetchone()
         text = plan if isinstance(plan, str) else json.dumps(plan)
         used = {node["Index Name"]: node["Index Cond"] for node in nodes(json.loads(text)[0]["Plan"])}

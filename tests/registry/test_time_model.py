@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 
+from registry import statements
 from registry.adjusting import AdjustmentError, Row
 from registry.conflicts import SettlementError
 from registry.consequences import rehearse
@@ -222,6 +225,15 @@ def histories() -> st.SearchStrategy[list[Step]]:
     )
 
 
+@pytest.fixture(params=["looked up", "joined"])
+def claims_are(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the claims on what is stated are found: as in small updates, and as in large ones."""
+    if request.param == "joined":
+        monkeypatch.setattr(statements, "FEW", 0)
+        monkeypatch.setattr(statements, "MANY", sys.maxsize)
+    return str(request.param)
+
+
 @settings(
     max_examples=EXAMPLES or 50,
     derandomize=not EXAMPLES,
@@ -231,7 +243,9 @@ def histories() -> st.SearchStrategy[list[Step]]:
     suppress_health_check=list(HealthCheck),
 )
 @given(start=st.lists(st.sampled_from(POLICY_STEPS), max_size=4), steps=histories())
-def test_registry_agrees_with_the_time_model(world: World, start: list[SetPolicy], steps: list[Step]) -> None:
+def test_registry_agrees_with_the_time_model(
+    world: World, claims_are: str, start: list[SetPolicy], steps: list[Step]
+) -> None:
     world.clear()
     world.today = 0
     model = TimeModel()

@@ -43,6 +43,22 @@ def make_due() -> None:
     OutboundMessage.objects.filter(state="waiting").update(next_attempt_at=timezone.now())
 
 
+@pytest.mark.parametrize(("messages", "held", "wakes"), [(1, 0, 0), (2, 0, 1), (3, 0, 1), (2, 1, 0)])
+def test_one_more_is_woken_where_something_else_is_due_that_nobody_holds(
+    receiver: Receiver, agr: Participant, messages: int, held: int, wakes: int
+) -> None:
+    for _ in range(messages):
+        say(agr)
+    for _ in range(held):
+        assert claiming.claim_oldest(agr.role, agr.domain, timezone.now())
+    woken: list[tuple[str, str]] = []
+
+    delivery.deliver_due(agr.role, agr.domain, wake=lambda role, domain: woken.append((role, domain)))
+
+    assert woken == wakes * [(agr.role, agr.domain)]
+    assert len(receiver.posts) == messages - held
+
+
 def answering(status: int, body: bytes = b"", **headers: str) -> Any:
     reply: Reply = (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
     return lambda posted, before: reply

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from participants import clock
+from participants import clock, discovery
 from participants.models import Participant
 from tests.support.exchange import drain, handled_by, receive
 from tests.support.peer import Peer
@@ -253,6 +253,7 @@ def test_what_is_held_up_before_its_post_until_the_time_is_over_is_not_posted(
         zone.cname(name, "uftp.agr.example.")
         zone.trouble[name] = SILENT
         zone.resolver.timeout = 0.2
+        monkeypatch.setattr(discovery, "LOOKUP_SECONDS", 60.0)
         monkeypatch.setattr(dns.resolver, "default_resolver", zone.resolver)
         passing = passed_on(agr, dso)
 

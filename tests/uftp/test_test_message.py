@@ -15,6 +15,7 @@ from guardian.shortcuts import assign_perm
 from participants.models import AuditEntry, Participant
 from tests.support.exchange import drain, receive
 from tests.support.peer import Peer
+from tests.support.polling import wait_for
 from tests.support.receiver import Receiver, receiving
 from uftp import delivery
 from uftp.models import OutboundMessage, Refusal
@@ -53,11 +54,15 @@ def send(staff: Client, participant: Participant) -> str:
 
 def steps(staff: Client, page: str) -> tuple[str, bool]:
     """What the polled part of a test's page says, and whether it asks to be polled again."""
-    answer = staff.get(f"{page}steps/")
-    assert answer.status_code == 200
-    said = words(answer)
-    assert said in words(staff.get(page))
-    return said, f'data-poll="{page}steps/"' in answer.content.decode()
+
+    def as_the_page() -> Any:
+        """The part, once the page around it says the same: seconds go by between the two."""
+        part = staff.get(f"{page}steps/")
+        assert part.status_code == 200
+        return part if words(part) in words(staff.get(page)) else None
+
+    answer = wait_for("the page saying what its part says", as_the_page)
+    return words(answer), f'data-poll="{page}steps/"' in answer.content.decode()
 
 
 def words(answer: Any) -> str:
