@@ -1,6 +1,7 @@
 """CSV files of operators, read row by row; what is wrong in one is said by its line (docs/operating.md, CSV files).
 
-UTF-8 with or without a byte order mark, comma or semicolon, quoted fields, LF or CRLF, plain or packed by gzip.
+UTF-8 with or without a byte order mark, comma or semicolon, quoted fields, plain or packed by gzip. LF, CRLF and a lone
+CR each end a line, within quotes too: a row is one line, so that a quote that is not closed makes no other line bad.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ import re
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -28,10 +28,12 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 _BINARY = ("PK\x03\x04", "\udcd0\udccf\x11")
 _SAVE = "save the file as CSV in UTF-8."
 _COMPLAINTS = {
-    "unexpected end of data": "A quote is opened here and not closed.",
-    "field larger than": "A field is far too long: a quote that is opened and not closed?",
+    "field larger than": "A field is far too long.",
     "expected after": "A quoted field goes on after its closing quote; a quote inside a field is written twice.",
 }
+_OPEN = "A quote is opened here and not closed on its line."
+_STRAY = "A quote stands in a field that is not quoted; quote the field, and write the quote inside it twice."
+_CUT_OFF = "It is the last line: is the file cut off?"
 
 
 _known: dict[frozenset[str], str] = {}
@@ -41,8 +43,12 @@ class UnreadableFile(ValueError):
     """A file of which nothing can be taken: it cannot be opened or unpacked, or has another header than wanted."""
 
 
+class UnreadableLine(ValueError):
+    """A line that cannot be split into its fields; the text says why."""
+
+
 class Row(NamedTuple):
-    """A row: the number of the line on which it begins, from 1; its values by column, without blanks around them."""
+    """A row: the number of its line, from 1; its values by column, without blanks around them."""
 
     line: int
     values: dict[str, str]
@@ -95,7 +101,7 @@ def unpacked(packed: io.BufferedReader[Any]) -> Iterator[BinaryIO]:
 
 
 def rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, None, None]:
-    """Each row after the header, or what is wrong in its line; rows without any value are passed over.
+    """Each row after the header, or what is wrong with its line; lines without any value are passed over.
 
     The header, the first line but for a `sep=;` to spreadsheets, names each of `columns` once, in any order and case.
     Raises UnreadableFile where it does not, and where the file cannot be read to its end.
@@ -106,21 +112,18 @@ def rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, None,
         before = 1 if _TO_SPREADSHEETS.fullmatch(first) else 0
         if before:
             first = lines.readline()
-        reader = csv.reader(chain([first], lines), strict=True, delimiter=_delimiter(first))
-        header = _header(reader, columns, first, before + 1)
+        split = _splitter(_delimiter(first))
+        header = _header(split, columns, first, before + 1)
         short: Fault | None = None
-        while True:
-            line = reader.line_num + before + 1
-            cells, wrong = _next(reader, line)
+        for line, text in enumerate(lines, before + 2):
             if short:
-                cut = "" if cells is not None or wrong else " It is the last line: is the file cut off?"
-                yield replace(short, text=short.text + cut)
+                yield short
                 short = None
-            if wrong:
-                yield wrong
+            try:
+                cells = split(text)
+            except UnreadableLine as wrong:
+                yield Fault(line, "", str(wrong))
                 continue
-            if cells is None:
-                return
             whole = "".join(cells)
             if len(cells) == len(header) and whole.isascii() and "\0" not in whole:
                 values = dict(zip(header, map(str.strip, cells), strict=True))
@@ -130,6 +133,8 @@ def rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, None,
                 short = _of_other_length(line, header, cells)
             elif whole.strip():
                 yield from _row(line, header, cells)
+        if short:
+            yield replace(short, text=f"{short.text} {_CUT_OFF}")
     except (EOFError, zlib.error, OSError) as error:
         raise UnreadableFile(f"The file cannot be read to its end: {error}.") from None
     finally:
@@ -141,25 +146,37 @@ def _delimiter(header: str) -> str:
     return ";" if unquoted.count(";") > unquoted.count(",") else ","
 
 
-def _next(reader: Iterator[list[str]], line: int) -> tuple[list[str] | None, Fault | None]:
-    """The fields of the next row, None after the last one, or what is wrong with them."""
-    try:
-        return next(reader, None), None
-    except csv.Error as error:
-        return None, Fault(line, "", _complaint(error))
+def _splitter(delimiter: str) -> Callable[[str], list[str]]:
+    """What splits a line into its fields, or raises UnreadableLine."""
+    waiting: list[str] = []
+    # A reader that wants another line, as a quote is open at the end of the one it got, finds none: an IndexError.
+    reader = csv.reader(iter(waiting.pop, None), strict=True, delimiter=delimiter)
+    quoted = re.compile(rf'(?:^|{delimiter})"[^"]*(?:""[^"]*)*"')
+
+    def split(text: str) -> list[str]:
+        waiting.append(text)
+        try:
+            cells = next(reader)
+        except IndexError:
+            raise UnreadableLine(_OPEN) from None
+        except csv.Error as error:
+            raise UnreadableLine(_complaint(error)) from None
+        if '"' in text and '"' in "".join(cells) and '"' in quoted.sub("", text):
+            raise UnreadableLine(_STRAY)
+        return cells
+
+    return split
 
 
-def _header(reader: Iterator[list[str]], columns: Sequence[str], text: str, line: int) -> list[str]:
+def _header(split: Callable[[str], list[str]], columns: Sequence[str], text: str, line: int) -> list[str]:
     """The columns that the header names, which is `text` and on this line. Raises UnreadableFile."""
     wanted = f"Wanted are, in any order: {','.join(columns)}."
     if text.startswith(_BINARY):
         raise UnreadableFile(f"This is an Excel workbook or a zip file, and no CSV: {_SAVE}")
     try:
-        header = [cell.strip().lower() for cell in next(reader, [])]
-    except csv.Error as error:
-        raise UnreadableFile(
-            f"line {line}: This does not name the columns. {_complaint(error)} {wanted}"
-        ) from None
+        header = [cell.strip().lower() for cell in split(text)]
+    except UnreadableLine as wrong:
+        raise UnreadableFile(f"line {line}: This does not name the columns. {wrong} {wanted}") from None
     if any(_UNDECODED.search(cell) or "\0" in cell for cell in header):
         raise UnreadableFile(f"line {line}: This is not UTF-8: {_SAVE}")
     if not any(header):
@@ -168,14 +185,14 @@ def _header(reader: Iterator[list[str]], columns: Sequence[str], text: str, line
         raise UnreadableFile(
             f"line {line}: Columns are separated by commas or semicolons, and not by tabs. {wanted}"
         )
-    wrong = {
+    differences = {
         "missing": [name for name in columns if name not in header],
         "unknown": [repr(name) for name in dict.fromkeys(header) if name not in columns],
         "named more than once": [name for name, times in Counter(header).items() if times > 1],
     }
-    if any(wrong.values()):
-        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in wrong.items() if names)
-        what = None if wrong["named more than once"] else _known.get(frozenset(header))
+    if any(differences.values()):
+        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in differences.items() if names)
+        what = None if differences["named more than once"] else _known.get(frozenset(header))
         these = f"These are the columns of {what}" if what else said.capitalize()
         raise UnreadableFile(f"line {line}: This names other columns than wanted. {these}. {wanted}")
     return header

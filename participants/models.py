@@ -22,6 +22,7 @@ from participants.endpoints import EndpointRefused, check_endpoint
 from participants.keys import PREFIX, InvalidKey, format_public_key, parse_public_key, public_key_of_seed
 
 DOMAIN = re.compile(r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Role(models.TextChoices):
@@ -79,9 +80,13 @@ class Participant(models.Model):
         return f"{self.role} {self.domain}"
 
     def clean(self) -> None:
-        """Raise ValidationError for a domain that is none or this CRO's, and an endpoint not to post to."""
+        """Raise ValidationError for what a domain, a name or an endpoint to post to must not be."""
         errors = {}
         self.name = self.name.strip()
+        if CONTROL.search(self.name):
+            errors["name"] = (
+                "This holds a line break or another control character; a name is one line of text."
+            )
         if self._state.adding:
             if not DOMAIN.fullmatch(self.domain):
                 errors["domain"] = (

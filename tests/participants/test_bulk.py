@@ -263,6 +263,39 @@ def test_I1_every_bad_line_of_a_file_of_participants_is_said_at_once_and_nothing
     assert (stored(), AuditEntry.objects.count()) == before
 
 
+@pytest.mark.parametrize("inside", ["\t", "\v", "\x1b", "\x85", "\u2028"])
+def test_I1_a_name_with_a_control_character_is_bad(inside: str) -> None:
+    words = "This holds a line break or another control character; a name is one line of text."
+    assert refused(f"AGR,agr.example,,,,Agr{inside}Inc", "DSO,grid.example,,,,\tGrid\x85") == [
+        f"line 2, column name: name: {words}"
+    ]
+    assert stored() == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_I2_a_name_with_a_line_break_makes_its_lines_bad_and_no_other(end: str) -> None:
+    rejects = Rejects()
+
+    imported = take(
+        "AGR,one.example,,,,One",
+        f'AGR,two.example,,,,"Two{end}lines"',
+        "AGR,three.example,,,,Three",
+        rejects=rejects,
+        skip_bad_lines=True,
+    )
+
+    assert list(map(str, rejects.first)) == [
+        "line 3: file: A quote is opened here and not closed on its line.",
+        "line 4: file: A quote stands in a field that is not quoted; quote the field, and write the quote inside it "
+        "twice.",
+    ]
+    assert [(who, name) for who, _, _, name, _ in stored()] == [
+        ("AGR one.example", "One"),
+        ("AGR three.example", "Three"),
+    ]
+    assert (imported.lines, rejects.lines) == (4, 2)
+
+
 def test_I2_bad_lines_are_left_out_where_that_is_asked_for(add_participant: AddParticipant) -> None:
     add_participant(name="Agr")
     rejects = Rejects()

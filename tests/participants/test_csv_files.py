@@ -13,6 +13,8 @@ from participants.csv_files import Fault, Row, UnreadableFile, name_of, opened, 
 
 COLUMNS = ("agr", "connection", "start")
 LINES = ["agr,connection,start", "agr.example,ean.1,2026-01-01", "Größe,ean.2,"]
+OPEN = "A quote is opened here and not closed on its line."
+STRAY = "A quote stands in a field that is not quoted; quote the field, and write the quote inside it twice."
 READ = [
     Row(2, {"agr": "agr.example", "connection": "ean.1", "start": "2026-01-01"}),
     Row(3, {"agr": "Größe", "connection": "ean.2", "start": ""}),
@@ -47,9 +49,10 @@ def test_fields_and_header_may_be_quoted_and_blanks_around_values_mean_nothing()
     assert read(text) == [Row(2, {"agr": 'a, "b";c', "connection": "ean.1", "start": ""})]
 
 
-def test_a_row_is_named_by_the_line_on_which_it_begins() -> None:
-    text = 'agr,connection,start\n"two\r\nlines",ean.1,\n\n ,,\nshort,row\n"three\n\nlines",ean.2,\nx,y,z\n'
-    assert said(text) == ["2", "line 6: 2 fields, where the header has 3.", "7", "10"]
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_numbered_as_an_editor_does(end: str) -> None:
+    text = end.join(["agr,connection,start", "", " ,,", "short,row", "x\x0b\x0c\x85\u2028,y,z", ""])
+    assert said(text) == ["line 4: 2 fields, where the header has 3.", "5"]
 
 
 def test_a_row_with_a_field_too_many_or_too_few_is_named_and_the_rest_is_read() -> None:
@@ -71,7 +74,7 @@ def test_a_short_last_line_asks_whether_the_file_is_cut_off() -> None:
     assert said("agr,connection,start\na,b,c,d\n") == ["line 2: 4 fields, where the header has 3."]
     assert said('agr,connection,start\na\na,"b') == [
         "line 2: 1 field, where the header has 3.",
-        "line 3: A quote is opened here and not closed.",
+        f"line 3: {OPEN}",
     ]
 
 
@@ -97,15 +100,52 @@ def test_bytes_that_are_no_text_are_named_and_the_rest_is_read() -> None:
     ]
 
 
-def test_quotes_that_go_wrong_are_named_where_their_row_begins() -> None:
-    assert said('agr,connection,start\n"a"b,c,d\na,b,c\na,"b\nc,d,e\n') == [
-        "line 2: A quoted field goes on after its closing quote; a quote inside a field is written twice.",
-        "3",
-        "line 4: A quote is opened here and not closed.",
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ('a,"b,c', OPEN),
+        ('"a,b,c', OPEN),
+        ('a,b,"', OPEN),
+        ('a,b,"c""', OPEN),
+        ('a,"b""""",c', ""),
+        ('a,"b"",""c",""', ""),
+        ('"",",""",""""', ""),
+        (
+            '"a"b,c,d',
+            "A quoted field goes on after its closing quote; a quote inside a field is written twice.",
+        ),
+        ('a,b",c', STRAY),
+        ('a,b"",c', STRAY),
+        ('a, "b",c', STRAY),
+        ('"a",b;"c",d', STRAY),
+        ('"a","b""c",d"', STRAY),
+        (f"a,{'b' * 200_000},c", "A field is far too long."),
+        (f"a,{'b' * 100_000},c", ""),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_quote_that_goes_wrong_makes_its_line_bad_and_no_other(line: str, wrong: str, end: str) -> None:
+    text = end.join(["agr,connection,start", "a,b,c", line, '"x","y","z"', line, "d,e,f"])
+    third, fifth = (f"line {number}: {wrong}" if wrong else str(number) for number in (3, 5))
+    assert said(text) == ["2", third, "4", fifth, "6"]
+    assert read(text)[2] == Row(4, {"agr": "x", "connection": "y", "start": "z"})
+
+
+def test_a_quote_that_is_never_closed_takes_no_other_line_with_it() -> None:
+    text = 'agr,connection,start\na,"b,c\n' + "a,b,c\n" * 100_000
+    assert said(text) == [f"line 2: {OPEN}", *map(str, range(3, 100_003))]
+
+
+def test_each_line_of_a_field_with_line_breaks_is_a_line_of_its_own() -> None:
+    text = 'agr,connection,start\n"a\nb",x,y\n"c\n\nd,e,f\ng",x,y\nh,i,j\n'
+    assert said(text) == [
+        f"line 2: {OPEN}",
+        f"line 3: {STRAY}",
+        f"line 4: {OPEN}",
+        "6",
+        f"line 7: {STRAY}",
+        "8",
     ]
-    assert said('agr,connection,start\na,"b' + "c\n" * 200_000)[0] == (
-        "line 2: A field is far too long: a quote that is opened and not closed?"
-    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +170,7 @@ def test_quotes_that_go_wrong_are_named_where_their_row_begins() -> None:
         ("end;start\n", "Missing: agr, connection; unknown: 'end'."),
         ("agr,start,connection,start\n", "Named more than once: start."),
         ("agr,connection,start,\n", "Unknown: ''."),
-        ('agr,"connection,start\n', "A quote is opened here and not closed."),
+        ('agr,"connection,start\n', f"line 1: This does not name the columns. {OPEN} Wanted"),
         (b"agr,connection,st\xff\n", "line 1: This is not UTF-8"),
         ("agr,connection,start\n".encode("utf-16"), "line 1: This is not UTF-8"),
     ],

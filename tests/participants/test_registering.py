@@ -61,6 +61,17 @@ def test_a_name_is_kept_without_blanks_around_it(add_participant: AddParticipant
     change_participant(participant, {"name": "Agr "}, actor="kim")
 
     assert Participant.objects.get().name == "Agr"
+
+
+@pytest.mark.parametrize("inside", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x85", "\u2028"])
+def test_a_name_is_one_line_of_text(add_participant: AddParticipant, inside: str) -> None:
+    participant = add_participant(name="Agr")
+
+    with pytest.raises(ValidationError, match="control character") as refusal:
+        change_participant(participant, {"name": f"Agr{inside}Inc"}, actor="kim")
+
+    assert set(refusal.value.message_dict) == {"name"}
+    assert Participant.objects.get().name == "Agr"
     assert not AuditEntry.objects.filter(action="changed participant").exists()
 
 

@@ -501,8 +501,24 @@ def test_stretches_that_overlap_are_named_with_both_lines(imports: Import) -> No
 def test_lines_are_counted_as_an_editor_counts_them(imports: Import) -> None:
     text = text_of([line(contract_id='"C\n1"'), line(reserved_w="x")])
     assert [each.partition(":")[0] for each in faults(imports, text)] == [
-        "line 2, column contract_id",
+        "line 2",
+        "line 3",
         "line 4, column reserved_w",
+    ]
+
+
+def test_a_quote_that_is_not_closed_keeps_all_contracts_out(imports: Import) -> None:
+    """The lines after it are read, and nothing is imported, as the line may be of any contract."""
+    lines = [
+        line(),
+        line(contract_id='"C-2'),
+        line(contract_id="C-3", reserved_w="x"),
+        line(contract_id="C-4"),
+    ]
+    assert refusal(imports, text_of(lines), "--skip-bad-lines") == [
+        "line 3: file: A quote is opened here and not closed on its line.",
+        "line 4, column reserved_w: number: not a whole number of watts, such as 500000 or -500000: x",
+        "Nothing was imported: 2 faults on 2 lines.",
     ]
 
 
