@@ -156,6 +156,7 @@ WAYS: dict[str, Callable[[str], str | bytes]] = {
     "byte order mark": lambda text: "\ufeff" + text,
     "semicolons": lambda text: quoted(text, ";"),
     "CRLF": lambda text: text.replace("\n", "\r\n"),
+    "CR": lambda text: text.replace("\n", "\r"),
     "all fields quoted": quoted,
     "a spreadsheet's": lambda text: "\ufeff" + quoted(text, ";", "\r\n"),
     "other order": with_reordered_columns,
@@ -177,6 +178,28 @@ def test_a_file_may_be_written_in_these_ways(way: str, sample: Sample) -> None:
     content = written if isinstance(written, bytes) else written.encode()
     assert (outcome.run.size, outcome.run.content_hash) == (len(content), sha256(content).hexdigest())
     assert facts() == before
+
+
+@EACH_KIND
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_I2_a_stray_quote_makes_its_own_line_bad_and_every_line_is_accounted_for(
+    end: str, sample: Sample
+) -> None:
+    """Two of them, on lines 5 and 9: what lies between is imported."""
+    lines = list(sample.lines)
+    for number in (3, 7):
+        first, _, rest = lines[number].partition(",")
+        lines[number] = f'{first},"{rest.replace(chr(34), "")}'
+    before = sample.made._default_manager.count()
+    outcome = take(sample, sample.text(*lines).replace("\n", end), "--skip-bad-lines")
+    assert (outcome.status, outcome.run.lines, outcome.run.bad_lines) == (4, 10, 2), outcome.errors
+    assert sample.made._default_manager.count() == before + 8
+    wrong = "file: A quote is opened here and not closed on its line."
+    assert Path("file.rejects.csv").read_text().splitlines() == [
+        "line,column,rule,value",
+        f"5,,{wrong},",
+        f"9,,{wrong},",
+    ]
 
 
 @EACH_KIND
@@ -494,10 +517,10 @@ def test_help_names_the_columns_and_every_exit_status(sample: Sample) -> None:
 
 
 def test_what_a_file_holds_does_nothing_to_the_terminal() -> None:
-    bad = '"agr.example\x1b[2J\nline 1: all is well",ean.1,2030-01-01,'
+    bad = '"agr.example\x1b[2J\vline 1: all is well",ean.1,2030-01-01,'
     outcome = take(CONNECTIONS, CONNECTIONS.text(bad))
     assert "\x1b" not in outcome.errors
-    assert r"agr.example\x1b[2J\nline 1: all is well" in outcome.errors
+    assert r"agr.example\x1b[2J\x0bline 1: all is well" in outcome.errors
     assert "\x1b[2J" in Path("file.rejects.csv").read_text()
 
 
