@@ -10,8 +10,7 @@ from django.db.models import Model
 from cro_project.figures import Figure, counted
 from participants.scope import Scope
 from registry.import_run import ImportRun
-from registry.run_filters import NOT_IMPORTED_STATES
-from registry.run_page import NOT_IMPORTED
+from registry.run_filters import CAME_TO_NOTHING, NOT_IMPORTED_STATES
 
 DAYS = 7
 """Days for which an import that came to nothing needs a look."""
@@ -27,7 +26,7 @@ def to_look_at(scope: Scope, today: date, may: Callable[[type[Model]], bool]) ->
     shown = ImportRun.State.SHOWN
     yield counted("Imports to decide on", ImportRun.objects.filter(state=shown), state=shown)
     first = today - timedelta(days=DAYS)
-    failed = ImportRun.objects.filter(state__in=NOT_IMPORTED, created_at__date__gte=first)
+    failed = ImportRun.objects.filter(CAME_TO_NOTHING, created_at__date__gte=first)
     yield counted(
         f"Imports that came to nothing in {DAYS} days",
         failed,

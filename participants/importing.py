@@ -66,8 +66,9 @@ class Shrunk(ValueError):
 
     def __init__(self, ended: int, there: int, what: str, verb: str = "end") -> None:
         super().__init__(
-            f"The file would {verb} {ended:,} of the {there:,} {what} that there are ({ended / there:.0%}), more than"
-            f" {MOST_ENDED:.0%}: is all of it there? --allow-shrink takes it all the same."
+            f"The file would {verb} {ended:,} of the {there:,} {what} that there are ({100 * ended / there:.0f} %),"
+            f" more than {100 * MOST_ENDED:.0f} %: is all of it there? --allow-shrink --dry-run shows what it would"
+            f" {verb}, and --allow-shrink takes it all the same."
         )
 
 

@@ -80,6 +80,11 @@ class ImportRun(models.Model):
     def __str__(self) -> str:
         return f"import {self.pk} of {self.file_name}"
 
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether it was never to import anything; an upload is, once it is decided on."""
+        return not self.uploaded and not self.applies
+
 
 class ImportFile(models.Model):
     """The bytes that belong to a run, packed by gzip: the upload until it is applied or discarded, and its rejects."""

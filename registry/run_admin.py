@@ -55,7 +55,7 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
         ("Size in bytes", "size"),
         ("SHA-256", "content_hash"),
         ("Uploaded", "uploaded"),
-        ("Dry run", lambda run: not run.applies),
+        ("Dry run", lambda run: run.is_dry_run),
         ("Full", "full"),
         ("Shrinking allowed", "allow_shrink"),
         ("Bad lines skipped", "skip_bad_lines"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from registry.import_run import ImportRun
@@ -13,6 +13,9 @@ from registry.run_page import NOT_IMPORTED
 
 NOT_IMPORTED_STATES = "not imported"
 """What a list's address says of the imports that came to nothing."""
+
+CAME_TO_NOTHING = Q(state__in=NOT_IMPORTED) & (Q(uploaded=True) | Q(applies=True))
+"""The imports that were to import something, as a dry run is not, and did not."""
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -22,12 +25,15 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(NOT_IMPORTED_STATES, "Refused, failed or interrupted"), *ImportRun.State.choices]
+        return [
+            (NOT_IMPORTED_STATES, "Refused, failed or interrupted, but for dry runs"),
+            *ImportRun.State.choices,
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         wanted = self.value()
         if not wanted:
             return queryset
         if wanted == NOT_IMPORTED_STATES:
-            return queryset.filter(state__in=NOT_IMPORTED)
+            return queryset.filter(CAME_TO_NOTHING)
         return queryset.filter(state=wanted) if wanted in ImportRun.State.values else queryset.none()

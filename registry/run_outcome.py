@@ -61,10 +61,7 @@ def outcome(run: ImportRun, *, may_decide: bool, has_file: bool) -> Outcome:
 def _told(run: ImportRun, has_file: bool) -> Outcome:
     match State(run.state):
         case State.WAITING | State.RUNNING:
-            if not run.uploaded:
-                return Outcome("", "Under way")
-            heading = "Being applied" if run.applies else "The preview is being made"
-            return Outcome("warn" if run.message else "", heading, tuple(filter(None, [run.message])))
+            return _under_way(run, has_file)
         case State.SHOWN:
             return _to_decide(run)
         case State.APPLIED:
@@ -81,6 +78,16 @@ def _told(run: ImportRun, has_file: bool) -> Outcome:
         case State.REFUSED:
             return _refused(run, has_file)
     return _failed(run, has_file)
+
+
+def _under_way(run: ImportRun, has_file: bool) -> Outcome:
+    if not run.uploaded:
+        return Outcome("", "Dry run: under way" if run.is_dry_run else "Under way")
+    tone, says = "warn" if run.message else "", tuple(filter(None, [run.message]))
+    if run.state == State.WAITING:
+        heading = "Waits to be applied" if run.applies else "Waits to be previewed"
+        return Outcome(tone, heading, says, (_DISCARD,) if has_file else ())
+    return Outcome(tone, "Being applied" if run.applies else "The preview is being made", says)
 
 
 def _to_decide(run: ImportRun) -> Outcome:
@@ -103,7 +110,7 @@ def _ending(run: ImportRun) -> Iterator[str]:
 
 
 def _refused(run: ImportRun, has_file: bool) -> Outcome:
-    heading = "Refused: nothing was imported"
+    heading = "Dry run: refused" if run.is_dry_run else "Refused: nothing was imported"
     corrected = Way("Upload the corrected file", url=_upload_url(run), main=True)
     if run.summary.get("stopped") == SHRUNK:
         advice = (
@@ -113,7 +120,7 @@ def _refused(run: ImportRun, has_file: bool) -> Outcome:
         more: tuple[Way, ...] = (Way("Allow it, and preview again", "allow"),)
         command = (
             "If the file is not whole, run the command with the whole one. If it is, and so much is to end, run it"
-            " with --allow-shrink."
+            " with --allow-shrink; with --dry-run besides, it shows what would end."
         )
     else:
         advice = "Correct the file, and upload it again."
@@ -127,10 +134,12 @@ def _refused(run: ImportRun, has_file: bool) -> Outcome:
 
 
 def _failed(run: ImportRun, has_file: bool) -> Outcome:
-    heading = f"{'Interrupted' if run.state == State.INTERRUPTED else 'Failed'}: nothing was imported"
+    ended = "interrupted" if run.state == State.INTERRUPTED else "failed"
+    heading = f"Dry run: {ended}" if run.is_dry_run else f"{ended.capitalize()}: nothing was imported"
     unreadable = run.summary.get("stopped") == UNREADABLE
     if not run.uploaded:
-        again = "Run the command again: what was imported already is found unchanged."
+        found = "" if run.is_dry_run else ": what was imported already is found unchanged"
+        again = f"Run the command again{found}."
         correct = "Correct the file, or its name, and run the command again."
         return Outcome("bad", heading, (why(run), correct if unreadable else again))
     anew = Way("Upload a file", url=_upload_url(run))

@@ -14,6 +14,7 @@ from participants.admin_html import NOTHING, moment
 from participants.importing import MOST_ENDED
 from participants.participant_page import badge
 from participants.scope import EVERYONE
+from registry import upload_queue
 from registry.consequences import of_change
 from registry.consequences_kept import shown_again
 from registry.consequences_shown import Shown, as_seen, with_pages
@@ -38,10 +39,9 @@ PHASES = {
     "comparing": "Comparing with what is there",
     "writing": "Writing what differs",
 }
-NO_WORKER = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
 OPTIONS = {
     "full": "full file: what it does not name ends",
-    "allow_shrink": f"more than {MOST_ENDED * 100:.0f} % may end",
+    "allow_shrink": f"more than {MOST_ENDED * 100:.0f}\N{NO-BREAK SPACE}% may end",
     "skip_bad_lines": "bad lines are left out",
 }
 
@@ -71,6 +71,8 @@ def state_badge(run: ImportRun) -> SafeString:
     state = State(run.state)
     if state == State.WAITING and run.applies:
         return badge("", "Waits to be applied")
+    if run.is_dry_run and state != State.DRY:
+        return badge(TONES.get(state, ""), f"Dry run: {state.label.lower()}")
     return badge(TONES.get(state, ""), state.label)
 
 
@@ -104,7 +106,8 @@ def change_link(run: ImportRun) -> SafeString:
 
 def options_in_words(run: ImportRun) -> str:
     """How the file is taken."""
-    chosen = [words for name, words in OPTIONS.items() if getattr(run, name)]
+    chosen = ["dry run"] if run.is_dry_run else []
+    chosen += [words for name, words in OPTIONS.items() if getattr(run, name)]
     return "; ".join(chosen).capitalize() or NOTHING
 
 
@@ -165,7 +168,7 @@ def size_in_words(size: int) -> str:
 def progress(run: ImportRun) -> Progress | None:
     """How far an import is that is under way."""
     if run.state == State.WAITING:
-        return Progress(NO_WORKER, None)
+        return Progress(upload_queue.in_words(run), None)
     if run.state != State.RUNNING:
         return None
     phase, _, detail = run.step.partition(" ")
@@ -189,12 +192,13 @@ def steps(run: ImportRun) -> list[Step]:
     if run.applies:
         before = [uploaded, *_decided(run)]
         if state in UNDER_WAY:
-            return [*before, Step("Being applied", now)]
+            return [*before, Step("Waits to be applied" if state == State.WAITING else "Being applied", now)]
         last = Step("Applied", done, at) if state == State.APPLIED else Step("Nothing changed", done, at)
         return [*before, last if state not in NOT_IMPORTED else Step("Not applied", wrong, at)]
     coming = [Step("Your decision"), Step("Applied")]
     if state in UNDER_WAY:
-        return [uploaded, Step("Being previewed", now), *coming]
+        previewed = Step("Waits to be previewed" if state == State.WAITING else "Being previewed", now)
+        return [uploaded, previewed, *coming]
     if state in NOT_IMPORTED:
         return [uploaded, Step("No preview", wrong, at), *coming]
     if state == State.SHOWN:

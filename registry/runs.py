@@ -21,6 +21,11 @@ State = ImportRun.State
 
 MOST_TRIES = 3
 
+AGAIN = (
+    "Its worker ended in the middle of it, and nothing was changed. It goes on by itself, from the beginning."
+)
+"""What staff read of an upload that waits again."""
+
 
 @dataclass
 class Running:
@@ -98,5 +103,7 @@ def wait_again() -> list[int]:
     """Have interrupted uploads wait for a worker, up to their third try; gives their numbers."""
     again = ImportRun.objects.filter(uploaded=True, state=State.INTERRUPTED, tries__lt=MOST_TRIES)
     numbers = sorted(again.values_list("pk", flat=True))
-    ImportRun.objects.filter(pk__in=numbers, state=State.INTERRUPTED).update(state=State.WAITING)
+    ImportRun.objects.filter(pk__in=numbers, state=State.INTERRUPTED).update(
+        state=State.WAITING, message=AGAIN
+    )
     return numbers

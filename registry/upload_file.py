@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -51,7 +52,37 @@ class Upload:
 
     @contextmanager
     def rows(self, columns: Sequence[str], told: BytesRead) -> Iterator[Iterator[Row | Fault]]:
-        """The rows under the header `columns`; `told` hears how many packed bytes were read of how many."""
+        """The rows under the header `columns`; `told` hears how many packed bytes were read of how many.
+
+        All of it is unpacked once before, which takes seconds, so that none of a file that is too large is taken.
+        """
+        self._measure()
+        with self._rows(columns, told) as rows:
+            yield rows
+
+    def require_header(self, columns: Sequence[str]) -> None:
+        """Raise UnreadableFile where it does not begin with the header `columns`; reads no more than its beginning."""
+        with self._rows(columns, lambda read, of: None) as rows:
+            next(rows, None)
+
+    def _measure(self) -> None:
+        """Raise UnreadableFile where it holds more than may be."""
+
+        def look() -> None:
+            if self._stopping():
+                raise Stopped
+
+        # What cannot be unpacked is for the reading to tell.
+        with (
+            suppress(EOFError, zlib.error, OSError),
+            gzip.GzipFile(fileobj=io.BytesIO(self.packed)) as unpacked,
+        ):
+            whole, piece = _Bounded(unpacked, look), bytearray(CHUNK)
+            while whole.readinto(piece):
+                pass
+
+    @contextmanager
+    def _rows(self, columns: Sequence[str], told: BytesRead) -> Iterator[Iterator[Row | Fault]]:
         packed = io.BytesIO(self.packed)
 
         def look() -> None:

@@ -18,6 +18,8 @@ from registry.run_page import size_in_words
 from registry.upload_file import Upload, pack
 from registry.uploads import require_header
 
+FULL = "Full file: what it does not name ends"
+
 MEANINGS = {
     ImportRun.Kind.PARTICIPANTS: "Who may send messages, with which key, to which endpoint.",
     ImportRun.Kind.CONGESTION_POINTS: "DSOs' congestion points with their connections, one line a connection.",
@@ -54,7 +56,7 @@ class UploadForm(ReasonForm):
     )
     full = forms.BooleanField(
         required=False,
-        label="Full file: what it does not name ends",
+        label=FULL,
         help_text="With today, and for all participants: representations; congestion points and connections in them;"
         " of participants, their admission. Without it, what the file does not name stays as it is.",
     )
@@ -103,7 +105,9 @@ class UploadForm(ReasonForm):
         if kind and said.get("full") and not kind.takes_full:
             self.add_error("full", "A file of this kind is never a full one: what it does not name stays.")
         if said.get("allow_shrink") and not said.get("full"):
-            self.add_error("allow_shrink", "Only a full file can end anything.")
+            self.add_error(
+                "allow_shrink", f"Only with “{FULL}”: without that, what the file does not name stays."
+            )
         if kind and said.get("file"):
             self.upload = pack(said["file"])
             try:

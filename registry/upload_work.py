@@ -51,6 +51,9 @@ def work(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
         case State.WAITING if applied and not stopping():
             ImportRun.objects.filter(pk=run_id, state=State.WAITING).update(message=CHANGED)
             uploads.wake(run)
+        case State.WAITING if stopping():
+            said = CHANGED if changed else runs.AGAIN
+            ImportRun.objects.filter(pk=run_id, state=State.WAITING).update(message=said)
     uploads.drop_what_is_done(run_id)
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from participants import journal
 from participants.importing import Options
+from registry import upload_queue
 from registry.import_run import ImportFile, ImportRun
 from registry.kinds import KINDS
 from registry.upload_file import Upload
@@ -40,8 +41,7 @@ class UploadError(ValueError):
 
 def require_header(upload: Upload, kind: str) -> None:
     """Raise UnreadableFile where the file does not begin as one of this kind."""
-    with upload.rows(KINDS[kind].columns, lambda read, of: None) as rows:
-        next(rows, None)
+    upload.require_header(KINDS[kind].columns)
 
 
 def keep(
@@ -145,7 +145,7 @@ def has_its_file(run: ImportRun) -> bool:
 
 def wake(run: ImportRun) -> None:
     """Have a worker take up an upload that waits. To be called after the commit."""
-    tasks.wake(long_jobs.QUEUE, TASK, f"import {run.pk}", {"run_id": run.pk})
+    tasks.wake(long_jobs.QUEUE, TASK, upload_queue.lock(run.pk), {"run_id": run.pk})
 
 
 def _held(run_id: int, states: tuple[ImportRun.State, ...]) -> ImportRun:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 QUEUE = "long"
 
@@ -47,6 +48,12 @@ def wake() -> None:
 def waits() -> bool:
     """Whether anything waits or is under way."""
     return any(work.waits() for work in _works)
+
+
+def queued() -> list[str]:
+    """What the wake-up calls are known by that no worker has fetched, in the order in which they are."""
+    waiting = ProcrastinateJob.objects.filter(queue_name=QUEUE, status="todo", queueing_lock__isnull=False)
+    return [str(lock) for lock in waiting.order_by("-priority", "id").values_list("queueing_lock", flat=True)]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from registry.models import ImportRun, Representation
 from registry.upload_file import pack
 from registry.uploads import keep
 from tests.browser.conftest import operator
-from tests.browser.looking import look
+from tests.browser.looking import WIDTHS, look
 from tests.browser.market import Market, behind, home
 from tests.support.processes import Process, working
 
@@ -72,8 +72,13 @@ def test_a_file_is_uploaded_read_and_applied(market: Market, kim: Page) -> None:
     look(page, "import-upload-wrong")
 
     upload(page, handover())
-    expect(page.get_by_role("heading", name="The preview is being made")).to_be_visible()
+    expect(page.get_by_role("heading", name="Waits to be previewed")).to_be_visible()
     look(page, "import-waits")
+    discard = page.get_by_role("button", name="Discard")
+    discard.focus()
+    for _ in range(2):
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/course/"))
+    expect(discard).to_be_focused()
 
     with working() as worker:
         ready = page.get_by_role("heading", name="The preview is ready: decide")
@@ -132,6 +137,22 @@ def test_what_is_wrong_with_a_file_is_seen_and_saved(kim: Page, market: Market, 
     page.get_by_role("button", name="Discard").click()
     expect(page.get_by_role("heading", name="Discarded: nothing was imported")).to_be_visible()
     assert not Representation.objects.filter(agr__domain="dwarsflex.example").exists()
+
+
+def test_all_bad_lines_that_are_shown_are_seen_without_scrolling_a_box(
+    kim: Page, market: Market, worker: Process
+) -> None:
+    page = kim
+    open_form(page)
+    upload(page, file(*(f"dwarsflex.example,the house number {number},2027-01-01," for number in range(150))))
+    expect(page.get_by_role("heading", name="Bad lines: 150 in all")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("These are the first 100 faults.")).to_be_visible()
+    table = page.get_by_role("region", name="What is wrong, by line")
+    expect(table.locator("tbody tr")).to_have_count(100)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert table.evaluate("it => it.scrollHeight <= it.clientHeight + 1"), width
+    look(page, "import-many-bad-lines")
 
 
 def test_a_file_that_has_shrunk_is_allowed_after_a_look(kim: Page, market: Market, worker: Process) -> None:

@@ -18,10 +18,12 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from participants import clock
+from participants import clock, csv_files
 from participants.models import AuditEntry, Participant
 from registry import upload_file, upload_work, uploads
+from registry.kinds import KINDS
 from registry.models import Change, Conflict, Connection, ImportFile, ImportRun, Representation
+from registry.upload_queue import lock
 from tests.registry.screens import home, party, represented
 from tests.support.polling import wait_for
 from tests.support.processes import Process, working
@@ -117,7 +119,8 @@ def test_an_upload_waits_for_a_worker_and_its_page_follows_it(kim: Client) -> No
     assert run.size == len(ones(1, 2))
     answer = kim.get(f"{IMPORTS}{run.pk}/change/")
     assert f'data-poll="{IMPORTS}{run.pk}/course/"' in answer.content.decode()
-    assert "Being previewed" in text_of(answer)
+    assert "Waits to be previewed" in text_of(answer)
+    assert "Being previewed" not in text_of(answer)
     assert "A worker takes it up within seconds" in text_of(answer)
     work()
     course = kim.get(f"{IMPORTS}{run.pk}/course/").content.decode()
@@ -265,6 +268,7 @@ def test_bad_lines_keep_the_file_out_and_are_listed(kim: Client) -> None:
     assert (run.state, run.bad_lines) == (State.REFUSED, 2)
     said = page(kim, run)
     assert "Correct the file, and upload it again." in said
+    assert "Bad lines: 2 in all" in said
     assert "nobody.example" in said
     answer = kim.get(f"{IMPORTS}{run.pk}/rejects.csv")
     assert answer["Content-Disposition"] == f'attachment; filename="import-{run.pk}.rejects.csv"'
@@ -380,7 +384,7 @@ def test_what_is_wrong_with_the_upload_is_said_at_its_field(kim: Client) -> None
         "This is not UTF-8": {"content": b"agr,connection,start,end\xff\n"},
         "cannot be read to its end": {"content": gzip.compress(ones(1))[:-20]},
         "A line is longer than": {"content": gzip.compress(b"a" * (upload_file.LINE_AT_MOST + 100_000))},
-        "Only a full file can end anything": {"allow_shrink": "on"},
+        "Only with “Full file: what it does not name ends”": {"allow_shrink": "on"},
         "A file of this kind is never a full one": {"kind": "contracts", "full": "on"},
     }
     for words, said in wrong.items():
@@ -420,6 +424,20 @@ def test_what_unpacks_to_too_much_is_refused(kim: Client, monkeypatch: pytest.Mo
 
     assert run.state == State.FAILED
     assert "Unpacked, the file is larger than" in page(kim, run)
+
+
+def test_no_row_is_taken_of_what_unpacks_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_file, "UNPACKED_AT_MOST", 1 << 20)
+    packed = upload_file.Upload(gzip.compress(ones(*range(40_000))))
+    taken: list[object] = []
+
+    with (
+        pytest.raises(csv_files.UnreadableFile, match="Unpacked, the file is larger than"),
+        packed.rows(KINDS["connections"].columns, lambda read, of: None) as rows,
+    ):
+        taken.extend(rows)
+
+    assert taken == []
 
 
 def test_an_upload_needs_the_token_against_forgery(kim: Client) -> None:
@@ -473,6 +491,93 @@ def test_the_list_is_filtered_searched_and_exported(kim: Client) -> None:
     assert "Imports that came to nothing in 7 days 1" in dashboard
 
 
+def by_command(state: str, *, applies: bool, **said: Any) -> ImportRun:
+    return ImportRun.objects.create(
+        kind="connections", state=state, file_name="nightly.csv", actor="root", applies=applies, **said
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "heading"),
+    [(State.REFUSED, "refused"), (State.FAILED, "failed"), (State.INTERRUPTED, "interrupted")],
+)
+def test_a_dry_run_that_came_to_nothing_is_told_from_an_import(kim: Client, state: str, heading: str) -> None:
+    dry = by_command(state, applies=False, full=True, message="The database gave up.\nNothing was imported.")
+
+    said = page(kim, dry)
+
+    assert "Options Dry run; full file: what it does not name ends" in said
+    assert f"Dry run: {heading}" in said
+    assert "othing was imported" not in said
+    assert f"Dry run: {heading}" in text_of(kim.get(IMPORTS))
+    assert "Imports that came to nothing in 7 days 0" in text_of(kim.get("/admin/"))
+    assert "nightly.csv" not in text_of(kim.get(IMPORTS, {"state": "not imported"}))
+    answer = kim.get(f"{IMPORTS}export/")
+    (row,) = csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode()))
+    assert row["Dry run"] in ("yes", "true", "True")
+    real = by_command(state, applies=True)
+    assert "Dry run" not in page(kim, real)
+    assert "othing was imported" in page(kim, real)
+    assert "Imports that came to nothing in 7 days 1" in text_of(kim.get("/admin/"))
+
+
+def test_an_upload_that_waits_says_what_is_before_it(kim: Client) -> None:
+    first, second, third = (uploaded(kim, ones(number)) for number in (1, 2, 3))
+    link = f'<a href="{IMPORTS}{first.pk}/change/">Import {first.pk}</a>'
+
+    assert "A worker takes it up within seconds." in page(kim, first)
+    assert f"Import {first.pk} is before this one." in page(kim, second)
+    assert f"Import {first.pk} and 1 more are before this one." in page(kim, third)
+    assert "no worker runs: see /health/ready" in page(kim, third)
+    ImportRun.objects.filter(pk=first.pk).update(state=State.RUNNING)
+    assert f"Import {first.pk} is being previewed; this one is next." in page(kim, second)
+    assert (
+        f"{link} is being previewed; 1 more is before this one."
+        in kim.get(f"{IMPORTS}{third.pk}/course/").content.decode()
+    )
+    assert "/health/ready" not in page(kim, third)
+    by_command(State.RUNNING, applies=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE queueing_lock = %s", [lock(first.pk)]
+        )
+    ImportRun.objects.filter(pk=first.pk).update(state=State.SHOWN, fingerprint="seen")
+    decide(kim, first, "apply", "seen")
+    assert "Waits to be applied" in page(kim, first)
+    assert f"Import {second.pk} and 1 more are before this one." in page(kim, first)
+    assert "A worker takes it up within seconds." in page(kim, second)
+
+
+@pytest.mark.parametrize("approved", [False, True], ids=["to be previewed", "to be applied"])
+def test_an_upload_that_waits_can_be_discarded(kim: Client, approved: bool) -> None:
+    run = uploaded(kim, ones(1))
+    if approved:
+        work()
+        run.refresh_from_db()
+        decide(kim, run, "apply")
+    assert run.state == State.WAITING
+    assert 'value="discard"' in kim.get(f"{IMPORTS}{run.pk}/change/").content.decode()
+    assert "Discard" not in page(logged_in("lee", "CRO auditor"), run)
+
+    assert "Discarded: nothing was imported" in decide(kim, run, "discard")
+
+    work()
+    run.refresh_from_db()
+    assert run.state == State.DISCARDED
+    assert not has_content(run)
+    assert not Representation.objects.exists()
+    assert "Import" not in page(kim, uploaded(kim, ones(2))).partition("A worker takes it up")[2]
+
+
+def test_an_upload_that_is_under_way_cannot_be_discarded(kim: Client) -> None:
+    run = uploaded(kim, ones(1))
+    ImportRun.objects.filter(pk=run.pk).update(state=State.RUNNING)
+
+    assert 'value="discard"' not in kim.get(f"{IMPORTS}{run.pk}/change/").content.decode()
+    assert "no longer as you saw it" in decide(kim, run, "discard")
+    assert run.state == State.RUNNING
+
+
 def test_an_upload_that_nobody_decides_about_is_dropped(kim: Client) -> None:
     run, refused = previewed(kim, ones(1)), previewed(kim, b"agr,connection,start,end\none.example,x,,\n")
 
@@ -495,6 +600,7 @@ def test_a_worker_that_died_is_taken_over_three_times(kim: Client) -> None:
         upload_work.wake()
         run.refresh_from_db()
         assert run.state == State.WAITING
+        assert "It goes on by itself, from the beginning." in page(kim, run)
     ImportRun.objects.filter(pk=run.pk).update(state=State.RUNNING, tries=3)
     upload_work.wake()
     run.refresh_from_db()
@@ -547,6 +653,7 @@ def test_a_worker_that_is_stopped_gives_the_import_up_and_another_takes_it(kim: 
         assert (run.state, run.tries, run.applies) == (State.WAITING, 0, True)
         assert has_content(run)
         assert "consequences" in run.summary
+        assert "It goes on by itself, from the beginning." in page(kim, run)
     with working() as worker:
         reached(run, State.APPLIED, worker)
     assert Representation.objects.count() == 2

@@ -72,6 +72,15 @@
         });
     };
 
+    /** A token against forgery is written anew each time: the one that is there, which stays good, is kept. */
+    const keepToken = (part, fresh) => {
+        const field = 'input[name="csrfmiddlewaretoken"]';
+        const there = part.querySelector(field);
+        if (there) {
+            fresh.querySelectorAll(field).forEach((token) => token.setAttribute("value", there.getAttribute("value")));
+        }
+    };
+
     /** <div data-poll="URL" data-poll-every="1000">: becomes what is at URL, until that asks for no more polling. */
     const poll = (part) => {
         part.setAttribute("aria-live", "polite");
@@ -89,6 +98,7 @@
             holder.innerHTML = said ?? "";
             const fresh = holder.content.firstElementChild;
             if (fresh) {
+                keepToken(part, fresh);
                 if (part.innerHTML !== fresh.innerHTML) {
                     part.innerHTML = fresh.innerHTML;
                     start(part);
