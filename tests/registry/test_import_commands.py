@@ -391,9 +391,14 @@ def test_a_full_file_that_would_end_more_than_a_fifth_stops(sample: Sample) -> N
     for options in (["--full"], ["--full", "--dry-run"], ["--full", "--skip-bad-lines"]):
         outcome = take(sample, sample.text(*sample.lines[:7]), *options)
         assert (outcome.status, outcome.run.state) == (5, "refused"), outcome.errors
-        assert "would end 3 of the 10" in outcome.errors
-        assert "--allow-shrink" in outcome.errors
+        assert "3 of the 10" in outcome.errors
+        assert "(30 %), more than 20 %" in outcome.errors
+        assert "--allow-shrink --dry-run shows what it would" in outcome.errors
         assert facts() == before
+        assert outcome.run.is_dry_run == ("--dry-run" in options)
+    dry = take(sample, sample.text(*sample.lines[:7]), "--full", "--allow-shrink", "--dry-run")
+    assert (dry.status, dry.run.state) == (0, "dry")
+    assert facts() == before
     assert take(sample, sample.text(*sample.lines[:8]), "--full").status == 0
     assert present(sample) == 8
     assert take(sample, sample.text(sample.lines[0]), "--full", "--allow-shrink").status == 0
