@@ -3,21 +3,35 @@
 
 import os
 import sys
+from errno import EDQUOT, EFBIG, ENOSPC
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
-from django.db import OperationalError, connection
-
+FULL = (ENOSPC, EDQUOT, EFBIG)
 BROKEN_PIPE = 141
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command that the arguments name.
 
-    A wrong setting, or a database that cannot be reached, ends it with one line saying what to set; a reader of
-    its output that goes away, such as `head`, without a word.
+    A wrong setting, or a database that cannot be reached, ends it with one line saying what to set; a full disk under
+    its output with one saying so; a reader of its output that goes away, such as `head`, without a word; Ctrl-C at
+    any moment, also while the modules are loaded, with `Stopped.`, where the command has no words of its own.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cro_project.settings")
+    try:
+        _run()
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+    from django.db import OperationalError, connection
+
+    from participants import standard_output
+
     try:
         execute_from_command_line(sys.argv)
         sys.stdout.flush()
@@ -32,9 +46,13 @@ def main() -> None:
 
         sys.exit(f"Error in the settings: {why_unreachable(trouble)}")
     except BrokenPipeError:
-        # What is still buffered has no reader: at its end, Python would complain of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        standard_output.discard()
         sys.exit(BROKEN_PIPE)
+    except OSError as trouble:
+        if "--traceback" in sys.argv or trouble.errno not in FULL:
+            raise
+        standard_output.discard()
+        sys.exit(f"Error: {trouble.strerror}.")
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from participants import standard_output
 
 
 class ExportCommand(BaseCommand):
@@ -25,14 +26,14 @@ class ExportCommand(BaseCommand):
             help="write this file, not standard output; replaced when all is written; .gz is packed by gzip",
         )
 
-    def write(self, pieces: Iterator[bytes], path: Path | None) -> bool:
-        """Write all of `pieces`; whether whoever reads standard output read all of it."""
+    def write(self, pieces: Iterator[bytes], path: Path | None) -> None:
+        """Write all of `pieces`. Raises CommandError where they cannot be written."""
         if path is None:
-            return self._write_out(pieces)
+            self._write_out(pieces)
+            return
         counted = _Counted(pieces)
         self._write_file(path, counted)
         self.stderr.write(f"{path}: {counted.lines - 1:,} lines after the header", lambda said: said)
-        return True
 
     def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
         """The whole file takes the place of what is at `path`, or nothing does."""
@@ -50,7 +51,7 @@ class ExportCommand(BaseCommand):
         finally:
             beside.unlink(missing_ok=True)
 
-    def _write_out(self, pieces: Iterator[bytes]) -> bool:
+    def _write_out(self, pieces: Iterator[bytes]) -> None:
         out = getattr(self.stdout, "buffer", None)
         try:
             for piece in pieces:
@@ -60,11 +61,9 @@ class ExportCommand(BaseCommand):
                     self.stdout.write(piece.decode(), ending="")
             if out:
                 out.flush()
-        except BrokenPipeError:
-            # Python would complain when it flushes standard output at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return False
-        return True
+        except OSError as error:
+            standard_output.discard()
+            raise CommandError(f"Not all was written to standard output: {error.strerror}.") from None
 
 
 class _Counted(Iterator[bytes]):

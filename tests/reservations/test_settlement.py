@@ -341,7 +341,7 @@ def test_the_command_asks_the_clock_that_stamps_what_becomes_known(parties: Part
         command("--from", "2026-03-04", "--to", "2026-03-04", "--known-at", "2126-03-02T07:00:00")
 
 
-def test_who_reads_no_further_ends_the_command_quietly(transactional_db: None, parties: Parties) -> None:
+def test_who_reads_no_further_ends_the_command_with_a_line(transactional_db: None, parties: Parties) -> None:
     running = subprocess.Popen(
         [sys.executable, "manage.py", "export_reservations", "--from", "2026-01-01", "--to", "2036-01-01"],
         cwd=settings.BASE_DIR,
@@ -360,5 +360,5 @@ def test_who_reads_no_further_ends_the_command_quietly(transactional_db: None, p
         _, complaints = running.communicate(timeout=60)
     finally:
         running.kill()
-    assert complaints == b""
-    assert running.returncode == 0
+    assert complaints == b"CommandError: Not all was written to standard output: Broken pipe.\n"
+    assert running.returncode == 1

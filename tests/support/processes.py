@@ -24,9 +24,18 @@ def _hears_interrupts() -> None:
 
 
 class Process:
-    """A management command in a process group of its own, with its log in a file."""
+    """A management command in a process group of its own, with its log in a file.
 
-    def __init__(self, *arguments: str, settings_module: str = "tests.processes", **environment: str) -> None:
+    Standard output goes there too, unless it goes to the file descriptor `output`.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        settings_module: str = "tests.processes",
+        output: int | None = None,
+        **environment: str,
+    ) -> None:
         self._log = tempfile.NamedTemporaryFile(prefix="process-", suffix=".log")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", *arguments],
@@ -38,8 +47,8 @@ class Process:
                 "PYTHONUNBUFFERED": "1",
                 **environment,
             },
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
+            stdout=self._log if output is None else output,
+            stderr=self._log,
             start_new_session=True,
             preexec_fn=_hears_interrupts,
         )

@@ -54,5 +54,6 @@ class Command(ExportCommand):
             raise CommandError(str(error)) from None
         known_at = known_at or latest_moment()
         pieces = export(contracts, first, last, known_at=known_at)
-        if self.write(pieces, options["output"]) and known_at is not None:
+        self.write(pieces, options["output"])
+        if known_at is not None:
             self.stderr.write(f"As known at {spelled(known_at, time_zone)}", lambda said: said)
