@@ -22,7 +22,7 @@ from participants.consequences import ConsequencesChanged
 from participants.csv_files import UnreadableFile
 from participants.importing import Imported, ImportRefused, Shrunk
 from participants.retrying import lost_race, retried, server_trouble
-from registry import rejects_file
+from registry import import_words, rejects_file
 from registry.changes import Source
 from registry.consequences import Consequences, rehearse
 from registry.consequences_kept import kept
@@ -276,7 +276,7 @@ class _Execution:
             case Exception() if lost_race(error):
                 message = f"The same was changed by others again and again meanwhile.\n{nothing}"
             case Exception() if server_trouble(error):
-                message = f"The database gave up: {str(error).strip()}.\n{nothing}"
+                message = f"{import_words.gave_up(error)}\n{nothing}"
             case Exception():
                 logger.exception("Import %s failed.", self.run.pk, exc_info=error)
                 message = f"It failed unexpectedly, and the log says more: {error!r}.\n{nothing}"

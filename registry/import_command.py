@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
-from participants import clock, journal
+from participants import clock, journal, standard_output
 from participants.csv_files import STANDARD_INPUT, name_of
 from participants.importing import MOST_ENDED, Options
 from registry import import_words, runs
@@ -37,7 +37,7 @@ EXIT_STATUS = (
     " cannot be read or changed while it was read, its header is another, the rejects cannot be kept, the database is"
     " away. 2: the command was called wrongly. 3: lines are bad, and nothing was imported. 4: bad lines were skipped,"
     " and the good ones imported (with --dry-run: would be). 5: stopped, as too much would end. 130: interrupted, and"
-    " nothing was imported."
+    " nothing was imported. 0 and 4 also where the summary could not be written."
 )
 
 _ENDINGS = re.compile(r"(\.csv)?(\.gz)?$", re.IGNORECASE)
@@ -126,17 +126,21 @@ class ImportCommand(BaseCommand):
                 self._execute(running, path, rejects_path)
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             raise CommandError(
-                f"The database gave up: {str(error).strip()}. Nothing was imported.", returncode=FAILED
+                f"{import_words.gave_up(error)} Nothing was imported.", returncode=FAILED
             ) from None
         except KeyboardInterrupt:
             if running is None or not _came_to_its_end(running):
-                raise CommandError("Interrupted: nothing was imported.", returncode=INTERRUPTED) from None
+                said = "Interrupted: nothing was imported." + (
+                    f"\nImport: {running.run.pk}" if running else ""
+                )
+                raise CommandError(said, returncode=INTERRUPTED) from None
         self._report(running, str(rejects_path))
 
     def _execute(self, running: Running, path: str, rejects_path: Path) -> None:
         progress = shown_on(self.stderr)
         try:
-            execute(running, FileOnDisk(path), now=clock.now(), rejects_path=rejects_path, progress=progress)
+            file = FileOnDisk(path, progress.lines)
+            execute(running, file, now=clock.now(), rejects_path=rejects_path, progress=progress)
         finally:
             progress.close()
 
@@ -147,8 +151,7 @@ class ImportCommand(BaseCommand):
         """
         run, status = running.run, _exit_status(running)
         if status in (DONE, SKIPPED):
-            for line in import_words.summary(running, rejects_file):
-                self.stdout.write(_printable(line))
+            self._summarize(running, rejects_file)
         if status == DONE:
             return
         for line in import_words.rejects(running):
@@ -161,9 +164,20 @@ class ImportCommand(BaseCommand):
         said = [run.message, *import_words.where(running, rejects_file)]
         raise CommandError("\n".join(map(_printable, said)), returncode=status)
 
+    def _summarize(self, running: Running, rejects_file: str) -> None:
+        """Print the summary; where that is not possible, say on standard error that the run came to its end."""
+        try:
+            for line in import_words.summary(running, rejects_file):
+                self.stdout.write(_printable(line))
+            self.stdout.flush()
+        except (OSError, KeyboardInterrupt) as trouble:
+            standard_output.discard()
+            self._say(import_words.unsaid(running, getattr(trouble, "strerror", None) or "Interrupted"))
+
     def _say(self, line: str) -> None:
-        """A line on standard error that is no failure of the command."""
-        self.stderr.write(_printable(line), lambda said: said)
+        """A line on standard error that is no failure of the command; what cannot be said there changes nothing."""
+        with suppress(OSError):
+            self.stderr.write(_printable(line), lambda said: said)
 
 
 def _printable(text: str) -> str:

@@ -24,6 +24,13 @@ CHUNK = 1 << 18
 BytesRead = Callable[[int, int | None], None]
 """Told how many bytes were read, of how many; None where nobody knows."""
 
+LinesRead = Callable[[int], None]
+"""Told how many lines were read."""
+
+
+def _nobody(count: int) -> None:
+    """Nobody asks."""
+
 
 class ChangedWhileRead(UnreadableFile):
     """A file that is another than it was when the reading began."""
@@ -44,13 +51,13 @@ class InputFile(Protocol):
 
 
 class FileOnDisk:
-    """The file at `path`, or standard input where that is `-`.
+    """The file at `path`, or standard input where that is `-`; `lines_told` hears of its lines, thousands at once.
 
     What can be read only once, such as a pipe, is first copied to a temporary file.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, lines_told: LinesRead = _nobody) -> None:
+        self._path, self._lines_told = path, lines_told
         self._copy: BinaryIO | None = None
         self.size: int | None = None
         self.content_hash = ""
@@ -60,7 +67,11 @@ class FileOnDisk:
         with self._opened(told) as raw:
             began = os.fstat(raw.fileno())
             watched = _Watched(raw, began.st_size, told)
-            with io.BufferedReader(watched, CHUNK) as packed, csv_files.unpacked(packed) as file:
+            with (
+                io.BufferedReader(watched, CHUNK) as packed,
+                csv_files.unpacked(packed) as unpacked,
+                io.BufferedReader(_Lines(unpacked, self._lines_told), CHUNK) as file,
+            ):
                 yield self._to_the_end(csv_files.rows(file, columns), packed, watched, began)
 
     def _to_the_end(
@@ -125,6 +136,25 @@ class FileOnDisk:
         copy.seek(0)
         self._copy = copy
         return copy
+
+
+class _Lines(io.RawIOBase):
+    """Bytes on their way, whose line ends, LF, CRLF or CR, are counted and told of."""
+
+    def __init__(self, file: BinaryIO, told: LinesRead) -> None:
+        self._file, self._told = file, told
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        chunk: bytes = self._file.read1(len(view))  # type: ignore[attr-defined]
+        view[: len(chunk)] = chunk
+        self._count += max(chunk.count(b"\n"), chunk.count(b"\r"))
+        self._told(self._count)
+        return len(chunk)
 
 
 class _Watched(io.RawIOBase):

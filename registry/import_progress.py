@@ -13,8 +13,8 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from django.core.management.base import OutputWrapper
 
-LINE_EVERY = 10.0
-"""Seconds between two lines on the reading, in a log."""
+SECONDS, LINES = 5.0, 100_000
+"""After how long, or how many lines of the file, a log gets another line on the reading."""
 
 TICK = 1.0
 
@@ -48,6 +48,9 @@ class Bar:
         with self._lock:
             bar.update(count - bar.n)
 
+    def lines(self, count: int) -> None:
+        """The bar is over bytes."""
+
     def close(self) -> None:
         self._stop.set()
         self._ticking.join()
@@ -80,12 +83,13 @@ class Bar:
 
 
 class Lines:
-    """A line for each phase, and one on the reading each 10 s."""
+    """A line for each phase, and while the file is read another every 5 s, or 100,000 lines of the file."""
 
     def __init__(self, out: OutputWrapper) -> None:
         self._out = out
         self._phase = ""
         self._said_at = time.monotonic()
+        self._lines_said = 0
 
     def at(self, phase: str) -> None:
         if phase != self._phase:
@@ -93,8 +97,20 @@ class Lines:
             self._say(phase)
 
     def read(self, count: int, total: int | None) -> None:
-        if time.monotonic() - self._said_at >= LINE_EVERY:
-            self._say(f"{self._phase}: {count / total:.0%}" if total else f"{self._phase}: {count:,} bytes")
+        """Said of what comes through a pipe, whose lines are looked at once it is there."""
+        if total is None and self._is_due:
+            self._say(f"{self._phase} … {count:,} bytes")
+
+    def lines(self, count: int) -> None:
+        if count < self._lines_said:  # Another try reads the file anew.
+            self._lines_said = 0
+        if count - self._lines_said >= LINES or (count > self._lines_said and self._is_due):
+            self._lines_said = count
+            self._say(f"{self._phase} … {count:,} lines")
+
+    @property
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._said_at >= SECONDS
 
     def close(self) -> None:
         """Nothing stays behind a line."""

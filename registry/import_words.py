@@ -34,6 +34,21 @@ ENDS = {
 }
 
 
+def gave_up(error: Exception) -> str:
+    """One sentence from what the database said, which may be several lines of any ending."""
+    reason = " ".join(str(error).split())
+    return f"The database gave up: {reason}{'' if reason.endswith(('.', '?', '!')) else '.'}"
+
+
+def unsaid(running: Running, reason: str) -> str:
+    """One sentence on a run that came to its end, and whose summary cannot be shown."""
+    run = running.run
+    end = {State.APPLIED: "Imported", State.DRY: "A dry run, which changed nothing"}.get(
+        State(run.state), ENDS[State(run.state)]
+    )
+    return f"{end}, as run {run.pk}; the summary could not be written: {reason}"
+
+
 def summary(running: Running, rejects_file: str) -> Iterator[str]:
     """A run that came to its end: what was read, what it changed or would, and where all that is on record."""
     run = running.run

@@ -205,8 +205,9 @@ def test_interrupted(number: int, file: Path) -> None:
         await_the_hold(process)
         process.signal(number)
         assert status(process) == 130, process.log
-    assert process.log.endswith("CommandError: Interrupted: nothing was imported.\n"), process.log
     run = ImportRun.objects.get()
+    said = f"\nCommandError: Interrupted: nothing was imported.\nImport: {run.pk}\n"
+    assert process.log.endswith(said), process.log
     assert (run.state, run.message) == ("interrupted", "It was interrupted. Nothing was imported.")
     assert facts() == before
     assert "Applied." in imported(file)
