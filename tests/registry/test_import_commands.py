@@ -36,7 +36,7 @@ from registry.models import (
 )
 from tests.registry.import_samples import CONNECTIONS, PARTICIPANTS, SAMPLES, Sample, ean
 from tests.support.polling import wait_for
-from tests.support.processes import Process
+from tests.support.processes import Process, free_port
 
 pytestmark = pytest.mark.django_db
 
@@ -535,6 +535,29 @@ def test_a_log_gets_a_line_for_each_phase_and_nothing_else() -> None:
     assert "reading" not in outcome.out
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_a_log_says_how_many_lines_of_a_long_file_were_read(packed: bool) -> None:
+    content = (CONNECTIONS.text() + (" " * 30 + ",,,\n") * 250_000).encode()
+    outcome = take(CONNECTIONS, gzip.compress(content, 1) if packed else content)
+    said = outcome.errors.splitlines()
+    assert [line for line in said if "…" not in line] == ["reading", "checking", "comparing", "writing"]
+    counts = [int(line.split()[2].replace(",", "")) for line in said if "…" in line]
+    assert all(re.fullmatch(r"reading … \d{3},\d{3} lines", line) for line in said[1 : 1 + len(counts)])
+    assert [count // 100_000 for count in counts] == [1, 2]
+
+
+def test_a_log_says_how_far_the_reading_is_when_it_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.import_progress.SECONDS", 0.0)
+    outcome = take(CONNECTIONS, CONNECTIONS.text())
+    assert outcome.errors.splitlines() == [
+        "reading",
+        "reading … 11 lines",
+        "checking",
+        "comparing",
+        "writing",
+    ]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_terminal_gets_a_bar_over_the_bytes_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
@@ -577,12 +600,13 @@ def on_screen(screen: int) -> Iterator[str]:
 def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_text(CONNECTIONS.text())
-    process = Process("import_connections", str(path), TEST_DATABASE="no_such_database")
+    nowhere = f"postgres://cro@127.0.0.1:{free_port()}/cro"
+    process = Process("import_connections", str(path), DATABASE_URL=nowhere)
     try:
         wait_for("the end of the import", lambda: process.ended, 60)
     finally:
         process.kill()
     assert process.process.returncode == 1, process.log
-    assert "The database gave up:" in process.log
-    assert "Nothing was imported." in process.log
-    assert "Traceback" not in process.log
+    assert re.fullmatch(
+        r"CommandError: The database gave up: .*connections\? Nothing was imported\.\n", process.log
+    ), process.log
