@@ -23,10 +23,10 @@ SETTINGS = """
 SET LOCAL datestyle = 'ISO'; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'
 """
 
-PARTICIPANTS = """
--- Each participant, with its keys that have not ended.
+PARTICIPANTS = r"""
+-- Each participant, with its keys that have not ended. A name that is stored with a line break is written with a blank.
 SELECT p.role, p.domain, k.texts AS public_key, nullif(p.endpoint, '') AS endpoint, p.standing,
-    nullif(p.name, '') AS name
+    nullif(regexp_replace(p.name, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ', 'g'), '') AS name
 FROM participants_participant p
 LEFT JOIN (
     SELECT participant_id, string_agg(text, ' ' ORDER BY text COLLATE "C") AS texts

@@ -274,7 +274,7 @@ def some_participants() -> None:
     first = Participant.objects.get(domain="first.example")
     first.name, first.endpoint = '=Größe & "Söhne", Inc.; east', "https://first.example/message?a=1,2"
     first.save()
-    Participant.objects.filter(domain="grid.example").update(standing="barred", name="two\nlines")
+    Participant.objects.filter(domain="grid.example").update(standing="barred", name='24 " ½')
     for number, begins, ends in ((1, None, -1), (2, None, 1), (3, 1, None), (4, None, None)):
         PublicKey.objects.create(
             participant=first,
@@ -293,8 +293,21 @@ def test_participants_with_their_keys_that_have_not_ended() -> None:
         f'AGR,first.example,{keys},"https://first.example/message?a=1,2",authorized,'
         '"=Größe & ""Söhne"", Inc.; east"\n'
         "AGR,second.example,,,authorized,\n"
-        'DSO,grid.example,,,barred,"two\nlines"\n'
+        'DSO,grid.example,,,barred,"24 "" ½"\n'
         "DSO,other.example,,,authorized,\n"
+    )
+
+
+def test_a_name_that_is_stored_with_line_breaks_is_written_on_one_line() -> None:
+    """It may not be any more; an import would read several lines."""
+    Participant.objects.filter(domain="grid.example").update(name="two\r\nlines\x85and\tÿ \u2028tab")
+
+    file = participant_file()
+
+    assert "DSO,grid.example,,,authorized,two lines and ÿ  tab\n" in file.decode()
+    imported = take_participants(file, Options())
+    assert imported.told == (
+        "Changed: DSO grid.example: name two\r\nlines\x85and\tÿ \u2028tab → two lines and ÿ  tab",
     )
 
 
