@@ -22,7 +22,8 @@ BOOLEAN = "lower({0}) IN ('true', 'false', '1', '0')"
 REDISPATCH = "{0} IN ('AGR', 'DSO')"
 FOREIGN = "NOT (starts_with({0}, 'ea1.') AND {0} ~* %(own)s)"
 
-IS_DAY = "day: not a day as YYYY-MM-DD"
+IS_FIRST_DAY = "day: not a day as YYYY-MM-DD, from 0001-01-02 to 9999-12-30"
+IS_LAST_DAY = "day: not a day as YYYY-MM-DD, from 0001-01-02 to 9999-12-31"
 IS_ADDRESS = "address: not an entity address, ean. and 12 to 34 digits or ea1.YYYY-MM.domain:name"
 IS_FOREIGN = "D10: lies under this CRO's own domain"
 
@@ -118,8 +119,8 @@ REPRESENTATIONS = Layout(
         OnRecord.as_("AGR"),
         Check.of("connection", ADDRESS, IS_ADDRESS),
         Check.of("connection", FOREIGN, IS_FOREIGN),
-        Check.of("start", FIRST_DAY, IS_DAY),
-        Check.of("end", LAST_DAY, IS_DAY),
+        Check.of("start", FIRST_DAY, IS_FIRST_DAY),
+        Check.of("end", LAST_DAY, IS_LAST_DAY),
     ),
     good="""
         line integer NOT NULL, party_id bigint NOT NULL, address text COLLATE "C" NOT NULL, first date NOT NULL,
@@ -157,8 +158,8 @@ MEMBERSHIPS = Layout(
         OnRecord.as_("DSO"),
         Check.of("congestion_point", ADDRESS, IS_ADDRESS),
         Check.of("congestion_point", FOREIGN, IS_FOREIGN),
-        Check.of("start", FIRST_DAY, IS_DAY),
-        Check.of("end", LAST_DAY, IS_DAY),
+        Check.of("start", FIRST_DAY, IS_FIRST_DAY),
+        Check.of("end", LAST_DAY, IS_LAST_DAY),
         Check.of("mutex_offers_supported", BOOLEAN, "boolean: neither true nor false"),
         Check.of("day_ahead_redispatch_by", REDISPATCH, "redispatch: neither AGR nor DSO"),
         Check.of(
@@ -175,8 +176,8 @@ MEMBERSHIPS = Layout(
             empty="is empty, but its days are given",
         ),
         Check.of("connection", FOREIGN, IS_FOREIGN, where=_HAS_CONNECTION),
-        Check.of("connection_start", FIRST_DAY, IS_DAY, where=_HAS_CONNECTION),
-        Check.of("connection_end", LAST_DAY, IS_DAY, where=_HAS_CONNECTION),
+        Check.of("connection_start", FIRST_DAY, IS_FIRST_DAY, where=_HAS_CONNECTION),
+        Check.of("connection_end", LAST_DAY, IS_LAST_DAY, where=_HAS_CONNECTION),
     ),
     good="""
         line integer NOT NULL, party_id bigint NOT NULL, point text COLLATE "C" NOT NULL, point_first date NOT NULL,

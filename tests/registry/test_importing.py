@@ -35,6 +35,8 @@ from tests.registry.files import (
 pytestmark = pytest.mark.django_db
 
 SKIP = Options(skip_bad_lines=True)
+FIRST_DAY = "not a day as YYYY-MM-DD, from 0001-01-02 to 9999-12-30"
+LAST_DAY = "not a day as YYYY-MM-DD, from 0001-01-02 to 9999-12-31"
 FULL = Options(full=True)
 
 
@@ -152,14 +154,14 @@ def test_several_terms_of_a_point_and_values_as_spreadsheets_write_them() -> Non
         ),
         ("first.example,ea1.2000-01.example.cro:x,2026-01-01,", "column connection: D10: lies under"),
         (f"first.example,{HOME},,", "column start: day: is empty"),
-        (f"first.example,{HOME},01-01-2026,", "column start: day: not a day as YYYY-MM-DD: 01-01-2026"),
+        (f"first.example,{HOME},01-01-2026,", f"column start: day: {FIRST_DAY}: 01-01-2026"),
         (f"first.example,{HOME},2026-02-29,", "column start: day: not a day"),
         (f"first.example,{HOME},2100-02-29,", "column start: day: not a day"),
-        (f"first.example,{HOME},0001-01-01,", "column start: day: not a day"),
-        (f"first.example,{HOME},9999-12-31,", "column start: day: not a day"),
+        (f"first.example,{HOME},0001-01-01,", f"column start: day: {FIRST_DAY}: 0001-01-01"),
+        (f"first.example,{HOME},9999-12-31,", f"column start: day: {FIRST_DAY}: 9999-12-31"),
         (
             f"first.example,{HOME},2026-01-01,2026-04-31",
-            "column end: day: not a day as YYYY-MM-DD: 2026-04-31",
+            f"column end: day: {LAST_DAY}: 2026-04-31",
         ),
         (f"first.example,{HOME},2026-01-01,2026-1-1", "column end: day: not a day"),
         (f"first.example,{HOME},2026-01-01", "file: 3 fields, where the header has 4."),
