@@ -22,8 +22,8 @@ BOOLEAN = "lower({0}) IN ('true', 'false', '1', '0')"
 REDISPATCH = "{0} IN ('AGR', 'DSO')"
 FOREIGN = "NOT (starts_with({0}, 'ea1.') AND {0} ~* %(own)s)"
 
-IS_FIRST_DAY = "day: not a day as YYYY-MM-DD, from 0001-01-02 to 9999-12-30"
-IS_LAST_DAY = "day: not a day as YYYY-MM-DD, from 0001-01-02 to 9999-12-31"
+IS_FIRST_DAY = "day: not a day as YYYY-MM-DD from 0001-01-02 to 9999-12-30"
+IS_LAST_DAY = "day: not a day as YYYY-MM-DD from 0001-01-02 to 9999-12-31"
 IS_ADDRESS = "address: not an entity address, ean. and 12 to 34 digits or ea1.YYYY-MM.domain:name"
 IS_FOREIGN = "D10: lies under this CRO's own domain"
 

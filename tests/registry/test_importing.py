@@ -35,8 +35,8 @@ from tests.registry.files import (
 pytestmark = pytest.mark.django_db
 
 SKIP = Options(skip_bad_lines=True)
-FIRST_DAY = "not a day as YYYY-MM-DD, from 0001-01-02 to 9999-12-30"
-LAST_DAY = "not a day as YYYY-MM-DD, from 0001-01-02 to 9999-12-31"
+FIRST_DAY = "not a day as YYYY-MM-DD from 0001-01-02 to 9999-12-30"
+LAST_DAY = "not a day as YYYY-MM-DD from 0001-01-02 to 9999-12-31"
 FULL = Options(full=True)
 
 
