@@ -189,7 +189,7 @@ def test_killed_when_the_rejects_are_written_and_nothing_is_committed(file: Path
     rejects = file.with_name("connections.rejects.csv")
     with held(BEFORE_THE_MOMENT), importing(file, "--skip-bad-lines") as process:
         await_the_hold(process)
-        assert '22,start,"day: not a day' in rejects.read_text()
+        assert "22,start,day: not a day" in rejects.read_text()
         process.kill()
     assert not Representation.objects.exists()
     with importing(file, "--skip-bad-lines") as process:

@@ -455,7 +455,7 @@ def test_rejects_that_cannot_be_kept_are_in_the_admin() -> None:
     skipping = take(CONNECTIONS, text, "--rejects", "nowhere/rejects.csv", "--skip-bad-lines")
     assert (skipping.status, skipping.run.state) == (1, "failed")
     assert skipping.run.message == f"{said}\nNothing was imported."
-    assert b'start,"day: ' in gzip.decompress(skipping.run.file.rejects)
+    assert b"start,day: " in gzip.decompress(skipping.run.file.rejects)
     assert facts() == before
 
 
