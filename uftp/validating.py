@@ -6,7 +6,6 @@ namespaces demand, with exact positions and no DOCTYPE let through; libxml2 for 
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -169,14 +168,16 @@ def _pieces(content: bytes | memoryview, document: _WellFormed, longest_tag: int
         start += len(piece)
 
 
-@cache
-def _schema(schema_file: str) -> etree.XMLSchema:
-    return etree.XMLSchema(etree.parse(Path(__file__).parent / "schema" / schema_file))
+# Made before there are threads: libxml2 makes no two at a time, not even one while another validates by its types.
+_SCHEMAS = {
+    name: etree.XMLSchema(etree.parse(Path(__file__).parent / "schema" / name))
+    for name in ("signed-message.xsd", "uftp-3.xsd", "uftp-4.0.0.xsd")
+}
 
 
 def _validator(schema_file: str) -> etree.XMLParser:
     target: Any = _Nothing()
-    return etree.XMLParser(target=target, schema=_schema(schema_file), **HARDENED)
+    return etree.XMLParser(target=target, schema=_SCHEMAS[schema_file], **HARDENED)
 
 
 def _complaint(step: Callable[..., object], *arguments: bytes) -> str | None:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 DELIVERIES = 16
 """Deliveries at a time in one process; most of their time is waiting for a participant's system."""
 
-HANDED_OVER = 8
+HANDED_OVER = 4
 """Deliveries at a time, beside these, of what this process itself has made."""
 
 POLL_SECONDS = 2.0
@@ -32,7 +32,7 @@ RESTART_SECONDS = 1.0
 IDLE_CHECK_SECONDS = 0.2
 
 
-def run(*, until_idle: bool = False, concurrency: int = 4) -> None:
+def run(*, until_idle: bool = False, concurrency: int = 6) -> None:
     """Work until SIGTERM or SIGINT: handle `concurrency` inboxes at a time, deliver, and do one long job at a time.
 
     `until_idle`: return as soon as no message waits to be handled, no delivery is due or under way, and no long job.

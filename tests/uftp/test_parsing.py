@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from uftp import messages
+from uftp import messages, versions
 from uftp.parsing import (
     InvalidXML,
     MembershipLine,
@@ -501,3 +501,22 @@ def test_a_long_tag_is_read_and_a_longer_one_refused() -> None:
     envelope = b'<SignedMessage SenderDomain="a.example" SenderRole="AGR" Body="' + body + b'"/>'
     assert len(open_envelope(envelope).body) == 3_000_000
     assert len(open_envelope(envelope.replace(b"QUJD", b"&#81;UJD", 1)).body) == 3_000_000
+
+
+def test_schemas_are_made_before_there_are_threads() -> None:
+    """libxml2 makes a wrong one, or ends the process, where two threads make theirs at once."""
+    reads = """
+import sys
+from lxml import etree
+from uftp import validating, versions
+etree.XMLSchema = None
+for name in {"signed-message.xsd", *(version.schema for version in versions.SUPPORTED.values())}:
+    try:
+        validating.validate(b"<Unknown/>", name)
+    except validating.InvalidXML as invalid:
+        print(name, invalid)
+"""
+    told = subprocess.run([sys.executable, "-c", reads], capture_output=True, text=True, check=True)
+    assert sorted(line.split()[0] for line in told.stdout.splitlines()) == sorted(
+        {"signed-message.xsd", *(version.schema for version in versions.SUPPORTED.values())}
+    )

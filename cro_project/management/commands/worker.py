@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--until-idle", action="store_true", help="stop when nothing is left to do")
-        parser.add_argument("--concurrency", type=int, default=4, help="jobs at a time (default 4)")
+        parser.add_argument("--concurrency", type=int, default=6, help="jobs at a time (default 6)")
         processes.add_parent_option(parser)
 
     def handle(self, *, until_idle: bool, concurrency: int, with_parent: int | None, **options: Any) -> None:
