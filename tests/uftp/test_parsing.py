@@ -516,7 +516,8 @@ for name in {"signed-message.xsd", *(version.schema for version in versions.SUPP
     except validating.InvalidXML as invalid:
         print(name, invalid)
 """
-    told = subprocess.run([sys.executable, "-c", reads], capture_output=True, text=True, check=True)
+    root = Path(__file__).resolve().parents[2]
+    told = subprocess.run([sys.executable, "-c", reads], cwd=root, capture_output=True, text=True, check=True)
     assert sorted(line.split()[0] for line in told.stdout.splitlines()) == sorted(
         {"signed-message.xsd", *(version.schema for version in versions.SUPPORTED.values())}
     )
