@@ -86,6 +86,10 @@ class ImportRun(models.Model):
         return not self.uploaded and not self.applies
 
 
+DRY_RUNS = models.Q(uploaded=False, applies=False)
+"""Those of which `is_dry_run` is true."""
+
+
 class ImportFile(models.Model):
     """The bytes that belong to a run, packed by gzip: the upload until it is applied or discarded, and its rejects."""
 

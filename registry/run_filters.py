@@ -8,13 +8,13 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from registry.import_run import ImportRun
+from registry.import_run import DRY_RUNS, ImportRun
 from registry.run_page import NOT_IMPORTED
 
 NOT_IMPORTED_STATES = "not imported"
 """What a list's address says of the imports that came to nothing."""
 
-CAME_TO_NOTHING = Q(state__in=NOT_IMPORTED) & (Q(uploaded=True) | Q(applies=True))
+CAME_TO_NOTHING = Q(state__in=NOT_IMPORTED) & ~DRY_RUNS
 """The imports that were to import something, as a dry run is not, and did not."""
 
 
