@@ -5,6 +5,7 @@ PORT ?= 8000
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+DEPTRY := $(VENV)/bin/deptry --no-ansi
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 export PORT
 
@@ -21,6 +22,8 @@ lint: install-dev
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+	@$(DEPTRY) . --extend-exclude '^(benchmarks|demo)/'
+	@$(DEPTRY) benchmarks demo tests --exclude '/\.' --ignore DEP002,DEP004
 
 demo: install-dev
 	@$(PY) demo/run.py
