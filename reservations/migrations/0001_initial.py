@@ -12,9 +12,9 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("participants", "0006_see_or_act"),
-        ("registry", "0007_delivery_changes"),
-        ("uftp", "0004_outbound_tests"),
+        ("participants", "0001_squashed_0006_see_or_act"),
+        ("registry", "0001_squashed_0008_imports"),
+        ("uftp", "0001_squashed_0005_passing_on"),
     ]
 
     operations = [
