@@ -30,7 +30,7 @@ def _run() -> None:
     from django.core.management import execute_from_command_line
     from django.db import OperationalError, connection
 
-    from participants import standard_output
+    from common import stdout
 
     try:
         execute_from_command_line(sys.argv)
@@ -46,12 +46,12 @@ def _run() -> None:
 
         sys.exit(f"Error in the settings: {why_unreachable(trouble)}")
     except BrokenPipeError:
-        standard_output.discard()
+        stdout.discard()
         sys.exit(BROKEN_PIPE)
     except OSError as trouble:
         if "--traceback" in sys.argv or trouble.errno not in FULL:
             raise
-        standard_output.discard()
+        stdout.discard()
         sys.exit(f"Error: {trouble.strerror}.")
 
 

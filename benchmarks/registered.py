@@ -20,7 +20,7 @@ from benchmarks.bench import Bench, connected, exchange, register
 from benchmarks.figures import Figure, Series, amount, middle
 from benchmarks.messages import Message, Sender
 from benchmarks.processes import RunningCro
-from participants import clock
+from common import clock
 from uftp import endpoint, parsing, processing
 from uftp.models import InboundMessage
 

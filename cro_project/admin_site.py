@@ -5,10 +5,10 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from common import clock
+from common.display import NOTHING
 from cro_project import menu
 from cro_project.guarded_site import GuardedSite
-from participants import clock
-from participants.admin_html import NOTHING
 
 ORDER: dict[str, tuple[str, ...]] = {
     "participants": ("Participant", "Mode", "AuditEntry"),

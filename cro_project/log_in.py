@@ -24,9 +24,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
+from common import clock
 from cro_project import two_factor
 from cro_project.showing_once import show_codes
-from participants import clock
 from participants.admin_html import moment
 
 PENDING = "log_in_pending"

@@ -109,7 +109,7 @@ _database = setting("DATABASE_URL", environment.embedded_database(BASE_DIR), env
 DATABASES = {
     "default": {
         **_database,
-        # Lets uftp.binary have its statements prepared; Django's own are not.
+        # Lets common.sql have its statements prepared; Django's own are not.
         "OPTIONS": {"prepare_threshold": 5, **_database.get("OPTIONS", {})},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,

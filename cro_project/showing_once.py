@@ -16,7 +16,7 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 from nacl.utils import random
 
-from participants import clock
+from common import clock
 
 CODES = "two_factor_codes"
 SECONDS = 600

@@ -18,13 +18,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.models import UserObjectPermission
 
+from common.display import NOTHING
+from common.retry import retried
 from cro_project import staff, two_factor
 from cro_project.groups import OURS
 from cro_project.staff_forms import NewUserForm, PasswordForm, UserForm
-from participants.admin_html import NOTHING, moment
+from participants.admin_html import moment
 from participants.models import Participant
 from participants.reason_form import ReasonedAdmin, ReasonForm
-from participants.retrying import retried
 from participants.scalable_admin import ScalableAdmin
 from participants.scope import ACTS, ACTS_FOR_EVERY, SEES, SEES_EVERY, seen_by
 

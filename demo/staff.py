@@ -16,8 +16,8 @@ import requests
 from django.conf import settings
 from django.core.management import call_command
 
+from common import clock
 from demo.participants import Cro, NotReceivedError, Participant
-from participants import clock
 from registry import policies
 from registry.market import market, today_at
 from reservations.models import UpdateState

@@ -10,7 +10,8 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from participants.admin_html import NOTHING, moment
+from common.display import NOTHING
+from participants.admin_html import moment
 from participants.models import AuditEntry
 from participants.scope import seen_by
 

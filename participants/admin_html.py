@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-NOTHING = "–"
+from common.display import NOTHING
 
 COUNTED = 10_000
 """Rows that a page counts; beyond, it says that there are more."""

@@ -10,15 +10,15 @@ from typing import TypeVar
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
+from common.csv.importing import Imported, ImportRefused, Options, Step, guard, quiet
+from common.csv.reader import Fault, Row
+from common.csv.rejects import Rejects
+from common.previews import ConsequencesChanged
+from common.retry import LostRace, sqlstate
 from participants import editing
 from participants.bulk_changes import SUSPENDABLE, Change, compare, suspend
 from participants.bulk_lines import PARTICIPANT_COLUMNS, read
-from participants.consequences import ConsequencesChanged
-from participants.csv_files import Fault, Row
-from participants.importing import Imported, ImportRefused, Options, Step, guard, quiet
 from participants.models import AuditEntry, Participant, PublicKey
-from participants.rejects import Rejects
-from participants.retrying import LostRace, sqlstate
 
 M = TypeVar("M", bound=Model)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from django.utils.text import capfirst
 
-from participants.csv_files import Fault, Row
+from common.csv.reader import Fault, Row
 from participants.keys import PREFIX, InvalidKey, parse_public_key
 
 PARTICIPANT_COLUMNS = ("role", "domain", "public_key", "endpoint", "standing", "name")

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.text import capfirst, slugify
 
-from participants import csv_export
+from common.csv import writer as csv_writer
 from participants.admin_audit import AuditedAdmin
 from participants.asked_list import AskedList
 
@@ -62,10 +62,10 @@ class ExportingAdmin(AuditedAdmin):
         columns: Sequence[Any] = self.export_display or [
             name for name in shown.list_display if name != CHECKBOX
         ]
-        return csv_export.respond(
+        return csv_writer.respond(
             f"{slugify(str(self.opts.verbose_name_plural))}.csv",
             [self._heading(column) for column in columns],
-            ([self._cell(column, row) for column in columns] for row in csv_export.rows_of(shown.queryset)),
+            ([self._cell(column, row) for column in columns] for row in csv_writer.rows_of(shown.queryset)),
         )
 
     def is_export(self, request: HttpRequest) -> bool:

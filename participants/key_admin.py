@@ -15,12 +15,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone_name
 
-from participants import clock, registering
+from common import clock
+from common.retry import retried
+from participants import registering
 from participants.admin_html import moment
 from participants.models import Participant, PublicKey
 from participants.participant_page import badge
 from participants.reason_form import MomentInput, ReasonedAdmin, ReasonForm, actor
-from participants.retrying import retried
 
 OVERLAP_DAYS = 14
 LONGEST_OVERLAP_DAYS = 365

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.timezone import make_aware
 
-from participants import clock
+from common import clock
 from participants.admin_audit import about
 from participants.models import Participant, Role
 from participants.scope import Scope, seen_by

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
+from common.retry import retried
 from participants import registering
 from participants.admin_html import link, list_link, moment
 from participants.admission import Admission, admit, current_mode
@@ -14,7 +15,6 @@ from participants.models import AuditEntry, Mode, Participant, Standing
 from participants.one_row_admin import OneRowAdmin
 from participants.participant_page import waiting_messages
 from participants.reason_form import ReasonForm, actor
-from participants.retrying import retried
 from participants.scope import Scope
 from participants.standing_admin import standing_badge
 

@@ -12,9 +12,11 @@ from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants import clock, editing, registering
+from common import clock
+from common.display import NOTHING
+from participants import editing, registering
 from participants.admin_audit import what_changed
-from participants.admin_html import NOTHING, lines, link, list_link, moment, table
+from participants.admin_html import lines, link, list_link, moment, table
 from participants.admission import current_mode
 from participants.key_admin import KeyPages, in_force, key_table
 from participants.list_filters import LastHeardFilter

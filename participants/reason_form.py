@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from participants.retrying import retried
+from common.retry import retried
 from participants.scoped_admin import ScopedAdmin
 
 SAY_WHY = "Say why: this is recorded with its reason."

@@ -11,13 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
+from common.retry import retried
 from participants import registering
 from participants.admin_html import link
 from participants.admission import current_mode
 from participants.models import Mode, Participant, Standing
 from participants.participant_page import badge, waiting_messages
 from participants.reason_form import ReasonedAdmin, ReasonForm, actor
-from participants.retrying import retried
 
 SHOWN = 50
 

@@ -2,7 +2,7 @@
 
 A message says everything about a thing; an adjustment is about the one row that staff look at, and takes its days
 literally: the last day is the last day. It moves no sender's place among its revisions. Like the verbs of
-`registry.conflicts`, `adjust` is one transaction that may lose a race: `participants.retrying.retried` does it again.
+`registry.conflicts`, `adjust` is one transaction that may lose a race: `common.retry.retried` does it again.
 """
 
 from __future__ import annotations

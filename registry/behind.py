@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Count, F, FilteredRelation, Q, QuerySet
 
-from participants.csv_export import rows_of
+from common.csv.writer import rows_of
 from participants.scope import Scope
 from registry.models import (
     CongestionPoint,

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
+from common import sql
 from registry import prepared
 from registry.models import Change
-from uftp import binary
 from uftp.models import InboundMessage
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Recorder:
         """The change's id; records it the first time."""
         if self._id is None:
             source = self._source
-            recorded = binary.fetch(
+            recorded = sql.fetch(
                 RECORD,
                 {
                     "kind": str(source.kind),

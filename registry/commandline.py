@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from participants import clock
+from common import clock
 from registry.market import LAST_MICROSECOND, market, today_at
 
 

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 
-from participants import clock
+from common import clock
 from participants.admin_html import count_in_words, link, moment
 from participants.scalable_admin import ReadOnlyAdmin
 from participants.scope import NOBODY

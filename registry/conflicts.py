@@ -1,6 +1,6 @@
 """Conflicts: how staff settle contested days between a holder and a claimant, and what was decided about a claim.
 
-Each verb is one transaction that may lose a race: callers from outside wrap it in `participants.retrying.retried`.
+Each verb is one transaction that may lose a race: callers from outside wrap it in `common.retry.retried`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from participants import clock
+from common import clock
 from participants.admin_html import lines, link, moment
 from participants.scalable_admin import ReadOnlyAdmin
 from participants.scope import NOBODY

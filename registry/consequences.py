@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from participants.consequences import ConsequencesChanged
+from common.previews import ConsequencesChanged
 from registry.changes import rehearsed
 from registry.claims import MEMBERSHIP, REPRESENTATION
 from registry.conflict_lines import ConflictLine, conflict_lines, without_new_numbers

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 
-from participants.consequences import ConsequencesChanged
-from participants.csv_files import UnreadableFile
-from participants.importing import Imported, ImportRefused, Shrunk
-from participants.retrying import lost_race, retried, server_trouble
+from common.csv.importing import Imported, ImportRefused, Shrunk
+from common.csv.reader import UnreadableFile
+from common.previews import ConsequencesChanged
+from common.retry import lost_race, retried, server_trouble
 from registry import import_words, rejects_file
 from registry.changes import Source
 from registry.consequences import Consequences, rehearse

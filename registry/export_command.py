@@ -11,7 +11,7 @@ from typing import IO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import standard_output
+from common import stdout
 
 
 class ExportCommand(BaseCommand):
@@ -62,7 +62,7 @@ class ExportCommand(BaseCommand):
             if out:
                 out.flush()
         except OSError as error:
-            standard_output.discard()
+            stdout.discard()
             raise CommandError(f"Not all was written to standard output: {error.strerror}.") from None
 
 

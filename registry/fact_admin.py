@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from participants.admin_html import NOTHING, link, moment
+from common.display import NOTHING
+from participants.admin_html import link, moment
 from participants.exporting_admin import Column
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from registry import periods

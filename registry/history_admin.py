@@ -9,8 +9,9 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from common.display import NOTHING
 from participants import editing
-from participants.admin_html import NOTHING, count_in_words, lines, link, list_link, moment
+from participants.admin_html import count_in_words, lines, link, list_link, moment
 from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY, Scope, seen_by

@@ -15,9 +15,10 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
-from participants import clock, journal, standard_output
-from participants.csv_files import STANDARD_INPUT, name_of
-from participants.importing import MOST_ENDED, Options
+from common import clock, stdout
+from common.csv.importing import MOST_ENDED, Options
+from common.csv.reader import STANDARD_INPUT, name_of
+from participants import journal
 from registry import import_words, runs
 from registry.executing import execute
 from registry.import_file import FileOnDisk
@@ -171,7 +172,7 @@ class ImportCommand(BaseCommand):
                 self.stdout.write(_printable(line))
             self.stdout.flush()
         except (OSError, KeyboardInterrupt) as trouble:
-            standard_output.discard()
+            stdout.discard()
             self._say(import_words.unsaid(running, getattr(trouble, "strerror", None) or "Interrupted"))
 
     def _say(self, line: str) -> None:

@@ -13,8 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from participants import csv_files
-from participants.csv_files import STANDARD_INPUT, Fault, Row, UnreadableFile
+from common.csv import reader as csv_reader
+from common.csv.reader import STANDARD_INPUT, Fault, Row, UnreadableFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -69,10 +69,10 @@ class FileOnDisk:
             watched = _Watched(raw, began.st_size, told)
             with (
                 io.BufferedReader(watched, CHUNK) as packed,
-                csv_files.unpacked(packed) as unpacked,
+                csv_reader.unpacked(packed) as unpacked,
                 io.BufferedReader(_Lines(unpacked, self._lines_told), CHUNK) as file,
             ):
-                yield self._to_the_end(csv_files.rows(file, columns), packed, watched, began)
+                yield self._to_the_end(csv_reader.rows(file, columns), packed, watched, began)
 
     def _to_the_end(
         self,
@@ -131,7 +131,7 @@ class FileOnDisk:
                 told(count, None)
         except OSError as error:
             raise UnreadableFile(
-                f"{csv_files.name_of(self._path)} cannot be read to its end: {error.strerror}."
+                f"{csv_reader.name_of(self._path)} cannot be read to its end: {error.strerror}."
             ) from None
         copy.seek(0)
         self._copy = copy

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from participants.csv_files import Fault, Row
-from participants.rejects import LONGEST_VALUE, Rejects
+from common.csv.reader import Fault, Row
+from common.csv.rejects import LONGEST_VALUE, Rejects
 from registry.import_layouts import Layout, quoted
 from registry.staging import analyze_if_large
 from uftp.reasons import NAMED_AT_MOST, named

@@ -2,7 +2,7 @@
 
 They go through the statements of messages, as one change (docs/operating.md, CSV files).
 
-docs/rules.md I1, I2 and I4 are kept here, I3 in `participants.importing`, I5 in `import_lines`.
+docs/rules.md I1, I2 and I4 are kept here, I3 in `common.csv.importing`, I5 in `import_lines`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
+from common.csv.importing import Imported, ImportRefused, Options, Step, guard, quiet
+from common.csv.reader import Fault, Row
+from common.csv.rejects import Rejects
+from common.previews import ConsequencesChanged
 from participants import journal
-from participants.consequences import ConsequencesChanged
-from participants.csv_files import Fault, Row
-from participants.importing import Imported, ImportRefused, Options, Step, guard, quiet
-from participants.rejects import Rejects
 from registry import bad_lines, consequences, import_lines, strange, updates
 from registry.changes import Recorder, Source
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind

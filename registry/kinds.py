@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from participants import csv_files
+from common.csv import reader as csv_reader
+from common.csv.importing import Imported, Options, Step
+from common.csv.reader import Fault, Row
+from common.csv.rejects import Rejects
 from participants.bulk import PARTICIPANT_COLUMNS, import_participants
-from participants.csv_files import Fault, Row
-from participants.importing import Imported, Options, Step
-from participants.rejects import Rejects
 from registry.changes import Source
 from registry.import_run import ImportRun
 from registry.importing import (
@@ -76,10 +76,10 @@ KINDS: dict[str, Kind] = {
 """By the values of ImportRun.Kind."""
 
 for _name, _kind in KINDS.items():
-    csv_files.know(_kind.columns, ImportRun.Kind(_name).label.lower())
+    csv_reader.know(_kind.columns, ImportRun.Kind(_name).label.lower())
 
 
 def register(name: ImportRun.Kind, kind: Kind) -> None:
     """Have files of this kind imported so."""
     KINDS[name] = kind
-    csv_files.know(kind.columns, name.label.lower())
+    csv_reader.know(kind.columns, name.label.lower())

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.db import connection, transaction
 
+from common import sql
 from participants import journal
 from registry.models import Market
-from uftp import binary
 
 _MARKET = "SELECT id, time_zone, isp_duration FROM registry_market"
 LAST_MICROSECOND = 999_999
@@ -28,7 +28,7 @@ class UnknownMarket(ValueError):
 
 def market() -> Market:
     """The market's row, with the defaults where nobody has set it."""
-    row = binary.fetch(_MARKET, {})
+    row = sql.fetch(_MARKET, {})
     return (
         Market()
         if row is None

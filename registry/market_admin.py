@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
-from participants import clock
+from common import clock
 from participants.admin_html import count_in_words
 from participants.models import AuditEntry
 from participants.one_row_admin import OneRowAdmin

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, connection, transaction
 
-from participants.retrying import sqlstate
+from common.retry import sqlstate
 
 LOCK_NOT_AVAILABLE, STATEMENT_CANCELED = "55P03", "57014"
 

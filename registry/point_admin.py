@@ -16,9 +16,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.text import slugify
 
-from participants import clock
-from participants.admin_html import NOTHING, lines, link, moment
-from participants.csv_export import respond
+from common import clock
+from common.csv.writer import respond
+from common.display import NOTHING
+from participants.admin_html import lines, link, moment
 from participants.scalable_admin import ReadOnlyAdmin
 from registry import behind
 from registry.adjust_admin import RIGHT, adjusting

@@ -10,9 +10,9 @@ from datetime import datetime
 
 from django.db import transaction
 
+from common import sql
 from participants import journal
 from registry.models import Policy, PolicySetting
-from uftp import binary
 
 REJECT, ADJUST, ACCEPT = "reject", "adjust", "accept"
 HOLD, NEWEST_WINS, ALLOW = "hold", "newest wins", "allow"
@@ -101,7 +101,7 @@ class Policies:
 
 def in_force(at: datetime | None = None) -> Policies:
     """The policies as they were set at the moment `at` (aware), as they stand without it (docs/rules.md C10)."""
-    names, values = binary.fetch(_IN_FORCE, {"at": at}) or ([], [])
+    names, values = sql.fetch(_IN_FORCE, {"at": at}) or ([], [])
     rows = dict(zip(names, values, strict=True))
     return Policies({name: rows.get(name, choice.default) for name, choice in CHOICES.items()})
 

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.text import slugify
 
-from participants import clock
+from common import clock
 from participants.admin_html import moment
 from participants.admission import current_mode
 from participants.list_filters import ChoiceFilter

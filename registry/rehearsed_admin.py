@@ -12,9 +12,9 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from participants import clock
-from participants.consequences import ConsequencesChanged
-from participants.retrying import lost_race, retried
+from common import clock
+from common.previews import ConsequencesChanged
+from common.retry import lost_race, retried
 from participants.scope import seen_by
 from registry.adjusting import AdjustmentError
 from registry.changes import Source

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from participants.rejects import HEADER, Rejects
+from common.csv.rejects import HEADER, Rejects
 
 HEADER_LINE = ",".join(HEADER).encode()
 

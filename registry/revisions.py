@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from common import sql
 from participants import journal
 from participants.models import Participant
 from registry.models import RevisionPlace
-from uftp import binary
 from uftp.handling import Rejection
 from uftp.reasons import Reason, named
 
@@ -35,7 +35,7 @@ def advance(sender: Participant, update_type: str, *, sequence: int | None, time
     transaction: if the update is rejected after all, its place goes with it.
     """
     said = {"sender": sender.pk, "update_type": update_type, "sequence": sequence, "time_stamp": time_stamp}
-    if binary.fetch(_ADVANCE, said) is not None:
+    if sql.fetch(_ADVANCE, said) is not None:
         return
     place = RevisionPlace.objects.get(sender=sender, update_type=update_type)
     said_first = f"{sequence}, after {place.sequence}"

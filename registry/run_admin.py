@@ -17,10 +17,10 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from participants import csv_export
+from common.csv import writer as csv_writer
+from common.csv.rejects import HEADER, Rejects
 from participants.admin_html import lines, moment
 from participants.list_filters import DayRangeFilter
-from participants.rejects import HEADER, Rejects
 from participants.scalable_admin import ScalableAdmin
 from registry import run_outcome, run_page, uploads
 from registry.import_run import ImportFile, ImportRun
@@ -168,7 +168,7 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
         )
         if packed is None:
             raise Http404
-        return csv_export.respond(f"import-{run.pk}.rejects.csv", HEADER, _rejects(bytes(packed)))
+        return csv_writer.respond(f"import-{run.pk}.rejects.csv", HEADER, _rejects(bytes(packed)))
 
     def _course(self, request: HttpRequest, run: ImportRun) -> dict[str, Any]:
         """What the part of the page shows that follows the import."""

@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants.admin_html import NOTHING, moment
-from participants.importing import MOST_ENDED
+from common.csv.importing import MOST_ENDED
+from common.display import NOTHING
+from participants.admin_html import moment
 from participants.participant_page import badge
 from participants.scope import EVERYONE
 from registry import upload_queue

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from participants.importing import Options
-from participants.rejects import Rejects
+from common.csv.importing import Options
+from common.csv.rejects import Rejects
 from registry.import_run import ImportRun
 from registry.run_hold import AlreadyHeld, Hold, lock_key
 

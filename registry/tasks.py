@@ -3,7 +3,7 @@
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from participants import clock
+from common import clock
 from registry import coverage, upload_work, uploads
 from registry.market import market, today_at
 from uftp import long_jobs

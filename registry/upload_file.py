@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
-from participants import csv_files
-from participants.csv_files import Fault, Row, UnreadableFile
+from common.csv import reader as csv_reader
+from common.csv.reader import Fault, Row, UnreadableFile
 from registry.import_file import BytesRead
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Upload:
         with (
             gzip.GzipFile(fileobj=packed) as unpacked,
             io.BufferedReader(_Bounded(unpacked, look), CHUNK) as file,
-            closing(csv_files.rows(file, columns)) as rows,
+            closing(csv_reader.rows(file, columns)) as rows,
         ):
             yield rows
 

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants.csv_files import UnreadableFile
-from participants.importing import MOST_ENDED, Options
+from common.csv.importing import MOST_ENDED, Options
+from common.csv.reader import UnreadableFile
 from participants.reason_form import ReasonForm
 from registry.import_run import ImportRun
 from registry.kinds import KINDS

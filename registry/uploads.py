@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from common.csv.importing import Options
 from participants import journal
-from participants.importing import Options
 from registry import upload_queue
 from registry.import_run import ImportFile, ImportRun
 from registry.kinds import KINDS

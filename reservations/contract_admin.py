@@ -11,7 +11,7 @@ from django.db.models import DateField, Prefetch, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from participants.admin_html import NOTHING
+from common.display import NOTHING
 from participants.scalable_admin import ScalableAdmin
 from registry.periods import last_day
 from registry.rehearsed_admin import this_day

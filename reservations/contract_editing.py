@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from common.retry import retried
 from participants.models import Participant
 from participants.reason_form import ReasonedAdmin, actor
-from participants.retrying import retried
 from registry.changes import Source
 from registry.market import market
 from registry.rehearsed_admin import this_day

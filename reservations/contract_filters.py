@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from participants import clock
+from common import clock
 from participants.list_filters import TextFilter
 from registry.fact_filters import DaysFilter
 from registry.market import market, today_at

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any
 
-from participants.csv_files import Fault, Row
+from common.csv.reader import Fault, Row
 from registry.models import Market
 from reservations import isps
 from reservations.contract_terms import Problem, Terms

@@ -8,7 +8,7 @@ from datetime import date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants.admin_html import NOTHING
+from common.display import NOTHING
 from participants.participant_page import badge
 from registry.periods import in_words, last_day
 from reservations.contract_terms import terms_of, words_of

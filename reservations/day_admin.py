@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
-from participants import clock
+from common import clock
 from participants.admin_html import moment
 from participants.scoped_admin import ScopedAdmin
 from registry.asking import KnownForm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from participants import clock
+from common import clock
 from reservations import updates
 from reservations.models import UpdateState
 from uftp import parsing, passing_on

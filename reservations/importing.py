@@ -11,12 +11,12 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from common.csv.importing import Imported, ImportRefused, Options, Step, quiet
+from common.csv.reader import Fault, Row
+from common.csv.rejects import Rejects
+from common.previews import ConsequencesChanged
 from participants import journal
-from participants.consequences import ConsequencesChanged
-from participants.csv_files import Fault, Row
-from participants.importing import Imported, ImportRefused, Options, Step, quiet
 from participants.models import Participant, Role
-from participants.rejects import Rejects
 from registry.changes import Recorder, Source, analyze
 from registry.kinds import Kind
 from registry.market import market

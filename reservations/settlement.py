@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Collate
 
-from participants.csv_export import text
+from common.csv.writer import text
 from registry.changes import await_stamped_changes
 from registry.market import LAST_MICROSECOND
 from registry.periods import DAY, half_open, last_day

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from participants import clock
+from common import clock
 from participants.list_filters import SUGGESTIONS
 from participants.models import Participant
 from participants.scoped_admin import ScopedAdmin

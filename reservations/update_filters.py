@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
-from participants import clock
+from common import clock
 from participants.list_filters import SUGGESTIONS, TextFilter
 from registry.fact_filters import DaysFilter
 from registry.market import market, today_at

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from common.retry import retried
 from participants.reason_form import ReasonedAdmin, ReasonForm, actor
-from participants.retrying import retried
 from registry.changes import Source
 from reservations.models import ReservationUpdate, UpdateState
 from reservations.update_page import state_of

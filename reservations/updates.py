@@ -1,7 +1,7 @@
 """Reservation updates as facts: received, passed on, accepted, rejected or undone, each with the change that says so.
 
 Whoever writes holds the contract's row to the end of the transaction, so that one after another is judged, in the
-same order as they become known. Each verb may lose a race: callers wrap it in `participants.retrying.retried`.
+same order as they become known. Each verb may lose a race: callers wrap it in `common.retry.retried`.
 """
 
 from __future__ import annotations

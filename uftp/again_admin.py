@@ -10,11 +10,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
+from common.retry import retried
 from participants import journal
 from participants.admin_html import link
 from participants.models import Participant
 from participants.reason_form import ReasonedAdmin, ReasonForm, actor
-from participants.retrying import retried
 from uftp.models import InboundMessage, OutboundMessage
 
 AT_ONCE = 1000

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from django.db import connection
 
+from common import sql
 from participants.admission import Admission, admit
 from participants.models import Mode, Participant
-from uftp import binary, parsing
+from uftp import parsing
 from uftp.handling import Handler, Incoming, this_cro
 from uftp.messages import Metadata, is_response
 from uftp.models import InboundMessage
@@ -67,7 +68,7 @@ def read(message: InboundMessage, content: bytes) -> Received:
             conversation_id=header.conversation_id,
         )
     role, domain = message.sender.role, message.sender.domain
-    mode, *values = binary.fetch(_SENDER, {"role": role, "domain": domain}) or (None, None)
+    mode, *values = sql.fetch(_SENDER, {"role": role, "domain": domain}) or (None, None)
     participant = None if values[0] is None else Participant.from_db(connection.alias, _COLUMNS, values)
     incoming = Incoming(
         inbound=message,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from uftp import binary
+from common import sql
 from uftp.handling import Party
 from uftp.lining_up import line_up
 
@@ -99,7 +99,7 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
     seconds = settings.DELIVERY_TIMEOUT + MARGIN
     while True:
         started = time.monotonic()
-        found = binary.fetch(
+        found = sql.fetch(
             _CLAIM,
             {
                 "role": role,

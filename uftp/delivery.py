@@ -16,8 +16,8 @@ from django.db.models import F, Value
 from django.db.models.functions import Least
 from django.utils import timezone
 
+from common import sql
 from participants import discovery
-from uftp import binary
 from uftp.claiming import Claim, claim_oldest, extra_seconds
 from uftp.lining_up import LAST_TRY
 from uftp.models import DeliveryAttempt, OutboundMessage
@@ -107,7 +107,7 @@ def endpoint_of(role: str, domain: str, major: int) -> str | None:
     A configured URL of the form `…/api/v3/…` is used with the message's own major version.
     Raises DiscoveryFailed.
     """
-    configured = binary.fetch(_ENDPOINT, {"role": role, "domain": domain})
+    configured = sql.fetch(_ENDPOINT, {"role": role, "domain": domain})
     return _endpoint(configured[0] if configured else "", role, domain, major)
 
 

@@ -14,7 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views import View
 
-from participants import admission, clock
+from common import clock
+from participants import admission
 from participants.admission import KeyLookup
 from participants.discovery import DiscoveryFailed
 from participants.models import Mode, Participant

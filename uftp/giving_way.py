@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from uftp import binary
+from common import sql
 
 FAST = 200.0
 """Receipts a second from which on they need the machine for themselves."""
@@ -61,7 +61,7 @@ class GivingWay:
 
 
 def _received() -> int:
-    found = binary.fetch(_RECEIVED, {})
+    found = sql.fetch(_RECEIVED, {})
     assert found is not None
     return int(found[0])
 

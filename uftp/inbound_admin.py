@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
-from participants.admin_html import NOTHING, lines, link, list_link, moment
+from common.display import NOTHING
+from participants.admin_html import lines, link, list_link, moment
 from participants.list_filters import DayRangeFilter
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import Scope

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from uftp import binary
+from common import sql
 from uftp.models import InboundMessage, Sender
 from uftp.parsing import Header
 
@@ -96,10 +96,10 @@ def receive(arrived: Arrived) -> Receipt:
     A message with the same sender, MessageID and content as an earlier one is not stored again (docs/rules.md M11).
     """
     values = _values(arrived)
-    stored = binary.fetch(_STORE, values)
+    stored = sql.fetch(_STORE, values)
     if stored is None:
         Sender.objects.get_or_create(role=arrived.role, domain=arrived.domain)
-        stored = binary.fetch(_STORE, values)
+        stored = sql.fetch(_STORE, values)
     if stored is not None:
         return Receipt(stored[0], stored[1], copy=False)
     earlier = InboundMessage.objects.values_list("id", "sender_id").get(
@@ -124,12 +124,12 @@ def receive_proven(proven: Sequence[tuple[Arrived, bytes]]) -> list[Receipt | No
         first.setdefault((message["message_id"], message["content_hash"]), number)
     chosen = [messages[number] for number in first.values()]
     columns = {
-        name: binary.blobs(each[name] for each in chosen)
+        name: sql.blobs(each[name] for each in chosen)
         if isinstance(value, bytes)
-        else binary.texts(str(each[name]) for each in chosen)
+        else sql.texts(str(each[name]) for each in chosen)
         for name, value in chosen[0].items()
     }
-    rows = binary.fetch_all(_STORE_PROVEN, columns)
+    rows = sql.fetch_all(_STORE_PROVEN, columns)
     receipts: list[Receipt | None] = [None] * len(messages)
     for inbound_id, sender_id, message_id, content_hash in rows:
         receipts[first[message_id, content_hash]] = Receipt(inbound_id, sender_id, copy=False)

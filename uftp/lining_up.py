@@ -7,7 +7,7 @@ No statement here waits for a lock: whoever holds one is at that message, and wh
 
 from datetime import datetime, timedelta
 
-from uftp import binary
+from common import sql
 from uftp.handling import Party
 from uftp.models import OutboundMessage
 
@@ -81,7 +81,7 @@ def line_up(sender_id: int, recipient: Party, now: datetime) -> None:
     So a message that is stored behind another, or about to end there, does not wait for the other's pause to be over.
     Runs in a transaction of its own.
     """
-    binary.fetch(
+    sql.fetch(
         _LINE_UP,
         {
             **_line(sender_id, recipient),
@@ -95,7 +95,7 @@ def line_up(sender_id: int, recipient: Party, now: datetime) -> None:
 
 def let_next_go(ended: int, sender_id: int, recipient: Party, now: datetime) -> None:
     """Have the next of a line tried from `now` on; in the transaction that records how the message `ended` did."""
-    binary.fetch(_LET_NEXT_GO, {**_line(sender_id, recipient), "ended": ended, "now": now})
+    sql.fetch(_LET_NEXT_GO, {**_line(sender_id, recipient), "ended": ended, "now": now})
 
 
 def is_behind(message: OutboundMessage) -> bool:

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from participants.admin_html import NOTHING, lines, link, list_link, moment, table
+from common.display import NOTHING
+from participants.admin_html import lines, link, list_link, moment, table
 from participants.list_filters import DayRangeFilter
 from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from uftp import in_words, outbox, tasks

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from uftp import binary
+from common import sql
 from uftp.messages import Message
 from uftp.models import InboundMessage, OutboundMessage
 from uftp.rendering import render
@@ -51,7 +51,7 @@ def enqueue(
         )
     content = render(message)
     due = timezone.now()
-    stored = binary.fetch(
+    stored = sql.fetch(
         _STORE,
         {
             "recipient_role": recipient_role,

@@ -6,8 +6,9 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from common.display import NOTHING
 from participants import participant_page
-from participants.admin_html import NOTHING, count_in_words, link, list_link, moment
+from participants.admin_html import count_in_words, link, list_link, moment
 from participants.models import Participant
 from participants.participant_page import Card
 from uftp.models import InboundMessage, OutboundMessage, Sender

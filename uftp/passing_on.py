@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from uftp import binary
+from common import sql
 from uftp.models import InboundMessage
 
 _STORE = """
@@ -37,7 +37,7 @@ def pass_on(
     Raises IntegrityError where it was passed on to that recipient before.
     """
     due = timezone.now()
-    stored = binary.fetch(
+    stored = sql.fetch(
         _STORE,
         {
             "inbound": inbound.pk,

@@ -6,9 +6,9 @@ from enum import Enum, auto
 from django.db import connection, transaction
 from django.utils import timezone
 
-from participants import clock
-from participants.retrying import retried
-from uftp import answering, binary, checks
+from common import clock, sql
+from common.retry import retried
+from uftp import answering, checks
 from uftp.giving_way import receiving_first
 from uftp.handling import Incoming, Rejection, handler_of
 from uftp.messages import is_response
@@ -104,17 +104,17 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
 
 
 def _waiting(sender_id: int) -> bool:
-    return binary.fetch(_WAITING, {"sender_id": sender_id}) is not None
+    return sql.fetch(_WAITING, {"sender_id": sender_id}) is not None
 
 
 def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
     """Handle one message, in the caller's transaction, holding the sender's row to its end."""
     attempt.message, attempt.wakes = None, ()
-    locked = binary.fetch(_LOCK, {"sender_id": sender_id})
+    locked = sql.fetch(_LOCK, {"sender_id": sender_id})
     if locked is None:
         return _Step.ELSEWHERE
     # A statement of its own: it sees what was committed until the lock was given.
-    found = binary.fetch(_OLDEST, {"sender_id": sender_id})
+    found = sql.fetch(_OLDEST, {"sender_id": sender_id})
     if found is None:
         return _Step.EMPTY
     *values, content, attempt.duplicate = found
@@ -126,7 +126,7 @@ def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
     if message.attempts and not _alone():
         return _Step.ELSEWHERE
     result, reason = _handle(message, content, attempt)
-    handled = binary.fetch(
+    handled = sql.fetch(
         _HANDLED,
         {
             "id": message.pk,

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from participants import clock
-from participants.retrying import retried
-from uftp import binary, in_words
+from common import clock, sql
+from common.retry import retried
+from uftp import in_words
 from uftp.claiming import Claim
 from uftp.handling import Party, Passed, handler_of
 from uftp.lining_up import last_try, let_next_go
@@ -100,7 +100,7 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
     }
 
     def keep() -> tuple[Party, ...] | None:
-        if binary.fetch(statement, values) is None:
+        if sql.fetch(statement, values) is None:
             return None
         if claim.passes_on is None or claim.line is None or finished_at is None:
             return ()
@@ -117,7 +117,7 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
             logger.exception("What became of message %s is told later, for an error of ours.", claim.id)
             pause = min(pause_after(claim.attempts, None), LONGEST_UNTOLD)
             values |= {"state": "waiting", "next_attempt_at": now + pause, "finished_at": None}
-            binary.fetch(statement, values)
+            sql.fetch(statement, values)
             return ()
     if wakes is None:
         logger.warning("Message %s was taken over while attempt %s was under way.", claim.id, claim.attempts)

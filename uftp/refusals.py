@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import QuerySet
 
-from participants import clock
+from common import clock
 from participants.models import Participant, Role
 from participants.scope import Scope
 from uftp.models import Refusal

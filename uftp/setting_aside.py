@@ -15,8 +15,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
-from participants import retrying
-from participants.retrying import lost_race, server_trouble
+from common import retry
+from common.retry import lost_race, server_trouble
 from uftp.handling import Party
 from uftp.models import InboundMessage
 
@@ -136,7 +136,7 @@ def _set_back(message: InboundMessage, attempt: Attempt, error: Exception) -> bo
     It counts only where the database takes this note of it, so that one that is away sets nothing aside.
     """
     now = timezone.now()
-    before = now - timedelta(seconds=retrying.PATIENCE)
+    before = now - timedelta(seconds=retry.PATIENCE)
     waiting = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED)
     try:
         if _noted(attempt):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import LiteralString
 
-from uftp import binary
+from common import sql
 from uftp.models import InboundMessage, OutboundMessage
 from uftp.sealing import SIGNATURE_BYTES
 
@@ -24,7 +24,7 @@ _PIECE: dict[type[InboundMessage] | type[OutboundMessage], LiteralString] = {
 
 def read(message: InboundMessage | OutboundMessage, start: int, length: int) -> bytes:
     """At most `length` bytes of the message's inner XML from byte `start` on, counted from 0."""
-    found = binary.fetch(
+    found = sql.fetch(
         _PIECE[type(message)],
         {"id": message.pk, "first": SIGNATURE_BYTES + start + 1, "length": length},
     )

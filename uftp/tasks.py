@@ -8,7 +8,8 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from uftp import binary, delivery, processing, refusals
+from common import sql
+from uftp import delivery, processing, refusals
 from uftp.handing import Handing
 from uftp.handling import Party
 from uftp.waking import Sparing
@@ -71,7 +72,7 @@ def _defer_delivery(party: Party) -> None:
 def wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> None:
     """Defer a job of `task`, unless one of the same `lock` waits already. A failure is left to the sweep."""
     try:
-        binary.fetch(_WAKE, {"queue": queue, "task": task, "lock": lock, "arguments": json.dumps(arguments)})
+        sql.fetch(_WAKE, {"queue": queue, "task": task, "lock": lock, "arguments": json.dumps(arguments)})
     except (DatabaseError, InterfaceError) as error:
         if "procrastinate_jobs_queueing_lock" not in str(error):
             logger.warning("The wake-up %r was lost and is left to the sweep: %s", lock, error)

@@ -20,9 +20,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants import clock, journal, participant_page
+from common import clock
+from common.display import NOTHING
+from participants import journal, participant_page
 from participants.admin import ParticipantAdmin
-from participants.admin_html import NOTHING, lines, link, moment
+from participants.admin_html import lines, link, moment
 from participants.models import Participant
 from participants.participant_page import Card, button
 from uftp import tasks

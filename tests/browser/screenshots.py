@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from playwright.sync_api import Page, expect
 
-from participants.importing import Options
+from common.csv.importing import Options
 from registry import upload_work, uploads
 from registry.models import ImportRun
 from registry.upload_file import pack

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from participants.importing import Options
+from common.csv.importing import Options
 from registry.models import ImportRun, Representation
 from registry.upload_file import pack
 from registry.uploads import keep

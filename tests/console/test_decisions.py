@@ -17,8 +17,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from common import clock
 from cro_project import two_factor
-from participants import clock
 from participants.models import AuditEntry, Participant
 from registry.models import (
     Conflict,

@@ -45,7 +45,7 @@ PASSING_POINTS = {
     "attempt recorded": Point("uftp.delivery", "record", after=True),
 }
 IMPORT_POINTS = {
-    "header read": Point("participants.csv_files", "_header", after=True),
+    "header read": Point("common.csv.reader", "_header", after=True),
     "import committed": Point("registry.executing", "retried", after=True),
     "import at its end": Point("registry.import_command", "execute", after=True),
 }

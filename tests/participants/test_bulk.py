@@ -12,16 +12,16 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from nacl.signing import SigningKey
 
+from common.csv.importing import Imported, ImportRefused, Options, Shrunk, Step, quiet
+from common.csv.reader import Fault, Row, rows
+from common.csv.rejects import Rejects
+from common.previews import ConsequencesChanged
+from common.retry import retried
 from participants.admission import record_first_contact
 from participants.bulk import PARTICIPANT_COLUMNS, import_participants
-from participants.consequences import ConsequencesChanged
-from participants.csv_files import Fault, Row, rows
-from participants.importing import Imported, ImportRefused, Options, Shrunk, Step, quiet
 from participants.keys import PREFIX
 from participants.models import AuditEntry, Participant, PublicKey
 from participants.registering import set_standing, withdraw_key
-from participants.rejects import Rejects
-from participants.retrying import retried
 from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
 
 HEADER = ",".join(PARTICIPANT_COLUMNS)

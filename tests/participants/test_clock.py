@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from pytest_django import Settings
 
-from participants import clock
+from common import clock
 
 STANDS = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

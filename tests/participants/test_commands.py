@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from participants import clock
+from common import clock
 from participants.admission import current_mode, find_keys
 from participants.models import AuditEntry, Participant
 from tests.participants.conftest import key_text, raw_key

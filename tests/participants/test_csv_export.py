@@ -16,9 +16,10 @@ from django.utils.html import format_html
 from django.utils.timezone import override
 from guardian.shortcuts import assign_perm
 
+from common.csv.writer import respond, text
+from common.display import NOTHING
 from participants import journal
-from participants.admin_html import NOTHING, lines
-from participants.csv_export import respond, text
+from participants.admin_html import lines
 from participants.models import Participant
 from participants.paginator import CAP
 

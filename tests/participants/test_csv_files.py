@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from participants.csv_files import Fault, Row, UnreadableFile, name_of, opened, rows
+from common.csv.reader import Fault, Row, UnreadableFile, name_of, opened, rows
 
 COLUMNS = ("agr", "connection", "start")
 LINES = ["agr,connection,start", "agr.example,ean.1,2026-01-01", "Größe,ean.2,"]

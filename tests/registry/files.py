@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
-from participants.csv_files import rows
-from participants.importing import Imported, Options
+from common.csv.importing import Imported, Options
+from common.csv.reader import rows
+from common.csv.rejects import Reject, Rejects
 from participants.models import Participant
-from participants.rejects import Reject, Rejects
 from registry.changes import Source
 from registry.importing import (
     CONGESTION_POINT_COLUMNS,

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection, connections
 
-from participants.retrying import retried
+from common.retry import retried
 from tests.registry.saying import Registry
 from tests.registry.support import World
 from tests.registry.time_model import TimeModel

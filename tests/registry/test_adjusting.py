@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from participants.consequences import ConsequencesChanged
+from common.previews import ConsequencesChanged
 from participants.models import AuditEntry
 from registry.adjusting import AdjustmentError, adjust
 from registry.changes import Source

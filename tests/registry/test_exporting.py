@@ -17,11 +17,11 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common.csv.importing import Imported, Options
+from common.csv.reader import rows
+from common.csv.rejects import Rejects
 from participants.bulk import PARTICIPANT_COLUMNS, import_participants
-from participants.csv_files import rows
-from participants.importing import Imported, Options
 from participants.models import AuditEntry, Participant, PublicKey
-from participants.rejects import Rejects
 from registry.export_command import ExportCommand
 from registry.exporting import export_congestion_points, export_connections, export_participants
 from registry.importing import CONGESTION_POINT_COLUMNS, CONNECTION_COLUMNS

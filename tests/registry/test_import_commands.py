@@ -23,8 +23,8 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from common.retry import LostRace
 from participants.models import AuditEntry, Participant
-from participants.retrying import LostRace
 from registry.import_command import EXIT_STATUS
 from registry.models import (
     Change,

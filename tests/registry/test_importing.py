@@ -6,10 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from participants.consequences import ConsequencesChanged
-from participants.importing import ImportRefused, Options, Shrunk
+from common.csv.importing import ImportRefused, Options, Shrunk
+from common.csv.rejects import Rejects
+from common.previews import ConsequencesChanged
 from participants.models import AuditEntry, Participant
-from participants.rejects import Rejects
 from registry.changes import Source
 from registry.consequences import rehearse
 from registry.models import Change, Conflict, CongestionPoint, Connection, Representation, RevisionPlace

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from participants.importing import Options
-from participants.rejects import Rejects
+from common.csv.importing import Options
+from common.csv.rejects import Rejects
 from registry.policies import set_policy
 from tests.registry.files import (
     EAST,

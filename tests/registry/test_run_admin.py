@@ -18,7 +18,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from participants import clock, csv_files
+from common import clock
+from common.csv import reader as csv_reader
 from participants.models import AuditEntry, Participant
 from registry import upload_file, upload_work, uploads
 from registry.kinds import KINDS
@@ -432,7 +433,7 @@ def test_no_row_is_taken_of_what_unpacks_to_too_much(monkeypatch: pytest.MonkeyP
     taken: list[object] = []
 
     with (
-        pytest.raises(csv_files.UnreadableFile, match="Unpacked, the file is larger than"),
+        pytest.raises(csv_reader.UnreadableFile, match="Unpacked, the file is larger than"),
         packed.rows(KINDS["connections"].columns, lambda read, of: None) as rows,
     ):
         taken.extend(rows)

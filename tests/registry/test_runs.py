@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
-from participants.importing import Options
+from common.csv.importing import Options
 from participants.models import Participant
 from registry import runs, uploads
 from registry.executing import execute

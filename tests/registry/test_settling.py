@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
-from participants.consequences import ConsequencesChanged
+from common.previews import ConsequencesChanged
+from common.retry import retried
 from participants.models import AuditEntry
-from participants.retrying import retried
 from registry.changes import MOMENT_LOCK, Source
 from registry.conflicts import SettlementError, alike, refused_by, settle_many
 from registry.consequences import of_change, rehearse

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from django.utils import timezone
 
-from participants import clock
+from common import clock
 from participants.models import Participant, PublicKey
 from registry.changes import Source
 from reservations import contracts, updates

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from participants import clock
+from common import clock
 from participants.models import Participant
 from registry.market import ISP_DURATIONS, set_market
 from registry.models import Market

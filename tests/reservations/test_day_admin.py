@@ -18,7 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
 
-from participants import clock
+from common import clock
 from registry.market import today_at
 from registry.models import Change
 from reservations import updates

@@ -19,9 +19,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
 
-from participants.csv_files import Row
+from common.csv.reader import Row
+from common.csv.rejects import Rejects
 from participants.models import AuditEntry, Participant
-from participants.rejects import Rejects
 from registry.changes import Source
 from registry.market import set_market
 from registry.models import Change, ImportRun

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from django.utils import timezone
 
-from participants import clock
+from common import clock
 from participants.models import Participant
 from reservations import updates
 from reservations.models import ReservationUpdate

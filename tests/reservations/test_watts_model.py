@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 
-from participants import clock
+from common import clock
 from registry.market import set_market
 from reservations import passing, updates
 from reservations.models import Contract, ReservationUpdate

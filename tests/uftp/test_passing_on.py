@@ -14,7 +14,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from participants import clock, discovery
+from common import clock
+from participants import discovery
 from participants.models import Participant
 from tests.support.exchange import drain, handled_by, receive
 from tests.support.peer import Peer

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from participants import retrying
+from common import retry
 from participants.models import Mode, Participant
 from tests.support.exchange import drain, exchange, handled_by, receive
 from tests.support.peer import Peer
@@ -386,7 +386,7 @@ def test_M14_a_message_that_is_set_back_for_minutes_is_set_aside(
     agr: Peer, monkeypatch: pytest.MonkeyPatch, sqlstate: str
 ) -> None:
     """Each wake-up ends in a lost race or in trouble; it counts at most once a minute, here shortened."""
-    monkeypatch.setattr(retrying, "PATIENCE", 0.05)
+    monkeypatch.setattr(retry, "PATIENCE", 0.05)
     with handled_by("AGRPortfolioQuery", lambda incoming: fail_in_postgresql(sqlstate)):
         bad = receive(agr, agr.xml("AGRPortfolioQuery", **QUERY))
         good = receive(agr, agr.xml())
@@ -445,7 +445,7 @@ def test_a_database_in_trouble_is_no_failure_of_the_message(agr: Peer, sqlstate:
 
 def test_retried_refuses_to_be_nested() -> None:
     with transaction.atomic(), pytest.raises(RuntimeError):
-        retrying.retried(lambda: None)
+        retry.retried(lambda: None)
 
 
 def test_retried_raises_what_is_no_lost_race() -> None:
@@ -456,7 +456,7 @@ def test_retried_raises_what_is_no_lost_race() -> None:
         fail_in_postgresql("57014")
 
     with pytest.raises(OperationalError):
-        retrying.retried(run)
+        retry.retried(run)
     assert runs == [1]
 
 

@@ -139,7 +139,7 @@ def test_only_so_many_a_minute_are_looked_into(
         client.post(ROUTE, body, content_type="text/xml", REMOTE_ADDR=f"192.0.2.{number}")
 
     assert Refusal.objects.count() == refusals.PER_MINUTE
-    monkeypatch.setattr("participants.clock.now", lambda: datetime.now(UTC) + timedelta(minutes=1))
+    monkeypatch.setattr("common.clock.now", lambda: datetime.now(UTC) + timedelta(minutes=1))
     refused(client, body, 400)
     assert Refusal.objects.count() == refusals.PER_MINUTE + 1
 

@@ -5,8 +5,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import clock, journal
-from participants.admin_html import NOTHING
+from common import clock
+from common.display import NOTHING
+from participants import journal
 from participants.models import Role, Standing
 from participants.registering import add_or_update_participant, explain
 

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from common.display import NOTHING
 from participants import journal
-from participants.admin_html import NOTHING
 from participants.models import Mode
 from participants.registering import explain, set_mode
 

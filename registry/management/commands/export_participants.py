@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from participants import clock
+from common import clock
 from registry.export_command import ExportCommand
 from registry.exporting import export_participants
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import clock, journal
+from common import clock
+from participants import journal
 from registry.policies import CHOICES, UnknownPolicy, in_force, set_policy
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import clock, journal
-from participants.retrying import retried
+from common import clock
+from common.retry import retried
+from participants import journal
 from registry import commandline
 from registry.changes import Source
 from registry.conflicts import SettlementError, settle, settle_anew

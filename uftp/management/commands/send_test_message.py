@@ -6,7 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from participants import clock, journal
+from common import clock
+from participants import journal
 from participants.models import Participant, Role
 from uftp import tasks
 from uftp.connectivity import send_test_message

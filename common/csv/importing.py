@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from participants.rejects import Rejects
+from common.csv.rejects import Rejects
 
 MOST_ENDED = 0.2
 """The share of what is there that a full file may end without being asked twice."""

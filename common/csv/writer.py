@@ -16,7 +16,7 @@ from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone, localtime, override
 
-from participants.admin_html import NOTHING
+from common.display import NOTHING
 
 M = TypeVar("M", bound=Model)
 
