@@ -16,7 +16,7 @@ from benchmarks.databases import Databases
 from benchmarks.messages import Message, Sender
 from benchmarks.processes import RunningCro, wait_for
 from common import clock
-from participants.registering import add_or_update_participant
+from participants.registration import add_or_update_participant
 
 ANSWERED = "SELECT result, reason, id, size FROM uftp_outboundmessage WHERE conversation_id = %s"
 WAITING = """

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from participants.admin_html import count_in_words
+from participants.admin_base.html import count_in_words
 
 
 @dataclass(frozen=True, slots=True)

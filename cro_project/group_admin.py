@@ -11,9 +11,9 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from cro_project.groups import DESCRIPTIONS
-from participants import journal
-from participants.reason_form import actor, reason_field
-from participants.scalable_admin import ScalableAdmin
+from participants import audit
+from participants.admin_base.reasons import actor, reason_field
+from participants.admin_base.scalable import ScalableAdmin
 
 
 class GroupForm(forms.ModelForm[Group]):
@@ -73,7 +73,7 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
             obj.permissions.set(permissions)
             after = {"permissions": _names(permissions)}
             if after != before:
-                journal.note(
+                audit.note(
                     actor(request),
                     "changed group" if change else "added group",
                     self.audit_subject(obj),

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 
 from cro_project import two_factor, two_factor_pages
 from cro_project.log_in import CodeStep, PasswordStep, SetUpStep
-from participants import journal
+from participants import audit
 
 
 class GuardedSite(AdminSite):
@@ -58,5 +58,5 @@ class GuardedSite(AdminSite):
         answer: Any = super().password_change(request, extra_context)
         if request.method == "POST" and answer.status_code == 302:
             name = request.user.get_username()
-            journal.note(name, "changed own password", f"user {name}", reason=two_factor.OWN)
+            audit.note(name, "changed own password", f"user {name}", reason=two_factor.OWN)
         return answer

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from participants.admin_html import moment
+from participants.admin_base.html import moment
 
 
 def page(

@@ -27,7 +27,7 @@ from django.views.generic import View
 from common import clock
 from cro_project import two_factor
 from cro_project.showing_once import show_codes
-from participants.admin_html import moment
+from participants.admin_base.html import moment
 
 PENDING = "log_in_pending"
 SECRET = "two_factor_secret"  # noqa: S105

@@ -11,7 +11,7 @@ from guardian.models import UserObjectPermission
 from guardian.shortcuts import assign_perm, remove_perm
 
 from cro_project import two_factor
-from participants import journal
+from participants import audit
 from participants.models import Participant
 from participants.scope import ACTS, SEES
 
@@ -74,7 +74,7 @@ def save(
         after = _described(user)
         changed = [name for name in after if after[name] != before.get(name, "")]
         if changed:
-            journal.note(
+            audit.note(
                 by.get_username(),
                 "added user" if new else "changed user",
                 two_factor.subject(user),
@@ -93,7 +93,7 @@ def set_password(user: User, password: str, *, by: User, reason: str) -> None:
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
-        journal.note(by.get_username(), "set password", two_factor.subject(user), reason=reason.strip())
+        audit.note(by.get_username(), "set password", two_factor.subject(user), reason=reason.strip())
 
 
 def _require(reason: str) -> None:

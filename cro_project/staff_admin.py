@@ -23,10 +23,10 @@ from common.retry import retried
 from cro_project import staff, two_factor
 from cro_project.groups import OURS
 from cro_project.staff_forms import NewUserForm, PasswordForm, UserForm
-from participants.admin_html import moment
+from participants.admin_base.html import moment
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm
+from participants.admin_base.scalable import ScalableAdmin
 from participants.models import Participant
-from participants.reason_form import ReasonedAdmin, ReasonForm
-from participants.scalable_admin import ScalableAdmin
 from participants.scope import ACTS, ACTS_FOR_EVERY, SEES, SEES_EVERY, seen_by
 
 NAMED = 3

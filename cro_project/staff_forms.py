@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 
 from cro_project import staff
 from cro_project.groups import DESCRIPTIONS
+from participants.admin_base.reasons import ReasonForm, reason_field
 from participants.models import Participant, PublicKey
-from participants.reason_form import ReasonForm, reason_field
 from participants.scope import ACTS, SEES
 
 LIMITED = (

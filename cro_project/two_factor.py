@@ -27,7 +27,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from participants import journal
+from participants import audit
 
 APP_DIGITS = 6
 RECOVERY_DIGITS = 12
@@ -160,7 +160,7 @@ def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
         _lock(user)
         earlier, _ = TOTPDevice.objects.filter(user=user).delete()
         app = TOTPDevice.objects.create(user=user, name="app", key=secret, last_t=shown.t())
-        journal.note(
+        audit.note(
             user.get_username(),
             "replaced second factor" if earlier else "set up second factor",
             subject(user),
@@ -175,7 +175,7 @@ def renew_codes(user: User) -> list[str]:
     """Make ten recovery codes of `user`, which replace earlier ones."""
     with transaction.atomic():
         _lock(user)
-        journal.note(user.get_username(), "made recovery codes", subject(user), reason=OWN)
+        audit.note(user.get_username(), "made recovery codes", subject(user), reason=OWN)
         return _replace_codes(user)
 
 
@@ -194,7 +194,7 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
             raise ValidationError(f"{user.get_username()} has no second factor.")
         devices.delete()
         StaticDevice.objects.filter(user=user).delete()
-        journal.note(
+        audit.note(
             actor,
             "turned off second factor" if own else "reset second factor",
             subject(user),
@@ -205,7 +205,7 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
 
 def note_recovery(user: User) -> None:
     """Put into the audit trail that `user` logged in with a recovery code."""
-    journal.note(
+    audit.note(
         user.get_username(),
         "used recovery code",
         subject(user),

@@ -19,7 +19,7 @@ from django.views.generic import View
 
 from cro_project import showing_once, two_factor
 from cro_project.log_in import AppCodeForm, Pending, open_session, set_up, to_set_up
-from participants.admin_html import moment
+from participants.admin_base.html import moment
 
 
 class PasswordForm(forms.Form):

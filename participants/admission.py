@@ -7,7 +7,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.db.models import Q
 
-from participants import discovery, journal
+from participants import audit, discovery
 from participants.keys import format_public_key
 from participants.models import Mode, Participant, Role, Standing
 
@@ -87,7 +87,7 @@ def record_first_contact(role: str, domain: str, key: bytes, now: datetime) -> P
         role=role, domain=domain, defaults={"standing": Standing.KNOWN, "last_heard_at": now}
     )
     if created:
-        journal.note(
+        audit.note(
             "discovery",
             "recorded on first contact",
             str(participant),

@@ -15,9 +15,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from participants.admin_html import link
+from participants.admin_base.html import link
+from participants.admin_base.scalable import ScalableAdmin
 from participants.models import AuditEntry, Participant
-from participants.scalable_admin import ScalableAdmin
 from registry import periods
 from registry.adjusting import adjust, given_days
 from registry.changes import Source

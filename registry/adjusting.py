@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Aggregate, Q, QuerySet
 from psycopg.types.multirange import Multirange
 
-from participants import journal
+from participants import audit
 from participants.models import Participant
 from registry import consequences, standings, statements, terms
 from registry.changes import Recorder, Source, notice, under_lock
@@ -126,7 +126,7 @@ def adjust(
     given = list_in_words(given_days(row, days, change))
     asked = {"asked for": in_words(days)} if given != in_words(days) else {}
     uncounted = [each.in_words for each in waiting(row, [days], change)]
-    journal.note(
+    audit.note(
         source.actor,
         "adjust period",
         _subject(row),

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from participants.admin_html import link
+from participants.admin_base.html import link
 from registry import conflict_admin, connection_admin, history_admin, point_admin, run_admin, setting_admin
 from registry.adjust_admin import AdjustableAdmin
 from registry.fact_admin import EXPORTED_CHANGES, EXPORTED_DAYS, LINKED, FactAdmin, KnowledgeFilter

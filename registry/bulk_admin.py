@@ -15,9 +15,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from participants.admin_html import link, moment
+from participants.admin_base.html import link, moment
+from participants.admin_base.scalable import ScalableAdmin
 from participants.models import Participant
-from participants.scalable_admin import ScalableAdmin
 from registry.changes import Source
 from registry.conflict_pairs import PAIRS_SHOWN, Pair, pairs_in, settled_in_words
 from registry.conflicts import alike, settle_many

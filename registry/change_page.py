@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from participants.scalable_admin import ScalableAdmin
+from participants.admin_base.scalable import ScalableAdmin
 from registry.consequences import of_change
 from registry.consequences_shown import as_seen
 from registry.facts_told import is_about_other_than_days

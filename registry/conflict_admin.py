@@ -15,8 +15,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 
 from common import clock
-from participants.admin_html import count_in_words, link, moment
-from participants.scalable_admin import ReadOnlyAdmin
+from participants.admin_base.html import count_in_words, link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin
 from participants.scope import NOBODY
 from registry import conflict_page, periods, timeline
 from registry.adjust_admin import RIGHT

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 
-from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter, TextFilter
+from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter, TextFilter
 from registry.models import Change, Conflict, CongestionPoint, CongestionPointConnection
 
 SPARE = timedelta(days=1)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils.html import format_html
 
-from participants.admin_html import link, moment
+from participants.admin_base.html import link, moment
 from participants.models import Participant
 from participants.scope import Scope
 from registry.adjust_admin import adjusting, party_of

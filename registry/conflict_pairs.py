@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Count, QuerySet
 from django.utils.html import format_html
 
-from participants.admin_html import link
+from participants.admin_base.html import link
 from participants.models import Participant
 from registry.decision_form import DecisionForm, decision_in_words
 from registry.models import Change, Conflict

@@ -12,7 +12,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from participants import journal
+from participants import audit
 from participants.models import Participant
 from registry import consequences
 from registry.changes import Recorder, Source, under_lock
@@ -101,7 +101,7 @@ def settle(
             raise no_split([conflict.period])
         change = _settle_chosen(cursor, conflict, decision, at, source, today)
     consequences.require(change.change_id(), expected)
-    journal.note(
+    audit.note(
         source.actor,
         "settle conflict",
         f"conflict {conflict_id} about {conflict.connection}",
@@ -156,7 +156,7 @@ def settle_many(
                 )
         change = _settle_chosen(cursor, conflict, decision, at, source, today, chosen)
     consequences.require(change.change_id(), expected)
-    journal.note(
+    audit.note(
         source.actor,
         "settle conflicts",
         f"{chosen:,} conflicts between {conflict.holder} and {conflict.claimant}",

@@ -14,8 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from common import clock
-from participants.admin_html import lines, link, moment
-from participants.scalable_admin import ReadOnlyAdmin
+from participants.admin_base.html import lines, link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin
 from participants.scope import NOBODY
 from registry import timeline
 from registry.adjust_admin import RIGHT

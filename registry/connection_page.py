@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from participants.admin_html import link, moment
+from participants.admin_base.html import link, moment
 from participants.scope import Scope
 from registry.adjust_admin import adjusting, party_of
 from registry.models import (

@@ -6,8 +6,8 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from participants import decision_admin
-from participants.decision_admin import Place
+from participants.admin import audit_entries
+from participants.admin.audit_entries import Place
 from participants.models import AuditEntry
 from registry.policies import CHOICES
 
@@ -40,4 +40,4 @@ def _change(entry: AuditEntry) -> int | None:
     return number if isinstance(number, int) else None
 
 
-decision_admin.PLACES.append(place_of)
+audit_entries.PLACES.append(place_of)

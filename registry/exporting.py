@@ -94,7 +94,7 @@ class NobodyFound(ValueError):
 
 
 def export_participants(now: datetime) -> Iterator[bytes]:
-    """Every participant, with the columns `participants.bulk.PARTICIPANT_COLUMNS`, in pieces of CSV.
+    """Every participant, with the columns `participants.imports.load.PARTICIPANT_COLUMNS`, in pieces of CSV.
 
     Its keys are those that have not ended at `now` (aware), also those that have yet to begin.
     """

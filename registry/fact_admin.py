@@ -7,9 +7,9 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from common.display import NOTHING
-from participants.admin_html import link, moment
-from participants.exporting_admin import Column
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.exporting import Column
+from participants.admin_base.html import link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from registry import periods
 from registry.models import Change, Claim, Fact, FactQuerySet
 

@@ -11,7 +11,7 @@ from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from participants.list_filters import DayRangeFilter, ParticipantFilter, TextFilter
+from participants.admin_base.filters import DayRangeFilter, ParticipantFilter, TextFilter
 from participants.models import Role
 from registry.conflict_filters import NEARBY, SPARE
 from registry.models import Change, CongestionPoint, Connection

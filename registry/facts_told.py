@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from participants.admin_html import count_in_words, lines, list_link
+from participants.admin_base.html import count_in_words, lines, list_link
 from participants.scope import Scope
 from registry.models import Change, CongestionPointConnection, CongestionPointTerms, Representation
 

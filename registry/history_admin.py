@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from common.display import NOTHING
-from participants import editing
-from participants.admin_html import count_in_words, lines, link, list_link, moment
-from participants.list_filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants import edits
+from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
+from participants.admin_base.html import count_in_words, lines, link, list_link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY, Scope, seen_by
 from registry import revisions
 from registry.change_page import ConsequencesAdmin
@@ -190,7 +190,7 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     def reset(self, request: HttpRequest, queryset: QuerySet[RevisionPlace]) -> None:
         reason = request.POST.get("reason", "").strip()
         try:
-            editing.require_reason("a reset", reason)
+            edits.require_reason("a reset", reason)
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
             return

@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError
 from common import clock, stdout
 from common.csv.importing import MOST_ENDED, Options
 from common.csv.reader import STANDARD_INPUT, name_of
-from participants import journal
+from participants import audit
 from registry import import_words, runs
 from registry.executing import execute
 from registry.import_file import FileOnDisk
@@ -120,7 +120,7 @@ class ImportCommand(BaseCommand):
                     self.import_kind,
                     file_name=name_of(path),
                     options=chosen,
-                    actor=journal.command_line(),
+                    actor=audit.command_line(),
                     reason=options["reason"],
                     applies=not options["dry_run"],
                 )

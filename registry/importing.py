@@ -19,7 +19,7 @@ from common.csv.importing import Imported, ImportRefused, Options, Step, guard, 
 from common.csv.reader import Fault, Row
 from common.csv.rejects import Rejects
 from common.previews import ConsequencesChanged
-from participants import journal
+from participants import audit
 from registry import bad_lines, consequences, import_lines, strange, updates
 from registry.changes import Recorder, Source
 from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
@@ -132,7 +132,7 @@ def _import(
     if recorder.recorded is not None:
         name, _, why = source.reason.partition("\n")
         after = {**{what: f"{count:,}" for what, count in counts.items()}, "change": recorder.recorded}
-        journal.note(source.actor, f"import {kind.conflict.label.lower()}s", name, None, after, why)
+        audit.note(source.actor, f"import {kind.conflict.label.lower()}s", name, None, after, why)
     before_commit()
     recorder.stamp()
     return Imported(recorder.recorded, lines, counts, tuple(warnings))

@@ -14,7 +14,7 @@ from common.csv import reader as csv_reader
 from common.csv.importing import Imported, Options, Step
 from common.csv.reader import Fault, Row
 from common.csv.rejects import Rejects
-from participants.bulk import PARTICIPANT_COLUMNS, import_participants
+from participants.imports.load import PARTICIPANT_COLUMNS, import_participants
 from registry.changes import Source
 from registry.import_run import ImportRun
 from registry.importing import (

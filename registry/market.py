@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.db import connection, transaction
 
 from common import sql
-from participants import journal
+from participants import audit
 from registry.models import Market
 
 _MARKET = "SELECT id, time_zone, isp_duration FROM registry_market"
@@ -94,7 +94,7 @@ def set_market(
     row.save()
     after = {"time_zone": row.time_zone, "isp_duration": row.isp_duration}
     if before != after:
-        journal.note(actor, "set market", "market", before, after, reason)
+        audit.note(actor, "set market", "market", before, after, reason)
     return row
 
 

@@ -10,10 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from common import clock
-from participants.admin_html import count_in_words
+from participants.admin_base.html import count_in_words
+from participants.admin_base.one_row import OneRowAdmin
+from participants.admin_base.reasons import ReasonForm, actor
 from participants.models import AuditEntry
-from participants.one_row_admin import OneRowAdmin
-from participants.reason_form import ReasonForm, actor
 from registry.market import ISP_DURATIONS, market, set_market, today_at, usable_zones, zone_agrees
 from registry.models import CongestionPointConnection, CongestionPointTerms, Market, Representation
 

@@ -6,10 +6,10 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from participants import participant_page
-from participants.admin_html import count_in_words, list_link
+from participants.admin_base import extensions
+from participants.admin_base.extensions import Card
+from participants.admin_base.html import count_in_words, list_link
 from participants.models import Participant, Role
-from participants.participant_page import Card
 from registry.models import Conflict, CongestionPoint, CongestionPointConnection, Representation
 
 
@@ -42,4 +42,4 @@ def _several(rows: QuerySet[Any], participant: Participant, words: str = "") -> 
     return list_link(rows.model, f"{count_in_words(rows)} {words}".strip(), domain=participant.domain)
 
 
-participant_page.CARDS.append(reference_card)
+extensions.CARDS.append(reference_card)

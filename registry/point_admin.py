@@ -19,8 +19,8 @@ from django.utils.text import slugify
 from common import clock
 from common.csv.writer import respond
 from common.display import NOTHING
-from participants.admin_html import lines, link, moment
-from participants.scalable_admin import ReadOnlyAdmin
+from participants.admin_base.html import lines, link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin
 from registry import behind
 from registry.adjust_admin import RIGHT, adjusting
 from registry.asking import OnDayForm

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import transaction
 
 from common import sql
-from participants import journal
+from participants import audit
 from registry.models import Policy, PolicySetting
 
 REJECT, ADJUST, ACCEPT = "reject", "adjust", "accept"
@@ -134,7 +134,7 @@ def set_policy(
     PolicySetting.objects.create(name=name, value=value, **({"set_at": now} if now else {}))
     Policy.objects.update_or_create(name=name, defaults={"value": value})
     if before != value:
-        journal.note(actor, "set policy", name, {"value": before}, {"value": value}, reason)
+        audit.note(actor, "set policy", name, {"value": before}, {"value": value}, reason)
     return name, value
 
 

@@ -13,14 +13,14 @@ from django.utils.html import format_html
 from django.utils.text import slugify
 
 from common import clock
-from participants.admin_html import moment
+from participants.admin.mode import MEANS
+from participants.admin_base.extensions import badge
+from participants.admin_base.filters import ChoiceFilter
+from participants.admin_base.html import moment
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.admission import current_mode
-from participants.list_filters import ChoiceFilter
-from participants.mode_admin import MEANS
 from participants.models import AuditEntry, Mode
-from participants.participant_page import badge
-from participants.reason_form import ReasonedAdmin, ReasonForm, actor
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from registry import policies
 from registry.market import market
 from registry.models import Policy, PolicySetting

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from psycopg.types.multirange import Multirange
 
-from participants import journal
+from participants import audit
 from registry import consequences
 from registry.changes import Recorder, Source, under_lock
 from registry.deciding import KINDS, SettlementError, carry_out, check_decision, in_words, no_split
@@ -143,7 +143,7 @@ def settle_anew(
         for days, part, day in decided
     )
     consequences.require(change, expected)
-    journal.note(
+    audit.note(
         source.actor,
         "settle conflict anew",
         f"conflict {conflict_id} about {conflict.connection}",

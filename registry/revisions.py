@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from common import sql
-from participants import journal
+from participants import audit
 from participants.models import Participant
 from registry.models import RevisionPlace
 from uftp.handling import Rejection
@@ -53,4 +53,4 @@ def reset(sender: Participant, update_type: str, *, actor: str, reason: str) -> 
     before = {"sequence": place.sequence, "time_stamp": str(place.time_stamp or "")}
     place.delete()
     subject = f"{update_type} of {sender}"
-    journal.note(actor, "reset revision place", subject, before, None, reason, participants=[sender])
+    audit.note(actor, "reset revision place", subject, before, None, reason, participants=[sender])

@@ -19,9 +19,9 @@ from django.utils.text import Truncator
 
 from common.csv import writer as csv_writer
 from common.csv.rejects import HEADER, Rejects
-from participants.admin_html import lines, moment
-from participants.list_filters import DayRangeFilter
-from participants.scalable_admin import ScalableAdmin
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import lines, moment
+from participants.admin_base.scalable import ScalableAdmin
 from registry import run_outcome, run_page, uploads
 from registry.import_run import ImportFile, ImportRun
 from registry.run_filters import StateFilter

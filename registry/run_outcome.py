@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from django.urls import reverse
 from django.utils.html import format_html
 
-from participants.admin_html import moment
+from participants.admin_base.html import moment
 from registry.import_run import SHRUNK, UNREADABLE, ImportRun
 from registry.run_page import change_link, why
 from registry.uploads import KEPT

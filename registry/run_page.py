@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 
 from common.csv.importing import MOST_ENDED
 from common.display import NOTHING
-from participants.admin_html import moment
-from participants.participant_page import badge
+from participants.admin_base.extensions import badge
+from participants.admin_base.html import moment
 from participants.scope import EVERYONE
 from registry import upload_queue
 from registry.consequences import of_change

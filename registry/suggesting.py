@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, reverse
 
-from participants.scalable_admin import ScalableAdmin
+from participants.admin_base.scalable import ScalableAdmin
 
 SUGGESTED = 10
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants.admin_html import moment, table
+from participants.admin_base.html import moment, table
 from participants.scope import Scope
 from registry.changes import await_stamped_changes
 from registry.lanes import Bar, Group, Lane

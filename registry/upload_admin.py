@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_protect
 
-from participants.reason_form import ReasonedAdmin, actor
+from participants.admin_base.reasons import ReasonedAdmin, actor
 from registry import uploads
 from registry.import_run import ImportRun
 from registry.upload_form import UploadForm, too_large

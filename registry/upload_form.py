@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from common.csv.importing import MOST_ENDED, Options
 from common.csv.reader import UnreadableFile
-from participants.reason_form import ReasonForm
+from participants.admin_base.reasons import ReasonForm
 from registry.import_run import ImportRun
 from registry.kinds import KINDS
 from registry.run_page import size_in_words

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from common.csv.importing import Options
-from participants import journal
+from participants import audit
 from registry import upload_queue
 from registry.import_run import ImportFile, ImportRun
 from registry.kinds import KINDS
@@ -180,4 +180,4 @@ def _said(run: ImportRun) -> dict[str, str]:
 
 
 def _note(run: ImportRun, action: str, actor: str, after: Mapping[str, object] | None = None) -> None:
-    journal.note(actor, action, str(run), after=after or None, reason=run.reason)
+    audit.note(actor, action, str(run), after=after or None, reason=run.reason)

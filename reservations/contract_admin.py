@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from common.display import NOTHING
-from participants.scalable_admin import ScalableAdmin
+from participants.admin_base.scalable import ScalableAdmin
 from registry.periods import last_day
 from registry.rehearsed_admin import this_day
 from registry.sources import told

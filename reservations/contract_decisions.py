@@ -17,8 +17,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.retry import retried
-from participants.admin_html import count_in_words
-from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.html import count_in_words
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
 from registry.asking import NO_DAY
 from registry.changes import Source
 from registry.periods import in_words, last_day

@@ -14,8 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from common.retry import retried
+from participants.admin_base.reasons import ReasonedAdmin, actor
 from participants.models import Participant
-from participants.reason_form import ReasonedAdmin, actor
 from registry.changes import Source
 from registry.market import market
 from registry.rehearsed_admin import this_day

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from common import clock
-from participants.list_filters import TextFilter
+from participants.admin_base.filters import TextFilter
 from registry.fact_filters import DaysFilter
 from registry.market import market, today_at
 from registry.periods import Days

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from participants.list_filters import SUGGESTIONS
+from participants.admin_base.filters import SUGGESTIONS
 from participants.models import Participant, Role
 from participants.scope import Scope
 from registry.periods import last_day

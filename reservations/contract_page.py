@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from participants.admin_html import link, moment
+from participants.admin_base.html import link, moment
 from participants.scope import Scope
 from registry.market import market, zone_agrees
 from registry.models import CongestionPoint

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.display import NOTHING
-from participants.participant_page import badge
+from participants.admin_base.extensions import badge
 from registry.periods import in_words, last_day
 from reservations.contract_terms import terms_of, words_of
 from reservations.isp_times import in_watts

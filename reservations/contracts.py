@@ -11,7 +11,7 @@ from datetime import date
 
 from django.db import transaction
 
-from participants import journal
+from participants import audit
 from participants.models import Participant
 from registry.changes import Recorder, Source
 from registry.models import Change
@@ -132,7 +132,7 @@ def _record(wanted: Wanted, source: Source) -> ContractVersion | None:
     parties = [wanted.dso.pk, wanted.agr.pk]
     if source.kind == Change.Kind.DECISION:
         differences = comparison.differences()
-        journal.note(
+        audit.note(
             source.actor,
             "change contract" if comparison.current else "add contract",
             f"contract {wanted.contract_id} of {wanted.dso} and {wanted.agr}",

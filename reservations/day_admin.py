@@ -16,8 +16,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
 from common import clock
-from participants.admin_html import moment
-from participants.scoped_admin import ScopedAdmin
+from participants.admin_base.html import moment
+from participants.admin_base.scoped import ScopedAdmin
 from registry.asking import KnownForm
 from registry.changes import await_stamped_changes
 from registry.market import market, today_at

@@ -14,7 +14,7 @@ from django.db.models import Count, Prefetch, Q
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from participants.admin_html import link, moment
+from participants.admin_base.html import link, moment
 from reservations import energy, isp_times, isps
 from reservations.energy import Totals
 from reservations.isp_times import DayTimes, in_watts

@@ -5,8 +5,8 @@ import re
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from participants import decision_admin
-from participants.decision_admin import Place
+from participants.admin import audit_entries
+from participants.admin.audit_entries import Place
 from participants.models import AuditEntry
 
 _CONTRACT = re.compile(r"contract (.+) of DSO \S+ and AGR \S+")
@@ -25,4 +25,4 @@ def place_of(entry: AuditEntry) -> Place | None:
 
 
 # Before the registry's, which takes an entry to the change that it names.
-decision_admin.PLACES.insert(0, place_of)
+audit_entries.PLACES.insert(0, place_of)

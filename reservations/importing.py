@@ -15,7 +15,7 @@ from common.csv.importing import Imported, ImportRefused, Options, Step, quiet
 from common.csv.reader import Fault, Row
 from common.csv.rejects import Rejects
 from common.previews import ConsequencesChanged
-from participants import journal
+from participants import audit
 from participants.models import Participant, Role
 from registry.changes import Recorder, Source, analyze
 from registry.kinds import Kind
@@ -241,7 +241,7 @@ def _write(
             )
     new = sum(each.before is None for each in comparisons)
     name, _, why = source.reason.partition("\n")
-    journal.note(
+    audit.note(
         source.actor,
         "import contracts",
         name,

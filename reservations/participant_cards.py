@@ -9,11 +9,11 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from participants import participant_page
-from participants.admin_html import count_in_words, link, list_link
+from participants.admin_base import extensions
+from participants.admin_base.extensions import Card
+from participants.admin_base.html import count_in_words, link, list_link
+from participants.admin_base.scalable import ReadOnlyAdmin
 from participants.models import Participant
-from participants.participant_page import Card
-from participants.scalable_admin import ReadOnlyAdmin
 from registry import facts_told
 from registry.facts_told import RECORDED, Kind
 from registry.rehearsed_admin import this_day
@@ -91,7 +91,7 @@ class UpdateInline(ReadOnlyAdmin, admin.TabularInline[ReservationUpdate, Inbound
         return state_badge(state_of(update))
 
 
-participant_page.CARDS.append(reservations_card)
+extensions.CARDS.append(reservations_card)
 facts_told.KINDS += [
     Kind(ContractVersion, ("contract__dso", "contract__agr"), Contract, "versions__"),
     Kind(ReservationUpdate, ("dso", "agr"), ReservationUpdate, verbs=(RECORDED,)),

@@ -1,6 +1,6 @@
 """Filters by the parties of contracts and updates: one for each, so that the two together find one pair's."""
 
-from participants.list_filters import ParticipantFilter
+from participants.admin_base.filters import ParticipantFilter
 from participants.models import Role
 
 

@@ -14,9 +14,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from common import clock
-from participants.list_filters import SUGGESTIONS
+from participants.admin_base.filters import SUGGESTIONS
+from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
-from participants.scoped_admin import ScopedAdmin
 from registry.asking import NO_DAY, KnownForm
 from registry.market import market, spelled, today_at
 from registry.periods import DAY

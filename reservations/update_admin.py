@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.text import Truncator
 
-from participants.admin_html import link, moment
-from participants.list_filters import DayRangeFilter
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from reservations import isp_times, update_page
 from reservations.models import FOUND_BY, ReservationUpdate, UpdateState
 from reservations.party_filters import AGRFilter, DSOFilter

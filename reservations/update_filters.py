@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from common import clock
-from participants.list_filters import SUGGESTIONS, TextFilter
+from participants.admin_base.filters import SUGGESTIONS, TextFilter
 from registry.fact_filters import DaysFilter
 from registry.market import market, today_at
 from registry.periods import Days

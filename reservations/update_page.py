@@ -11,7 +11,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from participants.admin_html import link, moment
+from participants.admin_base.html import link, moment
 from participants.scope import Scope
 from registry.models import Change
 from registry.sources import maker

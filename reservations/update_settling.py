@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from common.retry import retried
-from participants.reason_form import ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
 from registry.changes import Source
 from reservations.models import ReservationUpdate, UpdateState
 from reservations.update_page import state_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.safestring import SafeString
 
-from participants.participant_page import badge
+from participants.admin_base.extensions import badge
 from reservations.models import ReservationUpdate, UpdateState
 
 State = UpdateState.State

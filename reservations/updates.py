@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import transaction
 
-from participants import discovery, journal
+from participants import audit, discovery
 from participants.models import Participant
 from registry.changes import Recorder, Source
 from registry.market import market
@@ -129,7 +129,7 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
     if before.state == state:
         raise SettlementError(f"{update} is {is_now} already.")
     recorder = Recorder(source)
-    journal.note(
+    audit.note(
         source.actor,
         "settle reservation update",
         f"{update} under {update.contract}",

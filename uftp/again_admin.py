@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
 from common.retry import retried
-from participants import journal
-from participants.admin_html import link
+from participants import audit
+from participants.admin_base.html import link
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
 from participants.models import Participant
-from participants.reason_form import ReasonedAdmin, ReasonForm, actor
 from uftp.models import InboundMessage, OutboundMessage
 
 AT_ONCE = 1000
@@ -149,7 +149,7 @@ class AgainAdmin(ReasonedAdmin):
             done = self.do_again([row.pk for row in rows])
             known = self._participants(done)
             for message in done:
-                journal.note(
+                audit.note(
                     actor(request),
                     self.again.verb.lower(),
                     self.audited_as(message),

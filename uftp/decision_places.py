@@ -5,8 +5,8 @@ import re
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from participants import decision_admin
-from participants.decision_admin import Place
+from participants.admin import audit_entries
+from participants.admin.audit_entries import Place
 from participants.models import AuditEntry
 
 _MESSAGE = re.compile(r"\w+ ([0-9a-fA-F-]{36}) (of|to) ")
@@ -22,4 +22,4 @@ def place_of(entry: AuditEntry) -> Place | None:
     return f"uftp.view_{model}", f"{page}?{urlencode({'q': found[1]})}"
 
 
-decision_admin.PLACES.append(place_of)
+audit_entries.PLACES.append(place_of)

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 from common.display import NOTHING
-from participants.admin_html import lines, link, list_link, moment
-from participants.list_filters import DayRangeFilter
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import lines, link, list_link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import Scope
 from uftp import explained_html, in_words, setting_aside, stored_xml, tasks
 from uftp.again_admin import Again

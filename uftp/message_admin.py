@@ -14,9 +14,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from participants.admin_html import link, list_link, moment
+from participants.admin_base.html import link, list_link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY, Scope
 from uftp import stored_xml
 from uftp.again_admin import AgainAdmin

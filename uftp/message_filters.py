@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from participants.list_filters import SUGGESTIONS, ChoiceFilter, TextFilter
+from participants.admin_base.filters import SUGGESTIONS, ChoiceFilter, TextFilter
 from participants.models import Participant
 from uftp import refusals
 from uftp.messages import ACCEPTED, HANDLED_REQUESTS, OTHER_REQUESTS, OTHER_RESPONSES

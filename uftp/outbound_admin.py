@@ -10,9 +10,9 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from common.display import NOTHING
-from participants.admin_html import lines, link, list_link, moment, table
-from participants.list_filters import DayRangeFilter
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import lines, link, list_link, moment, table
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from uftp import in_words, outbox, tasks
 from uftp.again_admin import Again
 from uftp.lining_up import is_behind

@@ -7,10 +7,10 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from common.display import NOTHING
-from participants import participant_page
-from participants.admin_html import count_in_words, link, list_link, moment
+from participants.admin_base import extensions
+from participants.admin_base.extensions import Card
+from participants.admin_base.html import count_in_words, link, list_link, moment
 from participants.models import Participant
-from participants.participant_page import Card
 from uftp.models import InboundMessage, OutboundMessage, Sender
 from uftp.passed_on import result_in_words, with_passing
 
@@ -87,5 +87,5 @@ def _several(rows: QuerySet[Any], participant: Participant, *, state: str, **que
     return list_link(rows.model, many, domain=participant.domain, state__exact=state, **query)
 
 
-participant_page.WAITING.append(waiting)
-participant_page.CARDS += [received_card, sent_card]
+extensions.WAITING.append(waiting)
+extensions.CARDS += [received_card, sent_card]

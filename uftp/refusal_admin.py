@@ -9,10 +9,10 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import path, reverse
 from django.utils.html import format_html
 
-from participants.admin_html import lines, link, moment
-from participants.list_filters import DayRangeFilter
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import lines, link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 from uftp import explained_html, in_words
 from uftp.explaining import explain
 from uftp.message_admin import SHOWN_BYTES, xml_box

@@ -22,11 +22,12 @@ from django.utils.safestring import SafeString
 
 from common import clock
 from common.display import NOTHING
-from participants import journal, participant_page
+from participants import audit
 from participants.admin import ParticipantAdmin
-from participants.admin_html import lines, link, moment
+from participants.admin_base import extensions
+from participants.admin_base.extensions import Card, button
+from participants.admin_base.html import lines, link, moment
 from participants.models import Participant
-from participants.participant_page import Card, button
 from uftp import tasks
 from uftp.connectivity import send_test_message
 from uftp.models import OutboundMessage
@@ -55,7 +56,7 @@ def _tests_of(participant: Participant) -> QuerySet[OutboundMessage]:
 def _send(participant: Participant, actor: str) -> OutboundMessage:
     with transaction.atomic():
         sent = send_test_message(participant, clock.now())
-        journal.note(
+        audit.note(
             actor,
             "sent TestMessage",
             str(participant),
@@ -199,7 +200,7 @@ def send_test_messages(of: ParticipantAdmin, request: HttpRequest, queryset: Que
         of.message_user(request, said, messages.SUCCESS)
 
 
-participant_page.CARDS.append(_card)
-participant_page.PAGES.append(_pages)
+extensions.CARDS.append(_card)
+extensions.PAGES.append(_pages)
 ParticipantAdmin.has_send_test_message_permission = _may_send_test_message  # type: ignore[attr-defined]
 ParticipantAdmin.actions = [*(ParticipantAdmin.actions or ()), send_test_messages]

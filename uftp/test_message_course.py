@@ -7,9 +7,9 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from participants.admin_html import lines, link, moment
+from participants.admin_base.extensions import badge
+from participants.admin_base.html import lines, link, moment
 from participants.keys import format_public_key, public_key_of_seed
-from participants.participant_page import badge
 from uftp import in_words
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal
 

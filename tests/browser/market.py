@@ -16,7 +16,7 @@ from django.test import Client
 
 from participants.keys import format_public_key
 from participants.models import Participant
-from participants.registering import add_or_update_participant
+from participants.registration import add_or_update_participant
 from registry import coverage
 from registry.changes import Source
 from registry.conflicts import settle

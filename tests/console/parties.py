@@ -16,10 +16,10 @@ from django.utils.timezone import now
 from guardian.shortcuts import assign_perm
 
 from cro_project.groups import AUDITOR, OPERATOR, PARTICIPANT_MANAGER
-from participants import journal
+from participants import audit
 from participants.keys import format_public_key
 from participants.models import AuditEntry, Participant
-from participants.registering import add_or_update_participant, set_standing
+from participants.registration import add_or_update_participant, set_standing
 from registry.changes import Source
 from registry.conflicts import settle
 from registry.models import (
@@ -284,4 +284,4 @@ def allow_shared_connections() -> None:
     """Several DSOs may have a connection, so that sharing one is no conflict."""
     at = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=1)
     set_policy("membership conflicts", "allow", actor="kim", reason="", now=at)
-    journal.note("kim", "did", "something of no participant's")
+    audit.note("kim", "did", "something of no participant's")

@@ -11,7 +11,7 @@ from nacl.signing import SigningKey
 
 from participants.keys import format_public_key
 from participants.models import Mode, Participant
-from participants.registering import add_or_update_participant
+from participants.registration import add_or_update_participant
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

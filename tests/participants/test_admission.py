@@ -18,7 +18,7 @@ from participants.admission import (
 )
 from participants.discovery import DiscoveryFailed
 from participants.models import AuditEntry, Participant
-from participants.registering import add_key, set_mode, withdraw_key
+from participants.registration import add_key, set_mode, withdraw_key
 from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
 
 ALLOWED, BARRED, UNAUTHORIZED = Admission.ALLOWED, Admission.BARRED, Admission.UNAUTHORIZED

@@ -12,7 +12,7 @@ from django.db import connection, connections, transaction
 from django.test import Client
 
 from participants.models import Participant, PublicKey
-from participants.registering import end_key, rotate_key, set_standing
+from participants.registration import end_key, rotate_key, set_standing
 from tests.participants.conftest import LIST, NOW, AddParticipant, key_text
 from tests.support.polling import wait_for
 

@@ -18,10 +18,10 @@ from common.csv.rejects import Rejects
 from common.previews import ConsequencesChanged
 from common.retry import retried
 from participants.admission import record_first_contact
-from participants.bulk import PARTICIPANT_COLUMNS, import_participants
+from participants.imports.load import PARTICIPANT_COLUMNS, import_participants
 from participants.keys import PREFIX
 from participants.models import AuditEntry, Participant, PublicKey
-from participants.registering import set_standing, withdraw_key
+from participants.registration import set_standing, withdraw_key
 from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
 
 HEADER = ",".join(PARTICIPANT_COLUMNS)

@@ -18,10 +18,10 @@ from guardian.shortcuts import assign_perm
 
 from common.csv.writer import respond, text
 from common.display import NOTHING
-from participants import journal
-from participants.admin_html import lines
+from participants import audit
+from participants.admin_base.html import lines
+from participants.admin_base.paginator import CAP
 from participants.models import Participant
-from participants.paginator import CAP
 
 EXPORT = "/admin/participants/auditentry/export/"
 
@@ -121,7 +121,7 @@ def test_the_list_leads_to_all_its_rows(admin_client: Client, many: Callable[[in
 
 
 def test_moments_are_the_market_s_with_their_offset(admin_client: Client, db: None) -> None:
-    journal.note("kim", "did", "thing", {"standing": "known"}, {"standing": "barred"}, "=because")
+    audit.note("kim", "did", "thing", {"standing": "known"}, {"standing": "barred"}, "=because")
 
     (row,) = read(admin_client.get(EXPORT))
 
@@ -159,8 +159,8 @@ def test_who_is_limited_gets_their_rows_alone(client: Client, db: None) -> None:
     user = User.objects.create_user("lee", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
     assign_perm("participants.view_participant", user, own)
-    journal.note("kim", "did", "about own", participants=[own])
-    journal.note("kim", "did", "about other", participants=[other])
+    audit.note("kim", "did", "about own", participants=[own])
+    audit.note("kim", "did", "about other", participants=[other])
     client.force_login(user)
 
     assert [row["About"] for row in read(client.get(EXPORT))] == ["about own"]

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from participants import journal
+from participants import audit
 from participants.models import AuditEntry, Participant
 from tests.participants.conftest import AddParticipant, page_of, words
 
@@ -35,11 +35,9 @@ def test_a_decision_says_who_what_about_from_what_to_what_and_why(
 
 def test_decisions_are_filtered_and_searched(staff: Client, add_participant: AddParticipant) -> None:
     agr, dso = add_participant(public_key=None), add_participant("DSO", "agr.example", public_key=None)
-    journal.note("kim", "set mode", "mode", reason="trial", participants=())
-    journal.note("lee", "settle", "conflict 1 about ean.1", reason="contract", participants=[agr, dso])
-    journal.note(
-        "lee", "reset", "AGRPortfolioUpdate of AGR agr.example", reason="restart", participants=[agr]
-    )
+    audit.note("kim", "set mode", "mode", reason="trial", participants=())
+    audit.note("lee", "settle", "conflict 1 about ean.1", reason="contract", participants=[agr, dso])
+    audit.note("lee", "reset", "AGRPortfolioUpdate of AGR agr.example", reason="restart", participants=[agr])
     AuditEntry.objects.filter(actor="test")
     filters = {
         "actor=lee": {"contract", "restart"},
@@ -61,7 +59,7 @@ def test_decisions_are_filtered_and_searched(staff: Client, add_participant: Add
 
 def test_filters_offer_who_and_what_there_is(staff: Client, add_participant: AddParticipant) -> None:
     add_participant()
-    journal.note("lee", "did something odd", "mode")
+    audit.note("lee", "did something odd", "mode")
 
     offered = re.findall(r'<option value="([^"]*)"', staff.get(LIST).content.decode())
 
@@ -104,7 +102,7 @@ def test_the_list_reads_the_same_number_of_queries_for_more_rows(
     add_participant()
     few = queries()
     for number in range(30):
-        journal.note("lee", f"did {number}", f"conflict {number} about ean.1")
+        audit.note("lee", f"did {number}", f"conflict {number} about ean.1")
 
     assert queries() == few
 
@@ -114,7 +112,7 @@ def test_limited_staff_see_the_decisions_about_theirs(add_participant: AddPartic
 
     theirs = add_participant(reason="theirs")
     add_participant("DSO", "grid.example", public_key=None, reason="another's")
-    journal.note("kim", "set mode", "mode", reason="everybody's")
+    audit.note("kim", "set mode", "mode", reason="everybody's")
     sam = User.objects.create_user("sam", is_staff=True)
     sam.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     assign_perm("participants.view_participant", sam, Participant.objects.get(pk=theirs.pk))

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from participants.models import AuditEntry, PublicKey
-from participants.registering import end_key
+from participants.registration import end_key
 from tests.participants.conftest import NOW, AddParticipant, errors, key_text, page_of, words
 
 MARKET = ZoneInfo("Europe/Amsterdam")

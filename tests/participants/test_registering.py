@@ -6,10 +6,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from participants import journal
+from participants import audit
 from participants.admission import current_mode, find_keys
 from participants.models import AuditEntry, Participant, PublicKey
-from participants.registering import (
+from participants.registration import (
     add_key,
     change_participant,
     end_key,
@@ -238,7 +238,7 @@ def test_the_database_itself_keeps_to_the_form_of_domains(db: None, domain: str)
     "do", ["UPDATE participants_auditentry SET actor = ''", "DELETE FROM participants_auditentry"]
 )
 def test_audit_entries_are_never_changed(db: None, do: str) -> None:
-    journal.note("kim", "did", "something")
+    audit.note("kim", "did", "something")
 
     with (
         pytest.raises(DatabaseError, match="never changed"),
@@ -251,4 +251,4 @@ def test_audit_entries_are_never_changed(db: None, do: str) -> None:
 
 
 def test_the_actor_of_a_command_is_whoever_runs_it() -> None:
-    assert journal.command_line().startswith("command line")
+    assert audit.command_line().startswith("command line")

@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from participants.admin_base.paginator import CAP, CappedPaginator
+from participants.admin_base.scalable import ScalableAdmin
 from participants.models import AuditEntry
-from participants.paginator import CAP, CappedPaginator
-from participants.scalable_admin import ScalableAdmin
 
 LIST = "/admin/participants/auditentry/"
 MANY = 30_000

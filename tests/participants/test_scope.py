@@ -5,7 +5,7 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.test import Client
 from guardian.shortcuts import assign_perm
 
-from participants import journal
+from participants import audit
 from participants.models import AuditEntry, Participant
 from participants.scope import NOBODY, acted_for_by, seen_by
 
@@ -99,9 +99,9 @@ def test_strangers_and_those_who_left_see_nobody(parties: list[Participant]) -> 
 def test_the_audit_trail_tells_whom_an_entry_is_about(parties: list[Participant], client: Client) -> None:
     user = staff("view_auditentry")
     assign_perm("participants.view_participant", user, parties[0])
-    journal.note("kim", "tested", "about a", participants=[parties[0], parties[1].pk, parties[0]])
-    journal.note("kim", "tested", "about b", participants=[parties[1]])
-    journal.note("kim", "tested", "about nobody")
+    audit.note("kim", "tested", "about a", participants=[parties[0], parties[1].pk, parties[0]])
+    audit.note("kim", "tested", "about b", participants=[parties[1]])
+    audit.note("kim", "tested", "about nobody")
     client.force_login(user)
 
     page = client.get("/admin/participants/auditentry/").content.decode()

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from participants import journal
+from participants import audit
 from participants.models import Participant
 from tests.participants.conftest import NOW, AddParticipant, words
 from uftp.models import Refusal
@@ -19,7 +19,7 @@ def parties(add_participant: AddParticipant) -> list[Participant]:
         for domain in ("agr.example", "other-agr.example", "grid.example")
     ]
     for party in made:
-        journal.note(
+        audit.note(
             "lee", f"greeted {party.domain}", "mode", reason=f"why {party.domain}", participants=[party]
         )
     return made

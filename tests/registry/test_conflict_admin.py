@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from guardian.shortcuts import assign_perm
 
-from participants import scalable_admin
+from participants.admin_base import scalable
 from participants.models import AuditEntry
 from registry.changes import Source
 from registry.conflicts import settle
@@ -579,7 +579,7 @@ def test_all_of_a_filtered_list_are_settled_together(staff: Client) -> None:
 
 def test_all_that_a_search_finds_are_settled_together(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     contested(*range(1, 8))
-    monkeypatch.setattr(scalable_admin, "FOUND", 3)
+    monkeypatch.setattr(scalable, "FOUND", 3)
 
     many(staff, f"list=q%3D{home(1)[:10]}", "keep")
 

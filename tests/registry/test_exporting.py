@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from common.csv.importing import Imported, Options
 from common.csv.reader import rows
 from common.csv.rejects import Rejects
-from participants.bulk import PARTICIPANT_COLUMNS, import_participants
+from participants.imports.load import PARTICIPANT_COLUMNS, import_participants
 from participants.models import AuditEntry, Participant, PublicKey
 from registry.export_command import ExportCommand
 from registry.exporting import export_congestion_points, export_connections, export_participants

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from participants.admin_audit import what_changed
+from participants.admin_base.audited import what_changed
 from participants.models import AuditEntry, Participant
 from registry.changes import Source, await_stamped_changes
 from registry.market import set_market

@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cro_project import two_factor
-from participants import journal
-from participants.registering import explain
+from participants import audit
+from participants.registration import explain
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"there is no user {username!r}")
         try:
-            two_factor.turn_off(user, actor=journal.command_line(), reason=reason)
+            two_factor.turn_off(user, actor=audit.command_line(), reason=reason)
         except ValidationError as impossible:
             raise CommandError(explain(impossible)) from None
         self.stdout.write(f"The second factor of {username} is reset.")

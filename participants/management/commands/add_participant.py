@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common import clock
 from common.display import NOTHING
-from participants import journal
+from participants import audit
 from participants.models import Role, Standing
-from participants.registering import add_or_update_participant, explain
+from participants.registration import add_or_update_participant, explain
 
 
 class Command(BaseCommand):
@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 name=options["name"],
                 standing=options["standing"],
                 reason=options["reason"] or NOTHING,
-                actor=journal.command_line(),
+                actor=audit.command_line(),
                 now=now,
             )
         except ValidationError as error:

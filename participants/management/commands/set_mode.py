@@ -6,9 +6,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common.display import NOTHING
-from participants import journal
+from participants import audit
 from participants.models import Mode
-from participants.registering import explain, set_mode
+from participants.registration import explain, set_mode
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            set_mode(options["mode"], actor=journal.command_line(), reason=options["reason"] or NOTHING)
+            set_mode(options["mode"], actor=audit.command_line(), reason=options["reason"] or NOTHING)
         except ValidationError as error:
             raise CommandError(explain(error)) from None
         self.stdout.write(f"The CRO is {options['mode']}.")

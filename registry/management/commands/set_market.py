@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from participants import journal
+from participants import audit
 from registry.market import UnknownMarket, set_market
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
             row = set_market(
                 time_zone=options["time_zone"],
                 isp_duration=options["isp_duration"],
-                actor=journal.command_line(),
+                actor=audit.command_line(),
                 reason=options["reason"],
             )
         except UnknownMarket as error:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common import clock
-from participants import journal
+from participants import audit
 from registry.policies import CHOICES, UnknownPolicy, in_force, set_policy
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             name, value = set_policy(
                 options["name"],
                 options["value"],
-                actor=journal.command_line(),
+                actor=audit.command_line(),
                 reason=options["reason"],
                 now=clock.now(),
             )

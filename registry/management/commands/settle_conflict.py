@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common import clock
 from common.retry import retried
-from participants import journal
+from participants import audit
 from registry import commandline
 from registry.changes import Source
 from registry.conflicts import SettlementError, settle, settle_anew
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="why; it is kept with the decision")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source = Source.of_staff(journal.command_line(), options["reason"])
+        source = Source.of_staff(audit.command_line(), options["reason"])
         today = today_at(clock.now(), market().time_zone)
         decide = settle_anew if options["anew"] else settle
         try:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from common import clock
-from participants import journal
+from participants import audit
 from participants.models import Participant, Role
 from uftp import tasks
 from uftp.connectivity import send_test_message
@@ -28,8 +28,8 @@ class Command(BaseCommand):
             )
         with transaction.atomic():
             sent = send_test_message(participant, clock.now())
-            journal.note(
-                journal.command_line(),
+            audit.note(
+                audit.command_line(),
                 "sent TestMessage",
                 str(participant),
                 after={"MessageID": sent.message_id},

@@ -8,15 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
 from common.retry import retried
-from participants import registering
-from participants.admin_html import link, list_link, moment
+from participants import registration
+from participants.admin.standing import standing_badge
+from participants.admin_base.extensions import waiting_messages
+from participants.admin_base.html import link, list_link, moment
+from participants.admin_base.one_row import OneRowAdmin
+from participants.admin_base.reasons import ReasonForm, actor
 from participants.admission import Admission, admit, current_mode
 from participants.models import AuditEntry, Mode, Participant, Standing
-from participants.one_row_admin import OneRowAdmin
-from participants.participant_page import waiting_messages
-from participants.reason_form import ReasonForm, actor
 from participants.scope import Scope
-from participants.standing_admin import standing_badge
 
 SHOWN = 50
 
@@ -88,7 +88,7 @@ class ModeAdmin(OneRowAdmin):
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
-            retried(lambda: registering.set_mode(value, actor=actor(request), reason=reason))
+            retried(lambda: registration.set_mode(value, actor=actor(request), reason=reason))
             self.message_user(request, f"This CRO is {value}.", messages.SUCCESS)
             return HttpResponseRedirect(back)
         seen = self.seen(request).restrict(Participant.objects.all(), "pk")

@@ -14,17 +14,17 @@ from django.utils.safestring import SafeString
 
 from common import clock
 from common.display import NOTHING
-from participants import editing, registering
-from participants.admin_audit import what_changed
-from participants.admin_html import lines, link, list_link, moment, table
+from participants import edits, registration
+from participants.admin.keys import KeyPages, in_force, key_table
+from participants.admin.standing import DECISIONS, StandingPages, meaning, standing_badge
+from participants.admin_base.audited import what_changed
+from participants.admin_base.extensions import PAGES, Card, badge, button, cards
+from participants.admin_base.filters import LastHeardFilter
+from participants.admin_base.html import lines, link, list_link, moment, table
+from participants.admin_base.reasons import ReasonModelForm, actor
+from participants.admin_base.scalable import ScalableAdmin
 from participants.admission import current_mode
-from participants.key_admin import KeyPages, in_force, key_table
-from participants.list_filters import LastHeardFilter
 from participants.models import AuditEntry, Participant, PublicKey
-from participants.participant_page import PAGES, Card, badge, button, cards
-from participants.reason_form import ReasonModelForm, actor
-from participants.scalable_admin import ScalableAdmin
-from participants.standing_admin import DECISIONS, StandingPages, meaning, standing_badge
 
 _EDITED = ["name", "endpoint", "placeholders"]
 _ADDED = ["role", "domain", "name", "public_key", "endpoint", "standing", "placeholders"]
@@ -66,8 +66,8 @@ class ParticipantForm(ReasonModelForm):
         said: dict[str, Any] = super().clean() or {}
         if self.instance.pk and not self.errors:
             given = {name: said[name] for name in self.edited()}
-            was: editing.Values = {name: self._shown(name) for name in given}
-            stored = registering.hold(self.instance, given, was)
+            was: edits.Values = {name: self._shown(name) for name in given}
+            stored = registration.hold(self.instance, given, was)
             said |= {name: getattr(stored, name) for name in _EDITED if name not in given}
         return said
 
@@ -161,11 +161,11 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
         reason, key = form.cleaned_data["reason"], form.cleaned_data.get("public_key")
         if change:
             given = {name: form.cleaned_data[name] for name in form.edited()}
-            registering.change_participant(obj, given, actor=actor(request), reason=reason)
+            registration.change_participant(obj, given, actor=actor(request), reason=reason)
             return
-        registering.add_participant(obj, actor=actor(request), reason=reason)
+        registration.add_participant(obj, actor=actor(request), reason=reason)
         if key:
-            registering.add_key(obj, key, actor=actor(request), now=clock.now(), reason=reason)
+            registration.add_key(obj, key, actor=actor(request), now=clock.now(), reason=reason)
 
     def response_add(
         self, request: HttpRequest, obj: Participant, post_url_continue: str | None = None

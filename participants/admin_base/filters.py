@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.timezone import make_aware
 
 from common import clock
-from participants.admin_audit import about
+from participants.admin_base.audited import about
 from participants.models import Participant, Role
 from participants.scope import Scope, seen_by
 

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
-from participants.admin_audit import what_changed
-from participants.admin_html import lines, moment
-from participants.list_filters import SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
+from participants.admin_base.audited import what_changed
+from participants.admin_base.filters import SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
+from participants.admin_base.html import lines, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import AuditEntry, Participant
-from participants.scalable_admin import ReadOnlyAdmin, ScalableAdmin
 
 Place = tuple[str, str]
 """Where something is: the permission that it takes to look there, and the URL."""

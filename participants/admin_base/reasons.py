@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from common.retry import retried
-from participants.scoped_admin import ScopedAdmin
+from participants.admin_base.scoped import ScopedAdmin
 
 SAY_WHY = "Say why: this is recorded with its reason."
 

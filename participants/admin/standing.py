@@ -12,12 +12,12 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from common.retry import retried
-from participants import registering
-from participants.admin_html import link
+from participants import registration
+from participants.admin_base.extensions import badge, waiting_messages
+from participants.admin_base.html import link
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
 from participants.admission import current_mode
 from participants.models import Mode, Participant, Standing
-from participants.participant_page import badge, waiting_messages
-from participants.reason_form import ReasonedAdmin, ReasonForm, actor
 
 SHOWN = 50
 
@@ -195,7 +195,7 @@ def _give(was: dict[Participant, str], standing: str, request: HttpRequest, form
     def give() -> None:
         for participant in sorted(was, key=lambda each: each.pk):
             try:
-                registering.set_standing(
+                registration.set_standing(
                     participant,
                     standing,
                     actor=actor(request),

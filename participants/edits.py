@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
-from participants import journal
+from participants import audit
 from participants.models import AuditEntry, Participant, PublicKey
 
 FIELDS = ("name", "endpoint", "standing", "placeholders")
@@ -71,7 +71,7 @@ def span(key: PublicKey) -> dict[str, str]:
 def participant_entry(participant: Participant, before: Values | None, actor: str, reason: str) -> AuditEntry:
     """The audit entry, not stored, of values that were `before`; None: the participant was added."""
     fields = FIELDS if before is None else before
-    return journal.entry(
+    return audit.entry(
         actor,
         "added participant" if before is None else "changed participant",
         str(participant),
@@ -86,7 +86,7 @@ def key_entry(key: PublicKey, before: Mapping[str, str] | None, actor: str, reas
     """The audit entry, not stored, of a key whose `span` was `before`; None: the key was added."""
     after = span(key)
     changed = [moment for moment in after if before is None or before[moment] != after[moment]]
-    return journal.entry(
+    return audit.entry(
         actor,
         "added public key" if before is None else "changed public key",
         f"{key.participant} {key.text}",

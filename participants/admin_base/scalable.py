@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model, QuerySet, TextField
 from django.http import HttpRequest
 
-from participants.paginator import CappedPaginator
-from participants.scoped_admin import ScopedAdmin, ScopedChecks
+from participants.admin_base.paginator import CappedPaginator
+from participants.admin_base.scoped import ScopedAdmin, ScopedChecks
 
 FOUND = 1_000
 """Rows that a search shows. Who finds more types more: many more keys PostgreSQL would not look up by index."""

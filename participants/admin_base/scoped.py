@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
-from participants.exporting_admin import ExportingAdmin
+from participants.admin_base.exporting import ExportingAdmin
 from participants.models import Participant
 from participants.scope import Scope, acted_for_by, seen_by
 

@@ -17,11 +17,11 @@ from django.utils.timezone import get_current_timezone_name
 
 from common import clock
 from common.retry import retried
-from participants import registering
-from participants.admin_html import moment
+from participants import registration
+from participants.admin_base.extensions import badge
+from participants.admin_base.html import moment
+from participants.admin_base.reasons import MomentInput, ReasonedAdmin, ReasonForm, actor
 from participants.models import Participant, PublicKey
-from participants.participant_page import badge
-from participants.reason_form import MomentInput, ReasonedAdmin, ReasonForm, actor
 
 OVERLAP_DAYS = 14
 LONGEST_OVERLAP_DAYS = 365
@@ -96,7 +96,7 @@ class RotationForm(ReasonForm):
 
     def rotate(self, participant: Participant, *, actor: str, now: datetime, reason: str) -> PublicKey:
         """Do what the form says, once it is valid. Raises ValidationError."""
-        return registering.rotate_key(
+        return registration.rotate_key(
             participant,
             self.cleaned_data["public_key"],
             begins=self.cleaned_data["begins"],
@@ -118,7 +118,7 @@ class ValidityForm(ReasonForm):
 
     def __init__(self, *args: Any, key: PublicKey, **kwargs: Any) -> None:
         kept = {"valid_from": key.valid_from, "valid_until": key.valid_until}
-        super().__init__(*args, initial={**kept, "was": registering.validity(key)}, **kwargs)
+        super().__init__(*args, initial={**kept, "was": registration.validity(key)}, **kwargs)
         self.fields["valid_until"].help_text = (
             f"Empty: until it is replaced. In the time of {get_current_timezone_name()}. "
             "“End it at once” needs no moment: messages signed with it are refused from then on."
@@ -184,7 +184,7 @@ class KeyPages(ReasonedAdmin):
             try:
                 form.rotate(participant, actor=actor(request), now=now, reason="preview")
             except ValidationError as error:
-                shown = format_html('<p class="notice bad">{}</p>', registering.explain(error))
+                shown = format_html('<p class="notice bad">{}</p>', registration.explain(error))
             else:
                 shown = format_html(
                     '<h2>The keys after that</h2><div class="notice">{}</div>',
@@ -205,11 +205,11 @@ class KeyPages(ReasonedAdmin):
             how = {"actor": actor(request), "now": now, "reason": form.cleaned_data["reason"]}
             try:
                 if "end" in request.POST:
-                    retried(lambda: registering.end_key(key, now, **how))
+                    retried(lambda: registration.end_key(key, now, **how))
                 else:
                     given = form.moments()
                     was = form.cleaned_data["was"]
-                    retried(lambda: registering.change_key(key, given, was=was, **how))
+                    retried(lambda: registration.change_key(key, given, was=was, **how))
             except ValidationError as error:
                 form.refuse(error)
                 key.refresh_from_db()

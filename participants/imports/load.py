@@ -15,9 +15,9 @@ from common.csv.reader import Fault, Row
 from common.csv.rejects import Rejects
 from common.previews import ConsequencesChanged
 from common.retry import LostRace, sqlstate
-from participants import editing
-from participants.bulk_changes import SUSPENDABLE, Change, compare, suspend
-from participants.bulk_lines import PARTICIPANT_COLUMNS, read
+from participants import edits
+from participants.imports.comparison import SUSPENDABLE, Change, compare, suspend
+from participants.imports.lines import PARTICIPANT_COLUMNS, read
 from participants.models import AuditEntry, Participant, PublicKey
 
 M = TypeVar("M", bound=Model)
@@ -144,9 +144,9 @@ def _write(changed: Sequence[Change], actor: str, reason: str) -> None:
         if change.before:
             participants.append((row.pk, row.name, row.endpoint, row.standing))
         if change.before is None or change.before:
-            entries.append(editing.participant_entry(row, change.before, actor, reason))
+            entries.append(edits.participant_entry(row, change.before, actor, reason))
         for key, before in [*change.added, *change.ended]:
-            entries.append(editing.key_entry(key, before, actor, reason))
+            entries.append(edits.key_entry(key, before, actor, reason))
             if before is not None:
                 keys.append((key.pk, key.valid_from, key.valid_until))
     with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from common.display import NOTHING
-from participants.admin_html import moment
+from participants.admin_base.html import moment
 from participants.models import AuditEntry
 from participants.scope import seen_by
 

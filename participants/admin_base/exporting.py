@@ -12,8 +12,8 @@ from django.urls import path, reverse
 from django.utils.text import capfirst, slugify
 
 from common.csv import writer as csv_writer
-from participants.admin_audit import AuditedAdmin
-from participants.asked_list import AskedList
+from participants.admin_base.audited import AuditedAdmin
+from participants.admin_base.changelist import AskedList
 
 CHECKBOX = "action_checkbox"
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import Q
 
-from participants import editing
-from participants.bulk_lines import Lines, Wanted
-from participants.editing import Values
+from participants import edits
+from participants.edits import Values
+from participants.imports.lines import Lines, Wanted
 from participants.models import Participant, PublicKey, Role, Standing
 
 Span = Mapping[str, str]
@@ -144,10 +144,10 @@ class _Keys:
     def end(self, change: Change, *, but: Mapping[bytes, str]) -> None:
         """End the participant's keys that are not among `but`."""
         for value, key in self.of(change.participant).items():
-            before = editing.span(key)
+            before = edits.span(key)
             if value not in but:
-                editing.end(key, self.now)
-                if editing.span(key) != before:
+                edits.end(key, self.now)
+                if edits.span(key) != before:
                     change.ended.append((key, before))
 
 
@@ -160,7 +160,7 @@ def _values(lines: Lines, wanted: Wanted, stored: Participant | None, reason: st
     before: Values | None = None
     try:
         if stored:
-            before = editing.give(row, given, reason=reason)
+            before = edits.give(row, given, reason=reason)
         else:
             row.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
@@ -173,12 +173,12 @@ def _add_keys(lines: Lines, wanted: Wanted, change: Change, known: _Keys) -> Non
     own = known.of(change.participant)
     for value, text in wanted.keys.items():
         key = own.get(value)
-        before = editing.span(key) if key else None
+        before = edits.span(key) if key else None
         others = known.of_others(change.participant, value)
         if key is None:
             key = PublicKey(participant=change.participant, text=text)
             was_anothers = any(other.valid_until for other in others)
-            editing.begin(key, first=not own and not was_anothers, now=known.now)
+            edits.begin(key, first=not own and not was_anothers, now=known.now)
         elif key.valid_until is None or key.valid_until > known.now:
             continue
         else:
@@ -229,4 +229,4 @@ def suspend(row: Participant, reason: str) -> Change | None:
     """What becomes of a participant that a full file does not name; None: it is suspended or barred already."""
     if row.standing not in SUSPENDABLE:
         return None
-    return Change(row, editing.give(row, {"standing": Standing.SUSPENDED.value}, reason=reason), unnamed=True)
+    return Change(row, edits.give(row, {"standing": Standing.SUSPENDED.value}, reason=reason), unnamed=True)

@@ -11,8 +11,8 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.utils.text import capfirst
 
-from participants import editing, journal
-from participants.editing import FIELDS, Values, require_reason
+from participants import audit, edits
+from participants.edits import FIELDS, Values, require_reason
 from participants.keys import InvalidKey, parse_public_key
 from participants.models import Mode, Participant, PublicKey
 
@@ -62,7 +62,7 @@ def add_participant(participant: Participant, *, actor: str, reason: str = "") -
     """Check and save `participant`, a row that is not stored yet."""
     participant.full_clean()
     participant.save()
-    editing.participant_entry(participant, None, actor, reason).save()
+    edits.participant_entry(participant, None, actor, reason).save()
 
 
 @transaction.atomic
@@ -81,10 +81,10 @@ def change_participant(
     handed over is left with what is stored.
     """
     stored = hold(participant, given, was)
-    before = editing.give(stored, given, reason=reason)
+    before = edits.give(stored, given, reason=reason)
     if before:
         stored.save(update_fields=list(before))
-        editing.participant_entry(stored, before, actor, reason).save()
+        edits.participant_entry(stored, before, actor, reason).save()
     for field in FIELDS:
         setattr(participant, field, getattr(stored, field))
 
@@ -175,7 +175,7 @@ def end_key(key: PublicKey, end: datetime, *, actor: str, now: datetime, reason:
     """Have `key` verify no signature from `end` on. One that ends earlier stays as it is."""
     _lock(key.participant_id)
     key.refresh_from_db()
-    editing.end(key, end)
+    edits.end(key, end)
     _save_key(key, actor=actor, now=now, reason=reason)
 
 
@@ -205,7 +205,7 @@ def change_key(
 
 def validity(key: PublicKey) -> str:
     """From when until when `key` is valid, as one text that differs whenever they do."""
-    return " – ".join(editing.span(key).values())
+    return " – ".join(edits.span(key).values())
 
 
 def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None:
@@ -216,12 +216,12 @@ def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None
     """
     stored = PublicKey.objects.filter(pk=key.pk).first() if key.pk else None
     if stored is None:
-        editing.begin(key, first=not (_was_anothers(key) or key.participant.keys.exists()), now=now)
+        edits.begin(key, first=not (_was_anothers(key) or key.participant.keys.exists()), now=now)
     key.full_clean(exclude=["value"])
-    before = editing.span(stored) if stored else None
-    if before != editing.span(key):
+    before = edits.span(stored) if stored else None
+    if before != edits.span(key):
         key.save()
-        editing.key_entry(key, before, actor, reason).save()
+        edits.key_entry(key, before, actor, reason).save()
 
 
 @transaction.atomic
@@ -233,7 +233,7 @@ def set_mode(value: str, *, actor: str, reason: str) -> None:
     if before != value:
         require_reason(f"the change of mode from {before} to {value}", reason)
         mode.save()
-        journal.note(actor, "set mode", "mode", {"mode": before}, {"mode": value}, reason)
+        audit.note(actor, "set mode", "mode", {"mode": before}, {"mode": value}, reason)
 
 
 def explain(error: ValidationError) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from participants.reason_form import ReasonedAdmin
+from participants.admin_base.reasons import ReasonedAdmin
 
 
 class OneRowAdmin(ReasonedAdmin):

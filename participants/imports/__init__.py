@@ -1,0 +1,1 @@
+"""Import participants from a CSV file."""
