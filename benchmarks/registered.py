@@ -1,8 +1,8 @@
 """B9: what an update costs with many connections registered, beside the same with few.
 
-Measured is the handling of one message as the worker does it: `uftp.processing.drain`, from taking the message out of
-the inbox to the commit of the registry's change and the answer. It is called in this process, so that nothing else is
-in the figure: no wake-up, no polling and no delivery.
+Measured is the handling of one message as the worker does it: `uftp.processing.drain.drain`, from taking the message
+out of the inbox to the commit of the registry's change and the answer. It is called in this process, so that nothing
+else is in the figure: no wake-up, no polling and no delivery.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from benchmarks.figures import Figure, Series, amount, middle
 from benchmarks.messages import Message, Sender
 from benchmarks.processes import RunningCro
 from common import clock
-from uftp import endpoint, parsing, processing
 from uftp.models import InboundMessage
+from uftp.processing import drain
+from uftp.protocol import parsing
+from uftp.receiving import views as receiving_views
 
 FEW = 100_000
 IN_AN_UPDATE = 1_000
@@ -137,9 +139,9 @@ def _cold(bench: Bench, registry: Registry) -> list[float]:
 
 def _handled(sender: Sender, message: Message) -> float:
     """The seconds in which `message`, received before, is handled. Raises RuntimeError unless it is accepted."""
-    receipt = endpoint.take(parsing.open_envelope(message.envelope), 3, clock.now())
+    receipt = receiving_views.take(parsing.open_envelope(message.envelope), 3, clock.now())
     began = time.monotonic()
-    processing.drain(receipt.sender_id, wake=lambda role, domain: None)
+    drain.drain(receipt.sender_id, wake=lambda role, domain: None)
     seconds = time.monotonic() - began
     handled = InboundMessage.objects.get(pk=receipt.inbound_id)
     if handled.result != "Accepted":

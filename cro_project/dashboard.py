@@ -27,9 +27,9 @@ from participants.scope import Scope, seen_by
 from registry import coverage
 from registry.market import market, today_at
 from registry.models import Conflict, CongestionPoint
-from uftp import refusals
+from uftp.delivery.passed_on import IS_PASSED_ON
 from uftp.models import InboundMessage, OutboundMessage, Refusal
-from uftp.passed_on import IS_PASSED_ON
+from uftp.receiving import refusals
 
 PARTIES = 8
 """Parties of open conflicts and recipients of waiting messages that are named; the rest is in the lists."""

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 
 from cro_project.embedded_postgres import places
-from uftp import sealing
+from uftp.protocol import sealing
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 
-from uftp import sealing
+from uftp.protocol import sealing
 
 ADMIN = "admin"
 

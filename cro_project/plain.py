@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
-from uftp.versions import PATHS
+from uftp.protocol.versions import PATHS
 
 View = Callable[[HttpRequest], HttpResponse]
 

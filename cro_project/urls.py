@@ -1,4 +1,4 @@
-"""Every route of the CRO but that of messages (uftp/door.py)."""
+"""Every route of the CRO but that of messages (uftp/receiving/middleware.py)."""
 
 from django.contrib import admin
 from django.templatetags.static import static

@@ -8,8 +8,8 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from registry import handlers, upload_work
-        from uftp import long_jobs
-        from uftp.handling import register
+        from uftp.handlers import register
+        from uftp.wakeups import long_jobs
 
         register("AGRPortfolioUpdate", role="AGR", handle=handlers.agr_portfolio_update)
         register("DSOPortfolioUpdate", role="DSO", handle=handlers.dso_portfolio_update)

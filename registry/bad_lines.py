@@ -13,7 +13,7 @@ from registry.claims import MEMBERSHIP, ClaimKind
 from registry.import_layouts import Layout, quoted
 from registry.policies import REJECT, Policies
 from registry.strange import DIFFERENT_TERMS, DIFFERS, LINES, POINTS, WHAT, long_past
-from uftp.reasons import Reason
+from uftp.protocol.reasons import Reason
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper

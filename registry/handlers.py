@@ -11,10 +11,10 @@ from registry import queries, revisions, updates
 from registry.changes import Source
 from registry.market import market, today_at, zone_agrees
 from registry.policies import in_force
-from uftp import parsing, streaming
-from uftp.handling import Incoming, Outcome, Rejection
-from uftp.messages import AGRPortfolioQuery, DSOPortfolio, DSOPortfolioQuery
-from uftp.reasons import Reason, named
+from uftp.handlers import Incoming, Outcome, Rejection
+from uftp.protocol import parsing, streaming
+from uftp.protocol.messages import AGRPortfolioQuery, DSOPortfolio, DSOPortfolioQuery
+from uftp.protocol.reasons import Reason, named
 
 
 def agr_portfolio_update(incoming: Incoming) -> Outcome:

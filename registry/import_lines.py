@@ -17,7 +17,7 @@ from common.csv.reader import Fault, Row
 from common.csv.rejects import LONGEST_VALUE, Rejects
 from registry.import_layouts import Layout, quoted
 from registry.staging import analyze_if_large
-from uftp.reasons import NAMED_AT_MOST, named
+from uftp.protocol.reasons import NAMED_AT_MOST, named
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper

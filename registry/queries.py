@@ -18,7 +18,7 @@ from django.db import connection
 from participants.models import Participant
 from registry.models import CongestionPoint, CongestionPointTerms, Representation
 from registry.policies import COUNTS, Policies
-from uftp.messages import DSOPortfolio, PortfolioCongestionPoint
+from uftp.protocol.messages import DSOPortfolio, PortfolioCongestionPoint
 
 AT_ONCE = 20_000
 AT_ONCE_POINTS = 100

@@ -8,8 +8,8 @@ from common import sql
 from participants import audit
 from participants.models import Participant
 from registry.models import RevisionPlace
-from uftp.handling import Rejection
-from uftp.reasons import Reason, named
+from uftp.handlers import Rejection
+from uftp.protocol.reasons import Reason, named
 
 _ADVANCE = """
 -- The sender's place, moved to this update and held to the end of the transaction; no row where a later one was there.

@@ -14,7 +14,7 @@ from registry.claims import ClaimKind
 from registry.periods import list_in_words
 from registry.policies import ACCEPT, ADJUST, REJECT, Policies
 from registry.terms import BEFORE_AND_LATER
-from uftp.reasons import Reason, named
+from uftp.protocol.reasons import Reason, named
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper

@@ -6,8 +6,8 @@ from procrastinate.contrib.django import app
 from common import clock
 from registry import coverage, upload_work, uploads
 from registry.market import market, today_at
-from uftp import long_jobs
 from uftp.tasks import INBOX, stopping
+from uftp.wakeups import long_jobs
 
 
 @app.periodic(cron="* * * * *")

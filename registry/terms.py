@@ -15,8 +15,8 @@ from registry.periods import day_after
 from registry.policies import ACCEPT, Policies
 from registry.speaking import BEFORE, LATER
 from registry.staging import analyze_if_large, copy_lines
-from uftp.reasons import Reason, named
-from uftp.streaming import MembershipLine, PointLine
+from uftp.protocol.reasons import Reason, named
+from uftp.protocol.streaming import MembershipLine, PointLine
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper

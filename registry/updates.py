@@ -24,9 +24,9 @@ from registry.policies import END, REJECT, Policies, in_force
 from registry.staging import copy_lines, prepare
 from registry.standings import Verdict
 from registry.strange import Findings
-from uftp.handling import Rejection
-from uftp.reasons import Reason, named
-from uftp.streaming import MembershipLine, PointLine
+from uftp.handlers import Rejection
+from uftp.protocol.reasons import Reason, named
+from uftp.protocol.streaming import MembershipLine, PointLine
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -69,7 +69,7 @@ def publish_representations(
     """Apply an AGR's update: for each line (connection, StartPeriod, EndPeriod inclusive or None).
 
     `today` is the market's day at receipt; `time_zone` the zone that the message names, None where there is none to
-    check. Raises uftp.handling.Rejection with every reason; then the caller's transaction, or savepoint, has to be
+    check. Raises uftp.handlers.Rejection with every reason; then the caller's transaction, or savepoint, has to be
     rolled back: there is none of its own within.
     """
     policies = in_force(source.received_at)

@@ -7,7 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from registry.import_run import ImportRun
-from uftp import long_jobs
+from uftp.wakeups import long_jobs
 
 State = ImportRun.State
 

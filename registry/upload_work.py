@@ -9,7 +9,7 @@ from registry import runs, uploads
 from registry.executing import execute
 from registry.import_run import ImportFile, ImportRun
 from registry.upload_file import Upload
-from uftp import long_jobs
+from uftp.wakeups import long_jobs
 
 State = ImportRun.State
 

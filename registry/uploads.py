@@ -18,7 +18,8 @@ from registry import upload_queue
 from registry.import_run import ImportFile, ImportRun
 from registry.kinds import KINDS
 from registry.upload_file import Upload
-from uftp import long_jobs, tasks
+from uftp import tasks
+from uftp.wakeups import long_jobs
 
 State = ImportRun.State
 

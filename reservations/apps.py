@@ -15,7 +15,7 @@ class ReservationsConfig(AppConfig):
         from registry import kinds
         from registry.import_run import ImportRun
         from reservations import handlers, importing, passing
-        from uftp.handling import register
+        from uftp.handlers import register
 
         register(
             "FlexReservationUpdate",

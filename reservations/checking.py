@@ -21,8 +21,8 @@ from registry.models import (
 from reservations import isp_checks, isps
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
 from reservations.profiles import Profile
-from uftp.messages import FlexReservationUpdate
-from uftp.reasons import Reason, named
+from uftp.protocol.messages import FlexReservationUpdate
+from uftp.protocol.reasons import Reason, named
 
 IN_PLACE = (UpdateState.State.RECEIVED, *UpdateState.COUNTING)
 """An update in one of these is not overtaken by an older one (docs/rules.md F10)."""

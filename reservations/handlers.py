@@ -7,9 +7,10 @@ from typing import cast
 from common import clock
 from reservations import updates
 from reservations.models import UpdateState
-from uftp import parsing, passing_on
-from uftp.handling import Incoming, Outcome
-from uftp.messages import FlexReservationUpdate, FlexReservationUpdateResponse
+from uftp.delivery import forwarding
+from uftp.handlers import Incoming, Outcome
+from uftp.protocol import parsing
+from uftp.protocol.messages import FlexReservationUpdate, FlexReservationUpdateResponse
 
 
 def flex_reservation_update(incoming: Incoming) -> Outcome:
@@ -19,7 +20,7 @@ def flex_reservation_update(incoming: Incoming) -> Outcome:
     if state.state != UpdateState.State.RECEIVED:
         return Outcome()
     update = state.update
-    passing_on.pass_on(
+    forwarding.pass_on(
         incoming.inbound,
         recipient_role=update.agr.role,
         recipient_domain=update.agr.domain,

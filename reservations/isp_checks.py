@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from uftp.messages import ISP
+from uftp.protocol.messages import ISP
 
 Ranges = list[tuple[int, int]]
 

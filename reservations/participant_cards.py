@@ -23,7 +23,7 @@ from reservations.models import Contract, ContractVersion, ReservationUpdate, Up
 from reservations.update_filters import in_state
 from reservations.update_page import state_of, with_state
 from reservations.update_states import state_badge
-from uftp.inbound_admin import InboundMessageAdmin
+from uftp.admin.inbound import InboundMessageAdmin
 from uftp.models import InboundMessage
 
 State = UpdateState.State

@@ -8,9 +8,9 @@ from registry.changes import Source
 from reservations import updates
 from reservations.checking import local
 from reservations.models import ReservationUpdate, UpdateState
-from uftp.answering import reject_afterwards
-from uftp.handling import Party, Passed
-from uftp.reasons import Reason, named
+from uftp.handlers import Party, Passed
+from uftp.processing.responses import reject_afterwards
+from uftp.protocol.reasons import Reason, named
 
 
 def passed_on(passed: Passed) -> Iterable[Party]:

@@ -19,9 +19,9 @@ from reservations import isp_times, isps, remaining
 from reservations.models import ReservationUpdate, UpdateState
 from reservations.remaining import Counting, DayFigures
 from reservations.update_states import state_badge
-from uftp.message_admin import badge as message_badge
+from uftp.admin.messages import badge as message_badge
+from uftp.admin.outbound import OutboundMessageAdmin
 from uftp.models import InboundMessage, OutboundMessage, Sender
-from uftp.outbound_admin import OutboundMessageAdmin
 
 TOGETHER = 50
 """Updates for the same contract and Period that the page lists, and answers of the AGR."""

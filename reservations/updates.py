@@ -18,10 +18,10 @@ from reservations import checking
 from reservations.checking import Situation
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
 from reservations.remaining import profiles_of
-from uftp.delivery import endpoint_of
-from uftp.handling import Rejection
-from uftp.messages import ACCEPTED, FlexReservationUpdate, FlexReservationUpdateResponse
+from uftp.delivery.deliver import endpoint_of
+from uftp.handlers import Rejection
 from uftp.models import InboundMessage
+from uftp.protocol.messages import ACCEPTED, FlexReservationUpdate, FlexReservationUpdateResponse
 
 AddressedTo, State = ReservationUpdate.AddressedTo, UpdateState.State
 
@@ -44,7 +44,7 @@ def receive(dso: Participant, said: FlexReservationUpdate, message: InboundMessa
     """Check what a DSO says, and record it; gives its first state, with the update.
 
     It is `received` where it is to be passed on to the AGR. Otherwise it is `accepted` at once (docs/rules.md F14):
-    addressed to the CRO, or the AGR has no endpoint. Raises uftp.handling.Rejection with every reason.
+    addressed to the CRO, or the AGR has no endpoint. Raises uftp.handlers.Rejection with every reason.
     """
     domain = said.metadata.recipient_domain
     to_cro = domain == settings.CRO_DOMAIN
@@ -82,7 +82,7 @@ def settle_by_response(
 ) -> UpdateState:
     """Settle the update that an AGR answers, as its answer says (docs/rules.md F15); gives the state it is in since.
 
-    Raises uftp.handling.Rejection where there is no such update or it is settled or undone already: nothing changes.
+    Raises uftp.handlers.Rejection where there is no such update or it is settled or undone already: nothing changes.
     """
     update = _answered(agr, response)
     hold(update.contract_id)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from uftp import refusals, waking
+from uftp.receiving import refusals
+from uftp.wakeups import debounce
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def _wake_ups_at_once() -> Iterator[None]:
     Of the session, so that it is there before what is set up for several tests together.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(waking, "EVERY", 0.0)
+        patch.setattr(debounce, "EVERY", 0.0)
         yield
 
 

@@ -8,7 +8,7 @@ class UftpConfig(AppConfig):
 
     def ready(self) -> None:
         from participants.models import Role
-        from uftp import connectivity, handling
+        from uftp import connectivity, handlers
 
-        handling.register("TestMessage", role=Role.values, handle=connectivity.answer_test)
-        handling.register("TestMessageResponse", role=Role.values, handle=connectivity.take_test_answer)
+        handlers.register("TestMessage", role=Role.values, handle=connectivity.answer_test)
+        handlers.register("TestMessageResponse", role=Role.values, handle=connectivity.take_test_answer)

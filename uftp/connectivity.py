@@ -8,11 +8,11 @@ from typing import Any
 from django.conf import settings
 
 from participants.models import Participant
-from uftp import outbox
-from uftp.handling import Incoming, Outcome
-from uftp.messages import Metadata, TestMessage
+from uftp.delivery import outbox
+from uftp.handlers import Incoming, Outcome
 from uftp.models import InboundMessage, OutboundMessage
-from uftp.versions import SUPPORTED
+from uftp.protocol.messages import Metadata, TestMessage
+from uftp.protocol.versions import SUPPORTED
 
 USUAL_VERSION = "3.1.0"
 

@@ -85,7 +85,7 @@ class InboundMessage(models.Model):
 class OutboundMessage(models.Model):
     """A message to a participant: its exact bytes, and how far its delivery is.
 
-    One that passes on a message is its sender's own, signature and MessageID included (uftp/passing_on.py).
+    One that passes on a message is its sender's own, signature and MessageID included (uftp/delivery/forwarding.py).
     """
 
     class State(models.TextChoices):

@@ -9,10 +9,12 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from common import sql
-from uftp import delivery, processing, refusals
-from uftp.handing import Handing
-from uftp.handling import Party
-from uftp.waking import Sparing
+from uftp.delivery import deliver as delivery
+from uftp.delivery.local_dispatch import Handing
+from uftp.handlers import Party
+from uftp.processing import drain
+from uftp.receiving import refusals
+from uftp.wakeups.debounce import Sparing
 
 INBOX, OUTBOX = "inbox", "outbox"
 
@@ -34,7 +36,7 @@ WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = %(lock)s 
 @app.task(name="uftp.drain_inbox", queue=INBOX)
 def drain_inbox(sender_id: int) -> None:
     """Handle what waits in one sender's inbox, then deliver the answers."""
-    processing.drain(sender_id, stopping=stopping.is_set, wake=hand_over)
+    drain.drain(sender_id, stopping=stopping.is_set, wake=hand_over)
 
 
 @app.task(name="uftp.deliver", queue=OUTBOX)

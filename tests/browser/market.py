@@ -38,7 +38,7 @@ from tests.browser.saying import (
 from tests.support.exchange import drain, handled_by, receive
 from tests.support.peer import Peer
 from tests.support.receiver import OK, Posted, Reply, receiving
-from uftp.handling import Incoming, Outcome
+from uftp.handlers import Incoming, Outcome
 from uftp.models import InboundMessage, OutboundMessage
 
 

@@ -18,7 +18,7 @@ from reservations.profiles import Profile, Stretch
 from tests.browser.saying import Market, decided, point, say, standing
 from tests.support.peer import CRO
 from tests.support.receiver import Posted, Reply
-from uftp import delivery
+from uftp.delivery import deliver
 
 State = ContractVersion.State
 Isps = tuple[int, int, int]
@@ -211,7 +211,7 @@ def update(
     message = say(made, dso.domain, at, "FlexReservationUpdate", inside, **attributes)
     for role, domain in (("AGR", to), (dso.role, dso.domain)) if to != CRO else ():
         with standing(at):
-            delivery.deliver_due(role, domain, wake=lambda role, domain: None)
+            deliver.deliver_due(role, domain, wake=lambda role, domain: None)
     return ReservationUpdate.objects.filter(message=message).first()
 
 

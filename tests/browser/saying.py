@@ -18,7 +18,7 @@ from registry.models import Conflict
 from reservations.models import Contract, ReservationUpdate
 from tests.support.exchange import drain, receive
 from tests.support.peer import Peer
-from uftp import delivery
+from uftp.delivery import deliver
 from uftp.models import InboundMessage, OutboundMessage
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -93,7 +93,7 @@ def say(
     with standing(at):
         message = receive(peer, xml(made, peer, at, message_type, inside, **attributes))
         drain(peer)
-        delivery.deliver_due(peer.role, peer.domain, wake=lambda role, domain: None)
+        deliver.deliver_due(peer.role, peer.domain, wake=lambda role, domain: None)
     return message
 
 

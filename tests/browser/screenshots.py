@@ -16,7 +16,8 @@ from tests.browser.conftest import DESK
 from tests.browser.market import NOW, PUT_BACK, Market, behind, say, standing
 from tests.browser.png import with_palette
 from tests.support.receiver import receiving
-from uftp import connectivity, delivery
+from uftp import connectivity
+from uftp.delivery import deliver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,7 +110,7 @@ def send_test_message(market: Market) -> None:
         flexwerk.endpoint = receiver.url
         flexwerk.save()
         connectivity.send_test_message(flexwerk, sent)
-        delivery.deliver_due(flexwerk.role, flexwerk.domain, wake=lambda role, domain: None)
+        deliver.deliver_due(flexwerk.role, flexwerk.domain, wake=lambda role, domain: None)
         test = receiver.posts[-1].said
     answer = {"ConversationID": test["ConversationID"], "Result": "Accepted"}
     say(market, flexwerk.domain, sent + timedelta(seconds=3), "TestMessageResponse", **answer)

@@ -11,7 +11,7 @@ from tests.browser.market import NOW, Market
 from tests.support.exchange import drain, receive
 from tests.support.peer import Peer
 from tests.support.receiver import Receiver, receiving
-from uftp import delivery
+from uftp.delivery import deliver as delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -32,17 +32,17 @@ WEB_POINTS = {
     "receipt committed and woken, before the 200": Point("uftp.tasks", "wake_inbox", after=True),
 }
 WORKER_POINTS = {
-    "message taken": Point("uftp.processing", "_handle"),
-    "facts and answer written, before the commit": Point("uftp.processing", "_handle", after=True),
+    "message taken": Point("uftp.processing.drain", "_handle"),
+    "facts and answer written, before the commit": Point("uftp.processing.drain", "_handle", after=True),
     "handling committed, before the wake-up": Point("uftp.tasks", "hand_over"),
-    "posted, before the attempt is recorded": Point("uftp.delivery", "record"),
-    "attempt recorded": Point("uftp.delivery", "record", after=True),
+    "posted, before the attempt is recorded": Point("uftp.delivery.deliver", "record"),
+    "attempt recorded": Point("uftp.delivery.deliver", "record", after=True),
 }
 PASSING_POINTS = {
     "handling committed, before the wake-up": Point("uftp.tasks", "hand_over"),
-    "posted, before the attempt is recorded": Point("uftp.delivery", "record"),
-    "app told, before the commit": Point("uftp.recording", "_tell", after=True),
-    "attempt recorded": Point("uftp.delivery", "record", after=True),
+    "posted, before the attempt is recorded": Point("uftp.delivery.deliver", "record"),
+    "app told, before the commit": Point("uftp.delivery.attempts", "_tell", after=True),
+    "attempt recorded": Point("uftp.delivery.deliver", "record", after=True),
 }
 IMPORT_POINTS = {
     "header read": Point("common.csv.reader", "_header", after=True),

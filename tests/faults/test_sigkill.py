@@ -15,7 +15,7 @@ from tests.support.polling import wait_for
 from tests.support.processes import Process, Web, serving, working
 from tests.support.receiver import Receiver, receiving
 from uftp.models import InboundMessage, OutboundMessage
-from uftp.setting_aside import WORKER_DIED
+from uftp.processing.dead_letters import WORKER_DIED
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

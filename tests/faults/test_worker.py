@@ -15,9 +15,10 @@ from tests.support.peer import Peer
 from tests.support.polling import wait_for
 from tests.support.processes import serving, working
 from tests.support.receiver import OK, Posted, Receiver, Reply, receiving
-from uftp import inbox, tasks
+from uftp import tasks
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
-from uftp.parsing import check
+from uftp.protocol.parsing import check
+from uftp.receiving import inbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from participants.models import Participant
 from registry.changes import Source
 from registry.updates import publish_congestion_points, publish_representations
 from uftp.models import InboundMessage, Sender
-from uftp.streaming import MembershipLine, PointLine
+from uftp.protocol.streaming import MembershipLine, PointLine
 
 TODAY = date(2026, 6, 1)
 LAST = date(2026, 12, 31)

@@ -23,9 +23,9 @@ from registry.models import (
 from registry.policies import set_policy
 from registry.updates import publish_congestion_points, publish_representations
 from tests.registry.days import EFFECTIVE, FOREVER, Day, Dispute, Line, Point, Run, Terms, View, covered, runs
-from uftp.handling import Rejection
+from uftp.handlers import Rejection
 from uftp.models import InboundMessage, Sender
-from uftp.parsing import MembershipLine, PointLine
+from uftp.protocol.parsing import MembershipLine, PointLine
 
 Thing = TypeVar("Thing")
 

@@ -39,7 +39,7 @@ from tests.registry.screens import (
     represented,
     shown,
 )
-from uftp.streaming import MembershipLine, PointLine
+from uftp.protocol.streaming import MembershipLine, PointLine
 
 PAGES = {
     model: list_of(model)

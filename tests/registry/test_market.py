@@ -15,8 +15,8 @@ from registry.market import UnknownMarket, market, set_market, today_at, zone_ag
 from registry.periods import half_open, in_words, last_day
 from registry.updates import publish_congestion_points, publish_representations
 from tests.registry.support import ADDRESSES, World, as_date
-from uftp.handling import Rejection
-from uftp.streaming import MembershipLine, PointLine
+from uftp.handlers import Rejection
+from uftp.protocol.streaming import MembershipLine, PointLine
 
 AMSTERDAM = "Europe/Amsterdam"
 SUMMER, WINTER = date(2030, 7, 1), date(2030, 1, 1)

@@ -12,7 +12,7 @@ from registry.updates import publish_representations
 from tests.registry.days import Terms
 from tests.registry.saying import Registry, Told, agr_says, days, dso_says, point, text
 from tests.registry.support import ADDRESSES, Reply, World, as_date, last_date
-from uftp.handling import Rejection
+from uftp.handlers import Rejection
 
 REJECT, ADJUST, ACCEPT = "reject", "adjust", "accept"
 OTHER_TERMS = Terms(True, "DSO", "AGR")

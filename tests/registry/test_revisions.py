@@ -14,7 +14,7 @@ from registry.revisions import advance, reset
 from registry.updates import publish_representations
 from tests.registry.days import Line
 from tests.registry.support import ADDRESSES, World, as_date
-from uftp.handling import Rejection
+from uftp.handlers import Rejection
 
 NOON = datetime(2030, 6, 12, 12, tzinfo=UTC)
 UPDATE = "AGRPortfolioUpdate"

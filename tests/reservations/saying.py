@@ -23,7 +23,7 @@ from reservations.models import Contract, ContractVersion, ReservationUpdate, Up
 from reservations.profiles import Profile, Stretch
 from tests.support.exchange import drain, exchange, receive
 from tests.support.peer import Peer
-from uftp import delivery
+from uftp.delivery import deliver as delivery
 from uftp.models import InboundMessage, OutboundMessage
 
 ZONE = "Europe/Amsterdam"

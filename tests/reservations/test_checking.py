@@ -49,7 +49,7 @@ from tests.reservations.saying import (
     update_xml,
 )
 from tests.support.peer import CRO
-from uftp.messages import ISP, FlexReservationUpdate, Metadata
+from uftp.protocol.messages import ISP, FlexReservationUpdate, Metadata
 
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 """Days of 92 and of 100 quarter-hours."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reservations import isp_checks, isps
-from uftp.messages import ISP
+from uftp.protocol.messages import ISP
 
 WATTS = st.integers(-3, 3)
 ELEMENTS = st.lists(

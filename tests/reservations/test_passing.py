@@ -32,7 +32,7 @@ from tests.support.exchange import drain, receive
 from tests.support.polling import wait_for
 from tests.support.receiver import Posted, Receiver, Reply
 from uftp.models import DeliveryAttempt, OutboundMessage
-from uftp.sealing import unseal
+from uftp.protocol.sealing import unseal
 
 RELEASED = (1, 4, 1_000)
 Answer = Callable[[Posted, int], Reply]

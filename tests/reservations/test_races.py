@@ -39,10 +39,10 @@ from tests.reservations.saying import (
 )
 from tests.support.exchange import receive
 from tests.support.peer import CRO, Peer
-from uftp import parsing
-from uftp.handling import Passed, Rejection
-from uftp.messages import FlexReservationUpdate, FlexReservationUpdateResponse
+from uftp.handlers import Passed, Rejection
 from uftp.models import InboundMessage
+from uftp.protocol import parsing
+from uftp.protocol.messages import FlexReservationUpdate, FlexReservationUpdateResponse
 
 Told = dict[str, str]
 Act = Callable[[Told], object]

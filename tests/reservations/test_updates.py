@@ -49,7 +49,7 @@ from tests.support.peer import CRO, Peer
 from tests.support.receiver import Receiver
 from tests.support.zone import BROKEN, Zone, serving
 from uftp.models import InboundMessage, OutboundMessage
-from uftp.setting_aside import process_again
+from uftp.processing.dead_letters import process_again
 
 RELEASED = (1, 4, 1_000)
 

@@ -38,7 +38,7 @@ from tests.reservations.saying import (
 )
 from tests.reservations.watts_model import Agreed, Isps, Update, Watts, WattsModel
 from tests.support.peer import Peer
-from uftp.handling import Passed
+from uftp.handlers import Passed
 
 EXAMPLES = int(os.environ.get("WATTS_MODEL_EXAMPLES", "0"))
 STEPS = 8

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from django.test import Client
 
 from tests.support.peer import Peer
-from uftp import handling, processing
-from uftp.handling import Handler, Incoming, Outcome
+from uftp import handlers
+from uftp.handlers import Handler, Incoming, Outcome
 from uftp.models import InboundMessage, OutboundMessage, Sender
+from uftp.processing import drain as inbox_drain
 
 
 def receive(peer: Peer, content: bytes, major: int = 3) -> InboundMessage:
@@ -24,7 +25,7 @@ def drain(peer: Peer) -> list[tuple[str, str]]:
     """Handle what waits for this sender; gives the wake-ups asked for."""
     wakes: list[tuple[str, str]] = []
     sender = Sender.objects.get(role=peer.role, domain=peer.domain)
-    processing.drain(sender.pk, wake=lambda role, domain: wakes.append((role, domain)))
+    inbox_drain.drain(sender.pk, wake=lambda role, domain: wakes.append((role, domain)))
     return wakes
 
 
@@ -38,14 +39,14 @@ def exchange(peer: Peer, content: bytes, major: int = 3) -> OutboundMessage:
 @contextmanager
 def handled_by(message_type: str, handle: Callable[[Incoming], Outcome], **changed: object) -> Iterator[None]:
     """Have `handle` registered for `message_type` instead of what is."""
-    before = handling._handlers.pop(message_type, None)
-    handling.register(message_type, role=["AGR", "DSO"], handle=handle, **changed)  # type: ignore[arg-type]
+    before = handlers._handlers.pop(message_type, None)
+    handlers.register(message_type, role=["AGR", "DSO"], handle=handle, **changed)  # type: ignore[arg-type]
     try:
         yield
     finally:
-        del handling._handlers[message_type]
+        del handlers._handlers[message_type]
         if before:
-            handling._handlers[message_type] = before
+            handlers._handlers[message_type] = before
 
 
 __all__ = ["Handler", "drain", "exchange", "handled_by", "receive"]

@@ -11,9 +11,9 @@ import xmlschema
 from hypothesis import strategies as st
 from lxml import etree
 
-from uftp import messages
-from uftp.messages import Metadata
-from uftp.versions import SUPPORTED
+from uftp.protocol import messages
+from uftp.protocol.messages import Metadata
+from uftp.protocol.versions import SUPPORTED
 
 ORACLES = Path(__file__).resolve().parents[2].parent / "shared" / "uftp-xsd"
 FOLDERS = {"3.0.0": "3.0.0", "3.1.0": "3.1.0", "4.0.0": "next"}

@@ -17,10 +17,12 @@ from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry, Participant
 from tests.support.peer import Peer
-from uftp import inbox, outbox, parsing
-from uftp.message_admin import SHOWN_BYTES
-from uftp.messages import Metadata, TestMessage
+from uftp.admin.messages import SHOWN_BYTES
+from uftp.delivery import outbox
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal
+from uftp.protocol import parsing
+from uftp.protocol.messages import Metadata, TestMessage
+from uftp.receiving import inbox
 
 IN = "/admin/uftp/inboundmessage/"
 OUT = "/admin/uftp/outboundmessage/"

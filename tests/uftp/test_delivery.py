@@ -14,8 +14,12 @@ from django.utils import timezone
 from participants.models import Participant
 from tests.support.peer import Peer
 from tests.support.receiver import Posted, Receiver, Reply, receiving
-from uftp import claiming, connectivity, delivery, outbox, posting, recording, sweep
+from uftp import connectivity
+from uftp.delivery import attempts as delivery_attempts
+from uftp.delivery import deliver as delivery
+from uftp.delivery import http_client, leases, outbox
 from uftp.models import DeliveryAttempt, OutboundMessage
+from uftp.worker import sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,7 +54,7 @@ def test_one_more_is_woken_where_something_else_is_due_that_nobody_holds(
     for _ in range(messages):
         say(agr)
     for _ in range(held):
-        assert claiming.claim_oldest(agr.role, agr.domain, timezone.now())
+        assert leases.claim_oldest(agr.role, agr.domain, timezone.now())
     woken: list[tuple[str, str]] = []
 
     delivery.deliver_due(agr.role, agr.domain, wake=lambda role, domain: woken.append((role, domain)))
@@ -188,7 +192,7 @@ def test_pauses_grow_and_differ() -> None:
     for attempts, seconds in enumerate(
         [5, 30, 120, 600, 1800, 3600, 7200, 18000, 36000, 36000, 36000], start=1
     ):
-        pauses = {recording.pause_after(attempts, None).total_seconds() for _ in range(20)}
+        pauses = {delivery_attempts.pause_after(attempts, None).total_seconds() for _ in range(20)}
         assert len(pauses) > 1
         assert all(seconds * 0.8 <= pause <= seconds * 1.2 for pause in pauses)
 
@@ -281,8 +285,8 @@ def test_a_public_name_that_resolves_to_a_private_address_is_not_posted_to(
     resolved = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", receiver.port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolved)
     settings.UFTP_ALLOW_PRIVATE_ENDPOINTS = False
-    with pytest.raises(posting.NotPosted, match="not a public address"):
-        posting.post(f"https://agr.example.com:{receiver.port}/", b"<x/>", seconds=5)
+    with pytest.raises(http_client.NotPosted, match="not a public address"):
+        http_client.post(f"https://agr.example.com:{receiver.port}/", b"<x/>", seconds=5)
     assert receiver.posts == []
 
 
@@ -303,8 +307,8 @@ def test_a_reply_that_drips_ends_with_its_time() -> None:
 
         threading.Thread(target=drip, daemon=True).start()
         started = time.monotonic()
-        with pytest.raises(posting.NotPosted):
-            posting.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"<x/>", seconds=1)
+        with pytest.raises(http_client.NotPosted):
+            http_client.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"<x/>", seconds=1)
         assert time.monotonic() - started < 3
 
 
@@ -348,14 +352,14 @@ def test_one_that_was_held_up_beyond_its_claim_changes_nothing(receiver: Receive
     """A paused worker comes back after another has taken over, before its POST and after it."""
     message = say(agr)
     now = timezone.now()
-    early = claiming.claim_oldest("AGR", agr.domain, now)
+    early = leases.claim_oldest("AGR", agr.domain, now)
     assert early is not None
-    assert claiming.claim_oldest("AGR", agr.domain, now + timedelta(seconds=40)) is None
-    second = claiming.claim_oldest("AGR", agr.domain, now + timedelta(seconds=46))
+    assert leases.claim_oldest("AGR", agr.domain, now + timedelta(seconds=40)) is None
+    second = leases.claim_oldest("AGR", agr.domain, now + timedelta(seconds=46))
     assert second is not None
     assert second.attempts == 2
-    result = delivery.classify(posting.Reply(500, "", None), receiver.url, again=False)
-    recording.record(early, result, now, timezone.now())
+    result = delivery.classify(http_client.Reply(500, "", None), receiver.url, again=False)
+    delivery_attempts.record(early, result, now, timezone.now())
     message.refresh_from_db()
     assert (message.state, message.claimed_until is not None) == ("waiting", True)
     delivery.attempt(second, "AGR", agr.domain)
@@ -372,16 +376,16 @@ def test_one_that_was_held_up_until_staff_sent_the_message_again_changes_nothing
     """Attempts are counted anew then, so that its attempt and that of the later claim are both the first."""
     message = say(agr)
     now = timezone.now()
-    held_up = claiming.claim_oldest("AGR", agr.domain, now)
+    held_up = leases.claim_oldest("AGR", agr.domain, now)
     assert held_up is not None
     OutboundMessage.objects.update(claimed_until=now)
     deliver(agr)
     assert outbox.send_again(message)
-    later = claiming.claim_oldest("AGR", agr.domain, timezone.now())
+    later = leases.claim_oldest("AGR", agr.domain, timezone.now())
     assert later is not None
     assert later.attempts == held_up.attempts
-    result = delivery.classify(posting.Reply(403, "", None), receiver.url, again=False)
-    recording.record(held_up, result, now, timezone.now())
+    result = delivery.classify(http_client.Reply(403, "", None), receiver.url, again=False)
+    delivery_attempts.record(held_up, result, now, timezone.now())
     message.refresh_from_db()
     assert (message.state, message.claimed_until is not None) == ("waiting", True)
 

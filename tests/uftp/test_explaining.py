@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.support.peer import Peer
-from uftp.explaining import FAULTS, SECONDS, Fault, explain
+from uftp.protocol.diagnostics.explanation import FAULTS, SECONDS, Fault, explain
 
 SCHEMA = "uftp-3.xsd"
 HOME = "ean.871600000000000001"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from uftp.giving_way import FAST, LONGEST, LOOK_EVERY, GivingWay, receiving_first
 from uftp.models import InboundMessage, Sender
+from uftp.processing.backpressure import FAST, LONGEST, LOOK_EVERY, GivingWay, receiving_first
 
 
 @dataclass

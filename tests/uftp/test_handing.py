@@ -8,8 +8,8 @@ from queue import Queue
 
 import pytest
 
-from uftp.claiming import AT_ONCE
-from uftp.handing import Handing
+from uftp.delivery.leases import AT_ONCE
+from uftp.delivery.local_dispatch import Handing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uftp.laying_out import DEEPEST, FREE, MOST_TIMES, NotLaidOut, lay_out
+from uftp.protocol.diagnostics.pretty_xml import DEEPEST, FREE, MOST_TIMES, NotLaidOut, lay_out
 
 
 def test_one_element_a_line() -> None:

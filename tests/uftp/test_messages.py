@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from uftp import messages
-from uftp.versions import MAJORS, SUPPORTED, for_major
+from uftp.protocol import messages
+from uftp.protocol.versions import MAJORS, SUPPORTED, for_major
 
 REFERENCES = {
     "AGRPortfolioUpdateResponse": "AGRPortfolioUpdateMessageID",

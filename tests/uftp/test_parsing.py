@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from uftp import messages, versions
-from uftp.parsing import (
+from uftp.protocol import messages, versions
+from uftp.protocol.parsing import (
     InvalidXML,
     MembershipLine,
     PointLine,

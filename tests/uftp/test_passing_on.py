@@ -22,11 +22,16 @@ from tests.support.peer import Peer
 from tests.support.polling import wait_for
 from tests.support.receiver import OK, Posted, Receiver, Reply, receiving
 from tests.support.zone import SILENT, serving
-from uftp import answering, claiming, connectivity, delivery, outbox, posting, recording, sweep
-from uftp.handling import Incoming, Outcome, Party, Passed, Rejection
+from uftp import connectivity
+from uftp.delivery import attempts as delivery_attempts
+from uftp.delivery import deliver as delivery
+from uftp.delivery import http_client, leases, outbox
+from uftp.delivery.forwarding import pass_on
+from uftp.handlers import Incoming, Outcome, Party, Passed, Rejection
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
-from uftp.passing_on import pass_on
-from uftp.sealing import unseal
+from uftp.processing import responses
+from uftp.protocol.sealing import unseal
+from uftp.worker import sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,7 +70,7 @@ class App:
         """Rejects what was not delivered; before that, fails as often as told."""
         assert transaction.get_connection().in_atomic_block
         if not passed.delivered:
-            answering.reject_afterwards(passed.inbound, ["Undeliverable"], passed.at)
+            responses.reject_afterwards(passed.inbound, ["Undeliverable"], passed.at)
         if self.fails:
             self.fails -= 1
             raise RuntimeError("the app fails")
@@ -156,7 +161,7 @@ def test_a_permanent_refusal_ends_it_at_once_and_its_sender_is_answered(
     assert (said.attrib["Result"], said.attrib["RejectionReason"]) == ("Rejected", "Undeliverable")
     assert said.attrib["ConversationID"] == received.conversation_id
     with pytest.raises(ValueError, match="left without an answer"):
-        answering.reject_afterwards(received, ["again"], timezone.now())
+        responses.reject_afterwards(received, ["again"], timezone.now())
 
 
 def passed_on(receiver_of: Peer, dso: Peer, **attributes: str) -> OutboundMessage:
@@ -279,10 +284,10 @@ def test_a_post_that_ends_in_vain_after_the_time_is_the_last_one(
     receiver: Receiver, dso: Peer, agr: Peer, app: App
 ) -> None:
     passing = passed_on(agr, dso)
-    claim = claiming.claim_oldest("AGR", agr.domain, timezone.now())
+    claim = leases.claim_oldest("AGR", agr.domain, timezone.now())
     assert claim is not None
-    result = delivery.classify(posting.Reply(503, "", None), receiver.url, again=False)
-    recording.record(claim, result, timezone.now(), claim.give_up_at)
+    result = delivery.classify(http_client.Reply(503, "", None), receiver.url, again=False)
+    delivery_attempts.record(claim, result, timezone.now(), claim.give_up_at)
     assert state_of(passing) == "failed"
     (told,) = app.told
     assert (told.expired, told.detail) == (True, "not delivered in time; the last attempt: HTTP 503")
@@ -365,13 +370,13 @@ def test_a_worker_that_was_held_up_does_not_tell_twice(
 ) -> None:
     passing = passed_on(agr, dso)
     now = timezone.now()
-    held_up = claiming.claim_oldest("AGR", agr.domain, now)
+    held_up = leases.claim_oldest("AGR", agr.domain, now)
     assert held_up is not None
     OutboundMessage.objects.update(claimed_until=now)
     deliver(agr)
     assert state_of(passing) == "delivered"
-    refused = delivery.classify(posting.Reply(403, "", None), receiver.url, again=False)
-    assert recording.record(held_up, refused, now, timezone.now()) == ()
+    refused = delivery.classify(http_client.Reply(403, "", None), receiver.url, again=False)
+    assert delivery_attempts.record(held_up, refused, now, timezone.now()) == ()
     assert (state_of(passing), [told.delivered for told in app.told]) == ("delivered", [True])
     assert DeliveryAttempt.objects.count() == 2, "its attempt is kept all the same"
 
@@ -604,10 +609,10 @@ def test_a_later_one_is_not_claimed_while_the_earlier_is_being_posted(
 ) -> None:
     first, second = passed_on(agr, dso), passed_on(agr, dso)
     now = timezone.now()
-    held = claiming.claim_oldest("AGR", agr.domain, now)
+    held = leases.claim_oldest("AGR", agr.domain, now)
     assert held is not None
     assert held.id == first.pk
-    assert claiming.claim_oldest("AGR", agr.domain, timezone.now()) is None
+    assert leases.claim_oldest("AGR", agr.domain, timezone.now()) is None
     assert in_seconds(second) > 3000
     delivery.attempt(held, "AGR", agr.domain)
     assert in_seconds(second) <= 0
@@ -625,7 +630,7 @@ def test_a_later_one_is_put_off_briefly_while_what_became_of_the_earlier_is_reco
 
     def work() -> None:
         try:
-            found.append(claiming.claim_oldest("AGR", agr.domain, timezone.now()))
+            found.append(leases.claim_oldest("AGR", agr.domain, timezone.now()))
         finally:
             connection.close()
 

@@ -19,8 +19,8 @@ from participants.models import AuditEntry, Participant
 from tests.support.exchange import receive
 from tests.support.peer import Peer
 from uftp.connectivity import send_test_message
+from uftp.delivery.forwarding import pass_on
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
-from uftp.passing_on import pass_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,10 +15,11 @@ from participants.models import Mode, Participant
 from tests.support.exchange import drain, exchange, handled_by, receive
 from tests.support.peer import Peer
 from tests.support.polling import wait_for
-from uftp import processing, setting_aside
-from uftp.handling import Incoming, Outcome, Rejection
+from uftp.handlers import Incoming, Outcome, Rejection
 from uftp.models import InboundMessage, OutboundMessage, Sender
-from uftp.parsing import UnusableValue
+from uftp.processing import dead_letters
+from uftp.processing import drain as inbox_drain
+from uftp.protocol.parsing import UnusableValue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -179,13 +180,13 @@ def test_M10_message_id_used_before_with_other_content(agr: Peer) -> None:
 
 def test_M10_a_message_set_aside_keeps_its_message_id(agr: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later one with its MessageID is the duplicate, before and after staff have the first one processed again."""
-    monkeypatch.setattr(setting_aside, "PAUSE", 0.01)
+    monkeypatch.setattr(dead_letters, "PAUSE", 0.01)
     message_id = str(uuid.uuid4())
     with handled_by("TestMessage", lambda incoming: fail_in_postgresql("22012")):
         first = receive(agr, agr.xml(MessageID=message_id))
         drain(agr)
     assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == ["Duplicate Identifier"]
-    assert setting_aside.process_again(first)
+    assert dead_letters.process_again(first)
     assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == ["Duplicate Identifier"]
     first.refresh_from_db()
     assert (first.state, first.result) == ("processed", "Accepted")
@@ -196,7 +197,7 @@ def test_M10_a_receipt_that_commits_late_is_the_duplicate_of_what_was_taken_up(
     agr: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its id is lower than that of the message which was set aside before it was there."""
-    monkeypatch.setattr(setting_aside, "PAUSE", 0.01)
+    monkeypatch.setattr(dead_letters, "PAUSE", 0.01)
     message_id = str(uuid.uuid4())
     receive(agr, agr.xml())
     inserted, commit = threading.Event(), threading.Event()
@@ -216,7 +217,7 @@ def test_M10_a_receipt_that_commits_late_is_the_duplicate_of_what_was_taken_up(
     with handled_by("TestMessage", lambda incoming: fail_in_postgresql("22012")):
         first = receive(agr, agr.xml(MessageID=message_id))
         drain(agr)
-    assert setting_aside.process_again(first)
+    assert dead_letters.process_again(first)
     commit.set()
     late.join(20)
     drain(agr)
@@ -335,7 +336,7 @@ def test_M13_receipts_do_not_wait_for_the_handling(agr: Peer) -> None:
 
 
 def test_M14_poison_is_set_aside_and_the_next_go_on(agr: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setting_aside, "PAUSE", 0.01)
+    monkeypatch.setattr(dead_letters, "PAUSE", 0.01)
     poison = agr.xml()
     tries: list[str] = []
 
@@ -355,7 +356,7 @@ def test_M14_poison_is_set_aside_and_the_next_go_on(agr: Peer, monkeypatch: pyte
         assert bad.last_error == "ZeroDivisionError: a handler's own mistake"
         assert good.state == "processed"
         assert not OutboundMessage.objects.filter(in_reply_to=bad).exists()
-    assert setting_aside.process_again(bad)
+    assert dead_letters.process_again(bad)
     drain(agr)
     bad.refresh_from_db()
     assert (bad.state, bad.result) == ("processed", "Accepted")
@@ -370,7 +371,7 @@ def fail_in_postgresql(sqlstate: str) -> Any:
 def test_M14_a_message_that_always_exceeds_a_limit_is_set_aside(
     agr: Peer, monkeypatch: pytest.MonkeyPatch, sqlstate: str
 ) -> None:
-    monkeypatch.setattr(setting_aside, "PAUSE", 0.01)
+    monkeypatch.setattr(dead_letters, "PAUSE", 0.01)
     with handled_by("AGRPortfolioQuery", lambda incoming: fail_in_postgresql(sqlstate)):
         bad = receive(agr, agr.xml("AGRPortfolioQuery", **QUERY))
         good = receive(agr, agr.xml())
@@ -390,7 +391,7 @@ def test_M14_a_message_that_is_set_back_for_minutes_is_set_aside(
     with handled_by("AGRPortfolioQuery", lambda incoming: fail_in_postgresql(sqlstate)):
         bad = receive(agr, agr.xml("AGRPortfolioQuery", **QUERY))
         good = receive(agr, agr.xml())
-        for times in range(1, setting_aside.SETBACKS):
+        for times in range(1, dead_letters.SETBACKS):
             drain(agr)
             bad.refresh_from_db()
             assert (bad.state, bad.attempts, bad.setbacks) == ("received", 0, times)
@@ -400,7 +401,7 @@ def test_M14_a_message_that_is_set_back_for_minutes_is_set_aside(
     bad.refresh_from_db()
     good.refresh_from_db()
     assert (bad.state, good.state) == ("set aside", "processed")
-    assert setting_aside.process_again(bad)
+    assert dead_letters.process_again(bad)
     drain(agr)
     bad.refresh_from_db()
     assert (bad.state, bad.setbacks) == ("processed", 0)
@@ -434,7 +435,7 @@ def test_a_database_in_trouble_is_no_failure_of_the_message(agr: Peer, sqlstate:
 
     message = receive(agr, agr.xml())
     with handled_by("TestMessage", handle):
-        for _ in range(setting_aside.SETBACKS + 3):
+        for _ in range(dead_letters.SETBACKS + 3):
             drain(agr)
     message.refresh_from_db()
     assert (message.state, message.attempts, message.setbacks) == ("received", 0, 1), "within one minute"
@@ -504,7 +505,7 @@ def test_an_answer_is_woken_while_the_next_message_is_still_being_handled(agr: P
     with handled_by("TestMessage", handle):
         for _ in range(3):
             last = receive(agr, agr.xml())
-        processing.drain(last.sender_id, wake=lambda role, domain: wakes.append((role, domain)))
+        inbox_drain.drain(last.sender_id, wake=lambda role, domain: wakes.append((role, domain)))
 
     assert len(handled) == 3
     assert set(wakes) == {("AGR", agr.domain)}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from uftp.reasons import Reason, join, named, warning
+from uftp.protocol.reasons import Reason, join, named, warning
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from participants.scope import EVERYONE, NOBODY, Scope
 from tests.support.peer import Peer, post
 from tests.support.polling import wait_for
 from tests.support.processes import serving
-from uftp import refusals, tasks
+from uftp import tasks
 from uftp.models import InboundMessage, Refusal
+from uftp.receiving import refusals
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ROUTE = "/shapeshifter/api/v3/message"

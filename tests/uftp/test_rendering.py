@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from uftp import messages
-from uftp.messages import Metadata
-from uftp.parsing import check, open_envelope, parse
-from uftp.rendering import render, seal_envelope
-from uftp.versions import SUPPORTED
+from uftp.protocol import messages
+from uftp.protocol.messages import Metadata
+from uftp.protocol.parsing import check, open_envelope, parse
+from uftp.protocol.rendering import render, seal_envelope
+from uftp.protocol.versions import SUPPORTED
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ID = "0a1b2c3d-0000-4000-8000-00000000000a"

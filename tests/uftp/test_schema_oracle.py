@@ -9,10 +9,10 @@ from lxml import etree
 
 from tests.uftp import strategies
 from tests.uftp.strategies import VERSIONS, Drawn, needs_oracles, oracle, oracle_file
-from uftp import messages
-from uftp.parsing import check, metadata, parse
-from uftp.rendering import render
-from uftp.versions import SUPPORTED
+from uftp.protocol import messages
+from uftp.protocol.parsing import check, metadata, parse
+from uftp.protocol.rendering import render
+from uftp.protocol.versions import SUPPORTED
 
 pytestmark = needs_oracles
 

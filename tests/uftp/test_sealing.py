@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
-from uftp import sealing
+from uftp.protocol import sealing
 
 CONTENT = b"<TestMessage/>"
 

@@ -13,9 +13,9 @@ from django.test import Client
 
 from participants.models import PublicKey
 from tests.support.peer import Peer
-from uftp import endpoint
 from uftp.models import InboundMessage
-from uftp.storing import Together
+from uftp.receiving import views as receiving_views
+from uftp.receiving.group_commit import Together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,7 +76,7 @@ def post_behind(first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], sto
             until(a_store_waits)
             for number, each in enumerate(others, start=1):
                 answers.append(threads.submit(work, *each))
-                until(lambda number=number: len(endpoint._together._waiting) == number)
+                until(lambda number=number: len(receiving_views._together._waiting) == number)
             if stop:
                 other.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"

@@ -17,9 +17,9 @@ from tests.support.exchange import drain, receive
 from tests.support.peer import Peer
 from tests.support.polling import wait_for
 from tests.support.receiver import Receiver, receiving
-from uftp import delivery
+from uftp.admin.connectivity_steps import course_of
+from uftp.delivery import deliver as delivery
 from uftp.models import OutboundMessage, Refusal
-from uftp.test_message_course import course_of
 
 PARTICIPANTS = "/admin/participants/participant/"
 

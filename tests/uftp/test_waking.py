@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.support.polling import wait_for
-from uftp import waking
-from uftp.waking import Sparing
+from uftp.wakeups import debounce
+from uftp.wakeups.debounce import Sparing
 
 EVERY = 0.05
 
 
 @pytest.fixture(autouse=True)
 def _sparing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waking, "EVERY", EVERY)
+    monkeypatch.setattr(debounce, "EVERY", EVERY)
 
 
 def test_the_first_is_made_at_once() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from uftp import sealing
+from uftp.protocol import sealing
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 
 from cro_project import environment
 from participants import keys
-from uftp import sealing
+from uftp.protocol import sealing
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from cro_project import environment, first_start, hosts, processes, supervision
 from participants import keys
-from uftp import sealing
+from uftp.protocol import sealing
 
 HOST = "127.0.0.1"
 

@@ -29,6 +29,6 @@ class Command(BaseCommand):
         os.nice(max(0, NICENESS - os.nice(0)))
         environment.reach_database()
         os.nice(max(0, NICENESS - os.nice(0)))
-        from uftp import worker
+        from uftp.worker import main as worker
 
         worker.run(until_idle=until_idle, concurrency=concurrency)

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import QuerySet
 
+from uftp.delivery.passed_on import result_in_words, with_recipient
 from uftp.models import InboundMessage, OutboundMessage
-from uftp.passed_on import result_in_words, with_recipient
 
 _IN = [
     "id",

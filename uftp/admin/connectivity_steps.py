@@ -1,0 +1,187 @@
+"""What becomes of a test message, step by step and in words: stored, delivered, answered, and what to do if not."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from participants.admin_base.extensions import badge
+from participants.admin_base.html import lines, link, moment
+from participants.keys import format_public_key, public_key_of_seed
+from uftp import meanings
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal
+
+PATIENCE = timedelta(seconds=30)
+"""After so long without an answer there is something to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a test: its badge, what it is, what came of it, and what there is to do."""
+
+    badge: SafeString
+    title: str
+    says: object = ""
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What has become of a test: its steps, how it stands in few words, and whether more is to come."""
+
+    steps: list[Step]
+    outcome: SafeString
+    over: bool
+
+
+def course_of(test: OutboundMessage, now: datetime) -> Course:
+    """What has become of `test` by the real moment `now`."""
+    attempts = list(test.delivery_attempts.order_by("pk"))
+    steps = [Step(badge("ok", "done"), "Stored", f"at {moment(test.created_at)}, to be delivered at once")]
+    delivery, delivered = _delivery(test, attempts, now)
+    steps.append(delivery)
+    answer = _answer_to(test)
+    if answer:
+        took = (answer.received_at - test.created_at).total_seconds()
+        says = format_html(
+            "{}, {} after the test was stored", link(answer, answer.message_type), _in_words(took)
+        )
+        if answer.result == "Rejected":
+            steps.append(
+                Step(
+                    badge("warn", "rejected"),
+                    "Answer",
+                    format_html("{}: {}", says, answer.reason or "without a reason"),
+                    "It is reached and answers, but does not accept the test: ask it why.",
+                )
+            )
+            return Course(steps, badge("warn", f"answered Rejected after {_in_words(took)}"), over=True)
+        steps.append(Step(badge("ok", "received"), "Answer", says))
+        return Course(steps, badge("ok", f"answered after {_in_words(took)}"), over=True)
+    if test.state == OutboundMessage.State.FAILED:
+        steps.append(Step(badge("", "none"), "Answer", "There is none: the test was not delivered."))
+        return Course(steps, badge("bad", "not delivered"), over=True)
+    if not delivered:
+        steps.append(Step(badge("", "not yet"), "Answer", "comes after the delivery"))
+        tried = badge("warn", "not delivered so far") if attempts else badge("", "on its way")
+        return Course(steps, tried, over=False)
+    steps.append(_waits_for_answer(test, now))
+    return Course(steps, badge("warn", "delivered, not answered so far"), over=False)
+
+
+def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datetime) -> tuple[Step, bool]:
+    """How far the delivery is, with each attempt, and whether it has come to its end well."""
+    said: list[str] = [_attempt_in_words(attempt) for attempt in attempts]
+    todo = meanings.of_attempt(attempts[-1]).todo if attempts else ""
+    if attempts and attempts[-1].status in (401, 419):
+        todo = f"{todo} {own_key()}"
+    match test.state:
+        case OutboundMessage.State.DELIVERED:
+            return Step(badge("ok", "done"), "Delivered", lines(said)), True
+        case OutboundMessage.State.FAILED:
+            return Step(badge("bad", "failed"), "Delivery", lines(said), todo), False
+    if not attempts:
+        says = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
+        return Step(badge("", "under way"), "Delivery", says), False
+    if test.next_attempt_at:
+        said.append(
+            f"Next attempt at {moment(test.next_attempt_at)}, {_in_how_long(test.next_attempt_at - now)}. "
+            f"It goes on until {moment(test.give_up_at)}."
+        )
+    return Step(badge("warn", "tried"), "Delivery", lines(said), todo), False
+
+
+def _attempt_in_words(attempt: DeliveryAttempt) -> SafeString:
+    return format_html(
+        "{}: {} {}{}",
+        moment(attempt.started_at),
+        meanings.of_attempt(attempt).what,
+        f"({_answer(attempt)}) " if attempt.detail else "",
+        f"Posted to {attempt.endpoint}" if attempt.endpoint else "",
+    )
+
+
+def _answer(attempt: DeliveryAttempt) -> str:
+    """What came back, or in few words why nothing did."""
+    known = next((few for said, few in _IN_FEW_WORDS.items() if said in attempt.detail), "")
+    return known if known and attempt.status is None else attempt.detail.rstrip(".")
+
+
+_IN_FEW_WORDS = {
+    "has no address": "no address for this name",
+    "refused": "connection refused",
+    "ConnectTimeout": "connection timed out",
+    "Timeout": "no answer in time",
+}
+"""What the detail of an attempt without an answer holds, to what staff read of it."""
+
+
+def _waits_for_answer(test: OutboundMessage, now: datetime) -> Step:
+    """What staff read while there is no answer yet; after a while, what to look at."""
+    since = now - (test.finished_at or now)
+    if since < PATIENCE:
+        return Step(badge("", "awaited"), "Answer", "Its system has the test; its answer is awaited.")
+    refused = (
+        Refusal.objects.filter(
+            role=test.recipient_role, domain=test.recipient_domain, at__gte=test.created_at
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if refused:
+        said = format_html(
+            "None, but at {} this CRO refused {}.", moment(refused.at), link(refused, "a request in its name")
+        )
+        return Step(
+            badge("bad", "refused"), "Answer", said, meanings.of_refusal(refused.status, refused.line).todo
+        )
+    return Step(
+        badge("warn", "awaited"),
+        "Answer",
+        f"None since {_in_words(since.total_seconds())}.",
+        f"Ask the participant whether its system has MessageID {test.message_id}, and whether it knows where this CRO "
+        f"({settings.CRO_DOMAIN}) takes messages.",
+    )
+
+
+def _answer_to(test: OutboundMessage) -> InboundMessage | None:
+    return (
+        InboundMessage.objects.filter(
+            conversation_id=test.conversation_id,
+            message_type="TestMessageResponse",
+            sender__role=test.recipient_role,
+            sender__domain=test.recipient_domain,
+        )
+        .defer("sealed")
+        .order_by("pk")
+        .first()
+    )
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 0.1:
+        return "under 0.1 s"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
+
+
+def _in_how_long(time: timedelta) -> str:
+    """`in 40 seconds`; what is due is done at once."""
+    seconds = round(time.total_seconds())
+    if seconds < 1:
+        return "at once"
+    unit, length = next(
+        (unit, length)
+        for unit, length in (("hour", 3_600), ("minute", 60), ("second", 1))
+        if seconds >= 2 * length or length == 1
+    )
+    many = round(seconds / length)
+    return f"in {many} {unit}{'' if many == 1 else 's'}"
+
+
+def own_key() -> str:
+    if settings.CRO_SIGNING_KEY is None:
+        return ""
+    key = format_public_key(public_key_of_seed(settings.CRO_SIGNING_KEY))
+    return f"This CRO is {settings.CRO_DOMAIN}, and its public key is {key}"

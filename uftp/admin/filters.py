@@ -1,0 +1,150 @@
+"""What the lists of messages, deliveries and refusals are filtered by."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from participants.admin_base.filters import SUGGESTIONS, ChoiceFilter, TextFilter
+from participants.models import Participant
+from uftp.delivery.passed_on import IS_PASSED_ON
+from uftp.models import Sender
+from uftp.protocol.messages import ACCEPTED, HANDLED_REQUESTS, OTHER_REQUESTS, OTHER_RESPONSES
+from uftp.receiving import refusals
+
+ROLES = ("AGR", "DSO")
+
+
+class DomainFilter(TextFilter):
+    """A filter that offers the domains of the participants whom this member of staff may look at."""
+
+    parameter_name = "domain"
+
+    def suggestions(self) -> Iterable[str]:
+        seen = self.seen.restrict(Participant.objects.all(), "pk")
+        return seen.order_by("domain").values_list("domain", flat=True).distinct()[:SUGGESTIONS]
+
+    def meant(self) -> list[str]:
+        """The domains that the text stands for."""
+        return self.domains(Participant.objects.all())
+
+
+class SenderFilter(DomainFilter):
+    title = "sender's domain"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        meant = Sender.objects.filter(domain__in=self.meant()).values_list("pk", flat=True)
+        return queryset.filter(sender__in=list(meant))
+
+
+class RecipientFilter(DomainFilter):
+    title = "recipient's domain"
+    path = "recipient"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.text:
+            return queryset
+        return queryset.filter(
+            **{f"{self.path}_role__in": ROLES, f"{self.path}_domain__in": self.meant()},
+        )
+
+
+class RecipientOfAttemptFilter(RecipientFilter):
+    path = "message__recipient"
+
+
+class ClaimedSenderFilter(DomainFilter):
+    title = "claimed sender's domain"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(role__in=ROLES, domain__in=self.meant()) if self.text else queryset
+
+
+class RoleFilter(ChoiceFilter):
+    title = "role"
+    parameter_name = "role"
+    values = ROLES
+
+
+class SenderRoleFilter(RoleFilter):
+    field = "sender__role"
+
+
+class RecipientRoleFilter(RoleFilter):
+    field = "recipient_role"
+
+
+class ClaimedRoleFilter(RoleFilter):
+    field = "role"
+
+
+class ResultFilter(ChoiceFilter):
+    title = parameter_name = field = "result"
+    values = ("Accepted", "Rejected")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*super().lookups(request, model_admin), ("none", "No result")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(result="") if self.value() == "none" else super().queryset(request, queryset)
+
+
+class ReceivedResultFilter(ResultFilter):
+    """What is passed on is not accepted: this CRO has not answered it."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("passed on", "Passed on, or being so"), *super().lookups(request, model_admin)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "passed on":
+            return queryset.filter(IS_PASSED_ON)
+        found = super().queryset(request, queryset)
+        return found.exclude(IS_PASSED_ON) if self.value() == ACCEPTED else found
+
+
+class PassedOnFilter(ChoiceFilter):
+    title = "passed on"
+    parameter_name = "passed_on"
+    values = ("no", "yes")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "This CRO's own"), ("yes", "Passed on")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value()
+        if wanted and wanted not in self.values:
+            return queryset.none()
+        return queryset.filter(passes_on__isnull=wanted == "no") if wanted else queryset
+
+
+class StatusFilter(ChoiceFilter):
+    title = parameter_name = field = "status"
+    values = tuple(str(status) for status in refusals.STATUSES)
+
+
+class TypeFilter(TextFilter):
+    title = "message type"
+    parameter_name = "type"
+    known: Iterable[str] = ()
+
+    def suggestions(self) -> Iterable[str]:
+        return self.known
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(message_type__in=self.among(self.known)) if self.text else queryset
+
+
+class InboundTypeFilter(TypeFilter):
+    known = (*sorted(HANDLED_REQUESTS), "TestMessageResponse", *sorted(OTHER_REQUESTS | OTHER_RESPONSES))
+
+
+class OutboundTypeFilter(TypeFilter):
+    known = (
+        "TestMessage",
+        "FlexReservationUpdate",
+        *(f"{request}Response" for request in sorted(HANDLED_REQUESTS)),
+        *sorted(OTHER_RESPONSES),
+    )

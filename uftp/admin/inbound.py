@@ -1,0 +1,260 @@
+"""The screen of messages received: what became of them, what their rejection means, and having one handled again."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+
+from common.display import NOTHING
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import lines, link, list_link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.scope import Scope
+from uftp import meanings, tasks
+from uftp.admin import explanation as explanations
+from uftp.admin import xml as stored_xml
+from uftp.admin.filters import InboundTypeFilter, ReceivedResultFilter, SenderFilter, SenderRoleFilter
+from uftp.admin.messages import MessageAdmin, badge
+from uftp.admin.retry import Again
+from uftp.delivery.passed_on import result_in_words, with_passing
+from uftp.models import InboundMessage, OutboundMessage, Sender
+from uftp.processing import dead_letters
+from uftp.protocol.diagnostics.explanation import MOST_BYTES, explain
+from uftp.protocol.reasons import Reason
+from uftp.protocol.versions import for_major
+
+ANSWERS_SHOWN = 20
+
+
+def rows_of_senders(rows: QuerySet[InboundMessage], scope: Scope) -> QuerySet[InboundMessage]:
+    """Those of `rows` that a participant of `scope` sent."""
+    if scope.everyone:
+        return rows
+    senders = scope.restrict_named(Sender.objects.all(), "role", "domain")
+    return rows.filter(sender__in=list(senders.values_list("pk", flat=True)))
+
+
+@admin.register(InboundMessage)
+class InboundMessageAdmin(MessageAdmin):
+    list_display = (
+        "received",
+        "sender",
+        "message_type",
+        "state_badge",
+        "result_badge",
+        "reason_in_short",
+        "size_in_words",
+    )
+    export_display = (
+        ("Received", "received_at"),
+        ("Sender's role", "sender.role"),
+        ("Sender", "sender.domain"),
+        "message_type",
+        "message_id",
+        "conversation_id",
+        "state",
+        ("Result", lambda message: result_in_words(message.result, message.passing)),
+        "reason",
+        "last_error",
+        ("Processed", "processed_at"),
+        ("Size in bytes", "size"),
+    )
+    list_select_related = ("sender",)
+    linked_lookups = ("sender__id__exact",)
+    list_filter = (
+        "state",
+        ReceivedResultFilter,
+        SenderFilter,
+        SenderRoleFilter,
+        InboundTypeFilter,
+        ("received_at", DayRangeFilter),
+    )
+    search_fields = ("message_id__exact", "conversation_id__exact")
+    search_help_text = "The whole of a MessageID or ConversationID"
+    actions = ("process_again",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "sent_by",
+                    "message_type",
+                    "version_and_path",
+                    "received",
+                    "state_badge",
+                    "result_badge",
+                    "reason",
+                    "meaning",
+                )
+            },
+        ),
+        (
+            "What came of it",
+            {"fields": ("answers", "passed_on", "failures", "setbacks", "last_error", "processed")},
+        ),
+        ("Where it belongs", {"fields": ("identifier", "conversation", "last_copy")}),
+        ("XML", {"fields": ("size_in_words", "explained", "xml")}),
+    )
+    again = Again(
+        action="process_again",
+        permission="uftp.change_inboundmessage",
+        verb="Process again",
+        done="to be processed again",
+        otherwise="Only messages that are set aside can be.",
+        follows=(
+            "A message is set aside when handling it has failed again and again for a reason of this CRO's own. "
+            "Process it again once that reason is gone: whoever operates this CRO finds it in the log.",
+            "It is handled as if it had just come, after the sender's other waiting messages that came before it, "
+            "and answered. Where it fails again, it is set aside again.",
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMessage]:
+        return with_passing(super().get_queryset(request))
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+        return rows_of_senders(rows, self.seen(request))
+
+    def acted_on(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+        return rows_of_senders(rows, self.acted_for(request))
+
+    def eligible(self, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
+        return rows.filter(state=InboundMessage.State.SET_ASIDE)
+
+    def do_again(self, keys: list[int]) -> list[InboundMessage]:
+        rows = InboundMessage.objects.filter(pk__in=keys).select_related("sender").defer("sealed")
+        return [message for message in rows.order_by("pk") if dead_letters.process_again(message)]
+
+    def wake(self, done: list[InboundMessage]) -> None:
+        for sender_id in sorted({message.sender_id for message in done}):
+            tasks.wake_inbox(sender_id)
+
+    def party(self, message: InboundMessage) -> tuple[str, str]:
+        return message.sender.role, message.sender.domain
+
+    def audited_as(self, message: InboundMessage) -> str:
+        return f"{message} of {message.sender}"
+
+    def has_process_again_permission(self, request: HttpRequest) -> bool:
+        return self.may_do_again(request)
+
+    @admin.action(description="Process again what was set aside", permissions=["process_again"])
+    def process_again(self, request: HttpRequest, queryset: QuerySet[InboundMessage]) -> HttpResponse | None:
+        return self.ask_again(request, queryset)
+
+    def get_fieldsets(self, request: HttpRequest, obj: InboundMessage | None = None) -> Any:
+        """What says nothing of this message is left out."""
+        empty = set()
+        if obj is not None:
+            passed_on = obj.passings.exists()
+            empty = {
+                name
+                for name, there in {
+                    "result_badge": obj.result,
+                    "reason": obj.reason,
+                    "meaning": meanings.of_reason(obj.reason) if obj.result == "Rejected" else None,
+                    "failures": obj.attempts,
+                    "setbacks": obj.setbacks,
+                    "last_error": obj.last_error,
+                    "last_copy": obj.last_copy_at,
+                    "explained": self._is_invalid(obj),
+                    "passed_on": passed_on,
+                    "answers": not passed_on or obj.result == "Rejected",
+                }.items()
+                if not there
+            }
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in empty]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    @admin.display(description="sender")
+    def sent_by(self, message: InboundMessage) -> str:
+        return self._party_link(message)
+
+    @admin.display(description="version")
+    def version_and_path(self, message: InboundMessage) -> str:
+        return f"{message.version}, posted to the path of version {message.major}"
+
+    @admin.display(description="failed tries")
+    def failures(self, message: InboundMessage) -> str:
+        return str(message.attempts)
+
+    @admin.display(description="received")
+    def received(self, message: InboundMessage) -> str:
+        return moment(message.received_at)
+
+    @admin.display(description="processed")
+    def processed(self, message: InboundMessage) -> str:
+        return moment(message.processed_at)
+
+    @admin.display(description="last identical copy")
+    def last_copy(self, message: InboundMessage) -> str:
+        return moment(message.last_copy_at)
+
+    @admin.display(description="what this means")
+    def meaning(self, message: InboundMessage) -> str:
+        return lines(" ".join(filter(None, each)) for each in meanings.of_reason(message.reason))
+
+    @admin.display(description="answered by")
+    def answers(self, message: InboundMessage) -> str:
+        replies = message.replies.defer("sealed").order_by("pk")[:ANSWERS_SHOWN]
+        return lines(
+            link(reply, f"{reply.message_type}: {reply.result or 'sent'}, {reply.get_state_display()}")
+            for reply in replies
+        )
+
+    @admin.display(description="passed on to")
+    def passed_on(self, message: InboundMessage) -> str:
+        """To whom, and how far that is: a recipient that the one who asks may look at leads to the message sent."""
+        passings = message.passings.defer("sealed").order_by("pk")
+        linked = self.shown_within(message).restrict_named(passings, "recipient_role", "recipient_domain")
+        found = set(linked.values_list("pk", flat=True))
+        return lines(_passing(passing, linked=passing.pk in found) for passing in passings[:ANSWERS_SHOWN])
+
+    @admin.display(description="by the schema")
+    def explained(self, message: InboundMessage) -> str:
+        """What the schema has against a message that was rejected as invalid: little, as the door held it to it."""
+        if message.size > MOST_BYTES:
+            return NOTHING
+        content = stored_xml.read(message, 0, MOST_BYTES)
+        explanation = explain(content, for_major(message.major, "").schema)
+        return explanations.faults(
+            explanation,
+            otherwise=f"By the schema of version {message.major} nothing is wrong with it: what cannot be taken is "
+            "a value, and the reason names it.",
+        )
+
+    @staticmethod
+    def _is_invalid(message: InboundMessage) -> bool:
+        return message.result == "Rejected" and Reason.INVALID_MESSAGE in message.reason
+
+
+def _passing(passing: OutboundMessage, *, linked: bool) -> str:
+    recipient = f"{passing.recipient_role} {passing.recipient_domain}"
+    delivered = passing.state == OutboundMessage.State.DELIVERED
+    return format_html(
+        "{} {}{}{}",
+        link(passing, recipient) if linked else recipient,
+        badge(passing.state, passing.get_state_display()),
+        f" at {moment(passing.finished_at)}" if passing.finished_at else "",
+        "; its answer goes to the sender directly" if delivered else "",
+    )
+
+
+@admin.register(Sender)
+class SenderAdmin(ReadOnlyAdmin, ScalableAdmin):
+    list_display = ("domain", "role", "received")
+    export_display = ("domain", "role")
+    search_fields = ("domain__startswith",)
+    search_help_text = "The beginning of a domain"
+    fields = ("domain", "role", "received")
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Sender]) -> QuerySet[Sender]:
+        return self.seen(request).restrict_named(rows, "role", "domain")
+
+    @admin.display(description="messages")
+    def received(self, sender: Sender) -> str:
+        return list_link(InboundMessage, "messages from it", sender__id__exact=sender.pk)

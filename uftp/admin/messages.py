@@ -1,0 +1,211 @@
+"""What the screens of messages in and out have in common: their XML, their conversation, whom they are with."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from participants.admin_base.html import link, list_link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.models import Participant
+from participants.scope import NOBODY, Scope
+from uftp.admin import xml as stored_xml
+from uftp.admin.retry import AgainAdmin
+from uftp.delivery.passed_on import result_in_words, with_passing
+from uftp.models import InboundMessage, OutboundMessage
+from uftp.protocol.diagnostics.pretty_xml import NotLaidOut, lay_out
+
+SHOWN_BYTES = 200_000
+REASON_IN_LIST = 120
+THREAD = 20
+"""Messages of a conversation, each way, that the page of one of them shows."""
+
+Message = InboundMessage | OutboundMessage
+
+TONES = {"Accepted": "ok", "Rejected": "warn", "delivered": "ok", "failed": "bad", "set aside": "bad"}
+"""The state or result of a message to the colour of its badge."""
+
+
+def badge(state: str, words: str) -> SafeString | str:
+    """A state or result as a badge; nothing for none."""
+    return format_html('<span class="badge {}">{}</span>', TONES.get(state, ""), words) if words else ""
+
+
+def badge_of_result(message: Message) -> SafeString | str:
+    """What a message says or got as its result; a received one is of `uftp.delivery.passed_on.with_passing`."""
+    words = result_in_words(message.result, getattr(message, "passing", None))
+    return badge(words, words)
+
+
+def xml_box(beginning: bytes, note: str, page: str, *, whole: bool) -> SafeString:
+    """XML laid out, after `note` and a link to the whole of it at `page`; as it is where it cannot be laid out."""
+    try:
+        shown = lay_out(beginning, whole=whole)
+    except NotLaidOut as wrong:
+        shown = beginning.decode(errors="replace")
+        note += f"As it is, since it cannot be laid out: {wrong}. "
+    return format_html(
+        '<p>{}<a href="{}">Download it as it was signed</a></p>'
+        '<pre class="xml" tabindex="0" role="region" aria-label="XML">{}</pre>',
+        note,
+        page,
+        shown,
+    )
+
+
+class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
+    """Messages are looked at, never edited. Their signed bytes stay in the database: pages read their beginning."""
+
+    change_form_template = "admin/uftp/message_change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("sealed")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The message, and for whom the one who asks may look: its page links to no page that they would not find."""
+        message = super().get_object(request, object_id, from_field)
+        if message is not None:
+            message._shown_within = self.seen(request)
+        return message
+
+    def shown_within(self, message: Message) -> Scope:
+        """The participants whose messages the page of this one may link to."""
+        scope: Scope = getattr(message, "_shown_within", NOBODY)
+        return scope
+
+    def audit_subject(self, row: Message) -> str:
+        return str(row)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """MessageIDs are stored in lower case, ConversationIDs as they were written."""
+        found, duplicates = super().get_search_results(request, queryset, search_term)
+        if search_term != search_term.lower() and not found.exists():
+            return super().get_search_results(request, queryset, search_term.lower())
+        return found, duplicates
+
+    def get_urls(self) -> list[Any]:
+        download = path(
+            "<path:object_id>/xml/", self.admin_site.admin_view(self.download), name=self._page("xml")
+        )
+        return [download, *self.again_urls(), *super().get_urls()]
+
+    def download(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """The whole inner XML as a file, exactly as it was signed."""
+        message = self.row_or_404(request, object_id)
+        return StreamingHttpResponse(
+            stored_xml.pieces(message),
+            content_type="application/xml",
+            headers={
+                "Content-Disposition": f'attachment; filename="{message.message_type}-{message.message_id}.xml"',
+                "Content-Length": str(message.size),
+            },
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        message = self.get_object(request, unquote(object_id))
+        offered = message is not None and self.offers_again(request, message)
+        context = {
+            "download": reverse(f"admin:{self._page('xml')}", args=[object_id]),
+            "again": reverse(f"admin:{self._page(self.again.action)}", args=[object_id]) if offered else "",
+            "verb": self.verb_for(message) if offered else "",
+        }
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    @admin.display(description="size")
+    def size_in_words(self, message: Message) -> str:
+        return filesizeformat(message.size)
+
+    @admin.display(description="state")
+    def state_badge(self, message: Message) -> str:
+        return badge(message.state, message.get_state_display())
+
+    @admin.display(description="result")
+    def result_badge(self, message: Message) -> str:
+        return badge_of_result(message)
+
+    @admin.display(description="reason")
+    def reason_in_short(self, message: Message) -> str:
+        return Truncator(message.reason or getattr(message, "last_error", "")).chars(REASON_IN_LIST)
+
+    @admin.display(description="MessageID")
+    def identifier(self, message: Message) -> str:
+        return message.message_id
+
+    @admin.display(description="conversation")
+    def conversation(self, message: Message) -> str:
+        """The messages of its conversation with the same participant, earliest first."""
+        role, domain = self.party(message)
+        said = message.conversation_id
+        received = with_passing(
+            InboundMessage.objects.filter(conversation_id=said, sender__role=role, sender__domain=domain)
+        )
+        sent = OutboundMessage.objects.filter(
+            conversation_id=said, recipient_role=role, recipient_domain=domain
+        )
+        told = sorted([*_told(received, message), *_told(sent, message)], key=lambda each: each[0])
+        items = format_html_join("", '<li class="{}"{}>{}</li>', (each[1:] for each in told))
+        return format_html(
+            '<ol class="thread">{}</ol><p class="quiet">ConversationID {}: {}, {}</p>',
+            items,
+            said,
+            list_link(InboundMessage, "all received in it", q=said),
+            list_link(OutboundMessage, "all sent in it", q=said),
+        )
+
+    @admin.display(description="laid out")
+    def xml(self, message: Message) -> str:
+        """The beginning of the inner XML, laid out; as it is where it cannot be."""
+        whole = message.size <= SHOWN_BYTES
+        note = "" if whole else f"The first {filesizeformat(SHOWN_BYTES)} of {filesizeformat(message.size)}. "
+        page = reverse(f"admin:{self._page('xml')}", args=[message.pk])
+        return xml_box(stored_xml.read(message, 0, SHOWN_BYTES), note, page, whole=whole)
+
+    def _party_link(self, message: Message) -> str:
+        """A link to the participant, or its name where staff have never been told of it."""
+        role, domain = self.party(message)
+        participant = Participant.objects.filter(role=role, domain=domain).first()
+        return link(participant) if participant else f"{role} {domain}"
+
+    def _page(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+
+def _told(
+    messages: QuerySet[Any], this: Message
+) -> Iterator[tuple[datetime, str, SafeString | str, SafeString]]:
+    """Moment, direction, mark of the message that is shown, and words, of each of the latest `messages`."""
+    for message in messages.defer("sealed").order_by("-pk")[:THREAD]:
+        inward = isinstance(message, InboundMessage)
+        at = message.received_at if inward else message.created_at
+        is_this = type(message) is type(this) and message.pk == this.pk
+        name = format_html("<strong>{}</strong>", message.message_type) if is_this else None
+        yield (
+            at,
+            "received" if inward else "sent",
+            SafeString(' aria-current="true"') if is_this else "",
+            format_html(
+                '<span class="quiet">{} {}</span> {} {} {}',
+                moment(at),
+                "received" if inward else "sent",
+                name or link(message, message.message_type),
+                badge_of_result(message),
+                badge(message.state, message.get_state_display()),
+            ),
+        )

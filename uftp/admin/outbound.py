@@ -1,0 +1,298 @@
+"""The screens of messages sent and of the attempts to deliver them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.text import Truncator
+
+from common.display import NOTHING
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import lines, link, list_link, moment, table
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from uftp import meanings, tasks
+from uftp.admin.filters import (
+    OutboundTypeFilter,
+    PassedOnFilter,
+    RecipientFilter,
+    RecipientOfAttemptFilter,
+    RecipientRoleFilter,
+    ResultFilter,
+)
+from uftp.admin.messages import MessageAdmin
+from uftp.admin.retry import Again
+from uftp.delivery import outbox
+from uftp.delivery.ordering import is_behind
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Sender
+
+ATTEMPTS_SHOWN = 40
+DETAIL_SHOWN = 300
+
+
+@admin.register(OutboundMessage)
+class OutboundMessageAdmin(MessageAdmin):
+    list_display = (
+        "created",
+        "recipient_in_list",
+        "message_type",
+        "delivery",
+        "result_badge",
+        "reason_in_short",
+    )
+    export_display = (
+        ("Created", "created_at"),
+        ("Recipient's role", "recipient_role"),
+        ("Recipient", "recipient_domain"),
+        ("Passed on", lambda message: "no" if message.passes_on_id is None else "yes"),
+        "message_type",
+        "message_id",
+        "conversation_id",
+        "state",
+        ("Next attempt", "next_attempt_at"),
+        ("Finished", "finished_at"),
+        "result",
+        "reason",
+        ("Size in bytes", "size"),
+    )
+    list_filter = (
+        "state",
+        ResultFilter,
+        RecipientFilter,
+        RecipientRoleFilter,
+        OutboundTypeFilter,
+        PassedOnFilter,
+        ("created_at", DayRangeFilter),
+    )
+    search_fields = ("message_id__exact", "conversation_id__exact")
+    search_help_text = "The whole of a MessageID or ConversationID"
+    actions = ("send_again",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "sent_to",
+                    "passed_on_for",
+                    "message_type",
+                    "version",
+                    "created",
+                    "result_badge",
+                    "reason",
+                )
+            },
+        ),
+        ("Delivery", {"fields": ("state_badge", "what_next", "tries")}),
+        ("Where it belongs", {"fields": ("answered", "identifier", "conversation")}),
+        ("XML", {"fields": ("size_in_words", "xml")}),
+    )
+    again = Again(
+        action="send_again",
+        permission="uftp.change_outboundmessage",
+        verb="Send again",
+        done="to be sent again",
+        otherwise="It is being sent at this moment: look at its attempts. Or it was passed on, and is its sender's to "
+        "send again.",
+        follows=(
+            "The message goes out at once, with the same MessageID and the same bytes; a participant that has it "
+            "already knows it for the same one.",
+            "Where it cannot be delivered, it is tried again by itself as if it were fresh, with growing pauses.",
+        ),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: OutboundMessage | None = None) -> Any:
+        """Whom it is passed on for is said of what is passed on alone."""
+        own = obj is not None and obj.passes_on_id is None
+        return [
+            (
+                title,
+                {
+                    **options,
+                    "fields": [name for name in options["fields"] if name != "passed_on_for" or not own],
+                },
+            )
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
+        return self.seen(request).restrict_named(rows, "recipient_role", "recipient_domain")
+
+    def acted_on(self, request: HttpRequest, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
+        return self.acted_for(request).restrict_named(rows, "recipient_role", "recipient_domain")
+
+    def eligible(self, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
+        return outbox.may_be_sent_again(rows)
+
+    def do_again(self, keys: list[int]) -> list[OutboundMessage]:
+        chosen = OutboundMessage.objects.filter(pk__in=keys).select_for_update().defer("sealed")
+        done = list(outbox.may_be_sent_again(chosen).order_by("pk"))
+        outbox.send_again(Q(pk__in=[message.pk for message in done]), waiting_too=True)
+        return done
+
+    def wake(self, done: list[OutboundMessage]) -> None:
+        for role, domain in sorted({self.party(message) for message in done}):
+            tasks.wake_outbox(role, domain)
+
+    def party(self, message: OutboundMessage) -> tuple[str, str]:
+        return message.recipient_role, message.recipient_domain
+
+    def audited_as(self, message: OutboundMessage) -> str:
+        return f"{message} to {self.recipient(message)}"
+
+    def verb_for(self, message: OutboundMessage) -> str:
+        return "Send now" if message.state == OutboundMessage.State.WAITING else self.again.verb
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        return self.may_do_again(request)
+
+    @admin.action(description="Send again, or now where it waits", permissions=["send_again"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[OutboundMessage]) -> HttpResponse | None:
+        return self.ask_again(request, queryset)
+
+    @admin.display(description="created")
+    def created(self, message: OutboundMessage) -> str:
+        return moment(message.created_at)
+
+    @admin.display(description="recipient")
+    def recipient(self, message: OutboundMessage) -> str:
+        return f"{message.recipient_role} {message.recipient_domain}"
+
+    @admin.display(description="recipient")
+    def recipient_in_list(self, message: OutboundMessage) -> str:
+        return self.recipient(message) + ("" if message.passes_on_id is None else ", passed on")
+
+    @admin.display(description="recipient")
+    def sent_to(self, message: OutboundMessage) -> str:
+        return self._party_link(message)
+
+    @admin.display(description="passed on for")
+    def passed_on_for(self, message: OutboundMessage) -> str:
+        """Whose message it is; to those who may look at that one, it leads there."""
+        if message.passes_on_id is None:
+            return NOTHING
+        inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=message.passes_on_id)
+        sender = inbound.sender
+        seen = self.shown_within(message).restrict_named(Sender.objects.all(), "role", "domain")
+        whose = link(inbound, sender) if seen.filter(pk=sender.pk).exists() else sender
+        return format_html("{}, as it signed it", whose)
+
+    @admin.display(description="delivery")
+    def delivery(self, message: OutboundMessage) -> str:
+        """Its state, and when a waiting one is tried next."""
+        if message.state != OutboundMessage.State.WAITING:
+            return self.state_badge(message)
+        return format_html("{} {}", self.state_badge(message), moment(message.next_attempt_at))
+
+    @admin.display(description="what happens next")
+    def what_next(self, message: OutboundMessage) -> str:
+        own = message.passes_on_id is None
+        end = moment(message.give_up_at)
+        match message.state:
+            case OutboundMessage.State.DELIVERED:
+                return f"Nothing: it was delivered at {moment(message.finished_at)}."
+            case OutboundMessage.State.FAILED:
+                given_up = f"it was given up at {moment(message.finished_at)}."
+                if own:
+                    return f"Nothing, unless you send it again: {given_up}"
+                return f"Nothing: {given_up} Only its sender can send it again, as a message of its own."
+        if is_behind(message):
+            first = "An earlier message of its sender to this participant is delivered first, then this one."
+            return f"{first} It is not passed on any more from {end} on."
+        return f"Attempt {message.attempts + 1} is due at {moment(message.next_attempt_at)}. " + (
+            f"It is given up at {end}." if own else f"It is not passed on any more from {end} on."
+        )
+
+    @admin.display(description="attempts")
+    def tries(self, message: OutboundMessage) -> str:
+        """Each attempt and what it meant, the latest last; then when the next one is due."""
+        latest = list(message.delivery_attempts.order_by("-pk")[:ATTEMPTS_SHOWN])
+        rows: list[Sequence[object]] = [_row(attempt) for attempt in reversed(latest)]
+        if message.state == OutboundMessage.State.WAITING and not is_behind(message):
+            rows.append(
+                [moment(message.next_attempt_at), NOTHING, "The next attempt is due.", NOTHING, NOTHING]
+            )
+        shown = table(["At", "Took", "What came of it", "What its system said", "Endpoint"], rows)
+        if len(latest) < ATTEMPTS_SHOWN:
+            return shown if rows else "None yet."
+        earlier = list_link(DeliveryAttempt, "all of them", q=message.message_id)
+        return format_html("{}<p>The latest {}; here are {}.</p>", shown, ATTEMPTS_SHOWN, earlier)
+
+    @admin.display(description="answer to")
+    def answered(self, message: OutboundMessage) -> str:
+        if message.in_reply_to_id is None:
+            return NOTHING
+        return link(InboundMessage.objects.defer("sealed").get(pk=message.in_reply_to_id))
+
+
+def _row(attempt: DeliveryAttempt) -> list[object]:
+    seconds = (attempt.finished_at - attempt.started_at).total_seconds()
+    return [
+        moment(attempt.started_at),
+        f"{max(seconds, 0.0):.1f} s",
+        lines(filter(None, meanings.of_attempt(attempt))),
+        Truncator(attempt.detail or (f"HTTP {attempt.status}" if attempt.status else NOTHING)).chars(
+            DETAIL_SHOWN
+        ),
+        attempt.endpoint or NOTHING,
+    ]
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
+    list_display = ("started", "message", "recipient", "outcome", "meaning", "detail")
+    export_display = (
+        ("Started", "started_at"),
+        ("Finished", "finished_at"),
+        ("Message type", "message.message_type"),
+        ("MessageID", "message.message_id"),
+        ("Recipient's role", "message.recipient_role"),
+        ("Recipient", "message.recipient_domain"),
+        "outcome",
+        "status",
+        "meaning",
+        "detail",
+        "endpoint",
+    )
+    list_select_related = ("message",)
+    list_filter = ("outcome", RecipientOfAttemptFilter)
+    search_fields = ("message__message_id__exact",)
+    search_help_text = "The whole of a MessageID"
+    fields = (
+        "started",
+        "finished",
+        "about",
+        "recipient",
+        "endpoint",
+        "status",
+        "outcome",
+        "meaning",
+        "detail",
+    )
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[DeliveryAttempt]) -> QuerySet[DeliveryAttempt]:
+        return self.seen(request).restrict_named(rows, "message__recipient_role", "message__recipient_domain")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryAttempt]:
+        return super().get_queryset(request).select_related("message").defer("message__sealed")
+
+    @admin.display(description="at")
+    def started(self, attempt: DeliveryAttempt) -> str:
+        return moment(attempt.started_at)
+
+    @admin.display(description="finished")
+    def finished(self, attempt: DeliveryAttempt) -> str:
+        return moment(attempt.finished_at)
+
+    @admin.display(description="message")
+    def about(self, attempt: DeliveryAttempt) -> str:
+        return link(attempt.message)
+
+    @admin.display(description="recipient")
+    def recipient(self, attempt: DeliveryAttempt) -> str:
+        return f"{attempt.message.recipient_role} {attempt.message.recipient_domain}"
+
+    @admin.display(description="what it means")
+    def meaning(self, attempt: DeliveryAttempt) -> str:
+        return " ".join(filter(None, meanings.of_attempt(attempt)))

@@ -1,0 +1,91 @@
+"""What the page of a participant says of its messages, and how many of them wait to be handled."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from common.display import NOTHING
+from participants.admin_base import extensions
+from participants.admin_base.extensions import Card
+from participants.admin_base.html import count_in_words, link, list_link, moment
+from participants.models import Participant
+from uftp.delivery.passed_on import result_in_words, with_passing
+from uftp.models import InboundMessage, OutboundMessage, Sender
+
+
+def waiting(participants: Sequence[Participant]) -> dict[int, int]:
+    """How many messages of each of `participants` wait to be handled, by its primary key; none: left out."""
+    keys = {(each.role, each.domain): each.pk for each in participants}
+    rows = InboundMessage.objects.filter(state=InboundMessage.State.RECEIVED)
+    if len(keys) == 1:
+        rows = rows.filter(sender__in=list(_sender(participants[0]).values_list("pk", flat=True)))
+    counted = rows.order_by().values_list("sender__role", "sender__domain").annotate(many=Count("pk"))
+    return {keys[role, domain]: many for role, domain, many in counted if (role, domain) in keys}
+
+
+def received_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+    """The latest message from it, and what waits or is set aside; each leads to the list behind it."""
+    if not request.user.has_perm("uftp.view_inboundmessage"):
+        return None
+    received = with_passing(
+        InboundMessage.objects.filter(sender__in=list(_sender(participant).values_list("pk", flat=True)))
+    )
+    return Card(
+        "Messages from it",
+        [
+            ("Latest", _latest(received)),
+            ("Waiting to be handled", _several(received, participant, state=InboundMessage.State.RECEIVED)),
+            ("Set aside", _several(received, participant, state=InboundMessage.State.SET_ASIDE)),
+            ("All", list_link(InboundMessage, "messages received", domain=participant.domain)),
+        ],
+    )
+
+
+def sent_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+    """The latest message to it, and what waits or could not be delivered; each leads to the list behind it.
+
+    Of what was passed on in vain, staff have nothing to send again.
+    """
+    if not request.user.has_perm("uftp.view_outboundmessage"):
+        return None
+    sent = OutboundMessage.objects.filter(
+        recipient_role=participant.role, recipient_domain=participant.domain
+    )
+    own = sent.filter(passes_on=None)
+    return Card(
+        "Messages to it",
+        [
+            ("Latest", _latest(sent)),
+            ("Waiting to be delivered", _several(sent, participant, state=OutboundMessage.State.WAITING)),
+            ("Not delivered", _several(own, participant, state=OutboundMessage.State.FAILED, passed_on="no")),
+            ("All", list_link(OutboundMessage, "messages sent", domain=participant.domain)),
+        ],
+    )
+
+
+def _sender(participant: Participant) -> QuerySet[Sender]:
+    return Sender.objects.filter(role=participant.role, domain=participant.domain)
+
+
+def _latest(rows: QuerySet[Any]) -> str:
+    message = rows.order_by("-pk").defer("sealed").first()
+    if message is None:
+        return NOTHING
+    at = message.received_at if isinstance(message, InboundMessage) else message.created_at
+    words = result_in_words(message.result, getattr(message, "passing", None))
+    result = f", {words}" if words else ""
+    return link(message, f"{moment(at)}: {message.message_type}{result}")
+
+
+def _several(rows: QuerySet[Any], participant: Participant, *, state: str, **query: str) -> str:
+    """How many are in `state`, leading to them, by `query` too, where there are any."""
+    many = count_in_words(rows.filter(state=state))
+    if many == "0":
+        return many
+    return list_link(rows.model, many, domain=participant.domain, state__exact=state, **query)
+
+
+extensions.WAITING.append(waiting)
+extensions.CARDS += [received_card, sent_card]

@@ -1,0 +1,143 @@
+"""The screen of what was refused at the door: why, and what is wrong with a message whose sender is proven."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.urls import path, reverse
+from django.utils.html import format_html
+
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import lines, link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.models import Participant
+from uftp import meanings
+from uftp.admin import explanation
+from uftp.admin.filters import ClaimedRoleFilter, ClaimedSenderFilter, StatusFilter
+from uftp.admin.messages import SHOWN_BYTES, xml_box
+from uftp.models import Refusal
+from uftp.protocol.diagnostics.explanation import explain
+from uftp.protocol.versions import for_major
+from uftp.receiving.refusals import DAYS
+
+
+@admin.register(Refusal)
+class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
+    list_display = ("received", "claimed", "proven", "status", "line", "size_in_words", "address")
+    export_display = (
+        ("Refused", "at"),
+        ("Claimed role", "role"),
+        ("Claimed sender", "domain"),
+        "verified",
+        "status",
+        "line",
+        ("Size in bytes", "size"),
+        "address",
+    )
+    list_filter = (
+        StatusFilter,
+        "verified",
+        ClaimedSenderFilter,
+        ClaimedRoleFilter,
+        ("at", DayRangeFilter),
+    )
+    search_fields = ("domain__startswith", "address__exact")
+    search_help_text = "The beginning of a domain, or the whole of a network address"
+    fields = ("received", "sender", "proven", "address", "answer", "meaning", "size_in_words")
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Refusal]) -> QuerySet[Refusal]:
+        return self.seen(request).restrict_named(rows, "role", "domain")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Refusal]:
+        return super().get_queryset(request).defer("content")
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.download)
+        return [path("<path:object_id>/xml/", view, name="uftp_refusal_xml"), *super().get_urls()]
+
+    def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What is kept of the inner XML, as a file."""
+        refusal = self.row_or_404(request, object_id)
+        if refusal.content is None:
+            raise Http404
+        return HttpResponse(
+            bytes(refusal.content),
+            content_type="application/xml",
+            headers={"Content-Disposition": f'attachment; filename="refused-{refusal.pk}.xml"'},
+        )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Refusal | None = None) -> Any:
+        shown: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": self.fields})]
+        if obj is not None and obj.content is not None:
+            shown.append(("The message inside", {"fields": ("explained", "xml")}))
+        return shown
+
+    @admin.display(description="refused")
+    def received(self, refusal: Refusal) -> str:
+        return moment(refusal.at)
+
+    @admin.display(description="claimed sender")
+    def claimed(self, refusal: Refusal) -> str:
+        return f"{refusal.role} {refusal.domain}"
+
+    @admin.display(description="sender")
+    def sender(self, refusal: Refusal) -> str:
+        participant = Participant.objects.filter(role=refusal.role, domain=refusal.domain).first()
+        return link(participant) if participant else self.claimed(refusal)
+
+    @admin.display(description="signature")
+    def proven(self, refusal: Refusal) -> str:
+        if refusal.verified:
+            return format_html('<span class="badge ok">{}</span>', "Verified")
+        return format_html('<span class="badge warn">{}</span>', "Not verified")
+
+    @admin.display(description="it was answered")
+    def answer(self, refusal: Refusal) -> str:
+        return f"{refusal.status}: {refusal.line}"
+
+    @admin.display(description="what this means")
+    def meaning(self, refusal: Refusal) -> str:
+        said = [*meanings.of_refusal(refusal.status, refusal.line)]
+        if not refusal.verified:
+            said.append(
+                "Nothing proves that it came from that participant: anybody can write its domain. "
+                "What was in it is not kept."
+            )
+        elif refusal.content is None:
+            said.append("Its XML is no longer kept: there have been many since.")
+        said.append(f"Kept for {DAYS} days.")
+        return lines(said)
+
+    @admin.display(description="size")
+    def size_in_words(self, refusal: Refusal) -> str:
+        return filesizeformat(refusal.size)
+
+    @admin.display(description="what is wrong")
+    def explained(self, refusal: Refusal) -> str:
+        content, whole = _kept(refusal)
+        if not whole:
+            return "Only the beginning of this large message is kept. What it was answered says what is wrong first."
+        return explanation.faults(
+            explain(content, for_major(refusal.major, "").schema),
+            otherwise="Nothing that this second look finds: what it was answered says what the first one found.",
+        )
+
+    @admin.display(description="laid out")
+    def xml(self, refusal: Refusal) -> str:
+        content, whole = _kept(refusal)
+        whole = whole and len(content) <= SHOWN_BYTES
+        shown, all_of_it = (
+            filesizeformat(min(SHOWN_BYTES, len(content))),
+            filesizeformat(refusal.content_size or 0),
+        )
+        note = "" if whole else f"The first {shown} of {all_of_it}. "
+        page = reverse("admin:uftp_refusal_xml", args=[refusal.pk])
+        return xml_box(content[:SHOWN_BYTES], note, page, whole=whole)
+
+
+def _kept(refusal: Refusal) -> tuple[bytes, bool]:
+    """What is kept of the inner XML, and whether that is all of it."""
+    content = bytes(refusal.content or b"")
+    return content, len(content) == refusal.content_size

@@ -1,0 +1,165 @@
+"""The delivery of messages: claimed, posted, recorded, and tried again with growing pauses.
+
+What is due when goes by the real time, also where the clock stands for a test.
+"""
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F, Value
+from django.db.models.functions import Least
+from django.utils import timezone
+
+from common import sql
+from participants import discovery
+from uftp.delivery.attempts import (
+    DELIVERED,
+    FOR_GOOD,
+    TEMPORARILY,
+    Result,
+    record,
+    settled_before,
+    time_is_over,
+)
+from uftp.delivery.http_client import NotPosted, Reply, post
+from uftp.delivery.leases import Claim, claim_oldest, extra_seconds
+from uftp.delivery.ordering import LAST_TRY
+from uftp.models import DeliveryAttempt, OutboundMessage
+from uftp.protocol.rendering import seal_envelope
+from uftp.protocol.versions import SUPPORTED
+
+logger = logging.getLogger(__name__)
+
+REST = 60.0
+"""Seconds at most for which the rest of what is due for a participant waits after it could not be reached."""
+
+_ENDPOINT = "SELECT endpoint FROM participants_participant WHERE role = %(role)s AND domain = %(domain)s"
+
+TEMPORARY = frozenset({404, 408, 419, 425, 429})
+
+
+def deliver_due(
+    role: str,
+    domain: str,
+    *,
+    wake: Callable[[str, str], None],
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Deliver what is due for (role, domain), oldest first, until nothing is left or it cannot be reached.
+
+    Several workers may be at it; each message is posted by one at a time. `wake` is called with role and domain to
+    bring one more where there is more than one message.
+    """
+    alone = True
+    while not stopping():
+        now = timezone.now()
+        claim = claim_oldest(role, domain, now)
+        if claim is None:
+            return
+        if alone and claim.more_due:
+            wake(role, domain)
+        alone = False
+        result = attempt(claim, role, domain)
+        for party in result.wakes if result else ():
+            wake(*party)
+        if result is not None and not result.reached:
+            _let_rest_wait(role, domain, timezone.now())
+            return
+
+
+def attempt(claim: Claim, role: str, domain: str) -> Result | None:
+    """Post the claimed message once and record what came of it; None where the claim ended before the POST began.
+
+    A worker that was held up for longer than its claim leaves the message to the one that has claimed it since.
+    Whatever goes wrong is recorded as a temporary failure: a message without it would be posted again and again.
+    A message that is passed on is not posted from its `give_up_at` on, nor where an earlier POST has settled it.
+    """
+    started_at = timezone.now()
+    result = settled_before(claim) or time_is_over(claim) or _post(claim, role, domain)
+    if result is None:
+        return None
+    return replace(result, wakes=record(claim, result, started_at, timezone.now()))
+
+
+def _post(claim: Claim, role: str, domain: str) -> Result | None:
+    seconds = settings.DELIVERY_TIMEOUT + extra_seconds(claim.sealed)
+    endpoint = ""
+    try:
+        endpoint = _endpoint(claim.endpoint, role, domain, SUPPORTED[claim.version].major) or ""
+        if not endpoint:
+            raise NotPosted("no endpoint is configured or published for this participant")
+        sender_role, sender_domain = claim.sealed_by
+        envelope = seal_envelope(sender_domain, sender_role, claim.sealed)
+        if time.monotonic() > claim.ends - seconds:
+            return None
+        if over := time_is_over(claim):
+            return over
+        reply = post(endpoint, envelope, seconds=seconds)
+        return classify(reply, endpoint, again=_posted_before(claim))
+    except (NotPosted, discovery.DiscoveryFailed) as failure:
+        return Result(TEMPORARILY, str(failure), endpoint, reached=False)
+    except Exception as error:
+        logger.exception("Message %s was not delivered for an error of ours.", claim.id)
+        return Result(TEMPORARILY, f"an error of ours: {type(error).__name__}: {error}", endpoint)
+
+
+def endpoint_of(role: str, domain: str, major: int) -> str | None:
+    """Where messages of `major` to (role, domain) are posted: as configured, else as published; None without either.
+
+    A configured URL of the form `…/api/v3/…` is used with the message's own major version.
+    Raises DiscoveryFailed.
+    """
+    configured = sql.fetch(_ENDPOINT, {"role": role, "domain": domain})
+    return _endpoint(configured[0] if configured else "", role, domain, major)
+
+
+def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None:
+    if configured:
+        return re.sub(r"/api/v\d+/", f"/api/v{major}/", configured, count=1)
+    return discovery.configured().endpoint(role, domain, major)
+
+
+def classify(reply: Reply, endpoint: str, *, again: bool) -> Result:
+    """What a reply means (docs/protocol-support.md, Sending). `again`: this message was posted before."""
+    status = reply.status
+    detail = f"HTTP {status}" + (f": {reply.text}" if reply.text and status >= 300 else "")
+    known_there = status == 400 and again and "duplicate message" in reply.text.lower()
+    if 200 <= status < 300 or known_there:
+        outcome = DELIVERED
+    elif (400 <= status < 500 and status not in TEMPORARY) or status == 501:
+        outcome = FOR_GOOD
+    else:
+        outcome = TEMPORARILY
+    return Result(outcome, detail, endpoint, status, reply.retry_after)
+
+
+def _posted_before(claim: Claim) -> bool:
+    return claim.number > 1 and DeliveryAttempt.objects.filter(message_id=claim.id).exists()
+
+
+def _let_rest_wait(role: str, domain: str, now: datetime) -> None:
+    """Hold back, without counting an attempt, what else is due for a participant that cannot be reached.
+
+    What was to be given up by `now` fails with it: of thousands that wait, few come to an attempt of their own. But
+    what is passed on comes to an end of its own, in time, as somebody is to be told of it.
+    """
+    unclaimed = OutboundMessage.objects.filter(
+        recipient_role=role, recipient_domain=domain, state=OutboundMessage.State.WAITING
+    ).exclude(claimed_until__gt=now)
+    given_up = unclaimed.filter(give_up_at__lte=now, passes_on=None).update(
+        state=OutboundMessage.State.FAILED, next_attempt_at=None, claimed_until=None, finished_at=now
+    )
+    if given_up:
+        logger.error("%s messages to %s %s, which cannot be reached, are given up.", given_up, role, domain)
+    pause = timedelta(seconds=random.uniform(REST / 2, REST))  # noqa: S311
+    due = unclaimed.filter(next_attempt_at__lte=now)
+    due.filter(passes_on__isnull=False, give_up_at__gt=now + LAST_TRY).update(
+        next_attempt_at=Least(Value(now + pause), F("give_up_at") - LAST_TRY)
+    )
+    due.update(next_attempt_at=Least(Value(now + pause), "give_up_at"))

@@ -1,0 +1,78 @@
+"""Deliveries handed over within the process that has made what is to be delivered, without a job for each.
+
+A job is for what another process may take up: where all threads here are busy, or enough of them with one recipient.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from django.db import close_old_connections
+
+from uftp.delivery.leases import AT_ONCE
+from uftp.handlers import Party
+
+logger = logging.getLogger(__name__)
+
+Wake = Callable[[str, str], None]
+
+
+class Handing:
+    """Has what is due for a participant delivered by a thread of this process, else wakes a delivery elsewhere."""
+
+    def __init__(self, deliver: Wake, otherwise: Wake) -> None:
+        """`deliver` delivers what is due for (role, domain); `otherwise` makes a wake-up for it."""
+        self._deliver, self._otherwise = deliver, otherwise
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._free = 0
+        self._under_way: Counter[Party] = Counter()
+        self._about_to_look: set[Party] = set()
+
+    @contextmanager
+    def open(self, threads: int) -> Iterator[None]:
+        """Deliver within this process meanwhile, for `threads` at a time; what is under way is awaited at the end."""
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="delivery")
+        with self._lock:
+            self._pool, self._free = pool, threads
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pool = None
+            pool.shutdown()
+
+    def __call__(self, role: str, domain: str) -> None:
+        """Have what is due for (role, domain) delivered. To be called after the commit of what is to be found there."""
+        party = role, domain
+        with self._lock:
+            if party in self._about_to_look:
+                return
+            here = self._pool is not None and self._free > 0 and self._under_way[party] < AT_ONCE
+            if here and self._pool is not None:
+                self._free -= 1
+                self._under_way[party] += 1
+                self._about_to_look.add(party)
+                self._pool.submit(self._run, party)
+        if not here:
+            self._otherwise(role, domain)
+
+    def _run(self, party: Party) -> None:
+        try:
+            close_old_connections()
+            with self._lock:
+                self._about_to_look.discard(party)
+            self._deliver(*party)
+        except Exception:
+            logger.warning("A delivery to %s %s stumbled and is left to the sweep.", *party, exc_info=True)
+        finally:
+            with self._lock:
+                self._about_to_look.discard(party)
+                self._free += 1
+                self._under_way[party] -= 1
+                if not self._under_way[party]:
+                    del self._under_way[party]
+            close_old_connections()

@@ -1,0 +1,128 @@
+"""What is to be sent: stored with its exact bytes in the transaction that it follows from."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from common import sql
+from uftp.models import InboundMessage, OutboundMessage
+from uftp.protocol.messages import Message
+from uftp.protocol.rendering import render
+from uftp.protocol.sealing import seal
+
+COPIES_ANSWERED_EVERY = timedelta(minutes=1)
+
+_STORE = """
+INSERT INTO uftp_outboundmessage (
+    recipient_role, recipient_domain, in_reply_to_id, message_type, version, message_id, conversation_id, result,
+    reason, sealed, size, created_at, state, attempts, next_attempt_at, give_up_at
+)
+VALUES (
+    %(recipient_role)s, %(recipient_domain)s, %(in_reply_to)s, %(message_type)s, %(version)s, %(message_id)s,
+    %(conversation_id)s, %(result)s, %(reason)s, %(sealed)s, %(size)s, %(created_at)s, 'waiting', 0, %(due)s,
+    %(give_up_at)s
+)
+RETURNING id
+"""
+
+
+def enqueue(
+    message: Message,
+    *,
+    message_type: str,
+    recipient_role: str,
+    now: datetime,
+    in_reply_to: int | None = None,
+    result: str = "",
+    reason: str = "",
+) -> int:
+    """Render, sign and store `message`, in the caller's transaction, to be delivered from its commit on.
+
+    Gives the id of the OutboundMessage. `in_reply_to` is the id of the InboundMessage that it answers. `now` is when
+    it was made; what is due when goes by the real time even where the clock stands.
+    """
+    if settings.CRO_SIGNING_KEY is None:
+        raise ImproperlyConfigured(
+            "CRO_PRIVATE_KEY: set it, or CRO_PRIVATE_KEY_FILE; manage.py generate_key makes one"
+        )
+    content = render(message)
+    due = timezone.now()
+    stored = sql.fetch(
+        _STORE,
+        {
+            "recipient_role": recipient_role,
+            "recipient_domain": message.metadata.recipient_domain,
+            "in_reply_to": in_reply_to,
+            "message_type": message_type,
+            "version": message.metadata.version,
+            "message_id": message.metadata.message_id,
+            "conversation_id": message.metadata.conversation_id,
+            "result": result,
+            "reason": reason,
+            "sealed": seal(content, settings.CRO_SIGNING_KEY),
+            "size": len(content),
+            "created_at": now,
+            "due": due,
+            "give_up_at": due + timedelta(hours=settings.DELIVERY_RETRY_HOURS),
+        },
+    )
+    assert stored is not None
+    outbound_id: int = stored[0]
+    return outbound_id
+
+
+def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> list[tuple[str, str]]:
+    """Have messages that were delivered or given up delivered once more, in the same bytes.
+
+    Gives the (role, domain) pairs to wake deliveries for. A message still waiting to be sent stays as it is; with
+    `waiting_too` it is due at once, unless it is just being posted. One that is passed on is its sender's to send
+    again: it is left alone.
+    """
+    which = Q(pk=messages.pk) if isinstance(messages, OutboundMessage) else messages
+    due = timezone.now()
+    with transaction.atomic():
+        chosen = list(
+            OutboundMessage.objects.filter(which, passes_on=None)
+            .exclude(_under_way(due) if waiting_too else Q(state=OutboundMessage.State.WAITING))
+            .select_for_update()
+            .values_list("pk", "recipient_role", "recipient_domain")
+        )
+        OutboundMessage.objects.filter(pk__in=[pk for pk, _, _ in chosen]).update(
+            state=OutboundMessage.State.WAITING,
+            attempts=0,
+            next_attempt_at=due,
+            claimed_until=None,
+            finished_at=None,
+            give_up_at=due + timedelta(hours=settings.DELIVERY_RETRY_HOURS),
+        )
+    return sorted({(role, domain) for _, role, domain in chosen})
+
+
+def may_be_sent_again(messages: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
+    """Those of `messages` that are this CRO's own and that no worker is posting."""
+    return messages.filter(passes_on=None).exclude(_under_way(timezone.now()))
+
+
+def _under_way(now: datetime) -> Q:
+    return Q(state=OutboundMessage.State.WAITING, claimed_until__isnull=False, claimed_until__gt=now)
+
+
+def answer_copy(inbound_id: int, now: datetime) -> list[tuple[str, str]]:
+    """A copy of the message `inbound_id` came at `now`: have its stored answer sent again, once a minute at most.
+
+    Gives the (role, domain) pairs to wake deliveries for (docs/rules.md M11).
+    """
+    with transaction.atomic():
+        answerable = InboundMessage.objects.filter(
+            Q(last_copy_at__isnull=True) | Q(last_copy_at__lte=now - COPIES_ANSWERED_EVERY), pk=inbound_id
+        )
+        if not answerable.select_for_update(no_key=True, of=("self",)).values_list("pk"):
+            return []
+        recipients = send_again(Q(in_reply_to=inbound_id))
+        if recipients:
+            answerable.update(last_copy_at=now)
+        return recipients

@@ -1,0 +1,220 @@
+"""What a rejection, a refusal and an attempt to deliver mean, and what there is to do: for staff who read them."""
+
+from typing import NamedTuple
+
+from uftp.models import DeliveryAttempt, OutboundMessage
+from uftp.protocol.reasons import Reason
+
+
+class Meaning(NamedTuple):
+    """What has happened, and what to do about it: sentences; `todo` may be empty."""
+
+    what: str
+    todo: str = ""
+
+
+REASONS = {
+    Reason.MISMATCH_SENDER: Meaning(
+        "The message names another sender than the envelope it came in.",
+        "The participant's system must write its own domain into both.",
+    ),
+    Reason.INVALID_ROLE: Meaning(
+        "A participant in this role may not send this type of message.",
+        "The participant must send it in the other role, with that role's key.",
+    ),
+    Reason.BARRED: Meaning(
+        "Staff have barred the sender.", "It is answered so until its standing is changed on its page."
+    ),
+    Reason.UNAUTHORIZED: Meaning(
+        "The sender may not act: it is suspended, or the CRO is closed and it is not authorized.",
+        "Change its standing on its page if it is to act, and ask it to send the message again.",
+    ),
+    Reason.UNKNOWN_RECIPIENT: Meaning(
+        "The message is addressed to another domain than this CRO's.",
+        "The participant must write this CRO's domain as RecipientDomain.",
+    ),
+    Reason.INVALID_MESSAGE: Meaning(
+        "The message was read, but it says something that this CRO cannot take.",
+        "The words after the colon say what; the participant must send a corrected message with a new MessageID.",
+    ),
+    Reason.DUPLICATE_IDENTIFIER: Meaning(
+        "The sender used this MessageID before, for a message that says something else.",
+        "The participant must give each message a MessageID of its own.",
+    ),
+    Reason.TIME_ZONE: Meaning(
+        "The message reckons its days in another time zone than the market's.",
+        "The participant must reckon in the market's time zone.",
+    ),
+    Reason.PERIOD: Meaning(
+        "The days that the message states are strange, and a policy says to reject that.",
+        "The participant must correct the days; which of them are taken is set by the policies P1 to P7.",
+    ),
+    Reason.SUBORDINATE_SEQUENCE: Meaning(
+        "A newer update of this sender was taken before.",
+        "The participant must number on; where its numbering began anew, staff can reset its revision place.",
+    ),
+    Reason.NO_CONNECTIONS: Meaning(
+        "There is nothing of the sender's own that its query is about on that day."
+    ),
+    Reason.CONNECTION_CONFLICT: Meaning(
+        "Somebody else holds days that the message claims, and the policy is to reject such a message.",
+        "The participants must agree, or the policy is changed to hold, so that staff decide.",
+    ),
+}
+"""RejectionReason to its meaning; those of reservations speak for themselves."""
+
+_CALLED_OFF = "It is not tried again by itself: see to it with the participant, and send it again."
+_TRIED_AGAIN = "It is tried again by itself."
+
+STATUSES = {
+    400: Meaning("Its system found the message wrong and did not take it.", _CALLED_OFF),
+    401: Meaning(
+        "Its system could not verify this CRO's signature.",
+        "Give the participant this CRO's public key, and send the message again.",
+    ),
+    403: Meaning("Its system does not let this CRO in.", _CALLED_OFF),
+    404: Meaning(
+        "Nothing takes messages at that address: the endpoint may be wrong, or the system is being started.",
+        f"{_TRIED_AGAIN} Compare the endpoint on the participant's page.",
+    ),
+    405: Meaning("That address takes no messages: the endpoint may be wrong.", _CALLED_OFF),
+    408: Meaning("Its system gave up waiting for the message to arrive.", _TRIED_AGAIN),
+    413: Meaning("The message is larger than its system takes.", _CALLED_OFF),
+    419: Meaning(
+        "Its system does not find this CRO's public key.",
+        f"{_TRIED_AGAIN} Give the participant this CRO's public key.",
+    ),
+    425: Meaning("Its system asks to come again later.", _TRIED_AGAIN),
+    429: Meaning("Its system has more messages than it takes at a time.", _TRIED_AGAIN),
+    503: Meaning("Its system is not available for a while.", _TRIED_AGAIN),
+}
+"""HTTP status of a participant's system to its meaning."""
+
+_PASSED_ON_NO_MORE = "It is not passed on again: its sender has to see to it with the participant."
+
+STATUSES_PASSED_ON = {
+    401: Meaning(
+        "Its system could not verify the signature, which is that of the message's sender.",
+        "It is not passed on again: the sender must give the participant its public key.",
+    ),
+    419: Meaning(
+        "Its system does not find the public key of the message's sender.",
+        f"{_TRIED_AGAIN} The sender must give the participant its public key.",
+    ),
+}
+"""The same for a message that is passed on, where that means something else."""
+
+FAILURES = {
+    "has no address": Meaning(
+        "The host name of the endpoint has no address.",
+        f"{_TRIED_AGAIN} Compare the endpoint on the participant's page.",
+    ),
+    "refused": Meaning(
+        "Nobody answers at this address: nothing accepts connections there.",
+        f"{_TRIED_AGAIN} Ask the participant whether its system runs, and compare the endpoint on its page.",
+    ),
+    "CERTIFICATE_VERIFY_FAILED": Meaning(
+        "The certificate of the endpoint is not one to trust.",
+        f"{_TRIED_AGAIN} Tell the participant; the words below say what is wrong with it.",
+    ),
+    "ConnectTimeout": Meaning(
+        "No connection to the endpoint came about in time.",
+        f"{_TRIED_AGAIN} Ask the participant whether its firewall lets this CRO in.",
+    ),
+    "Timeout": Meaning(
+        "The connection came about, but no answer came in time.",
+        f"{_TRIED_AGAIN} Ask the participant whether its system is overloaded.",
+    ),
+    "give": Meaning(
+        "Messages may not be posted to this endpoint.", "Correct the endpoint on the participant's page."
+    ),
+}
+"""What the detail of an attempt without an answer holds to its meaning, the first that fits."""
+
+
+def of_reason(reason: str) -> list[Meaning]:
+    """The meanings of what a RejectionReason of ours says, in its order."""
+    at = {known: reason.find(known) for known in REASONS if known in reason}
+    return [REASONS[known] for known in sorted(at, key=lambda known: at[known])]
+
+
+def of_attempt(attempt: DeliveryAttempt) -> Meaning:
+    """What an attempt to deliver came to; of a message that waits no more, nothing is tried again."""
+    meaning = _of_attempt(attempt)
+    if attempt.message.passes_on_id is not None:
+        meaning = STATUSES_PASSED_ON.get(attempt.status or 0, meaning)
+        meaning = meaning._replace(todo=meaning.todo.replace(_CALLED_OFF, _PASSED_ON_NO_MORE))
+    if attempt.message.state == OutboundMessage.State.WAITING:
+        return meaning
+    return meaning._replace(todo=meaning.todo.removeprefix(_TRIED_AGAIN).lstrip())
+
+
+def with_detail(detail: str) -> str:
+    """What an attempt without an answer came to: in words, where there are any, and then its `detail`."""
+    meaning = _of_failure(detail)
+    return f"{meaning.what.removesuffix('.')} ({detail})" if meaning else detail
+
+
+def _of_failure(detail: str) -> Meaning | None:
+    return next((meaning for said, meaning in FAILURES.items() if said in detail), None)
+
+
+def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
+    status = attempt.status
+    if attempt.outcome == "delivered":
+        if status == 400:
+            return Meaning("Its system has had the message before: delivered.")
+        return Meaning("Its system has taken the message: delivered.")
+    if status is None:
+        if attempt.detail.startswith("an error of ours"):
+            return Meaning(
+                "The attempt failed for an error of this CRO's own.", f"{_TRIED_AGAIN} The log says more."
+            )
+        if "no endpoint" in attempt.detail:
+            return Meaning(
+                "It is not known where to send it.", "Enter the endpoint on the participant's page."
+            )
+        return _of_failure(attempt.detail) or Meaning("Its system did not answer.", _TRIED_AGAIN)
+    if status in STATUSES:
+        return STATUSES[status]
+    if 300 <= status < 400:
+        return Meaning(
+            "Its system points to another address; messages do not follow.",
+            "Ask the participant for its endpoint, and enter it on its page.",
+        )
+    if attempt.outcome == "temporary":
+        return Meaning("Its system has trouble of its own.", _TRIED_AGAIN)
+    return Meaning("Its system did not take the message.", _CALLED_OFF)
+
+
+def of_refusal(status: int, line: str) -> Meaning:
+    """Why a request was refused at the door."""
+    if status == 401:
+        return Meaning(
+            "The signature is not the claimed sender's: it has changed its key, or somebody else sent this.",
+            "Compare the public key on the participant's page with the one that it signs with.",
+        )
+    if status == 419:
+        return Meaning(
+            "There is no public key to verify the sender with.",
+            "Enter the participant's public key on its page; its system comes again by itself.",
+        )
+    if status == 413:
+        return Meaning(
+            "The message is larger than this CRO takes (UFTP_MAX_MESSAGE_BYTES).",
+            "The participant must say it in several messages, or whoever operates this CRO raises the limit.",
+        )
+    if line.startswith("Body:"):
+        return Meaning(
+            "The message inside the envelope is not as the schema of its version demands.",
+            "Tell the participant what is wrong below; its system must send a corrected message.",
+        )
+    if line.startswith("SignedMessage"):
+        return Meaning(
+            "The envelope around the message is wrong, so that the message in it was not looked at.",
+            "Tell the participant what the answer says; its system must send it again, corrected.",
+        )
+    return Meaning(
+        "The request is not one that carries a message: a header says so.",
+        "Tell the participant what the answer says; its system must send it again, corrected.",
+    )

@@ -1,0 +1,1 @@
+"""Handle what waits in the inbox, one sender at a time."""

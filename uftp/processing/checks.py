@@ -1,0 +1,129 @@
+"""What every message is checked for, whatever it says (docs/rules.md M1 to M10)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection
+
+from common import sql
+from participants.admission import Admission, admit
+from participants.models import Mode, Participant
+from uftp.handlers import Handler, Incoming, this_cro
+from uftp.models import InboundMessage
+from uftp.protocol import parsing
+from uftp.protocol.messages import Metadata, is_response
+from uftp.protocol.reasons import Reason, named
+from uftp.protocol.versions import SUPPORTED
+
+FURTHEST_AHEAD = timedelta(minutes=5)
+
+_COLUMNS = [
+    "id",
+    "role",
+    "domain",
+    "name",
+    "endpoint",
+    "standing",
+    "placeholders",
+    "created_at",
+    "last_heard_at",
+]
+
+# The mode, and the participant in whose name a message came, if it is on record.
+_SENDER = """
+SELECT mode.value, p.id, p.role, p.domain, p.name, p.endpoint, p.standing, p.placeholders, p.created_at,
+    p.last_heard_at
+FROM (SELECT max(value) AS value FROM participants_mode WHERE id = 1) AS mode
+LEFT JOIN participants_participant AS p ON p.role = %(role)s AND p.domain = %(domain)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as read: what its handler gets, who sent it as far as known, and what cannot be used in it.
+
+    `mode` is the CRO's as it was read.
+    """
+
+    incoming: Incoming
+    participant: Participant | None
+    mode: str
+    unusable: str
+
+
+def read(message: InboundMessage, content: bytes) -> Received:
+    """The message with its metadata and its sender."""
+    header = parsing.read_header(content)
+    unusable = ""
+    try:
+        metadata = parsing.metadata(header)
+    except parsing.UnusableValue as wrong:
+        unusable = str(wrong)
+        metadata = Metadata(
+            version=header.version,
+            sender_domain=header.sender_domain,
+            recipient_domain=header.recipient_domain,
+            time_stamp=message.received_at,
+            message_id=header.message_id,
+            conversation_id=header.conversation_id,
+        )
+    role, domain = message.sender.role, message.sender.domain
+    mode, *values = sql.fetch(_SENDER, {"role": role, "domain": domain}) or (None, None)
+    participant = None if values[0] is None else Participant.from_db(connection.alias, _COLUMNS, values)
+    incoming = Incoming(
+        inbound=message,
+        sender=participant or Participant(role=role, domain=domain),
+        header=header,
+        metadata=metadata,
+        content=content,
+        received_at=message.received_at,
+    )
+    return Received(incoming, participant, mode or Mode.OPEN, unusable)
+
+
+def reasons_against(received: Received, handler: Handler | None, duplicate: bool) -> list[str]:
+    """All reasons that apply for refusing the message before its handler sees it.
+
+    `duplicate`: another message of this sender holds its MessageID, having been taken up before.
+    """
+    incoming = received.incoming
+    message, header, metadata = incoming.inbound, incoming.header, incoming.metadata
+    reasons: list[str] = []
+    # M1: the envelope's domain is the sender, and is the one answered.
+    if header.sender_domain != message.sender.domain:
+        reasons.append(Reason.MISMATCH_SENDER)
+    # M2
+    if handler and message.sender.role not in handler.roles:
+        reasons.append(Reason.INVALID_ROLE)
+    # M3 and M4: a handler needs a participant on record. The door records strangers that may act; one without a
+    # record was a stranger in closed mode when its message came, or staff have deleted it since.
+    admission = admit(received.participant, received.mode)
+    if received.participant is None and admission is Admission.ALLOWED:
+        admission = Admission.UNAUTHORIZED
+    if admission is not Admission.ALLOWED:
+        reasons.append(Reason(admission.value))
+    # M5
+    if not (handler.may_be_addressed_to if handler else this_cro)(header.recipient_domain):
+        reasons.append(Reason.UNKNOWN_RECIPIENT)
+    # M6: a response without a handler is read and kept, and that is all.
+    if handler is None and not is_response(message.message_type):
+        reasons.append(_invalid(f"a CRO does not handle {message.message_type}"))
+    # M7
+    supported = SUPPORTED.get(header.version)
+    if supported is None:
+        reasons.append(_invalid(f"version {header.version[:40]} is not supported"))
+    elif supported.major != message.major:
+        reasons.append(_invalid(f"version {header.version} does not belong on the path of v{message.major}"))
+    # M8 and M9
+    if received.unusable:
+        reasons.append(_invalid(received.unusable))
+    elif metadata.time_stamp > incoming.received_at + FURTHEST_AHEAD:
+        reasons.append(_invalid(f"TimeStamp {metadata.time_stamp.isoformat()} is more than 5 minutes ahead"))
+    # M10
+    if duplicate:
+        reasons.append(Reason.DUPLICATE_IDENTIFIER)
+    return reasons
+
+
+def _invalid(what: str) -> str:
+    return named(Reason.INVALID_MESSAGE, [], what)

@@ -1,0 +1,170 @@
+"""Messages whose handling fails: tried again, and set aside for staff where it keeps failing (docs/rules.md M14).
+
+What is counted against a message is a failed try, of which one that ends the worker is one too; a setback is counted
+for itself.
+"""
+
+import logging
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import F, Q
+from django.utils import timezone
+
+from common import retry
+from common.retry import lost_race, server_trouble
+from uftp.handlers import Party
+from uftp.models import InboundMessage
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+PAUSE = 0.5  # seconds, times the number of tries so far
+
+SETBACKS = 5
+"""After so many setbacks in a row a message is set aside. Each is a minute of lost races, or trouble with a database
+that works again at once; one a minute counts."""
+
+WORKER_DIED = (
+    "The worker's process ended while it was at this message, without saying why: killed, or out of memory."
+)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What one transaction was about, for what is to be done once it has ended.
+
+    `wakes` are those for whom there is something to deliver. `noted` is the number of a message and of its try,
+    where that was counted before it began.
+    """
+
+    message: InboundMessage | None = None
+    duplicate: bool = False
+    wakes: tuple[Party, ...] = ()
+    noted: tuple[int, int] | None = None
+
+
+def note_try(attempt: Attempt) -> tuple[int, int] | None:
+    """Count a further try of a message before it begins, so that it counts even if it ends the worker.
+
+    Gives the message's number and that of the try, for the attempt; None where there is to be none.
+    """
+    message = attempt.message
+    assert message is not None
+    waiting = InboundMessage.objects.filter(
+        pk=message.pk, state=InboundMessage.State.RECEIVED, attempts=message.attempts
+    )
+    if message.attempts >= TRIES:
+        if waiting.update(**_set_aside(attempt.duplicate), last_error=WORKER_DIED):
+            logger.error(
+                "%s (id %s) of %s is set aside: %s", message, message.pk, message.sender, WORKER_DIED
+            )
+    elif waiting.update(attempts=F("attempts") + 1):
+        return message.pk, message.attempts + 1
+    return None
+
+
+def note_dead_worker(sender_id: int) -> None:
+    """A worker died while it was at this sender's messages: what it was at counts as tried once.
+
+    That is the oldest one that waits. From then on each try of it is counted before it begins; one that ended a
+    worker with every try is set aside (docs/rules.md M14).
+    """
+    oldest = (
+        InboundMessage.objects.filter(sender_id=sender_id, state=InboundMessage.State.RECEIVED)
+        .order_by("id")
+        .values("pk")[:1]
+    )
+    noted = InboundMessage.objects.filter(pk__in=list(oldest.values_list("pk", flat=True)), attempts=0)
+    if noted.update(attempts=1, last_error=WORKER_DIED):
+        logger.error(
+            "A worker died while it was at messages of sender %s; the oldest counts as tried.", sender_id
+        )
+
+
+def blame(attempt: Attempt, error: Exception) -> bool:
+    """Record what went wrong, and say whether to go on with this inbox.
+
+    A message that fails a few times is set aside for staff, and the next ones go on (docs/rules.md M14). Lost races
+    and a database in trouble are not held against it, so that it keeps waiting for the next wake-up; only where that
+    goes on and on is it set aside too.
+    """
+    message = attempt.message
+    if lost_race(error) or server_trouble(error) or message is None:
+        logger.warning("Handling of messages stops for a while: %s", error, exc_info=message is None)
+        if not connection.in_atomic_block:
+            connection.close()
+        return message is not None and _set_back(message, attempt, error)
+    tried = message.attempts if _noted(attempt) else message.attempts + 1
+    logger.error(
+        "Handling %s (id %s) of %s failed, try %s of %s.",
+        message,
+        message.pk,
+        message.sender,
+        tried,
+        TRIES,
+        exc_info=error,
+    )
+    changes: dict[str, Any] = {"attempts": tried, "last_error": _line(error)}
+    if tried >= TRIES:
+        changes |= _set_aside(attempt.duplicate)
+    InboundMessage.objects.filter(
+        pk=message.pk, state=InboundMessage.State.RECEIVED, attempts=message.attempts
+    ).update(**changes)
+    if tried < TRIES:
+        time.sleep(PAUSE * tried)
+    return True
+
+
+def _set_aside(duplicate: bool) -> dict[str, Any]:
+    """What changes of a message that is set aside: it keeps its MessageID for when staff have it handled again."""
+    return {"state": InboundMessage.State.SET_ASIDE, "holds_message_id": not duplicate}
+
+
+def _noted(attempt: Attempt) -> bool:
+    """Whether this try was counted before it began."""
+    return attempt.message is not None and attempt.noted == (attempt.message.pk, attempt.message.attempts)
+
+
+def _set_back(message: InboundMessage, attempt: Attempt, error: Exception) -> bool:
+    """Count a setback, and no try, and say whether the message was set aside for having had too many.
+
+    It counts only where the database takes this note of it, so that one that is away sets nothing aside.
+    """
+    now = timezone.now()
+    before = now - timedelta(seconds=retry.PATIENCE)
+    waiting = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED)
+    try:
+        if _noted(attempt):
+            waiting.filter(attempts=message.attempts).update(attempts=F("attempts") - 1)
+        waiting.filter(Q(last_setback_at__isnull=True) | Q(last_setback_at__lte=before)).update(
+            setbacks=F("setbacks") + 1, last_setback_at=now, last_error=_line(error)
+        )
+        if not waiting.filter(setbacks__gte=SETBACKS).update(**_set_aside(attempt.duplicate)):
+            return False
+    except (DatabaseError, InterfaceError) as trouble:
+        logger.warning("A setback of %s (id %s) is not recorded: %s", message, message.pk, trouble)
+        return False
+    logger.error("%s (id %s) of %s is set aside: %s", message, message.pk, message.sender, _line(error))
+    return True
+
+
+def _line(error: Exception) -> str:
+    """The error as kept for staff."""
+    return " ".join("".join(traceback.format_exception_only(error)).replace("\x00", "").split())[:2000]
+
+
+def process_again(message: InboundMessage) -> bool:
+    """Have a message that was set aside handled once more; False where it is not set aside.
+
+    The caller wakes the sender's inbox after the commit.
+    """
+    return bool(
+        InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.SET_ASIDE).update(
+            state=InboundMessage.State.RECEIVED, attempts=0, setbacks=0, last_setback_at=None
+        )
+    )

@@ -1,0 +1,106 @@
+"""Answers: the response to a request, in the request's version, from what its handling gave."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from uftp.delivery import outbox
+from uftp.handlers import Handler, Incoming, Outcome, handler_of
+from uftp.models import InboundMessage
+from uftp.processing import checks
+from uftp.protocol import messages, reasons
+from uftp.protocol.messages import Message, Metadata
+from uftp.protocol.versions import for_major
+
+_RESPONSES: dict[str, type[Message]] = {
+    "AGRPortfolioUpdate": messages.AGRPortfolioUpdateResponse,
+    "AGRPortfolioQuery": messages.AGRPortfolioQueryResponse,
+    "DSOPortfolioUpdate": messages.DSOPortfolioUpdateResponse,
+    "DSOPortfolioQuery": messages.DSOPortfolioQueryResponse,
+    "FlexReservationUpdate": messages.FlexReservationUpdateResponse,
+    "TestMessage": messages.TestMessageResponse,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, with what is kept beside its bytes."""
+
+    message: Message
+    message_type: str
+    result: str
+    reason: str
+
+
+def accepted(incoming: Incoming, outcome: Outcome, now: datetime) -> Answer:
+    """The Accepted answer, sent at `now`."""
+    reason = reasons.warning(outcome.warnings) if outcome.warnings else ""
+    return _answer(incoming, messages.ACCEPTED, reason, outcome.fields, now)
+
+
+def rejected(incoming: Incoming, why: Iterable[str], handler: Handler | None, now: datetime) -> Answer:
+    """The Rejected answer, sent at `now`, naming all of `why`."""
+    fields = handler.refused(incoming) if handler else {}
+    return _answer(incoming, messages.REJECTED, reasons.join(why), fields, now)
+
+
+def enqueue(answer: Answer, incoming: Incoming) -> None:
+    """Store the answer for delivery to the sender of the envelope, in the caller's transaction."""
+    outbox.enqueue(
+        answer.message,
+        message_type=answer.message_type,
+        recipient_role=incoming.inbound.sender.role,
+        now=answer.message.metadata.time_stamp,
+        in_reply_to=incoming.inbound.pk,
+        result=answer.result,
+        reason=answer.reason,
+    )
+
+
+def reject_afterwards(inbound: InboundMessage, why: Iterable[str], now: datetime) -> None:
+    """Answer with Rejected, sent at `now`, a message that was accepted for somebody else to answer.
+
+    In the caller's transaction; `uftp.tasks.wake_outbox` for its sender after the commit delivers the answer at once.
+    Raises ValueError where the message was answered, rejected or not handled before.
+    """
+    accepted_so_far = InboundMessage.objects.filter(
+        pk=inbound.pk, state=InboundMessage.State.PROCESSED, result=messages.ACCEPTED, replies=None
+    )
+    if not accepted_so_far.exists():
+        raise ValueError(
+            f"{inbound} (id {inbound.pk}) is not one that was accepted and left without an answer"
+        )
+    incoming = checks.read(inbound, inbound.content).incoming
+    answer = rejected(incoming, why, handler_of(inbound.message_type), now)
+    enqueue(answer, incoming)
+    InboundMessage.objects.filter(pk=inbound.pk).update(result=answer.result, reason=answer.reason)
+
+
+def _answer(incoming: Incoming, result: str, reason: str, fields: Mapping[str, Any], now: datetime) -> Answer:
+    inbound, header = incoming.inbound, incoming.header
+    response_type = f"{inbound.message_type}Response"
+    metadata = Metadata(
+        version=for_major(inbound.major, header.version).name,
+        sender_domain=settings.CRO_DOMAIN,
+        recipient_domain=inbound.sender.domain,
+        time_stamp=now,
+        message_id=str(uuid.uuid4()),
+        conversation_id=header.conversation_id,
+    )
+    common: dict[str, Any] = {
+        "metadata": metadata,
+        "result": result,
+        "rejection_reason": reason or None,
+        "reference_message_id": header.message_id,
+    }
+    known = _RESPONSES.get(inbound.message_type)
+    message = (
+        known(**common, **fields)
+        if known
+        else messages.OtherResponse(message_type=response_type, **common, **fields)
+    )
+    return Answer(message, response_type, result, reason)

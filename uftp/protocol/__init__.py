@@ -1,0 +1,1 @@
+"""The protocol itself: schemas, parsing, rendering, sealing. Imports no Django."""

@@ -1,0 +1,1 @@
+"""Say in plain words why a message is not valid."""

@@ -1,0 +1,211 @@
+"""What is wrong with a message, in words for people: where, what, and what would be right.
+
+The door says one thing and stops there (uftp/protocol/validation.py). This reads on, with an independent validator,
+and finds the first FAULTS things. It is made to be asked for by staff, not at the door: it takes up to some seconds.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import xmlschema
+from lxml import etree
+from xmlschema.validators.exceptions import XMLSchemaValidationError
+
+from uftp.protocol.diagnostics import validator_messages
+from uftp.protocol.diagnostics.pretty_xml import DEEPEST
+from uftp.protocol.validation import HARDENED, InvalidXML, well_formed
+
+logger = logging.getLogger(__name__)
+
+FAULTS = 20
+MOST_BYTES = 1_000_000
+SECONDS = 2.0
+"""After so long, what has not been looked at is left out."""
+
+MOST_ELEMENTS = 15_000
+MOST_ATTRIBUTES = 100
+LONGEST_VALUE = 20_000
+"""What no message of UFTP comes near, and what would take a validator in Python long."""
+
+SHOWN_BEFORE, SHOWN_AFTER = 80, 320
+"""Characters of a long line that are shown on both sides of the place that is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: at `line` and `column` (from 1), in the element or attribute `path`.
+
+    `wrong` and `right` are sentences; `right` may be empty. `text` is the line of the message, cut where it is long.
+    """
+
+    line: int
+    column: int
+    path: str
+    wrong: str
+    right: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The first faults of a message, in its order, and a sentence on what was left out; empty where nothing was."""
+
+    faults: tuple[Fault, ...]
+    note: str = ""
+
+
+class _TooMuch(Exception):
+    """This document is not one to explain; says why."""
+
+
+def explain(content: bytes, schema_file: str, *, seconds: float = SECONDS) -> Explanation:
+    """What is wrong with `content` by our schema `schema_file`, whatever `content` is."""
+    if len(content) > MOST_BYTES:
+        return Explanation((), "Only messages of up to 1 MB are explained.")
+    try:
+        well_formed(content)
+    except InvalidXML as wrong:
+        return Explanation((_malformed(content, str(wrong)),), "What comes after it cannot be read.")
+    try:
+        _survey(content)
+        root = etree.fromstring(content, etree.XMLParser(**HARDENED))
+    except (_TooMuch, etree.XMLSyntaxError) as too_much:
+        return Explanation((), f"This message is not explained: {too_much}.")
+    return _by_schema(content, root, schema_file, time.monotonic() + seconds)
+
+
+def _by_schema(content: bytes, root: etree._Element, schema_file: str, deadline: float) -> Explanation:
+    schema, note = _schema(schema_file), ""
+
+    def skip(*_: object) -> bool:
+        nonlocal note
+        if time.monotonic() > deadline:
+            note = "The rest of the message was not looked at: that would have taken too long."
+        return bool(note)
+
+    meant: list[tuple[etree._Element, str, validator_messages.Words]] = []
+    try:
+        for error in schema.iter_errors(root, validation_hook=skip):
+            if len(meant) == FAULTS:
+                note = f"There is more; these are the first {FAULTS}."
+                break
+            meant.append(_in_words(schema, error))
+    except Exception:
+        logger.exception("A message could not be explained to its end.")
+        note = "The rest of the message could not be explained, for an error of ours, which is in the log."
+    places = _places(content, root, [element for element, _, _ in meant])
+    found = [
+        Fault(*_line_and_column(content, place), path, words.wrong, words.right, _shown(content, place))
+        for place, (_, path, words) in zip(places, meant, strict=True)
+    ]
+    return Explanation(tuple(sorted(found, key=lambda fault: (fault.line, fault.column))), note)
+
+
+@cache
+def _schema(schema_file: str) -> xmlschema.XMLSchema10:
+    return xmlschema.XMLSchema10(
+        str(Path(__file__).parent / "schema" / schema_file), allow="local", defuse="always"
+    )
+
+
+def _in_words(
+    schema: xmlschema.XMLSchema10, error: XMLSchemaValidationError
+) -> tuple[etree._Element, str, validator_messages.Words]:
+    """The element that `error` is about, the path of that or of its attribute, and the words for it."""
+    element: Any = error.elem
+    declared = _declared(schema, element)
+    index = getattr(error, "index", None)
+    children = list(element)
+    if index is not None and index < len(children):
+        element = children[index]
+    words, attribute = validator_messages.in_words(error.reason or "", element, declared, schema.elements)
+    path = element.getroottree().getpath(element)
+    return element, f"{path}/@{attribute}" if attribute else path, words
+
+
+def _declared(schema: xmlschema.XMLSchema10, element: etree._Element) -> Any:
+    """What the schema says of an element, from the names of those that it stands in; None where it says nothing."""
+    parent = element.getparent()
+    if parent is None:
+        return schema.elements.get(str(element.tag))
+    outer = _declared(schema, parent)
+    return next((inner for inner in validator_messages.inside(outer) if inner.name == element.tag), None)
+
+
+def _survey(content: bytes) -> None:
+    """Raises _TooMuch for a document beyond the bounds above."""
+    depth = elements = 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth, elements
+        depth, elements = depth + 1, elements + 1
+        if depth > DEEPEST:
+            raise _TooMuch(f"its elements are nested more than {DEEPEST} deep")
+        if elements > MOST_ELEMENTS:
+            raise _TooMuch(f"it has more than {MOST_ELEMENTS:,} elements")
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise _TooMuch(f"an element has more than {MOST_ATTRIBUTES} attributes")
+        if any(len(value) > LONGEST_VALUE for value in attributes.values()):
+            raise _TooMuch(f"a value is longer than {LONGEST_VALUE:,} characters")
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = expat.ParserCreate("UTF-8")
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.Parse(content, True)
+
+
+def _places(content: bytes, root: etree._Element, wanted: list[etree._Element]) -> Iterator[int]:
+    """The byte at which the tag of each wanted element begins."""
+    numbers = {element: number for number, element in enumerate(root.iter())}
+    starts: list[int] = []
+    parser = expat.ParserCreate("UTF-8")
+    parser.StartElementHandler = lambda *_: starts.append(parser.CurrentByteIndex)
+    parser.Parse(content, True)
+    return (starts[numbers[element]] for element in wanted)
+
+
+def _line_and_column(content: bytes, place: int) -> tuple[int, int]:
+    line_start = content.rfind(b"\n", 0, place) + 1
+    column = len(content[line_start:place].decode(errors="replace")) + 1
+    return content.count(b"\n", 0, place) + 1, column
+
+
+def _shown(content: bytes, place: int) -> str:
+    """The line of the byte `place`, or what of it is near."""
+    start = content.rfind(b"\n", 0, place) + 1
+    end = content.find(b"\n", place)
+    before = content[start:place].decode(errors="replace").lstrip()
+    after = content[place : end if end >= 0 else len(content)].decode(errors="replace").rstrip()
+    if len(before) > SHOWN_BEFORE:
+        before = f"…{before[-SHOWN_BEFORE:]}"
+    if len(after) > SHOWN_AFTER:
+        after = f"{after[:SHOWN_AFTER]}…"
+    return before + after
+
+
+def _malformed(content: bytes, complaint: str) -> Fault:
+    """The fault that keeps `content` from being read at all, from the door's own words for it."""
+    found = re.fullmatch(r"line (\d+)(?:, column (\d+))?: (.*)", complaint)
+    if found is None:
+        return Fault(1, 1, "", *validator_messages.malformed(complaint), "")
+    line, column = int(found[1]), int(found[2] or 1)
+    start = 0
+    for _ in range(line - 1):
+        start = content.find(b"\n", start) + 1
+    return Fault(
+        line,
+        column,
+        "",
+        *validator_messages.malformed(found[3]),
+        _shown(content, min(start + column - 1, max(len(content) - 1, 0))),
+    )

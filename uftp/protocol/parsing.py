@@ -1,0 +1,342 @@
+"""Bytes in, messages out (docs/protocol-support.md, "Reading").
+
+`check` is the door and says yes or no to the whole of a message; what else is here reads what has passed it.
+"""
+
+import binascii
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from uftp.protocol import messages
+from uftp.protocol.messages import Message, Metadata, SignedMessage
+from uftp.protocol.streaming import (
+    MembershipLine,
+    PointLine,
+    stream_congestion_points,
+    stream_connections,
+    stream_isps,
+)
+from uftp.protocol.validation import HARDENED, InvalidXML, Root, read_root, validate
+from uftp.protocol.values import WHITE_SPACE, UnusableValue, boolean, day, integer, moment
+from uftp.protocol.versions import SUPPORTED, for_major
+
+__all__ = [
+    "Header",
+    "InvalidXML",
+    "MembershipLine",
+    "PointLine",
+    "UnusableValue",
+    "check",
+    "metadata",
+    "open_envelope",
+    "parse",
+    "read_header",
+    "sequence",
+    "stream_congestion_points",
+    "stream_connections",
+]
+
+_LARGE_BODY = 1 << 16
+_BODY = re.compile(rb"Body\s*=\s*([\"'])")
+_TRIMMED = frozenset({"TimeStamp", "Period", "Sequence", "ISP-Duration", "PeriodStart", "PeriodEnd"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a valid message says in its root element.
+
+    `attributes` are those of no namespace, verbatim but for the white space around days, moments and numbers.
+    """
+
+    message_type: str
+    attributes: dict[str, str]
+    message_id: str
+    conversation_id: str
+    version: str
+    sender_domain: str
+    recipient_domain: str
+
+
+def open_envelope(body: bytes) -> SignedMessage:
+    """The SignedMessage in `body`, its Body decoded. The Body may be shorter than a signature.
+
+    Raises InvalidXML: also for a Body that is not Base64 exactly as it is written, white space apart.
+    """
+    root, text = _detached(body)
+    if text is None:
+        root = validate(body, "signed-message.xsd", longest_tag=len(body))
+        text = root.attributes["Body"].encode()
+    return SignedMessage(
+        sender_domain=root.attributes["SenderDomain"],
+        sender_role=root.attributes["SenderRole"],
+        body=_decoded(text),
+    )
+
+
+def check(content: bytes | memoryview, major: int) -> Header:
+    """What a message on the path of `major` says in its root, once the whole of it is found valid.
+
+    Reads any length in flat memory. Raises InvalidXML, and KeyError for a `major` that is not supported.
+    """
+    return _header(validate(content, for_major(major, "").schema))
+
+
+def metadata(header: Header) -> Metadata:
+    """The metadata of a valid message. Raises UnusableValue where its TimeStamp is in no calendar."""
+    return Metadata(
+        version=header.version,
+        sender_domain=header.sender_domain,
+        recipient_domain=header.recipient_domain,
+        time_stamp=moment(header.attributes["TimeStamp"]),
+        message_id=header.message_id,
+        conversation_id=header.conversation_id,
+    )
+
+
+def read_header(content: bytes | memoryview) -> Header:
+    """What a message that check() has passed says in its root, read no further than that."""
+    return _header(read_root(content))
+
+
+def sequence(header: Header) -> int | None:
+    """The Sequence of a valid update, None where it has none. Raises UnusableValue for one too long to keep."""
+    text = header.attributes.get("Sequence")
+    return None if text is None else integer(text, "Sequence")
+
+
+def parse(content: bytes | memoryview) -> Message:
+    """The whole of a message that check() has passed, in memory. Raises UnusableValue."""
+    header = read_header(content)
+    read = _READERS.get(header.message_type)
+    if read is not None:
+        return read(header, content)
+    if header.message_type in messages.OTHER_REQUESTS:
+        return messages.OtherRequest(metadata=metadata(header), message_type=header.message_type)
+    return messages.OtherResponse(**_answer(header), message_type=header.message_type)
+
+
+def _header(root: Root) -> Header:
+    attributes = {
+        name: value.strip(WHITE_SPACE) if name in _TRIMMED else value
+        for name, value in root.attributes.items()
+    }
+    return Header(
+        message_type=root.name,
+        attributes=attributes,
+        message_id=attributes["MessageID"],
+        conversation_id=attributes["ConversationID"],
+        version=attributes["Version"],
+        sender_domain=attributes["SenderDomain"],
+        recipient_domain=attributes["RecipientDomain"],
+    )
+
+
+def _detached(body: bytes) -> tuple[Root, bytes | None]:
+    """The envelope's root, and the text of a large Body, taken out of the bytes before any parser copies it.
+
+    None for the text where that cannot be done. A guess at where the Body is cannot go wrong: it is believed
+    only if the parser finds, as the root's Body, the stand-in that was put there.
+    """
+    nowhere = Root("", {})
+    opening = _BODY.search(body)
+    if opening is None:
+        return nowhere, None
+    end = body.find(opening.group(1), opening.end())
+    if end - opening.end() < _LARGE_BODY or body.find(b"&", opening.end(), end) >= 0:
+        return nowhere, None
+    stand_in = secrets.token_hex(32)
+    root = validate(body[: opening.end()] + stand_in.encode() + body[end:], "signed-message.xsd")
+    if root.attributes["Body"] != stand_in:
+        return nowhere, None
+    return root, body[opening.end() : end]
+
+
+def _decoded(text: bytes) -> bytes:
+    """Base64 decoded, if it is written the one way that these bytes are. Raises InvalidXML."""
+    compact = text.translate(None, WHITE_SPACE.encode())
+    try:
+        decoded = binascii.a2b_base64(compact, strict_mode=True)
+    except binascii.Error:
+        raise InvalidXML("SignedMessage, attribute Body: not Base64") from None
+    tail = (len(decoded) - 1) // 3 * 3 if decoded else 0
+    if len(compact) != (len(decoded) + 2) // 3 * 4 or not compact.endswith(
+        binascii.b2a_base64(decoded[tail:], newline=False)
+    ):
+        raise InvalidXML("SignedMessage, attribute Body: not canonical Base64")
+    return decoded
+
+
+def _tree(content: bytes | memoryview) -> etree._Element:
+    return etree.fromstring(bytes(content), etree.XMLParser(**HARDENED))
+
+
+def _said(element: etree._Element, name: str) -> str:
+    return str(element.attrib[name])
+
+
+def _request(header: Header) -> dict[str, Any]:
+    """The fields that all of a CRO's own requests share."""
+    return {"metadata": metadata(header), "time_zone": header.attributes["TimeZone"]}
+
+
+def _answer(header: Header) -> dict[str, Any]:
+    """The fields that all answers share. An answer that is no CRO's business may lack its reference."""
+    attributes = header.attributes
+    name = SUPPORTED["3.1.0"].reference_attribute(header.message_type)
+    return {
+        "metadata": metadata(header),
+        "result": attributes["Result"],
+        "rejection_reason": attributes.get("RejectionReason"),
+        "reference_message_id": attributes.get("ReferenceMessageID") or attributes.get(name, ""),
+    }
+
+
+def _agr_portfolio_update(header: Header, content: bytes | memoryview) -> Message:
+    return messages.AGRPortfolioUpdate(
+        **_request(header),
+        sequence=sequence(header),
+        connections=tuple(
+            messages.ConnectionPeriod(entity_address=address, start_period=start, end_period=end)
+            for address, start, end in stream_connections(content)
+        ),
+    )
+
+
+def _dso_portfolio_update(header: Header, content: bytes | memoryview) -> Message:
+    points: list[PointLine] = []
+    connections: list[list[messages.ConnectionPeriod]] = []
+    for line in stream_congestion_points(content):
+        if isinstance(line, PointLine):
+            points.append(line)
+            connections.append([])
+        else:
+            connections[-1].append(
+                messages.ConnectionPeriod(
+                    entity_address=line.address, start_period=line.start, end_period=line.end
+                )
+            )
+    return messages.DSOPortfolioUpdate(
+        **_request(header),
+        sequence=sequence(header),
+        congestion_points=tuple(
+            messages.CongestionPointPeriod(
+                entity_address=point.address,
+                start_period=point.start,
+                end_period=point.end,
+                mutex_offers_supported=point.mutex,
+                day_ahead_redispatch_by=point.day_ahead,
+                intraday_redispatch_by=point.intraday,
+                connections=tuple(listed),
+            )
+            for point, listed in zip(points, connections, strict=True)
+        ),
+    )
+
+
+def _agr_portfolio_query(header: Header, content: bytes | memoryview) -> Message:
+    return messages.AGRPortfolioQuery(**_request(header), period=day(header.attributes["Period"]))
+
+
+def _dso_portfolio_query(header: Header, content: bytes | memoryview) -> Message:
+    return messages.DSOPortfolioQuery(
+        **_request(header),
+        period=day(header.attributes["Period"]),
+        entity_address=header.attributes["EntityAddress"],
+    )
+
+
+def _query_answer(header: Header) -> dict[str, Any]:
+    attributes = header.attributes
+    return {**_answer(header), "time_zone": attributes["TimeZone"], "period": day(attributes["Period"])}
+
+
+def _addresses(parent: etree._Element) -> tuple[str, ...]:
+    return tuple(_said(child, "EntityAddress") for child in parent.iterchildren("Connection"))
+
+
+def _agr_portfolio_query_response(header: Header, content: bytes | memoryview) -> Message:
+    views = list(_tree(content).iterchildren("DSO-View"))
+    return messages.AGRPortfolioQueryResponse(
+        **_query_answer(header),
+        dso_portfolios=tuple(
+            messages.DSOPortfolio(
+                dso_domain=_said(portfolio, "DSO-Domain"),
+                congestion_points=tuple(
+                    messages.PortfolioCongestionPoint(
+                        entity_address=_said(point, "EntityAddress"),
+                        mutex_offers_supported=boolean(_said(point, "MutexOffersSupported")),
+                        day_ahead_redispatch_by=_said(point, "DayAheadRedispatchBy"),
+                        intraday_redispatch_by=point.attrib.get("IntradayRedispatchBy"),
+                        connections=_addresses(point),
+                    )
+                    for point in portfolio.iterchildren("CongestionPoint")
+                ),
+            )
+            for view in views
+            for portfolio in view.iterchildren("DSO-Portfolio")
+        ),
+        connections=tuple(address for view in views for address in _addresses(view)),
+    )
+
+
+def _dso_portfolio_query_response(header: Header, content: bytes | memoryview) -> Message:
+    point = next(_tree(content).iterchildren("CongestionPoint"), None)
+    if point is None:
+        return messages.DSOPortfolioQueryResponse(**_query_answer(header))
+    return messages.DSOPortfolioQueryResponse(
+        **_query_answer(header),
+        congestion_point=_said(point, "EntityAddress"),
+        connections=tuple(
+            (_said(child, "EntityAddress"), child.attrib.get("AGR-Domain"))
+            for child in point.iterchildren("Connection")
+        ),
+    )
+
+
+def _flex_reservation_update(header: Header, content: bytes | memoryview) -> Message:
+    attributes = header.attributes
+    return messages.FlexReservationUpdate(
+        **_request(header),
+        isp_duration=attributes["ISP-Duration"],
+        period=day(attributes["Period"]),
+        congestion_point=attributes["CongestionPoint"],
+        contract_id=attributes["ContractID"],
+        reference=attributes["Reference"],
+        isps=tuple(stream_isps(content)),
+    )
+
+
+def _test_message(header: Header, content: bytes | memoryview) -> Message:
+    return messages.TestMessage(metadata=metadata(header))
+
+
+def _test_message_response(header: Header, content: bytes | memoryview) -> Message:
+    return messages.TestMessageResponse(
+        metadata=metadata(header),
+        result=header.attributes.get("Result"),
+        rejection_reason=header.attributes.get("RejectionReason"),
+        reference_message_id=header.attributes.get("ReferenceMessageID"),
+    )
+
+
+_READERS: dict[str, Callable[[Header, bytes | memoryview], Message]] = {
+    "AGRPortfolioUpdate": _agr_portfolio_update,
+    "DSOPortfolioUpdate": _dso_portfolio_update,
+    "AGRPortfolioQuery": _agr_portfolio_query,
+    "DSOPortfolioQuery": _dso_portfolio_query,
+    "AGRPortfolioUpdateResponse": lambda header, _: messages.AGRPortfolioUpdateResponse(**_answer(header)),
+    "DSOPortfolioUpdateResponse": lambda header, _: messages.DSOPortfolioUpdateResponse(**_answer(header)),
+    "AGRPortfolioQueryResponse": _agr_portfolio_query_response,
+    "DSOPortfolioQueryResponse": _dso_portfolio_query_response,
+    "FlexReservationUpdate": _flex_reservation_update,
+    "FlexReservationUpdateResponse": lambda header, _: messages.FlexReservationUpdateResponse(
+        **_answer(header)
+    ),
+    "TestMessage": _test_message,
+    "TestMessageResponse": _test_message_response,
+}

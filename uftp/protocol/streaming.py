@@ -1,0 +1,137 @@
+"""The lines of an update, one by one, in flat memory (docs/protocol-support.md, "Reading").
+
+What is read here has passed the door: it is valid, and has no DOCTYPE.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from lxml import etree
+
+from uftp.protocol.messages import ISP
+from uftp.protocol.validation import HARDENED, PIECE_BYTES
+from uftp.protocol.values import boolean, day, end_day, integer
+
+_Line = TypeVar("_Line")
+
+
+class PointLine(NamedTuple):
+    """One congestion point of a DSOPortfolioUpdate; `number` counts from 0, days are inclusive."""
+
+    number: int
+    address: str
+    start: date
+    end: date | None
+    mutex: bool
+    day_ahead: str
+    intraday: str | None
+
+
+class MembershipLine(NamedTuple):
+    """One connection of the congestion point that is number `number_of_point`; days are inclusive."""
+
+    number_of_point: int
+    address: str
+    start: date
+    end: date | None
+
+
+def stream_connections(content: bytes | memoryview) -> Iterator[tuple[str, date, date | None]]:
+    """(address, first day, last day or None) of each line of an AGRPortfolioUpdate, in flat memory.
+
+    Days are inclusive. Raises UnusableValue when it comes to a day that cannot be kept.
+    """
+
+    def line(name: str, said: Mapping[str, str]) -> tuple[str, date, date | None] | None:
+        if name != "Connection":
+            return None
+        return said["EntityAddress"], day(said["StartPeriod"]), end_day(said.get("EndPeriod"))
+
+    return _lines(content, line)
+
+
+def stream_congestion_points(content: bytes | memoryview) -> Iterator[PointLine | MembershipLine]:
+    """The lines of a DSOPortfolioUpdate, in flat memory: each congestion point, followed by its connections.
+
+    Raises UnusableValue when it comes to a day that cannot be kept.
+    """
+    number = -1
+
+    def line(name: str, said: Mapping[str, str]) -> PointLine | MembershipLine | None:
+        nonlocal number
+        if name not in ("Connection", "CongestionPoint"):
+            return None
+        address, start, end = (
+            said["EntityAddress"],
+            day(said["StartPeriod"]),
+            end_day(said.get("EndPeriod")),
+        )
+        if name == "Connection":
+            return MembershipLine(number, address, start, end)
+        number += 1
+        return PointLine(
+            number,
+            address,
+            start,
+            end,
+            boolean(said["MutexOffersSupported"]),
+            said["DayAheadRedispatchBy"],
+            said.get("IntradayRedispatchBy"),
+        )
+
+    return _lines(content, line)
+
+
+def stream_isps(content: bytes | memoryview) -> Iterator[ISP]:
+    """The ISPs of a FlexReservationUpdate, in flat memory. Raises UnusableValue at a number that cannot be kept."""
+
+    def line(name: str, said: Mapping[str, str]) -> ISP | None:
+        if name != "ISP":
+            return None
+        return ISP(
+            power=integer(said["Power"], "Power"),
+            start=integer(said["Start"], "Start"),
+            duration=integer(said.get("Duration", "1"), "Duration"),
+        )
+
+    return _lines(content, line)
+
+
+class _Collector(Generic[_Line]):
+    """A parser target that turns elements into lines; what lies in foreign elements is not looked at."""
+
+    def __init__(self, line: Callable[[str, Mapping[str, str]], _Line | None]) -> None:
+        self.lines: list[_Line] = []
+        self._line = line
+        self._foreign_depth = 0
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if self._foreign_depth or name[0] == "{":
+            self._foreign_depth += 1
+            return
+        line = self._line(name, attributes)
+        if line is not None:
+            self.lines.append(line)
+
+    def end(self, name: str) -> None:
+        if self._foreign_depth:
+            self._foreign_depth -= 1
+
+    def close(self) -> None:
+        """End of the document."""
+
+
+def _lines(
+    content: bytes | memoryview, line: Callable[[str, Mapping[str, str]], _Line | None]
+) -> Iterator[_Line]:
+    collector = _Collector(line)
+    target: Any = collector
+    parser = etree.XMLParser(target=target, **HARDENED)
+    view = memoryview(content)
+    for start in range(0, len(view), PIECE_BYTES):
+        parser.feed(view[start : start + PIECE_BYTES].tobytes())
+        yield from collector.lines
+        collector.lines.clear()
+    parser.close()
+    yield from collector.lines

@@ -1,0 +1,1 @@
+"""Take a message at the endpoint: checks, signature, storage."""

@@ -1,0 +1,1 @@
+"""Wake the workers: jobs that say that there is something to do."""
