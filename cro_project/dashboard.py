@@ -24,9 +24,9 @@ from cro_project.figures import Figure, counted, list_url
 from participants.admission import current_mode
 from participants.models import Mode, Participant
 from participants.scope import Scope, seen_by
-from registry import coverage
-from registry.market import market, today_at
+from registry.market.market import market, today_at
 from registry.models import Conflict, CongestionPoint
+from registry.queries import coverage
 from uftp.delivery.passed_on import IS_PASSED_ON
 from uftp.models import InboundMessage, OutboundMessage, Refusal
 from uftp.receiving import refusals

@@ -9,8 +9,8 @@ from django.db.models import Model
 
 from cro_project.figures import Figure, counted
 from participants.scope import Scope
-from registry.import_run import ImportRun
-from registry.run_filters import CAME_TO_NOTHING, NOT_IMPORTED_STATES
+from registry.admin.imports.filters import CAME_TO_NOTHING, NOT_IMPORTED_STATES
+from registry.models.imports import ImportRun
 
 DAYS = 7
 """Days for which an import that came to nothing needs a look."""

@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "registry.market_time.in_market_time",
+    "registry.market.middleware.in_market_time",
     "axes.middleware.AxesMiddleware",
 ]
 

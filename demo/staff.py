@@ -18,8 +18,8 @@ from django.core.management import call_command
 
 from common import clock
 from demo.participants import Cro, NotReceivedError, Participant
-from registry import policies
-from registry.market import market, today_at
+from registry.market import policies
+from registry.market.market import market, today_at
 from reservations.models import UpdateState
 from uftp.models import InboundMessage, OutboundMessage
 

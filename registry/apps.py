@@ -7,7 +7,8 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from registry import handlers, upload_work
+        from registry import handlers
+        from registry.imports import upload_jobs
         from uftp.handlers import register
         from uftp.wakeups import long_jobs
 
@@ -25,4 +26,4 @@ class RegistryConfig(AppConfig):
             handle=handlers.dso_portfolio_query,
             refused=handlers.refused_dso_query,
         )
-        long_jobs.register(wake=upload_work.wake, waits=upload_work.waits)
+        long_jobs.register(wake=upload_jobs.wake, waits=upload_jobs.waits)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from django.db import connection
 
 from common import sql
-from registry import prepared
 from registry.models import Change
+from registry.sql import plans
 from uftp.models import InboundMessage
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Recorder:
         """
         if self._id is None or _notices.get() is not None:
             return
-        with prepared.cursor() as cursor:
+        with plans.cursor() as cursor:
             if participants is None:
                 cursor.execute(TOUCHED, {"change": self._id})
                 (participants,) = cursor.fetchone()

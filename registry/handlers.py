@@ -7,10 +7,12 @@ from datetime import date
 from itertools import chain
 from typing import Any, cast
 
-from registry import queries, revisions, updates
 from registry.changes import Source
-from registry.market import market, today_at, zone_agrees
-from registry.policies import in_force
+from registry.market.market import market, today_at, zone_agrees
+from registry.market.policies import in_force
+from registry.queries import participants as queries_participants
+from registry.updates import publish as update_publish
+from registry.updates import revisions
 from uftp.handlers import Incoming, Outcome, Rejection
 from uftp.protocol import parsing, streaming
 from uftp.protocol.messages import AGRPortfolioQuery, DSOPortfolio, DSOPortfolioQuery
@@ -19,12 +21,12 @@ from uftp.protocol.reasons import Reason, named
 
 def agr_portfolio_update(incoming: Incoming) -> Outcome:
     """Publish connections: what the AGR represents."""
-    return _publish(incoming, updates.publish_representations, streaming.stream_connections)
+    return _publish(incoming, update_publish.publish_representations, streaming.stream_connections)
 
 
 def dso_portfolio_update(incoming: Incoming) -> Outcome:
     """Publish congestion points, with the connections behind them."""
-    return _publish(incoming, updates.publish_congestion_points, streaming.stream_congestion_points)
+    return _publish(incoming, update_publish.publish_congestion_points, streaming.stream_congestion_points)
 
 
 def agr_portfolio_query(incoming: Incoming) -> Outcome:
@@ -32,9 +34,9 @@ def agr_portfolio_query(incoming: Incoming) -> Outcome:
     query = cast(AGRPortfolioQuery, parsing.parse(incoming.content))
     _check_zone(query.time_zone, query.period)
     agr = incoming.sender
-    if not queries.claims_any(agr, query.period):
+    if not queries_participants.claims_any(agr, query.period):
         raise Rejection([Reason.NO_CONNECTIONS])
-    portfolios, unallocated = queries.portfolio(agr, query.period)
+    portfolios, unallocated = queries_participants.portfolio(agr, query.period)
     first = next(portfolios, None)
     shown: Iterator[DSOPortfolio] = chain([first], portfolios) if first else _placeholders(incoming)
     return Outcome(
@@ -51,10 +53,10 @@ def dso_portfolio_query(incoming: Incoming) -> Outcome:
     """Retrieve active aggregators: who represents the connections behind one of the DSO's congestion points."""
     query = cast(DSOPortfolioQuery, parsing.parse(incoming.content))
     _check_zone(query.time_zone, query.period)
-    point = queries.registered_point(incoming.sender, query.entity_address)
+    point = queries_participants.registered_point(incoming.sender, query.entity_address)
     if point is None:
         raise Rejection([Reason.NO_CONNECTIONS])
-    connections = queries.connections_behind(point, query.period, in_force(incoming.received_at))
+    connections = queries_participants.connections_behind(point, query.period, in_force(incoming.received_at))
     first = next(connections, None)
     return Outcome(
         fields={
@@ -78,7 +80,7 @@ def refused_dso_query(incoming: Incoming) -> Mapping[str, Any]:
 
 def _publish(
     incoming: Incoming,
-    publish: Callable[..., updates.Report],
+    publish: Callable[..., update_publish.Report],
     stream: Callable[[bytes], Iterator[Any]],
 ) -> Outcome:
     """Take the update's place among its sender's revisions, and apply its lines on the day of its receipt."""
@@ -106,4 +108,4 @@ def _check_zone(time_zone: str, period: date) -> None:
 
 def _placeholders(incoming: Incoming) -> Iterator[DSOPortfolio]:
     """One placeholder, or none for a participant that takes the specification's own form."""
-    return iter([queries.placeholder()] if incoming.sender.placeholders else [])
+    return iter([queries_participants.placeholder()] if incoming.sender.placeholders else [])

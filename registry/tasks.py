@@ -4,8 +4,9 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from common import clock
-from registry import coverage, upload_work, uploads
-from registry.market import market, today_at
+from registry.imports import upload_jobs, uploads
+from registry.market.market import market, today_at
+from registry.queries import coverage
 from uftp.tasks import INBOX, stopping
 from uftp.wakeups import long_jobs
 
@@ -21,7 +22,7 @@ def count_coverage(timestamp: int) -> None:
 @app.task(name=uploads.TASK, queue=long_jobs.QUEUE)
 def run_import(run_id: int) -> None:
     """Preview an upload, or apply it."""
-    upload_work.work(run_id, now=clock.now(), stopping=stopping.is_set)
+    upload_jobs.work(run_id, now=clock.now(), stopping=stopping.is_set)
 
 
 @app.periodic(cron="43 * * * *")

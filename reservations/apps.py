@@ -12,8 +12,8 @@ class ReservationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from registry import kinds
-        from registry.import_run import ImportRun
+        from registry.imports import file_kinds
+        from registry.models.imports import ImportRun
         from reservations import handlers, importing, passing
         from uftp.handlers import register
 
@@ -30,4 +30,4 @@ class ReservationsConfig(AppConfig):
             handle=handlers.flex_reservation_update_response,
             may_be_addressed_to=anyone,
         )
-        kinds.register(ImportRun.Kind.CONTRACTS, importing.KIND)
+        file_kinds.register(ImportRun.Kind.CONTRACTS, importing.KIND)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, Max, OuterRef
 
 from participants.models import Participant
-from registry.market import zone_agrees
+from registry.market.market import zone_agrees
 from registry.models import (
     CongestionPointConnection,
     CongestionPointTerms,

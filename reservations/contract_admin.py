@@ -13,9 +13,9 @@ from django.urls import URLPattern, path
 
 from common.display import NOTHING
 from participants.admin_base.scalable import ScalableAdmin
+from registry.admin.previewed_forms import this_day
 from registry.periods import last_day
-from registry.rehearsed_admin import this_day
-from registry.sources import told
+from registry.queries.change_sources import told
 from reservations import contract_page, day_page
 from reservations.contract_decisions import DecidingPages
 from reservations.contract_editing import EditingPages

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from registry.changes import Source
-from registry.market import market
-from registry.sources import told
+from registry.market.market import market
+from registry.queries.change_sources import told
 from reservations import isps
 from reservations.contract_form import PLACES, ContractForm, SavingForm, refuse
 from reservations.contract_terms import Problem, Terms, problems, problems_of_id, terms_of

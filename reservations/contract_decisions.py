@@ -19,10 +19,10 @@ from django.utils.safestring import SafeString
 from common.retry import retried
 from participants.admin_base.html import count_in_words
 from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
-from registry.asking import NO_DAY
+from registry.admin.previewed_forms import DayInput, this_day
+from registry.admin.time_forms import NO_DAY
 from registry.changes import Source
 from registry.periods import in_words, last_day
-from registry.rehearsed_admin import DayInput, this_day
 from reservations import contract_page, contracts
 from reservations.contract_terms import ContractError
 from reservations.contract_words import state_badge

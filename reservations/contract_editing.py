@@ -16,9 +16,9 @@ from django.urls import URLPattern, path
 from common.retry import retried
 from participants.admin_base.reasons import ReasonedAdmin, actor
 from participants.models import Participant
+from registry.admin.previewed_forms import this_day
 from registry.changes import Source
-from registry.market import market
-from registry.rehearsed_admin import this_day
+from registry.market.market import market
 from reservations import contract_page, contracts, isps
 from reservations.contract_asked import NO_CHANGE, Asked, current_of, of_the_market, stored
 from reservations.contract_form import ContractForm, SavingForm, as_typed

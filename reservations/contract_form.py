@@ -15,8 +15,8 @@ from django.urls import reverse
 from participants.admin_base.filters import SUGGESTIONS
 from participants.models import Participant, Role
 from participants.scope import Scope
+from registry.admin.previewed_forms import LONGEST_REASON, DayInput
 from registry.periods import last_day
-from registry.rehearsed_admin import LONGEST_REASON, DayInput
 from reservations.contract_terms import Problem, Terms
 from reservations.deadlines import Deadline
 from reservations.models import LONGEST_CONTRACT_ID, ContractVersion

@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString
 
 from participants.admin_base.html import link, moment
 from participants.scope import Scope
-from registry.market import market, zone_agrees
+from registry.market.market import market, zone_agrees
 from registry.models import CongestionPoint
 from registry.periods import last_day
-from registry.sources import maker
+from registry.queries.change_sources import maker
 from reservations import isps
 from reservations.checking import is_active_behind
 from reservations.contract_words import NOTHING_RESERVED, differences, most_watts

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from participants.models import Participant, Role
 from registry.changes import Recorder, Source
-from registry.market import market
+from registry.market.market import market
 from registry.models import Change, Market
 from registry.periods import half_open
-from registry.sources import told
+from registry.queries.change_sources import told
 from reservations.contract_terms import (
     Problem,
     Terms,

@@ -1,6 +1,6 @@
 """The verbs on contracts: record what two parties agreed, put it in force, end it (docs/rules.md F17).
 
-Like those of `registry.conflicts`, each is one transaction that may lose a race: `common.retry.retried` does
+Like those of `registry.decisions.settle`, each is one transaction that may lose a race: `common.retry.retried` does
 it again. A whole file of contracts is `reservations.importing`, over the same `compare` and `write`.
 """
 

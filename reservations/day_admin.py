@@ -18,9 +18,9 @@ from django.utils.text import capfirst
 from common import clock
 from participants.admin_base.html import moment
 from participants.admin_base.scoped import ScopedAdmin
-from registry.asking import KnownForm
+from registry.admin.time_forms import KnownForm
 from registry.changes import await_stamped_changes
-from registry.market import market, today_at
+from registry.market.market import market, today_at
 from registry.periods import DAY, half_open
 from reservations import day_page, day_picture, energy, month_picture
 from reservations.models import Contract, UpdateState

@@ -18,8 +18,8 @@ from common.previews import ConsequencesChanged
 from participants import audit
 from participants.models import Participant, Role
 from registry.changes import Recorder, Source, analyze
-from registry.kinds import Kind
-from registry.market import market
+from registry.imports.file_kinds import Kind
+from registry.market.market import market
 from registry.models import Market
 from reservations import contract_lines, import_words
 from reservations.contract_lines import COLUMNS, ContractLines

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.http import Http404, HttpRequest
 
-from registry.asking import KnownForm
+from registry.admin.time_forms import KnownForm
 
 FIRST, LAST = date(1900, 1, 1), date(9998, 12, 31)
 """The days that have pages."""

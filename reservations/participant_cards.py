@@ -14,9 +14,9 @@ from participants.admin_base.extensions import Card
 from participants.admin_base.html import count_in_words, link, list_link
 from participants.admin_base.scalable import ReadOnlyAdmin
 from participants.models import Participant
-from registry import facts_told
-from registry.facts_told import RECORDED, Kind
-from registry.rehearsed_admin import this_day
+from registry.admin.facts import counts as fact_counts
+from registry.admin.facts.counts import RECORDED, Kind
+from registry.admin.previewed_forms import this_day
 from reservations import contract_filters
 from reservations.contract_filters import with_version
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
@@ -92,7 +92,7 @@ class UpdateInline(ReadOnlyAdmin, admin.TabularInline[ReservationUpdate, Inbound
 
 
 extensions.CARDS.append(reservations_card)
-facts_told.KINDS += [
+fact_counts.KINDS += [
     Kind(ContractVersion, ("contract__dso", "contract__agr"), Contract, "versions__"),
     Kind(ReservationUpdate, ("dso", "agr"), ReservationUpdate, verbs=(RECORDED,)),
     Kind(UpdateState, ("update__dso", "update__agr"), ReservationUpdate, "states__"),

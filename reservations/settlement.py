@@ -19,7 +19,7 @@ from django.db.models.functions import Collate
 
 from common.csv.writer import text
 from registry.changes import await_stamped_changes
-from registry.market import LAST_MICROSECOND
+from registry.market.market import LAST_MICROSECOND
 from registry.periods import DAY, half_open, last_day
 from reservations import isps
 from reservations.models import Contract

@@ -17,10 +17,10 @@ from common import clock
 from participants.admin_base.filters import SUGGESTIONS
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
-from registry.asking import NO_DAY, KnownForm
-from registry.market import market, spelled, today_at
+from registry.admin.previewed_forms import DayInput
+from registry.admin.time_forms import NO_DAY, KnownForm
+from registry.market.market import market, spelled, today_at
 from registry.periods import DAY
-from registry.rehearsed_admin import DayInput
 from reservations.models import LONGEST_CONTRACT_ID, Contract
 from reservations.settlement import NothingChosen, chosen, export, for_good, present_moment
 

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 
 from common import clock
 from participants.admin_base.filters import SUGGESTIONS, TextFilter
-from registry.fact_filters import DaysFilter
-from registry.market import market, today_at
+from registry.admin.facts.filters import DaysFilter
+from registry.market.market import market, today_at
 from registry.periods import Days
 from reservations.models import Contract, ReservationUpdate, UpdateState
 

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from participants.admin_base.html import link, moment
 from participants.scope import Scope
 from registry.models import Change
-from registry.sources import maker
+from registry.queries.change_sources import maker
 from reservations import isp_times, isps, remaining
 from reservations.models import ReservationUpdate, UpdateState
 from reservations.remaining import Counting, DayFigures

@@ -12,8 +12,8 @@ from django.db import transaction
 from participants import audit, discovery
 from participants.models import Participant
 from registry.changes import Recorder, Source
-from registry.market import market
-from registry.sources import told
+from registry.market.market import market
+from registry.queries.change_sources import told
 from reservations import checking
 from reservations.checking import Situation
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState

@@ -35,7 +35,7 @@ class Imported:
     `change` is the number of the change of the registry, None where there is none; `lines` how many lines with values
     were read. `counts` says how much of what is new, changed and so on, each under the words for it, in the order to
     be shown. `warnings` are sentences. `told` says in words what changes, the first of it, and nothing exactly where
-    nothing does; `fingerprint` is of all that changes: both where `registry.consequences` cannot tell it.
+    nothing does; `fingerprint` is of all that changes: both where `registry.previews.effects` cannot tell it.
     """
 
     change: int | None

@@ -17,10 +17,10 @@ from django.test import Client
 from participants.keys import format_public_key
 from participants.models import Participant
 from participants.registration import add_or_update_participant
-from registry import coverage
 from registry.changes import Source
-from registry.conflicts import settle
+from registry.decisions.settle import settle
 from registry.models import Change, Conflict
+from registry.queries import coverage
 from tests.browser import reserved
 from tests.browser.saying import (
     NOW,

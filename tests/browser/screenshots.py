@@ -9,9 +9,9 @@ from django.db import connection
 from playwright.sync_api import Page, expect
 
 from common.csv.importing import Options
-from registry import upload_work, uploads
+from registry.imports import upload_jobs, uploads
+from registry.imports.upload_file import pack
 from registry.models import ImportRun
-from registry.upload_file import pack
 from tests.browser.conftest import DESK
 from tests.browser.market import NOW, PUT_BACK, Market, behind, say, standing
 from tests.browser.png import with_palette
@@ -94,7 +94,7 @@ def upload() -> int:
             actor="kim",
             reason="The yearly handover, as agreed on 24 June.",
         )
-        upload_work.work(run.pk, now=NOW, stopping=lambda: False)
+        upload_jobs.work(run.pk, now=NOW, stopping=lambda: False)
     uploaded, began = NOW - timedelta(seconds=70), NOW - timedelta(seconds=66)
     ended = began + timedelta(seconds=0.4)
     ImportRun.objects.filter(pk=run.pk).update(created_at=uploaded, started_at=began, finished_at=ended)

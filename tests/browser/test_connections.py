@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from registry import coverage
 from registry.models import CongestionPoint, Connection
+from registry.queries import coverage
 from tests.browser.looking import look
 from tests.browser.market import Market, behind, point
 

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from common.csv.importing import Options
+from registry.imports.upload_file import pack
+from registry.imports.uploads import keep
 from registry.models import ImportRun, Representation
-from registry.upload_file import pack
-from registry.uploads import keep
 from tests.browser.conftest import operator
 from tests.browser.looking import WIDTHS, look
 from tests.browser.market import Market, behind, home

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from registry.policies import set_policy
+from registry.market.policies import set_policy
 from tests.browser.conftest import LogIn
 from tests.browser.looking import look
 from tests.browser.market import Market

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from participants.admission import current_mode
-from registry import policies
-from registry.market import market as the_market
+from registry.market import policies
+from registry.market.market import market as the_market
 from tests.browser.looking import look
 from tests.browser.market import Market
 from tests.browser.test_participants import menu

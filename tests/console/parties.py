@@ -21,7 +21,8 @@ from participants.keys import format_public_key
 from participants.models import AuditEntry, Participant
 from participants.registration import add_or_update_participant, set_standing
 from registry.changes import Source
-from registry.conflicts import settle
+from registry.decisions.settle import settle
+from registry.market.policies import set_policy
 from registry.models import (
     Change,
     Conflict,
@@ -32,7 +33,6 @@ from registry.models import (
     Representation,
     RevisionPlace,
 )
-from registry.policies import set_policy
 from reservations import contracts
 from reservations.contracts import Terms
 from reservations.deadlines import Deadline

@@ -28,7 +28,7 @@ from registry.models import (
     Representation,
     RevisionPlace,
 )
-from registry.revisions import advance
+from registry.updates.revisions import advance
 from reservations.models import Contract
 from reservations.profiles import Profile, Stretch
 from tests.participants.conftest import key_text

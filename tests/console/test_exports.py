@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.http import StreamingHttpResponse
 from django.test import Client
 
-from registry.policies import set_policy
+from registry.market.policies import set_policy
 from tests.console.test_queries import fill
 
 DISPLAYED = re.compile(r"\bfrom 2\d{3}| to 2\d{3}|\bCES?T\b|\bUTC\b|\d %|–")

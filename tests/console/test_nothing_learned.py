@@ -15,9 +15,9 @@ from cro_project import staff
 from cro_project.groups import PARTICIPANT_MANAGER
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
-from registry.conflicts import settle
+from registry.decisions.settle import settle
+from registry.market.policies import set_policy
 from registry.models import Conflict, CongestionPointConnection
-from registry.policies import set_policy
 from tests.console import parties
 from tests.console.expected import LIMITED, OWN, STRANGER, SUPERUSER
 from tests.console.walking import LISTS, World, assert_nothing_foreign, body, list_of

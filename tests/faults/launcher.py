@@ -46,8 +46,8 @@ PASSING_POINTS = {
 }
 IMPORT_POINTS = {
     "header read": Point("common.csv.reader", "_header", after=True),
-    "import committed": Point("registry.executing", "retried", after=True),
-    "import at its end": Point("registry.import_command", "execute", after=True),
+    "import committed": Point("registry.imports.execution", "retried", after=True),
+    "import at its end": Point("registry.management.imports", "execute", after=True),
 }
 POINTS = WEB_POINTS | WORKER_POINTS | PASSING_POINTS | IMPORT_POINTS
 

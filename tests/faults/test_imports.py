@@ -15,8 +15,9 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from participants.models import AuditEntry, Participant
-from registry import runs
 from registry.changes import MOMENT_LOCK
+from registry.imports import runs
+from registry.imports.run_lock import HOLD_LOCK
 from registry.models import (
     Change,
     CongestionPointConnection,
@@ -25,7 +26,6 @@ from registry.models import (
     ImportRun,
     Representation,
 )
-from registry.run_hold import HOLD_LOCK
 from tests.support.polling import wait_for
 from tests.support.processes import Process
 

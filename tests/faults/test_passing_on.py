@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.market import market, today_at
+from registry.market.market import market, today_at
 from reservations.models import ReservationUpdate
 from tests.faults.launcher import PASSING_POINTS
 from tests.faults.test_sigkill import MODULE, WITHIN

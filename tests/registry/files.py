@@ -12,7 +12,7 @@ from common.csv.reader import rows
 from common.csv.rejects import Reject, Rejects
 from participants.models import Participant
 from registry.changes import Source
-from registry.importing import (
+from registry.imports.load import (
     CONGESTION_POINT_COLUMNS,
     CONNECTION_COLUMNS,
     import_congestion_points,

@@ -9,7 +9,7 @@ from django.test import Client
 
 from participants.models import Participant
 from registry.changes import Source
-from registry.updates import publish_congestion_points, publish_representations
+from registry.updates.publish import publish_congestion_points, publish_representations
 from uftp.models import InboundMessage, Sender
 from uftp.protocol.streaming import MembershipLine, PointLine
 

@@ -8,11 +8,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from registry.adjusting import Row, adjust
 from registry.changes import Source
-from registry.conflicts import settle, settle_anew, settle_many
-from registry.consequences import Consequences, Line, rehearse
+from registry.decisions.adjust import Row, adjust
+from registry.decisions.settle import settle, settle_anew, settle_many
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
+from registry.previews.effects import Consequences, Line, rehearse
 from tests.registry.days import Day, Run
 from tests.registry.saying import in_words
 from tests.registry.support import (

@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 
 from participants.models import Participant
 from registry.changes import Source
-from registry.conflicts import settle
+from registry.decisions.settle import settle
+from registry.market.policies import set_policy
 from registry.models import (
     Change,
     Conflict,
@@ -20,8 +21,7 @@ from registry.models import (
     CongestionPointTerms,
     Representation,
 )
-from registry.policies import set_policy
-from registry.updates import publish_congestion_points, publish_representations
+from registry.updates.publish import publish_congestion_points, publish_representations
 from tests.registry.days import EFFECTIVE, FOREVER, Day, Dispute, Line, Point, Run, Terms, View, covered, runs
 from uftp.handlers import Rejection
 from uftp.models import InboundMessage, Sender

@@ -14,7 +14,7 @@ from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry
 from registry.changes import Source
-from registry.conflicts import settle
+from registry.decisions.settle import settle
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
 from registry.periods import half_open
 from tests.registry.screens import TODAY, declared, home, list_of, page_of, party, represented, shown

@@ -8,10 +8,10 @@ import pytest
 
 from common.previews import ConsequencesChanged
 from participants.models import AuditEntry
-from registry.adjusting import AdjustmentError, adjust
 from registry.changes import Source
-from registry.consequences import of_change
+from registry.decisions.adjust import AdjustmentError, adjust
 from registry.models import Change, Conflict, CongestionPointConnection, Representation, RevisionPlace
+from registry.previews.effects import of_change
 from tests.registry.days import Terms
 from tests.registry.saying import agr_says, days, disputes, dso_says, point
 from tests.registry.staff import BY_KIM, decide, membership, move, rehearsed, representation, terms, told

@@ -23,8 +23,8 @@ from registry.models import (
     Representation,
     RevisionPlace,
 )
-from registry.revisions import advance
-from registry.updates import publish_congestion_points
+from registry.updates.publish import publish_congestion_points
+from registry.updates.revisions import advance
 from tests.registry.screens import (
     LAST,
     TODAY,

@@ -16,9 +16,9 @@ from guardian.shortcuts import assign_perm
 from participants.admin_base import scalable
 from participants.models import AuditEntry
 from registry.changes import Source
-from registry.conflicts import settle
+from registry.decisions.settle import settle
 from registry.models import Change, Conflict, Representation
-from registry.updates import publish_representations
+from registry.updates.publish import publish_representations
 from tests.registry.screens import (
     TODAY,
     declared,

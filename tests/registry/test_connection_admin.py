@@ -14,11 +14,11 @@ from pytest_django import Settings
 
 from participants.models import Participant
 from participants.scope import EVERYONE
-from registry import coverage
 from registry.changes import Source
-from registry.conflicts import settle
+from registry.decisions.settle import settle
+from registry.market.policies import set_policy
 from registry.models import Change, Conflict, CongestionPoint, Connection, Representation
-from registry.policies import set_policy
+from registry.queries import coverage
 from tests.registry.screens import (
     LAST,
     TODAY,

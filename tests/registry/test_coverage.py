@@ -12,7 +12,6 @@ from hypothesis import settings as drawing
 from pytest_django import Settings
 
 from participants.scope import EVERYONE, NOBODY, Scope
-from registry import coverage
 from registry.models import (
     CongestionPoint,
     CongestionPointConnection,
@@ -20,6 +19,7 @@ from registry.models import (
     CongestionPointTerms,
     Representation,
 )
+from registry.queries import coverage
 from registry.tasks import count_coverage
 from tests.registry.screens import TODAY, declared, party, represented
 from tests.registry.support import World, as_date

@@ -22,11 +22,11 @@ from common.csv.reader import rows
 from common.csv.rejects import Rejects
 from participants.imports.load import PARTICIPANT_COLUMNS, import_participants
 from participants.models import AuditEntry, Participant, PublicKey
-from registry.export_command import ExportCommand
-from registry.exporting import export_congestion_points, export_connections, export_participants
-from registry.importing import CONGESTION_POINT_COLUMNS, CONNECTION_COLUMNS
+from registry.exports.tables import export_congestion_points, export_connections, export_participants
+from registry.imports.load import CONGESTION_POINT_COLUMNS, CONNECTION_COLUMNS
+from registry.management.exports import ExportCommand
+from registry.market.policies import set_policy
 from registry.models import CongestionPointTerms
-from registry.policies import set_policy
 from tests.participants.conftest import key_text, raw_key
 from tests.registry.files import (
     EAST,

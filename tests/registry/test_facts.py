@@ -20,7 +20,7 @@ from registry.models import (
     Representation,
 )
 from registry.periods import half_open
-from registry.showing import show_connection
+from registry.queries.snapshots import show_connection
 from tests.registry.days import Line
 from tests.registry.support import ADDRESSES, World
 

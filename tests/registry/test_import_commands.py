@@ -25,7 +25,7 @@ from django.db import connection
 
 from common.retry import LostRace
 from participants.models import AuditEntry, Participant
-from registry.import_command import EXIT_STATUS
+from registry.management.imports import EXIT_STATUS
 from registry.models import (
     Change,
     CongestionPoint,
@@ -547,7 +547,7 @@ def test_a_log_says_how_many_lines_of_a_long_file_were_read(packed: bool) -> Non
 
 
 def test_a_log_says_how_far_the_reading_is_when_it_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.import_progress.SECONDS", 0.0)
+    monkeypatch.setattr("registry.management.progress.SECONDS", 0.0)
     outcome = take(CONNECTIONS, CONNECTIONS.text())
     assert outcome.errors.splitlines() == [
         "reading",

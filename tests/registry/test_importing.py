@@ -11,10 +11,10 @@ from common.csv.rejects import Rejects
 from common.previews import ConsequencesChanged
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
-from registry.consequences import rehearse
+from registry.market.policies import set_policy
 from registry.models import Change, Conflict, CongestionPoint, Connection, Representation, RevisionPlace
-from registry.policies import set_policy
-from registry.updates import publish_representations
+from registry.previews.effects import rehearse
+from registry.updates.publish import publish_representations
 from tests.registry.files import (
     EAST,
     FARM,

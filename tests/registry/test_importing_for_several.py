@@ -6,7 +6,7 @@ import pytest
 
 from common.csv.importing import Options
 from common.csv.rejects import Rejects
-from registry.policies import set_policy
+from registry.market.policies import set_policy
 from tests.registry.files import (
     EAST,
     HOME,

@@ -13,7 +13,7 @@ from guardian.shortcuts import assign_perm
 
 from participants.models import Participant
 from registry.changes import Source
-from registry.conflicts import settle
+from registry.decisions.settle import settle
 from registry.models import Conflict, CongestionPointConnection, Representation
 from tests.registry.screens import (
     TODAY,

@@ -11,9 +11,9 @@ from django.db import DataError, connections, transaction
 
 from participants.models import AuditEntry
 from registry.changes import Source
-from registry.market import UnknownMarket, market, set_market, today_at, zone_agrees
+from registry.market.market import UnknownMarket, market, set_market, today_at, zone_agrees
 from registry.periods import half_open, in_words, last_day
-from registry.updates import publish_congestion_points, publish_representations
+from registry.updates.publish import publish_congestion_points, publish_representations
 from tests.registry.support import ADDRESSES, World, as_date
 from uftp.handlers import Rejection
 from uftp.protocol.streaming import MembershipLine, PointLine

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from participants.models import AuditEntry
-from registry.market import market
-from registry.market_admin import _meaning
+from registry.admin.market.market import _meaning
+from registry.market.market import market
 from registry.models import Market
 
 MARKET = "/admin/registry/market/1/change/"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from registry.updates import publish_representations
+from registry.updates.publish import publish_representations
 from tests.registry.days import Terms
 from tests.registry.saying import Registry, Told, agr_says, days, dso_says, point, text
 from tests.registry.support import ADDRESSES, Reply, World, as_date, last_date

@@ -12,12 +12,12 @@ import pytest
 from django.db import connection
 
 from participants.models import Participant
-from registry import prepared
 from registry.changes import Source
-from registry.claims import MEMBERSHIP, REPRESENTATION, ClaimKind
-from registry.staging import make_tables
-from registry.standings import BY_CONNECTION, FIND_DISPUTED
-from registry.updates import publish_representations
+from registry.sql import plans
+from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
+from registry.sql.staging import make_tables
+from registry.updates.publish import publish_representations
+from registry.updates.standings import BY_CONNECTION, FIND_DISPUTED
 
 TODAY = date(2026, 8, 4)
 LINES = 100
@@ -68,7 +68,7 @@ def test_without_statistics_the_claims_on_a_connection_are_found_by_its_index(ki
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE {unknown.table} (LIKE {kind.table} INCLUDING ALL)")
         make_tables(cursor)
-        cursor.execute(f"SELECT {prepared.LOOKED_UP}", {"looked_up": True})
+        cursor.execute(f"SELECT {plans.LOOKED_UP}", {"looked_up": True})
         cursor.execute("EXPLAIN (FORMAT JSON) " + unknown.sql(FIND_DISPUTED, current=BY_CONNECTION))
         (plan,) = cursor.fetchone()
         text = plan if isinstance(plan, str) else json.dumps(plan)

@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from participants.models import AuditEntry
-from registry import policies
+from registry.admin.market.policy_texts import WORDS, words_of
+from registry.market import policies
 from registry.models import PolicySetting
-from registry.policy_words import WORDS, words_of
 
 POLICIES = "/admin/registry/policy/"
 

@@ -17,11 +17,14 @@ from django.contrib.auth.models import Group, User
 from django.db import connection, connections
 from django.test import Client
 
-from registry import adjusting, bulk_admin, rehearsed_admin, standings
+from registry.admin import previewed_forms
+from registry.admin.conflicts import bulk as conflict_bulk
 from registry.changes import Source
-from registry.consequences import rehearse
+from registry.decisions import adjust as decisions_adjust
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms
-from registry.patience import TURN_LOCK, Busy, Patience
+from registry.previews.effects import rehearse
+from registry.previews.timeouts import TURN_LOCK, Busy, Patience
+from registry.updates import standings
 from tests.registry.screens import TODAY, declared, list_of, page_of, represented, shown
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,7 +133,7 @@ def test_a_preview_that_takes_too_long_is_given_up(conflict: Conflict) -> None:
 def test_a_decision_gives_up_what_a_message_holds_and_does_nothing(
     client: Client, conflict: Conflict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rehearsed_admin, "DECIDED", Patience(lock=1, statement=10))
+    monkeypatch.setattr(previewed_forms, "DECIDED", Patience(lock=1, statement=10))
     (expected,) = re.findall(r'name="expected" value="(\w+)"', preview(client, conflict))
     with processing(conflict):
         answer = client.post(
@@ -151,7 +154,7 @@ def test_above_the_limit_the_button_shows_what_follows_for_a_congestion_point(
     assert "data-preview" in shown(client, page)
     assert "connections on which days change" in words(client.post(f"{page}preview/", said)).lower()
 
-    monkeypatch.setattr("registry.adjust_admin.LIVE", 1)
+    monkeypatch.setattr("registry.admin.facts.adjust.LIVE", 1)
 
     without = shown(client, page)
     assert "data-preview" not in without
@@ -172,7 +175,7 @@ def test_above_the_limit_the_button_shows_what_follows_for_many_conflicts(
     page = f"{list_of(Conflict)}settle/preview/?ids={ids}"
     assert 'name="expected"' in words(client.post(page, {"decision": "keep"}))
 
-    monkeypatch.setattr(bulk_admin, "LIVE", 1)
+    monkeypatch.setattr(conflict_bulk, "LIVE", 1)
 
     assert "Too many to show while you fill in the form" in words(client.post(page, {"decision": "keep"}))
 
@@ -184,7 +187,7 @@ def test_a_rehearsal_analyzes_no_table_of_facts(kim: User, monkeypatch: pytest.M
     held: list[Any] = []
 
     def verb() -> int:
-        change = adjusting.adjust(
+        change = decisions_adjust.adjust(
             terms, TODAY, date(2026, 8, 31), source=Source.of_staff("kim", "because"), today=TODAY
         )
         with connection.cursor() as cursor:

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from registry import queries
-from registry.policies import in_force, set_policy
-from registry.showing import show_congestion_point, show_connection
+from registry.market.policies import in_force, set_policy
+from registry.queries import participants as queries_participants
+from registry.queries.snapshots import show_congestion_point, show_connection
 from tests.registry.days import Line, Point
 from tests.registry.support import ADDRESSES, World, as_date
 
@@ -32,7 +32,7 @@ def portfolio(
 ) -> tuple[dict[tuple[str, str], list[str]], list[str]]:
     """An AGR's portfolio: connections by (DSO, congestion point), and those in none."""
     with transaction.atomic():
-        portfolios, unallocated = queries.portfolio(world.participants[agr], day)
+        portfolios, unallocated = queries_participants.portfolio(world.participants[agr], day)
         placed = {
             (dso.dso_domain, point.entity_address): list(point.connections)
             for dso in portfolios
@@ -43,9 +43,9 @@ def portfolio(
 
 def behind(world: World, dso: str, point: str, day: date = TODAY) -> list[tuple[str, str | None]]:
     with transaction.atomic():
-        registered = queries.registered_point(world.participants[dso], ADDRESSES[point])
+        registered = queries_participants.registered_point(world.participants[dso], ADDRESSES[point])
         assert registered is not None
-        return list(queries.connections_behind(registered, day, in_force()))
+        return list(queries_participants.connections_behind(registered, day, in_force()))
 
 
 def publish(world: World) -> None:
@@ -62,9 +62,9 @@ def publish(world: World) -> None:
 
 def test_Q1_a_contested_claim_is_a_claim(world: World) -> None:
     publish(world)
-    assert queries.claims_any(world.participants["agr-2"], TODAY)
-    assert not queries.claims_any(world.participants["agr-2"], TODAY - timedelta(days=1))
-    assert not queries.claims_any(world.participants["agr-3"], TODAY)
+    assert queries_participants.claims_any(world.participants["agr-2"], TODAY)
+    assert not queries_participants.claims_any(world.participants["agr-2"], TODAY - timedelta(days=1))
+    assert not queries_participants.claims_any(world.participants["agr-3"], TODAY)
 
 
 def test_Q2_an_agr_sees_its_own_effective_connections_alone(world: World) -> None:
@@ -94,7 +94,7 @@ def test_Q3_connections_behind_no_point_come_separately(world: World) -> None:
 
 
 def test_Q4_the_placeholder_is_under_the_cros_own_domain() -> None:
-    placeholder = queries.placeholder()
+    placeholder = queries_participants.placeholder()
     (point,) = placeholder.congestion_points
     assert placeholder.dso_domain == "cro.example"
     assert point.entity_address == "ea1.2000-01.example.cro:none"
@@ -109,7 +109,7 @@ def test_Q5_another_dsos_point_costs_the_same_and_is_unknown(world: World) -> No
         with CaptureQueriesContext(
             connection,
         ) as captured:
-            assert queries.registered_point(asking, address) is None
+            assert queries_participants.registered_point(asking, address) is None
         work.append([query["sql"].replace(address, "…") for query in captured.captured_queries])
     assert work[0] == work[1]
 
@@ -117,7 +117,7 @@ def test_Q5_another_dsos_point_costs_the_same_and_is_unknown(world: World) -> No
 def test_Q5_a_point_withdrawn_altogether_is_no_longer_registered(world: World) -> None:
     publish(world)
     world.publish_congestion_points("dso-1", [Point("point-1", 0, -1)])
-    assert queries.registered_point(world.participants["dso-1"], ADDRESSES["point-1"]) is None
+    assert queries_participants.registered_point(world.participants["dso-1"], ADDRESSES["point-1"]) is None
 
 
 def test_Q6_a_dso_sees_who_is_effective_behind_its_point(world: World) -> None:

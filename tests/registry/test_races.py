@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from registry.conflicts import SettlementError
+from registry.decisions.settle import SettlementError
 from tests.registry.days import Dispute
 from tests.registry.racing import Runner, Step, interleave, outcome, reported
 from tests.registry.saying import Registry, agr_says, dso_says, point

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from participants.models import AuditEntry
-from registry.adjusting import AdjustmentError, Row
 from registry.changes import Source
-from registry.conflicts import SettlementError
+from registry.decisions.adjust import AdjustmentError, Row
+from registry.decisions.settle import SettlementError
 from registry.models import Change, Conflict
 from tests.registry.days import Point, covered
 from tests.registry.racing import Step, interleave, outcome, reported

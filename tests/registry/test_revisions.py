@@ -8,10 +8,10 @@ import pytest
 
 from participants.models import AuditEntry
 from registry.changes import Source
+from registry.market.policies import UnknownPolicy, in_force, set_policy
 from registry.models import RevisionPlace
-from registry.policies import UnknownPolicy, in_force, set_policy
-from registry.revisions import advance, reset
-from registry.updates import publish_representations
+from registry.updates.publish import publish_representations
+from registry.updates.revisions import advance, reset
 from tests.registry.days import Line
 from tests.registry.support import ADDRESSES, World, as_date
 from uftp.handlers import Rejection

@@ -21,10 +21,10 @@ from django.utils import timezone
 from common import clock
 from common.csv import reader as csv_reader
 from participants.models import AuditEntry, Participant
-from registry import upload_file, upload_work, uploads
-from registry.kinds import KINDS
+from registry.imports import upload_file, upload_jobs, uploads
+from registry.imports.file_kinds import KINDS
+from registry.imports.upload_queue import lock
 from registry.models import Change, Conflict, Connection, ImportFile, ImportRun, Representation
-from registry.upload_queue import lock
 from tests.registry.screens import home, party, represented
 from tests.support.polling import wait_for
 from tests.support.processes import Process, working
@@ -89,9 +89,9 @@ def page(client: Client, run: ImportRun) -> str:
 def work() -> None:
     """What a worker does with all that waits."""
     for _ in range(5):
-        upload_work.wake()
+        upload_jobs.wake()
         for pk in list(ImportRun.objects.filter(state=State.WAITING).values_list("pk", flat=True)):
-            upload_work.work(pk, now=clock.now(), stopping=lambda: False)
+            upload_jobs.work(pk, now=clock.now(), stopping=lambda: False)
 
 
 def previewed(client: Client, content: bytes, **said: Any) -> ImportRun:
@@ -598,12 +598,12 @@ def test_a_worker_that_died_is_taken_over_three_times(kim: Client) -> None:
     run = uploaded(kim, ones(1))
     for tries in (1, 2):
         ImportRun.objects.filter(pk=run.pk).update(state=State.RUNNING, tries=tries)
-        upload_work.wake()
+        upload_jobs.wake()
         run.refresh_from_db()
         assert run.state == State.WAITING
         assert "It goes on by itself, from the beginning." in page(kim, run)
     ImportRun.objects.filter(pk=run.pk).update(state=State.RUNNING, tries=3)
-    upload_work.wake()
+    upload_jobs.wake()
     run.refresh_from_db()
     assert run.state == State.INTERRUPTED
     assert "Preview again" in page(kim, run)

@@ -10,12 +10,12 @@ from django.db import connection
 
 from common.csv.importing import Options
 from participants.models import Participant
-from registry import runs, uploads
-from registry.executing import execute
+from registry.imports import runs, uploads
+from registry.imports.execution import execute
+from registry.imports.run_lock import HOLD_LOCK
+from registry.imports.runs import Running
+from registry.imports.upload_file import Upload, pack
 from registry.models import Change, ImportRun, Representation
-from registry.run_hold import HOLD_LOCK
-from registry.runs import Running
-from registry.upload_file import Upload, pack
 from tests.registry.import_samples import CONNECTIONS
 from tests.support.polling import wait_for
 

@@ -9,10 +9,10 @@ from common.previews import ConsequencesChanged
 from common.retry import retried
 from participants.models import AuditEntry
 from registry.changes import MOMENT_LOCK, Source
-from registry.conflicts import SettlementError, alike, refused_by, settle_many
-from registry.consequences import of_change, rehearse
+from registry.decisions.refusing import refusals
+from registry.decisions.settle import SettlementError, alike, refused_by, settle_many
 from registry.models import Change, Conflict, Representation
-from registry.refusing import refusals
+from registry.previews.effects import of_change, rehearse
 from tests.registry.saying import agr_says, days, disputes, dso_says, point
 from tests.registry.staff import (
     BY_KIM,
@@ -460,7 +460,7 @@ def test_what_a_message_did_is_told(world: World, contested: Conflict) -> None:
 def test_a_large_change_is_told_without_its_facts(
     world: World, many: Conflict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.consequences.LARGE", 3)
+    monkeypatch.setattr("registry.previews.effects.LARGE", 3)
     change = decide_many(world, alike(many), "keep")
     shown = of_change(change)
     assert (shown.large, shown.lines, shown.closed) == (True, (), 4)

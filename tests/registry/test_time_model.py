@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 
-from registry import statements
-from registry.adjusting import AdjustmentError, Row
-from registry.conflicts import SettlementError
-from registry.consequences import rehearse
+from registry.decisions.adjust import AdjustmentError, Row
+from registry.decisions.settle import SettlementError
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
+from registry.previews.effects import rehearse
+from registry.updates import statements
 from tests.registry.days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View, covered
 from tests.registry.staff import decide, move
 from tests.registry.support import (

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from lxml import html
 
 from participants.scope import EVERYONE, NOBODY, Scope
-from registry import timeline
 from registry.changes import Source
-from registry.conflicts import settle
-from registry.lanes import TICKS, YEARS_DRAWN, Bar, Group, Lane, ticks, window
+from registry.charts import timeline
+from registry.charts.lanes import TICKS, YEARS_DRAWN, Bar, Group, Lane, ticks, window
+from registry.charts.lanes_svg import draw
+from registry.decisions.settle import settle
 from registry.models import Change, Conflict, Connection
 from registry.periods import half_open
-from registry.picture import draw
 from tests.registry.screens import declared, home, party, point, represented
 
 TODAY = date(2026, 6, 15)

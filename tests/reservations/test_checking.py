@@ -15,9 +15,9 @@ import pytest
 
 from common import clock
 from participants.models import Participant
-from registry.market import ISP_DURATIONS, set_market
+from registry.market.market import ISP_DURATIONS, set_market
+from registry.market.policies import set_policy
 from registry.models import Market
-from registry.policies import set_policy
 from reservations import isps, updates
 from reservations.checking import Situation, reasons_against
 from reservations.deadlines import Deadline

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry, Participant
-from registry.market import set_market
+from registry.market.market import set_market
 from reservations import contracts
 from reservations.contract_terms import terms_of
 from reservations.models import Contract, ContractVersion

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from participants.models import AuditEntry, Participant
-from registry.market import set_market
+from registry.market.market import set_market
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion
 from reservations.profiles import Profile, Stretch

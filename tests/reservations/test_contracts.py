@@ -13,7 +13,7 @@ from django.db import connection
 from participants.admin_base.audited import what_changed
 from participants.models import AuditEntry, Participant
 from registry.changes import Source, await_stamped_changes
-from registry.market import set_market
+from registry.market.market import set_market
 from registry.models import Change
 from reservations.contracts import (
     ContractError,

@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
 
 from common import clock
-from registry.market import today_at
+from registry.market.market import today_at
 from registry.models import Change
 from reservations import updates
 from reservations.deadlines import Deadline

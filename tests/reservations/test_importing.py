@@ -23,7 +23,7 @@ from common.csv.reader import Row
 from common.csv.rejects import Rejects
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
-from registry.market import set_market
+from registry.market.market import set_market
 from registry.models import Change, ImportRun
 from reservations.contracts import record, terms_of
 from reservations.deadlines import Deadline

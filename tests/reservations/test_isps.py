@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.market import ISP_DURATIONS
+from registry.market.market import ISP_DURATIONS
 from reservations import isps
 
 AMSTERDAM = "Europe/Amsterdam"

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from registry.market import set_market
+from registry.market.market import set_market
 from reservations import updates
 from reservations.models import Contract, ReservationUpdate
 from reservations.profiles import Profile, Stretch

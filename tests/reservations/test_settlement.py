@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from registry.market import set_market
+from registry.market.market import set_market
 from reservations import updates
 from reservations.models import Contract
 from reservations.profiles import Profile, Stretch

@@ -14,7 +14,7 @@ from django.test import Client
 from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry
-from registry.market import set_market
+from registry.market.market import set_market
 from reservations.models import ReservationUpdate
 from reservations.profiles import Profile, Stretch
 from reservations.updates import settle

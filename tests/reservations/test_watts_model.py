@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 
 from common import clock
-from registry.market import set_market
+from registry.market.market import set_market
 from reservations import passing, updates
 from reservations.models import Contract, ReservationUpdate
 from reservations.profiles import Profile, Stretch

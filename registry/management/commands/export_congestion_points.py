@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from registry.export_command import ExportCommand
-from registry.exporting import NobodyFound, export_congestion_points
+from registry.exports.tables import NobodyFound, export_congestion_points
+from registry.management.exports import ExportCommand
 
 
 class Command(ExportCommand):

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from common import clock
-from registry.export_command import ExportCommand
-from registry.exporting import export_participants
+from registry.exports.tables import export_participants
+from registry.management.exports import ExportCommand
 
 
 class Command(ExportCommand):

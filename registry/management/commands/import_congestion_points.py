@@ -1,7 +1,7 @@
 """`manage.py import_congestion_points F`: congestion points with their connections, from a CSV file."""
 
-from registry.import_command import ImportCommand
-from registry.import_run import ImportRun
+from registry.management.imports import ImportCommand
+from registry.models.imports import ImportRun
 
 
 class Command(ImportCommand):

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from registry import commandline
-from registry.showing import list_conflicts
+from registry.management import output
+from registry.queries.snapshots import list_conflicts
 
 
-class Command(commandline.ShowingCommand):
+class Command(output.ShowingCommand):
     help = "List conflicts, by number."
 
     def add_arguments(self, parser: CommandParser) -> None:

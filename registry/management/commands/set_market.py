@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from participants import audit
-from registry.market import UnknownMarket, set_market
+from registry.market.market import UnknownMarket, set_market
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common import clock
 from participants import audit
-from registry.policies import CHOICES, UnknownPolicy, in_force, set_policy
+from registry.market.policies import CHOICES, UnknownPolicy, in_force, set_policy
 
 
 class Command(BaseCommand):

@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from common import clock
 from common.retry import retried
 from participants import audit
-from registry import commandline
 from registry.changes import Source
-from registry.conflicts import SettlementError, settle, settle_anew
-from registry.market import market, today_at
+from registry.decisions.settle import SettlementError, settle, settle_anew
+from registry.management import output
+from registry.market.market import market, today_at
 from registry.models import Conflict
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("decision", choices=Conflict.Decision.values)
         parser.add_argument(
             "--at",
-            type=commandline.day,
+            type=output.day,
             metavar="DAY",
             help="with split: the first day that the claimant gets",
         )

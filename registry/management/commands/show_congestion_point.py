@@ -4,12 +4,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from registry import commandline
+from registry.management import output
 from registry.models import CongestionPoint
-from registry.showing import show_congestion_point
+from registry.queries.snapshots import show_congestion_point
 
 
-class Command(commandline.ShowingCommand):
+class Command(output.ShowingCommand):
     help = "Show the terms of a DSO's congestion point and the connections behind it."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,12 +4,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from registry import commandline
+from registry.management import output
 from registry.models import Connection
-from registry.showing import show_connection
+from registry.queries.snapshots import show_connection
 
 
-class Command(commandline.ShowingCommand):
+class Command(output.ShowingCommand):
     help = "Show who represents a connection and behind which congestion points it lies."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from registry.commandline import add_known_at, day
-from registry.export_command import ExportCommand
-from registry.market import market, spelled
+from registry.management.exports import ExportCommand
+from registry.management.output import add_known_at, day
+from registry.market.market import market, spelled
 from reservations.models import Contract
 from reservations.settlement import NothingChosen, chosen, export, for_good, latest_moment
 

@@ -1,7 +1,7 @@
 """`manage.py import_contracts F`: the contracts between DSOs and AGRs, from a CSV file."""
 
-from registry.import_command import ImportCommand
-from registry.import_run import ImportRun
+from registry.management.imports import ImportCommand
+from registry.models.imports import ImportRun
 
 
 class Command(ImportCommand):

@@ -1,0 +1,29 @@
+"""The screens of the common reference: looked at here, changed by messages, imports and decisions."""
+
+from registry.admin import audit_links, participant_cards
+from registry.admin.changes.admin import ChangeAdmin, RevisionPlaceAdmin
+from registry.admin.conflicts.admin import ConflictAdmin
+from registry.admin.facts.admin import CongestionPointTermsAdmin, MembershipAdmin, RepresentationAdmin
+from registry.admin.imports.admin import ImportRunAdmin
+from registry.admin.market.market import MarketAdmin
+from registry.admin.market.policies import PolicyAdmin, PolicySettingAdmin
+from registry.admin.reference.congestion_points import CongestionPointAdmin
+from registry.admin.reference.connections import ConnectionAdmin
+
+# Each of these modules registers its screens; the first two add to screens of participants.
+__all__ = [
+    "ChangeAdmin",
+    "ConflictAdmin",
+    "CongestionPointAdmin",
+    "CongestionPointTermsAdmin",
+    "ConnectionAdmin",
+    "ImportRunAdmin",
+    "MarketAdmin",
+    "MembershipAdmin",
+    "PolicyAdmin",
+    "PolicySettingAdmin",
+    "RepresentationAdmin",
+    "RevisionPlaceAdmin",
+    "audit_links",
+    "participant_cards",
+]

@@ -1,0 +1,247 @@
+"""The operator's screens for how the common reference came to be as it is: changes and revisions."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from common.display import NOTHING
+from participants import edits
+from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
+from participants.admin_base.html import count_in_words, lines, link, list_link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.scope import NOBODY, Scope, seen_by
+from registry.admin.changes.page import ConsequencesAdmin
+from registry.admin.facts.base import by_change
+from registry.admin.facts.counts import what_it_changed
+from registry.models import Change, Conflict, RevisionPlace
+from registry.models.imports import ImportRun
+from registry.updates import revisions
+from uftp.admin import InboundMessageAdmin
+from uftp.models import InboundMessage, Sender
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
+    list_display = ("number", "known_from", "kind", "source", "why")
+    export_display = (
+        "number",
+        ("Known from", "moment"),
+        "kind",
+        "actor",
+        ("Message type", "message.message_type"),
+        ("Sender's role", lambda change: change.message.sender.role if _tells_sender(change) else None),
+        ("Sender", lambda change: change.message.sender.domain if _tells_sender(change) else None),
+        ("MessageID", lambda change: change.message.message_id if _tells_sender(change) else None),
+        ("File", lambda change: change.file_name if _is_import(change) else None),
+        ("Reason", lambda change: _why(change)),
+    )
+    list_select_related = ("message", "message__sender")
+    list_filter = ("kind", ("moment", DayRangeFilter))
+    search_fields = ("pk__exact", "message__message_id__exact")
+    search_help_text = "A change's number, or the whole MessageID of the message that it came from"
+    fields = ("number", "known_from", "kind", "source", "why", "facts", "conflicts")
+
+    def audit_changes(self, row: Change) -> list[int]:
+        return [row.pk]
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Change]) -> QuerySet[Change]:
+        """Changes of a fact of a participant in scope."""
+        scope = self.seen(request)
+        return rows if scope.everyone else rows.filter(participants__overlap=sorted(scope.ids))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        """Changes with their messages; each knows whether who looks may know whose message it was."""
+        scope = self.seen(request)
+        named = Value(True) if scope.everyone else Q(message__sender__in=_senders(scope))
+        rows: QuerySet[Change] = (
+            super()
+            .get_queryset(request)
+            .annotate(sender_is_seen=ExpressionWrapper(named, output_field=BooleanField()))
+        )
+        return rows.select_related("message__sender").defer("message__sealed")
+
+    @admin.display(description="number")
+    def number(self, change: Change) -> str:
+        return str(change.pk)
+
+    @admin.display(description="known from")
+    def known_from(self, change: Change) -> str:
+        return moment(change.moment)
+
+    @admin.display(description="source")
+    def source(self, change: Change) -> str:
+        if _is_import(change):
+            by = f" by {change.actor}" if change.actor else ""
+            return format_html("{}{}", _file_of(change), by)
+        if change.message is None:
+            return change.actor or NOTHING
+        passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
+        if not _tells_sender(change):
+            return f"{passed_on}{change.message.message_type} of another participant"
+        said = link(change.message, f"{change.message.message_type} of {change.message.sender}")
+        return format_html("{}{}", passed_on, said)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Change | None:
+        """The change, with the scope in which its page counts."""
+        change: Change | None = super().get_object(request, object_id, from_field)
+        if change is not None:
+            change.counted_in = self.seen(request)  # type: ignore[attr-defined]
+            if _is_import(change) and self.seen(request).everyone:
+                change.import_run = ImportRun.objects.filter(change=change).first()  # type: ignore[attr-defined]
+        return change
+
+    @admin.display(description="reason")
+    def why(self, change: Change) -> str:
+        return _why(change) or NOTHING
+
+    @admin.display(description="facts")
+    def facts(self, change: Change) -> str:
+        return what_it_changed(change, getattr(change, "counted_in", NOBODY))
+
+    @admin.display(description="conflicts")
+    def conflicts(self, change: Change) -> str:
+        return conflicts_of(change, getattr(change, "counted_in", NOBODY))
+
+
+def _is_import(change: Change) -> bool:
+    return change.kind == Change.Kind.IMPORT
+
+
+def _file_of(change: Change) -> str:
+    """The file of an import; with a link to the import on the page of the change, for those who see it."""
+    run = getattr(change, "import_run", None)
+    return change.file_name if run is None else link(run, f"Import {run.pk}: {change.file_name}")
+
+
+def _why(change: Change) -> str:
+    """The reason that was given, or what is told of a delivery."""
+    return change.why if _is_import(change) else change.reason
+
+
+def _tells_sender(change: Change) -> bool:
+    """Whether `change` came from a message, of whose sender who looks may know."""
+    return change.message is not None and getattr(change, "sender_is_seen", False)
+
+
+def _senders(scope: Scope) -> list[int]:
+    """The senders that the participants in `scope` are."""
+    return list(scope.restrict_named(Sender.objects.all(), "role", "domain").values_list("pk", flat=True))
+
+
+class SenderFilter(ParticipantFilter):
+    title = "sender's domain"
+    fields = ("sender",)
+
+
+class UpdateTypeFilter(ChoiceFilter):
+    title = "type"
+    parameter_name = field = "update_type"
+    values = ("AGRPortfolioUpdate", "DSOPortfolioUpdate")
+
+
+class ReasonActionForm(ActionForm):
+    """Asks why beside the choice of an action."""
+
+    reason = forms.CharField(required=False, label="Reason:", max_length=500)
+
+
+@admin.register(RevisionPlace)
+class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
+    scope_by = ("sender",)
+    list_display = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
+    export_display = (
+        ("Sender's role", "sender.role"),
+        ("Sender", "sender.domain"),
+        "update_type",
+        "sequence",
+        ("TimeStamp", "time_stamp"),
+        ("Moved", "updated_at"),
+    )
+    list_select_related = ("sender",)
+    list_filter = (UpdateTypeFilter, SenderFilter)
+    search_fields = ("sender__domain__startswith",)
+    search_help_text = "The beginning of a sender's domain"
+    fields = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
+    action_form = ReasonActionForm
+    actions = ("reset",)
+
+    def audit_subject(self, row: RevisionPlace) -> str:
+        return f"{row.update_type} of {row.sender}"
+
+    @admin.display(description="TimeStamp")
+    def time_stamp_in_words(self, place: RevisionPlace) -> str:
+        return moment(place.time_stamp)
+
+    @admin.display(description="moved")
+    def updated(self, place: RevisionPlace) -> str:
+        return moment(place.updated_at)
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("registry.change_revisionplace"))
+
+    @admin.action(description="Reset, so that any update passes next", permissions=["reset"])
+    def reset(self, request: HttpRequest, queryset: QuerySet[RevisionPlace]) -> None:
+        reason = request.POST.get("reason", "").strip()
+        try:
+            edits.require_reason("a reset", reason)
+        except ValidationError as error:
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
+            return
+        places = list(queryset.select_related("sender"))
+        with transaction.atomic():
+            for place in places:
+                revisions.reset(
+                    place.sender, place.update_type, actor=request.user.get_username(), reason=reason
+                )
+        names = ", ".join(f"{place.update_type} of {place.sender}" for place in places)
+        self.message_user(request, f"Reset: {names}.", messages.SUCCESS)
+
+
+def conflicts_of(change: Change, scope: Scope) -> str:
+    """How many conflicts of parties in `scope` a change opened and closed, as links to them."""
+    said = []
+    for verb, field in (("opened", "opened_by"), ("closed", "closed_by")):
+        rows = Conflict.objects.filter(**{field: change})
+        many = count_in_words(scope.restrict(rows, "holder", "claimant"))
+        if many != "0":
+            query = {f"{field}__id__exact": change.pk, "state": "all"}
+            said.append(list_link(Conflict, f"{many} {verb}", **query))
+    return lines(said)
+
+
+class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
+    model = Change
+    template = "admin/shown_inline.html"
+    without_rows = "Nothing: the message changed no day of anything."
+    extra = 0
+    fields = readonly_fields = ("known_from", "what", "conflicts")
+    verbose_name_plural = "What it changed in the common reference"
+    scope = NOBODY
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        """Django makes an inline anew for each request, so that it can keep in which scope to count."""
+        self.scope = seen_by(request.user)
+        return super().get_queryset(request)
+
+    @admin.display(description="known from")
+    def known_from(self, change: Change) -> str:
+        return by_change(change)
+
+    @admin.display(description="what")
+    def what(self, change: Change) -> str:
+        return what_it_changed(change, self.scope)
+
+    @admin.display(description="conflicts")
+    def conflicts(self, change: Change) -> str:
+        return conflicts_of(change, self.scope)
+
+
+# The layer of messages knows no facts, so its screen gets what a message changed from here.
+InboundMessageAdmin.inlines = (*InboundMessageAdmin.inlines, ChangeInline)

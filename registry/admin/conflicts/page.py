@@ -1,0 +1,221 @@
+"""What the page of one conflict shows: both claims with where they come from, who else waits, earlier decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.html import format_html
+
+from participants.admin_base.html import link, moment
+from participants.models import Participant
+from participants.scope import Scope
+from registry.admin.conflicts.forms import decided
+from registry.admin.facts.adjust import adjusting, party_of
+from registry.decisions.settle import refused_by
+from registry.models import (
+    Change,
+    Conflict,
+    CongestionPointConnection,
+    Representation,
+    Standing,
+)
+from registry.periods import Days, in_words
+from registry.queries.change_sources import maker
+from uftp.models import InboundMessage
+
+SHOWN = 20
+"""Claims and decisions of one kind that the page lists."""
+SEARCHED = 200
+"""Rows of one party about one connection among which the message behind a claim is looked for."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One claim of a party as it stands.
+
+    `source`: what the party said it in; `answer`: (mark, result, warnings or reasons) of that message, None where who
+    looks may not see the party: it is about other connections as well. `adjust_url`: where its days are adjusted;
+    empty for who may not.
+    """
+
+    row: Representation | CongestionPointConnection
+    party: str
+    days: str
+    waiting: str
+    source: str
+    answer: tuple[str, str, str] | None
+    refusal: str
+    adjust_url: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision of staff, in words, and when it was made."""
+
+    conflict: Conflict
+    days: str
+    decided: str
+    moment: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two parties, with its claims on the contested days."""
+
+    title: str
+    party: str
+    claims: list[Claimed]
+
+
+def claims_of(kind: str) -> QuerySet[Any]:
+    """Claims of a conflict's kind, with what the page says of them."""
+    rows: QuerySet[Any] = (
+        Representation.objects.select_related("agr", "connection")
+        if kind == Conflict.Kind.REPRESENTATION
+        else CongestionPointConnection.objects.select_related("dso", "connection", "congestion_point__dso")
+    )
+    return rows.select_related("recorded_by__message__sender", "waiting_since", "superseded_by").defer(
+        "recorded_by__message__sealed"
+    )
+
+
+def party_field(kind: str) -> str:
+    return "agr" if kind == Conflict.Kind.REPRESENTATION else "dso"
+
+
+def sides(conflict: Conflict, *, seen: Scope, adjusted_for: Scope) -> list[Side]:
+    """Holder and claimant; claims of participants outside `seen` are told, but not linked."""
+    return [
+        Side(
+            title,
+            link(party) if party in seen else str(party),
+            _claims(conflict, party, seen, adjusted_for),
+        )
+        for title, party in (("Holder", conflict.holder), ("Claimant", conflict.claimant))
+    ]
+
+
+def _claims(conflict: Conflict, party: Participant, seen: Scope, adjusted_for: Scope) -> list[Claimed]:
+    field = party_field(conflict.kind)
+    rows = list(
+        claims_of(conflict.kind)
+        .filter(connection=conflict.connection_id, period__overlap=conflict.period, **{field: party})
+        .order_by("-recorded_by_id", "-pk")[:SEARCHED]
+    )
+    current = sorted((row for row in rows if row.superseded_by_id is None), key=lambda row: row.period.lower)
+    return [_claimed(conflict, row, rows, seen, party in adjusted_for) for row in current[:SHOWN]]
+
+
+def _claimed(conflict: Conflict, row: Any, rows: list[Any], seen: Scope, adjustable: bool) -> Claimed:
+    said, linked = origin(row, rows), party_of(row) in seen
+    message = said.message
+    words = (
+        f"{message.message_type}, received {moment(message.received_at)}"
+        if message
+        else f"{maker(said)}, {moment(said.moment)}"
+    )
+    return Claimed(
+        row=row,
+        party=link(party_of(row)) if linked else str(party_of(row)),
+        days=link(row, in_words(row.period)) if linked else in_words(row.period),
+        waiting=moment(row.waiting_since.moment) if row.waiting_since else "",
+        source=link(message or said, words) if linked else words,
+        answer=_answer(message) if message and linked else None,
+        refusal=_refusal(row, conflict, seen),
+        adjust_url=f"{adjusting(row)}?conflict={conflict.pk}" if adjustable else "",
+    )
+
+
+def _answer(message: InboundMessage) -> tuple[str, str, str] | None:
+    if not message.result:
+        return None
+    mark = "bad" if message.result == "Rejected" else "warn" if message.reason else "ok"
+    return mark, message.result, message.reason
+
+
+def _refusal(claim: Any, conflict: Conflict, seen: Scope) -> str:
+    """Why a refused claim is; empty where it is not, or where that was decided between two who are not in `seen`."""
+    if claim.standing != Standing.REFUSED:
+        return ""
+    decision = refused_by(claim)
+    if decision is None:
+        return "The policy “newest wins” gave these days to another."
+    if decision.holder_id not in seen and decision.claimant_id not in seen:
+        return ""
+    which = "this conflict" if decision.pk == conflict.pk else link(decision, f"conflict {decision.pk}")
+    return format_html("By {}’s decision in {}: {}", decision.decided_by, which, decision.reason)
+
+
+def origin(claim: Any, rows: Iterable[Any]) -> Change:
+    """The change by which the party said `claim`: among `rows`, its own about the connection, the latest first.
+
+    A decision or another party's message may have recorded the claim as it stands; what the party said came before.
+    """
+    party = party_of(claim)
+    point = getattr(claim, "congestion_point_id", None)
+    for row in rows:
+        if getattr(row, "congestion_point_id", None) == point and overlap(row.period, claim.period):
+            said: Change = row.recorded_by
+            if said.kind == Change.Kind.IMPORT or is_message_of(said, party):
+                return said
+    recorded: Change = claim.recorded_by
+    return recorded
+
+
+def is_message_of(change: Change, party: Participant) -> bool:
+    sender = change.message.sender if change.message else None
+    return sender is not None and (sender.role, sender.domain) == (party.role, party.domain)
+
+
+def overlap(one: Days, other: Days) -> bool:
+    """Whether two stored periods share a day."""
+    begin = max(one.lower or date.min, other.lower or date.min)
+    return begin < min(one.upper or date.max, other.upper or date.max)
+
+
+def other_claims(conflict: Conflict, *, seen: Scope) -> list[Claimed]:
+    """What others, so far as they are in `seen`, claim of the conflict's days, who has waited longest first."""
+    field = party_field(conflict.kind)
+    rows = claims_of(conflict.kind).filter(
+        connection=conflict.connection_id, period__overlap=conflict.period, superseded_by=None
+    )
+    others = rows.exclude(**{f"{field}__in": [conflict.holder_id, conflict.claimant_id]})
+    shown = seen.restrict(others, field).order_by("waiting_since_id", "period")[:SHOWN]
+    return [_claimed(conflict, row, [row], seen, False) for row in shown]
+
+
+def other_decisions(conflict: Conflict) -> list[Decided]:
+    """What else staff decided between these two about this connection, latest first."""
+    parties = [conflict.holder_id, conflict.claimant_id]
+    rows = (
+        Conflict.objects.filter(
+            connection=conflict.connection_id, kind=conflict.kind, holder__in=parties, claimant__in=parties
+        )
+        .exclude(Q(decision="") | Q(pk=conflict.pk))
+        .select_related("holder", "claimant", "closed_by")
+        .order_by("-pk")[:SHOWN]
+    )
+    return [
+        Decided(
+            row, in_words(row.period), decided(row), moment(row.closed_by.moment if row.closed_by else None)
+        )
+        for row in rows
+    ]
+
+
+def open_between(conflict: Conflict) -> list[Conflict]:
+    """The open conflicts between these two about this connection."""
+    parties = [conflict.holder_id, conflict.claimant_id]
+    return list(
+        Conflict.objects.filter(
+            connection=conflict.connection_id,
+            kind=conflict.kind,
+            holder__in=parties,
+            claimant__in=parties,
+            closed_by=None,
+        ).order_by("pk")[:SHOWN]
+    )

@@ -1,0 +1,286 @@
+"""Adjusting the days of one fact: the form, its consequences, and what to do where the fact is no longer current."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from participants.admin_base.html import link
+from participants.admin_base.scalable import ScalableAdmin
+from participants.models import AuditEntry, Participant
+from registry import periods
+from registry.admin.previewed_forms import (
+    LIVE,
+    TOO_MANY,
+    Attempt,
+    DayInput,
+    ReasonedForm,
+    Verb,
+    attempted,
+    fragment,
+    rehearsed,
+)
+from registry.changes import Source
+from registry.decisions.adjust import adjust, given_days
+from registry.decisions.unmet_days import waiting
+from registry.models import (
+    Change,
+    Claim,
+    Conflict,
+    CongestionPointConnection,
+    CongestionPointTerms,
+    Representation,
+)
+from registry.periods import Days
+from registry.queries.change_sources import told
+
+Adjustable = Representation | CongestionPointConnection | CongestionPointTerms
+
+RIGHT = "registry.adjust_period"
+
+CLAIM_EXPLAINED = (
+    "Give the days that it is to have. Days that are claimed anew and that another holds become contested; days that"
+    " are let go pass to whoever has waited for them longest."
+)
+POINT_EXPLAINED = (
+    "Give the days on which the congestion point is to exist with these terms. Where it gets shorter, the days of its"
+    " connections are cut; where it gets longer, they stay as they are."
+)
+CURRENT_SHOWN = 20
+CONFLICT = re.compile(r"\d{1,18}", re.ASCII)
+
+
+class AdjustForm(ReasonedForm):
+    """Asks for the days that a fact is to have."""
+
+    first = forms.DateField(
+        widget=DayInput,
+        label="First day",
+        error_messages={
+            "required": "Give the first day.",
+            "invalid": "The first day is no day of the calendar: write it as 2026-03-01.",
+        },
+    )
+    last = forms.DateField(
+        widget=DayInput,
+        label="Last day",
+        required=False,
+        help_text="It still counts. Leave it empty for days without an end.",
+        error_messages={"invalid": "The last day is no day of the calendar: write it as 2026-03-31."},
+    )
+    field_order = ("first", "last", "reason")
+
+
+class AdjustableAdmin(ScalableAdmin):
+    """Adds to the page of a fact a page on which its days are adjusted."""
+
+    change_form_template = "admin/registry/adjustable_change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        guarded, name = self.admin_site.admin_view, self.opts.model_name
+        return [
+            path(
+                "<path:object_id>/adjust/preview/",
+                guarded(self.adjust_preview),
+                name=f"registry_{name}_adjust_preview",
+            ),
+            path("<path:object_id>/adjust/", guarded(self.adjust_view), name=f"registry_{name}_adjust"),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """The page of what is current leads to adjusting it, for those who may."""
+        if obj is not None and obj.superseded_by_id is None and self.may_adjust(request, obj):
+            context["adjust_url"] = adjusting(obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def may_adjust(self, request: HttpRequest, row: Adjustable) -> bool:
+        return request.user.has_perm(RIGHT) and self.may_act(request, party_of(row))
+
+    def adjust_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page; sent back with days and a reason, it adjusts the fact."""
+        row: Adjustable = self._adjusted(request, object_id)
+        if request.method != "POST":
+            first, last = row.period.lower, periods.last_day(row.period)
+            return self._adjust_page(
+                request, row, AdjustForm(initial={"first": first, "last": last}), Attempt()
+            )
+        form = AdjustForm(request.POST)
+        if not form.is_valid():
+            return self._adjust_page(
+                request, row, form, foreseen(request, row) if is_live(row) else Attempt()
+            )
+        days = periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])
+        asked = periods.in_words(days)
+        attempt = attempted(request, adjusts(row, form), form.why)
+        change = attempt.change
+        if change is None:
+            row.refresh_from_db()
+            change = done_already(row, days, by=request.user.get_username(), why=form.why)
+        if change is None:
+            return self._adjust_page(request, row, form, attempt)
+        given = periods.list_in_words(given_days(row, days, change))
+        said = format_html(
+            "The days of {} are {}{}{}. {}",
+            words(row),
+            given,
+            "" if given == asked else f"; you asked for {asked}",
+            "".join(f"; {each.in_words}" for each in waiting(row, [days], change)),
+            link(Change.objects.get(pk=change), "See what changed"),
+        )
+        self.message_user(request, said, messages.SUCCESS)
+        return HttpResponseRedirect(self._afterwards(request, row))
+
+    def adjust_preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the days in the form would bring about, as a piece of the page."""
+        row: Adjustable = self._adjusted(request, object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(adjusting(row))
+        return fragment(request, foreseen(request, row) if is_live(row) else Attempt(hint=TOO_MANY))
+
+    def _adjusted(self, request: HttpRequest, object_id: str) -> Any:
+        row = self.row_or_404(request, object_id)
+        if not self.may_adjust(request, row):
+            raise PermissionDenied(
+                "Adjusting these days needs the right to adjust periods, and to act for the party."
+            )
+        return row
+
+    def _afterwards(self, request: HttpRequest, row: Adjustable) -> str:
+        """The conflict from which staff came, where it is in the address; else the thing that the fact is about."""
+        came_from = request.GET.get("conflict", "")
+        conflicts = self.seen(request).restrict(Conflict.objects.all(), "holder", "claimant")
+        if CONFLICT.fullmatch(came_from) and conflicts.filter(pk=came_from).exists():
+            return reverse("admin:registry_conflict_change", args=[came_from])
+        about = row.congestion_point if isinstance(row, CongestionPointTerms) else row.connection
+        return reverse(f"admin:registry_{about._meta.model_name}_change", args=[about.pk])
+
+    def _adjust_page(
+        self, request: HttpRequest, row: Adjustable, form: AdjustForm, attempt: Attempt
+    ) -> HttpResponse:
+        name, live = self.opts.model_name, is_live(row)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Adjust {words(row)}",
+            "trail": [
+                (
+                    reverse(f"admin:registry_{name}_changelist"),
+                    str(self.opts.verbose_name_plural).capitalize(),
+                ),
+                (reverse(f"admin:registry_{name}_change", args=[row.pk]), str(row)),
+            ],
+            "row": row,
+            "party": party_of(row),
+            "days": periods.in_words(row.period),
+            "standing": row.get_standing_display() if isinstance(row, Claim) else "",
+            "superseded": told(superseded) if (superseded := superseding(row)) else "",
+            "explained": POINT_EXPLAINED if isinstance(row, CongestionPointTerms) else CLAIM_EXPLAINED,
+            "current": [
+                {"days": periods.in_words(other.period), "url": adjusting(other), "row": other}
+                for other in current_of(row)
+                if other.pk != row.pk
+            ],
+            "form": form,
+            "attempt": attempt,
+            "before": "Change the days to see what would follow."
+            if live
+            else "Change the days and give a reason, then look at what would follow.",
+            "button": "Adjust the days" if live or attempt.shown else "Show what would follow",
+            "live": live,
+            "back": reverse(f"admin:registry_{name}_change", args=[row.pk]),
+            "preview": reverse(f"admin:registry_{name}_adjust_preview", args=[row.pk]),
+        }
+        return TemplateResponse(request, "admin/registry/adjust.html", context)
+
+
+def is_live(row: Adjustable) -> bool:
+    """Whether an adjustment concerns few enough claims to show its consequences while the form is filled in."""
+    if not isinstance(row, CongestionPointTerms):
+        return True
+    claims = CongestionPointConnection.objects.current().filter(congestion_point=row.congestion_point_id)
+    return len(claims.values_list("pk")[: LIVE + 1]) <= LIVE
+
+
+def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | None:
+    """The change by which `by` adjusted the row to exactly this, where that holds still: a form that was sent twice."""
+    change = row.superseded_by_id
+    if change is None:
+        return None
+    entries = AuditEntry.objects.filter(action="adjust period", actor=by, reason=why, after__change=change)
+    asked = [after.get("asked for", after["days"]) for entry in entries if (after := entry.after)]
+    latest = Change.objects.latest("pk").pk
+    holds = given_days(row, days, change) == given_days(row, days, latest)
+    return change if asked == [periods.in_words(days)] and holds else None
+
+
+def foreseen(request: HttpRequest, row: Adjustable) -> Attempt:
+    """What the days sent would bring about, with or without a reason; or what the form lacks."""
+    form = AdjustForm(request.POST, rehearsing=True)
+    if not form.is_valid():
+        return Attempt(hint=form.what_is_missing)
+    return rehearsed(request, adjusts(row, form), form.why)
+
+
+def adjusts(row: Adjustable, form: AdjustForm) -> Verb:
+    """The verb that gives `row` the days in the form, which is valid."""
+    first, last = form.cleaned_data["first"], form.cleaned_data["last"]
+
+    def verb(source: Source, today: date, expected: str | None) -> int:
+        return adjust(row, first, last, source=source, today=today, expected=expected)
+
+    return verb
+
+
+def adjusting(row: Adjustable) -> str:
+    """The address of the page that adjusts `row`."""
+    return reverse(f"admin:registry_{row._meta.model_name}_adjust", args=[row.pk])
+
+
+def party_of(row: Adjustable) -> Participant:
+    """Whose days they are."""
+    if isinstance(row, Representation):
+        return row.agr
+    return row.dso if isinstance(row, CongestionPointConnection) else row.congestion_point.dso
+
+
+def words(row: Adjustable) -> str:
+    """What the days are of: `the representation of ean.8716… by AGR one.example`."""
+    return f"the {row._meta.verbose_name} of {row}" if isinstance(row, Claim) else f"the {row}"
+
+
+def superseding(row: Adjustable) -> Change | None:
+    """The change by which `row` ceased to be current, with its message; None where it is current."""
+    changes = Change.objects.select_related("message__sender").defer("message__sealed")
+    return changes.filter(pk=row.superseded_by_id).first() if row.superseded_by_id else None
+
+
+def current_of(row: Adjustable) -> QuerySet[Any]:
+    """What is current about the same thing of the same party, by days."""
+    if isinstance(row, Representation):
+        rows: QuerySet[Any] = Representation.objects.filter(connection=row.connection_id, agr=row.agr_id)
+    elif isinstance(row, CongestionPointConnection):
+        rows = CongestionPointConnection.objects.filter(
+            connection=row.connection_id, congestion_point=row.congestion_point_id
+        )
+    else:
+        rows = CongestionPointTerms.objects.filter(congestion_point=row.congestion_point_id)
+    return rows.filter(superseded_by=None).order_by("period")[:CURRENT_SHOWN]

@@ -1,0 +1,136 @@
+"""The operator's screens for the common reference: looked at here, changed by messages, imports and decisions."""
+
+from django.contrib import admin
+
+from participants.admin_base.html import link
+from registry.admin.facts.adjust import AdjustableAdmin
+from registry.admin.facts.base import EXPORTED_CHANGES, EXPORTED_DAYS, LINKED, FactAdmin, KnowledgeFilter
+from registry.admin.facts.filters import (
+    AGRFilter,
+    CongestionPointFilter,
+    ConnectionFilter,
+    DaysFilter,
+    DSOFilter,
+    DSOOfPointFilter,
+    RecordedFilter,
+)
+from registry.admin.facts.terms import terms_in_words
+from registry.models import CongestionPointConnection, CongestionPointTerms, Representation
+
+DAYS = ("period", DaysFilter)
+RECORDED = ("recorded_by__moment", RecordedFilter)
+
+
+@admin.register(CongestionPointTerms)
+class CongestionPointTermsAdmin(AdjustableAdmin, FactAdmin):
+    scope_by = ("congestion_point__dso",)
+    linked_lookups = (*LINKED, "congestion_point__id__exact")
+    list_display = ("congestion_point", "dso", "days", "terms", "recorded", "superseded")
+    export_display = (
+        ("Congestion point", "congestion_point.address"),
+        ("DSO", "congestion_point.dso.domain"),
+        *EXPORTED_DAYS,
+        "mutex_offers_supported",
+        "day_ahead_redispatch_by",
+        "intraday_redispatch_by",
+        *EXPORTED_CHANGES,
+    )
+    list_select_related = ("congestion_point__dso", "recorded_by", "superseded_by")
+    list_filter = (KnowledgeFilter, CongestionPointFilter, DSOOfPointFilter, DAYS, RECORDED)
+    search_fields = ("congestion_point__address__startswith",)
+    search_help_text = "The beginning of a congestion point's entity address"
+    fields = (
+        "congestion_point",
+        "dso",
+        "days",
+        "mutex_offers_supported",
+        "day_ahead_redispatch_by",
+        "intraday_redispatch_by",
+        "recorded",
+        "superseded",
+    )
+
+    @admin.display(description="DSO")
+    def dso(self, terms: CongestionPointTerms) -> str:
+        return str(terms.congestion_point.dso)
+
+    @admin.display(description="terms")
+    def terms(self, terms: CongestionPointTerms) -> str:
+        return terms_in_words(terms)
+
+
+@admin.register(CongestionPointConnection)
+class MembershipAdmin(AdjustableAdmin, FactAdmin):
+    linked_lookups = (*LINKED, "congestion_point__id__exact")
+    scope_by = ("dso",)
+    list_display = (
+        "connection",
+        "congestion_point",
+        "operator",
+        "days",
+        "standing",
+        "recorded",
+        "superseded",
+    )
+    export_display = (
+        ("Connection", "connection.address"),
+        ("Congestion point", "congestion_point.address"),
+        ("DSO", "dso.domain"),
+        *EXPORTED_DAYS,
+        "standing",
+        "exclusive",
+        *EXPORTED_CHANGES,
+    )
+    list_select_related = (
+        "connection",
+        "congestion_point",
+        "dso",
+        "recorded_by",
+        "superseded_by",
+        "waiting_since",
+    )
+    list_filter = (
+        KnowledgeFilter,
+        "standing",
+        ConnectionFilter,
+        CongestionPointFilter,
+        DSOFilter,
+        DAYS,
+        RECORDED,
+    )
+    search_fields = ("connection__address__startswith", "congestion_point__address__startswith")
+    search_help_text = "The beginning of the entity address of a connection or congestion point"
+    fields = (
+        "connection",
+        "congestion_point",
+        "operator",
+        "days",
+        "standing",
+        "exclusive",
+        "waiting",
+        "recorded",
+        "superseded",
+    )
+
+    @admin.display(description="DSO")
+    def operator(self, membership: CongestionPointConnection) -> str:
+        return link(membership.dso)
+
+
+@admin.register(Representation)
+class RepresentationAdmin(AdjustableAdmin, FactAdmin):
+    scope_by = ("agr",)
+    linked_lookups = LINKED
+    list_display = ("connection", "agr", "days", "standing", "recorded", "superseded")
+    export_display = (
+        ("Connection", "connection.address"),
+        ("AGR", "agr.domain"),
+        *EXPORTED_DAYS,
+        "standing",
+        *EXPORTED_CHANGES,
+    )
+    list_select_related = ("connection", "agr", "recorded_by", "superseded_by", "waiting_since")
+    list_filter = (KnowledgeFilter, "standing", ConnectionFilter, AGRFilter, DAYS, RECORDED)
+    search_fields = ("connection__address__startswith",)
+    search_help_text = "The beginning of a connection's entity address"
+    fields = ("connection", "agr", "days", "standing", "waiting", "recorded", "superseded")

@@ -1,0 +1,205 @@
+"""The operator's screens of imports: the list, and the page of one, which follows it while it is under way."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.text import Truncator
+
+from common.csv import writer as csv_writer
+from common.csv.rejects import HEADER, Rejects
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import lines, moment
+from participants.admin_base.scalable import ScalableAdmin
+from registry.admin.imports import outcome as import_outcome
+from registry.admin.imports import page as import_page
+from registry.admin.imports.filters import StateFilter
+from registry.admin.imports.upload import UploadPages
+from registry.imports import uploads
+from registry.models.imports import ImportFile, ImportRun
+
+POLL_EVERY = 1000
+"""Milliseconds between looks at an import that is under way."""
+
+SAID = 120
+"""Characters of what came of an import that the list has room for."""
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(UploadPages, ScalableAdmin):
+    """For those who look at every participant; uploaded and decided on by those who act for every one."""
+
+    list_display = (
+        "number",
+        "file_name",
+        "kind",
+        "who",
+        "created",
+        "state_badge",
+        "lines_read",
+        "outcome",
+    )
+    export_display = (
+        ("Number", "pk"),
+        ("Kind", "kind"),
+        ("File", "file_name"),
+        ("Size in bytes", "size"),
+        ("SHA-256", "content_hash"),
+        ("Uploaded", "uploaded"),
+        ("Dry run", lambda run: run.is_dry_run),
+        ("Full", "full"),
+        ("Shrinking allowed", "allow_shrink"),
+        ("Bad lines skipped", "skip_bad_lines"),
+        ("Who", "actor"),
+        "reason",
+        ("Created", "created_at"),
+        ("Started", "started_at"),
+        ("Finished", "finished_at"),
+        ("State", "state"),
+        ("Lines", "lines"),
+        ("Bad lines", "bad_lines"),
+        ("What came of it", import_page.came_of_it),
+        ("Change", "change_id"),
+    )
+    list_filter = ("kind", StateFilter, ("created_at", DayRangeFilter))
+    search_fields = ("pk__exact", "file_name__startswith", "actor__exact", "content_hash__exact")
+    search_help_text = (
+        "An import's number, the beginning of a file's name, who asked for it, or the file's SHA-256"
+    )
+    change_list_template = "admin/registry/imports.html"
+    actions = None
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[ImportRun]) -> QuerySet[ImportRun]:
+        """A file is about anybody: all imports, or none."""
+        return rows if self.seen(request).everyone else rows.none()
+
+    def has_view_permission(self, request: HttpRequest, obj: ImportRun | None = None) -> bool:
+        return bool(super().has_view_permission(request, obj)) and self.seen(request).everyone
+
+    def has_change_permission(self, request: HttpRequest, obj: ImportRun | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ImportRun | None = None) -> bool:
+        return False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def audit_subject(self, row: ImportRun) -> str:
+        return str(row)
+
+    @admin.display(description="number")
+    def number(self, run: ImportRun) -> str:
+        return str(run.pk)
+
+    @admin.display(description="who")
+    def who(self, run: ImportRun) -> str:
+        return run.actor
+
+    @admin.display(description="when")
+    def created(self, run: ImportRun) -> str:
+        return moment(run.created_at)
+
+    @admin.display(description="state")
+    def state_badge(self, run: ImportRun) -> str:
+        return import_page.state_badge(run)
+
+    @admin.display(description="lines")
+    def lines_read(self, run: ImportRun) -> str:
+        read = [] if run.lines is None else [f"{run.lines:,}"]
+        return lines([*read, *([f"{run.bad_lines:,} bad"] if run.bad_lines else [])])
+
+    @admin.display(description="what came of it")
+    def outcome(self, run: ImportRun) -> str:
+        said = Truncator(import_page.came_of_it(run)).chars(SAID)
+        return format_html("{} ({})", said, import_page.change_link(run)) if run.change_id else said
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/course/", view(self.course_view), name="registry_importrun_course"),
+            path(
+                "<path:object_id>/rejects.csv", view(self.rejects_view), name="registry_importrun_rejects_csv"
+            ),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of one import."""
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        run: ImportRun = self.row_or_404(request, object_id)
+        return self.page(
+            request,
+            "admin/registry/import.html",
+            f"Import {run.pk}: {run.file_name}",
+            facts=import_page.facts(run),
+            audit_trail=self._audit_trail(request, run),
+            **self._course(request, run),
+        )
+
+    def course_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """How the import stands, as the part of its page that follows it."""
+        run: ImportRun = self.row_or_404(request, object_id)
+        return TemplateResponse(request, "admin/registry/import_course.html", self._course(request, run))
+
+    def rejects_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """All that is wrong with the file, as CSV."""
+        run: ImportRun = self.row_or_404(request, object_id)
+        packed = (
+            ImportFile.objects.filter(run=run, rejects__isnull=False)
+            .values_list("rejects", flat=True)
+            .first()
+        )
+        if packed is None:
+            raise Http404
+        return csv_writer.respond(f"import-{run.pk}.rejects.csv", HEADER, _rejects(bytes(packed)))
+
+    def _course(self, request: HttpRequest, run: ImportRun) -> dict[str, Any]:
+        """What the part of the page shows that follows the import."""
+        under_way = run.state in import_page.UNDER_WAY
+        may_decide = self.has_add_permission(request)
+        has_file = may_decide and uploads.has_its_file(run)
+        rejects = run.summary.get("first_rejects") or []
+        return {
+            "run": run,
+            "badge": import_page.state_badge(run),
+            "steps": import_page.steps(run),
+            "progress": import_page.progress(run),
+            "outcome": import_outcome.outcome(run, may_decide=may_decide, has_file=has_file),
+            "figures": import_page.figures(run),
+            "warnings": run.summary.get("warnings") or [],
+            "told": run.summary.get("told") or [],
+            "shown": None if under_way else import_page.shown(run),
+            "rejects": rejects,
+            "bad_lines": f"{run.bad_lines:,}",
+            "more_rejects": len(rejects) >= Rejects.most_kept_at_hand,
+            "rejects_url": self._url("rejects_csv", run.pk) if rejects else "",
+            "decide": self._url("decide", run.pk),
+            "poll": self._url("course", run.pk) if under_way else "",
+            "poll_every": POLL_EVERY,
+        }
+
+
+def _rejects(packed: bytes) -> Iterator[list[str]]:
+    with gzip.open(io.BytesIO(packed), "rt", encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows, None)
+        yield from rows

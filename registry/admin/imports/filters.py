@@ -1,0 +1,39 @@
+"""The filter of the list of imports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from registry.admin.imports.page import NOT_IMPORTED
+from registry.models.imports import DRY_RUNS, ImportRun
+
+NOT_IMPORTED_STATES = "not imported"
+"""What a list's address says of the imports that came to nothing."""
+
+CAME_TO_NOTHING = Q(state__in=NOT_IMPORTED) & ~DRY_RUNS
+"""The imports that were to import something, as a dry run is not, and did not."""
+
+
+class StateFilter(admin.SimpleListFilter):
+    """The imports in one state, or those that were to import something and did not."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            (NOT_IMPORTED_STATES, "Refused, failed or interrupted, but for dry runs"),
+            *ImportRun.State.choices,
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value()
+        if not wanted:
+            return queryset
+        if wanted == NOT_IMPORTED_STATES:
+            return queryset.filter(CAME_TO_NOTHING)
+        return queryset.filter(state=wanted) if wanted in ImportRun.State.values else queryset.none()

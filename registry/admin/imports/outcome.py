@@ -1,0 +1,165 @@
+"""What came of an import, and what there is to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from django.urls import reverse
+from django.utils.html import format_html
+
+from participants.admin_base.html import moment
+from registry.admin.imports.page import change_link, why
+from registry.imports.uploads import KEPT
+from registry.models.imports import SHRUNK, UNREADABLE, ImportRun
+
+State = ImportRun.State
+
+ENDING = {
+    "representations ended": ("representation ends with today", "representations end with today"),
+    "congestion points ended": ("congestion point ends with today", "congestion points end with today"),
+    "memberships ended": (
+        "connection of a congestion point ends with today",
+        "connections of congestion points end with today",
+    ),
+    "suspended": ("participant is suspended", "participants are suspended"),
+    "keys ended": ("key ends at once", "keys end at once"),
+}
+"""Counts of what a full file ends, in words of one and of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Something that staff can do: what is sent as `do`, or a URL to go to; and what the button says."""
+
+    text: str
+    do: str = ""
+    url: str = ""
+    main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an import stands: in the tone of a notice, a heading, what it says, and what there is to do.
+
+    `warning` is what to know before doing so.
+    """
+
+    tone: str
+    heading: str
+    says: tuple[object, ...] = ()
+    ways: tuple[Way, ...] = ()
+    warning: str = ""
+
+
+def outcome(run: ImportRun, *, may_decide: bool, has_file: bool) -> Outcome:
+    """How the import stands; ways on for whom `may_decide`, as far as the upload `has_file`."""
+    told = _told(run, has_file)
+    return told if may_decide else replace(told, ways=())
+
+
+def _told(run: ImportRun, has_file: bool) -> Outcome:
+    match State(run.state):
+        case State.WAITING | State.RUNNING:
+            return _under_way(run, has_file)
+        case State.SHOWN:
+            return _to_decide(run)
+        case State.APPLIED:
+            said = [format_html("It is {}.", change_link(run))] if run.change_id else []
+            return Outcome("ok", "Applied", (*said, *_left_out(run)))
+        case State.UNCHANGED:
+            return Outcome(
+                "ok", "Nothing to change", ("All that the file says is on record already.", *_left_out(run))
+            )
+        case State.DRY:
+            return Outcome("", "A dry run: nothing was changed", tuple(_left_out(run)))
+        case State.DISCARDED:
+            return Outcome("", "Discarded: nothing was imported", tuple(filter(None, [run.message])))
+        case State.REFUSED:
+            return _refused(run, has_file)
+    return _failed(run, has_file)
+
+
+def _under_way(run: ImportRun, has_file: bool) -> Outcome:
+    if not run.uploaded:
+        return Outcome("", "Dry run: under way" if run.is_dry_run else "Under way")
+    tone, says = "warn" if run.message else "", tuple(filter(None, [run.message]))
+    if run.state == State.WAITING:
+        heading = "Waits to be applied" if run.applies else "Waits to be previewed"
+        return Outcome(tone, heading, says, (_DISCARD,) if has_file else ())
+    return Outcome(tone, "Being applied" if run.applies else "The preview is being made", says)
+
+
+def _to_decide(run: ImportRun) -> Outcome:
+    until = moment((run.finished_at or run.created_at) + KEPT)
+    says = (
+        *filter(None, [run.message]),
+        "Nothing is imported yet. Below is what would change; that, and nothing else, is done when you apply it.",
+        *_left_out(run),
+        format_html('<span class="quiet">Without a decision it is dropped at {}.</span>', until),
+    )
+    ways = (Way("Apply", "apply", main=True), _DISCARD)
+    return Outcome("warn", "The preview is ready: decide", says, ways, warning=" ".join(_ending(run)))
+
+
+def _ending(run: ImportRun) -> Iterator[str]:
+    """What a full file would end, a sentence each."""
+    for words, many in run.summary.get("counts", []):
+        if run.full and words in ENDING and many:
+            yield f"{many:,} {ENDING[words][many > 1]}."
+
+
+def _refused(run: ImportRun, has_file: bool) -> Outcome:
+    heading = "Dry run: refused" if run.is_dry_run else "Refused: nothing was imported"
+    corrected = Way("Upload the corrected file", url=_upload_url(run), main=True)
+    if run.summary.get("stopped") == SHRUNK:
+        advice = (
+            "If the file is not whole, upload the whole one. If it is, and so much is to end, allow it: you see first"
+            " what would end."
+        )
+        more: tuple[Way, ...] = (Way("Allow it, and preview again", "allow"),)
+        command = (
+            "If the file is not whole, run the command with the whole one. If it is, and so much is to end, run it"
+            " with --allow-shrink; with --dry-run besides, it shows what would end."
+        )
+    else:
+        advice = "Correct the file, and upload it again."
+        more = () if run.skip_bad_lines else (Way("Take the good lines, and preview again", "skip"),)
+        command = "Correct the file and run the command again; with --skip-bad-lines it takes the good ones."
+    if not run.uploaded:
+        return Outcome("bad", heading, (why(run), command))
+    if not has_file:
+        return Outcome("bad", heading, (why(run),), (corrected,))
+    return Outcome("bad", heading, (why(run), advice), (corrected, *more, _DISCARD))
+
+
+def _failed(run: ImportRun, has_file: bool) -> Outcome:
+    ended = "interrupted" if run.state == State.INTERRUPTED else "failed"
+    heading = f"Dry run: {ended}" if run.is_dry_run else f"{ended.capitalize()}: nothing was imported"
+    unreadable = run.summary.get("stopped") == UNREADABLE
+    if not run.uploaded:
+        found = "" if run.is_dry_run else ": what was imported already is found unchanged"
+        again = f"Run the command again{found}."
+        correct = "Correct the file, or its name, and run the command again."
+        return Outcome("bad", heading, (why(run), correct if unreadable else again))
+    anew = Way("Upload a file", url=_upload_url(run))
+    if not has_file:
+        return Outcome("bad", heading, (why(run),), (anew,))
+    again_first = (Way("Preview again", "again", main=True), anew)
+    corrected = (Way("Upload the corrected file", url=_upload_url(run), main=True),)
+    return Outcome("bad", heading, (why(run),), (*(corrected if unreadable else again_first), _DISCARD))
+
+
+_DISCARD = Way("Discard", "discard")
+
+
+def _left_out(run: ImportRun) -> Iterator[str]:
+    if run.bad_lines:
+        if run.bad_lines == 1:
+            yield "1 bad line is left out; it is listed below."
+        else:
+            yield f"{run.bad_lines:,} bad lines are left out; they are listed below."
+
+
+def _upload_url(run: ImportRun) -> str:
+    return f"{reverse('admin:registry_importrun_add')}?again={run.pk}"

@@ -1,0 +1,247 @@
+"""An import in words: what it is of, how far it is, what it counted and what it changed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from common.csv.importing import MOST_ENDED
+from common.display import NOTHING
+from participants.admin_base.extensions import badge
+from participants.admin_base.html import moment
+from participants.scope import EVERYONE
+from registry.imports import upload_queue
+from registry.models.imports import ImportRun
+from registry.previews.effects import of_change
+from registry.previews.presentation import Shown, as_seen, with_pages
+from registry.previews.serialization import shown_again
+
+State = ImportRun.State
+
+TONES = {
+    State.SHOWN: "warn",
+    State.APPLIED: "ok",
+    State.UNCHANGED: "ok",
+    State.REFUSED: "bad",
+    State.FAILED: "bad",
+    State.INTERRUPTED: "bad",
+}
+UNDER_WAY = (State.WAITING, State.RUNNING)
+NOT_IMPORTED = (State.REFUSED, State.FAILED, State.INTERRUPTED)
+
+PHASES = {
+    "reading": "Reading the file",
+    "checking": "Checking its lines",
+    "comparing": "Comparing with what is there",
+    "writing": "Writing what differs",
+}
+OPTIONS = {
+    "full": "full file: what it does not name ends",
+    "allow_shrink": f"more than {MOST_ENDED * 100:.0f}\N{NO-BREAK SPACE}% may end",
+    "skip_bad_lines": "bad lines are left out",
+}
+
+_SAID_ELSEWHERE = re.compile(r"Nothing was imported\.$|^Nothing was imported: |--allow-shrink [^.]*\.")
+_PLURAL = re.compile(r"^(representation|membership|congestion point|contract|key)s\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of an upload's way: `done`, `now`, `wrong` or to come (empty); and when it was, or how far it is."""
+
+    title: str
+    state: str = ""
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What an import is at, and how many percent of it are done, where that is known."""
+
+    says: str
+    percent: int | None
+
+
+def state_badge(run: ImportRun) -> SafeString:
+    """Its state as staff see it everywhere."""
+    state = State(run.state)
+    if state == State.WAITING and run.applies:
+        return badge("", "Waits to be applied")
+    if run.is_dry_run and state != State.DRY:
+        return badge(TONES.get(state, ""), f"Dry run: {state.label.lower()}")
+    return badge(TONES.get(state, ""), state.label)
+
+
+def counts_in_words(run: ImportRun) -> str:
+    """`3 new, 2 changed`: what it changed, or would; what is none is left out."""
+    return ", ".join(_counted(words, many) for words, many in run.summary.get("counts", []) if many)
+
+
+def _counted(words: str, many: int) -> str:
+    """`1 connection changed`, `2 connections changed`."""
+    return "1 " + _PLURAL.sub(r"\1", words) if many == 1 else f"{many:,} {words}"
+
+
+def came_of_it(run: ImportRun) -> str:
+    """What came of it, in a line of the list."""
+    return why(run) or counts_in_words(run) or NOTHING
+
+
+def why(run: ImportRun) -> str:
+    """What is said of it, without what its state says, and without what only a command can do."""
+    said = _SAID_ELSEWHERE.sub("", run.message).strip()
+    ended = not said or said[-1] in ".?!"
+    return f"{said[:1].upper()}{said[1:]}{'' if ended else '.'}"
+
+
+def change_link(run: ImportRun) -> SafeString:
+    """A link to the change of the registry that it made."""
+    page = reverse("admin:registry_change_change", args=[run.change_id])
+    return format_html('<a href="{}">change {}</a>', page, run.change_id)
+
+
+def options_in_words(run: ImportRun) -> str:
+    """How the file is taken."""
+    chosen = ["dry run"] if run.is_dry_run else []
+    chosen += [words for name, words in OPTIONS.items() if getattr(run, name)]
+    return "; ".join(chosen).capitalize() or NOTHING
+
+
+def facts(run: ImportRun) -> list[tuple[str, object]]:
+    """What the import is of, whatever becomes of it."""
+    said: list[tuple[str, object]] = [
+        ("Kind", run.get_kind_display()),
+        ("File", run.file_name),
+        ("Size", size_in_words(run.size) if run.size is not None else NOTHING),
+        ("Options", options_in_words(run)),
+        ("Asked for by", run.actor if not run.uploaded else f"{run.actor}, who uploaded it"),
+        ("At", moment(run.created_at)),
+        ("Reason", run.reason or NOTHING),
+    ]
+    if run.content_hash:
+        said.append(("SHA-256", format_html("<code>{}</code>", run.content_hash)))
+    return said
+
+
+def figures(run: ImportRun) -> list[tuple[str, str]]:
+    """What it has counted, so far as it came."""
+    said = [("Lines read", f"{run.lines:,}")] if run.lines is not None else []
+    if run.bad_lines:
+        said.append(("Bad lines", f"{run.bad_lines:,}"))
+    said += [
+        (f"{words[:1].upper()}{words[1:]}", f"{many:,}") for words, many in run.summary.get("counts", [])
+    ]
+    if (took := duration(run)) is not None:
+        said.append(("Took", in_seconds(took)))
+    return said
+
+
+def duration(run: ImportRun) -> timedelta | None:
+    """How long it was at work; None: not at all, or still."""
+    if run.started_at is None or run.finished_at is None or run.state in UNDER_WAY:
+        return None
+    return max(run.finished_at - run.started_at, timedelta())
+
+
+def in_seconds(took: timedelta) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`."""
+    seconds = took.total_seconds()
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def size_in_words(size: int) -> str:
+    """`512 bytes`, `1.4 kB`, `25 MB`."""
+    if size < 1_000:
+        return f"{size} bytes"
+    number, unit = (size / 1_000, "kB") if size < 1_000_000 else (size / 1_000_000, "MB")
+    return f"{f'{number:,.1f}'.removesuffix('.0')} {unit}"
+
+
+def progress(run: ImportRun) -> Progress | None:
+    """How far an import is that is under way."""
+    if run.state == State.WAITING:
+        return Progress(upload_queue.in_words(run), None)
+    if run.state != State.RUNNING:
+        return None
+    phase, _, detail = run.step.partition(" ")
+    if phase == "writing" and not run.applies:
+        return Progress("Working out what would follow", None)
+    percent = int(detail[:-1]) if detail.endswith("%") and detail[:-1].isdigit() else None
+    says = PHASES.get(phase, phase.capitalize() or "It begins")
+    return Progress(says if percent is not None or not detail else f"{says}: {detail}", percent)
+
+
+def steps(run: ImportRun) -> list[Step]:
+    """The way of an upload, from left to right; none of a command's import, which has one step."""
+    if not run.uploaded:
+        return []
+    done, now, wrong = "done", "now", "wrong"
+    uploaded = Step("Uploaded", done, moment(run.created_at))
+    at = moment(run.finished_at) if run.finished_at else ""
+    state = State(run.state)
+    if state == State.DISCARDED:
+        return [uploaded, *_before_discarding(run, at), Step("Discarded", done, _when(run, "discarded_at"))]
+    if run.applies:
+        before = [uploaded, *_decided(run)]
+        if state in UNDER_WAY:
+            return [*before, Step("Waits to be applied" if state == State.WAITING else "Being applied", now)]
+        last = Step("Applied", done, at) if state == State.APPLIED else Step("Nothing changed", done, at)
+        return [*before, last if state not in NOT_IMPORTED else Step("Not applied", wrong, at)]
+    coming = [Step("Your decision"), Step("Applied")]
+    if state in UNDER_WAY:
+        previewed = Step("Waits to be previewed" if state == State.WAITING else "Being previewed", now)
+        return [uploaded, previewed, *coming]
+    if state in NOT_IMPORTED:
+        return [uploaded, Step("No preview", wrong, at), *coming]
+    if state == State.SHOWN:
+        return [uploaded, Step("Previewed", done, at), Step("Your decision", now), Step("Applied")]
+    return [uploaded, Step("Previewed", done, at), Step("Nothing to change", done)]
+
+
+def _decided(run: ImportRun) -> list[Step]:
+    return [
+        Step("Previewed", "done", _when(run, "previewed_at")),
+        Step("Decided to apply", "done", _when(run, "decided_at")),
+    ]
+
+
+def _before_discarding(run: ImportRun, at: str) -> list[Step]:
+    """What was done of an upload, and ended `at`, before it was discarded."""
+    if run.applies:
+        return [*_decided(run), *([Step("Not applied", "wrong", at)] if at else [])]
+    if "consequences" in run.summary:
+        return [Step("Previewed", "done", at)]
+    return [Step("No preview", "wrong", at)] if at else []
+
+
+def _when(run: ImportRun, step: str) -> str:
+    at = run.summary.get(step)
+    return moment(datetime.fromisoformat(at)) if at else ""
+
+
+def shown(run: ImportRun) -> Shown | None:
+    """What it would change or changed of days and conflicts; None where that is not what it is about.
+
+    Of a change that is about too much to be read through, what the preview told is shown, with its conflicts.
+    """
+    kept = run.summary.get("consequences")
+    if run.state == State.UNCHANGED:
+        return None
+    if run.change_id is not None:
+        found = as_seen(of_change(run.change_id), EVERYONE)
+        if found.found.large and kept:
+            found = replace(shown_again(kept), conflicts=found.conflicts)
+    elif kept:
+        found = shown_again(kept)
+    else:
+        return None
+    return None if found.nothing and run.summary.get("told") else with_pages(found)

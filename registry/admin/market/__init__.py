@@ -1,0 +1,1 @@
+"""The screens for the market and the policies."""

@@ -1,0 +1,143 @@
+"""The market on the screens: its time zone and ISP duration, and what a change of them means before it is made."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+
+from common import clock
+from participants.admin_base.html import count_in_words
+from participants.admin_base.one_row import OneRowAdmin
+from participants.admin_base.reasons import ReasonForm, actor
+from participants.models import AuditEntry
+from registry.market.market import ISP_DURATIONS, market, set_market, today_at, usable_zones, zone_agrees
+from registry.models import CongestionPointConnection, CongestionPointTerms, Market, Representation
+
+HALF_A_YEAR = timedelta(days=182)
+
+
+class MarketForm(forms.Form):
+    """What the market is to be."""
+
+    time_zone = forms.ChoiceField(
+        choices=lambda: [(zone, zone) for zone in usable_zones()],
+        help_text="In which the market's days begin and end",
+    )
+    isp_duration = forms.ChoiceField(
+        choices=[(duration, duration) for duration in ISP_DURATIONS],
+        label="ISP duration",
+        help_text="Length of an imbalance settlement period",
+    )
+
+
+class SureForm(ReasonForm):
+    """The second step: the same again, unseen, and why."""
+
+    time_zone = forms.CharField(widget=forms.HiddenInput)
+    isp_duration = forms.CharField(widget=forms.HiddenInput)
+    sure = forms.CharField(widget=forms.HiddenInput, initial="yes")
+
+
+@admin.register(Market)
+class MarketAdmin(OneRowAdmin):
+    def audit_subject(self, row: Market) -> str:
+        return "market"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The market; a change is first shown with what it means, and made once staff have said why."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if object_id != "1":
+            raise Http404
+        may, before = self.has_change_permission(request), market()
+        if request.method == "POST" and not may:
+            raise PermissionDenied
+        kept = {"time_zone": before.time_zone, "isp_duration": before.isp_duration}
+        form = MarketForm(request.POST or None, initial=kept)
+        if request.method == "POST" and form.is_valid():
+            if form.cleaned_data == kept:
+                form.add_error(None, "Nothing changes: this is what the market is.")
+            else:
+                return self._ask_again(request, before, form.cleaned_data)
+        return self.page(
+            request,
+            "admin/registry/market.html",
+            "Market",
+            trail=[],
+            form=form,
+            market=before,
+            may=may,
+            submit="See what that means …",
+            set=AuditEntry.objects.filter(subject="market").first(),
+            audit_trail=self._audit_trail(request, before),
+        )
+
+    def _ask_again(self, request: HttpRequest, before: Market, wanted: dict[str, str]) -> HttpResponse:
+        """What the change means, and the question why; or the change, where that is answered."""
+        form = SureForm(request.POST if "sure" in request.POST else None, initial=wanted)
+        if form.is_valid():
+            set_market(**wanted, actor=actor(request), reason=form.cleaned_data["reason"])
+            said = f"The market is {wanted['time_zone']}, with ISPs of {wanted['isp_duration']}."
+            self.message_user(request, said, messages.SUCCESS)
+            return HttpResponseRedirect(self._url("change", 1))
+        return self.page(
+            request,
+            "admin/registry/market_sure.html",
+            "Change the market?",
+            trail=[(self._url("change", 1), "Market")],
+            form=form,
+            before=before,
+            wanted=wanted,
+            means=list(_meaning(before, wanted, clock.now())),
+            submit="Change the market",
+            cancel=self._url("change", 1),
+        )
+
+
+def _meaning(before: Market, wanted: dict[str, str], now: datetime) -> list[str]:
+    """What changing the market from `before` to what is `wanted` has for its consequences, one sentence or two each."""
+    said = []
+    old, new = before.time_zone, wanted["time_zone"]
+    if new != old:
+        today = today_at(now, old)
+        days = [today, today + HALF_A_YEAR]
+        if zone_agrees(new, old, days):
+            said.append(
+                f"{new} has the same time as {old} today and in half a year, so days begin and end when they do now."
+            )
+        else:
+            begins = [datetime.combine(days[1], time(), ZoneInfo(zone)) for zone in (old, new)]
+            said.append(
+                "All that is registered keeps its dates, but its days begin and end at other moments: "
+                f"{days[1]} begins at {_utc(begins[0])} at present, and would begin at {_utc(begins[1])}. "
+                f"That concerns {count_in_words(Representation.objects.current())} claims of AGRs, "
+                f"{count_in_words(CongestionPointConnection.objects.current())} connections behind congestion points "
+                f"and {count_in_words(CongestionPointTerms.objects.current())} terms."
+            )
+            if (there := today_at(now, new)) != today:
+                said.append(f"Today is {today} at present, and would be {there} at once.")
+            said.append(
+                "From then on messages that state another time than the new zone's are rejected with "
+                "“TimeZone rejected”: agree on the moment with all participants."
+            )
+        said.append("Times on these screens are shown in the new zone.")
+    if wanted["isp_duration"] != before.isp_duration:
+        said.append(
+            f"An ISP lasts {wanted['isp_duration']} instead of {before.isp_duration}. Days, claims and conflicts do "
+            "not depend on it; reservations are counted in ISPs."
+        )
+    return said
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(ZoneInfo('UTC')):%Y-%m-%d %H:%M} UTC"

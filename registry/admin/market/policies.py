@@ -1,0 +1,248 @@
+"""Policies on the screens: all of them in words on one page, and one to be set with a reason."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.text import slugify
+
+from common import clock
+from participants.admin.mode import MEANS
+from participants.admin_base.extensions import badge
+from participants.admin_base.filters import ChoiceFilter
+from participants.admin_base.html import moment
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admission import current_mode
+from participants.models import AuditEntry, Mode
+from registry.admin.market.policy_texts import WORDS, Words, words_of
+from registry.market import policies
+from registry.market.market import market
+from registry.models import Policy, PolicySetting
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A policy on a page: its words, its value, each choice as (value, in general, in the example, whether it holds,
+    whether it is the default), and since when it holds by whom."""
+
+    name: str
+    place: str
+    words: Words
+    value: str
+    choices: list[tuple[str, str, str, bool, bool]]
+    since: str
+    url: str
+
+
+class PolicyForm(ReasonForm):
+    """Offers the values of a policy. `was` is the one that the page showed, so that nobody undoes unseen what another
+    has done."""
+
+    value = forms.ChoiceField(error_messages={"required": "Choose one."})
+    was = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, name: str, present: str, **kwargs: Any) -> None:
+        super().__init__(*args, initial={"value": present, "was": present}, **kwargs)
+        self.name, self.present = name, present
+        words, choice = words_of(name), policies.CHOICES[name]
+        if choice.values:
+            self.fields["value"] = forms.ChoiceField(
+                choices=[(value, _label(words, choice, value, present)) for value in choice.values],
+                widget=forms.RadioSelect,
+                label="Choose",
+            )
+        else:
+            self.fields["value"] = forms.CharField(
+                label="Days", help_text=f"A whole number; the default is {choice.default}"
+            )
+        self.order_fields(["value", "was", "reason"])
+
+    def clean_value(self) -> str:
+        try:
+            value = policies.checked(self.name, self.cleaned_data["value"])[1]
+        except policies.UnknownPolicy as error:
+            raise ValidationError(str(error)) from None
+        if value == self.present:
+            raise ValidationError("This is what holds at present: choose another one, or cancel.")
+        return value
+
+    def clean_was(self) -> str:
+        was: str = self.cleaned_data["was"]
+        if was != self.present:
+            raise ValidationError(
+                f"Meanwhile somebody else has set it to {self.present}. Look at it, and decide again."
+            )
+        return was
+
+
+def _label(words: Words, choice: policies.Choice, value: str, present: str) -> str:
+    """A choice with what follows from it, in general and in the example."""
+    general, example = words.choices[value]
+    return format_html(
+        '<strong>{}</strong>{}{}<span class="follows">{}</span><span class="follows quiet">In the example: {}</span>',
+        value,
+        badge("ok", "in force") if value == present else "",
+        badge("", "default") if value == choice.default else "",
+        general,
+        example,
+    )
+
+
+@admin.register(Policy)
+class PolicyAdmin(ReasonedAdmin):
+    about_participants = False
+    list_display = ("name", "value", "about", "since")
+    export_display = ("name", "value", "about")
+    actions = None
+
+    def audit_subject(self, row: Policy) -> str:
+        return row.name
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
+        """All policies; one that nobody has set gets its row when it is first looked at."""
+        Policy.objects.bulk_create(
+            [Policy(name=choice.name, value=choice.default) for choice in policies.CHOICES.values()],
+            ignore_conflicts=True,
+        )
+        rows: QuerySet[Policy] = super().get_queryset(request)
+        return rows.filter(name__in=policies.CHOICES)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Policy | None = None) -> bool:
+        return False
+
+    @admin.display(description="what it decides")
+    def about(self, policy: Policy) -> str:
+        return words_of(policy.name).about
+
+    @admin.display(description="since")
+    def since(self, policy: Policy) -> str:
+        return _since([policy.name])[policy.name]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Every policy with its choices in words, and which of them holds."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        values, since = policies.in_force().values, _since(list(policies.CHOICES))
+        return self.page(
+            request,
+            "admin/registry/policies.html",
+            "Policies and mode",
+            trail=[],
+            groups=[
+                (group, [self._shown(name, values[name], since[name]) for name in named])
+                for group, named in WORDS.items()
+            ],
+            may=self.has_change_permission(request),
+            export=self._url("export"),
+            mode=Mode(value=current_mode()) if request.user.has_perm("participants.view_mode") else None,
+            mode_means=MEANS[current_mode()],
+            market=market() if request.user.has_perm("registry.view_market") else None,
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One policy: for those who may, a form that sets it."""
+        name = unquote(object_id)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if name not in policies.CHOICES:
+            raise Http404
+        may = self.has_change_permission(request)
+        present = policies.in_force()[name]
+        if request.method == "POST" and not may:
+            raise PermissionDenied
+        form = PolicyForm(request.POST or None, name=name, present=present)
+        if request.method == "POST" and form.is_valid():
+            value, reason = form.cleaned_data["value"], form.cleaned_data["reason"]
+            policies.set_policy(name, value, actor=actor(request), reason=reason, now=clock.now())
+            said = f"{words_of(name).title}: {value}. It applies to messages received from this moment on."
+            self.message_user(request, said, messages.SUCCESS)
+            return HttpResponseRedirect(self._url("changelist"))
+        return self.page(
+            request,
+            "admin/registry/policy.html",
+            words_of(name).title,
+            form=form,
+            policy=self._shown(name, present, _since([name])[name]),
+            may=may,
+            submit="Set policy",
+            cancel=self._url("changelist"),
+            audit_trail=self._audit_trail(request, Policy(name=name)),
+        )
+
+    def _shown(self, name: str, value: str, since: str) -> Shown:
+        words, choice = words_of(name), policies.CHOICES[name]
+        return Shown(
+            name=name,
+            place=slugify(name),
+            words=words,
+            value=value,
+            choices=[
+                (each, *words.choices[each], each == value, each == choice.default) for each in choice.values
+            ],
+            since=since,
+            url=self._url("change", quote(name)),
+        )
+
+
+def _since(names: list[str]) -> dict[str, str]:
+    """Since when the value of each of these policies holds, who set it and why; two queries."""
+    set_at = dict(
+        PolicySetting.objects.filter(name__in=names)
+        .order_by("name", "-set_at", "-id")
+        .distinct("name")
+        .values_list("name", "set_at")
+    )
+    entries = {
+        entry.subject: entry
+        for entry in AuditEntry.objects.filter(action="set policy", subject__in=names)
+        .order_by("subject", "-id")
+        .distinct("subject")
+    }
+    said = {}
+    for name in names:
+        entry = entries.get(name)
+        if name not in set_at:
+            said[name] = "from the start: nobody has set it"
+        elif entry is None:
+            said[name] = f"since {moment(set_at[name])}"
+        else:
+            why = f": {entry.reason}" if entry.reason else ""
+            said[name] = f"since {moment(set_at[name])}, set by {entry.actor}{why}"
+    return said
+
+
+class PolicyFilter(ChoiceFilter):
+    title = "policy"
+    parameter_name = field = "name"
+    values = tuple(policies.CHOICES)
+
+
+@admin.register(PolicySetting)
+class PolicySettingAdmin(ReadOnlyAdmin, ScalableAdmin):
+    about_participants = False
+    list_display = ("name", "value", "set_since")
+    export_display = ("name", "value", ("Since", "set_at"))
+    list_filter = (PolicyFilter,)
+    fields = ("name", "value", "set_since")
+
+    @admin.display(description="since")
+    def set_since(self, setting: PolicySetting) -> str:
+        return moment(setting.set_at)

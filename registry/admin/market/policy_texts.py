@@ -1,0 +1,224 @@
+"""Each policy in words: what it is about, what each choice has for its consequence, and an example (docs/rules.md)."""
+
+from dataclasses import dataclass
+
+from registry.market.policies import (
+    ACCEPT,
+    ADJUST,
+    ALLOW,
+    COUNTS,
+    END,
+    HOLD,
+    KEEP,
+    NEWEST_WINS,
+    PER_CONNECTION,
+    REJECT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A policy for those who choose: what happens, an example of it, and for each value what follows in that example.
+
+    `choices`: value to what follows from it in general, and in the example.
+    """
+
+    title: str
+    about: str
+    example: str
+    choices: dict[str, tuple[str, str]]
+
+
+_HELD = (
+    "The holder keeps the days. The claim is contested until the holder lets go or staff settle the conflict. The "
+    "update is answered Accepted, with a warning that names connection and days and never the other party."
+)
+_REJECTED = (
+    "The whole message is rejected, so nothing of it is registered, and the sender is told what is wrong: "
+    "“{reason}”."
+)
+_OUT_OF_BOUNDS = _REJECTED.format(reason="Period out of bounds")
+_WARNED = "The update is answered Accepted, with a warning."
+
+UPDATES = "What updates say"
+STRANGE = "Strange periods"
+
+WORDS: dict[str, dict[str, Words]] = {
+    UPDATES: {
+        "representation conflicts": Words(
+            "Two AGRs claim the same days of a connection",
+            "An AGR claims days of a connection that another AGR holds.",
+            "one.example has represented a connection since January. On 3 March two.example claims it from "
+            "1 April on.",
+            {
+                HOLD: (
+                    _HELD,
+                    "one.example keeps the connection; a conflict about the days from 1 April on is open.",
+                ),
+                REJECT: (
+                    _REJECTED.format(reason="Connection conflict"),
+                    "one.example keeps the connection; two.example's update is rejected with all else that it says.",
+                ),
+                NEWEST_WINS: (
+                    "The newcomer gets the days from today on, and they are refused to the former holder. Days before "
+                    "today are contested.",
+                    "two.example represents it from 1 April on; nobody needs to decide.",
+                ),
+            },
+        ),
+        "membership conflicts": Words(
+            "Two DSOs claim the same connection",
+            "A DSO claims days of a connection that lies behind another DSO's congestion point.",
+            "A connection lies behind a congestion point of north.example. On 3 March south.example lists it "
+            "behind one of its own, from 1 April on.",
+            {
+                ALLOW: (
+                    "The days count for both DSOs.",
+                    "From 1 April on it lies behind both congestion points.",
+                ),
+                HOLD: (_HELD, "It stays north.example's; a conflict about the days from 1 April on is open."),
+                REJECT: (
+                    _REJECTED.format(reason="Connection conflict"),
+                    "It stays north.example's; south.example's update is rejected with all else that it says.",
+                ),
+            },
+        ),
+        "omitted connections": Words(
+            "Connections that an update does not mention",
+            "An update does not mention connections that its sender registered earlier.",
+            "one.example represents the connections A, B and C. Its next update mentions A and B.",
+            {
+                KEEP: ("They stay as they are.", "C stays one.example's."),
+                END: (
+                    "Today is their last day. A DSO's end only behind congestion points of which the update lists "
+                    "some connections. An update that lists none at all ends nothing.",
+                    "C is one.example's up to and including today.",
+                ),
+            },
+        ),
+        "disclosure": Words(
+            "What a DSO is told about the connections behind its congestion point",
+            "A DSO asks for one of its congestion points.",
+            "Three connections lie behind the congestion point; one.example represents two of them, "
+            "two.example one.",
+            {
+                PER_CONNECTION: (
+                    "It is told each connection, with the AGR that represents it.",
+                    "The DSO reads three entity addresses, and which AGR represents each.",
+                ),
+                COUNTS: (
+                    "It is told a pseudonym for each connection, new at every query, with the AGR: how many "
+                    "connections each AGR represents, and not which.",
+                    "The DSO reads three pseudonyms: two of one.example and one of two.example.",
+                ),
+            },
+        ),
+    },
+    STRANGE: {
+        "P1": Words(
+            "P1: ends before it starts",
+            "EndPeriod lies before StartPeriod, and there is nothing to withdraw.",
+            "An AGR states a connection that it never registered, from 10 March to 1 March.",
+            {
+                REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
+                ADJUST: (f"No day is registered. {_WARNED}", "Nothing is registered of that connection."),
+                ACCEPT: (f"The same as adjust: no day is registered. {_WARNED}", "The same."),
+            },
+        ),
+        "P2": Words(
+            "P2: long past",
+            "EndPeriod lies long in the past; the next policy says from how many days on.",
+            "On 1 March an AGR states a connection from 1 January to 15 January.",
+            {
+                REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
+                ADJUST: (f"The days are registered as said. {_WARNED}", "1 to 15 January are registered."),
+                ACCEPT: (f"The same as adjust: registered as said. {_WARNED}", "The same."),
+            },
+        ),
+        "P2 days": Words(
+            "P2 days: how long is long past",
+            "From how many days in the past on an EndPeriod counts as long past.",
+            "It is 30, and today is 1 March. An EndPeriod of 29 January or earlier is more than 30 days ago.",
+            {},
+        ),
+        "P3": Words(
+            "P3: ends after its congestion point",
+            "A connection ends after its congestion point, or is open-ended in one that ends.",
+            "A congestion point ends on 30 June; a connection behind it is stated without an end.",
+            {
+                REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
+                ADJUST: (
+                    f"It is cut to the congestion point's days. {_WARNED}",
+                    "The connection lies behind it up to and including 30 June.",
+                ),
+                ACCEPT: (
+                    f"The days are registered as said. {_WARNED}",
+                    "The connection stays without an end, though the congestion point has one.",
+                ),
+            },
+        ),
+        "P4": Words(
+            "P4: starts before its congestion point",
+            "A connection starts before its congestion point.",
+            "A congestion point starts on 1 March; a connection behind it is stated from 1 January on.",
+            {
+                REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
+                ADJUST: (
+                    f"It starts with the congestion point. {_WARNED}",
+                    "The connection lies behind it from 1 March on.",
+                ),
+                ACCEPT: (
+                    f"The days are registered as said. {_WARNED}",
+                    "The connection lies behind it from 1 January on, though the point starts later.",
+                ),
+            },
+        ),
+        "P5": Words(
+            "P5: outside its congestion point",
+            "A connection's period lies wholly outside its congestion point's.",
+            "A congestion point starts on 1 March; a connection behind it is stated for January.",
+            {
+                REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
+                ADJUST: (f"No day is registered. {_WARNED}", "Nothing is registered of that connection."),
+                ACCEPT: (f"The same as adjust: no day is registered. {_WARNED}", "The same."),
+            },
+        ),
+        "P6": Words(
+            "P6: said twice",
+            "A message says the same thing twice, with overlapping periods. A congestion point that it gives different "
+            "terms on one day is always rejected.",
+            "An AGR states a connection from 1 March to 30 June, and again from 1 June to 30 September.",
+            {
+                REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
+                ADJUST: (
+                    f"The union of the periods is registered. {_WARNED}",
+                    "1 March to 30 September are registered.",
+                ),
+                ACCEPT: (f"The same as adjust: their union is registered. {_WARNED}", "The same."),
+            },
+        ),
+        "P7": Words(
+            "P7: a later block of days",
+            "The sender holds a separate, later block of days about the same thing, which its message does not "
+            "mention.",
+            "An AGR holds a connection from 1 July to 31 December. It now states 1 February to 30 April.",
+            {
+                REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
+                ADJUST: (
+                    "The later block is kept, without a warning.",
+                    "It holds the connection from 1 February to 30 April and from 1 July to 31 December.",
+                ),
+                ACCEPT: (
+                    "The later block is dropped. The update is answered Accepted, with a warning that names its days.",
+                    "It holds the connection from 1 February to 30 April only.",
+                ),
+            },
+        ),
+    },
+}
+"""Group to its policies, in the order in which they are shown."""
+
+
+def words_of(name: str) -> Words:
+    """The words of the policy `name`, one of `registry.market.policies.CHOICES`."""
+    return next(group[name] for group in WORDS.values() if name in group)

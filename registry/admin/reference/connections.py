@@ -1,0 +1,144 @@
+"""The operator's screens of connections: the list, and one of them on any day, as known at any moment."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from common import clock
+from participants.admin_base.html import lines, link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin
+from participants.scope import NOBODY
+from registry.admin.facts.adjust import RIGHT
+from registry.admin.reference.autocomplete import SuggestingAdmin
+from registry.admin.reference.connection_page import Reader, conflicts_of, facts_on, history
+from registry.admin.time_forms import KnownForm
+from registry.changes import await_stamped_changes
+from registry.charts import timeline
+from registry.market.market import market, today_at
+from registry.models import CongestionPointConnection, Connection, Representation, Standing
+from registry.periods import in_words
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
+    list_display = ("address", "agr", "points")
+    export_display = (
+        "address",
+        ("AGR today", lambda row: "; ".join(claim.agr.domain for claim in row.active)),
+        (
+            "Congestion point today",
+            lambda row: "; ".join(claim.congestion_point.address for claim in row.inside),
+        ),
+        ("DSO today", lambda row: "; ".join(claim.dso.domain for claim in row.inside)),
+    )
+    search_fields = ("address__startswith",)
+    search_help_text = "The beginning of an entity address; a whole one leads to its connection"
+
+    def in_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> QuerySet[Connection]:
+        """Connections that a participant in scope has, or ever had, a claim on."""
+        scope = self.seen(request)
+        if scope.everyone:
+            return rows
+        represented = scope.restrict(Representation.objects.all(), "agr").values("connection")
+        connected = scope.restrict(CongestionPointConnection.objects.all(), "dso").values("connection")
+        return rows.filter(pk__in=represented.union(connected, all=True))
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """By address; latest first where some of all connections are shown, of which no index has the addresses."""
+        some = not self.seen(request).everyone and not request.GET.get("q", "").strip()
+        return ("-pk",) if some else ("address",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        """Each with what counts today, as `active` and `inside`."""
+        today, seen = today_at(clock.now(), market().time_zone), self.seen(request)
+        active = Representation.objects.current().on(today).filter(standing=Standing.EFFECTIVE)
+        inside = CongestionPointConnection.objects.current().on(today).filter(standing=Standing.EFFECTIVE)
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related(
+                Prefetch("representations", seen.restrict(active, "agr").select_related("agr"), "active"),
+                Prefetch(
+                    "memberships",
+                    seen.restrict(inside, "dso").select_related("congestion_point", "dso").order_by("pk"),
+                    "inside",
+                ),
+            )
+        )
+
+    @admin.display(description="AGR today")
+    def agr(self, connection: Connection) -> str:
+        active: list[Representation] = getattr(connection, "active", [])
+        return lines(link(claim.agr) for claim in active)
+
+    @admin.display(description="congestion point today")
+    def points(self, connection: Connection) -> str:
+        inside: list[CongestionPointConnection] = getattr(connection, "inside", [])
+        return lines(
+            link(claim.congestion_point, f"{claim.congestion_point} of {claim.dso}") for claim in inside
+        )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, str] | None = None
+    ) -> HttpResponse:
+        """A search for a whole address goes straight to its connection."""
+        searched = request.GET.get("q", "").strip().replace("\x00", "")
+        if request.method == "GET" and searched and self.has_view_permission(request):
+            found = self.in_scope(request, Connection.objects.filter(address=searched)).first()
+            if found:
+                return HttpResponseRedirect(reverse("admin:registry_connection_change", args=[found.pk]))
+        return super().changelist_view(request, extra_context)
+
+    @transaction.atomic
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of one connection; `on`, `known_day` and `known_time` say for which day and as known when."""
+        connection: Connection = self.row_or_404(request, object_id)
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        now = clock.now()
+        today = today_at(now, market().time_zone)
+        form = KnownForm(request, today=today, now=now)
+        day, known_at = form.day, form.known_at
+        if known_at is not None:
+            await_stamped_changes()
+        seen = self.seen(request)
+        reader = Reader.of(seen, self.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY)
+        representations, memberships = facts_on(connection, day, known_at, reader)
+        page, past = history(connection, request.GET.get("page", "1"), reader)
+        asked = {name: value for name, value in request.GET.items() if name in form.fields and value}
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Connection {connection.address}",
+            "trail": [(reverse("admin:registry_connection_changelist"), "Connections")],
+            "form": form,
+            "errors": form.errors,
+            "day": day,
+            "is_today": day == today,
+            "known_at": moment(known_at) if known_at else "",
+            "timeline": timeline.of_connection(connection, today=today, known_at=known_at, scope=seen),
+            "representations": representations,
+            "memberships": memberships,
+            "limited": not seen.everyone,
+            "conflicts": [(each, in_words(each.period)) for each in conflicts_of(connection, seen)],
+            "all_conflicts": urlencode({"q": connection.address, "state": "all"}),
+            "page": page,
+            "asked": f"{urlencode(asked)}&" if asked else "",
+            "history": past,
+        }
+        return TemplateResponse(request, "admin/registry/connection.html", context)

@@ -1,0 +1,98 @@
+"""What a page of the registry is asked for: which day its facts are about, and as known at which moment."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.timezone import get_current_timezone
+
+from registry.admin.previewed_forms import DayInput
+from registry.market.market import LAST_MICROSECOND
+
+NO_DAY = "This is no day of the calendar: write it as 2026-03-01."
+SAME_SECOND = timedelta(microseconds=LAST_MICROSECOND)
+"""Pages show moments to the second: what happened within it is known at it."""
+
+
+class TimeInput(forms.TimeInput):
+    """The browser's own field for a time of day, to the second."""
+
+    input_type = "time"
+
+    def __init__(self) -> None:
+        super().__init__(format="%H:%M:%S", attrs={"step": "1"})
+
+
+class OnDayForm(forms.Form):
+    """Asks for a day, in the past or the future; without one, today."""
+
+    on = forms.DateField(label="On day", required=False, widget=DayInput, error_messages={"invalid": NO_DAY})
+
+    def __init__(self, request: HttpRequest, *, today: date) -> None:
+        asked = any(name in request.GET for name in self.base_fields)
+        super().__init__(request.GET if asked else None, initial={"on": today})
+        self.today = today
+
+    @property
+    def day(self) -> date:
+        """The day asked for; today where none is, or what is asked makes no sense."""
+        found: date | None = self._said("on")
+        return found or self.today
+
+    def _said(self, name: str) -> Any:
+        return self.cleaned_data.get(name) if self.is_bound and self.is_valid() else None
+
+
+class KnownForm(OnDayForm):
+    """Asks for a past moment as well, in the time zone of the page: what the registry held for true then."""
+
+    known_day = forms.DateField(
+        label="As known at day",
+        required=False,
+        widget=DayInput,
+        error_messages={"invalid": NO_DAY},
+    )
+    known_time = forms.TimeField(
+        label="Time",
+        required=False,
+        widget=TimeInput,
+        error_messages={"invalid": "This is no time of day: write it as 14:30 or 14:30:05."},
+    )
+
+    def __init__(self, request: HttpRequest, *, today: date, now: datetime) -> None:
+        super().__init__(request, today=today)
+        self.now = now
+        self.fields[
+            "known_day"
+        ].help_text = "A past day; with no time, its end; today, the present. Empty: as known at present."
+        self.fields["known_time"].help_text = f"In {get_current_timezone()}"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        day, at = cleaned.get("known_day"), cleaned.get("known_time")
+        if at and not day and "known_day" not in self.errors:
+            self.add_error("known_day", "Give the day that the time is on.")
+        if day and not self.errors:
+            moment = _moment(day, at or time(23, 59, 59))
+            if not at and day == self.now.astimezone(get_current_timezone()).date():
+                moment = self.now
+            if moment > self.now + SAME_SECOND:
+                self.add_error(
+                    "known_day",
+                    "This moment is still to come: nobody knows what the registry will hold then.",
+                )
+            cleaned["known_at"] = min(moment, self.now)
+        return cleaned
+
+    @property
+    def known_at(self) -> datetime | None:
+        """The moment asked for; None: the present."""
+        found: datetime | None = self._said("known_at")
+        return found
+
+
+def _moment(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, get_current_timezone()) + SAME_SECOND

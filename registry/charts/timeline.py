@@ -1,0 +1,193 @@
+"""The timeline of a connection: who claims it on which days, what of that counts, and what is contested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from participants.admin_base.html import moment, table
+from participants.scope import Scope
+from registry.changes import await_stamped_changes
+from registry.charts.lanes import Bar, Group, Lane
+from registry.charts.lanes_svg import draw
+from registry.models import (
+    Conflict,
+    CongestionPointConnection,
+    Connection,
+    Fact,
+    FactQuerySet,
+    Representation,
+)
+from registry.periods import in_words
+
+M = TypeVar("M", bound=Fact)
+
+DRAWN = 300
+"""Claims of a kind that a timeline shows; a connection with more has them in the lists."""
+
+ONLY_THEIRS = format_html(
+    '<p class="help">{}</p>', "Only days of the participants that you look after are shown."
+)
+
+
+@transaction.atomic
+def of_connection(
+    connection: Connection,
+    *,
+    today: date,
+    known_at: datetime | None = None,
+    scope: Scope,
+    conflict: Conflict | None = None,
+) -> SafeString:
+    """A picture of all claims on `connection`, with a table of the same as its text.
+
+    `today`: the market's day, marked in it. `known_at` (aware): what the registry held for true at that moment;
+    without it, what it holds at present. Only claims of participants in `scope` are shown, and only the conflicts
+    that one of them is a party of. With `conflict`, its days alone are marked, whether it is open or closed.
+    """
+    if known_at is not None:
+        await_stamped_changes()
+    memberships = list(
+        _known(CongestionPointConnection.objects.filter(connection=connection), known_at, scope, "dso")
+        .select_related("dso", "congestion_point")
+        .order_by("dso__domain", "congestion_point__address", "period")[: DRAWN + 1]
+    )
+    representations = list(
+        _known(Representation.objects.filter(connection=connection), known_at, scope, "agr")
+        .select_related("agr")
+        .order_by("agr__domain", "period")[: DRAWN + 1]
+    )
+    disputes = [conflict] if conflict else _open_conflicts(connection, known_at, scope)
+    cut = len(memberships) > DRAWN or len(representations) > DRAWN
+    groups = [
+        Group(
+            "Congestion points",
+            _lanes(memberships[:DRAWN]),
+            _marks(disputes, Conflict.Kind.MEMBERSHIP),
+        ),
+        Group(
+            "Aggregators",
+            _lanes(representations[:DRAWN]),
+            _marks(disputes, Conflict.Kind.REPRESENTATION),
+        ),
+    ]
+    when = f", as known at {moment(known_at)}" if known_at else ""
+    return format_html(
+        "{}{}{}<details><summary>The same as a table</summary>{}</details>",
+        draw(
+            f"Timeline of connection {connection.address}{when}",
+            _description(memberships, representations, disputes),
+            groups,
+            today=today,
+        ),
+        format_html('<p class="help">The first {} claims of a kind are shown.</p>', DRAWN) if cut else "",
+        "" if scope.everyone else ONLY_THEIRS,
+        as_table(groups),
+    )
+
+
+def as_table(groups: Sequence[Group]) -> str:
+    """The text of a picture: a row for each bar, and for each run of days marked."""
+    rows = [
+        (
+            lane.label,
+            format_html('<a href="{}">{}</a>', bar.url, in_words(bar.days))
+            if bar.url
+            else in_words(bar.days),
+            bar.word,
+        )
+        for group in groups
+        for lane in group.lanes
+        for bar in lane.bars
+    ]
+    rows += [
+        (bar.word, format_html('<a href="{}">{}</a>', bar.url, in_words(bar.days)), bar.said)
+        for group in groups
+        for bar in group.marked
+    ]
+    return table(["What", "Days", "Standing"], rows)
+
+
+def _known(facts: FactQuerySet[M], known_at: datetime | None, scope: Scope, party: str) -> QuerySet[M]:
+    held = facts.current() if known_at is None else facts.known_at(known_at)
+    return scope.restrict(held, party)
+
+
+def _open_conflicts(connection: Connection, known_at: datetime | None, scope: Scope) -> list[Conflict]:
+    conflicts = Conflict.objects.filter(connection=connection)
+    if known_at is None:
+        conflicts = conflicts.filter(closed_by__isnull=True)
+    else:
+        conflicts = conflicts.filter(
+            Q(closed_by__isnull=True) | Q(closed_by__moment__gt=known_at), opened_by__moment__lte=known_at
+        )
+    visible = scope.restrict(conflicts, "holder", "claimant")
+    return list(visible.select_related("holder", "claimant").order_by("pk")[:DRAWN])
+
+
+def _lanes(claims: Sequence[CongestionPointConnection] | Sequence[Representation]) -> tuple[Lane, ...]:
+    """A lane for each congestion point or AGR that `claims`, in their order, are of."""
+    return tuple(
+        Lane(label, tuple(_bar(claim, label) for claim in of_one))
+        for label, of_one in groupby(claims, _label)
+    )
+
+
+def _label(claim: CongestionPointConnection | Representation) -> str:
+    if isinstance(claim, Representation):
+        return str(claim.agr)
+    return f"{claim.congestion_point} of {claim.dso}"
+
+
+def _bar(claim: CongestionPointConnection | Representation, label: str) -> Bar:
+    word = str(claim.get_standing_display())
+    if isinstance(claim, CongestionPointConnection) and not claim.exclusive:
+        word += ", beside another DSO"
+    return Bar(
+        claim.period,
+        claim.standing,
+        word,
+        f"{label}: {in_words(claim.period)}, {word.lower()}",
+        reverse(f"admin:registry_{claim._meta.model_name}_change", args=[claim.pk]),
+    )
+
+
+def _marks(conflicts: Iterable[Conflict], kind: Conflict.Kind) -> tuple[Bar, ...]:
+    """The days of the conflicts of a kind."""
+    return tuple(
+        Bar(
+            each.period,
+            "marked",
+            f"Conflict {each.pk}",
+            f"{each.holder} holds these days, {each.claimant} claims them",
+            reverse("admin:registry_conflict_change", args=[each.pk]),
+        )
+        for each in conflicts
+        if each.kind == kind
+    )
+
+
+def _description(
+    memberships: Sequence[CongestionPointConnection],
+    representations: Sequence[Representation],
+    conflicts: Sequence[Conflict],
+) -> str:
+    """What the picture shows, in a sentence for those who do not see it."""
+    behind = {claim.congestion_point_id for claim in memberships}
+    by = {claim.agr_id for claim in representations}
+    return (
+        f"Claims on this connection: {_many(len(behind), 'congestion point')}, {_many(len(by), 'aggregator')}, "
+        f"{_many(len(conflicts), 'conflict')}. The table below says the same."
+    )
+
+
+def _many(number: int, of: str) -> str:
+    return f"{number} {of}{'' if number == 1 else 's'}"

@@ -1,0 +1,299 @@
+"""Staff adjust the days of one current row: of a claim, or of a congestion point's terms (docs/rules.md C13).
+
+A message says everything about a thing; an adjustment is about the one row that staff look at, and takes its days
+literally: the last day is the last day. It moves no sender's place among its revisions. Like the verbs of
+`registry.decisions.settle`, `adjust` is one transaction that may lose a race: `common.retry.retried` does it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.postgres.fields import DateRangeField
+from django.db import connection, transaction
+from django.db.models import Aggregate, Q, QuerySet
+from psycopg.types.multirange import Multirange
+
+from participants import audit
+from participants.models import Participant
+from registry.changes import Recorder, Source, notice, under_lock
+from registry.decisions.unmet_days import waiting
+from registry.market.policies import ACCEPT, HOLD, REJECT, Policies, in_force
+from registry.models import (
+    Change,
+    CongestionPointConnection,
+    CongestionPointTerms,
+    Representation,
+)
+from registry.periods import Days, distance, half_open, in_words, last_day, list_in_words
+from registry.previews import effects
+from registry.queries.change_sources import told
+from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
+from registry.sql.staging import prepare
+from registry.updates import points, standings, statements
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+Row = Representation | CongestionPointConnection | CongestionPointTerms
+
+HOLD_POINT = "SELECT id FROM registry_congestionpoint WHERE id = %s FOR NO KEY UPDATE"
+
+CHANGE_CLAIM = """
+-- The claim that the row is a part of, with other days in the row's place.
+INSERT INTO claim_change
+SELECT point_id, party_id, connection_id, old, old - %(row_days)s::datemultirange + %(days)s::datemultirange
+FROM (
+    SELECT {point} AS point_id, c.{party} AS party_id, c.connection_id, range_agg(c.period) AS old
+    FROM {claims} c
+    WHERE c.connection_id = %(connection)s AND c.{party} = %(party)s AND {point} = %(point)s
+        AND c.superseded_by_id IS NULL
+    GROUP BY 1, 2, 3
+) claim
+WHERE old <> old - %(row_days)s::datemultirange + %(days)s::datemultirange
+"""
+
+MEASURE_ROW = """
+-- The days of a congestion point; those of the row that lie within them, before the first of them, and otherwise
+-- outside.
+SELECT days, said * days, said * early, said - days - early
+FROM (
+    SELECT coalesce(range_agg(period), '{}') AS days, %(said)s::datemultirange AS said,
+        datemultirange(daterange(NULL, lower(range_agg(period)))) AS early
+    FROM registry_congestionpointterms WHERE congestion_point_id = %(point)s AND superseded_by_id IS NULL
+) point
+"""
+
+OTHER_TERMS = """
+SELECT range_agg(period) FROM registry_congestionpointterms
+WHERE congestion_point_id = %(point)s AND superseded_by_id IS NULL AND id <> %(row)s AND period && %(days)s
+"""
+
+STATE_POINT = """
+INSERT INTO point_statement (point_id, days, speaks_from, ends_at_once)
+VALUES (%(point)s, datemultirange(%(days)s::daterange), lower(%(days)s::daterange), false)
+"""
+
+WANT_TERMS = """
+-- The terms of the point, with other days in the row's place.
+INSERT INTO wanted_terms
+SELECT congestion_point_id, unnest(range_agg(CASE WHEN id = %(row)s THEN %(days)s::daterange ELSE period END)),
+    mutex_offers_supported, day_ahead_redispatch_by, intraday_redispatch_by
+FROM registry_congestionpointterms
+WHERE congestion_point_id = %(point)s AND superseded_by_id IS NULL
+GROUP BY 1, 3, 4, 5
+"""
+
+
+class AdjustmentError(ValueError):
+    """The row's days cannot become these; the message says why and what can be done."""
+
+
+@transaction.atomic
+def adjust(
+    row: Row, first: date, last: date | None, *, source: Source, today: date, expected: str | None = None
+) -> int:
+    """Give the current row the days from `first` to `last` (inclusive; None: open-ended); returns the change's number.
+
+    Days that are claimed anew and held by another become contested, whatever the policy for messages; days set free
+    go to the claimant that has waited longest. A membership stays within its congestion point's days as the policies
+    P3 and P4 say; a shortened point clips its connections. `today` is the market's day, `expected` the fingerprint of
+    the consequences that were shown. Raises AdjustmentError where the row is not current, no reason is given, the
+    days end before they start or are the row's already, and where they cannot be; and
+    consequences.ConsequencesChanged.
+    """
+    if not source.reason.strip():
+        raise AdjustmentError("An adjustment needs a reason.")
+    days = half_open(first, last)
+    if days.isempty:
+        raise AdjustmentError(f"The last day, {last}, lies before the first, {first}.")
+    with connection.cursor() as cursor:
+        prepare(cursor)
+        _require_current(row)
+        if days == row.period:
+            raise AdjustmentError(f"Nothing changes: these are its days already ({in_words(days)}).")
+        for day in dict.fromkeys((first, last_day(days))):
+            if day and day not in (row.period.lower, last_day(row.period)) and (far := distance(day, today)):
+                notice(f"{day} is {far}: is that meant?")
+        recorder = Recorder(source)
+        if isinstance(row, CongestionPointTerms):
+            party = _adjust_terms(cursor, row, days, recorder, today)
+        else:
+            party = _adjust_claim(cursor, row, days, recorder, today)
+    change = recorder.change_id()
+    effects.require(change, expected)
+    given = list_in_words(given_days(row, days, change))
+    asked = {"asked for": in_words(days)} if given != in_words(days) else {}
+    uncounted = [each.in_words for each in waiting(row, [days], change)]
+    audit.note(
+        source.actor,
+        "adjust period",
+        _subject(row),
+        {"days": in_words(row.period)},
+        {
+            "days": given,
+            **asked,
+            **({"of these": "; ".join(uncounted)} if uncounted else {}),
+            "change": change,
+        },
+        source.reason,
+        participants=[party],
+    )
+    recorder.stamp()
+    return change
+
+
+def given_days(row: Row, days: Days, change: int) -> Sequence[Days]:
+    """What became of `days`, which `change` was to give to the row: those of the rows that it left on any of them.
+
+    They are fewer where a policy clips a membership, and more where rows of the same claim or terms became one.
+    """
+    if isinstance(row, CongestionPointTerms):
+        rows: QuerySet[Any] = CongestionPointTerms.objects.filter(congestion_point=row.congestion_point_id)
+    elif isinstance(row, Representation):
+        rows = Representation.objects.filter(connection=row.connection_id, agr=row.agr_id)
+    else:
+        rows = CongestionPointConnection.objects.filter(
+            connection=row.connection_id, congestion_point=row.congestion_point_id
+        )
+    left = rows.filter(
+        Q(superseded_by=None) | Q(superseded_by__gt=change), recorded_by__lte=change, period__overlap=days
+    )
+    found = left.aggregate(days=Aggregate("period", function="range_agg", output_field=DateRangeField()))
+    return list(found["days"] or ())
+
+
+def _adjust_claim(
+    cursor: CursorWrapper,
+    row: Representation | CongestionPointConnection,
+    days: Days,
+    recorder: Recorder,
+    today: date,
+) -> Participant:
+    if isinstance(row, Representation):
+        kind, party, point, wanted = REPRESENTATION, row.agr, 0, Multirange([days])
+    else:
+        kind, party, point = MEMBERSHIP, row.dso, row.congestion_point_id
+        cursor.execute(HOLD_POINT, [point])
+        _require_current(row)
+        wanted = _within_point(cursor, row, days, in_force())
+
+    parameters: dict[str, Any] = {
+        "row_days": Multirange([row.period]),
+        "days": wanted,
+        "connection": row.connection_id,
+        "party": party.pk,
+        "point": point,
+    }
+
+    def compute(_: bool) -> None:
+        _require_current(row)
+        cursor.execute("DELETE FROM claim_change")
+        cursor.execute(kind.sql(CHANGE_CLAIM), parameters)
+
+    under_lock(cursor, compute)
+    changed = _write_claims(cursor, kind, recorder, today)
+    stays = [said for each in waiting(row, wanted, recorder.change_id()) if (said := each.unchanged_in_words)]
+    if not changed:
+        raise AdjustmentError(
+            f"Nothing changes: {party} claims {list_in_words(wanted)} of it already"
+            f"{''.join(f'; it {said}' for said in stays)}."
+        )
+    for said in stays:
+        notice(f"{party} {said}.")
+    return party
+
+
+def _adjust_terms(
+    cursor: CursorWrapper, row: CongestionPointTerms, days: Days, recorder: Recorder, today: date
+) -> Participant:
+    point = row.congestion_point
+    parameters: dict[str, Any] = {"point": point.pk, "row": row.pk, "days": days}
+    cursor.execute(HOLD_POINT, [point.pk])
+    _require_current(row)
+    cursor.execute(OTHER_TERMS, parameters)
+    (others,) = cursor.fetchone()
+    if others:
+        raise AdjustmentError(
+            f"Other terms of this congestion point hold on {list_in_words(others)}: adjust these first."
+        )
+    cursor.execute(STATE_POINT, parameters)
+    cursor.execute(WANT_TERMS, parameters)
+    cursor.execute(points.MEASURE)
+    policies = in_force()
+    under_lock(
+        cursor,
+        lambda _: statements.find_changes(
+            cursor, MEMBERSHIP, policies, today=today, end_omitted=False, party=point.dso_id
+        ),
+    )
+    for query, what in (
+        (points.CLIPPED, "lose days with the congestion point"),
+        (points.NOT_BROUGHT_BACK, "ended with the congestion point earlier and are not brought back"),
+    ):
+        cursor.execute(query)
+        for _, count in cursor.fetchall():
+            notice(f"Connections that {what}: {count:,}.")
+    points.write(cursor, recorder)
+    _write_claims(cursor, MEMBERSHIP, recorder, today)
+    return point.dso
+
+
+def _write_claims(cursor: CursorWrapper, kind: ClaimKind, recorder: Recorder, today: date) -> bool:
+    """Judge and write what is staged, as under the policy `hold`; returns whether there was anything."""
+    cursor.execute("SELECT EXISTS (SELECT FROM claim_change)")
+    if not cursor.fetchone()[0]:
+        return False
+    change = recorder.change_id()
+    standings.judge(cursor, kind, change=change, policy=HOLD, today=today)
+    standings.write(cursor, kind, change=change, policy=HOLD, today=today)
+    return True
+
+
+def _within_point(
+    cursor: CursorWrapper, row: CongestionPointConnection, days: Days, policies: Policies
+) -> Multirange[date]:
+    """The days that the policies leave a membership that is to have `days` (docs/rules.md P3, P4, P5)."""
+    parameters: dict[str, Any] = {"point": row.congestion_point_id, "said": Multirange([days])}
+    cursor.execute(MEASURE_ROW, parameters)
+    of_point, within, early, outside = cursor.fetchone()
+    exists = f"which has {list_in_words(of_point)}" if of_point else "which has no days"
+    if not within:
+        raise AdjustmentError(f"These days lie outside the congestion point's, {exists}.")
+    taken = list(within)
+    for rule, strays, what in (
+        ("P4", early, "start before the congestion point"),
+        ("P3", outside, "end after the congestion point, or span a gap between its days"),
+    ):
+        if not strays:
+            continue
+        if policies[rule] == REJECT:
+            raise AdjustmentError(f"These days {what}, {exists}, and the policy {rule} is to reject that.")
+        if policies[rule] == ACCEPT:
+            taken += list(strays)
+        else:
+            notice(f"These days {what}, {exists}: by the policy {rule}, {list_in_words(strays)} is left out.")
+    return Multirange(taken)
+
+
+def _require_current(row: Row) -> None:
+    """Raise AdjustmentError where the row is not what the registry holds for true, saying since when."""
+    (superseded_by,) = type(row).objects.filter(pk=row.pk).values_list("superseded_by", flat=True)
+    if superseded_by is not None:
+        change = (
+            Change.objects.select_related("message__sender").defer("message__sealed").get(pk=superseded_by)
+        )
+        raise AdjustmentError(
+            f"This row was superseded by change {change.pk} {told(change)}: nothing was adjusted."
+            " Look at the current rows."
+        )
+
+
+def _subject(row: Row) -> str:
+    if isinstance(row, Representation):
+        return f"representation of {row.connection} by {row.agr}"
+    if isinstance(row, CongestionPointConnection):
+        return f"membership of {row.connection} in {row.congestion_point} of {row.dso}"
+    return f"terms of {row.congestion_point} of {row.congestion_point.dso}"

@@ -1,0 +1,98 @@
+"""Closed conflicts: by whom, when and how they were closed, and which decision about their days is the latest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q, QuerySet
+
+from registry.decisions.rulings import SettlementError, in_words, listed
+from registry.models import Change, Conflict
+from registry.queries.change_sources import told
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+CLOSED = """
+-- The chosen conflicts that are closed, by the change that closed them.
+SELECT f.closed_by_id, count(*) FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
+WHERE f.closed_by_id IS NOT NULL
+GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+
+
+def require_open(cursor: CursorWrapper, chosen: int = 1) -> None:
+    """Raise SettlementError where a chosen conflict is closed: by whom, when and how."""
+    cursor.execute(CLOSED)
+    closed: list[tuple[int, int]] = cursor.fetchall()
+    if not closed:
+        return
+    changes = (
+        Change.objects.select_related("message__sender")
+        .defer("message__sealed")
+        .in_bulk([change for change, _ in closed[:3]])
+    )
+    if chosen == 1:
+        raise SettlementError(_how_closed(cursor, changes[closed[0][0]]))
+    by = [f"{count:,} {told(changes[change])}" for change, count in closed[:3]]
+    others = sum(count for _, count in closed[3:])
+    total = sum(count for _, count in closed)
+    raise SettlementError(
+        f"{total:,} of the {chosen:,} conflicts {'is' if total == 1 else 'are'} closed meanwhile:"
+        f" {listed([*by, *([f'{others:,} by others'] if others else [])])}. Nothing was settled;"
+        " look at those that are open."
+    )
+
+
+def _how_closed(cursor: CursorWrapper, change: Change) -> str:
+    cursor.execute("SELECT conflict_id FROM chosen_conflict")
+    conflict = Conflict.objects.select_related("holder", "claimant").get(pk=cursor.fetchone()[0])
+    if not conflict.decision:
+        return (
+            f"Conflict {conflict.pk} is closed: its days are no longer contested since a change {told(change)}."
+            " There is nothing left to settle in it."
+        )
+    decision = in_words(conflict.decision, conflict.split_at, conflict.holder, conflict.claimant)
+    return (
+        f"Conflict {conflict.pk} is closed: it was settled {told(change)}: {decision}."
+        " To reverse that, decide it anew."
+    )
+
+
+def replacing(conflict: Conflict) -> list[Conflict]:
+    """The later decisions between the two where these are about every day of the decided `conflict`; by number.
+
+    Empty while some of its days were not decided since: these can be decided anew.
+    """
+    if conflict.closed_by_id is None:
+        return []
+    later = list(_decided_between(conflict).filter(closed_by__gt=conflict.closed_by_id).order_by("pk"))
+    left = conflict.period.lower
+    for days in sorted((each.period for each in later), key=lambda days: days.lower):
+        if days.lower > left:
+            return []
+        if days.upper is None:
+            return later
+        left = max(left, days.upper)
+    return later if conflict.period.upper is not None and left >= conflict.period.upper else []
+
+
+def latest_decision(conflict: Conflict) -> list[Conflict]:
+    """The conflicts that staff decided last between the two about any of the conflict's days; by one change.
+
+    Itself, those that replace it, or others that came up later; empty where staff decided nothing.
+    """
+    found = list(_decided_between(conflict).order_by("-closed_by_id", "pk"))
+    return [row for row in found if row.closed_by_id == found[0].closed_by_id]
+
+
+def _decided_between(conflict: Conflict) -> QuerySet[Conflict]:
+    """The conflicts between the two about any of the conflict's days that staff decided."""
+    return Conflict.objects.filter(
+        Q(holder=conflict.holder_id, claimant=conflict.claimant_id)
+        | Q(holder=conflict.claimant_id, claimant=conflict.holder_id),
+        kind=conflict.kind,
+        connection=conflict.connection_id,
+        period__overlap=conflict.period,
+        closed_by__isnull=False,
+    ).exclude(decision="")

@@ -1,0 +1,267 @@
+"""Conflicts: how staff settle contested days between a holder and a claimant, and what was decided about a claim.
+
+Each verb is one transaction that may lose a race: callers from outside wrap it in `common.retry.retried`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+
+from participants import audit
+from participants.models import Participant
+from registry.changes import Recorder, Source, under_lock
+from registry.decisions.history import require_open
+from registry.decisions.refusing import refusals
+from registry.decisions.reversal import settle_anew
+from registry.decisions.rulings import (
+    KINDS,
+    SettlementError,
+    carry_out,
+    check_decision,
+    no_split,
+    shares,
+)
+from registry.models import Conflict, CongestionPointConnection, Representation
+from registry.periods import Days
+from registry.periods import in_words as days_in_words
+from registry.previews import effects
+from registry.sql.staging import analyze_if_large, prepare
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+__all__ = ["SettlementError", "alike", "refused_by", "settle", "settle_anew", "settle_many"]
+
+RULE = """
+-- Each open conflict that was chosen: the days that its holder keeps, and those that its claimant gets.
+INSERT INTO ruling
+SELECT f.connection_id, part.days, part.winner, part.loser
+FROM chosen_conflict
+JOIN registry_conflict f ON f.id = conflict_id
+CROSS JOIN LATERAL (VALUES
+    (f.period * %(keeps)s::daterange, f.holder_id, f.claimant_id),
+    (f.period * %(gives)s::daterange, f.claimant_id, f.holder_id)
+) part (days, winner, loser)
+WHERE f.closed_by_id IS NULL AND NOT isempty(part.days)
+"""
+
+PARTIES = """
+SELECT DISTINCT f.kind, f.holder_id, f.claimant_id
+FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
+"""
+
+WITHOUT = """
+-- How many of the chosen conflicts a day does not split.
+SELECT count(*) FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
+WHERE NOT (f.period @> %(at)s::date AND lower(f.period) < %(at)s::date)
+"""
+
+DECIDE = """
+-- The decision closes the chosen conflicts: of their days, each is one party's and refused to the other.
+UPDATE registry_conflict f
+SET decision = %(decision)s, split_at = %(at)s, decided_by = %(by)s, reason = %(reason)s, closed_by_id = %(change)s
+FROM chosen_conflict WHERE f.id = conflict_id
+"""
+
+
+@transaction.atomic
+def settle(
+    conflict_id: int,
+    decision: str,
+    *,
+    at: date | None,
+    source: Source,
+    today: date,
+    expected: str | None = None,
+) -> int:
+    """Decide an open conflict, for all its days (docs/rules.md C9); returns the number of the change.
+
+    `keep`: the holder keeps them, the claimant's claim is refused. `give`: the claimant gets them, the holder's is
+    refused. `split`: the holder keeps the days before `at`, the claimant gets those from `at` on. `expected`: the
+    fingerprint of the consequences that were shown. Raises SettlementError where the conflict is not open, the
+    decision is none of these, no reason is given, or `at` is not a day within the conflict after its first; and
+    consequences.ConsequencesChanged.
+    """
+    check_decision(decision, at, source)
+    conflict = (
+        Conflict.objects.select_related("connection", "holder", "claimant").filter(pk=conflict_id).first()
+    )
+    if conflict is None:
+        raise SettlementError(f"There is no conflict {conflict_id}.")
+    with connection.cursor() as cursor:
+        prepare(cursor)
+        cursor.execute("INSERT INTO chosen_conflict VALUES (%s)", [conflict_id])
+        require_open(cursor)
+        if decision == Conflict.Decision.SPLIT and not _splits(at, conflict.period):
+            raise no_split([conflict.period])
+        change = _settle_chosen(cursor, conflict, decision, at, source, today)
+    effects.require(change.change_id(), expected)
+    audit.note(
+        source.actor,
+        "settle conflict",
+        f"conflict {conflict_id} about {conflict.connection}",
+        {
+            "holder": conflict.holder.domain,
+            "claimant": conflict.claimant.domain,
+            "days": days_in_words(conflict.period),
+        },
+        {
+            "decision": decision,
+            "change": change.change_id(),
+            **({"at": at.isoformat()} if at else {}),
+        },
+        source.reason,
+        participants=(conflict.holder_id, conflict.claimant_id),
+    )
+    change.stamp()
+    return change.change_id()
+
+
+@transaction.atomic
+def settle_many(
+    conflicts: QuerySet[Conflict],
+    decision: str,
+    *,
+    at: date | None,
+    source: Source,
+    today: date,
+    expected: str | None = None,
+) -> int:
+    """Decide open conflicts between the same two parties as one, all or none (docs/rules.md C11).
+
+    Works on sets: 100,000 conflicts are as many statements as one. Parameters and result as for `settle`. Raises
+    SettlementError also where there are none, they are not all of one kind, holder and claimant, some are closed, or
+    a split's day does not lie within each of them after its first; and consequences.ConsequencesChanged.
+    """
+    check_decision(decision, at, source)
+    with connection.cursor() as cursor:
+        prepare(cursor)
+        chosen = _choose(cursor, conflicts)
+        conflict = _example(cursor)
+        require_open(cursor, chosen)
+        if decision == Conflict.Decision.SPLIT:
+            if at is None:
+                raise SettlementError("A split needs a day: from then on the claimant gets the days.")
+            cursor.execute(WITHOUT, {"at": at})
+            (without,) = cursor.fetchone()
+            if without:
+                raise SettlementError(
+                    f"{at} does not split {without:,} of the {chosen:,} conflicts: it must be a day within each of"
+                    " them and after its first. Settle those by themselves."
+                )
+        change = _settle_chosen(cursor, conflict, decision, at, source, today, chosen)
+    effects.require(change.change_id(), expected)
+    audit.note(
+        source.actor,
+        "settle conflicts",
+        f"{chosen:,} conflicts between {conflict.holder} and {conflict.claimant}",
+        {"holder": conflict.holder.domain, "claimant": conflict.claimant.domain, "conflicts": chosen},
+        {
+            "decision": decision,
+            "change": change.change_id(),
+            **({"at": at.isoformat()} if at else {}),
+        },
+        source.reason,
+        participants=(conflict.holder_id, conflict.claimant_id),
+    )
+    change.stamp()
+    return change.change_id()
+
+
+def alike(conflict: Conflict) -> QuerySet[Conflict]:
+    """The open conflicts of its kind between its two parties that the same message opened, or the same change."""
+    message = conflict.opened_by.message_id
+    opened = Q(opened_by__message=message) if message else Q(opened_by=conflict.opened_by_id)
+    return Conflict.objects.filter(
+        opened,
+        kind=conflict.kind,
+        holder=conflict.holder_id,
+        claimant=conflict.claimant_id,
+        closed_by__isnull=True,
+    )
+
+
+def refused_by(claim: Representation | CongestionPointConnection) -> Conflict | None:
+    """The latest decision of staff by which days of this refused claim are another's.
+
+    None where the claim is not refused, or was by the policy `newest wins`.
+    """
+    return refusals([claim]).get(claim)
+
+
+def _splits(at: date | None, days: Days) -> bool:
+    """Whether `at` is a day within `days` and after their first."""
+    return at is not None and days.lower is not None and days.lower < at and at in days
+
+
+def _settle_chosen(
+    cursor: CursorWrapper,
+    conflict: Conflict,
+    decision: str,
+    at: date | None,
+    source: Source,
+    today: date,
+    chosen: int = 1,
+) -> Recorder:
+    """Lock the connections of the chosen conflicts, see that these are open still, and decide them."""
+    keeps, gives = shares(decision, at)
+
+    def compute(_: bool) -> None:
+        cursor.execute("DELETE FROM ruling")
+        cursor.execute(RULE, {"keeps": keeps, "gives": gives})
+        analyze_if_large(cursor, "ruling", cursor.rowcount)
+
+    under_lock(cursor, compute)
+    require_open(cursor, chosen)
+    recorder = Recorder(source)
+    change = recorder.change_id()
+    cursor.execute(
+        DECIDE,
+        {
+            "decision": decision,
+            "at": at,
+            "by": source.actor[:150],
+            "reason": source.reason,
+            "change": change,
+        },
+    )
+    carry_out(cursor, KINDS[conflict.kind], change=change, today=today)
+    return recorder
+
+
+def _choose(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> int:
+    """Stage the numbers of the conflicts; returns how many there are."""
+    try:
+        query, parameters = (
+            Conflict.objects.filter(pk__in=conflicts.values("pk"))
+            .values("pk")
+            .order_by()
+            .query.sql_with_params()
+        )
+    except EmptyResultSet:
+        raise SettlementError("There are no conflicts to settle.") from None
+    cursor.execute(f"INSERT INTO chosen_conflict {query}", parameters)
+    chosen = int(cursor.rowcount)
+    if not chosen:
+        raise SettlementError("There are no conflicts to settle.")
+    analyze_if_large(cursor, "chosen_conflict", chosen)
+    return chosen
+
+
+def _example(cursor: CursorWrapper) -> Conflict:
+    """One of the chosen conflicts, which are all of one kind and between the same two parties."""
+    cursor.execute(PARTIES)
+    parties: list[tuple[Any, ...]] = cursor.fetchall()
+    if len(parties) > 1:
+        raise SettlementError(
+            f"The conflicts are of {len(parties):,} sorts: conflicts that are settled together are of one kind, with"
+            " one holder and one claimant. Choose fewer."
+        )
+    kind, holder, claimant = parties[0]
+    both = Participant.objects.in_bulk([holder, claimant])
+    return Conflict(kind=kind, holder=both[holder], claimant=both[claimant])

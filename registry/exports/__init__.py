@@ -1,0 +1,1 @@
+"""Write the registry's tables as CSV."""

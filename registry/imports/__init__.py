@@ -1,0 +1,1 @@
+"""Import CSV files: uploads, lines, their rules, and the runs."""

@@ -1,0 +1,296 @@
+"""What becomes of an import that is under way: applied, only shown, or ended by what is wrong; always on the record.
+
+Whatever it comes to is written in the transaction that does it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models.functions import Now
+
+from common.csv.importing import Imported, ImportRefused, Shrunk
+from common.csv.reader import UnreadableFile
+from common.previews import ConsequencesChanged
+from common.retry import lost_race, retried, server_trouble
+from registry.changes import Source
+from registry.imports import rejects_file
+from registry.imports import report as import_report
+from registry.imports.file_kinds import KINDS
+from registry.imports.input_file import InputFile
+from registry.imports.rejects_file import RejectsUnwritable
+from registry.imports.runs import Running, options_of
+from registry.models.imports import SHRUNK, UNREADABLE, ImportFile, ImportRun
+from registry.previews.effects import Consequences, rehearse
+from registry.previews.serialization import kept
+from registry.previews.timeouts import Busy, Patience
+
+logger = logging.getLogger(__name__)
+
+State = ImportRun.State
+
+UNFINISHED = (State.RUNNING, State.INTERRUPTED)
+"""Of a run that this process is at; interrupted, if another could not know that."""
+
+RETRIED_FOR = 3600.0
+"""Seconds in which a file that loses a race is begun anew; one of a million lines takes minutes to lose it."""
+
+REHEARSAL = Patience(lock=6 * 3600, statement=6 * 3600)
+"""A whole country's file takes its time, and nobody's web thread."""
+
+READING = "reading"
+
+
+class Progress(Protocol):
+    """Who is told how far an import is: of the phase, and within the reading of bytes, of how many."""
+
+    def at(self, phase: str) -> None: ...
+
+    def read(self, count: int, total: int | None) -> None: ...
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+def execute(
+    running: Running,
+    file: InputFile,
+    *,
+    now: datetime,
+    rejects_path: Path | None = None,
+    progress: Progress | None = None,
+    stopping: Callable[[], bool] = never,
+) -> ImportRun:
+    """Apply the file, or rehearse it, and record on the run's row what came of it; gives the row.
+
+    Everything that a file, the registry, a disk or the database may do to it is an end of the run, and not raised.
+    An upload whose consequences would be others than were shown waits to be shown them; one that fails while its
+    process is `stopping` waits to be taken up again. The rejects go to `rejects_path` too: before the commit, and
+    where bad lines are to be skipped, not without.
+
+    KeyboardInterrupt is raised once it is recorded, unless the file was applied by then.
+    """
+    execution = _Execution(running, file, now, rejects_path, progress, stopping)
+    try:
+        execution.run_to_its_end()
+    finally:
+        running.hold.release()
+    return running.run
+
+
+class _TakenOver(Exception):
+    """Another process is at the run: this one was held to be dead."""
+
+
+@dataclass
+class _Execution:
+    running: Running
+    file: InputFile
+    now: datetime
+    rejects_path: Path | None
+    progress: Progress | None
+    stopping: Callable[[], bool]
+
+    def __post_init__(self) -> None:
+        self.run = self.running.run
+        self.options = options_of(self.run)
+
+    def run_to_its_end(self) -> None:
+        try:
+            if self.run.applies:
+                retried(self._apply, patience=RETRIED_FOR)
+            else:
+                self._end(**self._shown(*retried(self._rehearse, patience=RETRIED_FOR)))
+        except _TakenOver:
+            self.run.refresh_from_db()
+        except BaseException as error:
+            self._end_by(error)
+
+    def _verb(self) -> Imported:
+        kind = KINDS[self.run.kind]
+        self.running.rejects.fill(())
+        self._at(READING)
+        with self.file.rows(kind.columns, self._read) as rows:
+            return kind.run(
+                rows,
+                options=self.options,
+                now=self.now,
+                source=Source.of_import(self.run.file_name, self.run.actor, self.run.reason),
+                rejects=self.running.rejects,
+                step=self._at,
+                before_commit=self._before_commit,
+                expected=(self.run.fingerprint or None) if self.run.applies else None,
+            )
+
+    def _apply(self) -> None:
+        imported = self._verb()
+        state = State.APPLIED if imported.changes_anything else State.UNCHANGED
+        self._record(state=state, change_id=imported.change, **self._outcome(imported))
+
+    def _rehearse(self) -> tuple[Imported, Consequences]:
+        done: list[Imported] = []
+
+        def verb() -> int | None:
+            done.append(self._verb())
+            return done[-1].change
+
+        found = rehearse(verb, patience=REHEARSAL)
+        return done[-1], found
+
+    def _shown(self, imported: Imported, found: Consequences) -> dict[str, Any]:
+        state = State.DRY
+        if self.run.uploaded:
+            state = State.SHOWN if imported.changes_anything else State.UNCHANGED
+        outcome = self._outcome(imported)
+        outcome["summary"]["consequences"] = kept(found)
+        return {"state": state, "fingerprint": imported.fingerprint or found.fingerprint, **outcome}
+
+    def _outcome(self, imported: Imported) -> dict[str, Any]:
+        return {
+            "lines": imported.lines,
+            "summary": {
+                "counts": [[words, count] for words, count in imported.counts.items()],
+                "warnings": list(imported.warnings),
+                "told": list(imported.told),
+            },
+        }
+
+    def _before_commit(self) -> None:
+        """Keep the rejects; in the transaction that is committed next, or taken back."""
+        self._keep_rejects_file()
+        if self.run.applies:
+            self._keep_files()
+
+    def _keep_rejects_file(self) -> None:
+        """Raises RejectsUnwritable where lines may be skipped only if it is said which."""
+        self.running.rejects_trouble = ""
+        if self.rejects_path is None:
+            return
+        if not self.running.rejects:
+            rejects_file.remove_stale(self.rejects_path)
+            return
+        try:
+            rejects_file.write(self.running.rejects, self.rejects_path)
+        except RejectsUnwritable as error:
+            self.running.rejects_trouble = str(error)
+            if self.options.skip_bad_lines:
+                raise
+
+    def _keep_files(self) -> None:
+        """Keep the rejects with the run's row."""
+        if self.running.rejects:
+            packed = BytesIO()
+            with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file:
+                self.running.rejects.write_csv(file)  # type: ignore[arg-type]
+            ImportFile.objects.update_or_create(run=self.run, defaults={"rejects": packed.getvalue()})
+        elif self.run.uploaded:
+            ImportFile.objects.filter(run=self.run).update(rejects=None)
+
+    def _record(self, **values: Any) -> None:
+        """Write what came of it, in the caller's transaction. Raises _TakenOver."""
+        values = {"step": "", "message": "", **values}
+        if values["state"] != State.WAITING:
+            rejects = self.running.rejects
+            values = {"bad_lines": rejects.lines, "finished_at": Now(), **values}
+            first = [[reject.line, reject.column, reject.rule, reject.value] for reject in rejects.first]
+            values["summary"] = self._said_before(values["state"]) | values.get("summary", {})
+            values["summary"]["first_rejects"] = first
+        if self.file.content_hash:
+            values |= {"size": self.file.size, "content_hash": self.file.content_hash}
+        rows = ImportRun.objects.filter(pk=self.run.pk, tries=self.run.tries, state__in=UNFINISHED)
+        if not rows.update(**values):
+            raise _TakenOver
+        for name, value in values.items():
+            if name != "finished_at":
+                setattr(self.run, name, value)
+
+    def _said_before(self, state: str) -> dict[str, Any]:
+        """What stays of the summary of the preview, once it is decided on."""
+        if not self.run.applies:
+            return {}
+        stays = ["previewed_at", "decided_at", *(["consequences"] if state == State.APPLIED else [])]
+        return {name: self.run.summary[name] for name in stays if name in self.run.summary}
+
+    def _end(self, **values: Any) -> None:
+        """Record an end at which nothing was changed; what waits again keeps what was said of it before."""
+        with transaction.atomic():
+            if values["state"] != State.WAITING:
+                self._keep_files()
+            self._record(**values)
+
+    def _end_by(self, error: BaseException) -> None:
+        """Record what went wrong, unless it went wrong after the commit. Raises KeyboardInterrupt and its like."""
+        values = self._said_of(error)
+        try:
+            if isinstance(error, DatabaseError | InterfaceError) or not isinstance(error, Exception):
+                self._find_out_what_was_committed()
+            if self.run.state in UNFINISHED:
+                self.running.shrunk = isinstance(error, Shrunk)
+                if isinstance(error, ImportRefused | Shrunk):
+                    with suppress(RejectsUnwritable):
+                        self._keep_rejects_file()
+                self._end(**values)
+        except _TakenOver:
+            self.run.refresh_from_db()
+        except (DatabaseError, InterfaceError):
+            logger.exception("What came of import %s could not be recorded.", self.run.pk)
+            self.run.state, self.run.message = values["state"], values.get("message", "")
+        if not isinstance(error, Exception) and self.run.state == State.INTERRUPTED:
+            raise error
+
+    def _find_out_what_was_committed(self) -> None:
+        """The run's state as it is on record; a connection that is lost in a commit does not say how that went."""
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+        self.run.refresh_from_db()
+
+    def _said_of(self, error: BaseException) -> dict[str, Any]:
+        """What `error` makes of the run: its state, and the words for the operator."""
+        nothing = "Nothing was imported."
+        state, message, stopped = State.FAILED, f"{error}\n{nothing}", ""
+        match error:
+            case _ if self.run.uploaded and self.stopping():
+                return {"state": State.WAITING, "tries": self.run.tries - 1, "finished_at": None}
+            case ConsequencesChanged() if self.run.uploaded:
+                return {"state": State.WAITING, "tries": 0, "finished_at": None, "applies": False}
+            case ImportRefused():
+                state, message = State.REFUSED, f"Nothing was imported: {error}."
+            case Shrunk():
+                state, stopped = State.REFUSED, SHRUNK
+            case UnreadableFile():
+                stopped = UNREADABLE
+            case RejectsUnwritable() | Busy() | ConsequencesChanged():
+                pass
+            case OSError():
+                message = f"{error.strerror or error}.\n{nothing}"
+            case Exception() if lost_race(error):
+                message = f"The same was changed by others again and again meanwhile.\n{nothing}"
+            case Exception() if server_trouble(error):
+                message = f"{import_report.gave_up(error)}\n{nothing}"
+            case Exception():
+                logger.exception("Import %s failed.", self.run.pk, exc_info=error)
+                message = f"It failed unexpectedly, and the log says more: {error!r}.\n{nothing}"
+            case _:
+                state, message = State.INTERRUPTED, f"It was interrupted. {nothing}"
+        return {"state": state, "message": message, "summary": {"stopped": stopped} if stopped else {}}
+
+    def _at(self, phase: str) -> None:
+        self.running.hold.tell(phase)
+        if self.progress:
+            self.progress.at(phase)
+
+    def _read(self, count: int, total: int | None) -> None:
+        self.running.hold.tell(READING, f"{count / total:.0%}" if total else f"{count:,} bytes")
+        if self.progress:
+            self.progress.read(count, total)

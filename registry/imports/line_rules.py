@@ -1,0 +1,125 @@
+"""Which lines of a file are bad by the rules that look at more than one line, or at what is registered.
+
+The rules are those of messages (`registry.updates.period_rules`, `registry.updates.standings`); here they name lines.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import date
+from typing import IO, TYPE_CHECKING
+
+from registry.imports.layouts import Layout, quoted
+from registry.market.policies import REJECT, Policies
+from registry.sql.claim_kinds import MEMBERSHIP, ClaimKind
+from registry.updates.period_rules import DIFFERENT_TERMS, DIFFERS, LINES, POINTS, WHAT, long_past
+from uftp.protocol.reasons import Reason
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+COLUMNS = {
+    MEMBERSHIP.table: {
+        "P1": "connection_end",
+        "P2": "connection_end",
+        "P3": "connection_end",
+        "P4": "connection_start",
+        "P5": "connection_start",
+        "P6": "connection",
+        "P7": "connection",
+        "C4": "connection",
+    },
+    "": {"P1": "end", "P2": "end", "P6": "connection", "P7": "connection", "C4": "connection"},
+}
+"""The column that a rule about lines is about: of memberships, and of representations."""
+
+POINT_COLUMNS = {"P1": "end", "P2": "end", "P6": "congestion_point", "P7": "congestion_point"}
+
+OF_LINES = """
+INSERT INTO bad_line SELECT DISTINCT line, %(column)s, %(rule)s FROM ({finding}) strange
+"""
+
+OF_POINTS = """
+-- Every line that states the congestion points found.
+INSERT INTO bad_line
+SELECT g.line, %(column)s, %(rule)s
+FROM ({finding}) f (dso_id, address) JOIN good_membership g ON g.party_id = f.dso_id AND g.point = f.address
+"""
+
+CONTESTED = """
+-- The lines that claim days anew which another holds.
+SELECT l.line
+FROM (
+    SELECT point_id, party_id, connection_id, range_agg(daterange(first, nullif(stop, 'infinity'))) AS days
+    FROM piece WHERE claimed AND was IS NULL AND standing <> 'effective'
+    GROUP BY point_id, party_id, connection_id
+) contested
+JOIN statement s USING (point_id, party_id, connection_id)
+JOIN {lines} l ON l.party_id = s.party_id AND l.address = s.address AND {line_point} = s.point_id
+WHERE CASE WHEN l.upper <= l.first THEN false ELSE contested.days && daterange(l.first, l.upper) END
+"""
+
+FILE = """
+INSERT INTO import_fault (line, place, "column", rule, value)
+SELECT b.line, {place}, b."column", b.rule, CASE b."column" {values} END
+FROM bad_line b JOIN {raw} l USING (line)
+"""
+
+
+def find(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *, today: date) -> int:
+    """Fill `bad_line` with what the operator's policies reject of what is staged and judged; returns how many."""
+    columns = COLUMNS.get(kind.table, COLUMNS[""])
+    parameters = {"long_past": long_past(policies, today), "today": today}
+    found = 0
+
+    def note(query: str, rule: str, column: str, what: str) -> None:
+        nonlocal found
+        cursor.execute(query, {**parameters, "column": column, "rule": f"{rule}: {what}"})
+        found += cursor.rowcount
+
+    for rule, finding in LINES.items():
+        if policies[rule] == REJECT and rule in columns:
+            note(OF_LINES.format(finding=kind.sql(finding)), rule, columns[rule], _what(rule, policies))
+    if policies[kind.policy] == REJECT:
+        what = f"{Reason.CONNECTION_CONFLICT}, days are held by another"
+        note(OF_LINES.format(finding=kind.sql(CONTESTED)), "C4", columns["C4"], what)
+    if kind is MEMBERSHIP:
+        for rule, finding in POINTS.items():
+            if policies[rule] == REJECT:
+                named = f"SELECT dso_id, address FROM ({finding}) named (dso_id, address, later)"
+                note(OF_POINTS.format(finding=named), rule, POINT_COLUMNS[rule], _what(rule, policies))
+        note(OF_POINTS.format(finding=DIFFERENT_TERMS), "P6", "congestion_point", DIFFERS)
+    return found
+
+
+def write_aside(cursor: CursorWrapper) -> IO[bytes]:
+    """What is in `bad_line`, in a temporary file that outlasts the transaction's savepoint."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's to close
+    with cursor.copy("COPY bad_line TO STDOUT") as copy:
+        for block in copy:
+            file.write(block)
+    file.seek(0)
+    return file
+
+
+def take_out(cursor: CursorWrapper, layout: Layout, file: IO[bytes]) -> None:
+    """Put the bad lines written aside among the faults, and take them out of the good lines."""
+    cursor.execute("DELETE FROM bad_line")
+    with cursor.copy("COPY bad_line FROM STDIN") as copy:
+        while block := file.read(1 << 16):
+            copy.write(block)
+    cursor.execute("ANALYZE bad_line")
+    columns = layout.columns
+    places = " ".join(f"WHEN '{column}' THEN {place}" for place, column in enumerate(columns))
+    cursor.execute(
+        FILE.format(
+            raw=layout.raw,
+            place=f'CASE b."column" {places} END',
+            values=" ".join(f"WHEN '{column}' THEN left(l.{quoted(column)}, 200)" for column in columns),
+        )
+    )
+    cursor.execute(f"DELETE FROM {layout.good_table} g USING bad_line b WHERE b.line = g.line")
+
+
+def _what(rule: str, policies: Policies) -> str:
+    return WHAT[rule].format(long_past_days=policies.long_past_days)

@@ -1,0 +1,162 @@
+"""The lines of files about the registry: copied as they are, checked in SQL, and staged like those of an update.
+
+A line is a statement like one of a message (docs/rules.md D1 to D4). What is wrong with any is gathered in the staging
+table `import_fault`; the good ones go into `staged_line` and `staged_point`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+from common.csv.reader import Fault, Row
+from common.csv.rejects import LONGEST_VALUE, Rejects
+from registry.imports.layouts import Layout, quoted
+from registry.sql.staging import analyze_if_large
+from uftp.protocol.reasons import NAMED_AT_MOST, named
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+CHUNK = 10_000
+
+FAULTS = """
+-- Everything that is wrong with a line by itself, by the place of its column.
+INSERT INTO import_fault (line, place, "column", rule, value)
+SELECT l.line, f.place, f."column", f.rule, f.value
+FROM {raw} l
+LEFT JOIN participants_participant p ON p.role = '{role}' AND p.domain = l.{party}
+CROSS JOIN LATERAL (VALUES {checks}) f (place, "column", rule, value, holds)
+WHERE NOT f.holds
+"""
+
+REJECTS = """
+SELECT line, "column", rule, value FROM import_fault ORDER BY line, place, rule
+"""
+
+
+def prepare(cursor: CursorWrapper, layout: Layout) -> None:
+    """Make the tables for the lines, to the end of the transaction, and empty them."""
+    raw = ", ".join(f'{quoted(column)} text COLLATE "C" NOT NULL' for column in layout.columns)
+    tables = {
+        layout.raw: f"line integer NOT NULL, {raw}",
+        layout.good_table: layout.good,
+        "import_fault": """line integer NOT NULL, place smallint NOT NULL, "column" text NOT NULL, rule text NOT NULL,
+            value text NOT NULL""",
+        "bad_line": 'line integer NOT NULL, "column" text NOT NULL, rule text NOT NULL',
+    }
+    for name, columns in tables.items():
+        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DROP")
+        cursor.execute(f"TRUNCATE pg_temp.{name}")
+
+
+def copy(cursor: CursorWrapper, layout: Layout, rows: Iterable[Row | Fault]) -> int:
+    """COPY the rows as they are; faults of the file's form are put aside. Returns how many lines there are."""
+    columns, lines = layout.columns, 0
+    with tempfile.SpooledTemporaryFile(max_size=1 << 20, mode="w+", encoding="utf-8") as put_aside:
+        names = ", ".join(map(quoted, columns))
+        with cursor.copy(f"COPY {layout.raw} (line, {names}) FROM STDIN") as copy:
+            for block in _blocks(rows, columns, put_aside.write):
+                copy.write("".join(block))
+                lines += len(block)
+        put_aside.seek(0)
+        with cursor.copy('COPY import_fault (line, place, "column", rule, value) FROM STDIN') as copy:
+            while text := put_aside.read(1 << 16):
+                copy.write(text)
+    analyze_if_large(cursor, layout.raw, lines)
+    cursor.execute("SELECT count(DISTINCT line) FROM import_fault")
+    return lines + int(cursor.fetchone()[0])
+
+
+def stage(cursor: CursorWrapper, layout: Layout, *, own: str) -> int:
+    """Check each line by itself and stage the good ones; returns how many these are.
+
+    `own` is a regular expression of the addresses that are the CRO's own (docs/rules.md D10).
+    """
+    cursor.execute(f"SELECT count(*) FROM {layout.raw}")
+    (lines,) = cursor.fetchone()
+    good = " AND ".join(check.holds for check in layout.checks)
+    cursor.execute(layout.stage[0].format(good=good), {"own": own})
+    taken = int(cursor.rowcount)
+    analyze_if_large(cursor, layout.good_table, taken)
+    if taken < lines:
+        checks = ", ".join(
+            f"({layout.columns.index(check.column)}, '{check.column}', {check.words},"
+            f" left({check.value}, {LONGEST_VALUE}), {check.holds})"
+            for check in layout.checks
+        )
+        cursor.execute(
+            FAULTS.format(raw=layout.raw, role=layout.role, party=layout.party, checks=checks), {"own": own}
+        )
+    restage(cursor, layout)
+    return taken
+
+
+def restage(cursor: CursorWrapper, layout: Layout) -> None:
+    """Stage what is left of the good lines."""
+    cursor.execute("DELETE FROM staged_line; DELETE FROM staged_point")
+    for statement in layout.stage[1:]:
+        cursor.execute(statement)
+    cursor.execute("SELECT count(*) FROM staged_line")
+    analyze_if_large(cursor, "staged_line", cursor.fetchone()[0])
+    cursor.execute("SELECT count(*) FROM staged_point")
+    analyze_if_large(cursor, "staged_point", cursor.fetchone()[0])
+
+
+def withdrawals(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
+    """A warning about the lines that end before they start, and so withdraw what is registered (docs/rules.md D3)."""
+    cursor.execute(
+        f"SELECT count(*) OVER (), line FROM {layout.good_table} WHERE {layout.withdraws}"
+        f" ORDER BY line LIMIT {NAMED_AT_MOST}"
+    )
+    rows = cursor.fetchall()
+    if rows:
+        lines = [f"line {line}" for _, line in rows]
+        what = "ends before it starts, and so withdraws what is registered from the day after its end on"
+        yield named("Withdrawn", lines, what, total=rows[0][0])
+
+
+def fill(cursor: CursorWrapper, rejects: Rejects) -> None:
+    """Have `rejects` hold everything in `import_fault`."""
+    cursor.execute("SELECT EXISTS (SELECT FROM import_fault)")
+    if not cursor.fetchone()[0]:
+        rejects.fill(())
+        return
+    with connection.chunked_cursor() as chunked:
+        chunked.execute(REJECTS)
+        rejects.fill(row for rows in iter(lambda: chunked.fetchmany(CHUNK), []) for row in rows)
+
+
+def _blocks(
+    rows: Iterable[Row | Fault], columns: tuple[str, ...], put_aside: Callable[[str], Any]
+) -> Iterator[list[str]]:
+    """The rows in COPY's text form, many at a time."""
+    iterator = iter(rows)
+    while block := list(islice(iterator, CHUNK)):
+        said = []
+        for row in block:
+            if isinstance(row, Fault):
+                put_aside(_line(row.line, [_place(columns, row.column), row.column, f"file: {row.text}", ""]))
+            else:
+                values = row.values
+                said.append(_line(row.line, [values[column] for column in columns]))
+        yield said
+
+
+def _place(columns: tuple[str, ...], column: str) -> str:
+    return str(columns.index(column) if column else -1)
+
+
+def _line(number: int, values: list[str]) -> str:
+    """One row in COPY's text form."""
+    text = "\t".join(values)
+    if text.count("\t") >= len(values) or "\\" in text or "\n" in text or "\r" in text:
+        text = "\t".join(
+            value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+            for value in values
+        )
+    return f"{number}\t{text}\n"

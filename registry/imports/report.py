@@ -1,0 +1,123 @@
+"""What came of an import in words, line by line, for the command line and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from registry.imports.runs import Running
+from registry.models.imports import ImportRun
+from registry.previews.effects import conflicts_of
+from registry.previews.presentation import Shown
+from registry.previews.serialization import shown_again
+
+REJECTS_SHOWN = 20
+
+State = ImportRun.State
+
+DISPUTED = (ImportRun.Kind.CONNECTIONS, ImportRun.Kind.CONGESTION_POINTS)
+"""Kinds of files whose days may be contested."""
+
+EFFECTS_OF_MANY = (
+    "gains days",
+    "loses days",
+    "has days contested",
+    "has days refused",
+    "no longer claims days",
+)
+"""What happens to days, as consequences_shown.EFFECTS has it."""
+
+ENDS = {
+    State.APPLIED: "Applied",
+    State.UNCHANGED: "Nothing to change",
+    State.DRY: "A dry run, which changes nothing: this is what would change",
+}
+
+
+def gave_up(error: Exception) -> str:
+    """One sentence from what the database said, which may be several lines of any ending."""
+    reason = " ".join(str(error).split())
+    return f"The database gave up: {reason}{'' if reason.endswith(('.', '?', '!')) else '.'}"
+
+
+def unsaid(running: Running, reason: str) -> str:
+    """One sentence on a run that came to its end, and whose summary cannot be shown."""
+    run = running.run
+    end = {State.APPLIED: "Imported", State.DRY: "A dry run, which changed nothing"}.get(
+        State(run.state), ENDS[State(run.state)]
+    )
+    return f"{end}, as run {run.pk}; the summary could not be written: {reason}"
+
+
+def summary(running: Running, rejects_file: str) -> Iterator[str]:
+    """A run that came to its end: what was read, what it changed or would, and where all that is on record."""
+    run = running.run
+    yield f"{ENDS[State(run.state)]}."
+    yield from _details(run.summary)
+    yield f"Lines: {run.lines or 0:,}, bad: {run.bad_lines:,}"
+    for words, count in run.summary["counts"]:
+        yield f"{words[:1].upper()}{words[1:]}: {count:,}"
+    yield from _totals(run)
+    for warning in run.summary["warnings"]:
+        yield f"Warning: {warning}"
+    yield from where(running, rejects_file)
+
+
+def rejects(running: Running) -> Iterator[str]:
+    """The first of what is wrong with the file, and how much more there is."""
+    found = running.rejects
+    yield from (str(each).replace("\n", "\\n") for each in found.first[:REJECTS_SHOWN])
+    if (more := found.count - REJECTS_SHOWN) > 0:
+        yield f"and {more:,} more."
+
+
+def where(running: Running, rejects_file: str) -> Iterator[str]:
+    """Where what came of it is to be read: the file of rejects, the change, and the run's row in the admin."""
+    if running.rejects_trouble:
+        yield f"{running.rejects_trouble} The rejects are in the admin, with import {running.run.pk}."
+    elif running.rejects:
+        yield f"Rejects: {rejects_file}"
+    if running.run.change_id is not None:
+        yield f"Change: {running.run.change_id}"
+    yield f"Import: {running.run.pk}"
+
+
+def _totals(run: ImportRun) -> Iterator[str]:
+    """How many connections and conflicts the registry's change is about, or would be."""
+    if "consequences" in run.summary:
+        shown = shown_again(run.summary["consequences"])
+        if not shown.nothing:
+            yield from (f"{what}: {count}" for what, count in shown.totals_in_words)
+        yield from (f"Warning: {warning}" for warning in shown.found.warnings)
+    elif run.change_id is not None and run.kind in DISPUTED:
+        opened, closed = conflicts_of(run.change_id)
+        yield f"Conflicts closed: {closed:,}"
+        yield f"Conflicts opened: {opened:,}{'; manage.py list_conflicts --open lists them' if opened else ''}"
+
+
+def _details(said: dict[str, Any]) -> Iterator[str]:
+    """What a dry run would do, one by one."""
+    if "consequences" in said:
+        yield from said["told"]
+        yield from _told(shown_again(said["consequences"]))
+
+
+def _told(shown: Shown) -> Iterator[str]:
+    for row in shown.rows:
+        place = f"{row.connection} in {row.congestion_point}" if row.congestion_point else row.connection
+        effects_said = "; ".join(f"{word} {days}" for word, _, days in row.effects)
+        yield f"{place}: {row.participant} {effects_said}"
+    if (claims := shown.found.claims) > len(shown.rows):
+        yield f"The first {len(shown.rows)} of {claims:,}, by address."
+    yield from shown.found.terms
+    for dispute in shown.conflicts:
+        yield f"Conflict {'opened' if dispute.opened else 'closed'}: {dispute.about}"
+    if shown.conflicts_left_out:
+        yield f"and {shown.conflicts_left_out} conflicts more."
+    for total in shown.totals:
+        effects = zip(EFFECTS_OF_MANY, total.numbers, strict=True)
+        yield f"{total.participant}: {', '.join(_of_many(word, count) for word, count in effects if count != '0')}"
+
+
+def _of_many(word: str, count: str) -> str:
+    return f"{word} on {count} {'connection' if count == '1' else 'connections'}"

@@ -1,0 +1,184 @@
+"""Files that staff upload to be imported: previewed by a worker, decided on by staff, then applied or dropped.
+
+Nothing of an upload is imported before somebody has seen what it would change; and only that is (docs/rules.md C14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from common.csv.importing import Options
+from participants import audit
+from registry.imports import upload_queue
+from registry.imports.file_kinds import KINDS
+from registry.imports.upload_file import Upload
+from registry.models.imports import ImportFile, ImportRun
+from uftp import tasks
+from uftp.wakeups import long_jobs
+
+State = ImportRun.State
+
+KEPT = timedelta(days=7)
+"""How long an upload that nobody decides about is kept."""
+
+TASK = "registry.run_import"
+
+BEFORE_A_DECISION = (State.WAITING, State.RUNNING, State.SHOWN)
+MAY_BE_PREVIEWED_AGAIN = (State.REFUSED, State.FAILED, State.INTERRUPTED)
+MAY_BE_DISCARDED = (State.WAITING, State.SHOWN, *MAY_BE_PREVIEWED_AGAIN)
+NEEDS_ITS_FILE = (*BEFORE_A_DECISION, *MAY_BE_PREVIEWED_AGAIN)
+
+NOT_DECIDED = f"Nobody decided about it within {KEPT.days} days: the uploaded file was dropped."
+
+
+class UploadError(ValueError):
+    """What was asked of an upload cannot be done; the words are for staff."""
+
+
+def require_header(upload: Upload, kind: str) -> None:
+    """Raise UnreadableFile where the file does not begin as one of this kind."""
+    upload.require_header(KINDS[kind].columns)
+
+
+def keep(
+    kind: str, upload: Upload, file_name: str, options: Options, *, actor: str, reason: str
+) -> ImportRun:
+    """Keep an upload, which waits for its preview. Raises UploadError where the same file waits already."""
+    with transaction.atomic():
+        same = ImportRun.objects.filter(
+            kind=kind, content_hash=upload.content_hash, uploaded=True, state__in=BEFORE_A_DECISION
+        ).first()
+        if same:
+            raise UploadError(
+                f"This file is uploaded already, as import {same.pk} by {same.actor}: decide on that."
+            )
+        run = ImportRun.objects.create(
+            kind=kind,
+            state=State.WAITING,
+            uploaded=True,
+            applies=False,
+            full=options.full,
+            allow_shrink=options.allow_shrink,
+            skip_bad_lines=options.skip_bad_lines,
+            file_name=file_name,
+            size=upload.size,
+            content_hash=upload.content_hash,
+            actor=actor,
+            reason=reason,
+        )
+        ImportFile.objects.create(run=run, content=upload.packed)
+        said = {"kind": kind, **_said(run), "SHA-256": upload.content_hash}
+        _note(run, "upload import", actor, said)
+    return run
+
+
+def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
+    """Have the upload imported whose preview has this `fingerprint`. Raises UploadError."""
+    with transaction.atomic():
+        run = _held(run_id, (State.SHOWN,))
+        if run.fingerprint != fingerprint:
+            raise UploadError(
+                "What would follow has been counted anew since you saw it: look at the preview again, then decide."
+            )
+        _remember(run, previewed_at=run.finished_at, decided_at=timezone.now())
+        _wait(run, applies=True)
+        _note(
+            run, "apply import", actor, {words: many for words, many in run.summary.get("counts", []) if many}
+        )
+    return run
+
+
+def preview_again(
+    run_id: int, *, allow_shrink: bool = False, skip_bad_lines: bool = False, actor: str
+) -> ImportRun:
+    """Have an upload that was not taken previewed again, with these options besides its own. Raises UploadError."""
+    with transaction.atomic():
+        run = _held(run_id, MAY_BE_PREVIEWED_AGAIN)
+        run.allow_shrink |= allow_shrink
+        run.skip_bad_lines |= skip_bad_lines
+        _wait(run, applies=False)
+        _note(run, "preview import again", actor, _said(run))
+    return run
+
+
+def discard(run_id: int, *, actor: str) -> ImportRun:
+    """Drop an upload that is neither under way nor applied. Raises UploadError."""
+    with transaction.atomic():
+        run = _held(run_id, MAY_BE_DISCARDED)
+        run.state, run.message = State.DISCARDED, ""
+        _remember(run, discarded_at=timezone.now())
+        run.save(update_fields=["state", "message", "summary"])
+        _drop_content(run.pk)
+        _note(run, "discard import", actor)
+    return run
+
+
+def forget(now: datetime) -> int:
+    """Drop the uploads about which nobody decided for KEPT before `now` (real time); how many."""
+    old = Q(finished_at__lt=now - KEPT) | Q(finished_at=None, created_at__lt=now - KEPT)
+    kept = ImportRun.objects.filter(old, uploaded=True, file__content__isnull=False)
+    with transaction.atomic():
+        undecided = kept.exclude(state__in=(State.WAITING, State.RUNNING))
+        found = list(undecided.select_for_update(of=("self",)).values_list("pk", flat=True))
+        ImportFile.objects.filter(run__in=found).update(content=None)
+        for run in ImportRun.objects.filter(pk__in=found, state=State.SHOWN):
+            run.state, run.message = State.DISCARDED, NOT_DECIDED
+            _remember(run, discarded_at=now)
+            run.save(update_fields=["state", "message", "summary"])
+    return len(found)
+
+
+def drop_what_is_done(run_id: int) -> None:
+    """Drop the file of an upload that no longer needs it."""
+    if not ImportRun.objects.filter(pk=run_id, state__in=NEEDS_ITS_FILE).exists():
+        _drop_content(run_id)
+
+
+def has_its_file(run: ImportRun) -> bool:
+    """Whether the uploaded bytes are still there."""
+    return run.uploaded and ImportFile.objects.filter(run=run, content__isnull=False).exists()
+
+
+def wake(run: ImportRun) -> None:
+    """Have a worker take up an upload that waits. To be called after the commit."""
+    tasks.wake(long_jobs.QUEUE, TASK, upload_queue.lock(run.pk), {"run_id": run.pk})
+
+
+def _held(run_id: int, states: tuple[ImportRun.State, ...]) -> ImportRun:
+    """The upload, locked, which is in one of `states` and has its file. Raises UploadError."""
+    run = ImportRun.objects.select_for_update().filter(pk=run_id, uploaded=True).first()
+    if run is None or run.state not in states or not has_its_file(run):
+        raise UploadError("Nothing is done: it is no longer as you saw it. Look at how it stands.")
+    return run
+
+
+def _wait(run: ImportRun, *, applies: bool) -> None:
+    run.state, run.applies = State.WAITING, applies
+    run.tries, run.step, run.message = 0, "", ""
+    run.started_at = run.finished_at = None
+    run.summary.pop("stopped", None)
+    run.save()
+
+
+def _remember(run: ImportRun, **moments: datetime | None) -> None:
+    """Keep when its steps were."""
+    run.summary |= {step: at.isoformat() for step, at in moments.items() if at}
+
+
+def _drop_content(run_id: int) -> None:
+    ImportFile.objects.filter(run_id=run_id).update(content=None)
+
+
+def _said(run: ImportRun) -> dict[str, str]:
+    """The options that are set, for the audit trail."""
+    chosen = ("full", "allow_shrink", "skip_bad_lines")
+    return {name.replace("_", " "): "yes" for name in chosen if getattr(run, name)}
+
+
+def _note(run: ImportRun, action: str, actor: str, after: Mapping[str, object] | None = None) -> None:
+    audit.note(actor, action, str(run), after=after or None, reason=run.reason)

@@ -1,0 +1,224 @@
+"""What the commands that import a file have in common: their options, what they print, and their exit status."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+
+from common import clock, stdout
+from common.csv.importing import MOST_ENDED, Options
+from common.csv.reader import STANDARD_INPUT, name_of
+from participants import audit
+from registry.imports import report as import_report
+from registry.imports import runs
+from registry.imports.execution import execute
+from registry.imports.file_kinds import KINDS, Kind
+from registry.imports.input_file import FileOnDisk
+from registry.imports.runs import Running
+from registry.management.progress import shown_on
+from registry.models.imports import ImportRun
+
+State = ImportRun.State
+
+DONE, FAILED, WRONG_USE, BAD_LINES, SKIPPED, SHRUNK, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+ENDED = (State.APPLIED, State.UNCHANGED, State.DRY)
+
+EXIT_STATUS = (
+    "Exit status: 0: applied, or nothing to change, or a dry run without bad lines. 1: it could not be done: the file"
+    " cannot be read or changed while it was read, its header is another, the rejects cannot be kept, the database is"
+    " away. 2: the command was called wrongly. 3: lines are bad, and nothing was imported. 4: bad lines were skipped,"
+    " and the good ones imported (with --dry-run: would be). 5: stopped, as too much would end. 130: interrupted, and"
+    " nothing was imported. 0 and 4 also where the summary could not be written."
+)
+
+_ENDINGS = re.compile(r"(\.csv)?(\.gz)?$", re.IGNORECASE)
+
+
+def rejects_beside(path: str) -> Path:
+    """Where the rejects of a file go unless told otherwise: beside it; for standard input, into the working folder."""
+    if path == STANDARD_INPUT:
+        return Path("standard-input.rejects.csv")
+    file = Path(path)
+    return file.parent / f"{_ENDINGS.sub('', file.name, count=1) or file.name}.rejects.csv"
+
+
+class ImportCommand(BaseCommand):
+    """Imports files of one kind; a subclass says which, and what is done with them in `help`.
+
+    Every run is on the record, whatever comes of it. Progress and what is wrong go to standard error, the summary to
+    standard output.
+    """
+
+    import_kind: ImportRun.Kind
+
+    @property
+    def _kind(self) -> Kind:
+        return KINDS[self.import_kind]
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        columns = f"Columns, in any order: {','.join(self._kind.columns)}. "
+        return super().create_parser(prog_name, subcommand, epilog=columns + EXIT_STATUS, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "file",
+            metavar="FILE",
+            help=f"CSV in UTF-8, plain or packed by gzip; {STANDARD_INPUT}: standard input",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print what would change, and change nothing"
+        )
+        if self._kind.takes_full:
+            parser.add_argument(
+                "--full", action="store_true", help="the file is all there is: what it does not name ends"
+            )
+            parser.add_argument(
+                "--allow-shrink",
+                action="store_true",
+                help=f"with --full: even where more than {MOST_ENDED * 100:.0f} %% of what is there would end",
+            )
+        parser.add_argument(
+            "--skip-bad-lines",
+            action="store_true",
+            help="import the good lines where some are bad; otherwise nothing is imported then",
+        )
+        parser.add_argument(
+            "--rejects",
+            type=Path,
+            metavar="FILE",
+            help="write what is wrong with each bad line to this file, as CSV with the columns"
+            " line,column,rule,value; by default beside the input, as NAME.rejects.csv",
+        )
+        parser.add_argument("--reason", default="", metavar="TEXT", help="why, recorded with what it changes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path, rejects_path = options["file"], options["rejects"] or rejects_beside(options["file"])
+        chosen = Options(
+            full=options.get("full", False),
+            allow_shrink=options.get("allow_shrink", False),
+            skip_bad_lines=options["skip_bad_lines"],
+        )
+        if chosen.allow_shrink and not chosen.full:
+            raise CommandError("--allow-shrink says something about --full only.", returncode=WRONG_USE)
+        if path != STANDARD_INPUT and _are_one(Path(path), rejects_path):
+            raise CommandError("--rejects names the file that is imported.", returncode=WRONG_USE)
+        running = None
+        try:
+            with _interruptible():
+                runs.mark_interrupted()
+                running = runs.begin(
+                    self.import_kind,
+                    file_name=name_of(path),
+                    options=chosen,
+                    actor=audit.command_line(),
+                    reason=options["reason"],
+                    applies=not options["dry_run"],
+                )
+                self._execute(running, path, rejects_path)
+        except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            raise CommandError(
+                f"{import_report.gave_up(error)} Nothing was imported.", returncode=FAILED
+            ) from None
+        except KeyboardInterrupt:
+            if running is None or not _came_to_its_end(running):
+                said = "Interrupted: nothing was imported." + (
+                    f"\nImport: {running.run.pk}" if running else ""
+                )
+                raise CommandError(said, returncode=INTERRUPTED) from None
+        self._report(running, str(rejects_path))
+
+    def _execute(self, running: Running, path: str, rejects_path: Path) -> None:
+        progress = shown_on(self.stderr)
+        try:
+            file = FileOnDisk(path, progress.lines)
+            execute(running, file, now=clock.now(), rejects_path=rejects_path, progress=progress)
+        finally:
+            progress.close()
+
+    def _report(self, running: Running, rejects_file: str) -> None:
+        """Print what came of it.
+
+        Unless all is well, raises CommandError, with the exit status; SystemExit where bad lines were skipped.
+        """
+        run, status = running.run, _exit_status(running)
+        if status in (DONE, SKIPPED):
+            self._summarize(running, rejects_file)
+        if status == DONE:
+            return
+        for line in import_report.rejects(running):
+            self._say(line)
+        if status == SKIPPED:
+            self._say(
+                f"Bad lines that {'would be' if not run.applies else 'were'} skipped: {run.bad_lines:,}."
+            )
+            sys.exit(status)
+        said = [run.message, *import_report.where(running, rejects_file)]
+        raise CommandError("\n".join(map(_printable, said)), returncode=status)
+
+    def _summarize(self, running: Running, rejects_file: str) -> None:
+        """Print the summary; where that is not possible, say on standard error that the run came to its end."""
+        try:
+            for line in import_report.summary(running, rejects_file):
+                self.stdout.write(_printable(line))
+            self.stdout.flush()
+        except (OSError, KeyboardInterrupt) as trouble:
+            stdout.discard()
+            self._say(import_report.unsaid(running, getattr(trouble, "strerror", None) or "Interrupted"))
+
+    def _say(self, line: str) -> None:
+        """A line on standard error that is no failure of the command; what cannot be said there changes nothing."""
+        with suppress(OSError):
+            self.stderr.write(_printable(line), lambda said: said)
+
+
+def _printable(text: str) -> str:
+    """`text`, which may quote a file, without what would have a terminal do something."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+def _are_one(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and other.samefile(path)
+
+
+def _came_to_its_end(running: Running) -> bool:
+    """Whether the run was over when it was interrupted."""
+    running.run.refresh_from_db()
+    return running.run.state in ENDED
+
+
+def _exit_status(running: Running) -> int:
+    run = running.run
+    if run.state in ENDED:
+        return SKIPPED if run.bad_lines else DONE
+    if run.state == State.REFUSED:
+        return SHRUNK if running.shrunk else BAD_LINES
+    return FAILED
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Within, SIGTERM and the terminal's end interrupt as Ctrl-C does, so that it is recorded and said."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,115 @@
+"""What the registry's commands have in common: how days, moments and results look on the command line."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentTypeError
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from common import clock
+from registry.market.market import LAST_MICROSECOND, market, today_at
+
+
+def day(text: str) -> date:
+    """A day as YYYY-MM-DD; for argparse."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a day; write it as 2026-12-31") from None
+
+
+def known_at(text: str) -> datetime | None:
+    """The past moment that is asked about, as on the pages; None: the present; for argparse.
+
+    A day is the market's: its end, or the present where it is today. A moment is of ISO 8601, in UTC where it names no
+    offset; without a fraction of a second it is that second's end.
+    """
+    try:
+        return _end_of(date.fromisoformat(text))
+    except ValueError:
+        pass
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            f"{text!r} is not a moment; write it as 2026-12-31T12:00:00+01:00, or as 2026-12-31 for the end of that day"
+        ) from None
+    if not any(mark in text for mark in ".,"):
+        parsed = parsed.replace(microsecond=LAST_MICROSECOND)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _end_of(day: date) -> datetime | None:
+    """The market's; None where the day is today."""
+    time_zone = market().time_zone
+    if day == today_at(clock.now(), time_zone):
+        return None
+    return datetime.combine(day, time.max, ZoneInfo(time_zone))
+
+
+def add_known_at(parser: CommandParser) -> None:
+    """The moment at which what is asked about was known."""
+    parser.add_argument(
+        "--known-at",
+        type=known_at,
+        metavar="MOMENT",
+        help="as it was known then: a day, such as 2026-12-31, is its end in the market's time zone, and the present"
+        " where it is today; a moment, such as 2026-12-31T12:00:00+01:00, is in UTC where it names no offset; without"
+        " it, as known at present",
+    )
+
+
+class ShowingCommand(BaseCommand):
+    """A command that prints what it found: as JSON with --json, else as lines for people."""
+
+    def add_time_arguments(self, parser: CommandParser) -> None:
+        """The day asked about, and the moment at which it was known."""
+        parser.add_argument("--on", type=day, metavar="DAY", help="only what is about this day")
+        add_known_at(parser)
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def print_result(self, result: Any, *, as_json: bool) -> None:
+        """Print a dictionary of values and lists of rows, or a list of rows."""
+        if as_json:
+            self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
+            return
+        if isinstance(result, list):
+            self._print_rows(result)
+            if not result:
+                self.stdout.write("none")
+            return
+        for name, value in result.items():
+            if isinstance(value, list):
+                self.stdout.write(f"{_words(name)}: {len(value) or 'none'}")
+                self._print_rows(value, indent="  ")
+            elif value is not None:
+                self.stdout.write(f"{_words(name)}: {value}")
+
+    def _print_rows(self, rows: list[dict[str, Any]], indent: str = "") -> None:
+        for row in rows:
+            said = [
+                f"{_words(name)} {_value(name, value)}"
+                for name, value in row.items()
+                if _is_said(name, value)
+            ]
+            self.stdout.write(indent + " · ".join(said))
+
+
+def _is_said(name: str, value: Any) -> bool:
+    return value is not None or name == "end"
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "end" and value is None:
+        return "open"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

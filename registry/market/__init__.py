@@ -1,0 +1,1 @@
+"""The market: time zone, ISP duration, policies."""

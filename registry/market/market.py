@@ -1,0 +1,116 @@
+"""The market's time zone and ISP duration, and what follows from them: which day it is, which zones agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.db import connection, transaction
+
+from common import sql
+from participants import audit
+from registry.models import Market
+
+_MARKET = "SELECT id, time_zone, isp_duration FROM registry_market"
+LAST_MICROSECOND = 999_999
+LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
+SAYABLE = re.compile(r"(Africa|America|Australia|Europe|Pacific)/[a-zA-Z0-9_/]{3,}")
+ISP_DURATIONS = (*(f"PT{minutes}M" for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)), "PT1H")
+
+
+class UnknownMarket(ValueError):
+    """Not a time zone or ISP duration that a market can have; the message says what is."""
+
+
+def market() -> Market:
+    """The market's row, with the defaults where nobody has set it."""
+    row = sql.fetch(_MARKET, {})
+    return (
+        Market()
+        if row is None
+        else Market.from_db(connection.alias, ["id", "time_zone", "isp_duration"], row)
+    )
+
+
+def today_at(moment: datetime, time_zone: str) -> date:
+    """The market's day at `moment` (aware)."""
+    return moment.astimezone(ZoneInfo(time_zone)).date()
+
+
+def spelled(moment: datetime, time_zone: str) -> str:
+    """A moment (aware) in ISO 8601 with the offset of `time_zone`; to the second where it is the end of one.
+
+    `registry.management.output.known_at` takes it for the same moment, and so do pages, which know seconds.
+    """
+    with suppress(OverflowError):
+        moment = moment.astimezone(ZoneInfo(time_zone))
+    return moment.isoformat(timespec="seconds" if moment.microsecond == LAST_MICROSECOND else "microseconds")
+
+
+def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:
+    """Whether `name` is a zone of IANA's that has the market's UTC offset on all `days` (docs/rules.md D9).
+
+    Compared at the first and at the last instant of each of the market's days.
+    """
+    if name == market_zone:
+        return True
+    if name not in known_zones():
+        return False
+    theirs, ours = ZoneInfo(name), ZoneInfo(market_zone)
+    for day in days:
+        first = datetime.combine(day, time(), ours)
+        for instant in (first, first + LAST_INSTANT):
+            moment = _to_utc(instant)
+            if moment.astimezone(theirs).utcoffset() != moment.astimezone(ours).utcoffset():
+                return False
+    return True
+
+
+@transaction.atomic
+def set_market(
+    *, time_zone: str | None = None, isp_duration: str | None = None, actor: str, reason: str = ""
+) -> Market:
+    """Set the market's time zone, its ISP duration or both, on the record. Raises UnknownMarket.
+
+    One transaction, one at a time: what is not named stays as the last one set it.
+    """
+    Market.objects.bulk_create([Market()], ignore_conflicts=True)
+    row = Market.objects.select_for_update().get()
+    before = {"time_zone": row.time_zone, "isp_duration": row.isp_duration}
+    if time_zone is not None:
+        if time_zone not in known_zones():
+            raise UnknownMarket(f"{time_zone!r} is not a time zone of IANA's, such as Europe/Amsterdam.")
+        if not SAYABLE.fullmatch(time_zone):
+            raise UnknownMarket(f"{time_zone!r} cannot be said in a UFTP message: see docs/settings.md.")
+        row.time_zone = time_zone
+    if isp_duration is not None:
+        if isp_duration not in ISP_DURATIONS:
+            raise UnknownMarket(f"{isp_duration!r} is not one of {', '.join(ISP_DURATIONS)}.")
+        row.isp_duration = isp_duration
+    row.save()
+    after = {"time_zone": row.time_zone, "isp_duration": row.isp_duration}
+    if before != after:
+        audit.note(actor, "set market", "market", before, after, reason)
+    return row
+
+
+@lru_cache(maxsize=1)
+def known_zones() -> frozenset[str]:
+    """The names in IANA's time zone database."""
+    return frozenset(available_timezones())
+
+
+def usable_zones() -> list[str]:
+    """The time zones that a market can have, by name: those that a UFTP message can say."""
+    return sorted(zone for zone in known_zones() if SAYABLE.fullmatch(zone))
+
+
+def _to_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        return instant.replace(tzinfo=UTC)

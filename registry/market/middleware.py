@@ -1,0 +1,25 @@
+"""Staff see and enter times in the market's zone."""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+
+from registry.market.market import market
+
+
+def in_market_time(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: the pages of the admin are in the market's time zone, which they name."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(reverse("admin:index")):
+            return get_response(request)
+        with timezone.override(ZoneInfo(market().time_zone)):
+            return get_response(request)
+
+    return respond

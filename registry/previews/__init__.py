@@ -1,0 +1,1 @@
+"""What a change would do, shown before it is done."""

@@ -1,0 +1,172 @@
+"""Consequences as staff see them: in words, without names and congestion points of whom they may not see.
+
+The template `admin/registry/consequences.html` shows them: beside a form, and on the page of a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from participants.scope import Scope
+from registry.models import CongestionPoint, Connection
+from registry.periods import in_words, list_in_words
+from registry.previews.conflict_effects import ConflictLine
+from registry.previews.effects import SHOWN, Consequences, Line, PartyTotal
+
+SOMEBODY = "another participant"
+
+EFFECTS = (
+    ("gained", "gains", "effective"),
+    ("lost", "loses", "bad"),
+    ("contested", "contested", "contested"),
+    ("refused", "refused", "refused"),
+    ("withdrawn", "no longer claims", ""),
+)
+"""What can happen to days: the field of a line or total, the word for it, and how it is marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What happens to one participant's days of one connection: (word, mark, days) each.
+
+    The numbers are those of the pages to which the names lead; None: a name that leads nowhere.
+    """
+
+    connection: str
+    congestion_point: str
+    participant: str
+    effects: tuple[tuple[str, str, str], ...]
+    participant_id: int | None = None
+    connection_id: int | None = None
+    congestion_point_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A conflict that is opened or closed: its number (None: it has none so far) and what it is about, in words."""
+
+    opened: bool
+    number: int | None
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """On how many connections each of EFFECTS happens to a participant, in their order."""
+
+    participant: str
+    numbers: tuple[str, ...]
+    participant_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the template needs; `conflicts` are those told one by one, `points`: rows name congestion points."""
+
+    found: Consequences
+    rows: tuple[Row, ...]
+    conflicts: tuple[Dispute, ...]
+    totals: tuple[Total, ...]
+    points: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no day of anything changes."""
+        found = self.found
+        return not (found.connections or found.opened or found.closed or found.terms or found.large)
+
+    @property
+    def totals_in_words(self) -> list[tuple[str, str]]:
+        """(what, how many) of the whole."""
+        found = self.found
+        said = [("Conflicts closed", f"{found.closed:,}"), ("Conflicts opened", f"{found.opened:,}")]
+        return (
+            said if found.large else [("Connections on which days change", f"{found.connections:,}"), *said]
+        )
+
+    @property
+    def conflicts_left_out(self) -> str:
+        """How many conflicts are counted and not told one by one; empty where all are told."""
+        left = self.found.opened + self.found.closed - len(self.conflicts)
+        return f"{left:,}" if left else ""
+
+    @property
+    def left_out(self) -> int:
+        """The number of lines that are listed where that is not all of them; else 0."""
+        return SHOWN if len(self.rows) == SHOWN else 0
+
+
+def as_seen(found: Consequences, scope: Scope) -> Shown:
+    """`found` for a member of staff who looks at the participants in `scope`."""
+
+    def name(of: Line | PartyTotal) -> str:
+        return of.participant if of.participant_id in scope else SOMEBODY
+
+    def number(of: Line | PartyTotal) -> int | None:
+        return of.participant_id if of.participant_id in scope else None
+
+    return Shown(
+        found=found,
+        rows=tuple(
+            Row(
+                line.connection,
+                (line.congestion_point or "") if line.participant_id in scope else "",
+                name(line),
+                tuple(_effects(line)),
+                number(line),
+            )
+            for line in found.lines
+        ),
+        conflicts=tuple(
+            _dispute(line, scope)
+            for line in found.conflicts
+            if line.holder_id in scope or line.claimant_id in scope
+        ),
+        totals=tuple(
+            Total(name(party), tuple(f"{getattr(party, field):,}" for field, _, _ in EFFECTS), number(party))
+            for party in found.parties
+        ),
+        points=any(line.congestion_point and line.participant_id in scope for line in found.lines),
+    )
+
+
+def with_pages(shown: Shown) -> Shown:
+    """`shown` with the numbers of the connections and congestion points that there are, for who may see all."""
+    connections = dict(
+        Connection.objects.filter(address__in={row.connection for row in shown.rows}).values_list(
+            "address", "pk"
+        )
+    )
+    named = {row.congestion_point for row in shown.rows if row.congestion_point}
+    points = {
+        (dso, address): number
+        for dso, address, number in CongestionPoint.objects.filter(address__in=named)
+        .order_by()
+        .values_list("dso_id", "address", "pk")
+    }
+    rows = (
+        replace(
+            row,
+            connection_id=connections.get(row.connection),
+            congestion_point_id=points.get((row.participant_id or 0, row.congestion_point)),
+        )
+        for row in shown.rows
+    )
+    return replace(shown, rows=tuple(rows))
+
+
+def _dispute(line: ConflictLine, scope: Scope) -> Dispute:
+    holder = line.holder if line.holder_id in scope else SOMEBODY
+    claimant = line.claimant if line.claimant_id in scope else SOMEBODY
+    about = f"{claimant} against {holder} about {line.connection}, {in_words(line.days)}"
+    return Dispute(line.opened, line.number, about)
+
+
+def _effects(line: Line) -> Iterator[tuple[str, str, str]]:
+    """What happens, said once where days are lost because they are refused or no longer claimed."""
+    for field, word, mark in EFFECTS:
+        days = getattr(line, field)
+        if days and not (field in ("refused", "withdrawn") and days == line.lost):
+            cause = ", as refused" if field == "lost" and days == line.refused else ""
+            yield word + cause, mark, list_in_words(days)

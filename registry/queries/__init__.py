@@ -1,0 +1,1 @@
+"""Read the registry: on a day, as known at a moment."""

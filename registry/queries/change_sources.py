@@ -1,0 +1,28 @@
+"""Where a change came from, in the words of staff."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from registry.market.market import market
+from registry.models import Change
+
+
+def told(change: Change) -> str:
+    """`by kim on 2026-07-01 14:00:05 CEST`: who made the change, and its moment in the market's zone."""
+    return f"by {maker(change)} {_on(change.moment)}".rstrip()
+
+
+def maker(change: Change) -> str:
+    """Whose change it is: the sender of a message, its delivery, an import, or a member of staff."""
+    if change.message is not None:
+        passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
+        return f"{passed_on}{change.message.message_type} of {change.message.sender}"
+    if change.kind == Change.Kind.IMPORT:
+        return f"import {change.file_name}"
+    return change.actor
+
+
+def _on(moment: datetime | None) -> str:
+    return f"on {moment.astimezone(ZoneInfo(market().time_zone)):%Y-%m-%d %H:%M:%S %Z}" if moment else ""

@@ -1,0 +1,1 @@
+"""The SQL that updates and decisions share."""

@@ -1,0 +1,1 @@
+"""Apply portfolio updates: statements, rules, standings, conflicts."""

@@ -1,0 +1,232 @@
+"""Strange periods: what is odd about an update, and what the operator wants done then (docs/rules.md P1 to P7).
+
+Looks at the staged tables once everything they are measured against is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from registry.market.policies import ACCEPT, ADJUST, REJECT, Policies
+from registry.periods import list_in_words
+from registry.sql.claim_kinds import ClaimKind
+from registry.updates.points import BEFORE_AND_LATER
+from uftp.protocol.reasons import Reason, named
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+WHAT = {
+    "P1": "ends before it starts, and nothing is registered that it would withdraw",
+    "P2": "ends more than {long_past_days} days in the past",
+    "P3": "ends after its congestion point",
+    "P4": "starts before its congestion point",
+    "P5": "lies outside the period of its congestion point",
+    "P6": "is named twice with overlapping periods",
+    "P7": "has a separate, later period",
+}
+# What was done about it: adjusted, and accepted.
+DONE = {
+    "P1": ("nothing is registered", "nothing is registered"),
+    "P2": ("registered as said", "registered as said"),
+    "P3": ("adjusted to the congestion point's end", "accepted as it is"),
+    "P4": ("adjusted to the congestion point's start", "accepted as it is"),
+    "P5": ("nothing is registered", "nothing is registered"),
+    "P6": ("registered as one period", "registered as one period"),
+    "P7": ("which is kept", "which is dropped"),
+}
+
+# Rows of (address, congestion point or 0, number of the line, later days), one query for each rule about lines: a row
+# for each line that is strange.
+LINES = {
+    "P1": """
+        SELECT s.address, s.point_id, l.line, NULL::datemultirange AS days
+        FROM statement s
+        JOIN {lines} l ON l.party_id = s.party_id AND l.address = s.address AND {line_point} = s.point_id
+            AND l.upper <= l.first
+        WHERE s.withdraws_from IS NOT NULL AND NOT EXISTS (
+            SELECT FROM {claims} c
+            WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
+                AND c.superseded_by_id IS NULL AND c.period && daterange(s.withdraws_from, NULL)
+        )""",
+    "P2": """
+        SELECT l.address, 0 AS point_id, l.line, NULL::datemultirange AS days
+        FROM staged_line l LEFT JOIN staged_point p ON p.number = l.point
+        WHERE l.upper <= %(long_past)s AND p.ends_at_once IS NOT TRUE""",
+    "P3": """
+        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE late""",
+    "P4": """
+        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE early""",
+    "P5": """
+        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE outside""",
+    "P6": """
+        SELECT address, point_id, line, NULL::datemultirange AS days
+        FROM (
+            SELECT s.address, s.point_id, l.line, l.first < max(coalesce(l.upper, 'infinity')) OVER (
+                PARTITION BY s.party_id, s.point_id, s.address ORDER BY l.first, l.line
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS doubles
+            FROM statement s
+            JOIN staged_line l ON l.party_id = s.party_id AND l.address = s.address
+                AND (l.upper IS NULL OR l.upper > l.first)
+            LEFT JOIN staged_point p ON p.number = l.point
+            LEFT JOIN point_days d ON d.dso_id = p.dso_id AND d.address = p.address
+            WHERE s.lines > 1 AND coalesce(d.point_id, 0) = s.point_id AND p.ends_at_once IS NOT TRUE
+        ) lines
+        WHERE doubles""",
+    "P7": """
+        SELECT address, point_id, line, days
+        FROM (
+            SELECT s.address, s.point_id, s.line, {later} AS days
+            FROM statement s
+            CROSS JOIN LATERAL (
+                SELECT coalesce(range_agg(c.period), '{{}}') AS old FROM {claims} c
+                WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
+                    AND c.superseded_by_id IS NULL
+            ) o
+        ) held
+        WHERE days <> '{{}}'""",
+}
+
+SIGNS = """
+-- Whether a line may be strange by each of the rules: told by one look at what is staged.
+SELECT ARRAY[
+    coalesce(s.p1, false), coalesce(l.p2, false), {late}, {early}, {outside}, coalesce(s.p6, false), true
+], c.some, c.replaces
+FROM (SELECT count(*) > 0 AS some, coalesce(bool_or(old <> '{{}}'), false) AS replaces FROM claim_change) c,
+    (SELECT bool_or(withdraws_from IS NOT NULL) AS p1, bool_or(lines > 1) AS p6 FROM statement) s,
+    (SELECT bool_or(upper <= %(long_past)s) AS p2 FROM staged_line) l{judged}
+"""
+JUDGED_SIGNS = """,
+    (SELECT bool_or(late) AS late, bool_or(early) AS early, bool_or(outside) AS outside FROM judged_line) j"""
+
+NAME_LINES = """
+SELECT count(*) OVER (), f.address, p.address, f.days
+FROM (
+    SELECT address, point_id, min(line) AS line, range_agg(days) AS days FROM ({finding}) strange
+    GROUP BY address, point_id
+) f
+LEFT JOIN registry_congestionpoint p ON p.id = f.point_id
+ORDER BY f.line LIMIT 20
+"""
+
+# Rows of (DSO, address, later days), one query for each rule about congestion points.
+POINTS = {
+    "P1": """
+        SELECT DISTINCT l.dso_id, l.address, NULL FROM staged_point l
+        JOIN registry_congestionpoint p ON p.dso_id = l.dso_id AND p.address = l.address
+        WHERE l.said_upper <= l.first AND NOT EXISTS (
+            SELECT FROM registry_congestionpointterms t
+            WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL AND t.period && daterange(l.upper, NULL)
+        )
+        ORDER BY 2, 1""",
+    "P2": """
+        SELECT DISTINCT dso_id, address, NULL FROM staged_point WHERE said_upper <= %(long_past)s ORDER BY 2, 1""",
+    "P6": """
+        SELECT DISTINCT dso_id, address, NULL
+        FROM (
+            SELECT dso_id, address, first < max(coalesce(upper, 'infinity')) OVER (
+                PARTITION BY dso_id, address, mutex, day_ahead, intraday ORDER BY first, number
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS doubles
+            FROM staged_point WHERE upper IS NULL OR upper > first
+        ) entries
+        WHERE doubles ORDER BY 2, 1""",
+    "P7": f"""
+        SELECT p.dso_id, p.address, s.later
+        FROM ({BEFORE_AND_LATER}) s JOIN registry_congestionpoint p ON p.id = s.point_id
+        WHERE s.later <> '{{}}' AND NOT s.omitted ORDER BY 2, 1""",
+}
+
+DIFFERS = "is named twice on one day with different terms"
+DIFFERENT_TERMS = """
+-- Congestion points that are named with different terms on one day.
+WITH said AS (
+    SELECT dso_id, address, mutex, day_ahead, coalesce(intraday, '') AS intraday,
+        range_agg(daterange(first, upper)) FILTER (WHERE upper IS NULL OR upper > first) AS days
+    FROM staged_point GROUP BY 1, 2, 3, 4, 5
+)
+SELECT DISTINCT dso_id, address
+FROM said a JOIN said b USING (dso_id, address)
+WHERE (a.mutex, a.day_ahead, a.intraday) < (b.mutex, b.day_ahead, b.intraday) AND a.days && b.days
+ORDER BY 2, 1
+"""
+
+
+@dataclass
+class Findings:
+    """What is wrong with an update: the reasons to reject it, and the warnings if it is accepted."""
+
+    rejections: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, rule: str, policies: Policies, names: Sequence[str], total: int) -> None:
+        """File what `rule` found under the operator's choice for it; `names` are the first of `total` things."""
+        what = WHAT[rule].format(long_past_days=policies.long_past_days)
+        choice = policies[rule]
+        if choice == REJECT:
+            self.rejections.append(named(Reason.PERIOD, names, what, total=total))
+        elif rule != "P7" or choice == ACCEPT:
+            done = DONE[rule][choice == ACCEPT]
+            self.warnings.append(named(Reason.PERIOD, names, f"{what}, {done}", total=total))
+
+
+def look_at_lines(
+    cursor: CursorWrapper, kind: ClaimKind, policies: Policies, findings: Findings, *, today: date
+) -> tuple[bool, bool]:
+    """File what is strange about the lines about connections; `today` is the market's day of receipt.
+
+    Gives, seen by the same look, whether claims change, and any that had days before.
+    """
+    parameters = {"long_past": long_past(policies, today)}
+    signs = dict.fromkeys(("late", "early", "outside"), "false") | {"judged": ""}
+    if kind.lines == "judged_line":
+        signs = {sign: f"coalesce(j.{sign}, false)" for sign in ("late", "early", "outside")}
+        signs["judged"] = JUDGED_SIGNS
+    cursor.execute(SIGNS.format(**signs), parameters)
+    signs_seen, claims_change, replaces = cursor.fetchone()
+    for (rule, finding), may_be in zip(LINES.items(), signs_seen, strict=True):
+        if not may_be or _is_silent(rule, policies):
+            continue
+        cursor.execute(NAME_LINES.format(finding=kind.sql(finding)), parameters)
+        rows = cursor.fetchall()
+        if rows:
+            places = (
+                (address if point is None else f"{address} at {point}", later)
+                for _, address, point, later in rows
+            )
+            findings.add(rule, policies, [_name(*place) for place in places], rows[0][0])
+    return claims_change, replaces
+
+
+def look_at_points(cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date) -> None:
+    """File what is strange about the congestion points themselves; `today` is the market's day of receipt."""
+    cursor.execute(DIFFERENT_TERMS)
+    different = [address for _, address in cursor.fetchall()]
+    if different:
+        findings.rejections.append(named(Reason.PERIOD, different, DIFFERS))
+    parameters: dict[str, Any] = {"long_past": long_past(policies, today), "today": today}
+    for rule, finding in POINTS.items():
+        if _is_silent(rule, policies):
+            continue
+        cursor.execute(finding, parameters)
+        names = [_name(address, later) for _, address, later in cursor.fetchall()]
+        if names:
+            findings.add(rule, policies, names, len(names))
+
+
+def _is_silent(rule: str, policies: Policies) -> bool:
+    """P7 adjusts without a warning."""
+    return rule == "P7" and policies["P7"] == ADJUST
+
+
+def long_past(policies: Policies, today: date) -> date:
+    """The half-open end of the last period that is strange by P2."""
+    return today - timedelta(days=policies.long_past_days)
+
+
+def _name(place: str, later: Any) -> str:
+    return f"{place} ({list_in_words(later)})" if later else place

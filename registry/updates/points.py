@@ -1,0 +1,294 @@
+"""Congestion points: on which days they exist and on which terms (docs/rules.md D2 to D5).
+
+A statement about a congestion point works like one about a connection (`registry.updates.statements`), except that its
+days carry terms, and that one whose EndPeriod is today or earlier ends at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from registry.changes import Recorder
+from registry.market.policies import ACCEPT, Policies
+from registry.periods import day_after
+from registry.sql.replacement import BEFORE, LATER
+from registry.sql.staging import analyze_if_large, copy_lines
+from uftp.protocol.reasons import Reason, named
+from uftp.protocol.streaming import MembershipLine, PointLine
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+STAGE = """
+INSERT INTO staged_point (number, dso_id, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
+SELECT number, %s, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday
+FROM unnest(
+    %s::int[], %s::text[], %s::date[], %s::date[], %s::date[], %s::boolean[], %s::boolean[], %s::text[], %s::text[]
+) said (number, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
+"""
+
+NEW_POINTS = """
+INSERT INTO registry_congestionpoint (dso_id, address)
+SELECT DISTINCT dso_id, address FROM staged_point ORDER BY dso_id, address
+ON CONFLICT DO NOTHING
+"""
+
+LOCK_POINTS = """
+SELECT count(*) FROM (
+    SELECT p.id FROM registry_congestionpoint p
+    WHERE (p.dso_id, p.address) IN (SELECT dso_id, address FROM staged_point)
+    ORDER BY p.id FOR NO KEY UPDATE
+) locked
+"""
+
+TAKE_TOGETHER = """
+INSERT INTO point_statement
+SELECT p.id, coalesce(range_agg(daterange(s.first, s.upper)) FILTER (WHERE s.upper IS NULL OR s.upper > s.first), '{}'),
+    min(least(s.first, s.upper)), min(s.upper) FILTER (WHERE s.upper <= s.first), bool_or(s.ends_at_once)
+FROM staged_point s JOIN registry_congestionpoint p ON p.dso_id = s.dso_id AND p.address = s.address
+GROUP BY p.id
+"""
+
+LOCK_ALL_POINTS = """
+SELECT count(*) FROM (SELECT FROM registry_congestionpoint ORDER BY id FOR NO KEY UPDATE) locked
+"""
+
+END_OMITTED = """
+-- Congestion points that are not named, withdrawn from tomorrow on.
+INSERT INTO point_statement (point_id, days, speaks_from, withdraws_from, ends_at_once, omitted)
+SELECT t.congestion_point_id, '{}', %(tomorrow)s, %(tomorrow)s, false, true
+FROM registry_congestionpointterms t
+WHERE t.superseded_by_id IS NULL AND t.period && daterange(%(tomorrow)s, NULL)
+    AND NOT EXISTS (SELECT FROM point_statement s WHERE s.point_id = t.congestion_point_id)
+GROUP BY t.congestion_point_id
+"""
+
+BEFORE_AND_LATER = f"""
+    SELECT s.point_id, s.omitted, s.days AS stated, {BEFORE} AS before,
+        CASE WHEN s.ends_at_once
+            THEN coalesce((SELECT range_agg(b) FROM unnest({LATER}) b WHERE NOT b @> %(today)s::date), '{{}}')
+            ELSE {LATER}
+        END AS later
+    FROM point_statement s
+    CROSS JOIN LATERAL (
+        SELECT coalesce(range_agg(t.period), '{{}}') AS old FROM registry_congestionpointterms t
+        WHERE t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
+    ) o
+"""
+
+WANT = f"""
+-- The days of the points as they are to be, each with its terms.
+INSERT INTO wanted_terms
+WITH stated AS MATERIALIZED ({BEFORE_AND_LATER})
+SELECT point_id, unnest(range_agg(days)), mutex, day_ahead, intraday
+FROM (
+    SELECT t.congestion_point_id AS point_id,
+        datemultirange(t.period) * (
+            s.before
+            + CASE WHEN %(keep_later)s THEN s.later ELSE '{{}}' END
+        ) - s.stated AS days,
+        t.mutex_offers_supported AS mutex, t.day_ahead_redispatch_by AS day_ahead,
+        t.intraday_redispatch_by AS intraday
+    FROM stated s
+    JOIN registry_congestionpointterms t
+        ON t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
+    UNION ALL
+    SELECT p.id, CASE WHEN l.upper <= l.first THEN '{{}}' ELSE datemultirange(daterange(l.first, l.upper)) END,
+        l.mutex, l.day_ahead, l.intraday
+    FROM staged_point l
+    JOIN registry_congestionpoint p ON p.dso_id = l.dso_id AND p.address = l.address
+) parts
+WHERE days <> '{{}}'
+GROUP BY point_id, mutex, day_ahead, intraday
+"""
+
+MEASURE = """
+-- The days of each stated point before and after. From the first day that vanishes on, claims on the
+-- point lose every day that is not the point's.
+INSERT INTO point_days
+WITH was AS (
+    SELECT t.congestion_point_id AS point_id, range_agg(t.period) AS days
+    FROM registry_congestionpointterms t JOIN point_statement s ON s.point_id = t.congestion_point_id
+    WHERE t.superseded_by_id IS NULL
+    GROUP BY t.congestion_point_id
+), becomes AS (
+    SELECT point_id, range_agg(period) AS days FROM wanted_terms GROUP BY point_id
+), listing AS (
+    SELECT DISTINCT dso_id, address FROM staged_point
+    WHERE NOT ends_at_once AND number IN (SELECT point FROM staged_line)
+), measured AS (
+    SELECT s.point_id, p.dso_id, p.address, coalesce(was.days, '{}') AS before, coalesce(becomes.days, '{}') AS after
+    FROM point_statement s
+    JOIN registry_congestionpoint p ON p.id = s.point_id
+    LEFT JOIN was USING (point_id)
+    LEFT JOIN becomes USING (point_id)
+)
+SELECT point_id, measured.dso_id, measured.address, before, after,
+    CASE WHEN before - after = '{}' THEN '{}'
+        ELSE datemultirange(daterange(lower(before - after), NULL)) - after
+    END,
+    listing.address IS NOT NULL
+FROM measured LEFT JOIN listing USING (dso_id, address)
+"""
+
+DIFFERENCES = """
+SELECT EXISTS (
+    SELECT congestion_point_id, period, mutex_offers_supported, day_ahead_redispatch_by, intraday_redispatch_by
+    FROM registry_congestionpointterms t JOIN point_statement s ON s.point_id = t.congestion_point_id
+    WHERE t.superseded_by_id IS NULL
+    EXCEPT SELECT * FROM wanted_terms
+) OR EXISTS (
+    SELECT * FROM wanted_terms
+    EXCEPT
+    SELECT congestion_point_id, period, mutex_offers_supported, day_ahead_redispatch_by, intraday_redispatch_by
+    FROM registry_congestionpointterms t WHERE t.superseded_by_id IS NULL
+        AND t.congestion_point_id IN (SELECT point_id FROM point_statement)
+)
+"""
+
+SUPERSEDE = """
+UPDATE registry_congestionpointterms t SET superseded_by_id = %(change)s
+FROM point_statement s
+WHERE t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL AND NOT EXISTS (
+    SELECT FROM wanted_terms w
+    WHERE w.point_id = t.congestion_point_id AND w.period = t.period AND w.mutex = t.mutex_offers_supported
+        AND w.day_ahead = t.day_ahead_redispatch_by AND w.intraday IS NOT DISTINCT FROM t.intraday_redispatch_by
+)
+"""
+
+RECORD = """
+INSERT INTO registry_congestionpointterms
+    (congestion_point_id, period, mutex_offers_supported, day_ahead_redispatch_by, intraday_redispatch_by,
+     recorded_by_id)
+SELECT point_id, period, mutex, day_ahead, intraday, %(change)s
+FROM wanted_terms w
+WHERE NOT EXISTS (
+    SELECT FROM registry_congestionpointterms t
+    WHERE t.congestion_point_id = w.point_id AND t.superseded_by_id IS NULL AND t.period = w.period
+)
+"""
+
+CLIPPED = """
+-- How many connections that no line is about lose days with their point, unless it is meant to end.
+SELECT d.address, count(*)
+FROM claim_change w JOIN point_days d USING (point_id)
+WHERE w.old && d.clip
+    AND NOT EXISTS (SELECT FROM statement s WHERE s.point_id = w.point_id AND s.connection_id = w.connection_id)
+    AND NOT EXISTS (SELECT FROM point_statement s WHERE s.point_id = w.point_id AND s.omitted)
+    AND NOT EXISTS (
+        SELECT FROM staged_point p WHERE p.dso_id = d.dso_id AND p.address = d.address AND p.ends_at_once
+    )
+GROUP BY d.point_id, d.address ORDER BY d.address, d.point_id
+"""
+
+NOT_BROUGHT_BACK = """
+-- How many connections that no line is about ended with their point, which gets new days.
+SELECT address, count(*)
+FROM (
+    SELECT d.address, c.connection_id
+    FROM point_days d
+    JOIN registry_congestionpointconnection c
+        ON c.congestion_point_id = d.point_id AND c.superseded_by_id IS NULL
+    WHERE NOT upper_inf(d.before) AND d.after - d.before && datemultirange(daterange(upper(d.before), NULL))
+        AND NOT EXISTS (
+            SELECT FROM statement s WHERE s.point_id = d.point_id AND s.connection_id = c.connection_id
+        )
+    GROUP BY d.point_id, d.address, d.before, c.connection_id
+    HAVING max(upper(c.period)) = upper(d.before)
+) ended
+GROUP BY address ORDER BY 1
+"""
+
+
+def stage_update(
+    cursor: CursorWrapper, dso: int, lines: Iterable[PointLine | MembershipLine], *, today: date
+) -> tuple[int, int]:
+    """COPY a DSO's update into the staging tables; returns how many points and how many connections it names.
+
+    A point whose EndPeriod is today or earlier ends at once: today is no longer covered (docs/rules.md D5), nor is the
+    rest of the block of days that today lies in.
+    """
+    points: list[PointLine] = []
+    connections = copy_lines(_memberships(lines, points), dso)
+    uppers = [day_after(point.end) for point in points]
+    tomorrow = today + timedelta(days=1)
+    at_once = [upper is not None and upper <= tomorrow for upper in uppers]
+    cursor.execute(
+        STAGE,
+        [
+            dso,
+            [point.number for point in points],
+            [point.address for point in points],
+            [point.start for point in points],
+            [
+                min(upper, today) if ends and upper else upper
+                for upper, ends in zip(uppers, at_once, strict=True)
+            ],
+            uppers,
+            at_once,
+            [point.mutex for point in points],
+            [point.day_ahead for point in points],
+            [point.intraday for point in points],
+        ],
+    )
+    analyze_if_large(cursor, "staged_point", len(points))
+    return len(points), connections
+
+
+def state_points(
+    cursor: CursorWrapper, policies: Policies, *, today: date, end_omitted: bool = False
+) -> bool:
+    """Make and hold the stated points, and find their days before and after; with `end_omitted`, end all others.
+
+    Returns whether their terms change; nobody else changes them from here on.
+    """
+    cursor.execute(NEW_POINTS)
+    analyze_if_large(cursor, "registry_congestionpoint", cursor.rowcount)
+    cursor.execute(LOCK_ALL_POINTS if end_omitted else LOCK_POINTS)
+    cursor.execute(TAKE_TOGETHER)
+    stated = cursor.rowcount
+    if end_omitted:
+        cursor.execute(END_OMITTED, {"tomorrow": today + timedelta(days=1)})
+        stated += cursor.rowcount
+    analyze_if_large(cursor, "point_statement", stated)
+    cursor.execute(WANT, {"keep_later": policies["P7"] != ACCEPT, "today": today})
+    analyze_if_large(cursor, "wanted_terms", cursor.rowcount)
+    cursor.execute(MEASURE)
+    analyze_if_large(cursor, "point_days", cursor.rowcount)
+    cursor.execute(DIFFERENCES)
+    return bool(cursor.fetchone()[0])
+
+
+def write(cursor: CursorWrapper, recorder: Recorder) -> None:
+    """Write the terms that differ."""
+    parameters = {"change": recorder.change_id()}
+    cursor.execute(SUPERSEDE, parameters)
+    cursor.execute(RECORD, parameters)
+
+
+def warn_of_clipping(cursor: CursorWrapper) -> Iterator[str]:
+    """Warnings about connections that lose days with their point, or stay ended while it goes on (docs/rules.md D6)."""
+    for query, what in (
+        (CLIPPED, "not listed, clipped with the congestion point"),
+        (NOT_BROUGHT_BACK, "not listed, clipped earlier with the congestion point and not brought back"),
+    ):
+        cursor.execute(query)
+        counts = [
+            f"{address} ({count} {'connection' if count == 1 else 'connections'})"
+            for address, count in cursor.fetchall()
+        ]
+        if counts:
+            yield named(Reason.PERIOD, counts, what)
+
+
+def _memberships(
+    lines: Iterable[PointLine | MembershipLine], points: list[PointLine]
+) -> Iterator[tuple[int, str, date, date | None]]:
+    """The connections among `lines`; the points are put aside into `points` on the way."""
+    for line in lines:
+        if isinstance(line, PointLine):
+            points.append(line)
+        else:
+            yield line

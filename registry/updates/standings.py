@@ -1,0 +1,323 @@
+"""Who holds which day: the standings of claims, and the days that change hands (docs/rules.md C1 to C7).
+
+Works on the staged tables of `registry.sql.staging` as sets. Where no second party has a claim, a claimed day simply
+counts. Where one has, every claim on the connection is cut into pieces within which nothing changes from day to day,
+each piece is judged by the rules, and the pieces are put together again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg.types.multirange import Multirange
+
+from registry.changes import analyze
+from registry.market.policies import ALLOW, NEWEST_WINS
+from registry.sql.claim_kinds import ClaimKind
+from registry.sql.plans import PLANNED_AS_USUAL, looks_up
+from registry.sql.staging import LARGE
+from registry.updates.conflict_detection import refresh_conflicts
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+FIND_DISPUTED = """
+-- Connections where the days that change touch another party's claim, or that staff rule on.
+INSERT INTO disputed
+SELECT w.connection_id FROM claim_change w
+WHERE EXISTS (
+    SELECT FROM {claims} c
+    WHERE c.connection_id = w.connection_id AND c.{party} <> w.party_id AND {current}
+      AND c.period && (w.old + w.want)
+)
+UNION
+SELECT connection_id FROM claim_change GROUP BY connection_id HAVING count(DISTINCT party_id) > 1
+UNION
+SELECT connection_id FROM ruling
+"""
+
+CURRENT = "c.superseded_by_id IS NULL"
+BY_CONNECTION = "coalesce(c.superseded_by_id, 0) = 0"
+"""The same in words for which there is no partial index: without statistics, PostgreSQL would take that of all current
+claims by something else to be the cheapest way to those on one connection, and read it as a whole."""
+
+CUT_INTO_PIECES = """
+-- Every claim, old or to be, on a disputed connection, cut at every day on which anything about it may change.
+INSERT INTO piece (point_id, party_id, connection_id, first, stop, was, waiting_since, exclusive, claimed)
+WITH edge AS (
+    SELECT c.connection_id, lower(c.period) AS day
+    FROM {claims} c JOIN disputed USING (connection_id) WHERE c.superseded_by_id IS NULL
+    UNION
+    SELECT c.connection_id, coalesce(upper(c.period), 'infinity')
+    FROM {claims} c JOIN disputed USING (connection_id) WHERE c.superseded_by_id IS NULL
+    UNION
+    SELECT w.connection_id, lower(r) FROM claim_change w JOIN disputed USING (connection_id), unnest(w.want) r
+    UNION
+    SELECT w.connection_id, coalesce(upper(r), 'infinity')
+    FROM claim_change w JOIN disputed USING (connection_id), unnest(w.want) r
+    UNION
+    SELECT connection_id, lower(days) FROM ruling
+    UNION
+    SELECT connection_id, coalesce(upper(days), 'infinity') FROM ruling
+    UNION
+    SELECT connection_id, %(today)s FROM disputed WHERE %(newest_wins)s
+), segment AS (
+    SELECT connection_id, day AS first, lead(day) OVER (PARTITION BY connection_id ORDER BY day) AS stop FROM edge
+), thing AS (
+    SELECT {point} AS point_id, c.{party} AS party_id, c.connection_id
+    FROM {claims} c JOIN disputed USING (connection_id) WHERE c.superseded_by_id IS NULL
+    UNION
+    SELECT point_id, party_id, connection_id FROM claim_change JOIN disputed USING (connection_id)
+)
+SELECT t.point_id, t.party_id, t.connection_id, s.first, s.stop, c.standing, c.waiting_since_id,
+    coalesce({exclusive}, %(exclusive)s),
+    CASE WHEN w.connection_id IS NULL THEN true ELSE w.want @> s.first END
+FROM thing t
+JOIN segment s ON s.connection_id = t.connection_id AND s.stop IS NOT NULL
+LEFT JOIN {claims} c ON c.connection_id = t.connection_id AND c.{party} = t.party_id AND {point} = t.point_id
+    AND c.superseded_by_id IS NULL AND c.period @> s.first
+LEFT JOIN claim_change w ON w.connection_id = t.connection_id AND w.party_id = t.party_id AND w.point_id = t.point_id
+WHERE c.id IS NOT NULL OR w.want @> s.first
+"""
+
+JUDGE = """
+-- The standing of each claimed piece. C7: a party counts as a whole, and holds a day through all its points.
+WITH party_day AS (
+    SELECT connection_id, first, party_id,
+        coalesce(bool_or(was = 'effective'), false) AS held,
+        coalesce(bool_or(was = 'refused'), false) AS was_refused,
+        bool_or(claimed) AS claims,
+        bool_and(was IS NULL) AS is_new,
+        coalesce(bool_or(claimed AND was IS NULL), false) AS claims_anew,
+        min(coalesce(waiting_since, %(change)s)) FILTER (WHERE claimed) AS waiting_since
+    FROM piece GROUP BY connection_id, first, party_id
+), placed AS (
+    SELECT p.*, r.winner AS ruled_for, r.loser AS ruled_against,
+        -- C5: under "newest wins" a newcomer takes days from today on
+        %(newest_wins)s AND p.is_new AND p.claims AND p.first >= %(today)s AS takes,
+        bool_or(p.held AND p.claims) OVER day AS somebody_stays,
+        -- C6: a free day goes to the claimant that has waited longest
+        row_number() OVER (
+            PARTITION BY p.connection_id, p.first ORDER BY p.claims DESC, p.waiting_since, p.party_id
+        ) = 1 AS has_waited_longest
+    FROM party_day p
+    LEFT JOIN ruling r ON r.connection_id = p.connection_id AND r.days @> p.first
+    WINDOW day AS (PARTITION BY p.connection_id, p.first)
+), winning AS (
+    SELECT p.*,
+        coalesce(ruled_for, min(party_id) FILTER (WHERE takes) OVER (PARTITION BY connection_id, first)) AS winner
+    FROM placed p
+), judged AS (
+    SELECT w.*,
+        claims AND (CASE
+            WHEN winner IS NOT NULL THEN
+                party_id = winner
+                OR (held AND ruled_for IS NOT NULL AND party_id <> ruled_against)
+            -- C2: what was held and is claimed still or again was never free
+            WHEN somebody_stays THEN held
+            ELSE has_waited_longest
+        END OR (%(allow)s AND claims_anew)) AS holds
+    FROM winning w
+), settled AS (
+    SELECT j.*,
+        bool_or(held AND holds) OVER (PARTITION BY connection_id, first) AS holder_stays,
+        count(*) FILTER (WHERE holds) OVER (PARTITION BY connection_id, first) > 1 AS is_shared
+    FROM judged j
+)
+UPDATE piece
+SET standing = CASE
+        WHEN s.holds THEN 'effective'
+        WHEN s.ruled_against = s.party_id THEN 'refused'
+        WHEN s.held AND s.winner IS NOT NULL THEN 'refused'
+        -- C3: refused for as long as the other holds the day, also at another of the party's points
+        WHEN (piece.was = 'refused' OR piece.was IS NULL AND s.was_refused) AND s.holder_stays THEN 'refused'
+        ELSE 'contested'
+    END,
+    waiting_since = CASE WHEN s.holds THEN NULL ELSE coalesce(piece.waiting_since, %(change)s) END,
+    exclusive = piece.exclusive AND NOT (s.holds AND s.is_shared AND piece.was IS DISTINCT FROM 'effective')
+FROM settled s
+WHERE s.connection_id = piece.connection_id AND s.first = piece.first AND s.party_id = piece.party_id
+    AND piece.claimed
+"""
+
+JOIN_PIECES = """
+INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, waiting_since, exclusive)
+SELECT point_id, party_id, connection_id, unnest(range_agg(daterange(first, nullif(stop, 'infinity')))),
+    standing, waiting_since, exclusive
+FROM piece WHERE claimed
+GROUP BY point_id, party_id, connection_id, standing, waiting_since, exclusive
+"""
+
+KEEP_UNDISPUTED = """
+-- Where nobody else has a claim: what stays keeps what it was, what is new counts.
+INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, waiting_since, exclusive)
+SELECT point_id, party_id, connection_id, unnest(range_agg(days)), standing, waiting_since, exclusive
+FROM (
+    SELECT w.point_id, w.party_id, w.connection_id, datemultirange(c.period) * w.want AS days,
+        c.standing, c.waiting_since_id AS waiting_since, {exclusive} AS exclusive
+    FROM claim_change w
+    JOIN {claims} c ON c.connection_id = w.connection_id AND c.{party} = w.party_id AND {point} = w.point_id
+        AND c.superseded_by_id IS NULL
+    WHERE w.old <> '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
+    UNION ALL
+    SELECT w.point_id, w.party_id, w.connection_id, w.want - w.old, 'effective', NULL, %(exclusive)s
+    FROM claim_change w
+    WHERE w.old <> '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
+) parts
+WHERE days <> '{{}}'
+GROUP BY point_id, party_id, connection_id, standing, waiting_since, exclusive
+"""
+
+SUPERSEDE = """
+-- Current claims that are not wanted as they stand.
+WITH affected AS (
+    SELECT c.id, {point} AS point_id, c.{party} AS party_id, c.connection_id, c.period, c.standing,
+        c.waiting_since_id, {exclusive} AS exclusive
+    FROM claim_change w
+    JOIN {claims} c ON c.connection_id = w.connection_id AND c.{party} = w.party_id AND {point} = w.point_id
+        AND c.superseded_by_id IS NULL
+    WHERE w.old <> '{{}}'
+    UNION
+    SELECT c.id, {point}, c.{party}, c.connection_id, c.period, c.standing, c.waiting_since_id, {exclusive}
+    FROM disputed JOIN {claims} c USING (connection_id)
+    WHERE c.superseded_by_id IS NULL
+), stale AS (
+    SELECT id FROM affected a
+    WHERE NOT EXISTS (
+        SELECT FROM wanted_claim n
+        WHERE n.connection_id = a.connection_id AND n.party_id = a.party_id AND n.point_id = a.point_id
+            AND n.period = a.period AND n.standing = a.standing AND n.exclusive = a.exclusive
+            AND n.waiting_since IS NOT DISTINCT FROM a.waiting_since_id
+    )
+)
+UPDATE {claims} SET superseded_by_id = %(change)s FROM stale WHERE {claims}.id = stale.id
+"""
+
+RECORD = """
+-- Wanted claims that are not there yet.
+INSERT INTO {claims} (connection_id, period, standing, waiting_since_id, recorded_by_id, {insert_columns})
+SELECT connection_id, period, standing, waiting_since, %(change)s, {insert_values}
+FROM wanted_claim n
+WHERE NOT EXISTS (
+    SELECT FROM {claims} c
+    WHERE c.connection_id = n.connection_id AND c.{party} = n.party_id AND {point} = n.point_id
+        AND c.superseded_by_id IS NULL AND c.period = n.period
+)
+"""
+
+RECORD_NEW = """
+-- Claims on things that their party had no claim on, where nobody else has one. Few neighbours at a time, and these
+-- scattered: the GiST index of the constraint takes a million in the order of their keys in nearly twice the time.
+INSERT INTO {claims} (connection_id, period, standing, recorded_by_id, {insert_columns})
+SELECT connection_id, period, 'effective', %(change)s, {insert_values}
+FROM (
+    SELECT w.point_id, w.party_id, w.connection_id, unnest(w.want) AS period, %(exclusive)s::boolean AS exclusive
+    FROM claim_change w
+    WHERE w.old = '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
+) anew
+ORDER BY hashint8(connection_id / 64), connection_id
+"""
+
+NEWLY_CONTESTED = """
+-- What a party claims anew and another holds, the first of them by address.
+SELECT count(*) OVER (), n.address, p.address, contested.days
+FROM (
+    SELECT point_id, connection_id, range_agg(daterange(first, nullif(stop, 'infinity'))) AS days
+    FROM piece WHERE claimed AND was IS NULL AND standing <> 'effective'
+    GROUP BY point_id, connection_id
+) contested
+JOIN registry_connection n ON n.id = contested.connection_id
+LEFT JOIN registry_congestionpoint p ON p.id = contested.point_id
+ORDER BY n.address, p.address
+LIMIT 20
+"""
+
+
+SORT_IN_MEMORY = "SET LOCAL work_mem = '64MB'"
+"""For the rest of a transaction with a large set: sorting a million pieces on disk takes twice as long."""
+
+
+class Contested(NamedTuple):
+    """Newly claimed days that another party holds: of a connection, in a congestion point for a membership."""
+
+    connection: str
+    point: str | None
+    days: Multirange[date]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether anything is `disputed` at all, and what is newly contested: the first of it, at most 20, and how much."""
+
+    disputed: bool
+    contested: tuple[Contested, ...] = ()
+    total: int = 0
+
+
+def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, today: date) -> Verdict:
+    """Find the standing of everything in `claim_change` and `ruling`.
+
+    `policy` is the operator's for newly claimed days that another holds. Writes staging tables only.
+    """
+    parameters = _parameters(change, policy, today)
+    cursor.execute(kind.sql(FIND_DISPUTED, current=BY_CONNECTION if looks_up(cursor) else CURRENT))
+    if not cursor.rowcount:
+        return Verdict(disputed=False)
+    disputed = cursor.rowcount
+    cursor.execute(PLANNED_AS_USUAL)
+    if disputed >= LARGE:
+        cursor.execute(SORT_IN_MEMORY)
+    cursor.execute(kind.sql(CUT_INTO_PIECES), parameters)
+    if cursor.rowcount >= LARGE:
+        cursor.execute("ANALYZE piece; ANALYZE disputed")
+    cursor.execute(JUDGE, parameters)
+    cursor.execute(NEWLY_CONTESTED)
+    rows = cursor.fetchall()
+    return Verdict(True, tuple(Contested(*row[1:]) for row in rows), rows[0][0] if rows else 0)
+
+
+def write(
+    cursor: CursorWrapper,
+    kind: ClaimKind,
+    *,
+    change: int,
+    policy: str,
+    today: date,
+    disputed: bool = True,
+    replaces: bool = True,
+) -> None:
+    """Write what `judge` found into the facts, only what differs, and the conflicts that follow.
+
+    What is not `disputed` needs neither pieces nor conflicts, and what `replaces` no days that were claimed before, no
+    comparison.
+    """
+    parameters = _parameters(change, policy, today)
+    written = 0
+    if disputed or replaces:
+        cursor.execute(JOIN_PIECES)
+        wanted = int(cursor.rowcount)
+        cursor.execute(kind.sql(KEEP_UNDISPUTED), parameters)
+        if wanted + cursor.rowcount >= LARGE:
+            cursor.execute("ANALYZE wanted_claim")
+        cursor.execute(kind.sql(SUPERSEDE), parameters)
+        written = int(cursor.rowcount)
+        cursor.execute(kind.sql(RECORD), parameters)
+        written += int(cursor.rowcount)
+    cursor.execute(kind.sql(RECORD_NEW), parameters)
+    written += int(cursor.rowcount)
+    if disputed:
+        refresh_conflicts(cursor, kind, change=change)
+    if written >= LARGE:
+        analyze(cursor, kind.table, *(["registry_conflict"] if disputed else []))
+
+
+def _parameters(change: int, policy: str, today: date) -> dict[str, Any]:
+    return {
+        "change": change,
+        "today": today,
+        "newest_wins": policy == NEWEST_WINS,
+        "allow": policy == ALLOW,
+        "exclusive": policy != ALLOW,
+    }

@@ -1,0 +1,252 @@
+"""What an update says, thing by thing, and which days it makes the sender claim (docs/rules.md D2 to D4, P1 to P7).
+
+A thing is (AGR, connection) or (congestion point, connection). All lines of a message about one thing are one
+statement. It speaks from its earliest day on: from there the sender's earlier days give way as far as they touch or
+overlap the stated ones; what lies before stays, and so does a separate block that lies later.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from registry.market.policies import ACCEPT, Policies
+from registry.sql.claim_kinds import ClaimKind
+from registry.sql.plans import FEW
+from registry.sql.staging import analyze_if_large
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+FREE_OF_JUDGEMENT = """
+-- Lines under no congestion point, thing by thing.
+INSERT INTO statement (point_id, party_id, connection_id, address, days, speaks_from, withdraws_from, lines, line)
+SELECT 0, s.party_id, n.id, s.address, s.days, s.speaks_from, s.withdraws_from, s.lines, s.line
+FROM (
+    SELECT party_id, address,
+        coalesce(range_agg(daterange(first, upper)) FILTER (WHERE upper IS NULL OR upper > first), '{}') AS days,
+        min(least(first, upper)) AS speaks_from,
+        min(upper) FILTER (WHERE upper <= first) AS withdraws_from,
+        count(*) AS lines, min(line) AS line
+    FROM staged_line GROUP BY party_id, address
+) s
+LEFT JOIN registry_connection n ON n.address = s.address
+"""
+
+JUDGED = """
+-- Lines under congestion points, within the days that P3, P4 and P5 leave them.
+INSERT INTO statement (point_id, party_id, connection_id, address, days, speaks_from, withdraws_from, lines, line)
+SELECT s.point_id, s.party_id, n.id, s.address, s.days, s.speaks_from, s.withdraws_from, s.lines, s.line
+FROM (
+    SELECT point_id, party_id, address, range_agg(days) AS days, min(least(first, upper)) AS speaks_from,
+        min(upper) FILTER (WHERE upper <= first) AS withdraws_from, count(*) AS lines, min(line) AS line
+    FROM judged_line WHERE NOT outside GROUP BY point_id, party_id, address
+) s
+LEFT JOIN registry_connection n ON n.address = s.address
+"""
+
+JUDGE_LINES = """
+-- Each line against its congestion point's days as they are to be in the registry.
+INSERT INTO judged_line
+SELECT line, point_id, party_id, address, first, upper,
+    CASE WHEN inside THEN said
+        ELSE said * after
+            + CASE WHEN %(accept_early)s THEN said * before_it ELSE '{}' END
+            + CASE WHEN %(accept_late)s THEN said - after - before_it ELSE '{}' END
+    END,
+    NOT inside AND said && after AND said && before_it,
+    NOT inside AND said && after AND said - after - before_it <> '{}',
+    NOT inside AND said <> '{}' AND NOT said && after
+FROM (
+    SELECT l.line, d.point_id, l.party_id, l.address, l.first, l.upper, l.said, d.after, d.after @> l.said AS inside,
+        datemultirange(daterange(NULL, lower(d.after))) AS before_it
+    FROM (
+        SELECT *, CASE WHEN upper <= first THEN '{}' ELSE datemultirange(daterange(first, upper)) END AS said
+        FROM staged_line
+    ) l
+    JOIN staged_point p ON p.number = l.point AND NOT p.ends_at_once
+    JOIN point_days d ON d.dso_id = p.dso_id AND d.address = p.address
+) measured
+"""
+
+NEW_CONNECTIONS = """
+-- Addresses that the registry has not seen, in the one order that all writers keep.
+WITH added AS (
+    INSERT INTO registry_connection (address)
+    SELECT DISTINCT l.address FROM {lines} l
+    LEFT JOIN registry_connection n ON n.address = l.address
+    WHERE n.id IS NULL AND {registers}
+    ORDER BY l.address
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+INSERT INTO held_connection SELECT id FROM added
+"""
+
+CLAIM_CHANGES = """
+-- Things whose days differ from what the sender has registered.
+INSERT INTO claim_change
+{known}
+SELECT point_id, party_id, connection_id, old, want
+FROM (
+    SELECT s.point_id, s.party_id, s.connection_id, o.old,
+        CASE
+            WHEN o.old = '{{}}' OR o.old = s.days THEN s.days
+            ELSE o.old * {before}
+                + CASE WHEN %(keep_later)s THEN {later} ELSE '{{}}' END
+                - coalesce(d.clip, '{{}}') + s.days
+        END AS want
+    FROM {things} s
+    CROSS JOIN LATERAL (
+        SELECT coalesce(range_agg(c.period), '{{}}') AS old FROM {claims} c
+        WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
+            AND c.superseded_by_id IS NULL
+    ) o
+    LEFT JOIN point_days d ON d.point_id = s.point_id
+    WHERE {among}
+) stated
+WHERE want <> old
+"""
+
+# Of many things most have no claim, or the one that they state again: one join tells so, and only the others are looked
+# at claim by claim.
+KNOWN = """
+WITH looked_at AS MATERIALIZED (
+    SELECT s.*, c.id IS NULL AS is_new
+    FROM statement s
+    LEFT JOIN {claims} c ON c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
+        AND c.superseded_by_id IS NULL
+    WHERE (c.id IS NULL OR datemultirange(c.period) <> s.days) AND {among}
+)
+SELECT point_id, party_id, connection_id, '{{}}'::datemultirange, days FROM looked_at WHERE is_new AND days <> '{{}}'
+UNION ALL
+"""
+NOT_KNOWN = "(SELECT DISTINCT ON (line) * FROM looked_at WHERE NOT is_new ORDER BY line)"
+
+MANY = 12
+"""A join reads as many claims in the time of a look-up."""
+
+REGISTERED = "SELECT reltuples FROM pg_class WHERE oid = %(claims)s::regclass"
+
+HELD = "s.connection_id IN (SELECT connection_id FROM held_connection)"
+
+
+UNLISTED = """
+-- Claims on the stated congestion points that no line is about: they lose the days that the point loses, and where
+-- what is omitted ends (D7), the days after today.
+INSERT INTO claim_change
+WITH mentioned AS (
+    SELECT DISTINCT l.point_id, n.id AS connection_id FROM judged_line l JOIN registry_connection n USING (address)
+    WHERE %(end_omitted)s
+), claimed AS (
+    SELECT d.point_id, c.dso_id, c.connection_id, d.clip, d.listed, range_agg(c.period) AS old
+    FROM point_days d
+    JOIN registry_congestionpointconnection c
+        ON c.congestion_point_id = d.point_id AND c.superseded_by_id IS NULL
+    WHERE (d.clip <> '{}' OR (%(end_omitted)s AND (d.listed OR %(everything)s))) AND NOT EXISTS (
+        SELECT FROM statement s WHERE s.point_id = d.point_id AND s.connection_id = c.connection_id
+    )
+    GROUP BY d.point_id, c.dso_id, c.connection_id, d.clip, d.listed
+)
+SELECT point_id, dso_id, connection_id, old, want
+FROM (
+    SELECT c.*, old - clip - CASE
+            WHEN %(end_omitted)s AND (listed OR %(everything)s) AND m.connection_id IS NULL
+            THEN datemultirange(daterange(%(tomorrow)s, NULL)) ELSE '{}'
+        END AS want
+    FROM claimed c LEFT JOIN mentioned m USING (point_id, connection_id)
+) clipped
+WHERE want <> old
+"""
+
+OMITTED = """
+-- The AGR's connections that no line is about, or those of all AGRs, ended after today (D7).
+INSERT INTO claim_change
+SELECT 0, agr_id, connection_id, old, want
+FROM (
+    SELECT agr_id, connection_id, old, old - datemultirange(daterange(%(tomorrow)s, NULL)) AS want
+    FROM (
+        SELECT c.agr_id, c.connection_id, range_agg(c.period) AS old FROM registry_representation c
+        WHERE (%(everything)s OR c.agr_id = %(party)s) AND c.superseded_by_id IS NULL AND NOT EXISTS (
+            SELECT FROM statement s WHERE s.connection_id = c.connection_id AND s.party_id = c.agr_id
+        )
+        GROUP BY c.agr_id, c.connection_id
+    ) held
+) ended
+WHERE want <> old
+"""
+
+
+class Taken(NamedTuple):
+    """How many things are stated, and how many connections are new: held by this transaction, all with claimed days."""
+
+    things: int
+    new: int
+
+
+def take_together(cursor: CursorWrapper, *, judged: bool) -> Taken:
+    """Make the statements out of the staged lines, or of those judged against their congestion points."""
+    lines = "judged_line" if judged else "staged_line"
+    registers = "days <> '{}' AND NOT outside" if judged else "(upper IS NULL OR upper > first)"
+    cursor.execute(NEW_CONNECTIONS.format(lines=lines, registers=registers))
+    added = cursor.rowcount
+    analyze_if_large(cursor, "held_connection", added)
+    analyze_if_large(cursor, "registry_connection", added)
+    cursor.execute(JUDGED if judged else FREE_OF_JUDGEMENT)
+    things = cursor.rowcount
+    analyze_if_large(cursor, "statement", things)
+    return Taken(things, added)
+
+
+def judge_lines(cursor: CursorWrapper, policies: Policies) -> None:
+    """Cut the lines under congestion points to the points' days, as the operator chose for P3 and P4."""
+    cursor.execute(
+        JUDGE_LINES, {"accept_late": policies["P3"] == ACCEPT, "accept_early": policies["P4"] == ACCEPT}
+    )
+    analyze_if_large(cursor, "judged_line", cursor.rowcount)
+
+
+def find_changes(
+    cursor: CursorWrapper,
+    kind: ClaimKind,
+    policies: Policies,
+    *,
+    today: date,
+    end_omitted: bool,
+    party: int | None = None,
+    held_only: bool = False,
+    things: int = 0,
+) -> int:
+    """Fill `claim_change`, which is empty, with the things whose days change; returns how many.
+
+    `things` are stated; where these are many beside what is registered, that is read as a whole. With `held_only`, of
+    what lines are about only that is looked at of which the connection is held. With `end_omitted` what no line is
+    about ends with today: of the `party`, or of everybody where it is None.
+    """
+    parameters: dict[str, Any] = {
+        "party": party,
+        "everything": party is None,
+        "keep_later": policies["P7"] != ACCEPT,
+        "end_omitted": end_omitted,
+        "tomorrow": today + timedelta(days=1),
+    }
+    among = HELD if held_only else "true"
+    known, source = "", "statement"
+    if things >= FEW and _are_many(cursor, kind, things):
+        known, source = kind.sql(KNOWN, among=among), NOT_KNOWN
+    cursor.execute(kind.sql(CLAIM_CHANGES, among=among, known=known, things=source), parameters)
+    changes = cursor.rowcount
+    if kind.point != "0":
+        cursor.execute(UNLISTED, parameters)
+        changes += cursor.rowcount
+    elif end_omitted:
+        cursor.execute(OMITTED, parameters)
+        changes += cursor.rowcount
+    analyze_if_large(cursor, "claim_change", changes)
+    return int(changes)
+
+
+def _are_many(cursor: CursorWrapper, kind: ClaimKind, things: int) -> bool:
+    cursor.execute(REGISTERED, {"claims": kind.table})
+    (claims,) = cursor.fetchone()
+    return bool(claims <= things * MANY)
