@@ -9,10 +9,10 @@ from django.db.models import Model
 
 from cro_project.figures import Figure, counted
 from participants.scope import Scope
-from reservations import contract_filters
-from reservations.contract_filters import with_version
+from reservations.admin.contracts import filters as contract_filters
+from reservations.admin.contracts.filters import with_version
+from reservations.admin.updates.filters import UNREPLACED, unreplaced
 from reservations.models import Contract, ContractVersion, ReservationUpdate
-from reservations.update_filters import UNREPLACED, unreplaced
 
 
 def to_look_at(scope: Scope, today: date, may: Callable[[type[Model]], bool]) -> Iterator[Figure]:

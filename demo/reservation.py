@@ -10,7 +10,7 @@ from shapeshifter_uftp.uftp import FlexReservationUpdate, FlexReservationUpdateR
 from demo import exchange, screen, staff
 from demo.exchange import same
 from demo.participants import Participant
-from reservations import isps
+from reservations.isps import calendar
 
 DAY = timedelta(days=1)
 CONTRACTED, KEPT = 50_000, 20_000
@@ -30,9 +30,9 @@ class Reservation:
     @property
     def hour(self) -> int:
         """ISPs of an hour."""
-        minutes = isps.minutes_of(self.market.isp_duration)
+        minutes = calendar.minutes_of(self.market.isp_duration)
         assert minutes is not None
-        return isps.HOUR // minutes
+        return calendar.HOUR // minutes
 
     @property
     def first(self) -> int:
@@ -43,7 +43,7 @@ class Reservation:
     def day(self) -> date:
         """The day after tomorrow, or the next one on which no clock changes."""
         day = self.market.today + 2 * DAY
-        while isps.count(day, isps.HOUR // self.hour, self.market.time_zone) != 24 * self.hour:
+        while calendar.count(day, calendar.HOUR // self.hour, self.market.time_zone) != 24 * self.hour:
             day += DAY
         return day
 

@@ -14,7 +14,9 @@ class ReservationsConfig(AppConfig):
     def ready(self) -> None:
         from registry.imports import file_kinds
         from registry.models.imports import ImportRun
-        from reservations import handlers, importing, passing
+        from reservations import handlers
+        from reservations.imports import load as import_load
+        from reservations.updates import forwarding
         from uftp.handlers import register
 
         register(
@@ -22,7 +24,7 @@ class ReservationsConfig(AppConfig):
             role="DSO",
             handle=handlers.flex_reservation_update,
             may_be_addressed_to=anyone,
-            passed_on=passing.passed_on,
+            passed_on=forwarding.passed_on,
         )
         register(
             "FlexReservationUpdateResponse",
@@ -30,4 +32,4 @@ class ReservationsConfig(AppConfig):
             handle=handlers.flex_reservation_update_response,
             may_be_addressed_to=anyone,
         )
-        file_kinds.register(ImportRun.Kind.CONTRACTS, importing.KIND)
+        file_kinds.register(ImportRun.Kind.CONTRACTS, import_load.KIND)

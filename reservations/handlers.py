@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from common import clock
-from reservations import updates
 from reservations.models import UpdateState
+from reservations.updates import lifecycle
 from uftp.delivery import forwarding
 from uftp.handlers import Incoming, Outcome
 from uftp.protocol import parsing
@@ -16,7 +16,7 @@ from uftp.protocol.messages import FlexReservationUpdate, FlexReservationUpdateR
 def flex_reservation_update(incoming: Incoming) -> Outcome:
     """A DSO says what it leaves reserved: checked, recorded, and passed on to the AGR that it is addressed to."""
     said = cast(FlexReservationUpdate, parsing.parse(incoming.content))
-    state = updates.receive(incoming.sender, said, incoming.inbound)
+    state = lifecycle.receive(incoming.sender, said, incoming.inbound)
     if state.state != UpdateState.State.RECEIVED:
         return Outcome()
     update = state.update
@@ -33,5 +33,5 @@ def flex_reservation_update(incoming: Incoming) -> Outcome:
 def flex_reservation_update_response(incoming: Incoming) -> Outcome:
     """A copy of what an AGR answered a DSO; it settles the update, or is kept with why it does not."""
     response = cast(FlexReservationUpdateResponse, parsing.parse(incoming.content))
-    updates.settle_by_response(incoming.sender, response, incoming.inbound)
+    lifecycle.settle_by_response(incoming.sender, response, incoming.inbound)
     return Outcome()

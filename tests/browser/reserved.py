@@ -10,11 +10,12 @@ from datetime import UTC, date, datetime, time
 from participants.models import Participant
 from registry.changes import Source
 from registry.models import Change
-from reservations import contracts, updates
-from reservations.contracts import Terms
+from reservations.contracts import record as contracts
+from reservations.contracts.profiles import Profile, Stretch
+from reservations.contracts.record import Terms
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion, ReservationUpdate
-from reservations.profiles import Profile, Stretch
+from reservations.updates import lifecycle
 from tests.browser.saying import Market, decided, point, say, standing
 from tests.support.peer import CRO
 from tests.support.receiver import Posted, Reply
@@ -169,7 +170,7 @@ def update_in_june(made: Market) -> None:
             _more_power(made, datetime(2026, 6, 17, 12, 30, tzinfo=UTC))
     at = datetime(2026, 6, 22, 13, 5, tzinfo=UTC)
     reason = "Flexwerk and Stroomnet both confirmed it by telephone while Flexwerk’s system was down."
-    change = updates.settle(
+    change = lifecycle.settle(
         made.updates["settled"], accepted=True, source=Source.of_staff("lee", reason), expected="undone"
     )
     Change.objects.filter(pk=change).update(moment=at)

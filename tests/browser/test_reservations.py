@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from reservations.updates import state_of
+from reservations.updates.lifecycle import state_of
 from tests.browser.looking import look
 from tests.browser.market import Market
 

@@ -33,11 +33,11 @@ from registry.models import (
     Representation,
     RevisionPlace,
 )
-from reservations import contracts
-from reservations.contracts import Terms
+from reservations.contracts import record as contracts
+from reservations.contracts.profiles import Profile, Stretch
+from reservations.contracts.record import Terms
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion, ReservationUpdate
-from reservations.profiles import Profile, Stretch
 from tests.support.exchange import drain, exchange, receive
 from tests.support.peer import CRO, Peer
 from uftp.connectivity import send_test_message

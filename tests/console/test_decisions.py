@@ -29,8 +29,8 @@ from registry.models import (
     RevisionPlace,
 )
 from registry.updates.revisions import advance
+from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import Contract
-from reservations.profiles import Profile, Stretch
 from tests.participants.conftest import key_text
 from tests.registry.screens import declared, list_of, page_of, party, represented
 from tests.reservations.filling import Filled

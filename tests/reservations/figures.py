@@ -225,7 +225,7 @@ def exported(who: str) -> int:
     from django.db.models import Q
 
     from reservations.models import Contract
-    from reservations.settlement import export
+    from reservations.settlement.export import export
 
     theirs = Contract.objects.filter(Q() if who == "operator" else Q(dso=DSO) | Q(agr=AGR))
     last = last_period()

@@ -16,11 +16,12 @@ from django.utils import timezone
 from common import clock
 from participants.models import Participant, PublicKey
 from registry.changes import Source
-from reservations import contracts, updates
-from reservations.contracts import Terms
+from reservations.contracts import record as contracts
+from reservations.contracts.profiles import Profile, Stretch
+from reservations.contracts.record import Terms
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
-from reservations.profiles import Profile, Stretch
+from reservations.updates import lifecycle
 from tests.support.exchange import drain, exchange, receive
 from tests.support.peer import Peer
 from uftp.delivery import deliver as delivery
@@ -193,7 +194,7 @@ def update_of(inbound: InboundMessage) -> ReservationUpdate:
 
 
 def state(update: ReservationUpdate) -> str:
-    return updates.state_of(update).state
+    return lifecycle.state_of(update).state
 
 
 def states(update: ReservationUpdate) -> list[tuple[str, str]]:

@@ -18,11 +18,12 @@ from participants.models import Participant
 from registry.market.market import ISP_DURATIONS, set_market
 from registry.market.policies import set_policy
 from registry.models import Market
-from reservations import isps, updates
-from reservations.checking import Situation, reasons_against
+from reservations.contracts.profiles import Profile, Stretch
 from reservations.deadlines import Deadline
+from reservations.isps import calendar
 from reservations.models import Contract, ContractVersion, ReservationUpdate
-from reservations.profiles import Profile, Stretch
+from reservations.updates import lifecycle
+from reservations.updates.checks import Situation, reasons_against
 from tests.reservations.conftest import At
 from tests.reservations.saying import (
     CONTRACT,
@@ -108,7 +109,7 @@ def before(*said: Said, time_stamp: str, **more: Any) -> Given:
 
 
 def whole_day(watts: int = 5_000, minutes: int = 15) -> Profile:
-    return Profile((Stretch(1, isps.usual_count(minutes), watts),))
+    return Profile((Stretch(1, calendar.usual_count(minutes), watts),))
 
 
 def of_another_agr(contract_id: str = CONTRACT, **terms: Any) -> Given:
@@ -477,7 +478,7 @@ def test_F6_whatever_the_duration_of_an_isp(
     parties: Parties, at: At, duration: str, day: date, hours: int
 ) -> None:
     set_market(isp_duration=duration, actor="clerk")
-    minutes = isps.minutes_of(duration)
+    minutes = calendar.minutes_of(duration)
     assert minutes is not None
     a_contract(parties.dso, parties.agr, isp_minutes=minutes, profile=whole_day(minutes=minutes))
     many = hours * 60 // minutes
@@ -630,7 +631,7 @@ def settled(accepted: bool) -> Given:
 
     def given(parties: Parties) -> None:
         update = ReservationUpdate.objects.latest("id")
-        updates.settle(update, accepted=accepted, source=clerk(), expected=updates.state_of(update).state)
+        lifecycle.settle(update, accepted=accepted, source=clerk(), expected=lifecycle.state_of(update).state)
 
     return given
 

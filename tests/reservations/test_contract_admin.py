@@ -18,10 +18,10 @@ from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry, Participant
 from registry.market.market import set_market
-from reservations import contracts
-from reservations.contract_terms import terms_of
+from reservations.contracts import record as contracts
+from reservations.contracts.profiles import Profile, Stretch
+from reservations.contracts.terms import terms_of
 from reservations.models import Contract, ContractVersion
-from reservations.profiles import Profile, Stretch
 from tests.reservations.conftest import At
 from tests.reservations.filling import Filled, member
 from tests.reservations.saying import (

@@ -15,7 +15,8 @@ from participants.models import AuditEntry, Participant
 from registry.changes import Source, await_stamped_changes
 from registry.market.market import set_market
 from registry.models import Change
-from reservations.contracts import (
+from reservations.contracts.profiles import Profile, Stretch
+from reservations.contracts.record import (
     ContractError,
     Terms,
     back_to_draft,
@@ -26,8 +27,7 @@ from reservations.contracts import (
 )
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion, ReservationUpdate, VersionProfile
-from reservations.profiles import Profile, Stretch
-from reservations.remaining import figures
+from reservations.settlement.remaining import figures
 from tests.registry.test_staff_at_once import at_once
 from tests.reservations.saying import CONTRACT, DAY, POINT, Parties, send, update_xml
 

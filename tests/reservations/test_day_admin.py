@@ -21,10 +21,10 @@ from guardian.shortcuts import assign_perm
 from common import clock
 from registry.market.market import today_at
 from registry.models import Change
-from reservations import updates
+from reservations.contracts.profiles import Profile, Stretch
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ReservationUpdate
-from reservations.profiles import Profile, Stretch
+from reservations.updates import lifecycle
 from tests.reservations.conftest import At
 from tests.reservations.filling import member
 from tests.reservations.saying import (
@@ -98,7 +98,7 @@ def test_all_updates_of_a_day_are_listed_whatever_became_of_them(
     kim: Client, connected: Parties, receiver: Receiver
 ) -> None:
     rejected = an_update(connected, (1, 1, 0), Reference="first")
-    updates.settle(rejected, accepted=False, source=clerk(), expected=state(rejected))
+    lifecycle.settle(rejected, accepted=False, source=clerk(), expected=state(rejected))
     receiver.reply = lambda posted, before: (410, {}, b"Gone")
     send(connected.dso, update_xml(connected.dso, connected.agr.domain, (2, 1, 0), Reference="second"))
     deliver(connected.agr)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reservations.remaining import Counting, fold
+from reservations.settlement.remaining import Counting, fold
 
 Said = tuple[int, int, int]
 """Start, Duration and Power."""

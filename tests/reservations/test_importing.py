@@ -25,11 +25,11 @@ from participants.models import AuditEntry, Participant
 from registry.changes import Source
 from registry.market.market import set_market
 from registry.models import Change, ImportRun
-from reservations.contracts import record, terms_of
+from reservations.contracts.profiles import Profile, Stretch
+from reservations.contracts.record import record, terms_of
 from reservations.deadlines import Deadline
-from reservations.importing import import_contracts
+from reservations.imports.load import import_contracts
 from reservations.models import Contract, ContractVersion, VersionProfile
-from reservations.profiles import Profile, Stretch
 from tests.registry.test_staff_at_once import at_once
 from tests.reservations.filling import member
 from tests.reservations.saying import CONTRACT, POINT, Parties, send, update_xml

@@ -7,7 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reservations import isp_checks, isps
+from reservations.isps import calendar
+from reservations.updates import isp_checks
 from uftp.protocol.messages import ISP
 
 WATTS = st.integers(-3, 3)
@@ -18,7 +19,7 @@ CONTRACTED = st.lists(WATTS, min_size=1, max_size=30)
 
 
 def words(found: set[int]) -> list[str]:
-    return isps.in_words(found)
+    return calendar.in_words(found)
 
 
 @given(said=ELEMENTS, contracted=CONTRACTED)
@@ -29,17 +30,17 @@ def test_F6_F7_F9_ranges_say_what_single_isps_say(said: list[ISP], contracted: l
     on_the_day = [(isp, watts, contracted[isp - 1]) for isp, watts in laid_out if isp <= many]
 
     found = isp_checks.after_the_day(said, many)
-    assert isps.ranges_in_words(found) == words({isp for isp in named if isp > many})
+    assert calendar.ranges_in_words(found) == words({isp for isp in named if isp > many})
     found = isp_checks.named_twice(said)
-    assert isps.ranges_in_words(found) == words({isp for isp, times in named.items() if times > 1})
+    assert calendar.ranges_in_words(found) == words({isp for isp, times in named.items() if times > 1})
 
     powers = isp_checks.Powers(said, contracted)
-    assert isps.ranges_in_words(powers.outside_the_contract()) == words(
+    assert calendar.ranges_in_words(powers.outside_the_contract()) == words(
         {isp for isp, _, most in on_the_day if not most}
     )
-    assert isps.ranges_in_words(powers.of_the_other_direction()) == words(
+    assert calendar.ranges_in_words(powers.of_the_other_direction()) == words(
         {isp for isp, watts, most in on_the_day if watts * most < 0}
     )
-    assert isps.ranges_in_words(powers.more_than_contracted()) == words(
+    assert calendar.ranges_in_words(powers.more_than_contracted()) == words(
         {isp for isp, watts, most in on_the_day if watts * most > 0 and abs(watts) > abs(most)}
     )

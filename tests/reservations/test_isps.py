@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.market.market import ISP_DURATIONS
-from reservations import isps
+from reservations.isps import calendar
 
 AMSTERDAM = "Europe/Amsterdam"
 USUAL, SPRING, AUTUMN = date(2026, 7, 1), date(2026, 3, 29), date(2026, 10, 25)
@@ -22,12 +22,12 @@ def local(moment: datetime) -> str:
 
 @pytest.mark.parametrize(("day", "many"), [(USUAL, 96), (SPRING, 92), (AUTUMN, 100)])
 def test_F16_a_day_has_as_many_isps_as_its_hours_hold(day: date, many: int) -> None:
-    assert isps.count(day, 15, AMSTERDAM) == many
+    assert calendar.count(day, 15, AMSTERDAM) == many
 
 
 @pytest.mark.parametrize("minutes", MINUTES)
 def test_F16_an_hour_more_or_less_for_every_duration(minutes: int) -> None:
-    assert [isps.count(day, minutes, AMSTERDAM) * minutes for day in (USUAL, SPRING, AUTUMN)] == [
+    assert [calendar.count(day, minutes, AMSTERDAM) * minutes for day in (USUAL, SPRING, AUTUMN)] == [
         24 * 60,
         23 * 60,
         25 * 60,
@@ -35,12 +35,12 @@ def test_F16_an_hour_more_or_less_for_every_duration(minutes: int) -> None:
 
 
 def test_F16_a_half_hour_s_change_leaves_no_part_of_the_day_without_an_isp() -> None:
-    assert isps.count(date(2026, 10, 4), 60, "Australia/Lord_Howe") == 24
-    assert isps.count(date(2026, 10, 4), 30, "Australia/Lord_Howe") == 47
+    assert calendar.count(date(2026, 10, 4), 60, "Australia/Lord_Howe") == 24
+    assert calendar.count(date(2026, 10, 4), 30, "Australia/Lord_Howe") == 47
 
 
 def test_isps_begin_with_the_day_and_follow_each_other() -> None:
-    begin = isps.starts(SPRING, 15, AMSTERDAM)
+    begin = calendar.starts(SPRING, 15, AMSTERDAM)
     assert local(begin[0]) == "00:00"
     assert [local(moment) for moment in begin[7:9]] == ["01:45", "03:00"]
     assert local(begin[-1]) == "23:45"
@@ -48,23 +48,23 @@ def test_isps_begin_with_the_day_and_follow_each_other() -> None:
 
 
 def test_F16_slots_skip_the_hour_that_is_skipped_and_repeat_the_one_that_is_repeated() -> None:
-    assert isps.slots(USUAL, 15, AMSTERDAM) == tuple(range(1, 97))
-    assert isps.slots(SPRING, 15, AMSTERDAM) == (*range(1, 9), *range(13, 97))
-    assert isps.slots(AUTUMN, 15, AMSTERDAM) == (*range(1, 13), *range(9, 97))
+    assert calendar.slots(USUAL, 15, AMSTERDAM) == tuple(range(1, 97))
+    assert calendar.slots(SPRING, 15, AMSTERDAM) == (*range(1, 9), *range(13, 97))
+    assert calendar.slots(AUTUMN, 15, AMSTERDAM) == (*range(1, 13), *range(9, 97))
 
 
 @given(st.dates(date(1980, 1, 1), date(2060, 1, 1)), st.sampled_from(MINUTES))
 def test_the_isps_of_a_day_end_where_those_of_the_next_begin(day: date, minutes: int) -> None:
-    begin = isps.starts(day, minutes, AMSTERDAM)
+    begin = calendar.starts(day, minutes, AMSTERDAM)
     tomorrow = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(AMSTERDAM)).astimezone(UTC)
     assert begin[-1] + timedelta(minutes=minutes) == tomorrow
 
 
 @pytest.mark.parametrize("duration", ISP_DURATIONS)
 def test_every_duration_that_a_market_can_have_is_read_and_written(duration: str) -> None:
-    minutes = isps.minutes_of(duration)
+    minutes = calendar.minutes_of(duration)
     assert minutes is not None
-    assert isps.duration_of(minutes) == duration
+    assert calendar.duration_of(minutes) == duration
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_every_duration_that_a_market_can_have_is_read_and_written(duration: str
     ],
 )
 def test_a_duration_goes_by_what_it_means(said: str, minutes: int | None) -> None:
-    assert isps.minutes_of(said) == minutes
+    assert calendar.minutes_of(said) == minutes
 
 
 def test_isps_are_named_as_runs() -> None:
-    assert isps.in_words([]) == []
-    assert isps.in_words([7, 1, 2, 3, 4, 4]) == ["1-4", "7"]
-    assert isps.in_words([96]) == ["96"]
+    assert calendar.in_words([]) == []
+    assert calendar.in_words([7, 1, 2, 3, 4, 4]) == ["1-4", "7"]
+    assert calendar.in_words([96]) == ["96"]
 
 
 @given(
@@ -126,7 +126,7 @@ def test_F11_restated_minute_by_minute(minutes: int, other: int, said: list[tupl
         powers = {of_minute.get(minute) for minute in range((isp - 1) * other, isp * other)}
         if len(powers) == 1 and None not in powers:
             expected[isp] = powers.pop()
-    restated = isps.restated(given_isps, minutes, other)
+    restated = calendar.restated(given_isps, minutes, other)
     assert {
         isp: power for start, duration, power in restated for isp in range(start, start + duration)
     } == expected

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from common import clock
 from participants.models import Participant
-from reservations import updates
 from reservations.models import ReservationUpdate
+from reservations.updates import lifecycle
 from tests.reservations.conftest import At
 from tests.reservations.saying import (
     NOON,
@@ -74,7 +74,7 @@ def test_F13_the_agr_gets_what_the_dso_signed(connected: Parties, receiver: Rece
     assert posted.sealed == bytes(inbound.sealed)
     assert unseal(posted.sealed, [dso.public_key]) == content
     assert states(update) == [("received", "message"), ("passed on", "delivery")]
-    change = updates.state_of(update).recorded_by
+    change = lifecycle.state_of(update).recorded_by
     assert (change.message, change.reason) == (inbound, "HTTP 200")
     assert change.participants == sorted([update.dso_id, update.agr_id])
     inbound.refresh_from_db()
@@ -99,7 +99,7 @@ def test_F13_an_agr_that_refuses_it_for_good(connected: Parties, receiver: Recei
     wakes = deliver(connected.agr)
     assert ("DSO", connected.dso.domain) in wakes
     assert states(update) == [("received", "message"), ("undone", "delivery")]
-    assert updates.state_of(update).recorded_by.reason == "HTTP 400: so it is"
+    assert lifecycle.state_of(update).recorded_by.reason == "HTTP 400: so it is"
     assert rejected_with(update) == f"Undeliverable: {connected.agr.domain} refused to take the message"
     make_due()
     deliver(connected.agr)
@@ -123,7 +123,7 @@ def test_F13_an_agr_that_cannot_be_reached_until_the_deadline(
     wait_for("the update is undone", given_up)
     posted = len(receiver.posts)
     assert states(update) == [("received", "message"), ("undone", "delivery")]
-    assert "HTTP 503" in updates.state_of(update).recorded_by.reason
+    assert "HTTP 503" in lifecycle.state_of(update).recorded_by.reason
     deadline = NOON.isoformat()
     why = f"Undeliverable: {connected.agr.domain} could not be reached by {deadline}, the deadline"
     assert rejected_with(update) == why
@@ -173,7 +173,7 @@ def test_F13_staff_settle_an_undone_one_and_the_dsos_answer_stays(
     receiver.reply = replies(403)
     update = an_update(connected)
     deliver(connected.agr)
-    updates.settle(update, accepted=True, source=clerk(), expected="undone")
+    lifecycle.settle(update, accepted=True, source=clerk(), expected="undone")
     assert states(update) == [("received", "message"), ("undone", "delivery"), ("accepted", "decision")]
     assert rejected_with(update).startswith("Undeliverable: ")
 
@@ -224,5 +224,5 @@ def test_F13_an_older_update_reaches_the_agr_before_a_newer_one(
     assert [state(each) for each in (older, newer, newest)] == ["passed on"] * 3
     in_order = [bytes(each.message.sealed) for each in (older, newer, newest)]
     assert [posted.sealed for posted in receiver.posts] == in_order
-    moments = [updates.state_of(each).recorded_by.moment for each in (older, newer, newest)]
+    moments = [lifecycle.state_of(each).recorded_by.moment for each in (older, newer, newest)]
     assert moments == sorted(moments)

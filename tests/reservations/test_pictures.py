@@ -13,11 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reservations import day_picture, energy, isp_times, month_picture, profile_picture
-from reservations.energy import Energy, Totals
+from reservations.admin.days import chart as day_chart
+from reservations.admin.days import month_chart
+from reservations.admin.days.month_chart import DayOfMonth
+from reservations.admin.profiles import chart as profile_chart
+from reservations.isps import clock_times
 from reservations.models import Contract, ContractVersion
-from reservations.month_picture import DayOfMonth
-from reservations.remaining import Counting, DayFigures, fold
+from reservations.settlement import energy
+from reservations.settlement.energy import Energy, Totals
+from reservations.settlement.remaining import Counting, DayFigures, fold
 
 DAY, SPRING, AUTUMN = date(2026, 7, 1), date(2026, 3, 29), date(2026, 10, 25)
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +39,7 @@ def update(number: int, *isps: tuple[int, int, int]) -> Counting:
 
 
 def drawn(day: DayFigures, deadline: datetime = NEVER, url: str = "") -> ElementTree.Element:
-    text = day_picture.draw(
+    text = day_chart.draw(
         "A & B",
         day,
         energy.of_day(day),
@@ -186,7 +190,7 @@ def days(**told: Any) -> list[DayOfMonth]:
 
 
 def test_a_month_has_a_bar_and_a_link_for_each_day_and_a_mark_for_each_state() -> None:
-    root = parsed(month_picture.draw("June", "All of it", days()))
+    root = parsed(month_chart.draw("June", "All of it", days()))
     assert [each.get("href") for each in root.iter("a")] == ["/1/", "/2/", "/3/", "/4/"]
     assert [each.get("aria-label") for each in root.iter("a")] == [
         "2026-06-01: contracted 1 kWh, remaining 1 kWh, released 0 kWh",
@@ -214,7 +218,7 @@ def test_a_month_has_a_bar_and_a_link_for_each_day_and_a_mark_for_each_state() -
 
 def test_energy_of_negative_power_lies_below_zero_in_a_month() -> None:
     both = Totals(Energy(60_000, -60_000), Energy(60_000, -15_000), Energy(0, -45_000))
-    root = parsed(month_picture.draw("June", "All of it", [DayOfMonth(date(2026, 6, 1), both, {}, "/1/")]))
+    root = parsed(month_chart.draw("June", "All of it", [DayOfMonth(date(2026, 6, 1), both, {}, "/1/")]))
     above, below = parts(root, "remaining")
     (released,) = parts(root, "released")
     zero = above["y"] + above["height"]
@@ -225,7 +229,7 @@ def test_energy_of_negative_power_lies_below_zero_in_a_month() -> None:
 
 def test_a_profile_is_drawn_by_the_direction_of_its_power() -> None:
     watts = [0] * 6 + [400] * 6 + [-200] * 12
-    text = profile_picture.draw("key", "A day", watts, isp_times.usual(60), profile_picture.scale_of(watts))
+    text = profile_chart.draw("key", "A day", watts, clock_times.usual(60), profile_chart.scale_of(watts))
     root = parsed(text)
     (up,), (down,) = parts(root, "up"), parts(root, "down")
     assert (up["x"], up["width"], down["x"], down["width"]) == (25, 25, 50, 50)
@@ -238,14 +242,14 @@ def test_a_profile_is_drawn_by_the_direction_of_its_power() -> None:
 def test_a_strip_draws_days_that_are_alike_as_one() -> None:
     same = Totals(Energy(600), Energy(600))
     month = [DayOfMonth(date(2026, 6, number), same if number < 16 else None) for number in range(1, 31)]
-    root = parsed(month_picture.strip("In June", month, "key"))
+    root = parsed(month_chart.strip("In June", month, "key"))
     assert [(each["x"], each["width"]) for each in parts(root, "remaining")] == [(0, 50)]
     assert texts(root) == ["In June"]
-    assert 'fill="url(#key-released)"' in month_picture.strip("In June", days(), "key")
+    assert 'fill="url(#key-released)"' in month_chart.strip("In June", days(), "key")
 
 
 def test_looks_differ_by_pattern_as_well_as_by_colour() -> None:
-    text = day_picture.draw(
+    text = day_chart.draw(
         "A day",
         day := figures([100] * 24, update(1, (1, 4, 0))),
         energy.of_day(day),
@@ -254,5 +258,5 @@ def test_looks_differ_by_pattern_as_well_as_by_colour() -> None:
     )
     (pattern,) = set(re.findall(r'<pattern id="([^"]+)"', text))
     assert set(re.findall(r'fill="url\(#([^)]+)\)"', text)) == {pattern}
-    shapes = list(month_picture.MARKS.values())
+    shapes = list(month_chart.MARKS.values())
     assert all(one != other for one, other in pairwise(sorted(shapes)))

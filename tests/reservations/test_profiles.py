@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reservations.profiles import Profile, ProfileError, Stretch, check, normal
+from reservations.contracts.profiles import Profile, ProfileError, Stretch, check, normal
 
 AMSTERDAM = "Europe/Amsterdam"
 USUAL, SPRING, AUTUMN = date(2026, 7, 1), date(2026, 3, 29), date(2026, 10, 25)

@@ -14,12 +14,13 @@ from typing import Any, cast
 import pytest
 from django.utils import timezone
 
-from reservations import contracts, updates
+from reservations.contracts import record as contracts
+from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import Contract, ReservationUpdate, UpdateState
-from reservations.passing import passed_on
-from reservations.profiles import Profile, Stretch
-from reservations.settlement import export
-from reservations.updates import SettlementError
+from reservations.settlement.export import export
+from reservations.updates import lifecycle
+from reservations.updates.forwarding import passed_on
+from reservations.updates.lifecycle import SettlementError
 from tests.registry.racing import Step, interleave, reported
 from tests.reservations.conftest import At
 from tests.reservations.saying import (
@@ -72,7 +73,7 @@ def says(parties: Parties, name: str, day: date, **said: str) -> Act:
     def act(told: Told) -> None:
         told[name] = ""
         try:
-            updates.receive(participant(parties.dso), read, inbound)
+            lifecycle.receive(participant(parties.dso), read, inbound)
         except Rejection as rejection:
             told[name] = str(rejection)
 
@@ -95,7 +96,7 @@ def answers(parties: Parties, update: ReservationUpdate, result: str) -> Act:
     def act(told: Told) -> None:
         told["answer"] = ""
         try:
-            updates.settle_by_response(participant(parties.agr), read, inbound)
+            lifecycle.settle_by_response(participant(parties.agr), read, inbound)
         except Rejection as rejection:
             told["answer"] = str(rejection)
 
@@ -121,7 +122,7 @@ def staff_settle(update: ReservationUpdate, name: str, *, accepted: bool, expect
     def act(told: Told) -> None:
         told[name] = ""
         try:
-            updates.settle(update, accepted=accepted, source=clerk(), expected=expected)
+            lifecycle.settle(update, accepted=accepted, source=clerk(), expected=expected)
         except SettlementError as error:
             told[name] = str(error)
 
@@ -318,7 +319,7 @@ def test_F10_an_older_update_while_the_newer_is_undone(racers: Parties) -> None:
         older = ReservationUpdate.objects.filter(period=newer.period).exclude(pk=newer.pk).first()
         assert (older is None) == bool(told["older"])
         if older is not None:
-            undone = updates.state_of(newer).recorded_by.moment
+            undone = lifecycle.state_of(newer).recorded_by.moment
             assert undone is not None
             assert older.recorded_by.moment is not None
             assert older.recorded_by.moment > undone

@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 
 from registry.market.market import set_market
-from reservations import updates
+from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import Contract, ReservationUpdate
-from reservations.profiles import Profile, Stretch
-from reservations.remaining import DayFigures, figures
+from reservations.settlement.remaining import DayFigures, figures
+from reservations.updates import lifecycle
 from tests.reservations.saying import (
     CONTRACT,
     DAY,
@@ -50,16 +50,16 @@ def on_day(day: date = DAY) -> DayFigures:
 
 def test_F12_an_update_counts_while_it_is_passed_on_or_accepted(pending: ReservationUpdate) -> None:
     assert (state(pending), on_day().remaining[:4]) == ("received", (1_000,) * 4)
-    updates.settle_by_delivery(pending, delivered=True, source=clerk())
+    lifecycle.settle_by_delivery(pending, delivered=True, source=clerk())
     assert (state(pending), on_day().remaining[:4]) == ("passed on", (0, 0, 1_000, 1_000))
-    updates.settle(pending, accepted=True, source=clerk(), expected="passed on")
+    lifecycle.settle(pending, accepted=True, source=clerk(), expected="passed on")
     assert (state(pending), on_day().remaining[:4]) == ("accepted", (0, 0, 1_000, 1_000))
-    updates.settle(pending, accepted=False, source=clerk(), expected="accepted")
+    lifecycle.settle(pending, accepted=False, source=clerk(), expected="accepted")
     assert (state(pending), on_day().remaining[:4]) == ("rejected", (1_000,) * 4)
 
 
 def test_F12_an_update_that_is_undone_never_counts(pending: ReservationUpdate) -> None:
-    updates.settle_by_delivery(pending, delivered=False, source=clerk())
+    lifecycle.settle_by_delivery(pending, delivered=False, source=clerk())
     assert (state(pending), on_day().remaining[:4]) == ("undone", (1_000,) * 4)
 
 

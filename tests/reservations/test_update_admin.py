@@ -15,9 +15,9 @@ from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry
 from registry.market.market import set_market
+from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import ReservationUpdate
-from reservations.profiles import Profile, Stretch
-from reservations.updates import settle
+from reservations.updates.lifecycle import settle
 from tests.reservations.conftest import At
 from tests.reservations.saying import (
     CONTRACT,

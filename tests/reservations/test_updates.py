@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
 from registry.models import Change
-from reservations import remaining, updates
 from reservations.models import ContractVersion, ReservationUpdate, UpdateState
-from reservations.updates import SettlementError
+from reservations.settlement import remaining
+from reservations.updates import lifecycle
+from reservations.updates.lifecycle import SettlementError
 from tests.reservations.conftest import At
 from tests.reservations.saying import (
     CONTRACT,
@@ -112,7 +113,7 @@ def test_F15_the_agrs_answer_settles_it(
     told = responds(connected, update, result, to, Version=version)
     assert (told.state, told.result, told.reason) == ("processed", result, "")
     assert states(update) == [("received", "message"), ("passed on", "delivery"), (then, "message")]
-    assert updates.state_of(update).recorded_by.message == told
+    assert lifecycle.state_of(update).recorded_by.message == told
     assert left(update) == (AS_RELEASED if then == "accepted" else AS_CONTRACTED)
     assert not OutboundMessage.objects.filter(in_reply_to=told).exists(), "a response is never answered"
 
@@ -184,7 +185,7 @@ def test_F15_an_answer_to_one_that_is_undone_changes_nothing_but_staff_may(
     told = responds(connected, update)
     assert told.reason.startswith("reference-1 for 2026-03-04 was undone before")
     assert (state(update), left(update)) == ("undone", AS_CONTRACTED)
-    updates.settle(update, accepted=True, source=clerk(), expected="undone")
+    lifecycle.settle(update, accepted=True, source=clerk(), expected="undone")
     assert (state(update), left(update)) == ("accepted", AS_RELEASED)
 
 
@@ -318,11 +319,11 @@ def test_F15_staff_settle_any_that_is_not_on_its_way(
     then = "accepted" if accepted else "rejected"
     if before == then:
         with pytest.raises(SettlementError, match=f"is {before} already"):
-            updates.settle(update, accepted=accepted, source=clerk(), expected=before)
+            lifecycle.settle(update, accepted=accepted, source=clerk(), expected=before)
         return
-    change = updates.settle(update, accepted=accepted, source=clerk("By telephone."), expected=before)
+    change = lifecycle.settle(update, accepted=accepted, source=clerk("By telephone."), expected=before)
     assert states(update)[-2:] == [(before, states(update)[-2][1]), (then, "decision")]
-    settled = updates.state_of(update).recorded_by
+    settled = lifecycle.state_of(update).recorded_by
     assert (settled.pk, settled.actor, settled.reason) == (change, "clerk", "By telephone.")
     assert left(update) == (AS_RELEASED if accepted else AS_CONTRACTED)
     entry = AuditEntry.objects.get(action="settle reservation update")
@@ -335,7 +336,7 @@ def test_F15_staff_settle_any_that_is_not_on_its_way(
 
 def test_F15_staff_settle_one_with_a_reference_of_any_length(connected: Parties) -> None:
     update = passed_on(connected, Reference="r" * 10_000)
-    updates.settle(update, accepted=True, source=clerk(), expected="passed on")
+    lifecycle.settle(update, accepted=True, source=clerk(), expected="passed on")
     assert AuditEntry.objects.latest("id").subject == f"{'r' * 59}… for 2026-03-04 under {CONTRACT}"
     assert update.reference == "r" * 10_000
 
@@ -343,14 +344,14 @@ def test_F15_staff_settle_one_with_a_reference_of_any_length(connected: Parties)
 def test_F15_staff_wait_for_one_that_is_on_its_way(connected: Parties) -> None:
     update = an_update(connected)
     with pytest.raises(SettlementError, match="still waits to be passed on"):
-        updates.settle(update, accepted=True, source=clerk(), expected="received")
+        lifecycle.settle(update, accepted=True, source=clerk(), expected="received")
     assert states(update) == [("received", "message")]
 
 
 def test_F15_staff_say_why(connected: Parties) -> None:
     update = passed_on(connected)
     with pytest.raises(SettlementError, match="needs a reason"):
-        updates.settle(update, accepted=True, source=Source.of_staff("clerk", "  "), expected="passed on")
+        lifecycle.settle(update, accepted=True, source=Source.of_staff("clerk", "  "), expected="passed on")
 
 
 def test_F15_staff_settle_what_they_looked_at(connected: Parties) -> None:
@@ -360,21 +361,21 @@ def test_F15_staff_settle_what_they_looked_at(connected: Parties) -> None:
     with pytest.raises(
         SettlementError, match=r"was rejected meanwhile by FlexReservationUpdateResponse of AGR"
     ):
-        updates.settle(update, accepted=True, source=clerk(), expected="passed on")
+        lifecycle.settle(update, accepted=True, source=clerk(), expected="passed on")
     assert (state(update), Change.objects.count()) == ("rejected", changes)
     assert not AuditEntry.objects.filter(action="settle reservation update").exists()
 
 
 def test_F15_a_late_answer_changes_nothing_of_what_staff_settled(connected: Parties) -> None:
     update = passed_on(connected)
-    updates.settle(update, accepted=False, source=clerk(), expected="passed on")
+    lifecycle.settle(update, accepted=False, source=clerk(), expected="passed on")
     assert "was rejected before, by clerk on" in responds(connected, update).reason
     assert state(update) == "rejected"
 
 
 def test_H1_what_was_known_at_a_moment_stays(connected: Parties) -> None:
     update = passed_on(connected)
-    known = updates.state_of(update).recorded_by.moment
+    known = lifecycle.state_of(update).recorded_by.moment
     responds(connected, update, "Rejected")
 
     def then() -> Any:
@@ -382,7 +383,7 @@ def test_H1_what_was_known_at_a_moment_stays(connected: Parties) -> None:
         return figures.remaining[:5]
 
     assert (then(), left(update)) == (AS_RELEASED, AS_CONTRACTED)
-    updates.settle(update, accepted=True, source=clerk(), expected="rejected")
+    lifecycle.settle(update, accepted=True, source=clerk(), expected="rejected")
     moments = list(Change.objects.order_by("pk").values_list("moment", flat=True))
     assert moments == sorted(moments)
     assert then() == AS_RELEASED
@@ -455,7 +456,7 @@ def test_F12_only_passed_on_and_accepted_count(connected: Parties, receiver: Rec
     assert left(update) == AS_RELEASED, "passed on"
     responds(connected, update, "Rejected")
     assert left(update) == AS_CONTRACTED, "rejected"
-    updates.settle(update, accepted=True, source=clerk(), expected="rejected")
+    lifecycle.settle(update, accepted=True, source=clerk(), expected="rejected")
     assert left(update) == AS_RELEASED, "accepted"
     receiver.reply = lambda posted, before: (403, {}, b"")
     undone = an_update(connected, (1, 1, 0))

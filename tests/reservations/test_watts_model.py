@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from common import clock
 from registry.market.market import set_market
-from reservations import passing, updates
+from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import Contract, ReservationUpdate
-from reservations.profiles import Profile, Stretch
-from reservations.settlement import export, latest_moment
+from reservations.settlement.export import export, latest_moment
+from reservations.updates import forwarding, lifecycle
 from tests.reservations.conftest import At
 from tests.reservations.saying import (
     NOW,
@@ -132,7 +132,7 @@ class Registry:
         return update_of(inbound) if inbound.result == "Accepted" else None
 
     def deliver(self, update: ReservationUpdate, *, delivered: bool) -> None:
-        passing.passed_on(
+        forwarding.passed_on(
             Passed(
                 inbound=update.message,
                 recipient_role="AGR",
@@ -298,7 +298,7 @@ def take(
         if update.state in ("received", "passed on"):
             update.state = said
     elif update.state not in ("received", said):
-        updates.settle(row, accepted=step.accepted, source=clerk(), expected=update.state)
+        lifecycle.settle(row, accepted=step.accepted, source=clerk(), expected=update.state)
         update.state = said
     return update.contract
 

@@ -10,7 +10,7 @@ from registry.management.exports import ExportCommand
 from registry.management.output import add_known_at, day
 from registry.market.market import market, spelled
 from reservations.models import Contract
-from reservations.settlement import NothingChosen, chosen, export, for_good, latest_moment
+from reservations.settlement.export import NothingChosen, chosen, export, for_good, latest_moment
 
 
 class Command(ExportCommand):

@@ -1,0 +1,251 @@
+"""What the page of a contract shows: its profile drawn, its versions, its updates, and what staff should notice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from participants.admin_base.html import link, moment
+from participants.scope import Scope
+from registry.market.market import market, zone_agrees
+from registry.models import CongestionPoint
+from registry.periods import last_day
+from registry.queries.change_sources import maker
+from reservations.admin.contracts.texts import NOTHING_RESERVED, differences, most_watts
+from reservations.admin.profiles.chart import draw, scale_of, stretches_of, summary
+from reservations.admin.profiles.editor import EVERY, Editor, Part
+from reservations.contracts.profiles import WEEKDAYS, Profile, Stretches, laid_out
+from reservations.isps import calendar
+from reservations.isps.clock_times import DayTimes, in_watts
+from reservations.models import Contract, ContractVersion, UpdateState
+from reservations.settlement.remaining import profiles_of
+from reservations.updates.checks import is_active_behind
+
+NAMED = 7
+"""Kinds of day that are named at once."""
+
+PICTURES = 20
+"""Kinds of day that are drawn, beside those that are not saved."""
+
+VERSIONS = 50
+"""Versions on the page, the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A kind of day: what is reserved on it, in lines of (ISPs, times, watts), and drawn where it is `pictured`."""
+
+    key: str
+    name: str
+    note: str
+    summary: str
+    picture: SafeString
+    pictured: bool
+    lines: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A version: when it was recorded, by whom and why, and what differs from the one before."""
+
+    number: int
+    url: str
+    recorded: SafeString | str
+    by: str
+    why: str
+    differs: list[tuple[str, str, str]]
+    first: bool
+    current: bool
+
+
+def drawn(editor: Editor) -> list[Drawn]:
+    """Every kind of day of a profile, all in one scale; the first of them, and what is not saved, with a picture."""
+    groups = [[part] for part in editor.parts.values()]
+    return _drawn(editor, groups)
+
+
+def drawn_together(editor: Editor) -> list[Drawn]:
+    """The same with days that are alike as one, and without every day where each day of the week has its own."""
+    found: dict[tuple[int, Stretches, DayTimes], list[Part]] = {}
+    for part in editor.parts.values():
+        kind = 0 if part.key == EVERY else len(part.key)
+        found.setdefault((kind, part.stretches, editor.times(part.key)), []).append(part)
+    groups = list(found.values())
+    if all(str(number) in editor.parts for number in range(1, len(WEEKDAYS) + 1)):
+        groups = groups[1:]
+    return _drawn(editor, groups)
+
+
+def _drawn(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[Drawn]:
+    watts = [laid_out(group[0].stretches, editor.times(group[0].key).count) for group in groups]
+    scale = scale_of(power for found in watts for power in found)
+    names = [_name(group) for group in groups]
+    drawn = []
+    for place, (group, name) in enumerate(zip(groups, names, strict=True)):
+        part, times = group[0], editor.times(group[0].key)
+        notes = [_but(names[1:]) if part.key == EVERY else times.note]
+        if len(group) > NAMED and part.day:
+            notes.append(f"All of them: {', '.join(each.key for each in group)}.")
+        pictured = place < PICTURES or part.unsaved
+        title = f"Reserved power: {name}"
+        drawn.append(
+            Drawn(
+                key=part.key,
+                name=name,
+                note=" ".join(filter(None, notes)),
+                summary=summary(watts[place], editor.minutes),
+                picture=draw(f"drawn-{part.key}", title, watts[place], times, scale)
+                if pictured
+                else SafeString(""),
+                pictured=pictured,
+                lines=[
+                    (calendar.in_words(range(first, last + 1))[0], times.span(first, last), in_watts(power))
+                    for first, last, power in stretches_of(watts[place])
+                ],
+            )
+        )
+    return drawn
+
+
+def _name(group: Sequence[Part]) -> str:
+    """`Monday to Friday`, `Saturday, Sunday`: what days that are alike are called."""
+    numbers = [int(part.key) for part in group if len(part.key) == 1]
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{group[0].name} to {group[-1].name}"
+    return _some([part.name for part in group])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])} and {more} more" if more > 0 else ", ".join(names)
+
+
+def _but(names: Sequence[str]) -> str:
+    """Which days are not meant by every day."""
+    return f"But for {_some(names)}." if names else ""
+
+
+def versions(contract: Contract) -> list[Told]:
+    """The versions of `contract`, the latest first."""
+    rows = list(
+        contract.versions.order_by("-number")
+        .select_related("recorded_by__message__sender")
+        .defer("recorded_by__message__sealed")[: VERSIONS + 1]
+    )
+    profiles = profiles_of(rows)
+    found = []
+    for version, before in zip(rows, [*rows[1:], None], strict=True):
+        was = (before, profiles[before.pk]) if before else None
+        change = version.recorded_by
+        found.append(
+            Told(
+                number=version.number,
+                url=reverse("admin:reservations_contract_version", args=[contract.pk, version.number]),
+                recorded=link(change, moment(change.moment)),
+                by=maker(change),
+                why=change.why,
+                differs=differences(was, (version, profiles[version.pk])) if was else [],
+                first=version.number == 1,
+                current=version.superseded_by_id is None,
+            )
+        )
+    return found[:VERSIONS]
+
+
+def updates_by_state(contract: Contract) -> list[tuple[str, str, int]]:
+    """(state, its name, how many of the contract's updates are in it), in the order in which states follow."""
+    rows = UpdateState.objects.current().filter(update__contract=contract).order_by()
+    many = dict(rows.values_list("state").annotate(many=Count("pk")))
+    return [(state.value, str(state.label), many.get(state.value, 0)) for state in UpdateState.State]
+
+
+def looked_at(version: ContractVersion, today: date) -> date:
+    """The day on which to look at a contract: today, or the nearest one of its days."""
+    last = last_day(version.period)
+    nearest: date = max(today, version.period.lower)
+    return min(nearest, last) if last else nearest
+
+
+def notices(contract: Contract, version: ContractVersion, today: date, seen: Scope) -> list[str]:
+    """What keeps updates from being accepted, or has them treated otherwise than staff may expect."""
+    found = []
+    dso, agr, address = contract.dso, contract.agr, version.congestion_point
+    rejected = "updates are rejected with “Invalid CongestionPoint”"
+    last, day = last_day(version.period), looked_at(version, today)
+    over = last is not None and last < today
+    if dso in seen and not over:
+        if not CongestionPoint.objects.filter(dso=dso, address=address).exists():
+            found.append(
+                f"{dso} has not registered the congestion point {address}: until it does, {rejected}."
+            )
+        elif agr in seen and not is_active_behind(agr, dso, address, day):
+            found.append(
+                f"{agr} has no connection in force behind {address} on {day}: for such days {rejected}."
+            )
+    if agr in seen and not agr.endpoint and not over:
+        found.append(
+            f"{agr} has no endpoint configured: "
+            + (
+                "it is looked up in DNS; where none is published, this CRO accepts updates itself."
+                if settings.DISCOVERY_DNS
+                else "this CRO accepts updates itself, and passes none on."
+            )
+        )
+    if not over and not most_watts(version.profiles.all()):
+        found.append(NOTHING_RESERVED)
+    return [*found, *_of_the_market(version, day)]
+
+
+def _of_the_market(version: ContractVersion, day: date) -> list[str]:
+    of, found = market(), []
+    change = "Change the contract, and look through its profile, to have it in the market’s."
+    if calendar.minutes_of(of.isp_duration) != version.isp_minutes:
+        said = calendar.duration_of(version.isp_minutes)
+        found.append(
+            f"This version has ISPs of {said}, and the market has {of.isp_duration}: updates are rejected with"
+            f" “ISP duration rejected”. {change}"
+        )
+    if not zone_agrees(version.time_zone, of.time_zone, [day]):
+        found.append(
+            f"This version is in the time zone {version.time_zone}, and the market in {of.time_zone}: updates are"
+            f" rejected with “TimeZone rejected”. {change}"
+        )
+    return found
+
+
+def editor_of(version: ContractVersion, profile: Profile | None = None) -> Editor:
+    """The profile of a version, as it is drawn and edited."""
+    found = profiles_of([version])[version.pk] if profile is None else profile
+    return Editor.of(found, version.isp_minutes, version.time_zone)
+
+
+def facts(contract: Contract, version: ContractVersion, state: str, seen: Scope) -> list[tuple[str, Any]]:
+    """(term, what it is) of a version, but for its profile."""
+    return [
+        ("State", state),
+        ("DSO", _party(contract.dso, seen)),
+        ("AGR", _party(contract.agr, seen)),
+        ("Congestion point", version.congestion_point),
+        ("Days", days_of(version)),
+        ("Deadline", f"{version.deadline}, {version.time_zone}"),
+        (
+            "ISPs",
+            f"{calendar.duration_of(version.isp_minutes)}, {calendar.usual_count(version.isp_minutes)} a day",
+        ),
+    ]
+
+
+def days_of(version: ContractVersion) -> str:
+    last = last_day(version.period)
+    return f"{version.period.lower} to {last}" if last else f"from {version.period.lower}, without an end"
+
+
+def _party(participant: Any, seen: Scope) -> SafeString | str:
+    return link(participant) if participant in seen else str(participant)

@@ -1,0 +1,256 @@
+"""The pages on which staff put a contract in force or end it: they see what that means before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from common.retry import retried
+from participants.admin_base.html import count_in_words
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
+from registry.admin.previewed_forms import DayInput, this_day
+from registry.admin.time_forms import NO_DAY
+from registry.changes import Source
+from registry.periods import in_words, last_day
+from reservations.admin.contracts import page as contract_page
+from reservations.admin.contracts.texts import state_badge
+from reservations.contracts import record as contracts
+from reservations.contracts.terms import ContractError
+from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
+
+Verb = Callable[[Source], ContractVersion | None]
+State = ContractVersion.State
+
+VERBS = {
+    State.IN_FORCE: (contracts.put_in_force, "Put in force", "in force", "contract_in_force.html"),
+    State.DRAFT: (contracts.back_to_draft, "Make a draft again", "a draft", "contract_back_to_draft.html"),
+}
+"""By the state that a contract gets: the verb, what it is called, what the contract is then, and the template."""
+
+NAMED = 10
+"""Days that are named, at most."""
+
+
+class DecisionForm(ReasonForm):
+    """Asks why. `expected` is the number of the version that the page showed."""
+
+    expected = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class EndForm(DecisionForm):
+    """Asks for the last day; `seen` is the one that the page showed the consequences of."""
+
+    last = forms.DateField(
+        widget=DayInput,
+        label="Last day",
+        help_text="It still counts.",
+        error_messages={"required": "Give the last day.", "invalid": NO_DAY},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].widget.attrs["data-no-preview"] = ""
+
+
+class DecidingPages(ReasonedAdmin):
+    """Mix-in of the contracts' admin: putting one in force, taking that back, and ending it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path(
+                "<path:object_id>/in-force/",
+                view(self.put_in_force_view),
+                name="reservations_contract_put_in_force",
+            ),
+            path(
+                "<path:object_id>/draft/",
+                view(self.back_to_draft_view),
+                name="reservations_contract_back_to_draft",
+            ),
+            path("<path:object_id>/end/", view(self.end_view), name="reservations_contract_end"),
+            path(
+                "<path:object_id>/end/preview/",
+                view(self.end_preview),
+                name="reservations_contract_end_preview",
+            ),
+            *super().get_urls(),
+        ]
+
+    def put_in_force_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Says what follows and asks why; sent back, it puts the contract in force."""
+        return self._decide(request, object_id, State.IN_FORCE)
+
+    def back_to_draft_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Says what follows and asks why; sent back, it makes the contract a draft again."""
+        contract, _ = self._decided(request, object_id)
+        if contract.updates.exists():
+            said = "Updates are about the contract: it cannot become a draft again. End it instead."
+            self.message_user(request, said, messages.WARNING)
+            return HttpResponseRedirect(self._url("change", contract.pk))
+        return self._decide(request, object_id, State.DRAFT)
+
+    def _decide(self, request: HttpRequest, object_id: str, state: ContractVersion.State) -> HttpResponse:
+        contract, version = self._decided(request, object_id)
+        verb, title, said, template = VERBS[state]
+        if version.state == state:
+            self.message_user(request, f"The contract is {said} already.", messages.WARNING)
+            return HttpResponseRedirect(self._url("change", contract.pk))
+        form = DecisionForm(request.POST or None, initial={"expected": version.number})
+        if request.method == "POST" and form.is_valid():
+            expected = form.cleaned_data["expected"]
+            if self._do(request, form, lambda source: verb(contract, source=source, expected=expected)):
+                again = "" if version.state == State.DRAFT else " again"
+                self.message_user(
+                    request, f"Contract {contract.contract_id} is {said}{again}.", messages.SUCCESS
+                )
+                return HttpResponseRedirect(self._url("change", contract.pk))
+        today, seen = this_day(), self.seen(request)
+        return self.page(
+            request,
+            f"admin/reservations/{template}",
+            title,
+            row=contract,
+            contract=contract,
+            form=form,
+            facts=contract_page.facts(contract, version, state_badge(version, today), seen),
+            days=in_words(version.period),
+            last=last_day(version.period) if version.state == State.ENDED else None,
+            notices=contract_page.notices(contract, version, today, seen),
+            submit=title,
+            cancel=self._url("change", contract.pk),
+        )
+
+    def end_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Says what follows from a last day and asks why; sent back after that was seen, it ends the contract."""
+        contract, version = self._decided(request, object_id)
+        if version.state == State.DRAFT:
+            self.message_user(request, "A draft is not in force and cannot end.", messages.WARNING)
+            return HttpResponseRedirect(self._url("change", contract.pk))
+        form = EndForm(request.POST or None, initial={"expected": version.number})
+        hint = ""
+        if request.method == "POST" and form.is_valid():
+            last, expected = form.cleaned_data["last"], form.cleaned_data["expected"]
+            if request.POST.get("seen") != str(last):
+                hint = "Look at what follows. If it is what you mean, press the button once more."
+            elif self._do(
+                request,
+                form,
+                lambda source: contracts.end(contract, last, source=source, expected=expected),
+            ):
+                said = f"Contract {contract.contract_id} ends with {last}."
+                self.message_user(request, said, messages.SUCCESS)
+                return HttpResponseRedirect(self._url("change", contract.pk))
+        return self.page(
+            request,
+            "admin/reservations/contract_end.html",
+            "End contract",
+            row=contract,
+            contract=contract,
+            form=form,
+            facts=contract_page.facts(
+                contract, version, state_badge(version, this_day()), self.seen(request)
+            ),
+            hint=hint,
+            meaning=self._meaning(request, contract, version) if request.method == "POST" else None,
+            preview=self._url("end_preview", contract.pk),
+            submit="End the contract",
+            cancel=self._url("change", contract.pk),
+        )
+
+    def end_preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the last day in the form would mean, as a piece of the page."""
+        contract, version = self._decided(request, object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(self._url("end", contract.pk))
+        return TemplateResponse(
+            request,
+            "admin/reservations/contract_end_meaning.html",
+            {"meaning": self._meaning(request, contract, version)},
+        )
+
+    def _decided(self, request: HttpRequest, object_id: str) -> tuple[Contract, ContractVersion]:
+        contract: Contract = self.row_or_404(request, object_id)
+        if not self.has_change_permission(request, contract):
+            raise PermissionDenied(
+                "Deciding on a contract needs the right to change contracts, and to act for both parties."
+            )
+        return contract, contract.versions.current().get()
+
+    def _do(self, request: HttpRequest, form: DecisionForm, verb: Verb) -> bool:
+        """Do what the form asks for; False where it is refused, and the form says why."""
+        source = Source.of_staff(actor(request), form.cleaned_data["reason"])
+        try:
+            retried(lambda: verb(source))
+        except ContractError as error:
+            for name, text in error.errors:
+                place = "last" if name == "end" else name
+                form.add_error(place if place in form.fields else None, text)
+            return False
+        return True
+
+    def _meaning(
+        self, request: HttpRequest, contract: Contract, version: ContractVersion
+    ) -> dict[str, Any] | None:
+        """What follows from the last day in the form; None without one."""
+        form = EndForm(request.POST)
+        form.is_valid()
+        last: date | None = form.cleaned_data.get("last")
+        if last is None:
+            return None
+        sees = request.user.has_perm("reservations.view_reservationupdate")
+        return {"last": last, "said": list(_said(contract, version, last, sees=sees))}
+
+
+def _said(contract: Contract, version: ContractVersion, last: date, *, sees: bool) -> list[SafeString | str]:
+    """What it means that the contract ends with `last`, a sentence or two each."""
+    before, today = last_day(version.period), this_day()
+    if last < version.period.lower:
+        return [
+            f"The contract begins on {version.period.lower}: it cannot end before. If it never was in force, make it a"
+            " draft again."
+        ]
+    if before is not None and last > before:
+        return [f"The contract ends with {before} already: change its days to have it longer."]
+    said: list[SafeString | str] = [
+        f"Updates for days after {last} are rejected. The days up to {last} stay as they are, and count."
+    ]
+    if last < today:
+        said.append(f"{last} is past: the days since then, today included, are no longer in the contract.")
+    if sees:
+        said.append(_of_updates(contract, last))
+    days = [each for each in contract_page.editor_of(version).parts.values() if each.day and each.day > last]
+    if days:
+        names = ", ".join(each.key for each in days[:NAMED])
+        more = f" and {len(days) - NAMED} more" if len(days) > NAMED else ""
+        said.append(f"Single days of the profile after it are left out: {names}{more}.")
+    return said
+
+
+def _of_updates(contract: Contract, last: date) -> SafeString | str:
+    """How many updates count for days that the contract loses, and for which."""
+    counting = UpdateState.objects.current().filter(state__in=UpdateState.COUNTING)
+    updates: QuerySet[ReservationUpdate] = ReservationUpdate.objects.filter(
+        contract=contract, period__gt=last, pk__in=counting.values("update")
+    )
+    days = list(updates.order_by("period").values_list("period", flat=True).distinct()[: NAMED + 1])
+    if not days:
+        return "No update that counts is about a day after it."
+    names = ", ".join(map(str, days[:NAMED])) + (" and more" if len(days) > NAMED else "")
+    return format_html(
+        "<strong>Updates that count for days after it: {}</strong>, for {}. They are kept, and these days are no"
+        " longer settled.",
+        count_in_words(updates),
+        names,
+    )

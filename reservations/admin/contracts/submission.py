@@ -1,0 +1,162 @@
+"""What staff typed into the form of a contract, checked as it would be recorded, with what is wrong at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from django.urls import reverse
+from django.utils.html import format_html
+
+from registry.changes import Source
+from registry.market.market import market
+from registry.queries.change_sources import told
+from reservations.admin.contracts.forms import PLACES, ContractForm, SavingForm, refuse
+from reservations.admin.contracts.texts import differences
+from reservations.admin.profiles.editor import Editor, converted
+from reservations.admin.profiles.tools import Tools
+from reservations.contracts.profiles import Profile
+from reservations.contracts.terms import Problem, Terms, problems, problems_of_id, terms_of
+from reservations.contracts.versions import Wanted, compare, problems_of_reason
+from reservations.isps import calendar
+from reservations.models import Contract, ContractVersion
+from reservations.settlement.remaining import profiles_of
+
+MEANWHILE = (
+    "Nothing is saved. Look at what differs; press Save once more to record what stands here in its place, or leave"
+    " this page to keep it."
+)
+NO_CHANGE = "Nothing changes: this is what the contract says."
+
+
+@dataclass
+class Asked:
+    """A form as it was sent, or as it is to be shown; `refused` is what is wrong in no field of it.
+
+    `meanwhile` says who changed the contract since the form was opened, and what differs by that. `checked`: staff
+    asked whether it could be recorded, and it could.
+    """
+
+    form: ContractForm
+    saving: SavingForm
+    editor: Editor
+    tools: Tools
+    refused: list[str]
+    meanwhile: tuple[str, list[tuple[str, str, str]]] | None = None
+    checked: bool = False
+
+    @property
+    def wrong(self) -> bool:
+        return bool(
+            self.form.errors
+            or self.saving.errors
+            or self.refused
+            or self.tools.wrong
+            or not self.editor.right
+        )
+
+    @property
+    def reserves_nothing(self) -> bool:
+        """Whether no kind of day has any power."""
+        return not any(part.stretches for part in self.editor.parts.values())
+
+    def terms(self, version: ContractVersion) -> Terms:
+        """What the form says; where its terms cannot be read, those of `version` with the form's profile."""
+        profile, minutes = self.editor.profile, self.editor.minutes
+        if self.form.is_valid():
+            return self.form.terms(profile, minutes)
+        return replace(terms_of(version, profile), isp_minutes=minutes)
+
+    def source(self, by: str) -> Source:
+        """That of what `by`, a member of staff, records, once the forms are checked."""
+        return Source.of_staff(by, self.saving.cleaned_data.get("reason", ""))
+
+    def check(self, contract: Contract | None, by: str) -> None:
+        """Say all that keeps `by` from recording this, as far as it can be read; nothing is written."""
+        self.form.full_clean()
+        self.saving.full_clean()
+        source = self.source(by)
+        said, saving = self.form.cleaned_data, self.saving.cleaned_data
+        unread = self.form.errors.keys() | self.saving.errors.keys()
+        terms = self.form.terms(self.editor.profile, self.editor.minutes)
+        dso, agr = (contract.dso, contract.agr) if contract else (said.get("dso"), said.get("agr"))
+        contract_id = contract.contract_id if contract else said.get("contract_id")
+        differs = True
+        if dso and agr and contract_id is not None:
+            wanted = Wanted(
+                dso=dso,
+                agr=agr,
+                contract_id=contract_id,
+                terms=terms,
+                state=self.saving.chosen,
+                expected=saving.get("expected"),
+            )
+            (comparison,) = compare([wanted], source, hold=False)
+            found, differs = list(comparison.problems), comparison.differs
+        else:
+            found = [
+                *(problems_of_id(contract_id) if contract_id is not None else ()),
+                *problems(terms, market()),
+                *problems_of_reason(source, self.saving.chosen, None),
+            ]
+        self.refuse(contract, [each for each in found if PLACES.get(each.field, each.field) not in unread])
+        if not (differs or self.wrong or self.meanwhile):
+            self.refused = [NO_CHANGE]
+
+    def refuse(self, contract: Contract | None, found: Iterable[Problem]) -> None:
+        """Show each of the problems that were found at its place."""
+        now, expected = current_of(contract), self.saving.cleaned_data.get("expected")
+        if contract and now and expected is not None and now.number != expected:
+            self.meanwhile = _meanwhile(contract, expected, now)
+            self.saving = self.saving.about(now)
+            self.saving.full_clean()
+            found = [each for each in found if each.field]
+        elif contract is None:
+            found = [self._linked(each) for each in found]
+        self.refused = refuse(found, self.form, self.saving, editor=self.editor)
+
+    def _linked(self, problem: Problem) -> Problem:
+        """The problem that there is such a contract already with a link to it; any other as it is."""
+        said = self.form.cleaned_data
+        if problem.field != "contract_id" or not {"dso", "agr", "contract_id"} <= said.keys():
+            return problem
+        there = Contract.objects.filter(dso=said["dso"], agr=said["agr"], contract_id=said["contract_id"])
+        contract = there.first()
+        if contract is None:
+            return problem
+        url = reverse("admin:reservations_contract_change", args=[contract.pk])
+        text = format_html('{} <a href="{}">Look at contract {}</a>', problem.text, url, contract.contract_id)
+        return replace(problem, text=text)
+
+
+def of_the_market() -> tuple[int, str]:
+    """The minutes of the market's ISPs, and its time zone."""
+    of = market()
+    minutes = calendar.minutes_of(of.isp_duration)
+    assert minutes is not None
+    return minutes, of.time_zone
+
+
+def stored(version: ContractVersion | None) -> Editor:
+    """The profile that `version` has, in the market's ISPs; an empty one without it."""
+    minutes, zone = of_the_market()
+    if version is None:
+        return Editor.of(Profile(), minutes, zone)
+    profile = profiles_of([version])[version.pk]
+    return Editor.of(converted(profile, version.isp_minutes, minutes), minutes, zone)
+
+
+def current_of(contract: Contract | None) -> ContractVersion | None:
+    """The version of `contract` as it stands at this moment."""
+    return contract.versions.current().first() if contract else None
+
+
+def _meanwhile(
+    contract: Contract, expected: int, now: ContractVersion
+) -> tuple[str, list[tuple[str, str, str]]]:
+    """Who changed the contract since version `expected`, and what differs."""
+    was = contract.versions.filter(number=expected).first()
+    profiles = profiles_of([version for version in (was, now) if version])
+    before = (was, profiles[was.pk]) if was else None
+    said = f"Meanwhile the contract was changed {told(now.recorded_by)}, and is in version {now.number}. {MEANWHILE}"
+    return said, differences(before, (now, profiles[now.pk]))

@@ -1,0 +1,77 @@
+"""What the screens say of a contract's version in few words: its state on a day, its power, what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from common.display import NOTHING
+from participants.admin_base.extensions import badge
+from registry.periods import in_words, last_day
+from reservations.contracts.profiles import Profile
+from reservations.contracts.terms import terms_of, words_of
+from reservations.isps.clock_times import in_watts
+from reservations.models import ContractVersion, VersionProfile
+
+State = ContractVersion.State
+
+NOTHING_RESERVED = (
+    "Nothing is reserved on any day: every update is rejected with “ISPs out of bounds”. Change the contract to have it"
+    " reserve power."
+)
+
+
+def state_on(version: ContractVersion, today: date) -> tuple[str, str]:
+    """The tone of a badge and what it says: whether the contract is in force on the day `today`."""
+    last = last_day(version.period)
+    if version.state == State.DRAFT:
+        return "", "Draft"
+    if last is not None and last < today:
+        return "", "Ended"
+    if version.period.lower > today:
+        return "warn", f"In force from {version.period.lower}"
+    if version.state == State.ENDED:
+        return "ok", f"In force, ends {last}"
+    return "ok", "In force"
+
+
+def state_badge(version: ContractVersion, today: date) -> SafeString:
+    tone, said = state_on(version, today)
+    words, _, day = said.rpartition(" ")
+    return badge(
+        tone, format_html('{} <span class="whole">{}</span>', words, day) if day[:1].isdigit() else said
+    )
+
+
+def days_in_words(version: ContractVersion) -> str:
+    return in_words(version.period)
+
+
+def most_watts(rows: Iterable[VersionProfile]) -> int:
+    """The greatest power, in watts, that a version reserves at any time, in either direction; 0: none."""
+    return max((stretch[2] for row in rows for stretch in row.stretches), key=abs, default=0)
+
+
+def greatest(rows: Iterable[VersionProfile]) -> str:
+    """The same in words."""
+    found = most_watts(rows)
+    return in_watts(found) if found else NOTHING
+
+
+def differences(
+    before: tuple[ContractVersion, Profile] | None, after: tuple[ContractVersion, Profile]
+) -> list[tuple[str, str, str]]:
+    """(what, before, after) of all that a version says otherwise than the one before it; each may be NOTHING."""
+    told = [
+        words_of(terms_of(version, profile), version.state, version.time_zone) if version else {}
+        for version, profile in (before or (None, Profile()), after)
+    ]
+    names = dict.fromkeys([*told[1], *told[0]])
+    return [
+        (name, told[0].get(name, NOTHING), told[1].get(name, NOTHING))
+        for name in names
+        if told[0].get(name) != told[1].get(name)
+    ]

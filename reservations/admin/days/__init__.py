@@ -1,0 +1,1 @@
+"""The screens for one day or month of a contract."""

@@ -1,0 +1,213 @@
+"""What the pages of a contract's day, of its month and of all contracts' month say."""
+
+from __future__ import annotations
+
+import calendar
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from urllib.parse import urlencode
+
+from django.db.models import Count, Prefetch, Q
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from participants.admin_base.html import link, moment
+from reservations.admin.days.month_chart import DayOfMonth
+from reservations.admin.updates.states import state_badge
+from reservations.isps import calendar as isp_calendar
+from reservations.isps import clock_times
+from reservations.isps.clock_times import DayTimes, in_watts
+from reservations.models import Contract, ReservationUpdate, UpdateState
+from reservations.settlement import energy
+from reservations.settlement.energy import Totals
+from reservations.settlement.remaining import Counting, DayFigures, Run, figures
+
+SAID = 12
+"""Elements of an update that the page of a day repeats."""
+
+UPDATES = 100
+"""Updates that the page of a day lists, the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Neighbouring ISPs that are alike, or a single one: their times and power, and the update that says so."""
+
+    isps: str
+    times: str
+    contracted: str
+    remaining: str
+    released: str
+    by: SafeString | str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An update of the day: what it says, and its states as known, the latest first."""
+
+    update: SafeString | str
+    isps: list[str]
+    more: int
+    state: SafeString
+    counts: bool
+    received: str
+    states: list[str]
+
+
+def lines(day: DayFigures) -> list[Line]:
+    """A line for each run of ISPs that are in the contract."""
+    times = times_of(day)
+    return [_line(run, times) for run in day.runs() if run.contracted]
+
+
+def each_isp(day: DayFigures) -> list[Line]:
+    """A line for each ISP that is in the contract."""
+    times = times_of(day)
+    return [
+        _line(Run(isp, isp, run.contracted, run.remaining, run.by), times)
+        for run in day.runs()
+        if run.contracted
+        for isp in range(run.first, run.last + 1)
+    ]
+
+
+def times_of(day: DayFigures) -> DayTimes:
+    """When the day's ISPs are."""
+    return clock_times.of_day(day.day, day.version.isp_minutes, day.version.time_zone)
+
+
+def updates_on(contract: Contract, day: date, known_at: datetime | None) -> list[Said]:
+    """The updates of a contract for a Period, whatever became of them, in the order in which they follow each other."""
+    states = UpdateState.objects.select_related("recorded_by")
+    known = Q(recorded_by__moment__lte=known_at) if known_at else Q()
+    rows = (
+        ReservationUpdate.objects.filter(known, contract=contract, period=day)
+        .prefetch_related(Prefetch("states", states.filter(known).order_by("-id"), "known_states"))
+        .order_by("-time_stamp", "-id")[:UPDATES]
+    )
+    return [_said(update, update.known_states) for update in reversed(rows)]
+
+
+def month_of(
+    contracts: Sequence[Contract],
+    month: date,
+    known_at: datetime | None,
+    *,
+    url_of: Callable[[int, date], str] = lambda contract, day: "",
+) -> dict[int, list[DayOfMonth]]:
+    """Each day of the month that begins with `month`, of each contract by its primary key; one query more than figures.
+
+    `url_of` says where a contract's day is.
+    """
+    first, last = month, last_of(month)
+    totals: dict[int, dict[date, Totals]] = defaultdict(dict)
+    for figure in figures(contracts, first, last, known_at):
+        totals[figure.contract.pk][figure.day] = energy.of_day(figure)
+    updates = _states(contracts, first, last, known_at)
+    return {
+        contract.pk: [
+            DayOfMonth(
+                day,
+                totals[contract.pk].get(day),
+                updates.get((contract.pk, day), {}),
+                url_of(contract.pk, day),
+            )
+            for day in days_of(month)
+        ]
+        for contract in contracts
+    }
+
+
+def sum_of(days: Iterable[DayOfMonth]) -> tuple[Totals, Mapping[str, int]]:
+    """The energy of several days, and how many updates are in which state."""
+    updates: Counter[str] = Counter()
+    totals = Totals()
+    for day in days:
+        updates.update(day.updates)
+        totals += day.totals or Totals()
+    return totals, updates
+
+
+def days_of(month: date) -> list[date]:
+    """The days of the month that begins with `month`."""
+    return [month + timedelta(days=number) for number in range((last_of(month) - month).days + 1)]
+
+
+def last_of(month: date) -> date:
+    """The last day of the month that the day `month` is in."""
+    return month.replace(day=calendar.monthrange(month.year, month.month)[1])
+
+
+def day_url(contract: int, day: date) -> str:
+    return reverse("admin:reservations_contract_day", args=[contract, day.isoformat()])
+
+
+def month_url(contract: int, month: date) -> str:
+    return reverse("admin:reservations_contract_month", args=[contract, f"{month:%Y-%m}"])
+
+
+def settlement_url(contract: Contract, first: date, last: date, **known: str) -> str:
+    """Where the settlement of the contract from `first` to `last` is; `known` asks for a moment of knowledge."""
+    asked = {
+        "first": first,
+        "last": last,
+        "dso": contract.dso.domain,
+        "agr": contract.agr.domain,
+        "contract": contract.contract_id,
+    }
+    return f"{reverse('admin:reservations_contract_settlement')}?{urlencode({**asked, **known})}"
+
+
+def update_url(update: Counting) -> str:
+    return reverse("admin:reservations_reservationupdate_change", args=[update.id])
+
+
+def _line(run: Run, times: DayTimes) -> Line:
+    by = run.by
+    return Line(
+        isps="".join(isp_calendar.in_words(range(run.first, run.last + 1))),
+        times=times.span(run.first, run.last),
+        contracted=in_watts(run.contracted),
+        remaining=in_watts(run.remaining),
+        released=in_watts(run.released),
+        by=link(ReservationUpdate(pk=by.id), by.reference or "an update") if by else "",
+    )
+
+
+def _said(update: ReservationUpdate, states: Sequence[UpdateState]) -> Said:
+    elements = [
+        f"{'ISP' if many == 1 else 'ISPs'} "
+        f"{''.join(isp_calendar.in_words(range(start, start + min(many, isp_calendar.DAY))))}: "
+        f"{in_watts(watts)}"
+        for start, many, watts in islice(update.isps, SAID)
+    ]
+    return Said(
+        update=link(update, update.reference or "an update"),
+        isps=elements,
+        more=max(len(update.isps) - SAID, 0),
+        state=state_badge(states[0].state),
+        counts=states[0].state in UpdateState.COUNTING,
+        received=moment(update.received_at),
+        states=[f"{state.get_state_display()} {moment(state.recorded_by.moment)}" for state in states],
+    )
+
+
+def _states(
+    contracts: Sequence[Contract], first: date, last: date, known_at: datetime | None
+) -> dict[tuple[int, date], dict[str, int]]:
+    """How many updates are in which state, for each contract and Period."""
+    states = UpdateState.objects.current() if known_at is None else UpdateState.objects.known_at(known_at)
+    keys = [contract.pk for contract in contracts]
+    states = states.filter(update__contract__in=keys, update__period__range=(first, last))
+    found: dict[tuple[int, date], dict[str, int]] = defaultdict(dict)
+    rows = (
+        states.order_by()
+        .values_list("update__contract", "update__period", "state")
+        .annotate(many=Count("pk"))
+    )
+    for contract, period, state, many in rows:
+        found[contract, period][state] = many
+    return found

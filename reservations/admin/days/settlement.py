@@ -1,0 +1,138 @@
+"""The page from which the settlement of reservations is downloaded."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from common import clock
+from participants.admin_base.filters import SUGGESTIONS
+from participants.admin_base.scoped import ScopedAdmin
+from participants.models import Participant
+from registry.admin.previewed_forms import DayInput
+from registry.admin.time_forms import NO_DAY, KnownForm
+from registry.market.market import market, spelled, today_at
+from registry.periods import DAY
+from reservations.models import LONGEST_CONTRACT_ID, Contract
+from reservations.settlement.export import NothingChosen, chosen, export, for_good, present_moment
+
+RIGHT = "reservations.view_reservationupdate"
+
+
+class SettlementForm(KnownForm):
+    """Asks for the days, the contracts and the moment of a settlement; without any, offers the month before."""
+
+    first = forms.DateField(
+        label="First day",
+        widget=DayInput,
+        error_messages={"invalid": NO_DAY, "required": "Give the first day."},
+    )
+    last = forms.DateField(
+        label="Last day",
+        widget=DayInput,
+        error_messages={"invalid": NO_DAY, "required": "Give the last day."},
+        help_text="This day is included.",
+    )
+    dso = forms.CharField(label="DSO", required=False, help_text="Its domain. Empty: every DSO.")
+    agr = forms.CharField(label="AGR", required=False, help_text="Its domain. Empty: every AGR.")
+    contract = forms.CharField(
+        label="ContractID", required=False, max_length=LONGEST_CONTRACT_ID, help_text="Empty: every contract."
+    )
+    field_order = ("first", "last", "dso", "agr", "contract", "known_day", "known_time")
+
+    def __init__(self, request: HttpRequest, *, today: date, now: datetime) -> None:
+        super().__init__(request, today=today, now=now)
+        self.fields.pop("on")
+        before = today.replace(day=1) - DAY
+        self.initial = {"first": before.replace(day=1), "last": before}
+        for party in ("dso", "agr"):
+            self.fields[party].widget.attrs = {
+                "list": f"{party}-suggestions",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "size": "30",
+            }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if first and last and last < first:
+            self.add_error("last", "The last day is before the first.")
+        return cleaned
+
+    @property
+    def known_at(self) -> datetime | None:
+        """The past moment asked for; None: the present, also where that is what was asked for."""
+        found = super().known_at
+        return None if found == self.now else found
+
+    def narrowed(self, contracts: QuerySet[Contract]) -> QuerySet[Contract] | None:
+        """Those of `contracts` that are asked for; None, and what is wrong is said, where something is."""
+        if not self.is_bound or not self.is_valid():
+            return None
+        said = self.cleaned_data
+        try:
+            return chosen(
+                contracts, dso=said["dso"].lower(), agr=said["agr"].lower(), contract_id=said["contract"]
+            )
+        except NothingChosen as error:
+            self.add_error(error.field, str(error))
+            return None
+
+
+class SettlementPage(ScopedAdmin):
+    """Mix-in of the contracts' admin: what `manage.py export_reservations` writes, of the contracts in scope."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.settlement_view)
+        return [path("settlement/", view, name="reservations_contract_settlement"), *super().get_urls()]
+
+    def settlement_view(self, request: HttpRequest) -> HttpResponseBase:
+        """The form, or the file that it asks for."""
+        if not (self.has_view_permission(request) and request.user.has_perm(RIGHT)):
+            raise PermissionDenied
+        now = clock.now()
+        form = SettlementForm(request, today=today_at(now, market().time_zone), now=now)
+        contracts = self.get_queryset(request)
+        asked = form.narrowed(contracts)
+        if asked is not None:
+            return _file(asked, form.cleaned_data["first"], form.cleaned_data["last"], form.known_at)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Settlement of reservations",
+            "trail": [(reverse("admin:reservations_contract_changelist"), "Contracts")],
+            "form": form,
+            "errors": form.errors,
+            "parties": [(party, _domains(contracts, party)) for party in ("dso", "agr")],
+            "limited": not self.seen(request).everyone,
+        }
+        return TemplateResponse(request, "admin/reservations/settlement.html", context)
+
+
+def _file(
+    contracts: QuerySet[Contract], first: date, last: date, known_at: datetime | None
+) -> StreamingHttpResponse:
+    """The settlement, named after its days and the moment that it is known at; a file's name has no colons."""
+    if known_at is None or not for_good(known_at):
+        known_at = present_moment()
+    known = f"-known-at-{spelled(known_at, market().time_zone).replace(':', '')}" if known_at else ""
+    return StreamingHttpResponse(
+        export(contracts, first, last, known_at=known_at),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="reservations-{first}-{last}{known}.csv"'},
+    )
+
+
+def _domains(contracts: QuerySet[Contract], party: str) -> list[str]:
+    """Domains of parties to `contracts`, to choose from."""
+    of_these = Participant.objects.filter(pk__in=contracts.order_by().values(party))
+    return list(of_these.order_by("domain").values_list("domain", flat=True)[:SUGGESTIONS])

@@ -1,0 +1,190 @@
+"""The operator's screens of reservation updates: the list, and one of them with everything that became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.db.models.functions import Left
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.text import Truncator
+
+from participants.admin_base.filters import DayRangeFilter
+from participants.admin_base.html import link, moment
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from reservations.admin.party_filters import AGRFilter, DSOFilter
+from reservations.admin.updates import page as update_page
+from reservations.admin.updates.filters import ContractFilter, PeriodFilter, StateFilter
+from reservations.admin.updates.outcome import SettlingPage
+from reservations.admin.updates.page import state_of, with_state
+from reservations.admin.updates.states import meaning, state_badge
+from reservations.isps import clock_times
+from reservations.models import FOUND_BY, ReservationUpdate, UpdateState
+
+SHOWN = 60
+"""Characters of a Reference in the list."""
+
+
+@admin.register(ReservationUpdate)
+class ReservationUpdateAdmin(ReadOnlyAdmin, SettlingPage, ScalableAdmin):
+    scope_by = ("contract__dso", "contract__agr")
+    list_display = (
+        "for_day",
+        "contract",
+        "dso_domain",
+        "agr_domain",
+        "state",
+        "to",
+        "reference_in_short",
+        "received",
+    )
+    export_display = (
+        ("Period", "period"),
+        ("ContractID", "contract.contract_id"),
+        ("DSO", "dso.domain"),
+        ("AGR", "agr.domain"),
+        ("Congestion point", "version.congestion_point"),
+        ("State", state_of),
+        ("Addressed to", "addressed_to"),
+        "reference",
+        ("TimeStamp", "time_stamp"),
+        ("Received", "received_at"),
+        ("Deadline", "deadline"),
+        ("MessageID", "message.message_id"),
+        ("Version of the contract", "version.number"),
+    )
+    list_filter = (
+        StateFilter,
+        ("period", PeriodFilter),
+        ContractFilter,
+        DSOFilter,
+        AGRFilter,
+        ("received_at", DayRangeFilter),
+    )
+    list_select_related = ("contract", "dso", "agr", "version", "message")
+    change_list_template = "admin/reservations/updates.html"
+    search_fields = ("message__message_id__exact", "contract__contract_id__exact", "found_by__startswith")
+    search_help_text = "The whole of a MessageID or ContractID, or the beginning of a Reference"
+    linked_lookups = (
+        "contract__id__exact",
+        "recorded_by__id__exact",
+        "states__recorded_by__id__exact",
+        "states__superseded_by__id__exact",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationUpdate]:
+        """Updates, each with its current state and what its line and page name."""
+        named = with_state(super().get_queryset(request)).select_related(*self.list_select_related)
+        return named.defer("message__sealed").annotate(found_by=Left("reference", FOUND_BY))
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Latest first; by Period or receipt where that is asked for, so that its own index reads the page alone."""
+        for field in ("period", "received_at"):
+            if any(request.GET.get(f"{field}_{end}") for end in ("from", "to")):
+                return (f"-{field}", "-pk")
+        return ("-pk",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """MessageIDs are stored in lower case, and a Reference is found by its first characters."""
+        found, duplicates = super().get_search_results(request, queryset, search_term.strip()[:FOUND_BY])
+        if search_term != search_term.lower() and not found.exists():
+            return super().get_search_results(request, queryset, search_term.lower())
+        return found, duplicates
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
+
+    def audit_changes(self, row: ReservationUpdate) -> list[int]:
+        """Those that recorded it and its states."""
+        changes = row.states.order_by("id").values_list("recorded_by_id", flat=True)
+        return list(dict.fromkeys([row.recorded_by_id, *changes]))
+
+    @admin.display(description="Period")
+    def for_day(self, update: ReservationUpdate) -> str:
+        return str(update.period)
+
+    @admin.display(description="DSO")
+    def dso_domain(self, update: ReservationUpdate) -> str:
+        return update.dso.domain
+
+    @admin.display(description="AGR")
+    def agr_domain(self, update: ReservationUpdate) -> str:
+        return update.agr.domain
+
+    @admin.display(description="state")
+    def state(self, update: ReservationUpdate) -> str:
+        return state_badge(state_of(update))
+
+    @admin.display(description="addressed to")
+    def to(self, update: ReservationUpdate) -> str:
+        return update.get_addressed_to_display()
+
+    @admin.display(description="Reference")
+    def reference_in_short(self, update: ReservationUpdate) -> str:
+        return Truncator(update.reference).chars(SHOWN)
+
+    @admin.display(description="received")
+    def received(self, update: ReservationUpdate) -> str:
+        return moment(update.received_at)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of one update, with everything that became of it."""
+        update: ReservationUpdate = self.row_or_404(request, object_id)
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        state, seen, version = state_of(update), self.seen(request), update.version
+        together, more = update_page.beside(update)
+        to_agr = update.addressed_to == ReservationUpdate.AddressedTo.AGR
+        context = {
+            "update": update,
+            "state": state_badge(state),
+            "meaning": meaning(update, state),
+            "counts": state in UpdateState.COUNTING,
+            "contract": link(update.contract),
+            "day": reverse("admin:reservations_contract_day", args=[update.contract_id, update.period]),
+            "parties": [
+                (party.role, link(party) if party in seen else party.domain)
+                for party in (update.dso, update.agr)
+            ],
+            "version": version,
+            "message": link(update.message, update.message.message_id)
+            if update.dso in seen
+            else update.message.message_id,
+            "stamped": moment(update.time_stamp),
+            "received": moment(update.received_at),
+            "deadline": moment(update.deadline),
+            "deadline_in_words": str(version.deadline),
+            "lines": update_page.lines(update),
+            "note": clock_times.of_day(update.period, version.isp_minutes, version.time_zone).note,
+            "history": update_page.history(update, seen),
+            "together": together,
+            "all_together": self._all_beside(update) if more else "",
+            "answered": update_page.answered(update, seen),
+            "answers": update_page.answers(update, seen),
+            "passing": update_page.passing(update, self.admin_site, seen) if to_agr else None,
+            "settle": self._url("settle", update.pk) if self.offers_settling(request, update) else "",
+            "audit_trail": self._audit_trail(request, update),
+        }
+        return self.page(request, "admin/reservations/update.html", _title(update), **context)
+
+    def _all_beside(self, update: ReservationUpdate) -> str:
+        """The list of the updates for its contract and Period."""
+        day = str(update.period)
+        asked = {"contract__id__exact": str(update.contract_id), "period_from": day, "period_to": day}
+        return f"{self._url('changelist')}?{urlencode(asked)}"
+
+
+def _title(update: ReservationUpdate) -> str:
+    return f"Update for {update.period} under {update.contract.contract_id}"

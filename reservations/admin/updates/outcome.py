@@ -1,0 +1,125 @@
+"""Staff settle a reservation update on the parties' word: a page that asks for the decision, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from common.retry import retried
+from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
+from registry.changes import Source
+from reservations.admin.updates.page import state_of
+from reservations.admin.updates.states import meaning, state_badge
+from reservations.models import ReservationUpdate, UpdateState
+from reservations.updates.lifecycle import SettlementError, settle
+
+State = UpdateState.State
+
+RIGHT = "reservations.settle_update"
+
+DECISIONS = {
+    State.ACCEPTED: "Accepted: it counts for settlement",
+    State.REJECTED: "Rejected: it does not count",
+}
+ON_ITS_WAY = "It is still being delivered: settle it once it is passed on or undone."
+
+
+class SettleForm(ReasonForm):
+    """Asks what becomes of an update, other than it is, and why. `was` is the state that staff looked at."""
+
+    decision = forms.ChoiceField(
+        widget=forms.RadioSelect,
+        label="What the parties say",
+        error_messages={
+            "required": "Choose what becomes of the update.",
+            "invalid_choice": "That is what the update is already.",
+        },
+    )
+    was = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, state: str, **kwargs: Any) -> None:
+        super().__init__(*args, initial={"was": state}, **kwargs)
+        decision = self.fields["decision"]
+        assert isinstance(decision, forms.ChoiceField)
+        decision.choices = [each for each in DECISIONS.items() if each[0] != state]
+
+    def once_more(self, refusal: str, *, state: str) -> SettleForm:
+        """The form as it was filled in, about the update in `state`, with why it was refused."""
+        form = SettleForm({**self.cleaned_data, "was": state}, state=state)
+        form.is_valid()
+        form.add_error(None, refusal)
+        return form
+
+
+class SettlingPage(ReasonedAdmin):
+    """Adds the page to the admin of updates."""
+
+    def get_urls(self) -> list[URLPattern]:
+        settling = path(
+            "<path:object_id>/settle/",
+            self.admin_site.admin_view(self.settle_view),
+            name="reservations_reservationupdate_settle",
+        )
+        return [settling, *super().get_urls()]
+
+    def offers_settling(self, request: HttpRequest, update: ReservationUpdate) -> bool:
+        """Whether this member of staff can settle the update at this moment."""
+        return self._may_settle(request, update) and state_of(update) != State.RECEIVED
+
+    def settle_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks whether the parties accept or reject the update, and why; sent back, it settles the update."""
+        update: ReservationUpdate = self.row_or_404(request, object_id)
+        if not self._may_settle(request, update):
+            raise PermissionDenied(
+                "Settling an update needs the right to settle updates, and to act for both parties."
+            )
+        state, back = state_of(update), self._url("change", update.pk)
+        if state == State.RECEIVED:
+            self.message_user(request, ON_ITS_WAY, messages.WARNING)
+            return HttpResponseRedirect(back)
+        form = SettleForm(request.POST or None, state=state)
+        if request.method == "POST" and form.is_valid():
+            refusal = self._settle(request, update, form.cleaned_data)
+            if not refusal:
+                return HttpResponseRedirect(back)
+            update = self.row_or_404(request, object_id)
+            form = form.once_more(refusal, state=state_of(update))
+        return self._settle_page(request, update, form)
+
+    def _settle(self, request: HttpRequest, update: ReservationUpdate, said: Mapping[str, Any]) -> str:
+        """Settle `update` as was `said` in the form; gives why that is refused, else nothing."""
+        accepted, source = said["decision"] == State.ACCEPTED, Source.of_staff(actor(request), said["reason"])
+        try:
+            retried(lambda: settle(update, accepted=accepted, source=source, expected=said["was"]))
+        except SettlementError as refusal:
+            return str(refusal)
+        done = f"The update for {update.period} is {said['decision']}."
+        self.message_user(request, done, messages.SUCCESS)
+        return ""
+
+    def _settle_page(
+        self, request: HttpRequest, update: ReservationUpdate, form: SettleForm
+    ) -> TemplateResponse:
+        state = state_of(update)
+        return self.page(
+            request,
+            "admin/reservations/settle_update.html",
+            "Settle the update",
+            row=update,
+            form=form,
+            update=update,
+            state=state_badge(state),
+            meaning=meaning(update, state),
+            submit="Settle",
+            cancel=self._url("change", update.pk),
+        )
+
+    def _may_settle(self, request: HttpRequest, update: ReservationUpdate) -> bool:
+        return request.user.has_perm(RIGHT) and self.may_act(request, update.dso_id, update.agr_id)

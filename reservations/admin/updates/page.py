@@ -1,0 +1,252 @@
+"""What the page of a reservation update says: its ISPs, what became of it, its delivery, the AGR's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.contrib.admin import AdminSite
+from django.db.models import Prefetch, Q, QuerySet
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from participants.admin_base.html import link, moment
+from participants.scope import Scope
+from registry.models import Change
+from registry.queries.change_sources import maker
+from reservations.admin.updates.states import state_badge
+from reservations.isps import calendar, clock_times
+from reservations.models import ReservationUpdate, UpdateState
+from reservations.settlement import remaining
+from reservations.settlement.remaining import Counting, DayFigures
+from uftp.admin.messages import badge as message_badge
+from uftp.admin.outbound import OutboundMessageAdmin
+from uftp.models import InboundMessage, OutboundMessage, Sender
+
+TOGETHER = 50
+"""Updates for the same contract and Period that the page lists, and answers of the AGR."""
+
+ANSWER = "FlexReservationUpdateResponse"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Neighbouring ISPs of an update that are alike; `by` says what holds for them, empty where this update does.
+
+    `remains` is empty where the day is no longer in the contract, and a least and a greatest power where the day is
+    settled in shorter ISPs.
+    """
+
+    isps: str
+    time: str
+    contracted: str
+    said: str
+    released: str
+    remains: str
+    by: SafeString | str
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """A state of an update: since when, by what, and why; `superseded`: it is in it no more."""
+
+    state: SafeString
+    since: str
+    by: SafeString | str
+    why: str
+    superseded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """An update for the same contract and Period."""
+
+    update: ReservationUpdate
+    state: SafeString
+    stamped: str
+    received: str
+    this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """The message that passes an update on; without its page, what comes next and its attempts for who may not look."""
+
+    page: str
+    state: str
+    following: str
+    tries: str
+
+
+def with_state(updates: QuerySet[ReservationUpdate]) -> QuerySet[ReservationUpdate]:
+    """`updates`, each with its current state, for `state_of`; one query more."""
+    return updates.prefetch_related(Prefetch("states", UpdateState.objects.current(), "current_states"))
+
+
+def state_of(update: ReservationUpdate) -> str:
+    """The state of one of `with_state`."""
+    (current,) = update.current_states  # type: ignore[attr-defined]
+    return str(current.state)
+
+
+def lines(update: ReservationUpdate) -> list[Line]:
+    """What the update says of its ISPs, in their order, beside what was contracted and what remains at present."""
+    version = update.version
+    contracted = remaining.profiles_of([version])[version.pk].watts_on(
+        update.period, version.isp_minutes, version.time_zone
+    )
+    at_present = next(remaining.figures([update.contract], update.period, update.period), None)
+    times = clock_times.of_day(update.period, version.isp_minutes, version.time_zone)
+    said = {
+        number: watts
+        for start, duration, watts in update.isps
+        for number in range(start, start + duration)
+        if number <= times.count
+    }
+    rows = [
+        (number, contracted[number - 1], said[number], *_now(at_present, number, version.isp_minutes))
+        for number in sorted(said)
+    ]
+    found = []
+    for _, run in groupby(enumerate(rows), key=lambda row: (row[1][0] - row[0], *row[1][1:])):
+        alike = [row for _, row in run]
+        (first, of_contract, watts, remains, by), (last, *_) = alike[0], alike[-1]
+        found.append(
+            Line(
+                isps=", ".join(calendar.in_words(range(first, last + 1))),
+                time=times.span(first, last),
+                contracted=clock_times.in_watts(of_contract),
+                said=clock_times.in_watts(watts),
+                released=clock_times.in_watts(of_contract - watts),
+                remains=" to ".join(clock_times.in_watts(each) for each in remains),
+                by=_by(update, by),
+            )
+        )
+    return found
+
+
+def _now(
+    at_present: DayFigures | None, number: int, minutes: int
+) -> tuple[tuple[int, ...], tuple[Counting | None, ...]]:
+    """What remains of an ISP of so many `minutes`, and which updates say so; nothing where the contract has it not.
+
+    Where the day is settled in ISPs of another duration: what remains at least and at most of those in its time.
+    """
+    if at_present is None:
+        return (), ()
+    theirs = at_present.version.isp_minutes
+    under = slice((number - 1) * minutes // theirs, -(-number * minutes // theirs))
+    watts = sorted(set(at_present.remaining[under]), key=abs)
+    return tuple(watts[:: max(len(watts) - 1, 1)]), at_present.by[under]
+
+
+def _by(update: ReservationUpdate, by: tuple[Counting | None, ...]) -> SafeString | str:
+    if not by:
+        return "not in the contract at present"
+    said = dict.fromkeys(_said_by(update, each) for each in by)
+    return format_html_join(", ", "{}", ((each,) for each in said if each))
+
+
+def _said_by(update: ReservationUpdate, by: Counting | None) -> SafeString | str:
+    if by is None:
+        return "as contracted"
+    if by.id == update.pk:
+        return ""
+    return format_html("by {}", link(ReservationUpdate(pk=by.id), by.reference or "another update"))
+
+
+def history(update: ReservationUpdate, seen: Scope) -> list[Became]:
+    """The states of the update, the latest first."""
+    rows = update.states.select_related("recorded_by__message__sender").defer("recorded_by__message__sealed")
+    return [
+        Became(
+            state=state_badge(row.state),
+            since=link(row.recorded_by, moment(row.recorded_by.moment)),
+            by=_maker(update, row.recorded_by, seen),
+            why=row.recorded_by.reason,
+            superseded=row.superseded_by_id is not None,
+        )
+        for row in rows.order_by("-id")
+    ]
+
+
+def _maker(update: ReservationUpdate, change: Change, seen: Scope) -> SafeString | str:
+    """What brought a state about; a message as a link, where it is one of a participant that is seen."""
+    if change.kind == Change.Kind.DELIVERY:
+        return f"delivery to {update.agr}"
+    if change.message is None or not _is_seen(update, change.message.sender, seen):
+        return maker(change)
+    return format_html("{}", link(change.message, maker(change)))
+
+
+def _is_seen(update: ReservationUpdate, sender: Sender, seen: Scope) -> bool:
+    party = update.dso if sender.role == "DSO" else update.agr
+    return party in seen
+
+
+def beside(update: ReservationUpdate) -> tuple[list[Beside], bool]:
+    """The updates for its contract and Period in the order in which they follow each other; whether there are more."""
+    rows = with_state(ReservationUpdate.objects.filter(contract=update.contract_id, period=update.period))
+    found = list(rows.order_by("time_stamp", "id")[: TOGETHER + 1])
+    return [
+        Beside(
+            update=row,
+            state=state_badge(state_of(row)),
+            stamped=moment(row.time_stamp),
+            received=moment(row.received_at),
+            this=row.pk == update.pk,
+        )
+        for row in found[:TOGETHER]
+    ], len(found) > TOGETHER
+
+
+def passing(update: ReservationUpdate, site: AdminSite, seen: Scope) -> Passing | None:
+    """How far the message is with which it is passed on to the AGR; None where it is not."""
+    sent = OutboundMessage.objects.filter(
+        passes_on=update.message_id, recipient_role="AGR", recipient_domain=update.agr.domain
+    )
+    message = sent.defer("sealed").first()
+    if message is None:
+        return None
+    screen = OutboundMessageAdmin(OutboundMessage, site)
+    if update.agr not in seen:
+        return Passing("", screen.state_badge(message), "", "")
+    return Passing(
+        link(message, f"{message.message_type} to {update.agr}"),
+        screen.state_badge(message),
+        screen.what_next(message),
+        screen.tries(message),
+    )
+
+
+def answers(update: ReservationUpdate, seen: Scope) -> list[SafeString]:
+    """The copies of the AGR's answers in the update's conversation, the first first, and which one settled it."""
+    settled = update.states.filter(recorded_by__message__message_type=ANSWER)
+    counted = {row.recorded_by.message_id for row in settled.select_related("recorded_by")}
+    received = InboundMessage.objects.filter(
+        Q(pk__in=counted) | Q(conversation_id=update.message.conversation_id),
+        message_type=ANSWER,
+        sender__role="AGR",
+        sender__domain=update.agr.domain,
+    )
+    return list(_told(received.defer("sealed").order_by("pk")[:TOGETHER], counted, update.agr in seen))
+
+
+def _told(received: QuerySet[InboundMessage], counted: set[int | None], links: bool) -> Iterator[SafeString]:
+    for answer in received:
+        at = moment(answer.received_at)
+        what = "it settled the update" if answer.pk in counted else "it changed nothing"
+        why = f" ({answer.reason})" if answer.reason else ""
+        yield format_html("{}: {}{}", link(answer, at) if links else at, what, why)
+
+
+def answered(update: ReservationUpdate, seen: Scope) -> list[SafeString | str]:
+    """What this CRO answered the DSO; where the DSO is seen, as a link and with how far its delivery is."""
+    replies = update.message.replies.defer("sealed").order_by("pk")[:TOGETHER]
+    return [
+        format_html("{} {}", link(reply, reply.result), message_badge(reply.state, reply.get_state_display()))
+        if update.dso in seen
+        else reply.result
+        for reply in replies
+    ]

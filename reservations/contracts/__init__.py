@@ -1,0 +1,1 @@
+"""Contracts: terms, versions, power profiles."""

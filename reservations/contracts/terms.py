@@ -1,0 +1,184 @@
+"""What a contract between a DSO and an AGR says, what it cannot say, and what it says in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from registry.models import Market
+from registry.periods import half_open, in_words, last_day
+from reservations.contracts import profiles
+from reservations.contracts.profiles import FIRST_DAY, LAST_DAY, Profile, Stretch, Stretches, normal
+from reservations.deadlines import Deadline
+from reservations.isps import calendar
+from reservations.isps.clock_times import in_watts
+from reservations.models import LONGEST_CONTRACT_ID, ContractVersion
+from reservations.settlement.remaining import profiles_of
+
+ENTITY_ADDRESS = re.compile(r"ean\.[0-9]{12,34}|ea1\.[0-9]{4}-[0-9]{2}\..{1,244}:.{1,244}")
+EARLIEST_DEADLINE_DAYS = 366
+EARLIEST_DEADLINE_HOURS = 24 * EARLIEST_DEADLINE_DAYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a contract says. It is in force from `first` to `last`, inclusive; open-ended without `last`."""
+
+    congestion_point: str
+    first: date
+    last: date | None
+    isp_minutes: int
+    deadline: Deadline
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that a contract cannot say: in which field (a column of the CSV file, or empty), and a sentence why.
+
+    In the profile, `days` says in whose part (`every day`, `Monday`, `2026-12-25`), `stretch` at which place among its
+    stretches as given, from 0, and `other` which one names the same ISPs.
+    """
+
+    field: str
+    text: str
+    days: str = ""
+    stretch: int | None = None
+    other: int | None = None
+
+
+class ContractError(ValueError):
+    """A contract that cannot be, or cannot become so; the texts are for staff.
+
+    `errors` are all that was found, each the name of a field (a column of the CSV file, or empty) with a sentence;
+    `field` is that of the first.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        self.errors = [
+            (each.field, f"{each.days}: {each.text}" if each.days else each.text) for each in problems
+        ]
+        self.field = self.errors[0][0]
+        super().__init__(" ".join(text for _, text in self.errors))
+
+
+def terms_of(version: ContractVersion, profile: Profile | None = None) -> Terms:
+    """What `version` says; its `profile` is looked up where it is not at hand."""
+    return Terms(
+        congestion_point=version.congestion_point,
+        first=version.period.lower,
+        last=last_day(version.period),
+        isp_minutes=version.isp_minutes,
+        deadline=version.deadline,
+        profile=profiles_of([version])[version.pk] if profile is None else profile,
+    )
+
+
+def problems(terms: Terms, of: Market, time_zone: str = "") -> Iterator[Problem]:
+    """What a contract cannot say in the market `of`.
+
+    With `time_zone`, that of an earlier version, the terms keep their ISPs as that version had them.
+    """
+    address = terms.congestion_point
+    if not ENTITY_ADDRESS.fullmatch(address) or not address.isprintable():
+        yield Problem(
+            "congestion_point",
+            f"{address!r} is not an entity address: ean. and 12 to 34 digits, or ea1., a month, a domain backwards, a"
+            " colon and a name, such as ea1.2026-01.example.grid:feeder-7.",
+        )
+    yield from _problems_of_days(terms.first, terms.last)
+    yield from _problems_of_deadline(terms.deadline)
+    other_isps = not time_zone and terms.isp_minutes != calendar.minutes_of(of.isp_duration)
+    if other_isps:
+        said = calendar.duration_of(terms.isp_minutes)
+        yield Problem("isp_duration", f"{said} is not the market's ISP duration, which is {of.isp_duration}.")
+    if 0 < terms.isp_minutes <= calendar.HOUR and calendar.HOUR % terms.isp_minutes == 0:
+        for fault in profiles.faults(terms.profile, terms.isp_minutes, time_zone or of.time_zone):
+            if not (other_isps and fault.is_out_of_bounds):
+                yield Problem(fault.column, f"{fault}.", fault.days, fault.stretch, fault.other)
+    for day in terms.profile.days:
+        if day < terms.first or (terms.last is not None and day > terms.last):
+            days = in_words(half_open(terms.first, terms.last)) if terms.first <= (terms.last or day) else ""
+            yield Problem(
+                "days", f"This day lies outside the contract's days{days and f', {days}'}.", str(day)
+            )
+
+
+def problems_of_id(contract_id: str) -> Iterator[Problem]:
+    """What a ContractID cannot be."""
+    if not contract_id:
+        yield Problem("contract_id", "Give the ContractID on which the DSO and the AGR have agreed.")
+    elif len(contract_id) > LONGEST_CONTRACT_ID:
+        yield Problem("contract_id", f"A ContractID has at most {LONGEST_CONTRACT_ID} characters.")
+    elif contract_id != contract_id.strip() or not contract_id.isprintable():
+        yield Problem(
+            "contract_id",
+            f"{contract_id!r} begins or ends with a blank, or holds a character that cannot be seen.",
+        )
+
+
+def normalised(terms: Terms) -> Terms:
+    """The same with a normal profile: terms that say the same are equal then."""
+    said = terms.profile
+    return replace(
+        terms,
+        profile=Profile(
+            normal(said.every_day),
+            {number: normal(said.weekdays[number]) for number in sorted(said.weekdays)},
+            {day: normal(said.days[day]) for day in sorted(said.days)},
+        ),
+    )
+
+
+def words_of(terms: Terms, state: str, time_zone: str) -> dict[str, str]:
+    """Everything that a version says, by name; the profile part by part. Two versions with the same words are alike."""
+    said = normalised(terms)
+    return {
+        "state": str(state),
+        "congestion point": said.congestion_point,
+        "days": in_words(half_open(said.first, said.last)),
+        "ISP duration": calendar.duration_of(said.isp_minutes),
+        "time zone": time_zone,
+        "deadline": str(said.deadline),
+        **{days: _stretches_in_words(stretches) for days, stretches in said.profile.parts()},
+    }
+
+
+def _problems_of_days(first: date, last: date | None) -> Iterator[Problem]:
+    for field, day in (("start", first), ("end", None if last == date.max else last)):
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+            yield Problem(field, f"{day} is not a day from {FIRST_DAY} to {LAST_DAY}.")
+    if last is not None and last < first:
+        yield Problem("end", f"The last day, {last}, lies before the first, {first}.")
+
+
+def _problems_of_deadline(deadline: Deadline) -> Iterator[Problem]:
+    days, at, hours = deadline.days, deadline.at, deadline.hours
+    if (days is None and at is None) == (hours is None):
+        yield Problem(
+            "deadline_hours",
+            "Give either the days before the Period and a time of day, or the hours before its first ISP.",
+        )
+    elif hours is None and at is None:
+        yield Problem("deadline_time", "Give the time of day too.")
+    elif hours is None and days is None:
+        yield Problem("deadline_days", "Give the number of days before the Period too.")
+    if at is not None and at.microsecond:
+        yield Problem("deadline_time", "Give the time of day to the second at most.")
+    for field, number, most in (
+        ("deadline_days", days, EARLIEST_DEADLINE_DAYS),
+        ("deadline_hours", hours, EARLIEST_DEADLINE_HOURS),
+    ):
+        if number is not None and not 0 <= number <= most:
+            yield Problem(field, f"{number}: give a number from 0 to {most}.")
+
+
+def _stretches_in_words(stretches: Stretches) -> str:
+    return ", ".join(f"{_isps(each)}: {in_watts(each.watts)}" for each in stretches) or "nothing"
+
+
+def _isps(stretch: Stretch) -> str:
+    return str(stretch.first) if stretch.first == stretch.last else f"{stretch.first}-{stretch.last}"

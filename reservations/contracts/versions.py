@@ -1,0 +1,287 @@
+"""Contracts as they are to be beside what is recorded of them, and their next versions (docs/rules.md F17).
+
+What is wanted is first compared with what is recorded, which finds everything that is wrong and everything that
+differs; then what differs is written. Works on sets: 5,000 contracts are as many statements as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from participants.models import Participant, Role
+from registry.changes import Recorder, Source
+from registry.market.market import market
+from registry.models import Change, Market
+from registry.periods import half_open
+from registry.queries.change_sources import told
+from reservations.contracts.profiles import Profile
+from reservations.contracts.terms import (
+    Problem,
+    Terms,
+    normalised,
+    problems,
+    problems_of_id,
+    terms_of,
+    words_of,
+)
+from reservations.models import Contract, ContractVersion, ReservationUpdate, VersionProfile
+from reservations.settlement.remaining import profiles_of
+
+BATCH = 1000
+State = ContractVersion.State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A contract as it is to be. `expected`: the number of the version that was looked at, 0 where there was none."""
+
+    dso: Participant
+    agr: Participant
+    contract_id: str
+    terms: Terms
+    state: ContractVersion.State
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A contract as it is to be beside what is recorded of it: `before` and `after` in words, `before` None if new.
+
+    `contract` is None where there is none yet and none was to be made. `after` is empty where there are problems.
+    """
+
+    wanted: Wanted
+    contract: Contract | None
+    current: ContractVersion | None
+    time_zone: str
+    before: dict[str, str] | None
+    after: dict[str, str]
+    problems: Sequence[Problem]
+
+    @property
+    def differs(self) -> bool:
+        return self.before != self.after
+
+    def differences(self) -> dict[str, tuple[str | None, str | None]]:
+        """What differs, by name: before and after; None where that has no such part."""
+        before = self.before or {}
+        names = dict.fromkeys((*self.after, *before))
+        found = {name: (before.get(name), self.after.get(name)) for name in names}
+        return {name: (was, becomes) for name, (was, becomes) in found.items() if was != becomes}
+
+
+def compare(wanted: Sequence[Wanted], source: Source, *, hold: bool) -> list[Comparison]:
+    """Each contract as it is to be beside what is recorded of it, with everything that is wrong.
+
+    With `hold`, new contracts are made, and all are locked, in order of their primary keys, until the transaction
+    ends; without, nothing is written.
+    """
+    contracts = _contracts(
+        {_key(each) for each in wanted if not any(problems_of_id(each.contract_id))}, hold=hold
+    )
+    versions = {
+        version.contract_id: version
+        for version in ContractVersion.objects.current().filter(
+            contract__in=[contract.pk for contract in contracts.values()]
+        )
+    }
+    profiles = profiles_of(versions.values())
+    updated = _with_updates(contracts[_key(each)].pk for each in wanted if _key(each) in contracts)
+    of = market()
+    return [
+        _compare(each, contracts.get(_key(each)), versions, profiles, updated, of, source) for each in wanted
+    ]
+
+
+def write(comparisons: Sequence[Comparison], recorder: Recorder) -> list[ContractVersion]:
+    """Write what differs as next versions; the rest stays. `comparisons` are held, and nothing is wrong with them."""
+    differing = [each for each in comparisons if each.differs]
+    if not differing:
+        return []
+    change = recorder.change_id()
+    ContractVersion.objects.filter(pk__in=[each.current.pk for each in differing if each.current]).update(
+        superseded_by=change
+    )
+    versions = ContractVersion.objects.bulk_create(
+        [_version(each, change) for each in differing], batch_size=BATCH
+    )
+    VersionProfile.objects.bulk_create(
+        [
+            row
+            for version, each in zip(versions, differing, strict=True)
+            for row in _profile_rows(version, normalised(each.wanted.terms).profile)
+        ],
+        batch_size=BATCH,
+    )
+    return versions
+
+
+Key = tuple[int, int, str]
+
+
+def _key(wanted: Wanted) -> Key:
+    return wanted.dso.pk, wanted.agr.pk, wanted.contract_id
+
+
+def _contracts(keys: set[Key], *, hold: bool) -> dict[Key, Contract]:
+    """The contracts of these keys that there are; with `hold`, made where missing, and locked."""
+    found = _found(keys)
+    if hold:
+        missing = sorted(keys - found.keys())
+        if missing:
+            Contract.objects.bulk_create(
+                [Contract(dso_id=dso, agr_id=agr, contract_id=said) for dso, agr, said in missing],
+                batch_size=BATCH,
+                ignore_conflicts=True,
+            )
+            found = _found(keys)
+        held = Contract.objects.select_for_update(no_key=True).order_by("pk")
+        list(held.filter(pk__in=[contract.pk for contract in found.values()]).values_list("pk"))
+    return found
+
+
+def _found(keys: set[Key]) -> dict[Key, Contract]:
+    rows = Contract.objects.filter(
+        dso__in={dso for dso, _, _ in keys},
+        agr__in={agr for _, agr, _ in keys},
+        contract_id__in={said for _, _, said in keys},
+    )
+    by_key = {(row.dso_id, row.agr_id, row.contract_id): row for row in rows}
+    return {key: by_key[key] for key in keys & by_key.keys()}
+
+
+def _with_updates(contracts: Iterable[int]) -> set[int]:
+    """Those that an update is about."""
+    updates = ReservationUpdate.objects.filter(contract__in=list(contracts)).order_by()
+    return set(updates.values_list("contract_id", flat=True).distinct())
+
+
+def _compare(
+    wanted: Wanted,
+    contract: Contract | None,
+    versions: dict[int, ContractVersion],
+    profiles: dict[int, Profile],
+    updated: set[int],
+    of: Market,
+    source: Source,
+) -> Comparison:
+    current = versions.get(contract.pk) if contract else None
+    before = None
+    if current:
+        before = words_of(terms_of(current, profiles[current.pk]), current.state, current.time_zone)
+    if current and wanted.expected == 0:
+        return Comparison(
+            wanted=wanted,
+            contract=contract,
+            current=current,
+            time_zone=current.time_zone,
+            before=before,
+            after={},
+            problems=[_already(wanted, current)],
+        )
+    # Ending a contract changes nothing of how its days are counted.
+    kept = (
+        current.time_zone
+        if current and wanted.state == State.ENDED and wanted.terms.isp_minutes == current.isp_minutes
+        else ""
+    )
+    found = list(_problems(wanted, current, contract is not None and contract.pk in updated))
+    found += problems(wanted.terms, of, kept)
+    after = {} if found else words_of(wanted.terms, wanted.state, kept or of.time_zone)
+    if found or before != after:
+        found += problems_of_reason(source, wanted.state, current)
+    return Comparison(
+        wanted=wanted,
+        contract=contract,
+        current=current,
+        time_zone=kept or of.time_zone,
+        before=before,
+        after=after,
+        problems=found,
+    )
+
+
+def _problems(wanted: Wanted, current: ContractVersion | None, has_updates: bool) -> Iterator[Problem]:
+    for field, party, role in (("dso", wanted.dso, Role.DSO), ("agr", wanted.agr, Role.AGR)):
+        if party.role != role:
+            yield Problem(field, f"{party} is not on record as {role}.")
+    yield from problems_of_id(wanted.contract_id)
+    number = current.number if current else 0
+    if wanted.expected is not None and wanted.expected != number:
+        yield _meanwhile(wanted, current)
+    if wanted.state == State.ENDED and wanted.terms.last is None:
+        yield Problem("end", "An ended contract has a last day: give it.")
+    if wanted.state == State.DRAFT and current and current.state != State.DRAFT and has_updates:
+        yield Problem(
+            "state",
+            f"The contract is {current.state} and updates are about it: it cannot become a draft again. End it"
+            " instead.",
+        )
+
+
+def problems_of_reason(
+    source: Source, state: ContractVersion.State, current: ContractVersion | None
+) -> Iterator[Problem]:
+    """That staff do not say why, where what they record is to be in force or ended, or was: only drafts need none."""
+    drafts = state == State.DRAFT and (current is None or current.state == State.DRAFT)
+    if source.kind == Change.Kind.DECISION and not drafts and not source.reason.strip():
+        yield Problem(
+            "reason", "Say why: a contract in force, and every change of it, is recorded with a reason."
+        )
+
+
+def _meanwhile(wanted: Wanted, current: ContractVersion | None) -> Problem:
+    if current is None:
+        return Problem("", "There is no such contract any more.")
+    return Problem(
+        "",
+        f"Meanwhile the contract was changed {_recorded(current)} and is in version {current.number}. Open the page"
+        " again, and decide anew.",
+    )
+
+
+def _already(wanted: Wanted, current: ContractVersion) -> Problem:
+    return Problem(
+        "contract_id",
+        f"{wanted.dso} and {wanted.agr} have a contract of this ContractID already, recorded {_recorded(current)}.",
+    )
+
+
+def _recorded(version: ContractVersion) -> str:
+    """By whom and when `version` was recorded."""
+    changes = Change.objects.select_related("message__sender").defer("message__sealed")
+    return told(changes.get(pk=version.recorded_by_id))
+
+
+def _version(comparison: Comparison, change: int) -> ContractVersion:
+    terms, contract, current = comparison.wanted.terms, comparison.contract, comparison.current
+    assert contract is not None
+    return ContractVersion(
+        contract=contract,
+        number=current.number + 1 if current else 1,
+        state=comparison.wanted.state,
+        congestion_point=terms.congestion_point,
+        period=half_open(terms.first, terms.last),
+        isp_minutes=terms.isp_minutes,
+        time_zone=comparison.time_zone,
+        deadline_days=terms.deadline.days,
+        deadline_at=terms.deadline.at,
+        deadline_hours=terms.deadline.hours,
+        recorded_by_id=change,
+    )
+
+
+def _profile_rows(version: ContractVersion, profile: Profile) -> Iterator[VersionProfile]:
+    parts = [
+        *([(None, None, profile.every_day)] if profile.every_day else []),
+        *((weekday, None, stretches) for weekday, stretches in profile.weekdays.items()),
+        *((None, day, stretches) for day, stretches in profile.days.items()),
+    ]
+    for weekday, day, stretches in parts:
+        yield VersionProfile(
+            version=version,
+            weekday=weekday,
+            day=day,
+            stretches=[[each.first, each.last, each.watts] for each in stretches],
+        )

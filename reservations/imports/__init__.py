@@ -1,0 +1,1 @@
+"""Import contracts from a CSV file."""

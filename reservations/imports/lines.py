@@ -1,0 +1,293 @@
+"""The lines of a file of contracts: one for each stretch of a profile (docs/operating.md, CSV files).
+
+The columns of the contract itself are repeated, and equal, on each of its lines. A value that cannot be read is
+remembered with its column, and something harmless stands in for it, so that all else can still be checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, time
+from typing import Any
+
+from common.csv.reader import Fault, Row
+from registry.models import Market
+from reservations.contracts.profiles import FIRST_DAY, MOST_WATTS, WEEKDAYS, Profile, Stretch
+from reservations.contracts.terms import Problem, Terms
+from reservations.deadlines import Deadline
+from reservations.isps import calendar
+from reservations.models import ContractVersion
+
+PARTIES = ("dso", "agr", "contract_id")
+OWN = (
+    "congestion_point",
+    "start",
+    "end",
+    "isp_duration",
+    "deadline_days",
+    "deadline_time",
+    "deadline_hours",
+    "state",
+)
+STRETCH = ("days", "first_isp", "last_isp", "reserved_w")
+COLUMNS = (*PARTIES, *OWN, *STRETCH)
+
+EVERY_DAY = "every day"
+State = ContractVersion.State
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_LONGEST_NUMBER = 18
+
+
+class Unusable(ValueError):
+    """A value that its column cannot hold; the text says what it can."""
+
+    def __init__(self, value: str, what: str) -> None:
+        super().__init__(f"not {what}" if value else f"is empty: give {what}")
+
+
+class OutOfBounds(Unusable):
+    """A number that is too large or too small; `bounds` says what it may be."""
+
+    def __init__(self, bounds: str) -> None:
+        ValueError.__init__(self, bounds)
+
+
+@dataclass(slots=True)
+class Part:
+    """What the file says of one kind of day: its stretches, and the line of each."""
+
+    stretches: list[Stretch] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ContractLines:
+    """What the file says of one contract: the text of its own columns, and what could be read of them and the rest.
+
+    `lines` are the numbers of all its lines, `unusable` what is wrong with its own columns, by
+    column.
+    """
+
+    dso: str
+    agr: str
+    contract_id: str
+    texts: dict[str, str]
+    values: dict[str, Any] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+    lines: list[int] = field(default_factory=list)
+    parts: dict[str | int | date, Part] = field(default_factory=dict)
+
+    @property
+    def state(self) -> ContractVersion.State:
+        return State(self.values.get("state", State.IN_FORCE))
+
+    def terms(self, market: Market) -> Terms:
+        """What the contract is to say, with stand-ins for what is unusable."""
+
+        def value(column: str, stand_in: Any = None) -> Any:
+            return self.values.get(column, stand_in)
+
+        readable = self.unusable.keys().isdisjoint(("deadline_days", "deadline_time", "deadline_hours"))
+        deadline = Deadline(value("deadline_days"), value("deadline_time"), value("deadline_hours"))
+        return Terms(
+            congestion_point=value("congestion_point"),
+            first=value("start", FIRST_DAY),
+            last=value("end"),
+            isp_minutes=value("isp_duration", calendar.minutes_of(market.isp_duration)),
+            deadline=deadline if readable else Deadline(hours=0),
+            profile=Profile(
+                tuple(self.parts.get(EVERY_DAY, Part()).stretches),
+                {key: tuple(part.stretches) for key, part in self.parts.items() if isinstance(key, int)},
+                {key: tuple(part.stretches) for key, part in self.parts.items() if isinstance(key, date)},
+            ),
+        )
+
+    def faults(self, problem: Problem) -> Iterator[Fault]:
+        """What `problem` of these terms is, on the line that it is about; nothing where a stand-in caused it."""
+        of_isps = problem.field in ("first_isp", "last_isp") and problem.other is None
+        if problem.field in self.unusable or (of_isps and "isp_duration" in self.unusable):
+            return
+        if not problem.days:
+            yield self.fault(problem.field, problem.text)
+            return
+        part = next(part for key, part in self.parts.items() if _name(key) == problem.days)
+        text = problem.text
+        if problem.other is not None:
+            text = f"{text} The other is line {part.lines[problem.other]}."
+        yield Fault(part.lines[problem.stretch or 0], problem.field, text)
+
+    def fault(self, column: str, text: str) -> Fault:
+        """What is wrong with the contract's own value in `column`, which all its lines repeat."""
+        if others := ", ".join(calendar.in_words(self.lines[1:])):
+            same = f"he same on {_lines(others)}"
+            text = f"{text} T{same}." if text.endswith(".") else f"{text}; t{same}"
+        return Fault(self.lines[0], column, text)
+
+
+def read(rows: Iterable[Row], market: Market) -> tuple[list[ContractLines], list[Fault]]:
+    """The contracts of the file, in its order, and what cannot be read, or differs on lines of one contract."""
+    contracts: dict[tuple[str, ...], ContractLines] = {}
+    faults: list[Fault] = []
+    for row in rows:
+        dso, agr, contract_id = (row.values[column] for column in PARTIES)
+        key = dso.lower(), agr.lower(), contract_id
+        contract = contracts.get(key)
+        if contract is None:
+            contract = contracts[key] = ContractLines(*key, texts=_own(row))
+            contract.values, contract.unusable = _read_own(contract.texts)
+        else:
+            faults += _disagreements(contract, row)
+        contract.lines.append(row.line)
+        faults += _add_stretch(contract, row)
+    for contract in contracts.values():
+        faults += [contract.fault(column, text) for column, text in contract.unusable.items()]
+    return list(contracts.values()), faults
+
+
+def _own(row: Row) -> dict[str, str]:
+    return {column: row.values[column] for column in OWN}
+
+
+def _read_own(texts: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    unusable: dict[str, str] = {}
+    for column, text in texts.items():
+        try:
+            values[column] = READERS[column](text)
+        except Unusable as error:
+            unusable[column] = str(error)
+    return values, unusable
+
+
+def _disagreements(contract: ContractLines, row: Row) -> Iterator[Fault]:
+    texts = _own(row)
+    if texts == contract.texts:
+        return
+    values, unusable = _read_own(texts)
+    for column in OWN:
+        if column in unusable and texts[column] != contract.texts[column]:
+            yield Fault(row.line, column, unusable[column])
+        elif column in values and column in contract.values and values[column] != contract.values[column]:
+            said, first = texts[column] or "empty", contract.texts[column] or "empty"
+            yield Fault(
+                row.line,
+                column,
+                f"{said} here, and {first} on line {contract.lines[0]} of the same contract.",
+            )
+
+
+def _add_stretch(contract: ContractLines, row: Row) -> Iterator[Fault]:
+    values: dict[str, Any] = {}
+    for column in STRETCH:
+        try:
+            values[column] = READERS[column](row.values[column])
+        except Unusable as error:
+            yield Fault(row.line, column, str(error))
+    if len(values.keys() | {"reserved_w"}) == len(STRETCH):
+        part = contract.parts.setdefault(values["days"], Part())
+        part.stretches.append(Stretch(values["first_isp"], values["last_isp"], values.get("reserved_w", 0)))
+        part.lines.append(row.line)
+
+
+def _name(key: str | int | date) -> str:
+    return WEEKDAYS[key - 1] if isinstance(key, int) else str(key)
+
+
+def _lines(numbers: str) -> str:
+    return f"{'line' if numbers.isdecimal() else 'lines'} {numbers}"
+
+
+def _day(text: str, what: str = "a day, such as 2026-12-31") -> date:
+    if not _DAY.fullmatch(text):
+        raise Unusable(text, what)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Unusable(text, what) from None
+
+
+def _end(text: str) -> date | None:
+    day = _day(text, "a day, such as 2026-12-31, or empty") if text else None
+    return None if day == date.max else day
+
+
+def _minutes(text: str) -> int:
+    minutes = calendar.minutes_of(text)
+    if minutes is None:
+        raise Unusable(text, "a duration that divides an hour, such as PT15M")
+    return minutes
+
+
+def _time(text: str) -> time | None:
+    if not text:
+        return None
+    if not _TIME.fullmatch(text):
+        raise Unusable(text, "a time of day, such as 10:00")
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise Unusable(text, "a time of day, such as 10:00") from None
+
+
+def _number(text: str) -> int | None:
+    return _count(text, "a whole number", 0) if text else None
+
+
+def _isp(text: str) -> int:
+    return _count(text, "the number of an ISP, from 1", 1)
+
+
+def _count(text: str, what: str, least: int) -> int:
+    if not _WHOLE.fullmatch(text) or text.startswith("+"):
+        raise Unusable(text, what)
+    if text.startswith("-") or (len(text) <= _LONGEST_NUMBER and int(text) < least):
+        raise OutOfBounds(f"must be {least} or more")
+    if len(text) > _LONGEST_NUMBER:
+        raise OutOfBounds("is too large")
+    return int(text)
+
+
+def _state(text: str) -> ContractVersion.State:
+    said = text.lower() or State.IN_FORCE
+    if said not in State.values:
+        raise Unusable(text, f"one of {', '.join(State.values)}")
+    return State(said)
+
+
+def _days(text: str) -> str | int | date:
+    said = text.lower()
+    if said in ("", EVERY_DAY):
+        return EVERY_DAY
+    for number, name in enumerate(WEEKDAYS, start=1):
+        if said in (name.lower(), str(number)):
+            return number
+    return _day(text, "every day, a day of the week such as Monday, or a day such as 2026-12-25")
+
+
+def _watts(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise Unusable(text, "a whole number of watts, such as 500000 or -500000")
+    if len(text) > _LONGEST_NUMBER:
+        raise OutOfBounds(f"is too large: at most {MOST_WATTS} W either way")
+    return int(text)
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "congestion_point": str,
+    "start": _day,
+    "end": _end,
+    "isp_duration": _minutes,
+    "deadline_days": _number,
+    "deadline_time": _time,
+    "deadline_hours": _number,
+    "state": _state,
+    "days": _days,
+    "first_isp": _isp,
+    "last_isp": _isp,
+    "reserved_w": _watts,
+}

@@ -1,0 +1,49 @@
+"""What a file makes of contracts, in words: which are new, and what differs of those that change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reservations.contracts.profiles import WEEKDAYS
+from reservations.contracts.versions import Comparison
+
+STRETCHES_SHOWN = 4
+
+
+def told(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """A line for each contract that is new, then for each that changes."""
+    for each in comparisons:
+        if each.before is None:
+            yield f"New: {_named(each)}: {each.after['state']}, {each.after['days']}"
+    for each in comparisons:
+        if each.before is not None and each.differs:
+            yield f"Changed: {_named(each)}: {_differences(each)}"
+
+
+def _named(comparison: Comparison) -> str:
+    wanted = comparison.wanted
+    return f"{wanted.contract_id} of {wanted.dso.domain} with {wanted.agr.domain}"
+
+
+def _differences(comparison: Comparison) -> str:
+    """What differs, before and after; of a profile the stretches that differ, the first few of many."""
+    return "; ".join(_difference(name, *said) for name, said in comparison.differences().items())
+
+
+def _difference(name: str, was: str | None, becomes: str | None) -> str:
+    before, after = (said.split(", ") if said else [] for said in (was, becomes))
+    same = {each for each in before if each in after}
+    sides = (
+        _shown([each for each in said if each not in same], name, bool(said)) for said in (before, after)
+    )
+    return f"{name}: {' → '.join(sides)}{', the rest as it is' if same else ''}"
+
+
+def _shown(stretches: list[str], name: str, is_there: bool) -> str:
+    """Some of the stretches of the part `name` of a profile, or what there is instead."""
+    if stretches and stretches != ["nothing"]:
+        more = f" and {len(stretches) - STRETCHES_SHOWN:,} more" if len(stretches) > STRETCHES_SHOWN else ""
+        return ", ".join(stretches[:STRETCHES_SHOWN]) + more
+    if is_there:
+        return "nothing reserved"
+    return "as every day" if name in WEEKDAYS else "as its day of the week"

@@ -1,0 +1,1 @@
+"""Imbalance settlement periods: how many a day has, when each begins."""

@@ -1,0 +1,1 @@
+"""What remains reserved, as energy, and its export."""

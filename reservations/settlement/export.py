@@ -1,0 +1,247 @@
+"""The settlement of reservations: contracted, remaining and released power, a line for each ISP, as CSV.
+
+What a file says is fixed by the days, the contracts and the moment that it was asked for: facts known at a moment never
+change, and nothing else is in a line. So it needs no snapshot that would have to be held as long as somebody reads.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date, datetime
+from functools import lru_cache
+from io import StringIO
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Collate
+
+from common.csv.writer import text
+from registry.changes import await_stamped_changes
+from registry.market.market import LAST_MICROSECOND
+from registry.periods import DAY, half_open, last_day
+from reservations.isps import calendar
+from reservations.models import Contract
+from reservations.settlement.remaining import DayFigures, figures, in_force
+
+HEADINGS = (
+    "dso",
+    "agr",
+    "contract_id",
+    "congestion_point",
+    "period",
+    "isp",
+    "start",
+    "contracted_w",
+    "remaining_w",
+    "released_w",
+    "contracted_wh",
+    "remaining_wh",
+    "released_wh",
+    "reference",
+    "message_id",
+    "received_at",
+)
+
+FIRST, AT_ONCE = 31, 400
+"""Days of contracts that are read from the database at once: for the first piece, and then."""
+
+LAST = date.max - DAY
+"""The last day that ends within the calendar."""
+
+PIECE = 1 << 16
+"""Bytes of a piece of the file, at least; the last one may be shorter."""
+
+LATEST = "SELECT max(moment), clock_timestamp() FROM registry_change"
+NO_SOURCE, END = ",,,", "\r\n"
+
+
+def latest_moment() -> datetime | None:
+    """The moment that what is known at present is known at, for good; None where nothing is known.
+
+    That of the latest change, as every change to come has a later one (`registry.changes`); and once its second is
+    over, the end of that: so the moment can mostly be asked for by pages, which know seconds.
+    """
+    latest, now = _latest_and_now()
+    if latest is None:
+        return None
+    end = latest.replace(microsecond=LAST_MICROSECOND)
+    return end if now > end else latest
+
+
+def known_for_good() -> datetime:
+    """Up to when, inclusive, what was known is known for good: every change to come has a later moment.
+
+    By the database's clock, which stamps the changes; that of another machine may be ahead of it.
+    """
+    return max(filter(None, _latest_and_now()))
+
+
+def for_good(moment: datetime) -> bool:
+    """Whether what was known at `moment` (aware) is known for good; waits for it where that takes a second at most."""
+    seconds = (moment - known_for_good()).total_seconds()
+    if 0 < seconds <= 1:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(%s)", [seconds])
+        return moment <= known_for_good()
+    return seconds <= 0
+
+
+def present_moment() -> datetime | None:
+    """The same as `latest_moment`, once the second of the latest change is over: waits for it, a second at most.
+
+    So the moment can be said, and asked for again, in seconds. Where the database's clock was set back, it may be a
+    moment within a second all the same.
+    """
+    latest = latest_moment()
+    if latest is None:
+        return None
+    end = latest.replace(microsecond=LAST_MICROSECOND)
+    return end if for_good(end) else latest
+
+
+def _latest_and_now() -> tuple[datetime | None, datetime]:
+    """The moment of the latest change, if there is one, and the present one by the database's clock."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        await_stamped_changes()
+        cursor.execute(LATEST)
+        latest, now = cursor.fetchone()
+        return latest, now
+
+
+class NothingChosen(ValueError):
+    """No contract is what was asked for; `field` says what there is none of (dso, agr, contract), the text is for
+    staff."""
+
+    def __init__(self, field: str, said: str) -> None:
+        self.field = field
+        super().__init__(said)
+
+
+def chosen(
+    contracts: QuerySet[Contract], *, dso: str = "", agr: str = "", contract_id: str = ""
+) -> QuerySet[Contract]:
+    """Those of `contracts` that are of a DSO, of an AGR (by domain) and of a ContractID; all where none is given.
+
+    Raises NothingChosen where `contracts` know no such DSO, AGR or ContractID, or none of the three together.
+    """
+    asked = {
+        "dso": ("dso__domain", dso),
+        "agr": ("agr__domain", agr),
+        "contract": ("contract_id", contract_id),
+    }
+    found = contracts
+    words = {"dso": f"with the DSO {dso}", "agr": f"with the AGR {agr}", "contract": f"{contract_id!r}"}
+    for field, (path, value) in asked.items():
+        if not value:
+            continue
+        if not contracts.filter(**{path: value}).exists():
+            raise NothingChosen(field, f"There is no contract {words[field]}.")
+        found = found.filter(**{path: value})
+    if (dso or agr) and found is not contracts and not found.exists():
+        raise NothingChosen("contract" if contract_id else "agr", "No contract is all of this together.")
+    return found
+
+
+def export(
+    contracts: QuerySet[Contract], first: date, last: date, *, known_at: datetime | None
+) -> Iterator[bytes]:
+    """The settlement of `contracts` from `first` to `last`, both inclusive, in pieces of CSV that begin with HEADINGS.
+
+    A line for each contract, Period and ISP that is in the contract, in the order of DSO, AGR, ContractID, Period and
+    ISP; contracts that are drafts have none. As known at `known_at` (aware), or as known at present.
+    """
+    if known_at is None:
+        known_at = latest_moment()
+    else:
+        with transaction.atomic():
+            await_stamped_changes()
+    said = [_cells(*HEADINGS) + END]
+    size = 0
+    for day in _days(contracts, first, min(last, LAST), known_at) if known_at else ():
+        said.append(_lines(day))
+        size += len(said[-1])
+        if size >= PIECE:
+            yield "".join(said).encode()
+            said, size = [], 0
+    if said:
+        yield "".join(said).encode()
+
+
+def _days(contracts: QuerySet[Contract], first: date, last: date, known_at: datetime) -> Iterator[DayFigures]:
+    """What is reserved on each day, in the order of the file."""
+    versions = in_force(known_at).filter(contract=OuterRef("pk"), period__overlap=half_open(first, last))
+    keys = list(
+        contracts.filter(Exists(versions))
+        .order_by(Collate(F("dso__domain"), "C"), Collate(F("agr__domain"), "C"), "contract_id")
+        .values_list("pk", flat=True)
+    )
+    at_once, read = FIRST, 0
+    while read < len(keys):
+        chosen = keys[read : read + max(at_once // ((last - first).days + 1), 1)]
+        read += len(chosen)
+        rows = Contract.objects.select_related("dso", "agr").in_bulk(chosen)
+        periods = list(in_force(known_at).filter(contract__in=chosen).values_list("period", flat=True))
+        begin = max(first, min(period.lower for period in periods))
+        until = min(last, max((last_day(period) or last) for period in periods))
+        while begin <= until:
+            end = begin + min(until - begin, (at_once - 1) * DAY)
+            yield from figures([rows[key] for key in chosen], begin, end, known_at)
+            begin, at_once = end + DAY, AT_ONCE
+
+
+def _lines(day: DayFigures) -> str:
+    """The lines of a day. Where neighbouring ISPs say the same, their lines differ by where they start alone."""
+    contract, version = day.contract, day.version
+    minutes, time_zone = version.isp_minutes, version.time_zone
+    head = _cells(contract.dso.domain, contract.agr.domain, contract.contract_id, version.congestion_point)
+    starts = _starts(day.day, minutes, time_zone)
+    said: list[str] = []
+    for run in day.runs():
+        if run.contracted:
+            by = run.by
+            source = _source(by.reference, by.message_id, by.received_at, time_zone) if by else NO_SOURCE
+            tail = _watts(run.contracted, run.remaining, minutes) + source + END
+            said += [head, (tail + head).join(starts[run.first - 1 : run.last]), tail]
+    return "".join(said)
+
+
+@lru_cache(maxsize=1 << 10)
+def _starts(day: date, minutes: int, time_zone: str) -> tuple[str, ...]:
+    """The cells `period`, `isp` and `start` of each ISP of a day, between commas."""
+    zone = ZoneInfo(time_zone)
+    return tuple(
+        f",{day},{isp},{begins.astimezone(zone).isoformat()},"
+        for isp, begins in enumerate(calendar.starts(day, minutes, time_zone), 1)
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _watts(contracted: int, remaining: int, minutes: int) -> str:
+    """The cells of power and energy."""
+    watts = (contracted, remaining, contracted - remaining)
+    return ",".join([*map(str, watts), *(watt_hours(each, minutes) for each in watts)])
+
+
+def watt_hours(watts: int, minutes: int) -> str:
+    """The energy of so many watts during so many minutes, in Wh, to the nearest thousandth: `62.5`."""
+    thousandths = (watts * minutes * 100 + 3) // 6
+    whole, part = divmod(abs(thousandths), 1000)
+    sign = "-" if thousandths < 0 else ""
+    return f"{sign}{whole}.{part:03}".rstrip("0").rstrip(".")
+
+
+@lru_cache(maxsize=1 << 10)
+def _source(reference: str, message_id: str, received_at: datetime, time_zone: str) -> str:
+    """The cells about the update that says what remains."""
+    received = received_at.astimezone(ZoneInfo(time_zone)).isoformat(timespec="seconds")
+    return f",{_cells(reference, message_id)},{received}"
+
+
+@lru_cache(maxsize=1 << 10)
+def _cells(*values: str) -> str:
+    """Texts as neighbouring cells of a line."""
+    written = StringIO()
+    csv.writer(written, lineterminator=END).writerow([text(value) for value in values])
+    return written.getvalue().removesuffix(END)

@@ -1,0 +1,1 @@
+"""FlexReservationUpdates: checks, forwarding, life cycle."""

@@ -1,0 +1,208 @@
+"""What a FlexReservationUpdate is checked for (docs/rules.md F1 to F10): every reason against it, with its ISPs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, Max, OuterRef
+
+from participants.models import Participant
+from registry.market.market import zone_agrees
+from registry.models import (
+    CongestionPointConnection,
+    CongestionPointTerms,
+    Market,
+    Representation,
+    Standing,
+)
+from reservations.contracts.profiles import Profile
+from reservations.isps import calendar
+from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
+from reservations.updates import isp_checks
+from uftp.protocol.messages import FlexReservationUpdate
+from uftp.protocol.reasons import Reason, named
+
+IN_PLACE = (UpdateState.State.RECEIVED, *UpdateState.COUNTING)
+"""An update in one of these is not overtaken by an older one (docs/rules.md F10)."""
+
+_LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What an update is checked against.
+
+    `unknown` says why there is no contract that it can be about; `version` is None then, and what follows unused.
+    `version` is the contract's as it stands, in force on the update's Period, and `profile` is its profile. `active`:
+    the AGR has an effective connection behind the DSO's congestion point that the update names, on its Period.
+    `latest` is the latest TimeStamp of the updates that are in place for the contract and the Period.
+    """
+
+    market: Market
+    received_at: datetime
+    unknown: str = ""
+    version: ContractVersion | None = None
+    profile: Profile = field(default_factory=Profile)
+    active: bool = False
+    latest: datetime | None = None
+
+
+def contract_meant(dso: Participant, agr_domain: str | None, contract_id: str) -> tuple[Contract | None, str]:
+    """The contract that a DSO's update is about, and in place of it why there is none.
+
+    F1: addressed to an AGR's domain, the contract between the two. F2: addressed to the CRO (`agr_domain` None), the
+    only one of the DSO's contracts with that ID. Drafts are no contracts.
+    """
+    versions = ContractVersion.objects.current().exclude(state=ContractVersion.State.DRAFT)
+    contracts = Contract.objects.filter(
+        Exists(versions.filter(contract=OuterRef("pk"))), dso=dso, contract_id=contract_id
+    ).select_related("agr")
+    shown = [_shown(contract_id)]
+    if agr_domain is not None:
+        found = contracts.filter(agr__role="AGR", agr__domain=agr_domain).first()
+        none = f"is no contract between you and {_shown(agr_domain)}"
+        return found, "" if found else named(Reason.UNKNOWN_CONTRACT, shown, none)
+    candidates = list(contracts[:2])
+    if len(candidates) == 1:
+        return candidates[0], ""
+    none = "is a contract of yours with more than one AGR: address the AGR" if candidates else ""
+    return None, named(Reason.UNKNOWN_CONTRACT, shown, none or "is no contract of yours")
+
+
+def not_in_force(contract: Contract, period: date) -> str:
+    """The reason against an update for a day that its contract does not cover (F1)."""
+    return named(Reason.UNKNOWN_CONTRACT, [contract.contract_id], f"is not in force on {period}")
+
+
+def is_active_behind(agr: Participant, dso: Participant, address: str, day: date) -> bool:
+    """Whether `agr` has an effective connection behind the congestion point `address` of `dso` on `day` (F3)."""
+    known = CongestionPointTerms.objects.current().on(day)
+    represented = Representation.objects.current().on(day).filter(agr=agr, standing=Standing.EFFECTIVE)
+    memberships = CongestionPointConnection.objects.current().on(day).filter(standing=Standing.EFFECTIVE)
+    return memberships.filter(
+        Exists(known.filter(congestion_point=OuterRef("congestion_point"))),
+        Exists(represented.filter(connection=OuterRef("connection"))),
+        congestion_point__dso=dso,
+        congestion_point__address=address,
+    ).exists()
+
+
+def latest_in_place(contract: Contract, period: date) -> datetime | None:
+    """The latest TimeStamp of the updates in place for this contract and Period; None without any (F10)."""
+    in_place = UpdateState.objects.current().filter(update=OuterRef("pk"), state__in=IN_PLACE)
+    updates = ReservationUpdate.objects.filter(Exists(in_place), contract=contract, period=period)
+    latest: datetime | None = updates.aggregate(latest=Max("time_stamp"))["latest"]
+    return latest
+
+
+def reasons_against(said: FlexReservationUpdate, situation: Situation) -> list[str]:
+    """Every reason to reject the update, in the order of the rules; empty where there is none.
+
+    Without a contract, those that need none are still given.
+    """
+    version = situation.version
+    found: list[str] = []
+    if version is None:
+        found.append(situation.unknown)
+    else:
+        found += _about_the_point(said, version, active=situation.active)
+    found += _about_the_market(said, situation.market, version)
+    found += _about_the_day(said, situation)
+    powers = _powers(said, situation)
+    if version is not None and powers is not None:
+        detail = f"outside {version.contract.contract_id} on {said.period}"
+        found += _where(Reason.ISPS, powers.outside_the_contract(), detail)
+    found += _where(Reason.ISP_CONFLICT, isp_checks.named_twice(said.isps), "named more than once")
+    if version is not None:
+        found += _about_the_deadline(said, version, situation.received_at)
+    if powers is not None:
+        found += _where(Reason.POWER, powers.of_the_other_direction(), "not in the direction contracted")
+        found += _where(Reason.POWER, powers.more_than_contracted(), "more than contracted")
+    if version is not None:
+        found += _about_the_order(said, situation.latest)
+    return found
+
+
+def _about_the_point(said: FlexReservationUpdate, version: ContractVersion, *, active: bool) -> Iterator[str]:
+    """F3: the contract's congestion point, behind which the AGR is active."""
+    point, contract = said.congestion_point, version.contract
+    if point != version.congestion_point:
+        detail = f"is not the congestion point of {contract.contract_id}"
+        yield named(Reason.INVALID_CONGESTION_POINT, [point], detail)
+    elif not active:
+        detail = f"has no connection of {contract.agr.domain} on {said.period}"
+        yield named(Reason.INVALID_CONGESTION_POINT, [point], detail)
+
+
+def _about_the_market(
+    said: FlexReservationUpdate, market: Market, version: ContractVersion | None
+) -> Iterator[str]:
+    """F4 and F5: the market's ISP duration and its time zone, which are the contract's too."""
+    minutes = calendar.minutes_of(market.isp_duration)
+    if calendar.minutes_of(said.isp_duration) != minutes:
+        yield named(
+            Reason.ISP_DURATION, [_shown(said.isp_duration)], f"is not the market's {market.isp_duration}"
+        )
+    if version is not None and version.isp_minutes != minutes:
+        detail = f"of {version.contract.contract_id} is not the market's {market.isp_duration}"
+        yield named(Reason.ISP_DURATION, [calendar.duration_of(version.isp_minutes)], detail)
+    if not zone_agrees(said.time_zone, market.time_zone, [said.period]):
+        yield named(Reason.TIME_ZONE, [_shown(said.time_zone)], f"is not {market.time_zone}")
+    if version is not None and not zone_agrees(version.time_zone, market.time_zone, [said.period]):
+        detail = f"of {version.contract.contract_id} is not {market.time_zone}"
+        yield named(Reason.TIME_ZONE, [version.time_zone], detail)
+
+
+def _about_the_day(said: FlexReservationUpdate, situation: Situation) -> Iterator[str]:
+    """F6: ISPs that the day does not have; it has those of the duration said, where that can be one."""
+    minutes = calendar.minutes_of(said.isp_duration)
+    if minutes is not None:
+        zone = (situation.version or situation.market).time_zone
+        many = calendar.count(said.period, minutes, zone)
+        detail = f"outside 1-{many} of {said.period}"
+        yield from _where(Reason.ISPS, isp_checks.after_the_day(said.isps, many), detail)
+
+
+def _powers(said: FlexReservationUpdate, situation: Situation) -> isp_checks.Powers | None:
+    """What is said of each ISP beside the contract's watts; None where the two do not mean the same ISPs."""
+    version = situation.version
+    if version is None or version.isp_minutes != calendar.minutes_of(said.isp_duration):
+        return None
+    contracted = situation.profile.watts_on(said.period, version.isp_minutes, version.time_zone)
+    return isp_checks.Powers(said.isps, contracted)
+
+
+def _about_the_deadline(
+    said: FlexReservationUpdate, version: ContractVersion, received_at: datetime
+) -> Iterator[str]:
+    """F8: received after the deadline; at it is in time."""
+    deadline = version.deadline.moment(said.period, version.time_zone)
+    if received_at > deadline:
+        yield named(Reason.DEADLINE, [], f"{local(deadline, version.time_zone)} for {said.period}")
+
+
+def _about_the_order(said: FlexReservationUpdate, latest: datetime | None) -> Iterator[str]:
+    """F10: older than an update that is in place; equal passes."""
+    time_stamp = said.metadata.time_stamp
+    if latest is not None and time_stamp < latest:
+        detail = f"TimeStamp {time_stamp.isoformat()}, after {latest.isoformat()} for {said.period}"
+        yield named(Reason.SUBORDINATE_SEQUENCE, [], detail)
+
+
+def local(moment: datetime, time_zone: str) -> str:
+    """A moment as participants read it: ISO 8601, with the offset of `time_zone` then."""
+    return moment.astimezone(ZoneInfo(time_zone)).isoformat()
+
+
+def _where(reason: Reason, ranges: Iterable[tuple[int, int]], detail: str) -> Iterator[str]:
+    words = calendar.ranges_in_words(ranges)
+    if words:
+        yield named(reason, words, detail)
+
+
+def _shown(text: str) -> str:
+    """What a participant wrote, cut where it is long."""
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

@@ -1,0 +1,33 @@
+"""What becomes of an update that is passed on to its AGR (docs/rules.md F13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from registry.changes import Source
+from reservations.models import ReservationUpdate, UpdateState
+from reservations.updates import lifecycle
+from reservations.updates.checks import local
+from uftp.handlers import Party, Passed
+from uftp.processing.responses import reject_afterwards
+from uftp.protocol.reasons import Reason, named
+
+
+def passed_on(passed: Passed) -> Iterable[Party]:
+    """Record whether the AGR has the update; one that it could not be given is undone, and its DSO told so.
+
+    Gives the DSO to wake deliveries for, where it is told anything. What the AGR or staff settled before stays.
+    """
+    update = ReservationUpdate.objects.select_related("dso", "agr", "version").get(message=passed.inbound)
+    source = Source.of_delivery(passed.inbound, passed.detail)
+    state = lifecycle.settle_by_delivery(update, delivered=passed.delivered, source=source)
+    if state is None or state.state != UpdateState.State.UNDONE:
+        return ()
+    reject_afterwards(passed.inbound, [_why(update, expired=passed.expired)], passed.at)
+    return [(update.dso.role, update.dso.domain)]
+
+
+def _why(update: ReservationUpdate, *, expired: bool) -> str:
+    deadline = local(update.deadline, update.version.time_zone)
+    detail = f"could not be reached by {deadline}, the deadline" if expired else "refused to take the message"
+    return named(Reason.UNDELIVERABLE, [update.agr.domain], detail)
