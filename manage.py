@@ -42,7 +42,7 @@ def _run() -> None:
     except OperationalError as trouble:
         if "--traceback" in sys.argv or connection.connection is not None:
             raise
-        from cro_project.environment import why_unreachable
+        from cro_project.config.environment import why_unreachable
 
         sys.exit(f"Error in the settings: {why_unreachable(trouble)}")
     except BrokenPipeError:

@@ -18,8 +18,8 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
 
+from cro_project.config.environment import EMBEDDED
 from cro_project.embedded_postgres.base import server
-from cro_project.environment import EMBEDDED
 
 PREFIX = "cro_benchmark_"
 _LOCKS = 1_672_034

@@ -13,7 +13,7 @@ from django.conf import settings
 from lxml import etree
 
 from benchmarks.databases import Databases
-from cro_project.environment import EMBEDDED
+from cro_project.config.environment import EMBEDDED
 
 POSTGRESQL = (
     "fsync",

@@ -5,8 +5,8 @@ from django.contrib.auth.models import Group, User
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from cro_project.group_admin import StaffGroupAdmin
-from cro_project.staff_admin import StaffAdmin
+from cro_project.staff.admin import StaffAdmin
+from cro_project.staff.group_admin import StaffGroupAdmin
 
 _jobs = [table for table in admin.site._registry if table._meta.app_label == "procrastinate"]
 for _table in (StaticDevice, TOTPDevice, User, Group, *_jobs):

@@ -4,7 +4,7 @@ from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
-from cro_project.groups import reset_groups
+from cro_project.staff.groups import reset_groups
 
 NAMES = {"auth": "Staff"}
 """What staff call the apps of libraries."""
@@ -15,11 +15,11 @@ class CROProjectConfig(AppConfig):
     verbose_name = "Common Reference Operator"
 
     def ready(self) -> None:
-        post_migrate.connect(reset_groups, dispatch_uid="cro_project.groups")
+        post_migrate.connect(reset_groups, dispatch_uid="cro_project.staff.groups")
 
 
 class CROAdminConfig(AdminConfig):
-    default_site = "cro_project.admin_site.CROAdminSite"
+    default_site = "cro_project.console.site.CROAdminSite"
 
     def ready(self) -> None:
         super().ready()

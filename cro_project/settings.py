@@ -7,10 +7,10 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from cro_project import environment
-from cro_project.environment import boolean, setting, whole_number
-from cro_project.hosts import hosts
-from cro_project.plain import has_no_line_of_its_own, in_one_line
+from cro_project.config import environment
+from cro_project.config.environment import boolean, setting, whole_number
+from cro_project.config.hosts import hosts
+from cro_project.web.plain import has_no_line_of_its_own, in_one_line
 
 # Django's classes then take type parameters at run time too: ModelAdmin[Participant].
 django_stubs_ext.monkeypatch()
@@ -71,7 +71,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "cro_project.hosts.refuse_others",
+    "cro_project.config.hosts.refuse_others",
     "uftp.receiving.middleware.messages_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -120,7 +120,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
-    "cro_project.two_factor.SecondFactorBackend",
+    "cro_project.login.two_factor.SecondFactorBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
 ANONYMOUS_USER_NAME = None
@@ -130,7 +130,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "cro_project.lockout.page"
+AXES_LOCKOUT_CALLABLE = "cro_project.login.lockout.page"
 AXES_SENSITIVE_PARAMETERS = ["code"]
 AXES_ENABLE_ADMIN = False
 OTP_TOTP_ISSUER = CRO_DOMAIN
@@ -159,7 +159,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_AGE = 12 * 3_600
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
-CSRF_FAILURE_VIEW = "cro_project.error_pages.csrf_failure"
+CSRF_FAILURE_VIEW = "cro_project.console.error_pages.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -5,7 +5,7 @@ from django.templatetags.static import static
 from django.urls import path, re_path
 from django.views.generic import RedirectView
 
-from cro_project import health, plain
+from cro_project.web import health, plain
 
 admin.site.site_header = "Common Reference Operator"
 admin.site.site_title = "Common Reference Operator"
@@ -20,7 +20,7 @@ urlpatterns = [
     re_path("^(?:shapeshifter|health)(?:/|$)", plain.not_found),
 ]
 
-handler400 = "cro_project.error_pages.bad_request"
-handler403 = "cro_project.error_pages.permission_denied"
-handler404 = "cro_project.error_pages.not_found"
-handler500 = "cro_project.error_pages.server_error"
+handler400 = "cro_project.console.error_pages.bad_request"
+handler403 = "cro_project.console.error_pages.permission_denied"
+handler404 = "cro_project.console.error_pages.not_found"
+handler500 = "cro_project.console.error_pages.server_error"

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
-from cro_project.environment import require_complete
+from cro_project.config.environment import require_complete
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cro_project.settings")
 require_complete()

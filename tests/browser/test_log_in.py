@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from cro_project import two_factor
+from cro_project.login import two_factor
 from participants.models import AuditEntry, Participant
 from tests.browser.conftest import LogIn, operator
 from tests.browser.looking import look

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils.timezone import now
 from guardian.shortcuts import assign_perm
 
-from cro_project.groups import AUDITOR, OPERATOR, PARTICIPANT_MANAGER
+from cro_project.staff.groups import AUDITOR, OPERATOR, PARTICIPANT_MANAGER
 from participants import audit
 from participants.keys import format_public_key
 from participants.models import AuditEntry, Participant

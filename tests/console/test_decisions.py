@@ -18,7 +18,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from common import clock
-from cro_project import two_factor
+from cro_project.login import two_factor
 from participants.models import AuditEntry, Participant
 from registry.models import (
     Conflict,

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from cro_project import staff
-from cro_project.groups import PARTICIPANT_MANAGER
+from cro_project.staff import accounts
+from cro_project.staff.groups import PARTICIPANT_MANAGER
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
 from registry.decisions.settle import settle
@@ -146,7 +146,7 @@ def test_an_entry_about_a_staff_account_is_none_of_its_participants(world: World
         "by": world.staff[SUPERUSER],
         "reason": "pat starts",
     }
-    staff.save(User(username="pat"), acts_for=both, password="x" * 12, **given)
+    accounts.save(User(username="pat"), acts_for=both, password="x" * 12, **given)
     assert AuditEntry.objects.latest("pk").reason == "pat starts"
 
     client = world.client(LIMITED)

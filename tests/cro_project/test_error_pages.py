@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from cro_project import error_pages
+from cro_project.console import error_pages
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 
-from cro_project.groups import AUDITOR, GROUPS, OPERATOR, OURS, PARTICIPANT_MANAGER
+from cro_project.staff.groups import AUDITOR, GROUPS, OPERATOR, OURS, PARTICIPANT_MANAGER
 
 
 def names_of(group: str) -> set[str]:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 from nacl.signing import SigningKey
 
-from cro_project.environment import signing_seed
+from cro_project.config.environment import signing_seed
 
 
 def printed(command: str) -> list[str]:

@@ -18,7 +18,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from cro_project import first_start
+from cro_project.processes import first_start
 
 SECONDS = 60
 

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client, override_settings
 
-from cro_project import hosts
+from cro_project.config import hosts
 
 
 @pytest.mark.django_db

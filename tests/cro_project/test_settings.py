@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from nacl.signing import SigningKey
 
-from cro_project import environment
+from cro_project.config import environment
 
 SOURCE = Path(settings.BASE_DIR) / "cro_project" / "settings.py"
 SEED = bytes(range(32))

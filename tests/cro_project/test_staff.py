@@ -10,8 +10,9 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.shortcuts import assign_perm
 
-from cro_project import staff, two_factor
-from cro_project.groups import AUDITOR, OPERATOR, PARTICIPANT_MANAGER
+from cro_project.login import two_factor
+from cro_project.staff import accounts
+from cro_project.staff.groups import AUDITOR, OPERATOR, PARTICIPANT_MANAGER
 from participants.models import AuditEntry, Participant
 from participants.scope import acted_for_by, seen_by
 from tests.support.telephone import Telephone
@@ -182,9 +183,9 @@ def test_rights_are_not_changed_without_a_reason(kim: User, client: Client) -> N
 
     assert "Say why" in errors(client.post(page_of(lee), account(reason="", groups=[])))
     with pytest.raises(ValidationError, match="Say why"):
-        staff.save(lee, groups=[], acts_for=[], sees=[], by=kim, reason=" ")
+        accounts.save(lee, groups=[], acts_for=[], sees=[], by=kim, reason=" ")
     with pytest.raises(ValidationError, match="Say why"):
-        staff.set_password(lee, "another-1", by=kim, reason="")
+        accounts.set_password(lee, "another-1", by=kim, reason="")
     assert list(lee.groups.all()) == [group(OPERATOR)]
 
 
@@ -212,7 +213,7 @@ def test_nobody_shuts_themselves_or_everybody_out(kim: User, client: Client) -> 
     assert not User.objects.get(pk=lee.pk).is_superuser
     kim.is_active = False
     with pytest.raises(ValidationError, match="Somebody must remain a superuser"):
-        staff.save(kim, groups=[], acts_for=[], sees=[], by=lee, reason="why not")
+        accounts.save(kim, groups=[], acts_for=[], sees=[], by=lee, reason="why not")
 
 
 def test_a_password_is_set_with_a_reason_and_never_recorded(kim: User, client: Client) -> None:

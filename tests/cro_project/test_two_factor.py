@@ -17,8 +17,8 @@ from django.urls import get_resolver
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from cro_project import two_factor
-from cro_project.log_in import PENDING
+from cro_project.login import two_factor
+from cro_project.login.views import PENDING
 from participants.models import AuditEntry
 from tests.support.telephone import Telephone
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from cro_project import environment
+from cro_project.config import environment
 from demo.participants import Participant
 from tests.interop.running import RunningCro, fresh_database
 

@@ -18,7 +18,7 @@ class Telephone:
         self.secret = b""
         clock = SimpleNamespace(time=lambda: self.now)
         monkeypatch.setattr("django_otp.plugins.otp_totp.models.time", clock)
-        monkeypatch.setattr("cro_project.two_factor.time", clock)
+        monkeypatch.setattr("cro_project.login.two_factor.time", clock)
 
     def take_over(self, page: str) -> None:
         """Take the secret that a page shows to be typed."""

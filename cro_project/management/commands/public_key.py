@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from cro_project import environment
+from cro_project.config import environment
 from participants import keys
 from uftp.protocol import sealing
 

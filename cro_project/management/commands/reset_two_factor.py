@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from cro_project import two_factor
+from cro_project.login import two_factor
 from participants import audit
 from participants.registration import explain
 

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from cro_project import environment, first_start, hosts, processes, supervision
+from cro_project.config import environment, hosts
+from cro_project.processes import first_start, process, supervisor
 from participants import keys
 from uftp.protocol import sealing
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
             # The settings were read before that file was there: read them again, in the same process.
             os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606
         environment.require_complete()
-        if processes.port_is_taken(HOST, settings.PORT):
+        if process.port_is_taken(HOST, settings.PORT):
             raise CommandError(
                 f"cannot listen on {HOST}:{settings.PORT}: the port is taken. "
                 "Stop what listens there, or choose another: make run PORT=8001"
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             environment.reach_database()
             call_command("migrate", verbosity=0, interactive=False)
             password = first_start.create_admin()
-            stopped_by = supervision.run(
+            stopped_by = supervisor.run(
                 {
                     "web": [
                         "serve",

@@ -15,7 +15,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from cro_project import environment, processes
+from cro_project.config import environment
+from cro_project.processes import process
 
 THREADS = 8
 """Requests that one process has Python work on at a time; others wait their turn."""
@@ -34,8 +35,8 @@ def load(parent: int, target: str) -> Any:
     # A forked process has its parent's handlers: told to stop before it serves, it would go on.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    processes.die_with_parent(parent)
-    processes.outlive_no_parent(parent, SECONDS_TO_FINISH)
+    process.die_with_parent(parent)
+    process.outlive_no_parent(parent, SECONDS_TO_FINISH)
     from cro_project.wsgi import application
 
     return application
@@ -59,13 +60,13 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=settings.PORT, help="default: the setting PORT")
         parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
-        processes.add_parent_option(parser)
+        process.add_parent_option(parser)
 
     def handle(self, *, host: str, port: int, workers: int, with_parent: int | None, **options: Any) -> None:
         if with_parent:
-            processes.die_with_parent(with_parent)
+            process.die_with_parent(with_parent)
         environment.require_complete()
-        if processes.port_is_taken(host, port):
+        if process.port_is_taken(host, port):
             raise CommandError(
                 f"cannot listen on {host}:{port}: the port is taken; set PORT or --port to a free one"
             )

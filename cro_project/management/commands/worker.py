@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from cro_project import environment, processes
+from cro_project.config import environment
+from cro_project.processes import process
 
 NICENESS = 10
 """Receiving goes before handling: whoever posts waits for the 200, and gives up in time."""
@@ -20,11 +21,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--until-idle", action="store_true", help="stop when nothing is left to do")
         parser.add_argument("--concurrency", type=int, default=6, help="jobs at a time (default 6)")
-        processes.add_parent_option(parser)
+        process.add_parent_option(parser)
 
     def handle(self, *, until_idle: bool, concurrency: int, with_parent: int | None, **options: Any) -> None:
         if with_parent:
-            processes.die_with_parent(with_parent)
+            process.die_with_parent(with_parent)
         environment.require_complete()
         os.nice(max(0, NICENESS - os.nice(0)))
         environment.reach_database()

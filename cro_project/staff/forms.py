@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from cro_project import staff
-from cro_project.groups import DESCRIPTIONS
+from cro_project.staff import accounts
+from cro_project.staff.groups import DESCRIPTIONS
 from participants.admin_base.reasons import ReasonForm, reason_field
 from participants.models import Participant, PublicKey
 from participants.scope import ACTS, SEES
@@ -98,14 +98,14 @@ class UserForm(forms.ModelForm[User]):
         if "further" in self.fields:
             self.fields["further"].queryset = has  # type: ignore[attr-defined]
         self.initial.setdefault("further", has)
-        self.initial.setdefault("acts_for", staff.given(self.instance, ACTS))
-        self.initial.setdefault("sees", staff.given(self.instance, SEES))
+        self.initial.setdefault("acts_for", accounts.given(self.instance, ACTS))
+        self.initial.setdefault("sees", accounts.given(self.instance, SEES))
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         if not self.errors:
             try:
-                staff.check(self.instance, by=self.by)
+                accounts.check(self.instance, by=self.by)
             except ValidationError as refused:
                 self.add_error(None, refused)
 

@@ -25,8 +25,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from common import clock
-from cro_project import two_factor
-from cro_project.showing_once import show_codes
+from cro_project.login import two_factor
+from cro_project.login.recovery_codes import show_codes
 from participants.admin_base.html import moment
 
 PENDING = "log_in_pending"

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from cro_project.groups import DESCRIPTIONS
+from cro_project.staff.groups import DESCRIPTIONS
 from participants import audit
 from participants.admin_base.reasons import actor, reason_field
 from participants.admin_base.scalable import ScalableAdmin

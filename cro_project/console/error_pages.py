@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 
-from cro_project.plain import line
+from cro_project.web.plain import line
 
 MACHINES = ("/shapeshifter", "/health", "/static/", "/favicon")
 """How the paths begin at which no person looks."""

@@ -11,8 +11,8 @@ from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from cro_project import two_factor, two_factor_pages
-from cro_project.log_in import CodeStep, PasswordStep, SetUpStep
+from cro_project.login import two_factor, two_factor_views
+from cro_project.login.views import CodeStep, PasswordStep, SetUpStep
 from participants import audit
 
 
@@ -26,7 +26,7 @@ class GuardedSite(AdminSite):
         return [
             path("login/code/", CodeStep.as_view(), name="login_code"),
             path("login/set_up/", SetUpStep.as_view(), name="login_set_up"),
-            *two_factor_pages.urls(self),
+            *two_factor_views.urls(self),
             *super().get_urls(),
         ]
 

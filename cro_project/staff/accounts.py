@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from guardian.models import UserObjectPermission
 from guardian.shortcuts import assign_perm, remove_perm
 
-from cro_project import two_factor
+from cro_project.login import two_factor
 from participants import audit
 from participants.models import Participant
 from participants.scope import ACTS, SEES

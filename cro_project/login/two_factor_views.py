@@ -17,8 +17,8 @@ from django.utils.functional import cached_property
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
-from cro_project import showing_once, two_factor
-from cro_project.log_in import AppCodeForm, Pending, open_session, set_up, to_set_up
+from cro_project.login import recovery_codes, two_factor
+from cro_project.login.views import AppCodeForm, Pending, open_session, set_up, to_set_up
 from participants.admin_base.html import moment
 
 
@@ -141,20 +141,20 @@ class Codes(OwnPage):
     title = "Your recovery codes"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not showing_once.were_made(request):
+        if not recovery_codes.were_made(request):
             return redirect("admin:two_factor")
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         answer = self.show()
-        showing_once.forget_codes(answer)
+        recovery_codes.forget_codes(answer)
         return answer
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        return redirect(showing_once.kept(request))
+        return redirect(recovery_codes.kept(request))
 
     def more(self) -> dict[str, Any]:
-        return {"codes": showing_once.take_codes(self.request)}
+        return {"codes": recovery_codes.take_codes(self.request)}
 
 
 class OfEnrolled(OwnPage):
@@ -172,7 +172,7 @@ class RenewCodes(OfEnrolled):
     button = "Make recovery codes"
 
     def change(self, form: Any) -> HttpResponse | None:
-        return showing_once.show_codes(
+        return recovery_codes.show_codes(
             self.request, two_factor.renew_codes(self.user), reverse("admin:two_factor")
         )
 

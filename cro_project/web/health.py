@@ -4,7 +4,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
-from cro_project.plain import line, only_read
+from cro_project.web.plain import line, only_read
 
 WORKER_SILENT_AFTER = 45
 """Seconds without a heartbeat, sent every 10, after which no worker counts as running."""

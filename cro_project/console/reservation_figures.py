@@ -7,7 +7,7 @@ from datetime import date
 
 from django.db.models import Model
 
-from cro_project.figures import Figure, counted
+from cro_project.console.figures import Figure, counted
 from participants.scope import Scope
 from reservations.admin.contracts import filters as contract_filters
 from reservations.admin.contracts.filters import with_version

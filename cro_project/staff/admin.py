@@ -20,9 +20,10 @@ from guardian.models import UserObjectPermission
 
 from common.display import NOTHING
 from common.retry import retried
-from cro_project import staff, two_factor
-from cro_project.groups import OURS
-from cro_project.staff_forms import NewUserForm, PasswordForm, UserForm
+from cro_project.login import two_factor
+from cro_project.staff import accounts
+from cro_project.staff.forms import NewUserForm, PasswordForm, UserForm
+from cro_project.staff.groups import OURS
 from participants.admin_base.html import moment
 from participants.admin_base.reasons import ReasonedAdmin, ReasonForm
 from participants.admin_base.scalable import ScalableAdmin
@@ -181,7 +182,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        staff.save(
+        accounts.save(
             obj,
             groups=given["groups"],
             acts_for=given["acts_for"],
@@ -216,7 +217,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
 
         def save(why: str) -> None:
             password, by = form.cleaned_data["password1"], _who(request)
-            retried(lambda: staff.set_password(user, password, by=by, reason=why))
+            retried(lambda: accounts.set_password(user, password, by=by, reason=why))
             messages.success(request, f"The password of {user.get_username()} is set; they are logged out.")
 
         return self._ask(request, user, form, f"Set the password of {user.get_username()}", save)

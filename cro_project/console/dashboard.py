@@ -18,9 +18,9 @@ from django.db import connection
 from django.db.models import Case, Count, Model, When
 from django.utils.safestring import SafeString
 
-from cro_project import charts, import_figures, reservation_figures
-from cro_project.charts import Bar
-from cro_project.figures import Figure, counted, list_url
+from cro_project.console import charts, import_figures, reservation_figures
+from cro_project.console.charts import Bar
+from cro_project.console.figures import Figure, counted, list_url
 from participants.admission import current_mode
 from participants.models import Mode, Participant
 from participants.scope import Scope, seen_by

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from django.db.models import Model
 
-from cro_project.figures import Figure, counted
+from cro_project.console.figures import Figure, counted
 from participants.scope import Scope
 from registry.admin.imports.filters import CAME_TO_NOTHING, NOT_IMPORTED_STATES
 from registry.models.imports import ImportRun

@@ -7,8 +7,8 @@ from django.template.response import TemplateResponse
 
 from common import clock
 from common.display import NOTHING
-from cro_project import menu
-from cro_project.guarded_site import GuardedSite
+from cro_project.console import menu
+from cro_project.login.guarded_site import GuardedSite
 
 ORDER: dict[str, tuple[str, ...]] = {
     "participants": ("Participant", "Mode", "AuditEntry"),
@@ -49,7 +49,7 @@ class CROAdminSite(GuardedSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The dashboard, and below it the list of all tables."""
         # Its figures come from the apps' tables, which are not there yet when the site is set up.
-        from cro_project.dashboard import dashboard
+        from cro_project.console.dashboard import dashboard
 
         shown = dashboard(request.user, clock.now())
         return super().index(request, {"dashboard": shown, **(extra_context or {})})

@@ -8,8 +8,8 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from cro_project.environment import words
-from cro_project.plain import line
+from cro_project.config.environment import words
+from cro_project.web.plain import line
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The admin site itself: dashboard, menu, error pages."""

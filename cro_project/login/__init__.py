@@ -1,0 +1,1 @@
+"""Log-in, lock-out and two-factor authentication."""
