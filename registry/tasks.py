@@ -7,8 +7,9 @@ from common import clock
 from registry.imports import upload_jobs, uploads
 from registry.market.market import market, today_at
 from registry.queries import coverage
-from uftp.tasks import INBOX, stopping
+from uftp.tasks import stopping
 from uftp.wakeups import long_jobs
+from uftp.wakeups.wakeups import INBOX
 
 
 @app.periodic(cron="* * * * *")

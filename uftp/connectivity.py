@@ -30,7 +30,7 @@ def take_test_answer(incoming: Incoming) -> Outcome:
 def send_test_message(participant: Participant, now: datetime) -> OutboundMessage:
     """Store a TestMessage to `participant`, in the version it last spoke itself, to be delivered after the commit.
 
-    `uftp.tasks.wake_outbox` after the commit delivers it at once.
+    `uftp.wakeups.wakeups.wake_outbox` after the commit delivers it at once.
     """
     outbound_id = outbox.enqueue(
         TestMessage(

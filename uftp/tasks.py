@@ -1,36 +1,18 @@
 """Background jobs: wake-up calls that carry an id. What there is to do is in the tables of messages."""
 
-import json
-import logging
 import threading
 
-from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from common import sql
 from uftp.delivery import deliver as delivery
 from uftp.delivery.local_dispatch import Handing
-from uftp.handlers import Party
 from uftp.processing import drain
 from uftp.receiving import refusals
-from uftp.wakeups.debounce import Sparing
-
-INBOX, OUTBOX = "inbox", "outbox"
-
-logger = logging.getLogger(__name__)
+from uftp.wakeups.wakeups import INBOX, OUTBOX, wake_outbox
 
 stopping = threading.Event()
 """Set when this process is asked to stop: jobs end after the message they are at."""
-
-# A wake-up that waits to be fetched serves for all that was committed before it is. The condition spares the database
-# an error for each of the others; where two get past it at once, the unique index stops one.
-_WAKE = """
-SELECT procrastinate_defer_jobs_v1(ARRAY[
-    ROW(%(queue)s, %(task)s, 0, NULL, %(lock)s, %(arguments)s::jsonb, NULL)::procrastinate_job_to_defer_v1
-])
-WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = %(lock)s AND status = 'todo')
-"""
 
 
 @app.task(name="uftp.drain_inbox", queue=INBOX)
@@ -52,34 +34,6 @@ def forget_refusals(timestamp: int) -> None:
     refusals.prune(timezone.now())
 
 
-def wake_inbox(sender_id: int) -> None:
-    """Have the sender's inbox drained. To be called after the commit of what is to be found there."""
-    _inboxes(sender_id)
-
-
-def wake_outbox(role: str, domain: str) -> None:
-    """Have what is due for (role, domain) delivered. To be called after the commit of what is to be found there."""
-    _outboxes((role, domain))
-
-
-def _defer_drain(sender_id: int) -> None:
-    wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
-
-
-def _defer_delivery(party: Party) -> None:
-    role, domain = party
-    wake(OUTBOX, "uftp.deliver", f"outbox {role} {domain}", {"role": role, "domain": domain})
-
-
-def wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> None:
-    """Defer a job of `task`, unless one of the same `lock` waits already. A failure is left to the sweep."""
-    try:
-        sql.fetch(_WAKE, {"queue": queue, "task": task, "lock": lock, "arguments": json.dumps(arguments)})
-    except (DatabaseError, InterfaceError) as error:
-        if "procrastinate_jobs_queueing_lock" not in str(error):
-            logger.warning("The wake-up %r was lost and is left to the sweep: %s", lock, error)
-
-
 def _deliver_here(role: str, domain: str) -> None:
     delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=hand_over)
 
@@ -90,6 +44,3 @@ def hand_over(role: str, domain: str) -> None:
 
 
 handing = Handing(_deliver_here, wake_outbox)
-
-_inboxes = Sparing(_defer_drain)
-_outboxes = Sparing(_defer_delivery)

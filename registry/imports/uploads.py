@@ -18,8 +18,7 @@ from registry.imports import upload_queue
 from registry.imports.file_kinds import KINDS
 from registry.imports.upload_file import Upload
 from registry.models.imports import ImportFile, ImportRun
-from uftp import tasks
-from uftp.wakeups import long_jobs
+from uftp.wakeups import long_jobs, wakeups
 
 State = ImportRun.State
 
@@ -146,7 +145,7 @@ def has_its_file(run: ImportRun) -> bool:
 
 def wake(run: ImportRun) -> None:
     """Have a worker take up an upload that waits. To be called after the commit."""
-    tasks.wake(long_jobs.QUEUE, TASK, upload_queue.lock(run.pk), {"run_id": run.pk})
+    wakeups.wake(long_jobs.QUEUE, TASK, upload_queue.lock(run.pk), {"run_id": run.pk})
 
 
 def _held(run_id: int, states: tuple[ImportRun.State, ...]) -> ImportRun:

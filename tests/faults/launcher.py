@@ -28,8 +28,8 @@ class Point:
 
 
 WEB_POINTS = {
-    "receipt committed, before the wake-up": Point("uftp.tasks", "wake_inbox"),
-    "receipt committed and woken, before the 200": Point("uftp.tasks", "wake_inbox", after=True),
+    "receipt committed, before the wake-up": Point("uftp.wakeups.wakeups", "wake_inbox"),
+    "receipt committed and woken, before the 200": Point("uftp.wakeups.wakeups", "wake_inbox", after=True),
 }
 WORKER_POINTS = {
     "message taken": Point("uftp.processing.drain", "_handle"),

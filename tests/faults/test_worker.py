@@ -15,10 +15,10 @@ from tests.support.peer import Peer
 from tests.support.polling import wait_for
 from tests.support.processes import serving, working
 from tests.support.receiver import OK, Posted, Receiver, Reply, receiving
-from uftp import tasks
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 from uftp.protocol.parsing import check
 from uftp.receiving import inbox
+from uftp.wakeups import wakeups
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +38,7 @@ def put(peer: Peer, *contents: bytes, wake: bool = True) -> None:
             )
         )
         if wake:
-            tasks.wake_inbox(receipt.sender_id)
+            wakeups.wake_inbox(receipt.sender_id)
 
 
 def states(model: type[InboundMessage] | type[OutboundMessage]) -> set[str]:

@@ -28,10 +28,10 @@ from participants.admin_base import extensions
 from participants.admin_base.extensions import Card, button
 from participants.admin_base.html import lines, link, moment
 from participants.models import Participant
-from uftp import tasks
 from uftp.admin.connectivity_steps import course_of
 from uftp.connectivity import send_test_message
 from uftp.models import OutboundMessage
+from uftp.wakeups import wakeups
 
 AT_ONCE = 1000
 LOOKS_FOR = timedelta(minutes=15)
@@ -64,7 +64,7 @@ def _send(participant: Participant, actor: str) -> OutboundMessage:
             reason="connectivity test",
             participants=[participant],
         )
-    tasks.wake_outbox(participant.role, participant.domain)
+    wakeups.wake_outbox(participant.role, participant.domain)
     return sent
 
 

@@ -12,7 +12,7 @@ from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import lines, link, list_link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import Scope
-from uftp import meanings, tasks
+from uftp import meanings
 from uftp.admin import explanation as explanations
 from uftp.admin import xml as stored_xml
 from uftp.admin.filters import InboundTypeFilter, ReceivedResultFilter, SenderFilter, SenderRoleFilter
@@ -24,6 +24,7 @@ from uftp.processing import dead_letters
 from uftp.protocol.diagnostics.explanation import MOST_BYTES, explain
 from uftp.protocol.reasons import Reason
 from uftp.protocol.versions import for_major
+from uftp.wakeups import wakeups
 
 ANSWERS_SHOWN = 20
 
@@ -129,7 +130,7 @@ class InboundMessageAdmin(MessageAdmin):
 
     def wake(self, done: list[InboundMessage]) -> None:
         for sender_id in sorted({message.sender_id for message in done}):
-            tasks.wake_inbox(sender_id)
+            wakeups.wake_inbox(sender_id)
 
     def party(self, message: InboundMessage) -> tuple[str, str]:
         return message.sender.role, message.sender.domain

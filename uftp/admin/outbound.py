@@ -13,7 +13,7 @@ from common.display import NOTHING
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import lines, link, list_link, moment, table
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
-from uftp import meanings, tasks
+from uftp import meanings
 from uftp.admin.filters import (
     OutboundTypeFilter,
     PassedOnFilter,
@@ -27,6 +27,7 @@ from uftp.admin.retry import Again
 from uftp.delivery import outbox
 from uftp.delivery.ordering import is_behind
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Sender
+from uftp.wakeups import wakeups
 
 ATTEMPTS_SHOWN = 40
 DETAIL_SHOWN = 300
@@ -133,7 +134,7 @@ class OutboundMessageAdmin(MessageAdmin):
 
     def wake(self, done: list[OutboundMessage]) -> None:
         for role, domain in sorted({self.party(message) for message in done}):
-            tasks.wake_outbox(role, domain)
+            wakeups.wake_outbox(role, domain)
 
     def party(self, message: OutboundMessage) -> tuple[str, str]:
         return message.recipient_role, message.recipient_domain

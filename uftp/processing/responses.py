@@ -64,8 +64,8 @@ def enqueue(answer: Answer, incoming: Incoming) -> None:
 def reject_afterwards(inbound: InboundMessage, why: Iterable[str], now: datetime) -> None:
     """Answer with Rejected, sent at `now`, a message that was accepted for somebody else to answer.
 
-    In the caller's transaction; `uftp.tasks.wake_outbox` for its sender after the commit delivers the answer at once.
-    Raises ValueError where the message was answered, rejected or not handled before.
+    In the caller's transaction; `uftp.wakeups.wakeups.wake_outbox` for its sender after the commit delivers the answer
+    at once. Raises ValueError where the message was answered, rejected or not handled before.
     """
     accepted_so_far = InboundMessage.objects.filter(
         pk=inbound.pk, state=InboundMessage.State.PROCESSED, result=messages.ACCEPTED, replies=None

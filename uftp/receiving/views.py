@@ -19,7 +19,6 @@ from participants import admission
 from participants.admission import KeyLookup
 from participants.discovery import DiscoveryFailed
 from participants.models import Mode, Participant
-from uftp import tasks
 from uftp.delivery import outbox
 from uftp.protocol.messages import SignedMessage
 from uftp.protocol.parsing import Header, InvalidXML, check, open_envelope
@@ -40,6 +39,7 @@ from uftp.receiving.http_checks import (
     read_body,
 )
 from uftp.receiving.inbox import Arrived, Receipt
+from uftp.wakeups import wakeups
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class MessageView(View):
         finally:
             if large:
                 _one_large.release()
-        tasks.wake_inbox(receipt.sender_id)
+        wakeups.wake_inbox(receipt.sender_id)
         return HttpResponse(status=200, headers={"Content-Length": "0"})
 
     def _open(self, request: HttpRequest, length: int) -> SignedMessage:
@@ -252,7 +252,7 @@ def _store(arrived: Arrived, lookup: KeyLookup) -> Receipt:
             _known[role, domain] = _Known(lookup.participant, _proving(arrived.sealed, lookup.keys))
     if receipt.copy:
         for recipient in outbox.answer_copy(receipt.inbound_id, now):
-            tasks.wake_outbox(*recipient)
+            wakeups.wake_outbox(*recipient)
     return receipt
 
 

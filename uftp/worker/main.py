@@ -16,7 +16,7 @@ from procrastinate.worker import Worker
 
 from uftp import tasks
 from uftp.processing import dead_letters
-from uftp.wakeups import long_jobs
+from uftp.wakeups import long_jobs, wakeups
 from uftp.worker import sweep
 
 logger = logging.getLogger(__name__)
@@ -69,8 +69,8 @@ async def _work(
         # Before anything is taken up: what ended the workers before is counted, however soon it ends this one.
         await _forget_stalled_jobs(working)
         parts = [
-            _keep_going(stop, lambda: _fetch(working, tasks.INBOX, concurrency, stop)),
-            _keep_going(stop, lambda: _fetch(working, tasks.OUTBOX, DELIVERIES, stop)),
+            _keep_going(stop, lambda: _fetch(working, wakeups.INBOX, concurrency, stop)),
+            _keep_going(stop, lambda: _fetch(working, wakeups.OUTBOX, DELIVERIES, stop)),
             _keep_going(stop, lambda: _fetch(working, long_jobs.QUEUE, 1, stop)),
             _keep_going(stop, lambda: _sweep_repeatedly(working, stop)),
         ]

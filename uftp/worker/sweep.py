@@ -4,9 +4,8 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from uftp import tasks
 from uftp.models import InboundMessage, OutboundMessage
-from uftp.wakeups import long_jobs
+from uftp.wakeups import long_jobs, wakeups
 
 EVERY = 10.0
 """Seconds between sweeps of one worker process."""
@@ -18,10 +17,10 @@ def sweep(now: datetime) -> None:
     What is at work already loses nothing by it: a drained inbox and a claimed message are left alone.
     """
     for sender_id in _waiting().values_list("sender_id", flat=True).order_by().distinct():
-        tasks.wake_inbox(sender_id)
+        wakeups.wake_inbox(sender_id)
     unclaimed = _due(now).exclude(claimed_until__gt=now)
     for role, domain in unclaimed.values_list("recipient_role", "recipient_domain").order_by().distinct():
-        tasks.wake_outbox(role, domain)
+        wakeups.wake_outbox(role, domain)
     long_jobs.wake()
 
 

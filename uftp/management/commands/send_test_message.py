@@ -9,8 +9,8 @@ from django.db import transaction
 from common import clock
 from participants import audit
 from participants.models import Participant, Role
-from uftp import tasks
 from uftp.connectivity import send_test_message
+from uftp.wakeups import wakeups
 
 
 class Command(BaseCommand):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 reason="connectivity test",
                 participants=[participant],
             )
-        tasks.wake_outbox(participant.role, participant.domain)
+        wakeups.wake_outbox(participant.role, participant.domain)
         self.stdout.write(f"TestMessage {sent.message_id} in conversation {sent.conversation_id}")
         if not participant.endpoint and not settings.DISCOVERY_DNS:
             self.stderr.write(
