@@ -1,0 +1,152 @@
+"""Connections, and who claims them: memberships in congestion points, representations by AGRs."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Q
+
+from participants.models import Participant
+from registry.models.changes import CURRENT, Change, Fact, FactQuerySet, superseded
+from registry.models.points import CongestionPoint
+
+WAITING = CURRENT & ~Q(standing="effective")
+
+
+class Standing(models.TextChoices):
+    """What a claimed day counts for (docs/rules.md C1)."""
+
+    EFFECTIVE = "effective", "Effective"
+    CONTESTED = "contested", "Contested"
+    REFUSED = "refused", "Refused"
+
+
+class Connection(models.Model):
+    """A grid connection, by its entity address."""
+
+    address = models.CharField(max_length=501, db_collation="C")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["address"], name="connection_address")]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Claim(Fact):
+    """A fact that others may contest.
+
+    `waiting_since` is the change from which on the claimant has waited for these days; null while they count.
+    """
+
+    standing = models.CharField(max_length=9, choices=Standing.choices)
+    waiting_since = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+    class Meta:
+        abstract = True
+
+
+def waits_unless_effective(name: str) -> models.CheckConstraint:
+    """A claim waits for its days exactly while they do not count."""
+    return models.CheckConstraint(
+        condition=Q(standing=Standing.EFFECTIVE, waiting_since__isnull=True)
+        | (~Q(standing=Standing.EFFECTIVE) & Q(waiting_since__isnull=False)),
+        name=name,
+    )
+
+
+class CongestionPointConnection(Claim):
+    """A DSO's claim that a connection lies behind one of its congestion points.
+
+    `exclusive`: no other DSO's exclusive claim counts on the same day; false where the policy allowed both.
+    """
+
+    congestion_point = models.ForeignKey(
+        CongestionPoint, on_delete=models.PROTECT, related_name="memberships", db_index=False
+    )
+    dso = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="memberships", db_index=False
+    )
+    exclusive = models.BooleanField(default=True)
+
+    objects = FactQuerySet["CongestionPointConnection"].as_manager()
+
+    class Meta:
+        verbose_name = "membership"
+        indexes = [
+            models.Index(
+                fields=["congestion_point", "connection"], name="membership_point_now", condition=CURRENT
+            ),
+            models.Index(fields=["connection"], name="membership_connection"),
+            models.Index(fields=["dso", "id"], name="membership_dso"),
+            models.Index(fields=["standing", "id"], name="membership_waiting", condition=WAITING),
+            models.Index(F("period__startswith"), name="membership_first_day"),
+            superseded("membership_superseded"),
+        ]
+        constraints = [
+            ExclusionConstraint(
+                name="one_membership_a_day",
+                expressions=[
+                    ("connection", RangeOperators.EQUAL),
+                    ("congestion_point", RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=CURRENT,
+            ),
+            ExclusionConstraint(
+                name="one_exclusive_dso_a_day",
+                expressions=[
+                    ("connection", RangeOperators.EQUAL),
+                    ("dso", RangeOperators.NOT_EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=CURRENT & Q(standing=Standing.EFFECTIVE, exclusive=True),
+            ),
+            models.CheckConstraint(condition=~Q(period__isempty=True), name="membership_has_days"),
+            waits_unless_effective("membership_waits_unless_effective"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection} in {self.congestion_point}"
+
+
+class Representation(Claim):
+    """An AGR's claim that it represents the prosumer at a connection."""
+
+    agr = models.ForeignKey(
+        Participant, verbose_name="AGR", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="representations", db_index=False
+    )
+
+    objects = FactQuerySet["Representation"].as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["agr", "connection"], name="representation_agr_now", condition=CURRENT),
+            models.Index(fields=["connection"], name="representation_connection"),
+            models.Index(fields=["agr", "id"], name="representation_agr"),
+            models.Index(fields=["standing", "id"], name="representation_waiting", condition=WAITING),
+            models.Index(F("period__startswith"), name="representation_first_day"),
+            superseded("representation_superseded"),
+        ]
+        constraints = [
+            ExclusionConstraint(
+                name="one_effective_agr_a_day",
+                expressions=[
+                    ("connection", RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=CURRENT & Q(standing=Standing.EFFECTIVE),
+            ),
+            models.CheckConstraint(condition=~Q(period__isempty=True), name="representation_has_days"),
+            waits_unless_effective("representation_waits_unless_effective"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection} by {self.agr}"

@@ -1,0 +1,69 @@
+"""Congestion points and their terms."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import Q
+
+from participants.models import Participant
+from registry.models.changes import CURRENT, Fact, FactQuerySet, superseded
+
+
+class RedispatchBy(models.TextChoices):
+    AGR = "AGR", "AGR"
+    DSO = "DSO", "DSO"
+
+
+class CongestionPoint(models.Model):
+    """(DSO, entity address): the same address published by two DSOs is two points (docs/rules.md D8)."""
+
+    dso = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="congestion_points")
+    address = models.CharField(max_length=501, db_collation="C")
+
+    class Meta:
+        ordering = ["dso", "address"]
+        constraints = [
+            models.UniqueConstraint(fields=["dso", "address"], name="congestion_point_dso_address")
+        ]
+        indexes = [models.Index(fields=["address"], name="congestion_point_address")]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class CongestionPointTerms(Fact):
+    """On which days a congestion point exists, and on which terms."""
+
+    congestion_point = models.ForeignKey(
+        CongestionPoint, on_delete=models.PROTECT, related_name="terms", db_index=False
+    )
+    mutex_offers_supported = models.BooleanField()
+    day_ahead_redispatch_by = models.CharField(max_length=3, choices=RedispatchBy.choices)
+    intraday_redispatch_by = models.CharField(  # noqa: DJ001 - null: no intraday trading
+        max_length=3, choices=RedispatchBy.choices, null=True, blank=True
+    )
+
+    objects = FactQuerySet["CongestionPointTerms"].as_manager()
+
+    class Meta:
+        verbose_name_plural = "congestion point terms"
+        indexes = [
+            models.Index(fields=["congestion_point"], name="terms_point"),
+            superseded("terms_superseded"),
+        ]
+        constraints = [
+            ExclusionConstraint(
+                name="one_terms_a_day",
+                expressions=[
+                    ("congestion_point", RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=CURRENT,
+            ),
+            models.CheckConstraint(condition=~Q(period__isempty=True), name="terms_have_days"),
+        ]
+
+    def __str__(self) -> str:
+        return f"terms of {self.congestion_point}"
