@@ -18,16 +18,16 @@ from django.db import connection
 from django.db.models import Case, Count, Model, When
 from django.utils.safestring import SafeString
 
-from cro_project.console import charts, import_figures, reservation_figures
+from cro_project.console import charts
 from cro_project.console.charts import Bar
-from cro_project.console.figures import Figure, counted, list_url
+from cro_project.console.figures import Figure, counted, imports_to_look_at, list_url, reservations_to_look_at
 from participants.admission import current_mode
 from participants.models import Mode, Participant
 from participants.scope import Scope, seen_by
 from registry.market.market import market, today_at
 from registry.models import Conflict, CongestionPoint
 from registry.queries import coverage
-from uftp.delivery.passed_on import IS_PASSED_ON
+from uftp.delivery.forwarding import IS_PASSED_ON
 from uftp.models import InboundMessage, OutboundMessage, Refusal
 from uftp.receiving import refusals
 
@@ -125,8 +125,8 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
         types=[(name, _cells(name, types[name])) for name in types],
         waiting=[
             *_waiting(scope, now, may),
-            *reservation_figures.to_look_at(scope, today, may),
-            *import_figures.to_look_at(scope, today, may),
+            *reservations_to_look_at(scope, today, may),
+            *imports_to_look_at(scope, today, may),
         ],
         recipients=_recipients(scope) if may(OutboundMessage) else [],
         silent=_silent(scope) if may(Participant) else None,

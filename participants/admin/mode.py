@@ -12,8 +12,7 @@ from participants import registration
 from participants.admin.standing import standing_badge
 from participants.admin_base.extensions import waiting_messages
 from participants.admin_base.html import link, list_link, moment
-from participants.admin_base.one_row import OneRowAdmin
-from participants.admin_base.reasons import ReasonForm, actor
+from participants.admin_base.reasons import OneRowAdmin, ReasonForm, actor
 from participants.admission import Admission, admit, current_mode
 from participants.models import AuditEntry, Mode, Participant, Standing
 from participants.scope import Scope

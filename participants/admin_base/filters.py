@@ -104,6 +104,18 @@ class ParticipantFilter(TextFilter):
         return queryset.filter(wanted)
 
 
+class AGRFilter(ParticipantFilter):
+    title = "AGR's domain"
+    roles = (Role.AGR,)
+    fields = ("agr",)
+
+
+class DSOFilter(ParticipantFilter):
+    title = "DSO's domain"
+    roles = (Role.DSO,)
+    fields = ("dso",)
+
+
 class LastHeardFilter(admin.SimpleListFilter):
     """The participants that have been silent for a while; one that was never heard from counts as silent."""
 

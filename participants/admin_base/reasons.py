@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -108,3 +108,20 @@ def _undisturbed(request: HttpRequest, view: Callable[[], HttpResponse]) -> Http
 def actor(request: HttpRequest) -> str:
     """The name under which the audit trail keeps who asks."""
     return request.user.get_username()
+
+
+class OneRowAdmin(ReasonedAdmin):
+    """The row is neither added nor deleted, and is about no participant."""
+
+    about_participants = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return HttpResponseRedirect(self._url("change", 1))

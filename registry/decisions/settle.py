@@ -15,8 +15,7 @@ from django.db.models import Q, QuerySet
 from participants import audit
 from participants.models import Participant
 from registry.changes import Recorder, Source, under_lock
-from registry.decisions.history import require_open
-from registry.decisions.refusing import refusals
+from registry.decisions.history import refusals, require_open
 from registry.decisions.reversal import settle_anew
 from registry.decisions.rulings import (
     KINDS,

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from psycopg.types.multirange import Multirange
 
-from registry.decisions.refusing import refusals
+from registry.decisions.history import refusals
 from registry.models import (
     Conflict,
     CongestionPointConnection,

@@ -11,11 +11,11 @@ from registry.models import Market
 from registry.periods import half_open, in_words, last_day
 from reservations.contracts import profiles
 from reservations.contracts.profiles import FIRST_DAY, LAST_DAY, Profile, Stretch, Stretches, normal
+from reservations.contracts.stored_profiles import profiles_of
 from reservations.deadlines import Deadline
 from reservations.isps import calendar
 from reservations.isps.clock_times import in_watts
 from reservations.models import LONGEST_CONTRACT_ID, ContractVersion
-from reservations.settlement.remaining import profiles_of
 
 ENTITY_ADDRESS = re.compile(r"ean\.[0-9]{12,34}|ea1\.[0-9]{4}-[0-9]{2}\..{1,244}:.{1,244}")
 EARLIEST_DEADLINE_DAYS = 366

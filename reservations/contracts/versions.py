@@ -16,6 +16,7 @@ from registry.models import Change, Market
 from registry.periods import half_open
 from registry.queries.change_sources import told
 from reservations.contracts.profiles import Profile
+from reservations.contracts.stored_profiles import profiles_of
 from reservations.contracts.terms import (
     Problem,
     Terms,
@@ -26,7 +27,6 @@ from reservations.contracts.terms import (
     words_of,
 )
 from reservations.models import Contract, ContractVersion, ReservationUpdate, VersionProfile
-from reservations.settlement.remaining import profiles_of
 
 BATCH = 1000
 State = ContractVersion.State

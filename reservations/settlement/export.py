@@ -21,9 +21,10 @@ from common.csv.writer import text
 from registry.changes import await_stamped_changes
 from registry.market.market import LAST_MICROSECOND
 from registry.periods import DAY, half_open, last_day
+from reservations.contracts.stored_profiles import in_force
 from reservations.isps import calendar
 from reservations.models import Contract
-from reservations.settlement.remaining import DayFigures, figures, in_force
+from reservations.settlement.remaining import DayFigures, figures
 
 HEADINGS = (
     "dso",

@@ -11,15 +11,14 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from registry.periods import DAY
-from reservations.contracts.profiles import Profile, Stretch
+from reservations.contracts.profiles import Profile
+from reservations.contracts.stored_profiles import in_force, profiles_of
 from reservations.isps import calendar
 from reservations.models import (
     Contract,
     ContractVersion,
-    KnownQuerySet,
     ReservationUpdate,
     UpdateState,
-    VersionProfile,
 )
 
 
@@ -189,35 +188,6 @@ def _contracted(
     if key not in usual:
         usual[key] = profile.watts_on(day, minutes, time_zone)
     return usual[key]
-
-
-def in_force(known_at: datetime | None) -> KnownQuerySet[ContractVersion]:
-    """What each contract says, as known at `known_at` (aware) or at present; drafts say nothing yet."""
-    versions = ContractVersion.objects.all()
-    versions = versions.current() if known_at is None else versions.known_at(known_at)
-    return versions.exclude(state=ContractVersion.State.DRAFT)
-
-
-def profiles_of(versions: Iterable[ContractVersion]) -> dict[int, Profile]:
-    """The profile of each version, by its primary key; one query."""
-    rows: dict[int, list[VersionProfile]] = {version.pk: [] for version in versions}
-    for row in VersionProfile.objects.filter(version__in=list(rows)):
-        rows[row.version_id].append(row)
-    return {pk: _profile(found) for pk, found in rows.items()}
-
-
-def _profile(rows: Iterable[VersionProfile]) -> Profile:
-    every_day: tuple[Stretch, ...] = ()
-    weekdays, days = {}, {}
-    for row in rows:
-        stretches = tuple(Stretch(*stretch) for stretch in row.stretches)
-        if row.day is not None:
-            days[row.day] = stretches
-        elif row.weekday is not None:
-            weekdays[row.weekday] = stretches
-        else:
-            every_day = stretches
-    return Profile(every_day, weekdays, days)
 
 
 def _counting(

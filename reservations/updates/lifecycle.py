@@ -14,8 +14,8 @@ from participants.models import Participant
 from registry.changes import Recorder, Source
 from registry.market.market import market
 from registry.queries.change_sources import told
+from reservations.contracts.stored_profiles import profiles_of
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
-from reservations.settlement.remaining import profiles_of
 from reservations.updates import checks as update_checks
 from reservations.updates.checks import Situation
 from uftp.delivery.deliver import endpoint_of

@@ -9,7 +9,7 @@ from common.previews import ConsequencesChanged
 from common.retry import retried
 from participants.models import AuditEntry
 from registry.changes import MOMENT_LOCK, Source
-from registry.decisions.refusing import refusals
+from registry.decisions.history import refusals
 from registry.decisions.settle import SettlementError, alike, refused_by, settle_many
 from registry.models import Change, Conflict, Representation
 from registry.previews.effects import of_change, rehearse

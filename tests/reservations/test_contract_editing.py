@@ -13,9 +13,9 @@ from django.test import Client
 from participants.models import AuditEntry, Participant
 from registry.market.market import set_market
 from reservations.contracts.profiles import Profile, Stretch
+from reservations.contracts.stored_profiles import profiles_of
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion
-from reservations.settlement.remaining import profiles_of
 from tests.reservations.conftest import At
 from tests.reservations.filling import Filled, member
 from tests.reservations.saying import POINT

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from participants.admin_base.filters import SUGGESTIONS, ChoiceFilter, TextFilter
 from participants.models import Participant
-from uftp.delivery.passed_on import IS_PASSED_ON
+from uftp.delivery.forwarding import IS_PASSED_ON
 from uftp.models import Sender
 from uftp.protocol.messages import ACCEPTED, HANDLED_REQUESTS, OTHER_REQUESTS, OTHER_RESPONSES
 from uftp.receiving import refusals

@@ -18,7 +18,7 @@ from uftp.admin import xml as stored_xml
 from uftp.admin.filters import InboundTypeFilter, ReceivedResultFilter, SenderFilter, SenderRoleFilter
 from uftp.admin.messages import MessageAdmin, badge
 from uftp.admin.retry import Again
-from uftp.delivery.passed_on import result_in_words, with_passing
+from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage, Sender
 from uftp.processing import dead_letters
 from uftp.protocol.diagnostics.explanation import MOST_BYTES, explain

@@ -20,7 +20,7 @@ from participants.models import Participant
 from participants.scope import NOBODY, Scope
 from uftp.admin import xml as stored_xml
 from uftp.admin.retry import AgainAdmin
-from uftp.delivery.passed_on import result_in_words, with_passing
+from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage
 from uftp.protocol.diagnostics.pretty_xml import NotLaidOut, lay_out
 
@@ -41,7 +41,7 @@ def badge(state: str, words: str) -> SafeString | str:
 
 
 def badge_of_result(message: Message) -> SafeString | str:
-    """What a message says or got as its result; a received one is of `uftp.delivery.passed_on.with_passing`."""
+    """What a message says or got as its result; a received one is of `uftp.delivery.forwarding.with_passing`."""
     words = result_in_words(message.result, getattr(message, "passing", None))
     return badge(words, words)
 

@@ -11,7 +11,7 @@ from participants.admin_base import extensions
 from participants.admin_base.extensions import Card
 from participants.admin_base.html import count_in_words, link, list_link, moment
 from participants.models import Participant
-from uftp.delivery.passed_on import result_in_words, with_passing
+from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage, Sender
 
 

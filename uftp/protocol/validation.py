@@ -168,9 +168,11 @@ def _pieces(content: bytes | memoryview, document: _WellFormed, longest_tag: int
         start += len(piece)
 
 
+SCHEMAS = Path(__file__).parent / "schema"
+
 # Made before there are threads: libxml2 makes no two at a time, not even one while another validates by its types.
 _SCHEMAS = {
-    name: etree.XMLSchema(etree.parse(Path(__file__).parent / "schema" / name))
+    name: etree.XMLSchema(etree.parse(SCHEMAS / name))
     for name in ("signed-message.xsd", "uftp-3.xsd", "uftp-4.0.0.xsd")
 }
 

@@ -1,12 +1,14 @@
 """The operator's screens for how the common reference came to be as it is: changes and revisions."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 from common.display import NOTHING
@@ -15,14 +17,40 @@ from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, Partic
 from participants.admin_base.html import count_in_words, lines, link, list_link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY, Scope, seen_by
-from registry.admin.changes.page import ConsequencesAdmin
 from registry.admin.facts.base import by_change
-from registry.admin.facts.counts import what_it_changed
+from registry.admin.facts.counts import is_about_other_than_days, what_it_changed
 from registry.models import Change, Conflict, RevisionPlace
 from registry.models.imports import ImportRun
+from registry.previews.effects import of_change
+from registry.previews.presentation import as_seen
 from registry.updates import revisions
 from uftp.admin import InboundMessageAdmin
 from uftp.models import InboundMessage, Sender
+
+
+class ConsequencesAdmin(ScalableAdmin):
+    """Adds to the page of a change what it did to days and conflicts, for those who see every participant.
+
+    Others find on it the facts and conflicts of theirs: what it did to those of others is not theirs to know. What a
+    change did to other facts than days, these say.
+    """
+
+    change_form_template = "admin/registry/change.html"
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        scope = self.seen(request)
+        if obj is not None and scope.everyone:
+            shown = as_seen(of_change(obj.pk), scope)
+            context["shown"] = None if shown.nothing and is_about_other_than_days(obj) else shown
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
 @admin.register(Change)

@@ -11,12 +11,8 @@ from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 
 from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter, TextFilter
+from registry.admin.facts.filters import NEARBY, SPARE
 from registry.models import Change, Conflict, CongestionPoint, CongestionPointConnection
-
-SPARE = timedelta(days=1)
-"""Longer than any change takes from beginning to end."""
-NEARBY = 1_000
-"""Changes among which one that opened a conflict is looked for."""
 
 
 class PartyFilter(ParticipantFilter):

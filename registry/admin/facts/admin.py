@@ -2,15 +2,14 @@
 
 from django.contrib import admin
 
+from participants.admin_base.filters import AGRFilter, DSOFilter
 from participants.admin_base.html import link
 from registry.admin.facts.adjust import AdjustableAdmin
 from registry.admin.facts.base import EXPORTED_CHANGES, EXPORTED_DAYS, LINKED, FactAdmin, KnowledgeFilter
 from registry.admin.facts.filters import (
-    AGRFilter,
     CongestionPointFilter,
     ConnectionFilter,
     DaysFilter,
-    DSOFilter,
     DSOOfPointFilter,
     RecordedFilter,
 )

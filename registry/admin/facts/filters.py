@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -11,23 +11,14 @@ from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from participants.admin_base.filters import DayRangeFilter, ParticipantFilter, TextFilter
-from participants.models import Role
-from registry.admin.conflicts.filters import NEARBY, SPARE
+from participants.admin_base.filters import DayRangeFilter, DSOFilter, TextFilter
 from registry.models import Change, CongestionPoint, Connection
 from registry.periods import Days, half_open
 
-
-class AGRFilter(ParticipantFilter):
-    title = "AGR's domain"
-    roles = (Role.AGR,)
-    fields = ("agr",)
-
-
-class DSOFilter(ParticipantFilter):
-    title = "DSO's domain"
-    roles = (Role.DSO,)
-    fields = ("dso",)
+SPARE = timedelta(days=1)
+"""Longer than any change takes from beginning to end."""
+NEARBY = 1_000
+"""Changes among which the first or last of some days is looked for."""
 
 
 class DSOOfPointFilter(DSOFilter):

@@ -11,8 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from common import clock
 from participants.admin_base.html import count_in_words
-from participants.admin_base.one_row import OneRowAdmin
-from participants.admin_base.reasons import ReasonForm, actor
+from participants.admin_base.reasons import OneRowAdmin, ReasonForm, actor
 from participants.models import AuditEntry
 from registry.market.market import ISP_DURATIONS, market, set_market, today_at, usable_zones, zone_agrees
 from registry.models import CongestionPointConnection, CongestionPointTerms, Market, Representation

@@ -19,11 +19,11 @@ from django.utils.text import slugify
 from common import clock
 from common.csv.writer import respond
 from common.display import NOTHING
+from participants.admin_base.filters import DSOFilter
 from participants.admin_base.html import lines, link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin
 from registry.admin.facts.adjust import RIGHT, adjusting
 from registry.admin.facts.base import by_change, current_first
-from registry.admin.facts.filters import DSOFilter
 from registry.admin.facts.terms import terms_in_words
 from registry.admin.reference.autocomplete import SuggestingAdmin
 from registry.admin.time_forms import OnDayForm

@@ -16,7 +16,7 @@ from django.utils.timezone import localtime
 from participants.admin_base.html import link, moment
 from participants.scope import Scope
 from registry.admin.facts.adjust import adjusting, party_of
-from registry.decisions.refusing import Refusable, refusals
+from registry.decisions.history import Refusable, refusals
 from registry.models import (
     Change,
     Conflict,

@@ -24,7 +24,7 @@ from reservations.admin.contracts.texts import days_in_words, greatest, most_wat
 from reservations.admin.days import page as day_page
 from reservations.admin.days.admin import DayPages
 from reservations.admin.days.settlement import SettlementPage
-from reservations.admin.party_filters import AGRFilter, DSOFilter
+from reservations.admin.filters import AGRFilter, DSOFilter
 from reservations.models import Contract, ContractVersion, VersionProfile
 
 SEES_UPDATES = "reservations.view_reservationupdate"

@@ -22,10 +22,10 @@ from reservations.admin.contracts.texts import NOTHING_RESERVED, differences, mo
 from reservations.admin.profiles.chart import draw, scale_of, stretches_of, summary
 from reservations.admin.profiles.editor import EVERY, Editor, Part
 from reservations.contracts.profiles import WEEKDAYS, Profile, Stretches, laid_out
+from reservations.contracts.stored_profiles import profiles_of
 from reservations.isps import calendar
 from reservations.isps.clock_times import DayTimes, in_watts
 from reservations.models import Contract, ContractVersion, UpdateState
-from reservations.settlement.remaining import profiles_of
 from reservations.updates.checks import is_active_behind
 
 NAMED = 7

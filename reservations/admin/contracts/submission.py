@@ -16,11 +16,11 @@ from reservations.admin.contracts.texts import differences
 from reservations.admin.profiles.editor import Editor, converted
 from reservations.admin.profiles.tools import Tools
 from reservations.contracts.profiles import Profile
+from reservations.contracts.stored_profiles import profiles_of
 from reservations.contracts.terms import Problem, Terms, problems, problems_of_id, terms_of
 from reservations.contracts.versions import Wanted, compare, problems_of_reason
 from reservations.isps import calendar
 from reservations.models import Contract, ContractVersion
-from reservations.settlement.remaining import profiles_of
 
 MEANWHILE = (
     "Nothing is saved. Look at what differs; press Save once more to record what stands here in its place, or leave"

@@ -27,10 +27,11 @@ from reservations.admin.days import month_chart
 from reservations.admin.days import page as day_page
 from reservations.admin.days.forms import DayForm, MonthForm, OverviewForm, asked_beside, day_in, month_in
 from reservations.admin.days.month_chart import DayOfMonth, in_states
+from reservations.contracts.stored_profiles import in_force
 from reservations.models import Contract, UpdateState
 from reservations.settlement import energy
 from reservations.settlement.export import NothingChosen, chosen
-from reservations.settlement.remaining import figures, in_force
+from reservations.settlement.remaining import figures
 
 RIGHT = "reservations.view_reservationupdate"
 """Whoever looks at what is left of a contract looks at its updates."""

@@ -16,7 +16,7 @@ from django.utils.text import Truncator
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
-from reservations.admin.party_filters import AGRFilter, DSOFilter
+from reservations.admin.filters import AGRFilter, DSOFilter
 from reservations.admin.updates import page as update_page
 from reservations.admin.updates.filters import ContractFilter, PeriodFilter, StateFilter
 from reservations.admin.updates.outcome import SettlingPage

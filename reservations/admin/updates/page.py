@@ -16,10 +16,10 @@ from participants.scope import Scope
 from registry.models import Change
 from registry.queries.change_sources import maker
 from reservations.admin.updates.states import state_badge
+from reservations.contracts.stored_profiles import profiles_of
 from reservations.isps import calendar, clock_times
 from reservations.models import ReservationUpdate, UpdateState
-from reservations.settlement import remaining
-from reservations.settlement.remaining import Counting, DayFigures
+from reservations.settlement.remaining import Counting, DayFigures, figures
 from uftp.admin.messages import badge as message_badge
 from uftp.admin.outbound import OutboundMessageAdmin
 from uftp.models import InboundMessage, OutboundMessage, Sender
@@ -93,10 +93,10 @@ def state_of(update: ReservationUpdate) -> str:
 def lines(update: ReservationUpdate) -> list[Line]:
     """What the update says of its ISPs, in their order, beside what was contracted and what remains at present."""
     version = update.version
-    contracted = remaining.profiles_of([version])[version.pk].watts_on(
+    contracted = profiles_of([version])[version.pk].watts_on(
         update.period, version.isp_minutes, version.time_zone
     )
-    at_present = next(remaining.figures([update.contract], update.period, update.period), None)
+    at_present = next(figures([update.contract], update.period, update.period), None)
     times = clock_times.of_day(update.period, version.isp_minutes, version.time_zone)
     said = {
         number: watts

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import QuerySet
 
-from uftp.delivery.passed_on import result_in_words, with_recipient
+from uftp.delivery.forwarding import result_in_words, with_recipient
 from uftp.models import InboundMessage, OutboundMessage
 
 _IN = [

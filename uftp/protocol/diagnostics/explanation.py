@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
@@ -20,7 +19,7 @@ from xmlschema.validators.exceptions import XMLSchemaValidationError
 
 from uftp.protocol.diagnostics import validator_messages
 from uftp.protocol.diagnostics.pretty_xml import DEEPEST
-from uftp.protocol.validation import HARDENED, InvalidXML, well_formed
+from uftp.protocol.validation import HARDENED, SCHEMAS, InvalidXML, well_formed
 
 logger = logging.getLogger(__name__)
 
@@ -110,9 +109,7 @@ def _by_schema(content: bytes, root: etree._Element, schema_file: str, deadline:
 
 @cache
 def _schema(schema_file: str) -> xmlschema.XMLSchema10:
-    return xmlschema.XMLSchema10(
-        str(Path(__file__).parent / "schema" / schema_file), allow="local", defuse="always"
-    )
+    return xmlschema.XMLSchema10(str(SCHEMAS / schema_file), allow="local", defuse="always")
 
 
 def _in_words(
