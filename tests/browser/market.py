@@ -22,7 +22,7 @@ from registry.decisions.settle import settle
 from registry.models import Change, Conflict
 from registry.queries import coverage
 from tests.browser import reserved
-from tests.browser.saying import (
+from tests.browser.dsl import (
     NOW,
     POINTS,
     ZONE,

@@ -11,14 +11,14 @@ from cro_project.login import two_factor
 from participants.models import AuditEntry, Participant
 from tests.browser.conftest import LogIn, operator
 from tests.browser.looking import look
-from tests.support.telephone import Telephone
+from tests.support.otp_app import Telephone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def telephone(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Telephone:
-    """An app for codes; after a wrong one nobody waits, which tests/cro_project/test_two_factor.py looks at."""
+    """An app for codes; after a wrong one nobody waits, which tests/cro_project/login/test_two_factor.py looks at."""
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
     return Telephone(monkeypatch)
 

@@ -12,7 +12,7 @@ from registry.market.market import market, today_at
 from reservations.models import ReservationUpdate
 from tests.faults.launcher import PASSING_POINTS
 from tests.faults.test_sigkill import MODULE, WITHIN
-from tests.reservations.saying import Parties, a_contract, participant, some_parties, states, update_xml
+from tests.reservations.dsl import Parties, a_contract, participant, some_parties, states, update_xml
 from tests.support.polling import wait_for
 from tests.support.processes import Process, serving, working
 from tests.support.receiver import Receiver, Reply, receiving

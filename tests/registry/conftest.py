@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.registry.support import World
 from tests.registry.time_model import TimeModel
+from tests.registry.world import World
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from typing import Any
 from django.db import connection, connections
 
 from common.retry import retried
-from tests.registry.saying import Registry
-from tests.registry.support import World
+from tests.registry.dsl import Registry
 from tests.registry.time_model import TimeModel
+from tests.registry.world import World
 
 Step = Callable[[Registry], object]
 

@@ -11,7 +11,7 @@ from participants.models import Participant
 from registry.models import CongestionPoint, Connection, RevisionPlace
 from tests.support.exchange import exchange
 from tests.support.peer import Peer
-from tests.uftp.strategies import ORACLES, oracle, oracle_file
+from tests.uftp.protocol.strategies import ORACLES, oracle, oracle_file
 from uftp.models import OutboundMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)

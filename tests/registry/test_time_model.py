@@ -19,9 +19,10 @@ from registry.decisions.settle import SettlementError
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
 from registry.previews.effects import rehearse
 from registry.updates import statements
-from tests.registry.days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View, covered
-from tests.registry.staff import decide, move
-from tests.registry.support import (
+from tests.registry.decisions.decisions import decide, move
+from tests.registry.model_days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View, covered
+from tests.registry.time_model import TimeModel
+from tests.registry.world import (
     AGRS,
     CONNECTIONS,
     DSOS,
@@ -35,7 +36,6 @@ from tests.registry.support import (
     latest_moment,
     name_of,
 )
-from tests.registry.time_model import TimeModel
 
 EXAMPLES = int(os.environ.get("TIME_MODEL_EXAMPLES", "0"))
 STEPS = int(os.environ.get("TIME_MODEL_STEPS", "12"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
-from tests.registry.days import (
+from tests.registry.model_days import (
     CONFLICT,
     CONTESTED,
     DEFAULTS,

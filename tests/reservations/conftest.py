@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.reservations.saying import NOW, Parties, a_contract, deliver, some_parties
+from tests.reservations.dsl import NOW, Parties, a_contract, deliver, some_parties
 from tests.support.receiver import Receiver, receiving
 
 At = Callable[[datetime | str], None]

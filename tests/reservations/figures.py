@@ -22,7 +22,7 @@ from datetime import date, timedelta
 
 import django
 
-from tests.console.figures import client, cut_off_after, drop, with_database
+from tests.staff_site.figures import client, cut_off_after, drop, with_database
 
 LIMIT = 0.3  # seconds: a page, and the export's first line
 LINES = 100_000  # a second, at least

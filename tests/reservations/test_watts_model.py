@@ -23,7 +23,7 @@ from reservations.models import Contract, ReservationUpdate
 from reservations.settlement.export import export, latest_moment
 from reservations.updates import forwarding, lifecycle
 from tests.reservations.conftest import At
-from tests.reservations.saying import (
+from tests.reservations.dsl import (
     NOW,
     Parties,
     a_contract,

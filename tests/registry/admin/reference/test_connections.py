@@ -1,0 +1,361 @@
+"""The pages of connections and congestion points, through HTTP requests of a member of staff."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from guardian.shortcuts import assign_perm
+from pytest_django import Settings
+
+from participants.models import Participant
+from participants.scope import EVERYONE
+from registry.changes import Source
+from registry.decisions.settle import settle
+from registry.market.policies import set_policy
+from registry.models import Change, Conflict, CongestionPoint, Connection, Representation
+from registry.queries import coverage
+from tests.registry.admin.pages import (
+    LAST,
+    TODAY,
+    declared,
+    home,
+    list_of,
+    listed,
+    page_of,
+    party,
+    point,
+    represented,
+    shown,
+)
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _standing_clock(settings: Settings) -> None:
+    settings.DEBUG, settings.CRO_NOW = True, NOW
+
+
+@pytest.fixture
+def staff(client: Client, db: None) -> Client:
+    client.force_login(
+        User.objects.create_superuser("kim", password="kim"), "django.contrib.auth.backends.ModelBackend"
+    )
+    return client
+
+
+def limited(*to: Participant) -> Client:
+    """A participant manager who looks after `to`."""
+    user = User.objects.create_user("lee", password="lee", is_staff=True)
+    user.groups.add(Group.objects.get(name="CRO participant manager"))
+    for participant in to:
+        assign_perm("participants.change_participant", user, participant)
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def words(page: str) -> str:
+    """What a page says, without mark-up."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def of_home(number: int) -> Connection:
+    return Connection.objects.get(address=home(number))
+
+
+def of_point(number: int) -> CongestionPoint:
+    return CongestionPoint.objects.get(address=point(number))
+
+
+def moments_from(first: datetime) -> None:
+    """The changes bear moments a day apart, from `first` on."""
+    for number, change in enumerate(Change.objects.order_by("pk")):
+        Change.objects.filter(pk=change.pk).update(moment=first + timedelta(days=number))
+
+
+def test_a_whole_address_leads_to_its_connection(staff: Client) -> None:
+    declared("grid.example", 1, 1, 2)
+
+    assert staff.get(list_of(Connection), {"q": home(1)}).headers["Location"] == page_of(of_home(1))
+    assert listed(staff, f"{list_of(Connection)}?q={home(1)[:-1]}") == {of_home(1).pk, of_home(2).pk}
+
+
+def test_a_connection_says_who_has_it_today(staff: Client) -> None:
+    declared("grid.example", 1, 1)
+    represented("one.example", 1)
+    represented("two.example", 1, last=None)
+
+    page = words(shown(staff, page_of(of_home(1))))
+
+    assert f"Represented by AGR one.example , {TODAY} to {LAST} Effective Adjust" in page
+    assert f"AGR two.example , {TODAY} to {LAST} Contested waiting since" in page
+    assert f"Lies in {point(1)} of DSO grid.example , from {TODAY} Effective" in page
+
+
+def test_on_another_day_it_says_who_has_it_then(staff: Client) -> None:
+    represented("one.example", 1)
+
+    page = words(shown(staff, page_of(of_home(1)) + "?on=2027-01-01"))
+
+    assert "No aggregator represents this connection on this day." in page
+    assert "Today" not in page.split("Over time")[0].split("As known")[-1].split("2027-01-01")[1]
+
+
+def test_refused_days_name_the_decision(staff: Client) -> None:
+    represented("one.example", 1)
+    represented("two.example", 1)
+    conflict = Conflict.objects.get()
+    settle(conflict.pk, "keep", at=None, source=Source.of_staff("lee", "contract seen"), today=TODAY)
+
+    page = shown(staff, page_of(of_home(1)))
+
+    assert f"Refused by lee’s decision in conflict {conflict.pk} : contract seen" in words(page)
+    assert f'href="{page_of(conflict)}"' in page
+    assert "decision of lee: contract seen" in words(page)
+
+
+def test_as_known_at_a_past_moment(staff: Client) -> None:
+    represented("one.example", 1)
+    represented("one.example", 1, last=date(2026, 8, 31))
+    moments_from(datetime(2026, 5, 1, 10, 0, 30, 500_000, tzinfo=UTC))
+    page = page_of(of_home(1))
+    until_when = {
+        "known_day=2026-04-30": None,
+        "known_day=2026-05-01": LAST,
+        "known_day=2026-05-01&known_time=11:00": None,
+        "known_day=2026-05-01&known_time=12:00:29": None,
+        "known_day=2026-05-01&known_time=12:00:30": LAST,
+        "known_day=2026-05-02&known_time=12:00:30": date(2026, 8, 31),
+    }
+
+    for query, last in until_when.items():
+        said = words(shown(staff, f"{page}?{query}"))
+        facts = said.split("Represented by")[1].split("Lies in")[0]
+        assert ("No aggregator" if last is None else f"{TODAY} to {last}") in facts, query
+        assert "This is what the registry held for true at" in said
+    assert "2026-05-01 12:00:30 CEST" in shown(staff, f"{page}?known_day=2026-05-01&known_time=12:00:30")
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("known_day=2026-06-02", "still to come"),
+        ("known_day=2026-06-01&known_time=14:00:01", "still to come"),
+        ("known_time=14:00", "Give the day"),
+        ("known_day=soon", "no day of the calendar"),
+        ("on=2026-02-30", "no day of the calendar"),
+        ("known_day=2026-05-01&known_time=late", "no time of day"),
+    ],
+)
+def test_a_moment_that_makes_no_sense_is_said(staff: Client, query: str, says: str) -> None:
+    represented("one.example", 1)
+
+    page = shown(staff, f"{page_of(of_home(1))}?{query}")
+
+    assert says in page
+    assert "held for true at" not in page
+
+
+def test_today_is_known_up_to_now(staff: Client) -> None:
+    represented("one.example", 1)
+    moments_from(NOW - timedelta(minutes=1))
+
+    page = words(shown(staff, f"{page_of(of_home(1))}?known_day=2026-06-01"))
+
+    assert "held for true at 2026-06-01 14:00:00 CEST" in page
+    assert "No aggregator" not in page
+
+
+def test_the_history_is_complete_with_its_sources(staff: Client) -> None:
+    first = represented("one.example", 1)
+    represented("one.example", 1, last=date(2026, 8, 31))
+    declared("grid.example", 1, 1)
+
+    page = shown(staff, page_of(of_home(1)))
+    history = words(page.split('id="history-heading"')[1])
+
+    assert "1 to 3 of 3" in history
+    assert history.count("Current") == 2
+    assert f'href="/admin/uftp/inboundmessage/{first.pk}/change/"' in page
+    assert history.count("AGRPortfolioUpdate of AGR one.example") == 3, "two recorded, one superseded"
+    assert history.count("as known then") == 3
+
+
+def test_a_long_history_comes_in_pages(staff: Client) -> None:
+    for day in range(120):
+        represented("one.example", 1, last=LAST + timedelta(days=day))
+
+    page = words(shown(staff, f"{page_of(of_home(1))}?page=2&on=2026-07-01"))
+
+    assert "101 to 120 of 120" in page
+    assert "on=2026-07-01&page=1" in shown(staff, f"{page_of(of_home(1))}?page=2&on=2026-07-01")
+
+
+def test_pages_ask_as_much_for_much_as_for_little(staff: Client) -> None:
+    def asked() -> list[int]:
+        numbers = []
+        for page in (
+            page_of(of_home(1)),
+            page_of(of_point(1)),
+            page_of(of_home(1)) + "?known_day=2026-05-31",
+        ):
+            shown(staff, page)
+            with CaptureQueriesContext(connection) as queries:
+                shown(staff, page)
+            numbers.append(len(queries))
+        return numbers
+
+    def more(agrs: range) -> None:
+        for number in agrs:
+            represented(f"agr{number}.example", 1)
+            declared(f"grid{number}.example", number, 1)
+            for each in Conflict.objects.filter(closed_by=None, claimant__domain=f"agr{number}.example"):
+                if number % 2:
+                    settle(each.pk, "keep", at=None, source=Source.of_staff("lee", "so"), today=TODAY)
+
+    declared("grid.example", 1, *range(1, 6))
+    represented("one.example", 1)
+    more(range(2, 5))
+    few = asked()
+    declared("grid.example", 1, *range(1, 150))
+    represented("one.example", *range(1, 150))
+    more(range(5, 20))
+
+    assert asked() == few
+
+
+def test_a_congestion_point_counts_who_is_active(staff: Client) -> None:
+    declared("grid.example", 1, 1, 2, 3, 4)
+    represented("one.example", 1, 2)
+    represented("two.example", 2, 3, last=date(2026, 8, 31))
+
+    page = words(shown(staff, page_of(of_point(1))))
+    assert "one.example 2 50.0 % two.example 1 25.0 % no aggregator 1 25.0 %" in page
+    assert "1 to 4 of 4" in page
+    later = words(shown(staff, page_of(of_point(1)) + "?on=2026-09-01"))
+    assert "one.example 2 50.0 % no aggregator 2 50.0 %" in later
+    never = words(shown(staff, page_of(of_point(1)) + "?on=2026-05-31"))
+    assert "none: it does not exist on this day" in never
+    assert "No connection lies behind this congestion point on this day." in never
+
+
+def test_connections_of_another_dso_wait(staff: Client) -> None:
+    declared("grid.example", 1, 1)
+    set_policy("membership conflicts", "hold", actor="kim")
+    declared("other.example", 2, 1, 2)
+
+    page = words(shown(staff, page_of(of_point(2))))
+
+    assert "1 more is claimed for this day and does not count" in page
+    assert "1 to 1 of 1" in page
+
+
+def csv_of(client: Client, number: int, what: str, on: str = "2026-06-01") -> list[str]:
+    answer = client.get(f"{list_of(CongestionPoint)}{of_point(number).pk}/{what}.csv?on={on}")
+    assert answer.status_code == 200
+    assert f"-{on}-{what}.csv" in answer.headers["Content-Disposition"]
+    return b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[arg-type]
+
+
+def test_what_lies_behind_is_to_be_had_as_csv(staff: Client) -> None:
+    declared("grid.example", 1, 1, 2, last=LAST)
+    represented("one.example", 1, last=None)
+
+    assert csv_of(staff, 1, "connections") == [
+        "Connection,First day,Last day,AGR,AGR's first day,AGR's last day",
+        f"{home(1)},2026-06-01,2026-12-31,one.example,2026-06-01,",
+        f"{home(2)},2026-06-01,2026-12-31,,,",
+    ]
+    assert csv_of(staff, 1, "aggregators")[1:] == ["one.example,1,50.0", ",1,50.0"]
+    assert len(csv_of(staff, 1, "connections", "2027-01-01")) == 1
+    assert staff.get(f"{list_of(CongestionPoint)}{of_point(1).pk}/connections.csv?on=soon").status_code == 404
+
+
+def test_a_limited_dso_is_not_told_foreign_aggregators(db: None) -> None:
+    declared("grid.example", 1, 1, 2, 3)
+    declared("other.example", 2, 9)
+    represented("one.example", 1)
+    represented("two.example", 2)
+    lee = limited(party("DSO", "grid.example"), party("AGR", "two.example"))
+
+    page = shown(lee, page_of(of_point(1)))
+    assert "two.example 1 33.3 % another aggregator 1 33.3 % no aggregator 1 33.3 %" in words(page)
+    assert "one.example" not in page
+    assert csv_of(lee, 1, "connections")[1] == f"{home(1)},2026-06-01,,another aggregator,,"
+    assert "one.example" not in " ".join(csv_of(lee, 1, "aggregators"))
+    page = shown(lee, page_of(of_home(1)))
+    assert "one.example" not in page
+    assert "None of the aggregators that you look after claims this day." in page
+    assert lee.get(page_of(of_point(2))).status_code == 404
+    assert listed(lee, list_of(CongestionPoint)) == {of_point(1).pk}
+
+
+def suggested(client: Client, model: Any, term: str) -> list[str]:
+    found: list[str] = client.get(f"{list_of(model)}suggest/", {"term": term}).json()["results"]
+    return found
+
+
+def test_addresses_are_suggested_by_their_beginning(staff: Client) -> None:
+    declared("grid.example", 1, *range(1, 15))
+    declared("other.example", 1, 20)
+    declared("other.example", 2, 20)
+
+    assert suggested(staff, Connection, home(1)[:-1]) == [home(number) for number in range(1, 10)]
+    assert suggested(staff, CongestionPoint, "ean.8715") == [point(1), point(2)]
+    assert suggested(staff, Connection, "") == suggested(staff, Connection, "8716") == []
+    lee = limited(party("DSO", "other.example"))
+    assert suggested(lee, Connection, "ean") == [home(20)]
+
+
+def test_points_are_found_by_how_much_is_represented(staff: Client) -> None:
+    declared("grid.example", 1, 1, 2)
+    declared("grid.example", 2, 3, 4)
+    represented("one.example", 1)
+    assert "Connections have not been counted yet" in shown(staff, list_of(CongestionPoint))
+    coverage.count(today=TODAY, now=NOW)
+
+    half = next(query for label, _, query in coverage.bands(EVERYONE) if label.startswith("50"))
+    assert listed(staff, f"{list_of(CongestionPoint)}?{half}") == {of_point(1).pk}
+    page = words(shown(staff, list_of(CongestionPoint)))
+    assert "those of 2026-06-01, counted 2026-06-01 14:00:00 CEST" in page
+    assert "2 1 50.0 %" in page
+    assert "2 0 0 %" in page
+
+
+def test_facts_are_found_by_their_days_and_when_they_were_recorded(staff: Client) -> None:
+    represented("one.example", 1, first=date(2026, 1, 1), last=date(2026, 3, 31))
+    represented("one.example", 2, first=date(2026, 3, 1), last=None)
+    early, late = Representation.objects.order_by("pk")
+    moments_from(datetime(2026, 2, 1, 23, 30, tzinfo=UTC))
+    found = {
+        "period_from=2026-04-01": {late},
+        "period_to=2026-02-28": {early},
+        "period_from=2026-03-31&period_to=2026-03-31": {early, late},
+        "period_from=2026-03-31&period_to=2026-03-01": set(),
+        "recorded_by__moment_to=2026-02-02": {early},
+        "recorded_by__moment_from=2026-02-03": {late},
+        f"connection={home(2)}": {late},
+        f"connection={home(3)}": set(),
+    }
+
+    for query, expected in found.items():
+        assert listed(staff, f"{list_of(Representation)}?{query}") == {row.pk for row in expected}, query
+
+
+def test_a_change_says_what_came_of_it(staff: Client) -> None:
+    represented("one.example", 1)
+    represented("two.example", 1)
+    opened = Change.objects.order_by("pk").last()
+    assert opened is not None
+
+    page = words(shown(staff, page_of(opened)))
+    assert "What came of it" in page
+    assert "Conflicts opened: 1" in page
+    lee = limited(party("AGR", "two.example"))
+    assert "What came of it" not in shown(lee, page_of(opened))

@@ -1,0 +1,440 @@
+"""Reservation updates as staff find, read and settle them, through HTTP requests of members of staff."""
+
+from __future__ import annotations
+
+import csv
+import html
+import re
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from guardian.shortcuts import assign_perm
+
+from participants.models import AuditEntry
+from registry.market.market import set_market
+from reservations.contracts.profiles import Profile, Stretch
+from reservations.models import ReservationUpdate
+from reservations.updates.lifecycle import settle
+from tests.reservations.conftest import At
+from tests.reservations.dsl import (
+    CONTRACT,
+    DAY,
+    POINT,
+    Parties,
+    a_contract,
+    clerk,
+    deliver,
+    participant,
+    response_xml,
+    send,
+    state,
+    update_of,
+    update_xml,
+)
+from tests.support.peer import CRO, Peer
+from tests.support.receiver import Receiver
+from uftp.models import InboundMessage, OutboundMessage
+
+LIST = "/admin/reservations/reservationupdate/"
+WHY = "both wrote that it holds"
+
+
+@pytest.fixture
+def kim(client: Client, transactional_db: None) -> Client:
+    """An operator."""
+    return logged_in(member("kim", "CRO operator"), client)
+
+
+def member(name: str, group: str) -> User:
+    user = User.objects.create_user(name, is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+def logged_in(user: User, client: Client | None = None) -> Client:
+    client = client or Client()
+    client.force_login(user)
+    return client
+
+
+def limited(*acts_for: Peer, looks_at: tuple[Peer, ...] = ()) -> Client:
+    """One who acts for these participants, and looks at others."""
+    user = member("mo", "CRO participant manager")
+    for permission, peers in (("change_participant", acts_for), ("view_participant", looks_at)):
+        for peer in peers:
+            assign_perm(f"participants.{permission}", user, participant(peer))
+    return logged_in(user)
+
+
+def page_of(update: ReservationUpdate) -> str:
+    return f"{LIST}{update.pk}/change/"
+
+
+def settling(update: ReservationUpdate) -> str:
+    return f"{LIST}{update.pk}/settle/"
+
+
+def shown(client: Client, page: str, **query: object) -> str:
+    answer = client.get(page, query)
+    assert answer.status_code == 200, (page, answer.status_code, answer.get("Location"))
+    return html.unescape(answer.content.decode())
+
+
+def listed(client: Client, **query: object) -> list[int]:
+    """The keys of the updates in the list, in its order."""
+    found = re.findall(
+        rf'<th class="field-for_day[^"]*"><a href="{LIST}(\d+)/change/', shown(client, LIST, **query)
+    )
+    return [int(key) for key in found]
+
+
+def table(said: str, heading: str) -> list[list[str]]:
+    """The cells of the table below a heading of the page, as text."""
+    section = said[said.index(f">{heading}<") :]
+    body = section[section.index("<tbody>") : section.index("</tbody>")]
+    return [
+        [
+            " ".join(re.sub(r"<[^>]+>", " ", cell).split())
+            for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S)
+        ]
+        for row in re.findall(r"<tr>(.*?)</tr>", body, re.S)
+    ]
+
+
+def updated(parties: Parties, *isps: tuple[int, int, int], **said: str) -> ReservationUpdate:
+    """An update that is addressed to the CRO, and so accepted at once."""
+    return update_of(send(parties.dso, update_xml(parties.dso, said.pop("to", CRO), *isps, **said)))
+
+
+def passed_on(parties: Parties, **said: str) -> ReservationUpdate:
+    update = updated(parties, (1, 4, 0), to=parties.agr.domain, **said)
+    deliver(parties.agr)
+    return update
+
+
+def undone(parties: Parties, receiver: Receiver, **said: str) -> ReservationUpdate:
+    """An update that the AGR's endpoint refuses for good."""
+    receiver.reply = lambda posted, before: (400, {}, b"no such service")
+    return passed_on(parties, **said)
+
+
+def test_the_list_names_what_an_update_is_about_and_its_state(kim: Client, connected: Parties) -> None:
+    update = passed_on(connected, Reference="R-17")
+    said = shown(kim, LIST)
+    for text in (
+        str(DAY),
+        CONTRACT,
+        connected.dso.domain,
+        connected.agr.domain,
+        "Passed on",
+        "The AGR",
+        "R-17",
+    ):
+        assert text in said, text
+    assert listed(kim) == [update.pk]
+
+
+def test_updates_are_filtered_by_state_period_contract_and_party(
+    kim: Client, connected: Parties, receiver: Receiver
+) -> None:
+    accepted = updated(connected, (1, 1, 0))
+    later = updated(connected, (1, 1, 0), period=str(DAY + timedelta(days=1)))
+    passed = passed_on(connected)
+    gone = undone(connected, receiver)
+    latest_first = [gone.pk, passed.pk, later.pk, accepted.pk]
+    assert listed(kim) == latest_first
+    assert listed(kim, state="undone") == [gone.pk]
+    assert listed(kim, state="passed on") == [passed.pk]
+    assert listed(kim, state="accepted") == [later.pk, accepted.pk]
+    assert listed(kim, period_from=str(DAY + timedelta(days=1))) == [later.pk]
+    assert listed(kim, period_to=str(DAY)) == [gone.pk, passed.pk, accepted.pk]
+    assert listed(kim, period_from=str(DAY), period_to=str(DAY + timedelta(days=1)))[0] == later.pk
+    assert listed(kim, contract=CONTRACT) == latest_first
+    assert listed(kim, contract="another") == []
+    assert listed(kim, dso=connected.dso.domain, agr=connected.agr.domain) == latest_first
+    assert listed(kim, dso=connected.agr.domain) == []
+    answer = kim.get(LIST, {"period_from": "2026-13-01"})
+    assert answer.status_code == 302
+
+
+def test_updates_are_found_by_message_contract_and_the_beginning_of_a_reference(
+    kim: Client, connected: Parties
+) -> None:
+    one = updated(connected, (1, 1, 0), Reference="Feeder 7, morning")
+    two = updated(connected, (2, 1, 0), Reference=f"Feeder 8 {'x' * 3000}")
+    assert listed(kim, q=one.message.message_id.upper()) == [one.pk]
+    assert listed(kim, q=CONTRACT) == [two.pk, one.pk]
+    assert listed(kim, q="Feeder 7") == [one.pk]
+    assert listed(kim, q=two.reference) == [two.pk]
+    assert listed(kim, q="eeder") == []
+
+
+def test_undone_updates_need_a_look_until_one_that_counts_replaces_them(
+    kim: Client, connected: Parties, receiver: Receiver, at: At
+) -> None:
+    update = undone(connected, receiver)
+    assert listed(kim, state="unreplaced") == [update.pk]
+    assert 'aria-label="Reservation updates undone: 1"' in shown(kim, "/admin/")
+    at("2026-03-02T10:00:00+01:00")
+    updated(connected, (1, 4, 0))
+    assert listed(kim, state="unreplaced") == []
+
+
+def test_an_update_of_the_same_moment_that_came_later_replaces_an_undone_one(
+    kim: Client, connected: Parties, receiver: Receiver
+) -> None:
+    update = undone(connected, receiver)
+    later = updated(connected, (1, 4, 0))
+    assert later.time_stamp == update.time_stamp
+    assert listed(kim, state="unreplaced") == []
+
+
+def test_an_undone_update_needs_no_look_once_its_day_is_over(
+    kim: Client, connected: Parties, receiver: Receiver, at: At
+) -> None:
+    update = undone(connected, receiver)
+    at("2026-03-04T23:59:59+01:00")
+    assert listed(kim, state="unreplaced") == [update.pk]
+    at("2026-03-05T00:00:00+01:00")
+    assert listed(kim, state="unreplaced") == []
+
+
+def test_the_file_of_the_list_has_a_value_in_each_column(kim: Client, connected: Parties) -> None:
+    passed_on(connected, Reference="R-17")
+    answer = kim.get(f"{LIST}export/")
+    (row,) = csv.DictReader(StringIO(b"".join(answer).decode()))  # type: ignore[arg-type]
+    assert row["Period"] == str(DAY)
+    assert (row["State"], row["Addressed to"], row["Reference"]) == ("passed on", "AGR", "R-17")
+    assert (row["ContractID"], row["Congestion point"]) == (CONTRACT, POINT)
+    assert row["Version of the contract"] == "1"
+    assert row["Deadline"] == "2026-03-03T12:00:00+01:00"
+
+
+def test_the_page_says_each_range_of_isps_beside_the_contract_and_what_remains(
+    kim: Client, connected: Parties, at: At
+) -> None:
+    first = updated(connected, (1, 4, 0), (5, 2, 2_000), (41, 1, -1_000), Reference="first")
+    at("2026-03-02T10:00:00+01:00")
+    second = updated(connected, (3, 2, 5_000), Reference="second")
+    said = shown(kim, page_of(first))
+    assert table(said, "What it says") == [
+        ["1-2", "00:00–00:30", "5,000 W", "0 W", "5,000 W", "0 W"],
+        ["3-4", "00:30–01:00", "5,000 W", "0 W", "5,000 W", "5,000 W by second"],
+        ["5-6", "01:00–01:30", "5,000 W", "2,000 W", "3,000 W", "2,000 W"],
+        ["41", "10:00–10:15", "−3,000 W", "−1,000 W", "−2,000 W", "−1,000 W"],
+    ]
+    assert "2026-03-03 12:00:00 CET" in said
+    assert "the day before at 12:00" in said
+    assert "checked against version 1" in said
+    assert f"/admin/reservations/contract/{first.contract_id}/day/{DAY}/" in said
+    beside = table(said, "Updates for this contract and Period")
+    assert [row[0] for row in beside] == ["first (this one)", "second"]
+    assert page_of(second) in said
+
+
+def test_the_page_says_what_remains_in_isps_of_another_duration(kim: Client, connected: Parties) -> None:
+    first = updated(connected, (1, 4, 0), (5, 4, 500), (41, 1, -1_000), Reference="first")
+    set_market(isp_duration="PT1H", actor="clerk")
+    hours = Profile((Stretch(1, 2, 3_000), Stretch(11, 11, -3_000)))
+    a_contract(connected.dso, connected.agr, isp_minutes=60, profile=hours)
+    second = updated(connected, (2, 1, 700), ISP_Duration="PT1H", Reference="second")
+    assert [row[4:] for row in table(shown(kim, page_of(first)), "What it says")] == [
+        ["5,000 W", "0 W"],
+        ["4,500 W", "700 W by second"],
+        ["−2,000 W", "−3,000 W as contracted"],
+    ]
+    set_market(isp_duration="PT15M", actor="clerk")
+    a_contract(connected.dso, connected.agr, profile=Profile((Stretch(1, 8, 3_000),)))
+    updated(connected, (5, 1, 100), (6, 1, 200), Reference="third")
+    assert [row[4:] for row in table(shown(kim, page_of(second)), "What it says")] == [
+        ["2,300 W", "100 W to 700 W by third"],
+    ]
+
+
+def test_the_page_tells_every_state_since_when_by_what_and_why(
+    kim: Client, connected: Parties, receiver: Receiver
+) -> None:
+    update = undone(connected, receiver)
+    settle(update, accepted=True, source=clerk(WHY), expected="undone")
+    said = shown(kim, page_of(update))
+    history = table(said, "What became of it")
+    assert [row[0] for row in history] == ["Accepted at present", "Undone", "Received"]
+    assert history[0][2:] == ["clerk", WHY]
+    assert history[1][2] == f"delivery to AGR {connected.agr.domain}"
+    assert "400" in history[1][3]
+    assert history[2][2] == f"FlexReservationUpdate of DSO {connected.dso.domain}"
+    assert f"/admin/uftp/inboundmessage/{update.message_id}/change/" in said
+    (passing,) = OutboundMessage.objects.filter(passes_on=update.message_id)
+    assert f"/admin/uftp/outboundmessage/{passing.pk}/change/" in said
+    assert receiver.url in said
+    assert "Decisions" in said
+
+
+def test_the_page_tells_which_answer_of_the_agr_settled_the_update(kim: Client, connected: Parties) -> None:
+    update = passed_on(connected)
+    conversation = update.message.conversation_id
+    for result in ("Accepted", "Rejected"):
+        copy = response_xml(
+            connected.agr, CRO, update.message.message_id, result, ConversationID=conversation
+        )
+        send(connected.agr, copy)
+    said = shown(kim, page_of(update))
+    assert state(update) == "accepted"
+    answers = said[said.index("Copies of the AGR’s") :]
+    assert answers.index("it settled the update") < answers.index("it changed nothing")
+
+
+def test_an_update_on_a_day_on_which_the_clock_changes_says_so(kim: Client, parties: Parties, at: At) -> None:
+    at("2026-10-20T09:00:00+02:00")
+    update = updated(parties, (9, 8, 0), period="2026-10-25")
+    (row,) = table(shown(kim, page_of(update)), "What it says")
+    assert row[:2] == ["9-16", "02:00 CEST–03:00"]
+
+
+@pytest.mark.parametrize("decision", ["accepted", "rejected"])
+def test_staff_settle_an_update_that_was_passed_on(kim: Client, connected: Parties, decision: str) -> None:
+    update = passed_on(connected)
+    assert "Settle …" in shown(kim, page_of(update))
+    asked = {"decision": decision, "was": "passed on", "reason": WHY}
+    answer = kim.post(settling(update), asked, follow=True)
+    assert answer.redirect_chain == [(page_of(update), 302)]
+    assert f"The update for {DAY} is {decision}." in answer.content.decode()
+    assert state(update) == decision
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.actor, entry.action, entry.reason) == ("kim", "settle reservation update", WHY)
+    decisions = shown(kim, "/admin/participants/auditentry/")
+    assert f'href="{page_of(update)}"' in decisions
+
+
+def test_a_settlement_without_a_decision_or_a_reason_changes_nothing(kim: Client, connected: Parties) -> None:
+    update = passed_on(connected)
+    said = kim.post(settling(update), {"was": "passed on"}).content.decode()
+    assert "Choose what becomes of the update." in said
+    assert "Say why" in said
+    assert state(update) == "passed on"
+
+
+def test_who_looked_at_another_state_is_told_so(kim: Client, connected: Parties) -> None:
+    update = passed_on(connected)
+    settle(update, accepted=True, source=clerk(), expected="passed on")
+    said = html.unescape(
+        kim.post(
+            settling(update), {"decision": "rejected", "was": "passed on", "reason": WHY}
+        ).content.decode()
+    )
+    assert "was accepted meanwhile by clerk" in said
+    assert state(update) == "accepted"
+    was = re.findall(r'name="was" value="([^"]+)"', said)
+    kim.post(settling(update), {"decision": "rejected", "was": was, "reason": WHY})
+    assert state(update) == "rejected"
+
+
+def test_what_is_settled_can_only_become_something_else(kim: Client, connected: Parties) -> None:
+    update = updated(connected, (1, 4, 0))
+    said = shown(kim, settling(update))
+    assert 'value="rejected"' in said
+    assert 'value="accepted"' not in said.replace('name="was" value="accepted"', "")
+    kim.post(settling(update), {"decision": "rejected", "was": "accepted", "reason": WHY})
+    assert state(update) == "rejected"
+
+
+def test_what_is_on_its_way_is_not_settled(kim: Client, connected: Parties, receiver: Receiver) -> None:
+    receiver.reply = lambda posted, before: (503, {}, b"")
+    update = passed_on(connected)
+    assert state(update) == "received"
+    assert "Settle …" not in shown(kim, page_of(update))
+    answer = kim.post(
+        settling(update), {"decision": "accepted", "was": "received", "reason": WHY}, follow=True
+    )
+    assert "It is still being delivered" in answer.content.decode()
+    assert state(update) == "received"
+
+
+def test_looking_takes_one_party_and_settling_takes_both(connected: Parties) -> None:
+    update = passed_on(connected)
+    client = limited(connected.dso)
+    said = shown(client, page_of(update))
+    assert "Settle …" not in said
+    answer = client.post(settling(update), {"decision": "accepted", "was": "passed on", "reason": WHY})
+    assert answer.status_code == 403
+    assert state(update) == "passed on"
+
+
+def test_who_looks_after_both_parties_settles(connected: Parties) -> None:
+    update = passed_on(connected)
+    client = limited(connected.dso, connected.agr)
+    client.post(settling(update), {"decision": "accepted", "was": "passed on", "reason": WHY})
+    assert state(update) == "accepted"
+
+
+def test_who_looks_after_the_dso_alone_learns_of_the_agr_what_the_contract_says(
+    connected: Parties, receiver: Receiver
+) -> None:
+    update = passed_on(connected)
+    send(
+        connected.agr,
+        response_xml(
+            connected.agr,
+            CRO,
+            update.message.message_id,
+            ConversationID=update.message.conversation_id,
+        ),
+    )
+    client = limited(connected.dso)
+    said = shown(client, page_of(update))
+    assert connected.agr.domain in said
+    assert receiver.url not in said
+    answer = InboundMessage.objects.get(message_type="FlexReservationUpdateResponse")
+    agr = participant(connected.agr)
+    for link in (f"inboundmessage/{answer.pk}/", f"participant/{agr.pk}/", "outboundmessage/"):
+        assert link not in said, link
+    for link in set(re.findall(r'href="(/admin/[^"#]*)"', said)):
+        assert client.get(link).status_code == 200, link
+
+
+def test_a_participant_s_page_counts_its_contracts_and_open_updates(
+    kim: Client, connected: Parties, receiver: Receiver
+) -> None:
+    passed_on(connected)
+    undone(connected, receiver)
+    for peer in (connected.dso, connected.agr):
+        page = f"/admin/participants/participant/{participant(peer).pk}/change/"
+        card = shown(kim, page).partition(">Reservations</h2>")[2].partition("</section>")[0]
+        links = [html.unescape(link) for link in re.findall(r'href="([^"]+)">1<', card)]
+        assert len(links) == 3, card
+        for link in links:
+            assert kim.get(link).context["cl"].result_count == 1, link
+
+
+def test_the_page_of_a_message_leads_to_its_update_and_what_it_recorded(
+    kim: Client, connected: Parties
+) -> None:
+    update = updated(connected, (1, 4, 0))
+    said = shown(kim, f"/admin/uftp/inboundmessage/{update.message_id}/change/")
+    assert page_of(update) in said
+    change = update.recorded_by_id
+    for text in ("Reservation updates: ", "Update states: "):
+        assert text in re.sub(r"<[^>]+>", "", said), text
+    for link in re.findall(rf'href="({LIST}\?[^"]+)"', said):
+        assert listed(kim, **dict(part.split("=") for part in link.partition("?")[2].split("&"))) == [
+            update.pk
+        ]
+    about = shown(kim, f"/admin/registry/change/{change}/change/")
+    assert "No day of anything changes" not in about
+    assert "Reservation updates: " in re.sub(r"<[^>]+>", "", about)
+
+
+def test_a_message_that_is_no_update_has_none(kim: Client, connected: Parties) -> None:
+    message = InboundMessage.objects.filter(message_type="AGRPortfolioUpdate").latest("pk")
+    assert "The update that it is" not in shown(kim, f"/admin/uftp/inboundmessage/{message.pk}/change/")
+
+
+def test_a_delivery_is_told_as_one(kim: Client, connected: Parties) -> None:
+    update = passed_on(connected)
+    change = update.states.get(state="passed on").recorded_by_id
+    said = shown(kim, f"/admin/registry/change/{change}/change/")
+    assert re.search(r"delivery of <a [^>]+>FlexReservationUpdate of DSO", said)
+    assert f"{change}" in shown(kim, "/admin/registry/change/", kind__exact="delivery")

@@ -1,0 +1,325 @@
+"""Two at once about one contract, on connections of their own, the first stopped wherever the other could come between.
+
+However they come, what is recorded is as if one had come after the other, in the order of the changes' moments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any, cast
+
+import pytest
+from django.utils import timezone
+
+from reservations.contracts import record as contracts
+from reservations.contracts.profiles import Profile, Stretch
+from reservations.models import Contract, ReservationUpdate, UpdateState
+from reservations.settlement.export import export
+from reservations.updates import lifecycle
+from reservations.updates.forwarding import passed_on
+from reservations.updates.lifecycle import SettlementError
+from tests.registry.racing import Step, interleave, reported
+from tests.reservations.conftest import At
+from tests.reservations.dsl import (
+    CONTRACT,
+    DAY,
+    Parties,
+    a_contract,
+    clerk,
+    participant,
+    response_xml,
+    send,
+    some_parties,
+    state,
+    states,
+    update_of,
+    update_xml,
+)
+from tests.support.exchange import receive
+from tests.support.peer import CRO, Peer
+from uftp.handlers import Passed, Rejection
+from uftp.models import InboundMessage
+from uftp.protocol import parsing
+from uftp.protocol.messages import FlexReservationUpdate, FlexReservationUpdateResponse
+
+Told = dict[str, str]
+Act = Callable[[Told], object]
+
+
+@pytest.fixture
+def racers(at: At, transactional_db: None) -> Parties:
+    """A DSO, and an AGR whose endpoint nobody posts to in these tests."""
+    found = some_parties(endpoint="http://127.0.0.1:9/shapeshifter/api/v3/message")
+    a_contract(found.dso, found.agr)
+    return found
+
+
+def kept(peer: Peer, content: bytes) -> InboundMessage:
+    """A message that has come, and that nobody but the test handles."""
+    inbound = receive(peer, content)
+    InboundMessage.objects.filter(pk=inbound.pk).update(state="processed")
+    return inbound
+
+
+def says(parties: Parties, name: str, day: date, **said: str) -> Act:
+    """The DSO's update is judged."""
+    content = update_xml(parties.dso, CRO, (1, 4, 1_000), period=day, **said)
+    inbound = kept(parties.dso, content)
+    read = cast(FlexReservationUpdate, parsing.parse(content))
+
+    def act(told: Told) -> None:
+        told[name] = ""
+        try:
+            lifecycle.receive(participant(parties.dso), read, inbound)
+        except Rejection as rejection:
+            told[name] = str(rejection)
+
+    return act
+
+
+def on_its_way(parties: Parties, day: date) -> ReservationUpdate:
+    """An update that waits to be passed on."""
+    return update_of(
+        send(parties.dso, update_xml(parties.dso, parties.agr.domain, (1, 4, 1_000), period=day))
+    )
+
+
+def answers(parties: Parties, update: ReservationUpdate, result: str) -> Act:
+    """The AGR's answer is handled."""
+    content = response_xml(parties.agr, CRO, update.message.message_id, result)
+    inbound = kept(parties.agr, content)
+    read = cast(FlexReservationUpdateResponse, parsing.parse(content))
+
+    def act(told: Told) -> None:
+        told["answer"] = ""
+        try:
+            lifecycle.settle_by_response(participant(parties.agr), read, inbound)
+        except Rejection as rejection:
+            told["answer"] = str(rejection)
+
+    return act
+
+
+def is_delivered(update: ReservationUpdate, *, delivered: bool) -> Act:
+    """The outbox has found out what became of passing it on."""
+    passed = Passed(
+        inbound=update.message,
+        recipient_role="AGR",
+        recipient_domain=update.agr.domain,
+        delivered=delivered,
+        expired=False,
+        at=update.received_at,
+        endpoint="",
+        detail="HTTP 200" if delivered else "HTTP 403",
+    )
+    return lambda told: told.update(delivery=str(list(passed_on(passed))))
+
+
+def staff_settle(update: ReservationUpdate, name: str, *, accepted: bool, expected: str = "passed on") -> Act:
+    def act(told: Told) -> None:
+        told[name] = ""
+        try:
+            lifecycle.settle(update, accepted=accepted, source=clerk(), expected=expected)
+        except SettlementError as error:
+            told[name] = str(error)
+
+    return act
+
+
+def each_way(acts: Callable[[int], tuple[Act, Act]]) -> Iterator[Told]:
+    """Run two acts at once for each place where the first can be stopped, and then turned about.
+
+    `acts` makes the two of a run anew, by its number.
+    """
+    number = 0
+    for turned in (False, True):
+        stop_before, reached = 0, True
+        while reached:
+            stop_before += 1
+            number += 1
+            one, two = acts(number)
+            if turned:
+                one, two = two, one
+            told: Told = {}
+            with reported(f"stopped before statement {stop_before}{', turned' if turned else ''}"):
+                reached = interleave(cast(Any, told), cast(Step, one), cast(Step, two), stop_before)
+                yield told
+        assert stop_before > 2, "the first was never stopped"
+
+
+def one_state_at_a_time(update: ReservationUpdate) -> None:
+    """Each state begins with the change that ends the one before; the last is the current one."""
+    rows = list(UpdateState.objects.filter(update=update).order_by("recorded_by__moment"))
+    for before, after in pairwise(rows):
+        assert before.superseded_by_id == after.recorded_by_id
+    assert rows[-1].superseded_by is None
+
+
+def test_F10_two_updates_of_a_contract_at_once(racers: Parties) -> None:
+    day = DAY
+
+    def acts(number: int) -> tuple[Act, Act]:
+        nonlocal day
+        day = DAY + timedelta(days=number)
+        return (
+            says(racers, "older", day, TimeStamp="2026-03-02T07:00:00Z"),
+            says(racers, "newer", day, TimeStamp="2026-03-02T07:00:01Z"),
+        )
+
+    seen = set()
+    for told in each_way(acts):
+        rows = ReservationUpdate.objects.filter(period=day).order_by("recorded_by__moment")
+        stamps = [row.time_stamp for row in rows]
+        assert stamps == sorted(stamps), "what was recorded later is not older"
+        assert told["newer"] == ""
+        assert len(stamps) == (1 if told["older"] else 2)
+        assert not told["older"] or told["older"].startswith("Subordinate sequence number: ")
+        seen.add(bool(told["older"]))
+    assert seen == {False, True}
+
+
+def test_F17_an_update_and_a_change_of_its_contract_at_once(racers: Parties) -> None:
+    """It is judged by the version that is in force when it becomes known."""
+    contract = Contract.objects.get()
+    day = DAY
+
+    def acts(number: int) -> tuple[Act, Act]:
+        nonlocal day
+        day = DAY + timedelta(days=number)
+        terms = contracts.terms_of(contract.versions.current().get())
+        most = 999 if number % 2 else 5_000
+        changed = replace(terms, profile=Profile((Stretch(1, 40, most),)))
+
+        def change(told: Told) -> None:
+            contracts.record(
+                contract.dso,
+                contract.agr,
+                CONTRACT,
+                changed,
+                state=contract.versions.current().get().state,
+                source=clerk(),
+            )
+
+        return says(racers, "update", day), change
+
+    for told in each_way(acts):
+        found = ReservationUpdate.objects.filter(period=day).first()
+        if found is None:
+            assert told["update"] == "Power value rejection: 1-4 more than contracted"
+            continue
+        known = found.recorded_by.moment
+        assert contract.versions.known_at(known).get() == found.version
+        (stretch,) = found.version.profiles.get().stretches
+        assert stretch[2] >= 1_000
+
+
+@pytest.mark.parametrize("result", ["Accepted", "Rejected"])
+@pytest.mark.parametrize("delivered", [True, False])
+def test_F15_the_answer_while_the_delivery_is_recorded(racers: Parties, result: str, delivered: bool) -> None:
+    update: ReservationUpdate = cast(Any, None)
+
+    def acts(number: int) -> tuple[Act, Act]:
+        nonlocal update
+        update = on_its_way(racers, DAY + timedelta(days=number))
+        return answers(racers, update, result), is_delivered(update, delivered=delivered)
+
+    for told in each_way(acts):
+        one_state_at_a_time(update)
+        came = [name for name, _ in states(update)]
+        if came == ["received", "undone"]:
+            assert "was undone before" in told["answer"]
+            assert not delivered
+        else:
+            assert came in (["received", result.lower()], ["received", "passed on", result.lower()])
+            assert (told["answer"], told["delivery"]) == ("", "[]")
+        assert update.message.replies.exists() is (came[-1] == "undone")
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_F15_staff_settle_while_the_answer_comes(racers: Parties, accepted: bool) -> None:
+    update: ReservationUpdate = cast(Any, None)
+
+    def acts(number: int) -> tuple[Act, Act]:
+        nonlocal update
+        update = on_its_way(racers, DAY + timedelta(days=number))
+        is_delivered(update, delivered=True)({})
+        return staff_settle(update, "clerk", accepted=accepted), answers(racers, update, "Rejected")
+
+    for told in each_way(acts):
+        one_state_at_a_time(update)
+        assert len(states(update)) == 3, "one of them settles it"
+        assert bool(told["clerk"]) != bool(told["answer"])
+        if told["clerk"]:
+            assert state(update) == "rejected"
+            assert "was rejected meanwhile by FlexReservationUpdateResponse" in told["clerk"]
+        else:
+            assert state(update) == ("accepted" if accepted else "rejected")
+            assert " before, by clerk on " in told["answer"]
+
+
+def test_H1_a_settlement_is_asked_for_while_staff_settle(racers: Parties) -> None:
+    """Asked for again with its moment, the file is the same."""
+    day = DAY
+
+    def exported(moment: datetime) -> str:
+        return b"".join(export(Contract.objects.all(), day, day, known_at=moment)).decode()
+
+    def export_now(told: Told) -> None:
+        moment = timezone.now()
+        told.update(moment=moment.isoformat(), file=exported(moment))
+
+    def acts(number: int) -> tuple[Act, Act]:
+        nonlocal day
+        day = DAY + timedelta(days=number)
+        update = on_its_way(racers, day)
+        is_delivered(update, delivered=True)({})
+        return staff_settle(update, "staff", accepted=False), export_now
+
+    seen = set()
+    for told in each_way(acts):
+        assert exported(datetime.fromisoformat(told["moment"])) == told["file"]
+        seen.add("reference-1" in told["file"])
+    assert seen == {False, True}
+
+
+def test_F15_two_of_staff_at_once(racers: Parties) -> None:
+    update: ReservationUpdate = cast(Any, None)
+
+    def acts(number: int) -> tuple[Act, Act]:
+        nonlocal update
+        update = on_its_way(racers, DAY + timedelta(days=number))
+        is_delivered(update, delivered=True)({})
+        return staff_settle(update, "kim", accepted=True), staff_settle(update, "lee", accepted=False)
+
+    for told in each_way(acts):
+        one_state_at_a_time(update)
+        assert len(states(update)) == 3
+        assert state(update) == ("rejected" if told["kim"] else "accepted")
+        assert bool(told["kim"]) != bool(told["lee"])
+
+
+def test_F10_an_older_update_while_the_newer_is_undone(racers: Parties) -> None:
+    """It is taken only where it comes after the other was undone."""
+    newer: ReservationUpdate = cast(Any, None)
+
+    def acts(number: int) -> tuple[Act, Act]:
+        nonlocal newer
+        day = DAY + timedelta(days=number)
+        newer = on_its_way(racers, day)
+        return (
+            says(racers, "older", day, TimeStamp="2026-03-01T00:00:00Z"),
+            is_delivered(newer, delivered=False),
+        )
+
+    for told in each_way(acts):
+        assert state(newer) == "undone"
+        older = ReservationUpdate.objects.filter(period=newer.period).exclude(pk=newer.pk).first()
+        assert (older is None) == bool(told["older"])
+        if older is not None:
+            undone = lifecycle.state_of(newer).recorded_by.moment
+            assert undone is not None
+            assert older.recorded_by.moment is not None
+            assert older.recorded_by.moment > undone

@@ -1,0 +1,72 @@
+"""Three parties and four members of staff, made once for a module."""
+
+import gzip
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import transaction
+from pytest_django.plugin import DjangoDbBlocker
+
+from registry.models import ImportFile, ImportRun, Market, Policy, PolicySetting
+from tests.staff_site import parties
+from tests.staff_site.expected import (
+    OPERATOR,
+    OWN,
+    SEEN,
+    STRANGER,
+)
+from tests.staff_site.walking import WHOSE, World
+
+
+@pytest.fixture(scope="module")
+def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """The three parties and four members of staff, gone after this module."""
+    with django_db_blocker.unblock():
+        whole = transaction.atomic()
+        whole._from_testcase = True
+        whole.__enter__()
+        parties.allow_shared_connections()
+        by_tag = {tag: parties.make(tag) for tag in WHOSE}
+        staff = parties.staff(by_tag[OWN], by_tag[SEEN])
+        Market.objects.get_or_create(pk=1)
+        PolicySetting.objects.create(name="P1", value="reject")
+        Policy.objects.get_or_create(name="P1", value="reject")
+        market = {
+            "participants_mode": 1,
+            "registry_importrun": imported(by_tag[STRANGER]),
+            "registry_market": 1,
+            "registry_policy": "P1",
+            "registry_policysetting": PolicySetting.objects.latest("pk").pk,
+            "auth_user": staff[OPERATOR].pk,
+            "auth_group": Group.objects.latest("pk").pk,
+        }
+        mixed = parties.mixed_change(by_tag[OWN], by_tag[STRANGER])
+    yield World(by_tag, staff, market, mixed)
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        whole.__exit__(None, None, None)
+
+
+def imported(party: parties.Party) -> int:
+    """The number of an upload that is about `party`, and was refused."""
+    run = ImportRun.objects.create(
+        kind="connections",
+        state="refused",
+        uploaded=True,
+        applies=False,
+        file_name=f"{party.tag}.csv",
+        actor="kim",
+        reason=f"Handed in by {party.tag}",
+        lines=2,
+        bad_lines=1,
+        summary={"first_rejects": [[2, "agr", "participant: not on record as AGR", f"{party.tag}.example"]]},
+    )
+    rejects = f"line,column,rule,value\n2,agr,participant: not on record as AGR,{party.tag}.example\n"
+    ImportFile.objects.create(run=run, rejects=gzip.compress(rejects.encode()))
+    return run.pk
+
+
+@pytest.fixture
+def world(made: World, db: None) -> World:
+    return made
