@@ -1,12 +1,24 @@
 """Fixtures that hold for every test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
 
 import pytest
 from django.db import connection
 
 from uftp.receiving import refusals
 from uftp.wakeups import debounce
+
+
+@pytest.fixture
+def stop_clock(settings: Any) -> Callable[[datetime], None]:
+    """Put the clock of the CRO to a moment, where it stands; processes of `tests.support` get the same moment."""
+
+    def put(moment: datetime) -> None:
+        settings.DEBUG, settings.CRO_NOW = True, moment
+
+    return put
 
 
 @pytest.fixture(autouse=True)

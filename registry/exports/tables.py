@@ -137,7 +137,8 @@ def _written(query: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
     said, size = [], 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SETTINGS)
-        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", parameters) as copy:
+        # The driver's own cursor: Django's, where DEBUG is on, takes no parameters here.
+        with cursor.cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", parameters) as copy:
             for line in copy:
                 said.append(bytes(line))
                 size += len(line)

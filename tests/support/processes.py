@@ -18,6 +18,18 @@ from tests.support import peer
 from tests.support.polling import wait_for
 
 
+def environment_here(**more: str) -> dict[str, str]:
+    """Give the variables of a process that works on the test's database, at the test's moment if the clock stands."""
+    stands = settings.CRO_NOW if settings.DEBUG else None
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.processes",
+        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+        "TEST_NOW": stands.isoformat() if stands else "",
+        **more,
+    }
+
+
 def _hears_interrupts() -> None:
     """In the child: Ctrl-C counts, also where the tests run in the background, which has it ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -40,13 +52,7 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", *arguments],
             cwd=settings.BASE_DIR,
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": settings_module,
-                "TEST_DATABASE": str(connection.settings_dict["NAME"]),
-                "PYTHONUNBUFFERED": "1",
-                **environment,
-            },
+            env=environment_here(DJANGO_SETTINGS_MODULE=settings_module, PYTHONUNBUFFERED="1", **environment),
             stdout=self._log if output is None else output,
             stderr=self._log,
             start_new_session=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
 from io import StringIO
@@ -52,7 +52,8 @@ ODD = 'ea1.2026-01.example.grid:feeder "7", Größe; east'
 
 
 @pytest.fixture(autouse=True)
-def _participants(db: None) -> None:
+def _participants(db: None, stop_clock: Callable[[datetime], None]) -> None:
+    stop_clock(NOW)
     participants()
 
 

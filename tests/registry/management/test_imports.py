@@ -36,7 +36,7 @@ from registry.models import (
 )
 from tests.registry.imports.samples import CONNECTIONS, PARTICIPANTS, SAMPLES, Sample, ean
 from tests.support.polling import wait_for
-from tests.support.processes import Process, free_port
+from tests.support.processes import Process, environment_here, free_port
 
 pytestmark = pytest.mark.django_db
 
@@ -567,11 +567,7 @@ def test_a_terminal_gets_a_bar_over_the_bytes_of_the_file(tmp_path: Path) -> Non
     process = subprocess.Popen(
         [sys.executable, "manage.py", "import_connections", str(path), "--dry-run"],
         cwd=settings.BASE_DIR,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.processes",
-            "TEST_DATABASE": str(connection.settings_dict["NAME"]),
-        },
+        env=environment_here(),
         stdout=subprocess.PIPE,
         stderr=end,
         text=True,

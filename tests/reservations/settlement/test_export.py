@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -38,6 +37,7 @@ from tests.reservations.dsl import (
     update_xml,
 )
 from tests.support.peer import CRO
+from tests.support.processes import environment_here
 
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 
@@ -345,11 +345,7 @@ def test_who_reads_no_further_ends_the_command_with_a_line(transactional_db: Non
     running = subprocess.Popen(
         [sys.executable, "manage.py", "export_reservations", "--from", "2026-01-01", "--to", "2036-01-01"],
         cwd=settings.BASE_DIR,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.processes",
-            "TEST_DATABASE": str(connection.settings_dict["NAME"]),
-        },
+        env=environment_here(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
