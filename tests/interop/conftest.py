@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 from cro_project.config import environment
 from demo.participants import Participant
 from tests.interop.running import RunningCro, fresh_database
+from tests.support.polling import wait_for
 
 MakeParticipant = Callable[..., Participant]
 
@@ -67,8 +68,13 @@ def dso(make_participant: MakeParticipant) -> Participant:
 
 @pytest.fixture
 def today() -> date:
-    """The market's day."""
-    return datetime.now(UTC).astimezone(ZoneInfo("Europe/Amsterdam")).date()
+    """The market's day; one that has a minute left at least, so that the test is within it."""
+
+    def day() -> date | None:
+        now = datetime.now(UTC).astimezone(ZoneInfo("Europe/Amsterdam"))
+        return now.date() if (now + timedelta(minutes=1)).date() == now.date() else None
+
+    return wait_for("the next day", day, 90)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
@@ -115,6 +115,17 @@ class Agreement:
         return {int(row["isp"]): int(row["remaining_w"]) for row in csv.DictReader(StringIO(printed))}
 
 
+def usual_day(day: date) -> date:
+    """Give the day, or the next one on which no clock changes."""
+
+    def begins(of: date) -> datetime:
+        return datetime.combine(of, time(), ZONE).astimezone(UTC)
+
+    while begins(day + DAY) - begins(day) != DAY:
+        day += DAY
+    return day
+
+
 @pytest.fixture
 def make_agreement(
     cro: RunningCro, make_participant: MakeParticipant, addresses: Addresses, today: date, tmp_path: Path
@@ -149,7 +160,7 @@ def make_agreement(
         file = tmp_path / f"{dso.domain}.csv"
         file.write_text(f"{','.join(line)}\n{','.join(map(str, line.values()))}\n")
         assert "Contracts new: 1" in cro.manage("import_contracts", str(file))
-        return Agreement(cro, dso, agr, point, "flex-1", today + 3 * DAY)
+        return Agreement(cro, dso, agr, point, "flex-1", usual_day(today + 3 * DAY))
 
     return make
 
@@ -343,15 +354,23 @@ def test_what_the_agr_refuses_for_good_is_undone(
     same("remaining", {CONTRACTED}, set(agreement.remaining().values()))
 
 
+@pytest.fixture
+def unchanging(cro: RunningCro) -> Iterator[ZoneInfo]:
+    """Have the market in a zone where no time of day comes twice, while the test runs."""
+    cro.manage("set_market", "--time-zone", "Africa/Lagos")
+    yield ZoneInfo("Africa/Lagos")
+    cro.manage("set_market", "--time-zone", ZONE.key)
+
+
 @both_versions
 def test_what_does_not_reach_the_agr_until_the_deadline_is_undone(
-    make_agreement: Callable[..., Agreement], version: str
+    unchanging: ZoneInfo, make_agreement: Callable[..., Agreement], version: str
 ) -> None:
-    """The deadline of the day after it is in a few seconds."""
-    soon = (datetime.now(UTC) + timedelta(seconds=8)).astimezone(ZONE)
+    """The deadline of the day after it is in a few seconds, by a time of day that means one moment."""
+    soon = (datetime.now(UTC) + timedelta(seconds=8)).astimezone(unchanging)
     agreement = make_agreement(deadline_hours="", deadline_days=1, deadline_time=f"{soon:%H:%M:%S}")
     agreement.agr.stop()
-    update = agreement.send(version, (FIRST, 12, 0), day=soon.date() + DAY)
+    update = agreement.send(version, (FIRST, 12, 0), day=soon.date() + DAY, time_zone=unchanging.key)
     wait_for("the update being checked", lambda: agreement.states(update) == ["received"])
     agreement.await_states(update, "received", "undone", within=40)
     assert datetime.now(UTC) >= soon.replace(microsecond=0)

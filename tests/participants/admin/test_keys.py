@@ -1,11 +1,11 @@
 """Rotating, ending and changing public keys on the screens."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from participants.models import AuditEntry, PublicKey
 from participants.registration import end_key
@@ -19,11 +19,15 @@ ALWAYS = "always – it is replaced"
 """What the page of a key says that has neither a beginning nor an end."""
 
 
+@pytest.fixture(autouse=True)
+def _clock(stop_clock: Callable[[datetime], None]) -> None:
+    stop_clock(NOW)
+
+
 def test_a_new_key_is_valid_at_once_and_the_old_one_a_fortnight_more(
     staff: Client, add_participant: AddParticipant
 ) -> None:
     participant = add_participant()
-    before = timezone.now()
 
     done = staff.post(page_of(participant, "keys", "rotate"), NEW, follow=True)
 
@@ -33,8 +37,7 @@ def test_a_new_key_is_valid_at_once_and_the_old_one_a_fortnight_more(
     assert "valid for another 14 days" in said
     old, new = participant.keys.all()
     assert (new.text, new.valid_until) == (key_text(2), None)
-    assert before <= new.valid_from <= timezone.now()
-    assert before <= old.valid_until - timedelta(days=14) <= timezone.now()
+    assert (new.valid_from, old.valid_until) == (NOW, NOW + timedelta(days=14))
     assert {(entry.actor, entry.reason) for entry in AuditEntry.objects.all()[:2]} == {("kim", "rotation")}
 
 
@@ -44,14 +47,14 @@ def test_no_overlap_ends_the_old_key_at_once(staff: Client, add_participant: Add
     done = staff.post(page_of(participant, "keys", "rotate"), NEW | {"overlap_days": "0"}, follow=True)
 
     assert "ended" in words(done.content)
-    assert [key.text for key in participant.keys.valid_at(timezone.now())] == [key_text(2)]
+    assert [key.text for key in participant.keys.valid_at(NOW)] == [key_text(2)]
 
 
 def test_a_new_key_may_begin_later_in_the_markets_time(
     staff: Client, add_participant: AddParticipant
 ) -> None:
     participant = add_participant()
-    begins = (timezone.now() + timedelta(days=3)).astimezone(MARKET).replace(microsecond=0)
+    begins = (NOW + timedelta(days=3)).astimezone(MARKET)
 
     done = staff.post(
         page_of(participant, "keys", "rotate"),
@@ -113,7 +116,7 @@ def test_a_key_is_ended_at_once(staff: Client, add_participant: AddParticipant) 
     done = staff.post(url, {"end": "yes", "reason": "leaked"}, follow=True)
 
     assert "none valid" in words(done.content)
-    assert not participant.keys.valid_at(timezone.now()).exists()
+    assert not participant.keys.valid_at(NOW).exists()
     entry = AuditEntry.objects.first()
     assert entry
     assert (entry.actor, entry.action, entry.reason) == ("kim", "changed public key", "leaked")

@@ -184,5 +184,9 @@ def test_H1_foreign_keys_are_checked_before_a_turn_for_the_moment_is_awaited(wor
             recorder.stamp([])
         transaction.set_rollback(True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE objid = %s", [MOMENT_LOCK])
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database AS here ON here.oid = database"
+            " WHERE objid = %s AND datname = current_database()",
+            [MOMENT_LOCK],
+        )
         assert cursor.fetchone() == (0,)

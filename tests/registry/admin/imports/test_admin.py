@@ -8,7 +8,8 @@ import html
 import io
 import re
 import signal
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from registry.imports import upload_file, upload_jobs, uploads
 from registry.imports.file_kinds import KINDS
 from registry.imports.upload_queue import lock
 from registry.models import Change, Conflict, Connection, ImportFile, ImportRun, Representation
-from tests.registry.admin.pages import home, party, represented
+from tests.registry.admin.pages import TODAY, home, party, represented
 from tests.support.polling import wait_for
 from tests.support.processes import Process, working
 
@@ -295,10 +296,13 @@ def test_the_good_lines_are_taken_when_staff_say_so(kim: Client) -> None:
     assert kim.get(f"{IMPORTS}{run.pk}/rejects.csv").status_code == 200
 
 
-def test_a_file_that_has_shrunk_is_taken_when_staff_allow_it(kim: Client) -> None:
-    represented("one.example", *range(1, 11), first=clock.now().date(), last=None)
+def test_a_file_that_has_shrunk_is_taken_when_staff_allow_it(
+    kim: Client, stop_clock: Callable[[datetime], None]
+) -> None:
+    stop_clock(datetime(2026, 6, 1, 22, 30, tzinfo=UTC))  # in the market the next day has begun
+    represented("one.example", *range(1, 11), last=None)
 
-    run = previewed(kim, ones(1, start=str(clock.now().date())), full="on")
+    run = previewed(kim, ones(1, start=str(TODAY)), full="on")
 
     assert run.state == State.REFUSED
     said = page(kim, run)
