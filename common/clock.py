@@ -1,4 +1,4 @@
-"""The time, asked by the outermost layer only: views, tasks, commands and admin pass it on."""
+"""The clock. Only the outermost layer reads it: views, tasks, commands and the admin pass the moment on."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,10 @@ from django.conf import settings
 
 
 def now() -> datetime:
-    """This moment, in UTC; where DEBUG is on and CRO_NOW is set, the clock stands there (for tests)."""
+    """Return this moment in UTC.
+
+    With DEBUG on and CRO_NOW set, always return CRO_NOW. Tests use that.
+    """
     if settings.DEBUG and settings.CRO_NOW:
         stands: datetime = settings.CRO_NOW
         return stands

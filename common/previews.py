@@ -1,10 +1,11 @@
-"""What staff were shown before they decide is what happens, or nothing does (docs/rules.md C14)."""
+"""A decision does exactly what its preview showed, or nothing (docs/rules.md C14)."""
 
 
 class ConsequencesChanged(ValueError):
-    """Something would come of it that staff have not been shown; the message says what to do.
+    """The consequences are no longer those of the preview, so nothing was done. The message says what to do.
 
-    `what` has changed meanwhile: the registry, or the participants.
+    Args:
+        what: What changed since the preview: the registry, or the participants.
     """
 
     def __init__(self, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Transactions that lose a race, and databases that are away: neither is the fault of what was asked for."""
+"""Retry transactions that lose a race, and recognise errors of a database that is away."""
 
 import logging
 import random
@@ -17,10 +17,9 @@ LOST_RACES = frozenset({"23P01", "40P01", "40001"})
 """Exclusion violation, deadlock, serialization failure: another transaction was there first."""
 
 SERVER_TROUBLE = ("08", "25006", "53100", "53300", "57P", "58")
-"""SQLSTATEs that begin so say that the server is away, shutting down, read-only, or out of disk or connections.
+"""Beginnings of SQLSTATEs: the server is away, shutting down, read-only, or out of disk or connections.
 
-Memory (53200) and limits of the configuration (53400) are not among them: one statement can exceed them by itself,
-each time.
+Out of memory (53200) and configuration limits (53400) are not included: one statement can cause them each time.
 """
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0  # seconds
@@ -28,11 +27,11 @@ PATIENCE = 60.0  # seconds
 
 
 class LostRace(Exception):
-    """Another transaction was there first, as whoever raises this knows and the code of the error does not say."""
+    """Another transaction was first. Raised where PostgreSQL reports no code that says so."""
 
 
 def sqlstate(error: BaseException | None) -> str | None:
-    """PostgreSQL's code for what went wrong, found on `error` or on what caused it; None where there is none."""
+    """Return PostgreSQL's code of `error` or of its causes; None if there is none."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -43,12 +42,12 @@ def sqlstate(error: BaseException | None) -> str | None:
 
 
 def lost_race(error: BaseException) -> bool:
-    """Whether `error` says only that another transaction was there first, so that doing it all again may well work."""
+    """Return whether `error` means that another transaction was first, so that a retry may succeed."""
     return isinstance(error, LostRace) or (isinstance(error, Exception) and sqlstate(error) in LOST_RACES)
 
 
 def server_trouble(error: BaseException) -> bool:
-    """Whether `error` says that the database, and not what was asked of it, is the trouble."""
+    """Return whether `error` means that the database is in trouble, and not the statement."""
     code = sqlstate(error)
     if code is not None:
         return code.startswith(SERVER_TROUBLE)
@@ -58,13 +57,18 @@ def server_trouble(error: BaseException) -> bool:
 
 
 def retried(run: Callable[[], T], *, patience: float | None = None) -> T:
-    """What `run` returns, having run in a transaction of its own that was committed.
+    """Call `run` in a transaction of its own, commit, and return its result.
 
-    A run that loses a race is rolled back and done again from the start after a short pause, with jitter, for up to
-    `patience` seconds, a minute without it; so `run` must do nothing outside the database that may not be done twice.
-    Any other exception is raised as it is, with the transaction rolled back.
+    If `run` loses a race, roll back, pause with jitter and call it again. So `run` may be called several times: it
+    must do nothing outside the database that may happen only once.
 
-    Raises RuntimeError inside another transaction: what has been read there could not be read again.
+    Args:
+        run: What to do in the transaction.
+        patience: How long to retry, in seconds; PATIENCE by default.
+
+    Raises:
+        RuntimeError: Called inside another transaction. What was read there could not be read again.
+        Exception: Any error of `run` that is not a lost race; the transaction is rolled back.
     """
     deadline = time.monotonic() + (PATIENCE if patience is None else patience)
     pause = FIRST_PAUSE

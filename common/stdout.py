@@ -1,4 +1,4 @@
-"""Standard output that takes no more: its disk is full, or its reader went away."""
+"""Standard output that cannot be written any more: the disk is full, or the reader has closed the pipe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def discard() -> None:
-    """Let go of what can no longer be written there, as Python would complain of it at its end."""
+    """Drop the output that cannot be written, so that Python prints no error when it exits."""
     try:
         sys.stdout.flush()
     except OSError:

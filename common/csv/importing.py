@@ -1,4 +1,4 @@
-"""What all imports of files have in common: what is asked for, and what came of it (docs/operating.md, CSV files)."""
+"""What all imports have in common: their options and their result (docs/operating.md, CSV files)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from common.csv.rejects import Rejects
 
 MOST_ENDED = 0.2
-"""The share of what is there that a full file may end without being asked twice."""
+"""The share of the existing rows that a full file may end without `--allow-shrink`."""
 
 Step = Callable[[str], None]
-"""Told what the import is at: `checking`, `comparing`, `writing`."""
+"""Called when the import begins a step: `checking`, `comparing`, `writing`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a file is taken.
+    """How to import a file.
 
-    `full`: it is everything there is, and what it does not name ends (docs/rules.md I3); `allow_shrink`: however much
-    that is.
-    `skip_bad_lines`: bad lines are left out, and the good ones taken.
+    Attributes:
+        full: The file holds everything; what it does not name ends (docs/rules.md I3).
+        allow_shrink: Let a full file end more than MOST_ENDED of the existing rows.
+        skip_bad_lines: Leave bad lines out and import the good ones.
     """
 
     full: bool = False
@@ -30,12 +31,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a file changed, or would.
+    """What an import changed, or would change.
 
-    `change` is the number of the change of the registry, None where there is none; `lines` how many lines with values
-    were read. `counts` says how much of what is new, changed and so on, each under the words for it, in the order to
-    be shown. `warnings` are sentences. `told` says in words what changes, the first of it, and nothing exactly where
-    nothing does; `fingerprint` is of all that changes: both where `registry.previews.effects` cannot tell it.
+    Attributes:
+        change: The number of the registry's change; None if there is none.
+        lines: How many lines with values were read.
+        counts: How many rows are new, changed and so on, by label, in the order to display.
+        warnings: Sentences.
+        told: The first changes, in words; empty if and only if nothing changes. Only where
+            `registry.previews.effects` does not report the changes.
+        fingerprint: Of all changes. Only where `registry.previews.effects` does not report them.
     """
 
     change: int | None
@@ -51,7 +56,7 @@ class Imported:
 
 
 class ImportRefused(ValueError):
-    """Lines are bad, and nothing was taken: `rejects` says which, and why."""
+    """Some lines are bad and nothing was imported. `rejects` holds the lines and the reasons."""
 
     def __init__(self, rejects: Rejects) -> None:
         self.rejects = rejects
@@ -62,7 +67,7 @@ class ImportRefused(ValueError):
 
 
 class Shrunk(ValueError):
-    """A full file would end more than MOST_ENDED of what is there; the words are for the operator."""
+    """A full file would end more than MOST_ENDED of the existing rows. The message is for the operator."""
 
     def __init__(self, ended: int, there: int, what: str, verb: str = "end") -> None:
         super().__init__(
@@ -73,13 +78,21 @@ class Shrunk(ValueError):
 
 
 def guard(options: Options, ended: int, there: int, what: str, verb: str = "end") -> None:
-    """Raise Shrunk where a full file would end too much: `ended` of `there` things, called `what`.
+    """Check that a full file does not end too much.
 
-    `verb` is what ending is called of such things.
+    Args:
+        options: The options of the import.
+        ended: How many rows the file would end.
+        there: How many rows there are.
+        what: What the rows are called, in the plural.
+        verb: What ending such a row is called.
+
+    Raises:
+        Shrunk: The file would end more than MOST_ENDED, without `allow_shrink`.
     """
     if options.full and not options.allow_shrink and ended > MOST_ENDED * there:
         raise Shrunk(ended, there, what, verb)
 
 
 def quiet(step: str) -> None:
-    """Tells nobody what an import is at."""
+    """Report nothing: a Step for callers without a progress display."""

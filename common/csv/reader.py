@@ -1,7 +1,7 @@
-"""CSV files of operators, read row by row; what is wrong in one is said by its line (docs/operating.md, CSV files).
+"""Read operators' CSV files row by row, and report faults by line (docs/operating.md, CSV files).
 
-UTF-8 with or without a byte order mark, comma or semicolon, quoted fields, plain or packed by gzip. LF, CRLF and a lone
-CR each end a line, within quotes too: a row is one line, so that a quote that is not closed makes no other line bad.
+Files are UTF-8 with or without a byte order mark, separated by commas or semicolons, plain or packed by gzip. LF, CRLF
+and a single CR end a line, also inside quotes: a row is one line, so an unclosed quote makes no other line bad.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _known: dict[frozenset[str], str] = {}
 
 
 class UnreadableFile(ValueError):
-    """A file of which nothing can be taken: it cannot be opened or unpacked, or has another header than wanted."""
+    """The whole file is unusable: it cannot be opened or unpacked, or its header is not the required one."""
 
 
 class UnreadableLine(ValueError):
-    """A line that cannot be split into its fields; the text says why."""
+    """A line cannot be split into its fields. The text is the reason."""
 
 
 class Row(NamedTuple):
-    """A row: the number of its line, from 1; its values by column, without blanks around them."""
+    """A row: its line number, from 1, and its values by column, stripped."""
 
     line: int
     values: dict[str, str]
@@ -56,7 +56,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong on a line, and in which column of it; empty: with the line as a whole."""
+    """A fault of a line, and its column; the column is empty if the fault is of the whole line."""
 
     line: int
     column: str
@@ -67,18 +67,25 @@ class Fault:
 
 
 def know(columns: Iterable[str], what: str) -> None:
-    """Have files with these columns called by `what` they hold, where others are wanted."""
+    """Register what a file with these `columns` holds, for the message where another file is required."""
     _known[frozenset(columns)] = what
 
 
 def name_of(path: str) -> str:
-    """What the file is called on the record: its name without its folder."""
+    """Return the file's name without its folder, as imports record it."""
     return "standard input" if path == STANDARD_INPUT else Path(path).name
 
 
 @contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
-    """The bytes of the file, unpacked where gzip packed them; `-` is standard input. Raises UnreadableFile."""
+    """Open a file and unpack it if gzip packed it.
+
+    Args:
+        path: `-` is standard input.
+
+    Raises:
+        UnreadableFile: The file cannot be opened.
+    """
     standard_input = path == STANDARD_INPUT
     try:
         packed = open(  # noqa: SIM115
@@ -92,7 +99,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def unpacked(packed: io.BufferedReader[Any]) -> Iterator[BinaryIO]:
-    """The bytes of an open file, unpacked where gzip packed them."""
+    """Unpack an open file if gzip packed it."""
     if not packed.peek(len(_GZIP)).startswith(_GZIP):
         yield packed
         return
@@ -101,10 +108,14 @@ def unpacked(packed: io.BufferedReader[Any]) -> Iterator[BinaryIO]:
 
 
 def rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, None, None]:
-    """Each row after the header, or what is wrong with its line; lines without any value are passed over.
+    """Yield each row after the header, or the fault of its line. Skip lines without any value.
 
-    The header, the first line but for a `sep=;` to spreadsheets, names each of `columns` once, in any order and case.
-    Raises UnreadableFile where it does not, and where the file cannot be read to its end.
+    Args:
+        file: The unpacked bytes.
+        columns: The header must name each once, in any order and case. A line `sep=;` may stand before it.
+
+    Raises:
+        UnreadableFile: The header does not name the columns, or the file cannot be read to its end.
     """
     lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
@@ -147,9 +158,9 @@ def _delimiter(header: str) -> str:
 
 
 def _splitter(delimiter: str) -> Callable[[str], list[str]]:
-    """What splits a line into its fields, or raises UnreadableLine."""
+    """Return a function that splits a line into its fields, or raises UnreadableLine."""
     waiting: list[str] = []
-    # A reader that wants another line, as a quote is open at the end of the one it got, finds none: an IndexError.
+    # If a quote is open at the end of the line, the reader asks for another line. There is none: an IndexError.
     reader = csv.reader(iter(waiting.pop, None), strict=True, delimiter=delimiter)
     quoted = re.compile(rf'(?:^|{delimiter})"[^"]*(?:""[^"]*)*"')
 
@@ -169,7 +180,7 @@ def _splitter(delimiter: str) -> Callable[[str], list[str]]:
 
 
 def _header(split: Callable[[str], list[str]], columns: Sequence[str], text: str, line: int) -> list[str]:
-    """The columns that the header names, which is `text` and on this line. Raises UnreadableFile."""
+    """Return the columns that the header `text`, on line `line`, names. Raise UnreadableFile if they are others."""
     wanted = f"Wanted are, in any order: {','.join(columns)}."
     if text.startswith(_BINARY):
         raise UnreadableFile(f"This is an Excel workbook or a zip file, and no CSV: {_SAVE}")

@@ -1,4 +1,4 @@
-"""What is wrong with a file, line by line: kept on disk, because there may be as much of it as of the file."""
+"""The rejects of a file: bad lines and the reasons. They lie on disk, since they may be as large as the file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ LONGEST_VALUE = 200
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reject:
-    """Why a line was not taken.
+    """Why a line was not imported.
 
-    `line` counts from 1, the header; `column` is empty where it is the line as a whole. `rule` is its code and words,
-    or sentences that quote the value themselves; `value` the text that it is about, cut to 200 characters.
+    Attributes:
+        line: Counts from 1, which is the header.
+        column: Empty if the reason is about the whole line.
+        rule: The rule's code and text, or sentences that quote the value.
+        value: The text that the rule is about, cut to LONGEST_VALUE characters.
     """
 
     line: int
@@ -35,9 +38,9 @@ class Reject:
 
 @dataclass
 class Rejects:
-    """The rejects of one file, in the order of its lines; `filled` once, as they are sorted by then.
+    """The rejects of one file, in the order of its lines.
 
-    A temporary file holds them, which vanishes with the object or with its process.
+    A temporary file holds them. It disappears with this object or with the process.
     """
 
     first: list[Reject] = field(default_factory=list)
@@ -47,7 +50,7 @@ class Rejects:
     _file: BinaryIO = field(default_factory=tempfile.TemporaryFile, repr=False)
 
     def fill(self, rejects: Iterable[tuple[int, str, str, str]]) -> None:
-        """Take (line, column, rule, value) of everything that is wrong, sorted by line, in place of what was held."""
+        """Replace the content by `rejects`: (line, column, rule, value), sorted by line."""
         self.first, self.lines, self.count = [], 0, 0
         self._file.seek(0)
         self._file.truncate()
@@ -69,7 +72,7 @@ class Rejects:
             text.detach()
 
     def write_csv(self, file: BinaryIO) -> None:
-        """Write all of them to `file` as CSV with the header `line,column,rule,value`, in UTF-8."""
+        """Write all rejects to `file` as CSV in UTF-8, with the header `line,column,rule,value`."""
         self._file.seek(0)
         shutil.copyfileobj(self._file, file)
 

@@ -1,4 +1,4 @@
-"""CSV of tables and of the admin's lists, a value in each column, streamed row by row from the database."""
+"""Write tables and the admin's lists as CSV, streamed row by row from the database."""
 
 import csv
 import re
@@ -21,10 +21,10 @@ from common.display import NOTHING
 M = TypeVar("M", bound=Model)
 
 AT_ONCE = 2_000
-"""Rows that are read from the database, and sent, at once."""
+"""Rows read from the database and sent in one piece."""
 
 PATIENCE = "60s"
-"""How long the database waits for a reader who has stopped reading before it ends the export."""
+"""How long the database waits for a client that has stopped reading before it ends the export."""
 
 LINE_ENDS = re.compile(r"</(?:div|p|li|tr)>|<br ?/?>")
 FORMULA = re.compile(r"[=+\-@\t\r]")
@@ -34,10 +34,12 @@ NUMBER = re.compile(r"[+-]?[0-9][0-9.,:%]*")
 def respond(
     filename: str, headings: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> StreamingHttpResponse:
-    """The file `filename` with a line of `headings` and a line for each of `rows`.
+    """Return a response that downloads `rows` as the CSV file `filename`.
 
-    A cell is written by `text`; `rows` may be a generator, which is read as the file is sent, in the time zone of
-    the page that was asked for it.
+    Args:
+        filename: The name that the browser saves.
+        headings: The first line.
+        rows: Cells, written by `text`. A generator is read while the file is sent, in the time zone of the request.
     """
     return StreamingHttpResponse(
         _pieces(headings, rows, get_current_timezone()),
@@ -47,7 +49,7 @@ def respond(
 
 
 def rows_of(found: QuerySet[M]) -> Iterator[M]:
-    """`found`, read from a cursor of the server's while the rows are used, so that memory holds AT_ONCE of them."""
+    """Yield the rows of `found` from a server-side cursor, so that memory holds at most AT_ONCE of them."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENCE}'")
@@ -55,11 +57,11 @@ def rows_of(found: QuerySet[M]) -> Iterator[M]:
 
 
 def text(value: object) -> str:
-    """`value` as a program reads it, or what a cell of the screen says, in plain text.
+    """Return `value` as plain text for a CSV cell.
 
-    A day is `2026-03-01`, a moment (aware) `2026-03-01T13:00:05+01:00`, in the time zone of the page, to the second.
-    Empty where there is nothing, or the screen has a dash for it. A text that a spreadsheet would take for a formula
-    begins with an apostrophe, which makes it a text there too.
+    A day is `2026-03-01`. An aware moment is `2026-03-01T13:00:05+01:00`, in the current time zone, to the second. HTML
+    of a screen's cell becomes plain text. No value, or the dash that screens show, is empty. A text that a spreadsheet
+    would read as a formula begins with an apostrophe.
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
