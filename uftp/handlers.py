@@ -3,10 +3,10 @@
 An app registers its handlers in its `apps.py`; this app knows none of them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 
@@ -15,8 +15,18 @@ from uftp.models import InboundMessage
 from uftp.protocol.messages import Metadata
 from uftp.protocol.parsing import Header
 
+T = TypeVar("T")
+
 Party = tuple[str, str]
 """Role and domain of a participant."""
+
+
+class LookUpFirst(Exception):
+    """Handling needs an answer from outside the database, such as one from DNS; see `Incoming.look_up`."""
+
+    def __init__(self, question: Hashable, ask: Callable[[], object]) -> None:
+        self.question, self.ask = question, ask
+        super().__init__(f"{question} is to be looked up before the message is handled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +36,7 @@ class Incoming:
     `sender` is the participant in whose name the envelope was sealed. A handler gets only participants that may act;
     `refused` functions also get one that is not in the database where the sender is none. `metadata` has
     `received_at` for a time stamp that no calendar holds; only `refused` functions meet it. `content` is the inner XML.
+    `answers` holds what was looked up for this message; handlers use `look_up`.
     """
 
     inbound: InboundMessage
@@ -34,6 +45,22 @@ class Incoming:
     metadata: Metadata
     content: bytes
     received_at: datetime
+    answers: Mapping[Hashable, Any] = field(default_factory=dict)
+
+    def look_up(self, question: Hashable, ask: Callable[[], T]) -> T:
+        """Return what `ask` returned when it was called with no transaction open.
+
+        A look-up can take seconds, and the handler's transaction holds the sender's row. So the first call for a
+        `question` ends that transaction without a trace. Then `ask` is called, and the message is handled again from
+        the start; this time the call returns the answer. The handler must ask the same `question` again.
+
+        Raises:
+            LookUpFirst: No answer is there yet. The handler must let it pass.
+        """
+        if question not in self.answers:
+            raise LookUpFirst(question, ask)
+        answer: T = self.answers[question]
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +145,8 @@ def register(
     """Have `handle` called for each `message_type` from a sender in `role` (one role, or several) that may act.
 
     `handle` runs inside the transaction that stores the answer; what it raises rolls back all that it wrote. It
-    raises Rejection, or uftp.protocol.parsing.UnusableValue, to refuse the message. `refused` gives the further fields
+    raises Rejection, or uftp.protocol.parsing.UnusableValue, to refuse the message. It waits for nobody outside the
+    database: what only DNS can tell, it gets from `Incoming.look_up`. `refused` gives the further fields
     that the response's dataclass needs in a Rejected answer, whoever rejected it; it must not fail on unusable values.
     `may_be_addressed_to` says for which RecipientDomain the message is this CRO's business. A type whose name ends
     in `Response` may be registered too: it is handled and never answered.

@@ -6,10 +6,12 @@ same order as they become known. Each verb may lose a race: callers wrap it in `
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.db import transaction
 
-from participants import audit, discovery
+from participants import audit
 from participants.models import Participant
 from registry.changes import Recorder, Source
 from registry.market.market import market
@@ -18,7 +20,6 @@ from reservations.contracts.stored_profiles import profiles_of
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
 from reservations.updates import checks as update_checks
 from reservations.updates.checks import Situation
-from uftp.delivery.deliver import endpoint_of
 from uftp.handlers import Rejection
 from uftp.models import InboundMessage
 from uftp.protocol.messages import ACCEPTED, FlexReservationUpdate, FlexReservationUpdateResponse
@@ -40,16 +41,22 @@ def state_of(update: ReservationUpdate) -> UpdateState:
 
 
 @transaction.atomic
-def receive(dso: Participant, said: FlexReservationUpdate, message: InboundMessage) -> UpdateState:
+def receive(
+    dso: Participant,
+    said: FlexReservationUpdate,
+    message: InboundMessage,
+    has_endpoint: Callable[[Participant], bool],
+) -> UpdateState:
     """Check what a DSO says, and record it; gives its first state, with the update.
 
     It is `received` where it is to be passed on to the AGR. Otherwise it is `accepted` at once (docs/rules.md F14):
-    addressed to the CRO, or the AGR has no endpoint. Raises uftp.handlers.Rejection with every reason.
+    addressed to the CRO, or the AGR has no endpoint, as `has_endpoint` tells. That must not wait for DNS: it is called
+    inside the transaction. Raises uftp.handlers.Rejection with every reason.
     """
     domain = said.metadata.recipient_domain
     to_cro = domain == settings.CRO_DOMAIN
     contract, unknown = update_checks.contract_meant(dso, None if to_cro else domain, said.contract_id)
-    passes_on = contract is not None and not to_cro and _has_endpoint(contract.agr, message.major)
+    passes_on = contract is not None and not to_cro and has_endpoint(contract.agr)
     situation = _situation(dso, said, message, contract, unknown)
     reasons = update_checks.reasons_against(said, situation)
     if reasons:
@@ -177,14 +184,6 @@ def _situation(
         active=update_checks.is_active_behind(contract.agr, dso, said.congestion_point, said.period),
         latest=update_checks.latest_in_place(contract, said.period),
     )
-
-
-def _has_endpoint(agr: Participant, major: int) -> bool:
-    """Whether there is somewhere to post to; a look-up that fails says nothing about that (F14)."""
-    try:
-        return endpoint_of(agr.role, agr.domain, major) is not None
-    except discovery.DiscoveryFailed:
-        return True
 
 
 def _answered(agr: Participant, response: FlexReservationUpdateResponse) -> ReservationUpdate:

@@ -16,11 +16,15 @@ BROKEN, SILENT = "SERVFAIL", "no answer"
 
 
 class Zone:
-    """What the server answers: {(name, type): values}, and the names that it has trouble with."""
+    """What the server answers: {(name, type): values}, and the names that it has trouble with.
+
+    `asked` lists the names that were asked for, in order.
+    """
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], list[str]] = {}
         self.trouble: dict[str, str] = {}
+        self.asked: list[str] = []
         self.resolver = dns.resolver.Resolver(configure=False)
 
     def txt(self, name: str, *texts: str) -> None:
@@ -34,6 +38,7 @@ class Zone:
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
+        self.asked.append(name)
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
         if self.trouble.get(name) == SILENT:

@@ -16,7 +16,6 @@ from django.db.models import F, Value
 from django.db.models.functions import Least
 from django.utils import timezone
 
-from common import sql
 from participants import discovery
 from uftp.delivery.attempts import (
     DELIVERED,
@@ -38,8 +37,6 @@ logger = logging.getLogger(__name__)
 
 REST = 60.0
 """Seconds at most for which the rest of what is due for a participant waits after it could not be reached."""
-
-_ENDPOINT = "SELECT endpoint FROM participants_participant WHERE role = %(role)s AND domain = %(domain)s"
 
 TEMPORARY = frozenset({404, 408, 419, 425, 429})
 
@@ -109,17 +106,14 @@ def _post(claim: Claim, role: str, domain: str) -> Result | None:
         return Result(TEMPORARILY, f"an error of ours: {type(error).__name__}: {error}", endpoint)
 
 
-def endpoint_of(role: str, domain: str, major: int) -> str | None:
-    """Where messages of `major` to (role, domain) are posted: as configured, else as published; None without either.
+def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None:
+    """Return where messages of `major` to (role, domain) are posted: as configured, else as published, else None.
 
     A configured URL of the form `…/api/v3/…` is used with the message's own major version.
-    Raises DiscoveryFailed.
+
+    Raises:
+        DiscoveryFailed: DNS gives no usable answer.
     """
-    configured = sql.fetch(_ENDPOINT, {"role": role, "domain": domain})
-    return _endpoint(configured[0] if configured else "", role, domain, major)
-
-
-def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None:
     if configured:
         return re.sub(r"/api/v\d+/", f"/api/v{major}/", configured, count=1)
     return discovery.configured().endpoint(role, domain, major)

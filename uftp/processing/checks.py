@@ -1,7 +1,9 @@
 """What every message is checked for, whatever it says (docs/rules.md M1 to M10)."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -51,8 +53,8 @@ class Received:
     unusable: str
 
 
-def read(message: InboundMessage, content: bytes) -> Received:
-    """The message with its metadata and its sender."""
+def read(message: InboundMessage, content: bytes, answers: Mapping[Hashable, Any] | None = None) -> Received:
+    """Return the message with its metadata, its sender and the `answers` that were looked up for it."""
     header = parsing.read_header(content)
     unusable = ""
     try:
@@ -77,6 +79,7 @@ def read(message: InboundMessage, content: bytes) -> Received:
         metadata=metadata,
         content=content,
         received_at=message.received_at,
+        answers=answers or {},
     )
     return Received(incoming, participant, mode or Mode.OPEN, unusable)
 

@@ -7,7 +7,8 @@ for itself.
 import logging
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -39,13 +40,14 @@ class Attempt:
     """What one transaction was about, for what is to be done once it has ended.
 
     `wakes` are those for whom there is something to deliver. `noted` is the number of a message and of its try,
-    where that was counted before it began.
+    where that was counted before it began. `answers` are those that were looked up for the message, by question.
     """
 
     message: InboundMessage | None = None
     duplicate: bool = False
     wakes: tuple[Party, ...] = ()
     noted: tuple[int, int] | None = None
+    answers: dict[Hashable, Any] = field(default_factory=dict)
 
 
 def note_try(attempt: Attempt) -> tuple[int, int] | None:

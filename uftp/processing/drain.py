@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from common import clock, sql
 from common.retry import retried
-from uftp.handlers import Incoming, Rejection, handler_of
+from uftp.handlers import Incoming, LookUpFirst, Rejection, handler_of
 from uftp.models import InboundMessage, Sender
 from uftp.processing import checks, responses
 from uftp.processing.backpressure import receiving_first
@@ -88,7 +88,7 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
         receiving_first.wait(stopping)
         attempt, noted = Attempt(noted=noted), None
         try:
-            step = retried(lambda attempt=attempt: _handle_oldest(sender_id, attempt))  # type: ignore[misc]
+            step = _step(sender_id, attempt)
         except Exception as error:
             if not blame(attempt, error):
                 return
@@ -105,6 +105,15 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
 
 def _waiting(sender_id: int) -> bool:
     return sql.fetch(_WAITING, {"sender_id": sender_id}) is not None
+
+
+def _step(sender_id: int, attempt: Attempt) -> _Step:
+    """Handle one message in a transaction of its own; look up what its handler needs between transactions."""
+    while True:
+        try:
+            return retried(lambda: _handle_oldest(sender_id, attempt))
+        except LookUpFirst as needed:
+            attempt.answers[needed.question] = needed.ask()
 
 
 def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
@@ -156,7 +165,7 @@ def _handle(message: InboundMessage, content: bytes, attempt: Attempt) -> tuple[
 
     Gives result and reason, as answered.
     """
-    received = checks.read(message, content)
+    received = checks.read(message, content, attempt.answers)
     sender = (message.sender.role, message.sender.domain)
     handler = handler_of(message.message_type)
     reasons = checks.reasons_against(received, handler, attempt.duplicate)

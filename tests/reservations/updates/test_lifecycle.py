@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import dns.resolver
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from participants import discovery
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
 from registry.models import Change
-from reservations.models import ContractVersion, ReservationUpdate, UpdateState
+from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
 from reservations.settlement import remaining
 from reservations.updates import lifecycle
 from reservations.updates.lifecycle import SettlementError
@@ -47,9 +49,10 @@ from tests.reservations.dsl import (
 )
 from tests.support.exchange import drain, receive
 from tests.support.peer import CRO, Peer
+from tests.support.polling import wait_for
 from tests.support.receiver import Receiver
-from tests.support.zone import BROKEN, Zone, serving
-from uftp.models import InboundMessage, OutboundMessage
+from tests.support.zone import BROKEN, SILENT, Zone, serving
+from uftp.models import InboundMessage, OutboundMessage, Sender
 from uftp.processing.dead_letters import process_again
 
 RELEASED = (1, 4, 1_000)
@@ -435,6 +438,40 @@ def test_F14_an_agr_that_publishes_one(parties: Parties, zone: Zone) -> None:
 def test_F14_a_look_up_that_fails_counts_as_an_endpoint(parties: Parties, zone: Zone) -> None:
     zone.trouble[f"_http._agr._usef.{parties.agr.domain}"] = BROKEN
     assert states(an_update(parties)) == [("received", "message")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_F14_no_row_is_held_while_dns_is_asked(
+    zone: Zone, parties: Parties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name server is silent at first: meanwhile other transactions get the sender and the contract at once."""
+    name = f"_http._agr._usef.{parties.agr.domain}"
+    zone.trouble[name] = SILENT
+    zone.resolver.timeout = 0.2
+    monkeypatch.setattr(discovery, "LOOKUP_SECONDS", 60.0)
+    inbound = receive(parties.dso, update_xml(parties.dso, parties.agr.domain, RELEASED))
+
+    def work() -> None:
+        try:
+            drain(parties.dso)
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        wait_for("the look-up", lambda: name in zone.asked)
+        with transaction.atomic():
+            held = Sender.objects.select_for_update(nowait=True)
+            assert held.get(pk=inbound.sender_id).domain == parties.dso.domain
+            assert Contract.objects.select_for_update(nowait=True).get().contract_id == CONTRACT
+        inbound.refresh_from_db()
+        assert inbound.state == "received", "the look-up goes on"
+    finally:
+        zone.cname(name, "uftp.agr.example.")
+        del zone.trouble[name]
+        worker.join(30)
+    assert states(update_of(inbound)) == [("received", "message")]
 
 
 def test_F10_one_that_is_on_its_way_is_in_place_and_one_that_is_undone_is_not(

@@ -73,7 +73,7 @@ def says(parties: Parties, name: str, day: date, **said: str) -> Act:
     def act(told: Told) -> None:
         told[name] = ""
         try:
-            lifecycle.receive(participant(parties.dso), read, inbound)
+            lifecycle.receive(participant(parties.dso), read, inbound, lambda agr: bool(agr.endpoint))
         except Rejection as rejection:
             told[name] = str(rejection)
 

@@ -74,6 +74,46 @@ def test_a_rejection_undoes_what_its_handler_wrote(agr: Peer) -> None:
     assert not Participant.objects.filter(domain="written.example").exists()
 
 
+def test_what_a_handler_looks_up_is_asked_once_for_each_message_and_outside_its_transaction(
+    agr: Peer,
+) -> None:
+    handled: list[str] = []
+    asked: list[bool] = []
+
+    def ask() -> str:
+        asked.append(connection.in_atomic_block)
+        return f"answer {len(asked)}"
+
+    def handle(incoming: Incoming) -> Outcome:
+        handled.append(incoming.header.message_id)
+        Participant.objects.create(role="DSO", domain=f"written{len(handled)}.example")
+        return Outcome(warnings=(incoming.look_up("a question", ask), incoming.look_up("another", ask)))
+
+    with handled_by("TestMessage", handle):
+        answers = [exchange(agr, agr.xml()).reason for _ in range(2)]
+    assert answers == ["Warning: answer 1; answer 2", "Warning: answer 3; answer 4"]
+    assert asked == [False] * 4
+    assert len(handled) == 6
+    written = Participant.objects.filter(domain__startswith="written").values_list("domain", flat=True)
+    assert sorted(written) == ["written3.example", "written6.example"], "only what was handled to its end"
+
+
+def test_M14_a_look_up_that_fails_is_a_failure_of_its_message(
+    agr: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "PAUSE", 0.0)
+
+    def ask() -> str:
+        raise RuntimeError("nobody answers")
+
+    with handled_by("TestMessage", lambda incoming: Outcome(warnings=(incoming.look_up("question", ask),))):
+        received = receive(agr, agr.xml())
+        drain(agr)
+    received.refresh_from_db()
+    assert (received.state, received.attempts) == ("set aside", dead_letters.TRIES)
+    assert received.last_error == "RuntimeError: nobody answers"
+
+
 def test_M1_sender_domain_differs_from_the_envelope(agr: Peer) -> None:
     answer = exchange(agr, agr.xml(SenderDomain="other.example"))
     assert reasons(answer) == ["Mismatch SenderDomain"]
