@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from registry.periods import day_after_sql
+from uftp.protocol import entity_addresses
 
-ADDRESS = (
-    "({0} ~ '^ean\\.[0-9]+$' AND length({0}) BETWEEN 16 AND 38"
-    " OR {0} ~ '^ea1\\.[0-9]{{4}}-[0-9]{{2}}\\.[^\\n\\r]{{1,244}}:[^\\n\\r]{{1,244}}$'"
-    " AND {0} !~ '[\\x01-\\x1f\\x7f\\ufffe\\uffff]')"
-)
+# Beyond the form, a file's address has no control character and none of the two noncharacters that XML excludes.
+ADDRESS = f"({entity_addresses.SQL} AND {{0}} !~ '[\\x01-\\x1f\\x7f\\ufffe\\uffff]')"
 DAY = (
     "({0} BETWEEN '0001-01-02' AND '9999-12-31' AND ({0} ~ '^[0-9]{{4}}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
     "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$'"

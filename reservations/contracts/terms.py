@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,8 +15,8 @@ from reservations.deadlines import Deadline
 from reservations.isps import calendar
 from reservations.isps.clock_times import in_watts
 from reservations.models import LONGEST_CONTRACT_ID, ContractVersion
+from uftp.protocol.entity_addresses import is_entity_address
 
-ENTITY_ADDRESS = re.compile(r"ean\.[0-9]{12,34}|ea1\.[0-9]{4}-[0-9]{2}\..{1,244}:.{1,244}")
 EARLIEST_DEADLINE_DAYS = 366
 EARLIEST_DEADLINE_HOURS = 24 * EARLIEST_DEADLINE_DAYS
 
@@ -83,7 +82,7 @@ def problems(terms: Terms, of: Market, time_zone: str = "") -> Iterator[Problem]
     With `time_zone`, that of an earlier version, the terms keep their ISPs as that version had them.
     """
     address = terms.congestion_point
-    if not ENTITY_ADDRESS.fullmatch(address) or not address.isprintable():
+    if not is_entity_address(address) or not address.isprintable():
         yield Problem(
             "congestion_point",
             f"{address!r} is not an entity address: ean. and 12 to 34 digits, or ea1., a month, a domain backwards, a"
