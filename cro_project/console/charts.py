@@ -1,10 +1,13 @@
-"""Bars as SVG, made on the server: classes and attributes only, as the Content-Security-Policy asks."""
+"""Draw bars on the dashboard."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from common import svg
+from common.svg import element, rect
 
 WIDTH = 440
 LINE = 38
@@ -12,72 +15,69 @@ LINE = 38
 
 BAR = 13
 END = 60
-"""Units kept free at the end of the longest bar, for its number."""
+"""Units kept free at the end of the longest bar, for its total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`parts`: (class of console.css that colours it, how many), from left to right."""
+    """A bar of `parts`, from left to right: (class of console.css that colours it, number)."""
 
     label: str
     parts: tuple[tuple[str, int], ...]
 
     @property
     def total(self) -> int:
-        return sum(many for _, many in self.parts)
+        return sum(number for _, number in self.parts)
 
 
 def bars(name: str, title: str, rows: Sequence[Bar], key: Iterable[tuple[str, str]] = ()) -> SafeString:
-    """A picture of `rows`, longest first or as given, with `title` as its text alternative; empty without rows.
+    """Return a picture of `rows`, in their order, with `title` as its text alternative; empty without rows.
 
-    `name` tells it apart from other pictures of a page. `key`: (class, what it stands for). The figures themselves
-    stand in a table beside it.
+    The figures themselves stand in a table beside it.
+
+    Args:
+        name: Unique in the page.
+        key: (class, what it stands for).
     """
     if not rows:
         return SafeString("")
     longest = max(row.total for row in rows) or 1
-    drawn = format_html_join("", "{}", ((_bar(row, place, longest),) for place, row in enumerate(rows)))
     keys = format_html_join("", '<li class="{}">{}</li>', key)
-    return format_html(
-        '<figure class="chart">{}<svg viewBox="0 0 {} {}" role="img" aria-labelledby="{}-title">'
-        '<title id="{}-title">{}</title>{}</svg></figure>',
-        format_html('<ul class="key">{}</ul>', keys) if keys else "",
-        WIDTH,
-        LINE * len(rows),
-        name,
+    picture = svg.picture(
         name,
         title,
-        drawn,
+        *(part for place, row in enumerate(rows) for part in _bar(row, LINE * place, longest)),
+        role="img",
+        viewBox=f"0 0 {WIDTH} {LINE * len(rows)}",
+    )
+    return format_html(
+        '<figure class="chart">{}{}</figure>',
+        format_html('<ul class="key">{}</ul>', keys) if keys else "",
+        picture,
     )
 
 
-def share(many: int, most: int) -> SafeString:
-    """A bar for `many`, beside the number itself; it takes the whole width for `most`, the largest in its column."""
-    if not many:
+def share(number: int, most: int) -> SafeString:
+    """Return a bar for a number that stands beside it; it takes the whole width for `most`."""
+    if not number:
         return SafeString("")
-    return format_html(
-        '<svg class="share" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect x="0" y="0" width="{}" height="10"></rect></svg>',
-        f"{max(100 * many / most, 1):.1f}",
+    return element(
+        "svg",
+        element("rect", x=0, y=0, width=max(100 * number / most, 1), height=10),
+        class_="share",
+        viewBox="0 0 100 10",
+        preserveAspectRatio="none",
+        aria_hidden="true",
     )
 
 
-def _bar(row: Bar, place: int, longest: int) -> SafeString:
-    """One bar: its label above, its parts, and their sum at its end."""
-    top = LINE * place
+def _bar(row: Bar, top: int, longest: int) -> Iterator[SafeString]:
+    """Yield the label above a bar, its parts, and their total at its end."""
     left = 0.0
-    parts = []
-    for kind, many in row.parts:
-        if many:
-            width = max((WIDTH - END) * many / longest, 1.5)
-            parts.append((kind, f"{left:.1f}", top + 18, f"{width:.1f}", BAR))
+    yield element("text", row.label, x=0, y=top + 13)
+    for kind, number in row.parts:
+        if number:
+            width = max((WIDTH - END) * number / longest, 1.5)
+            yield rect(kind, left, top + 18, width, BAR)
             left += width
-    return format_html(
-        '<text x="0" y="{}">{}</text>{}<text x="{}" y="{}">{}</text>',
-        top + 13,
-        row.label,
-        format_html_join("", '<rect class="{}" x="{}" y="{}" width="{}" height="{}"></rect>', parts),
-        f"{left + 5:.1f}",
-        top + 18 + BAR - 2,
-        f"{row.total:,}",
-    )
+    yield element("text", f"{row.total:,}", x=left + 5, y=top + 18 + BAR - 2)

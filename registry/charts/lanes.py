@@ -1,4 +1,4 @@
-"""Lanes of bars over days: which days a picture of them shows, and which of these its axis names."""
+"""Lay out lanes of bars over days: which days a picture shows, and which of these its axis names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from registry.periods import Days
 
 YEARS_DRAWN = 10
-"""What lies further from today than this is drawn as going on beyond the edge."""
+"""Days further from today than this are outside the picture."""
 
 TICKS = 8
 MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120)
@@ -18,18 +18,18 @@ DAY_STEPS = (1, 2, 7)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Days (half-open) with a `look` (effective, contested, refused, terms), a `word` and what it says when asked."""
+    """Days (half-open) with a `style` (effective, contested, refused, terms or marked), a label and a tooltip."""
 
     days: Days
-    look: str
-    word: str
-    said: str
+    style: str
+    label: str
+    tooltip: str
     url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What one thing has on which days."""
+    """The bars of one row of the picture."""
 
     label: str
     bars: tuple[Bar, ...]
@@ -37,7 +37,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Lanes under a heading, and days to be marked across all of them."""
+    """Lanes under a heading, and days that are marked across all of them."""
 
     heading: str
     lanes: tuple[Lane, ...]
@@ -52,16 +52,16 @@ class Window:
     stop: date
 
     def place(self, day: date | None) -> float:
-        """Where the beginning of `day` is, in per cent of the width; None, for an open end: at the right edge."""
+        """Return where `day` begins, in per cent of the width; None stands for an open end, at the right edge."""
         if day is None or day >= self.stop:
             return 100.0
         return 100 * max((day - self.first).days, 0) / (self.stop - self.first).days
 
 
 def window(days: Sequence[Days], today: date) -> Window:
-    """The days worth drawing: all that begins or ends, and today, with some room at both sides.
+    """Return the days to draw: today, and all days on which something begins or ends, with room at both sides.
 
-    Without any days: a year back and a year ahead. Never more than YEARS_DRAWN from today.
+    Without any days, that is a year back and a year ahead. It is never more than YEARS_DRAWN from today.
     """
     if not days:
         return Window(_in_years(today, -1), _in_years(today, 1))
@@ -76,7 +76,7 @@ def window(days: Sequence[Days], today: date) -> Window:
 
 
 def ticks(drawn: Window) -> list[tuple[date, str]]:
-    """The days that the axis names, TICKS at most, as a year, a month or a day; the steps are of the calendar."""
+    """Return the days that the axis names, TICKS at most, each with its name: a year, a month or a day."""
     for step in DAY_STEPS:
         if (drawn.stop - drawn.first).days <= step * TICKS:
             return [(day, day.isoformat()) for day in _days(drawn, step)]
@@ -88,7 +88,7 @@ def ticks(drawn: Window) -> list[tuple[date, str]]:
 
 
 def _days(drawn: Window, step: int) -> Iterator[date]:
-    """Every `step`-th day, those of a week on Mondays."""
+    """Yield every `step`-th day; a step of a week begins on Mondays."""
     offset = drawn.first.weekday() if step == 7 else drawn.first.toordinal() % step
     day = drawn.first + timedelta(days=-offset % step)
     while day < drawn.stop:
@@ -97,7 +97,7 @@ def _days(drawn: Window, step: int) -> Iterator[date]:
 
 
 def _months(drawn: Window, step: int) -> Iterator[date]:
-    """The first day of every `step`-th month, counted from the year 0."""
+    """Yield the first day of every `step`-th month, counted from the year 0."""
     month = -(-(drawn.first.year * 12 + drawn.first.month - (drawn.first.day == 1)) // step) * step
     while (day := date(month // 12, month % 12 + 1, 1)) < drawn.stop:
         yield day
@@ -105,7 +105,7 @@ def _months(drawn: Window, step: int) -> Iterator[date]:
 
 
 def _in_years(day: date, years: int) -> date:
-    """The same day some years later, kept within the calendar; the day before for 29 February."""
+    """Return the same day some years later, within the calendar; 28 February for 29 February."""
     year = min(max(day.year + years, 1), 9999)
     return day.replace(year=year, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=year)
 

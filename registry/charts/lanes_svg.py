@@ -1,27 +1,27 @@
-"""A picture of lanes of bars over days: SVG that keeps to any width, in which text keeps its size.
+"""Draw lanes of bars over days.
 
-Everything along the days is placed in per cent of the width, so that nothing is scaled. Looks are classes of
-`cro_project/timeline.css`; standings differ by pattern as well as by colour.
+The classes are those of `cro_project/timeline.css`. Standings differ by pattern as well as by colour.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
 from datetime import date
 from textwrap import wrap
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common import svg
+from common.svg import element, line, percent, rect, text
 from registry.charts.lanes import Bar, Group, Window, ticks, window
 from registry.periods import Days
 
 NARROWEST = 0.6
 """Per cent of the width that a bar has at least, however few its days."""
 
-WORD, LETTER = 4, 1.7
-"""Per cent of the width that a word in a bar needs, and each of its letters besides, on a telephone."""
+LABEL_MARGIN, LETTER = 4, 1.7
+"""Per cent of the width that a bar's label needs, and each of its letters besides, on a telephone."""
 
 LINE, LINES = 46, 3
 """Letters in a line of a label, as a telephone has room for, and lines of a label."""
@@ -37,205 +37,146 @@ LEGEND = {
 
 
 def draw(title: str, description: str, groups: Sequence[Group], *, today: date) -> SafeString:
-    """The picture: an SVG with `title` and `description`, an axis of days, today's line, and a legend below."""
+    """Return the picture: `groups` below each other, an axis of days, a line at today, and a legend below."""
     bars = [bar for group in groups for lane in group.lanes for bar in lane.bars]
     marked = [bar for group in groups for bar in group.marked]
     drawn = window([bar.days for bar in (*bars, *marked)], today)
-    key = f"timeline-{secrets.token_hex(4)}"
-    top = TODAY_ROW + TICK_ROW
-    parts: list[SafeString] = []
-    words: list[SafeString] = []
+    key = svg.unique_key("timeline")
+    bottom = TODAY_ROW + TICK_ROW
+    shapes: list[SafeString] = []
+    texts: list[SafeString] = []
     for group in groups:
-        part, said, top = _group(group, top, drawn, key)
-        parts.append(part)
-        words.append(said)
-    height = top + TICK_ROW
-    return format_html(
-        '<div class="timeline"><svg class="lanes" role="group" width="100%" height="{}" '
-        'aria-labelledby="{key}-title" aria-describedby="{key}-about">'
-        '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}{}{}{}{}</svg>{}</div>',
-        height,
+        bottom = _add_group(group, bottom, drawn, key, shapes, texts)
+    picture = svg.picture(
+        key,
         title,
-        description,
         _patterns(key),
-        _axis(drawn, top),
-        _joined(parts),
-        _today(drawn, today, top),
-        _joined(words),
-        _legend({bar.look for bar in bars}, bool(marked), key),
-        key=key,
+        _axis(drawn, bottom),
+        *shapes,
+        _today(drawn, today, bottom),
+        *texts,
+        description=description,
+        class_="lanes",
+        width="100%",
+        height=bottom + TICK_ROW,
+    )
+    return format_html(
+        '<div class="timeline">{}{}</div>', picture, _legend({bar.style for bar in bars}, bool(marked), key)
     )
 
 
-def _group(group: Group, top: int, drawn: Window, key: str) -> tuple[SafeString, SafeString, int]:
-    """The picture of a group whose upper edge is at `top`, its words, and its lower edge.
+def _add_group(
+    group: Group, top: int, drawn: Window, key: str, shapes: list[SafeString], texts: list[SafeString]
+) -> int:
+    """Add the parts of a group whose upper edge is at `top`, and return its lower edge.
 
-    Words stand over all lines.
+    Texts are apart from shapes, because they are drawn over all lines.
     """
-    lanes: list[SafeString] = []
-    words = [format_html('<text class="heading" x="0" y="{}">{}</text>', top + HEADING - 8, group.heading)]
-    below = top + HEADING
+    texts.append(text("heading", 0, top + HEADING - 8, group.heading))
+    bottom = top + HEADING
+    bars: list[SafeString] = []
     for lane in group.lanes:
-        for line in wrap(lane.label, LINE, max_lines=LINES, placeholder=" …"):
-            below += LABEL
-            words.append(format_html('<text class="label" x="0" y="{}">{}</text>', below - 5, line))
-        lanes += [_bar(bar, below, drawn, key) for bar in lane.bars]
-        below += BAR + GAP
+        for words in wrap(lane.label, LINE, max_lines=LINES, placeholder=" …"):
+            bottom += LABEL
+            texts.append(text("label", 0, bottom - 5, words))
+        bars += [_bar(bar, bottom, drawn, key) for bar in lane.bars]
+        bottom += BAR + GAP
     if not group.lanes:
-        words.append(format_html('<text class="label quiet" x="0" y="{}">none</text>', below + LABEL - 5))
-        below += LABEL + GAP
-    marks = [_mark(bar, top + HEADING, below - GAP // 2, drawn, key) for bar in group.marked]
-    return _joined([*marks, *lanes]), _joined(words), below
+        texts.append(text("label quiet", 0, bottom + LABEL - 5, "none"))
+        bottom += LABEL + GAP
+    marks = [_mark(bar, top + HEADING, bottom - GAP // 2, drawn, key) for bar in group.marked]
+    shapes += [*marks, *bars]
+    return bottom
 
 
 def _bar(bar: Bar, top: int, drawn: Window, key: str) -> SafeString:
     left, width = _extent(bar.days, drawn)
-    fill = format_html(' fill="url(#{}-{})"', key, bar.look) if bar.look == "contested" else ""
-    word = (
-        format_html('<text class="word" x="{}%" dx="6" y="{}">{}</text>', left, top + 12, bar.word)
-        if width >= WORD + LETTER * len(bar.word)
-        else ""
+    x, fill = percent(left), _fill(bar.style, key)
+    return svg.titled(
+        bar.tooltip,
+        rect(f"bar {bar.style}", x, top, percent(width), BAR, rx=2, fill=fill),
+        text("word", x, top + 12, bar.label, dx=6) if width >= LABEL_MARGIN + LETTER * len(bar.label) else "",
+        _arrows(bar.days, top, drawn),
+        url=bar.url,
     )
-    shape = format_html(
-        '<rect class="bar {}" x="{}%" y="{}" width="{}%" height="{}" rx="2"{}/>{}{}',
-        bar.look,
-        left,
-        top,
-        width,
-        BAR,
-        fill,
-        word,
-        _goes_on(bar.days, top, drawn),
-    )
-    return _linked(bar, shape)
 
 
 def _mark(bar: Bar, top: int, bottom: int, drawn: Window, key: str) -> SafeString:
     left, width = _extent(bar.days, drawn)
-    shape = format_html(
-        '<rect class="marked" x="{}%" y="{}" width="{}%" height="{}" fill="url(#{}-marked)"/>',
-        left,
-        top,
-        width,
-        bottom - top,
-        key,
-    )
-    return _linked(bar, shape)
+    fill = _fill("marked", key)
+    shape = rect("marked", percent(left), top, percent(width), bottom - top, fill=fill)
+    return svg.titled(bar.tooltip, shape, url=bar.url)
 
 
-def _linked(bar: Bar, shape: SafeString) -> SafeString:
-    if not bar.url:
-        return format_html("<g><title>{}</title>{}</g>", bar.said, shape)
-    return format_html(
-        '<a href="{}" aria-label="{said}"><title>{said}</title>{}</a>', bar.url, shape, said=bar.said
-    )
-
-
-def _goes_on(days: Days, top: int, drawn: Window) -> SafeString:
-    """Arrow heads where days go on beyond the picture."""
-    said: list[SafeString] = []
-    middle = BAR // 2
+def _arrows(days: Days, top: int, drawn: Window) -> SafeString:
+    """Return arrow heads where days go on beyond the picture."""
+    ends = []
     if days.upper is None or days.upper > drawn.stop:
-        said.append(
-            format_html(
-                '<svg class="arrow" x="100%" y="{}" overflow="visible"><path d="M-9 0L0 {}L-9 {}Z"/></svg>',
-                top,
-                middle,
-                BAR,
-            )
-        )
+        ends.append(("100%", -9))
     if days.lower is None or days.lower < drawn.first:
-        said.append(
-            format_html(
-                '<svg class="arrow" x="0" y="{}" overflow="visible"><path d="M9 0L0 {}L9 {}Z"/></svg>',
-                top,
-                middle,
-                BAR,
-            )
+        ends.append(("0", 9))
+    return svg.joined(
+        element(
+            "svg",
+            element("path", d=f"M{back} 0L0 {BAR // 2}L{back} {BAR}Z"),
+            class_="arrow",
+            x=x,
+            y=top,
+            overflow="visible",
         )
-    return _joined(said)
+        for x, back in ends
+    )
 
 
 def _extent(days: Days, drawn: Window) -> tuple[float, float]:
-    """Where days begin, and how wide they are, in per cent of the width; never out of sight."""
+    """Return where days begin and how wide they are, in per cent of the width; never out of sight."""
     left = drawn.place(days.lower) if days.lower else 0.0
     right = drawn.place(days.upper)
     width = max(right - left, NARROWEST)
-    return round(min(left, 100 - width), 3), round(width, 3)
+    return min(left, 100 - width), width
 
 
 def _axis(drawn: Window, bottom: int) -> SafeString:
-    """A line for each tick, named above the lanes and below them; on a telephone some names give way."""
+    """Return a line for each tick, named above the lanes and below them; a telephone leaves out some names."""
     drawing = []
     for number, (day, name) in enumerate(ticks(drawn)):
-        place = round(drawn.place(day), 3)
-        gives_way = number % 2 or not len(name) <= place <= 100 - len(name)
-        drawing.append(
-            format_html(
-                '<line class="tick" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>'
-                '<text class="{3}" x="{0}%" y="12" text-anchor="{4}">{5}</text>'
-                '<text class="{3}" x="{0}%" y="{6}" text-anchor="{4}">{5}</text>',
-                place,
-                TICK_ROW,
-                bottom,
-                "day gives-way" if gives_way else "day",
-                _anchor(place, 3),
-                name,
-                bottom + TICK_ROW - 4,
-            )
-        )
-    return _joined(drawing)
+        place = drawn.place(day)
+        x, anchor = percent(place), _anchor(place, 3)
+        optional = number % 2 or not len(name) <= place <= 100 - len(name)
+        drawing.append(line("tick", x, TICK_ROW, x, bottom))
+        for y in (12, bottom + TICK_ROW - 4):
+            drawing.append(text("day optional" if optional else "day", x, y, name, text_anchor=anchor))
+    return svg.joined(drawing)
 
 
 def _today(drawn: Window, today: date, bottom: int) -> SafeString:
     place = drawn.place(today)
-    return format_html(
-        '<line class="today" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>'
-        '<text class="today" x="{0}%" y="{3}" text-anchor="{4}">today, {5}</text>',
-        round(place, 3),
-        TICK_ROW + TODAY_ROW,
-        bottom,
-        TICK_ROW + 12,
-        _anchor(place, 15),
-        today.isoformat(),
-    )
+    x, anchor = percent(place), _anchor(place, 15)
+    words = text("today", x, TICK_ROW + 12, f"today, {today}", text_anchor=anchor)
+    return line("today", x, TICK_ROW + TODAY_ROW, x, bottom) + words
 
 
 def _anchor(place: float, edge: float) -> str:
-    """Where a text at `place` (per cent) is held, so that it stays within the picture."""
+    """Return where a text at `place` (per cent) is held, so that it stays within the picture."""
     return "start" if place < edge else "end" if place > 100 - edge else "middle"
 
 
 def _patterns(key: str) -> SafeString:
-    return format_html(
-        '<defs><pattern id="{0}-contested" class="contested" width="8" height="8" patternUnits="userSpaceOnUse">'
-        '<rect width="8" height="8"/><path d="M-2 2L2 -2M0 8L8 0M6 10L10 6"/></pattern>'
-        '<pattern id="{0}-marked" class="marked" width="6" height="6" patternUnits="userSpaceOnUse">'
-        '<rect width="6" height="6"/><circle cx="2" cy="2" r="0.9"/></pattern></defs>',
-        key,
-    )
+    dot = element("circle", cx=2, cy=2, r=0.9)
+    return svg.hatching(f"{key}-contested", "contested") + svg.pattern(f"{key}-marked", "marked", 6, dot)
 
 
-def _legend(looks: Iterable[str], any_marked: bool, key: str) -> SafeString:
-    found = set(looks)
-    shown = [(look, said, look == "contested") for look, said in LEGEND.items() if look in found]
+def _fill(style: str, key: str) -> str | None:
+    """Return the pattern of a style; None where the style is a colour."""
+    return f"url(#{key}-{style})" if style in ("contested", "marked") else None
+
+
+def _legend(styles: Iterable[str], any_marked: bool, key: str) -> SafeString:
+    found = set(styles)
+    entries = [(style, words) for style, words in LEGEND.items() if style in found]
     if any_marked:
-        shown.append(("marked", "Days of a conflict", True))
-    if not shown:
-        return SafeString()
-    return format_html(
-        '<ul class="legend">{}</ul>',
-        format_html_join(
-            "",
-            '<li><svg width="26" height="14" aria-hidden="true" focusable="false">'
-            '<rect class="bar {}" x="1" y="1" width="24" height="12" rx="2"{}/></svg> {}</li>',
-            (
-                (look, format_html(' fill="url(#{}-{})"', key, look) if patterned else "", said)
-                for look, said, patterned in shown
-            ),
-        ),
-    )
-
-
-def _joined(parts: Iterable[SafeString]) -> SafeString:
-    return format_html_join("", "{}", ((part,) for part in parts))
+        entries.append(("marked", "Days of a conflict"))
+    icons = [
+        (rect(f"bar {style}", 1, 1, 24, 12, rx=2, fill=_fill(style, key)), words) for style, words in entries
+    ]
+    return svg.legend(icons, width=26) if icons else SafeString()

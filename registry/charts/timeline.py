@@ -1,8 +1,8 @@
-"""The timeline of a connection: who claims it on which days, what of that counts, and what is contested."""
+"""Show the timeline of a connection: who claims it on which days, with which standing, and its conflicts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from datetime import date, datetime
 from itertools import groupby
 from typing import TypeVar
@@ -30,10 +30,10 @@ from registry.periods import in_words
 
 M = TypeVar("M", bound=Fact)
 
-DRAWN = 300
-"""Claims of a kind that a timeline shows; a connection with more has them in the lists."""
+MAX_CLAIMS = 300
+"""Claims of a kind that a timeline shows; the lists have all of them."""
 
-ONLY_THEIRS = format_html(
+LIMITED_NOTE = format_html(
     '<p class="help">{}</p>', "Only days of the participants that you look after are shown."
 )
 
@@ -47,35 +47,37 @@ def of_connection(
     scope: Scope,
     conflict: Conflict | None = None,
 ) -> SafeString:
-    """A picture of all claims on `connection`, with a table of the same as its text.
+    """Return a picture of the claims on `connection`, with a table that says the same.
 
-    `today`: the market's day, marked in it. `known_at` (aware): what the registry held for true at that moment;
-    without it, what it holds at present. Only claims of participants in `scope` are shown, and only the conflicts
-    that one of them is a party of. With `conflict`, its days alone are marked, whether it is open or closed.
+    Args:
+        today: The market's day, which is marked in the picture.
+        known_at: An aware moment: show what was known at it. None: what is known at present.
+        scope: Only claims of its participants are shown, and only conflicts that one of them is a party of.
+        conflict: Mark its days alone, whether it is open or closed. None: mark those of all open conflicts.
     """
     if known_at is not None:
         await_stamped_changes()
     memberships = list(
         _known(CongestionPointConnection.objects.filter(connection=connection), known_at, scope, "dso")
         .select_related("dso", "congestion_point")
-        .order_by("dso__domain", "congestion_point__address", "period")[: DRAWN + 1]
+        .order_by("dso__domain", "congestion_point__address", "period")[: MAX_CLAIMS + 1]
     )
     representations = list(
         _known(Representation.objects.filter(connection=connection), known_at, scope, "agr")
         .select_related("agr")
-        .order_by("agr__domain", "period")[: DRAWN + 1]
+        .order_by("agr__domain", "period")[: MAX_CLAIMS + 1]
     )
     disputes = [conflict] if conflict else _open_conflicts(connection, known_at, scope)
-    cut = len(memberships) > DRAWN or len(representations) > DRAWN
+    cut = len(memberships) > MAX_CLAIMS or len(representations) > MAX_CLAIMS
     groups = [
         Group(
             "Congestion points",
-            _lanes(memberships[:DRAWN]),
+            _lanes(memberships[:MAX_CLAIMS]),
             _marks(disputes, Conflict.Kind.MEMBERSHIP),
         ),
         Group(
             "Aggregators",
-            _lanes(representations[:DRAWN]),
+            _lanes(representations[:MAX_CLAIMS]),
             _marks(disputes, Conflict.Kind.REPRESENTATION),
         ),
     ]
@@ -88,28 +90,30 @@ def of_connection(
             groups,
             today=today,
         ),
-        format_html('<p class="help">The first {} claims of a kind are shown.</p>', DRAWN) if cut else "",
-        "" if scope.everyone else ONLY_THEIRS,
+        format_html('<p class="help">The first {} claims of a kind are shown.</p>', MAX_CLAIMS)
+        if cut
+        else "",
+        "" if scope.everyone else LIMITED_NOTE,
         as_table(groups),
     )
 
 
 def as_table(groups: Sequence[Group]) -> str:
-    """The text of a picture: a row for each bar, and for each run of days marked."""
+    """Return the text of a picture: a row for each bar, and one for each mark."""
     rows = [
         (
             lane.label,
             format_html('<a href="{}">{}</a>', bar.url, in_words(bar.days))
             if bar.url
             else in_words(bar.days),
-            bar.word,
+            bar.label,
         )
         for group in groups
         for lane in group.lanes
         for bar in lane.bars
     ]
     rows += [
-        (bar.word, format_html('<a href="{}">{}</a>', bar.url, in_words(bar.days)), bar.said)
+        (bar.label, format_html('<a href="{}">{}</a>', bar.url, in_words(bar.days)), bar.tooltip)
         for group in groups
         for bar in group.marked
     ]
@@ -130,11 +134,11 @@ def _open_conflicts(connection: Connection, known_at: datetime | None, scope: Sc
             Q(closed_by__isnull=True) | Q(closed_by__moment__gt=known_at), opened_by__moment__lte=known_at
         )
     visible = scope.restrict(conflicts, "holder", "claimant")
-    return list(visible.select_related("holder", "claimant").order_by("pk")[:DRAWN])
+    return list(visible.select_related("holder", "claimant").order_by("pk")[:MAX_CLAIMS])
 
 
 def _lanes(claims: Sequence[CongestionPointConnection] | Sequence[Representation]) -> tuple[Lane, ...]:
-    """A lane for each congestion point or AGR that `claims`, in their order, are of."""
+    """Return a lane for each congestion point or AGR of `claims`, in their order."""
     return tuple(
         Lane(label, tuple(_bar(claim, label) for claim in of_one))
         for label, of_one in groupby(claims, _label)
@@ -148,20 +152,20 @@ def _label(claim: CongestionPointConnection | Representation) -> str:
 
 
 def _bar(claim: CongestionPointConnection | Representation, label: str) -> Bar:
-    word = str(claim.get_standing_display())
+    standing = str(claim.get_standing_display())
     if isinstance(claim, CongestionPointConnection) and not claim.exclusive:
-        word += ", beside another DSO"
+        standing += ", beside another DSO"
     return Bar(
         claim.period,
         claim.standing,
-        word,
-        f"{label}: {in_words(claim.period)}, {word.lower()}",
+        standing,
+        f"{label}: {in_words(claim.period)}, {standing.lower()}",
         reverse(f"admin:registry_{claim._meta.model_name}_change", args=[claim.pk]),
     )
 
 
 def _marks(conflicts: Iterable[Conflict], kind: Conflict.Kind) -> tuple[Bar, ...]:
-    """The days of the conflicts of a kind."""
+    """Return the days of the conflicts of a kind."""
     return tuple(
         Bar(
             each.period,
@@ -180,14 +184,14 @@ def _description(
     representations: Sequence[Representation],
     conflicts: Sequence[Conflict],
 ) -> str:
-    """What the picture shows, in a sentence for those who do not see it."""
-    behind = {claim.congestion_point_id for claim in memberships}
-    by = {claim.agr_id for claim in representations}
+    """Describe the picture in a sentence, for those who do not see it."""
+    points = {claim.congestion_point_id for claim in memberships}
+    aggregators = {claim.agr_id for claim in representations}
     return (
-        f"Claims on this connection: {_many(len(behind), 'congestion point')}, {_many(len(by), 'aggregator')}, "
-        f"{_many(len(conflicts), 'conflict')}. The table below says the same."
+        f"Claims on this connection: {_count(points, 'congestion point')}, {_count(aggregators, 'aggregator')}, "
+        f"{_count(conflicts, 'conflict')}. The table below says the same."
     )
 
 
-def _many(number: int, of: str) -> str:
-    return f"{number} {of}{'' if number == 1 else 's'}"
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"

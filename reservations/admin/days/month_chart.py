@@ -1,22 +1,19 @@
-"""Pictures of a contract's month: the energy of each day as bars, with its updates below; and the same as a strip.
-
-As in `reservations.admin.days.chart`, everything along the month is placed in per cent of the width. Shapes are put
-together from numbers and names of ours alone, so that there is nothing in them to escape.
-"""
+"""Draw a contract's month: the energy of each day as bars with its updates below, and the same as a strip."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from reservations.admin.days.chart import fill, joined, legend, pattern, percent
-from reservations.admin.profiles.chart import ABOVE, HEIGHT, Scale, scale_of
+from common import svg
+from common.svg import element, percent, rect, text
+from reservations.admin.days.chart import fill, legend, pattern
+from reservations.admin.profiles.chart import ABOVE, HEIGHT, Scale, grid, scale_of
 from reservations.isps.calendar import HOUR
 from reservations.models import UpdateState
 from reservations.settlement.energy import Totals
@@ -41,7 +38,7 @@ MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class DayOfMonth:
-    """A day: its energy, None where the contract is not in force on it; how many updates are in which state."""
+    """A day: its energy, None where the contract is not in force on it, and the number of updates in each state."""
 
     day: date
     totals: Totals | None
@@ -49,8 +46,8 @@ class DayOfMonth:
     url: str = ""
 
     @property
-    def said(self) -> str:
-        """`2026-07-05: contracted 60 kWh, remaining 12 kWh, released 48 kWh; 1 accepted`."""
+    def tooltip(self) -> str:
+        """Return, for example, `2026-07-05: contracted 60 kWh, remaining 12 kWh, released 48 kWh; 1 accepted`."""
         if self.totals is None:
             energy = "not in force"
         elif not self.totals.contracted:
@@ -64,110 +61,98 @@ class DayOfMonth:
 
     @property
     def states(self) -> str:
-        """`2 accepted, 1 undone`; empty without any update."""
+        """Return, for example, `2 accepted, 1 undone`; empty without any update."""
         return in_states(self.updates)
 
 
 def in_states(updates: Mapping[str, int]) -> str:
-    """`2 accepted, 1 undone`; empty without any."""
+    """Return, for example, `2 accepted, 1 undone`; empty without any."""
     return ", ".join(f"{updates[state]} {state.label.lower()}" for state in MARKS if updates.get(state))
 
 
 def draw(title: str, description: str, days: Sequence[DayOfMonth]) -> SafeString:
-    """The picture of `days`, all of a month, with its legend below."""
-    key = f"month-{secrets.token_hex(4)}"
+    """Return the picture of `days`, all of a month, with its legend below."""
+    key = svg.unique_key("month")
     scale = scale_of(most // HOUR for most in _most(days))
     states = [state for state in MARKS if any(day.updates.get(state) for day in days)]
-    return format_html(
-        '<div class="days-power with-watts"><svg role="group" width="100%" height="{}" '
-        'aria-labelledby="{key}-title" aria-describedby="{key}-about">'
-        '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}{}{}</svg></div>{}{}',
-        ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW * len(states),
+    picture = svg.picture(
+        key,
         title,
-        description,
         pattern(key),
         _grid(scale),
-        joined(_day(day, index, len(days), scale, states, key) for index, day in enumerate(days)),
-        legend(key),
-        marks_legend(states),
-        key=key,
+        *(_day(day, index, len(days), scale, states, key) for index, day in enumerate(days)),
+        description=description,
+        width="100%",
+        height=ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW * len(states),
+    )
+    return format_html(
+        '<div class="days-power with-watts">{}</div>{}{}', picture, legend(key), marks_legend(states)
     )
 
 
 def strip(title: str, days: Sequence[DayOfMonth], key: str) -> SafeString:
-    """The month in a line: each day's remaining and released parts, days that are alike as one; undone ones marked.
+    """Return the month in a line: the remaining and released parts of each day, and marks of undone updates.
 
-    The page has `pattern(key)` of `reservations.admin.days.chart` once.
+    Neighbours with the same energy are one bar. The page has `pattern(key)` of `reservations.admin.days.chart` once.
     """
     up, down = _most(days)
     scale = STRIP / ((up - down) or 1)
-    zero = round(STRIP * up / ((up - down) or 1), 2)
-    drawn: list[str] = []
+    zero = round(up * scale, 2)
+    drawn: list[SafeString] = []
     first = 0
     for totals, alike in groupby(days, key=lambda day: day.totals):
-        many = len(list(alike))
-        place = f'x="{percent(first, len(days))}%" width="{percent(many, len(days))}%"'
+        count = len(list(alike))
         if totals is not None:
-            drawn.append(f'<rect class="days" {place} y="0" height="{STRIP}"/>')
-            drawn += [
-                f'<rect class="{look}" {place} y="{top}" height="{height}"{fill(look, key)}/>'
-                for look, top, height in _parts(totals, zero, scale)
-            ]
-        first += many
-    for index, day in enumerate(days):
-        if day.updates.get(State.UNDONE):
-            drawn.append(_mark(State.UNDONE, percent(index + 0.5, len(days)), STRIP + 6))
-    return format_html(
-        '<svg class="strip" role="img" width="100%" height="{}"><title>{}</title>{}</svg>',
-        STRIP + 12,
-        title,
-        SafeString("".join(drawn)),
-    )
+            place, width = percent(first, len(days)), percent(count, len(days))
+            drawn.append(rect("days", place, 0, width, STRIP))
+            drawn += _bars(totals, place, width, zero, scale, key)
+        first += count
+    drawn += [
+        _mark(State.UNDONE, percent(index + 0.5, len(days)), STRIP + 6)
+        for index, day in enumerate(days)
+        if day.updates.get(State.UNDONE)
+    ]
+    name = element("title", title)
+    return element("svg", name, *drawn, class_="strip", role="img", width="100%", height=STRIP + 12)
 
 
 def _most(days: Sequence[DayOfMonth]) -> tuple[int, int]:
-    """The most energy contracted on a day in each direction, in watt-minutes."""
+    """Return the most energy contracted on a day in each direction, in watt-minutes."""
     found = [day.totals.contracted for day in days if day.totals is not None]
     return max((each.up for each in found), default=0), min((each.down for each in found), default=0)
 
 
 def _day(
-    day: DayOfMonth, index: int, many: int, scale: Scale, states: Sequence[State], key: str
+    day: DayOfMonth, index: int, count: int, scale: Scale, states: Sequence[State], key: str
 ) -> SafeString:
-    left, width = percent(index + 0.1, many), percent(0.8, many)
-    middle = percent(index + 0.5, many)
+    number, left, middle = day.day.day, percent(index + 0.1, count), percent(index + 0.5, count)
+    look = "days" if day.totals is not None else "days not-in-force"
+    name = "day" if number % 5 == 0 or number == 1 else "day optional"
     per_watt_minute = (scale.place(0) - scale.place(scale.step)) / scale.step / HOUR
-    bars = "".join(
-        f'<rect class="{look}" x="{left}%" width="{width}%" y="{top}" height="{height}"{fill(look, key)}/>'
-        for look, top, height in _parts(day.totals or Totals(), scale.place(0), per_watt_minute)
-    )
     below = ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW // 2
-    marks = "".join(
-        _mark(state, middle, below + MARKS_ROW * row)
-        for row, state in enumerate(states)
-        if day.updates.get(state)
+    return svg.titled(
+        day.tooltip,
+        rect(look, percent(index, count), 0, percent(1, count), ABOVE + HEIGHT),
+        *_bars(day.totals or Totals(), left, percent(0.8, count), scale.place(0), per_watt_minute, key),
+        text(name, middle, ABOVE + HEIGHT + 15, str(number), text_anchor="middle"),
+        *(
+            _mark(state, middle, below + MARKS_ROW * row)
+            for row, state in enumerate(states)
+            if day.updates.get(state)
+        ),
+        url=day.url,
     )
-    return format_html(
-        '<a href="{}" aria-label="{said}"><title>{said}</title>'
-        '<rect class="{}" x="{}%" width="{}%" y="0" height="{}"/>{}'
-        '<text class="day{}" x="{}%" y="{}" text-anchor="middle">{}</text>{}</a>',
-        day.url,
-        "days" if day.totals is not None else "days not-in-force",
-        percent(index, many),
-        percent(1, many),
-        ABOVE + HEIGHT,
-        SafeString(bars),
-        "" if day.day.day % 5 == 0 or day.day.day == 1 else " gives-way",
-        middle,
-        ABOVE + HEIGHT + 15,
-        day.day.day,
-        SafeString(marks),
-        said=day.said,
-    )
+
+
+def _bars(totals: Totals, x: str, width: str, zero: float, scale: float, key: str) -> list[SafeString]:
+    return [
+        rect(look, x, top, width, height, fill=fill(look, key))
+        for look, top, height in _parts(totals, zero, scale)
+    ]
 
 
 def _parts(totals: Totals, zero: float, scale: float) -> list[tuple[str, float, float]]:
-    """(look, top, height) of what remains, of what was released beyond it, and of the outline of both."""
+    """Return (look, top, height) of what remains, of what was released, and of the outline of both."""
     found = []
     for direction in ("up", "down"):
         remaining, contracted = (
@@ -187,36 +172,24 @@ def _parts(totals: Totals, zero: float, scale: float) -> list[tuple[str, float, 
 
 
 def _grid(scale: Scale) -> SafeString:
-    """A line for each of the scale's Wh, named in the greatest unit that all of them are whole in."""
+    """Return a line for each of the scale's Wh, in the greatest unit in which all of them are whole numbers."""
     size, unit = next((size, unit) for size, unit in UNITS if scale.step % size == 0)
-    return format_html_join(
-        "",
-        '<line x1="0" x2="100%" y1="{0}" y2="{0}" class="{1}"/><text x="-6" y="{0}" dy="4" class="watts">{2}</text>',
-        (
-            (scale.place(line), "grid" if line else "zero", f"{line // size:,} {unit}".replace("-", "−"))
-            for line in scale.lines()
-        ),
-    )
+    return grid(scale, lambda line: f"{line // size:,} {unit}".replace("-", "−"))
 
 
 def marks_legend(states: Sequence[State]) -> SafeString:
-    """What the marks of these states mean; empty for none."""
-    return format_html(
-        '<ul class="legend power-legend" aria-label="Updates">{}</ul>' if states else "",
-        format_html_join(
-            "",
-            '<li><svg width="14" height="14" aria-hidden="true" focusable="false">'
-            '<path class="mark {}" d="{}" transform="translate(7 7)"/></svg> {}</li>',
-            ((_class(state), MARKS[state], f"Update {state.label.lower()}") for state in states),
-        ),
-    )
+    """Return what the marks of these states mean; empty for none."""
+    if not states:
+        return SafeString()
+    icons = ((_shape(state, transform="translate(7 7)"), f"Update {state.label.lower()}") for state in states)
+    return svg.legend(icons, width=14, class_="legend power-legend", label="Updates")
 
 
-def _mark(state: State, place: float, middle: int) -> str:
-    """The mark of a state, around `place` per cent of the width."""
-    path = f'<path class="mark {_class(state)}" d="{MARKS[state]}"/>'
-    return f'<svg x="{place}%" y="{middle}" overflow="visible">{path}</svg>'
+def _mark(state: State, x: str, y: int) -> SafeString:
+    """Return the mark of a state, with its middle at the place."""
+    return element("svg", _shape(state), x=x, y=y, overflow="visible")
 
 
-def _class(state: State) -> str:
-    return state.value.replace(" ", "-")
+def _shape(state: State, transform: str | None = None) -> SafeString:
+    look = f"mark {state.value.replace(' ', '-')}"
+    return element("path", class_=look, d=MARKS[state], transform=transform)

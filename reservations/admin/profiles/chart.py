@@ -1,25 +1,23 @@
-"""The picture of what a profile reserves on a kind of day: bars over its ISPs, as SVG, made on the server.
-
-As the Content-Security-Policy asks there are classes and attributes only. Bars lie in per cent of the width, words in
-pixels, so that the picture takes any width.
-"""
+"""Draw what a profile reserves on a kind of day: bars over its ISPs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common import svg
+from common.svg import element, line, percent, rect, text
 from reservations.isps import calendar
 from reservations.isps.clock_times import DayTimes, in_power, in_watts
 from reservations.settlement.energy import of_watts
 
 HEIGHT = 150
 ABOVE = 14
-"""Pixels kept free above the bars, for the highest line's words."""
+"""Pixels kept free above the bars, for the label of the highest line."""
 
 BELOW = 22
 """Pixels below them, for the times."""
@@ -33,23 +31,23 @@ NICE = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The watts that a picture shows, from `low` to `high`, with a line at every `step`."""
+    """The values that a picture shows, watts or watt-hours: from `low` to `high`, with a line at every `step`."""
 
     low: int
     high: int
     step: int
 
-    def place(self, watts: int) -> float:
-        """Where `watts` are, in pixels from the top."""
-        return round(ABOVE + HEIGHT * (self.high - watts) / (self.high - self.low), 2)
+    def place(self, value: int) -> float:
+        """Return where `value` is, in pixels from the top."""
+        return round(ABOVE + HEIGHT * (self.high - value) / (self.high - self.low), 2)
 
     def lines(self) -> list[int]:
         return list(range(self.low, self.high + 1, self.step))
 
 
-def scale_of(watts: Iterable[int]) -> Scale:
-    """A scale that has 0 and all of `watts`, with few lines at round numbers."""
-    found = [0, *watts]
+def scale_of(values: Iterable[int]) -> Scale:
+    """Return a scale that has 0 and all of `values`, with few lines at round numbers."""
+    found = [0, *values]
     low, high = min(found), max(found)
     span = max(high - low, 1)
     step = next(
@@ -60,17 +58,17 @@ def scale_of(watts: Iterable[int]) -> Scale:
 
 
 def stretches_of(watts: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """(first ISP, last ISP, watts) of neighbours with the same power, those of 0 W left out."""
+    """Yield (first ISP, last ISP, watts) of neighbours with the same power, without those of 0 W."""
     first = 1
     for power, group in groupby(watts):
-        many = len(list(group))
+        count = len(list(group))
         if power:
-            yield first, first + many - 1, power
-        first += many
+            yield first, first + count - 1, power
+        first += count
 
 
 def summary(watts: Sequence[int], minutes: int) -> str:
-    """What is reserved on a day, in a line: the energy of each direction for itself."""
+    """Return what is reserved on a day, in a line, with the energy of each direction."""
     reserved = [power for power in watts if power]
     if not reserved:
         return "Nothing is reserved."
@@ -80,91 +78,77 @@ def summary(watts: Sequence[int], minutes: int) -> str:
 
 
 def draw(key: str, title: str, watts: Sequence[int], times: DayTimes, scale: Scale) -> SafeString:
-    """The picture of `watts`, one for each ISP of `times`; empty where nothing is reserved.
+    """Return the picture of `watts`, one for each ISP of `times`; empty where nothing is reserved.
 
-    `key` tells it apart from others of its page.
+    `key` is unique in the page.
     """
     if not any(watts):
         return SafeString("")
-    return format_html(
-        '<div class="reserved"><svg role="img" height="{}" aria-labelledby="{key}-title {key}-about">'
-        '<title id="{key}-title">{}</title><desc id="{key}-about">{}</desc>{}{}{}{}</svg></div>',
-        ABOVE + HEIGHT + BELOW,
+    picture = svg.picture(
+        key,
         title,
-        f"{summary(watts, times.minutes)} {times.note}".strip(),
         changed_hours(times),
-        grid(scale),
-        _bars(watts, times, scale),
+        grid(scale, in_power),
+        *_bars(watts, times, scale),
         times_below(times),
-        key=key,
+        description=f"{summary(watts, times.minutes)} {times.note}".strip(),
+        role="img",
+        height=ABOVE + HEIGHT + BELOW,
     )
+    return format_html('<div class="reserved">{}</div>', picture)
 
 
-def _bars(watts: Sequence[int], times: DayTimes, scale: Scale) -> SafeString:
+def _bars(watts: Sequence[int], times: DayTimes, scale: Scale) -> Iterator[SafeString]:
     zero = scale.place(0)
-    bars = []
     for first, last, power in stretches_of(watts):
         top = scale.place(power)
-        bars.append(
-            (
-                f"{100 * (first - 1) / times.count:.4g}",
-                min(top, zero),
-                f"{100 * (last - first + 1) / times.count:.4g}",
-                max(abs(zero - top), 1),
-                "up" if power > 0 else "down",
-                f"{_isps(first, last)}, {times.span(first, last)}: {in_watts(power)}",
-            )
+        yield rect(
+            "up" if power > 0 else "down",
+            percent(first - 1, times.count),
+            min(top, zero),
+            percent(last - first + 1, times.count),
+            max(abs(zero - top), 1),
+            element("title", f"{_isps(first, last)}, {times.span(first, last)}: {in_watts(power)}"),
         )
-    return format_html_join(
-        "",
-        '<rect x="{}%" y="{}" width="{}%" height="{}" class="{}"><title>{}</title></rect>',
-        bars,
-    )
 
 
-def grid(scale: Scale) -> SafeString:
-    """A line for each of the scale's, with its power."""
-    return format_html_join(
-        "",
-        '<line x1="0" x2="100%" y1="{0}" y2="{0}" class="{1}"/><text x="-6" y="{0}" dy="4" class="watts">{2}</text>',
-        ((scale.place(line), "grid" if line else "zero", in_power(line)) for line in scale.lines()),
-    )
+def grid(scale: Scale, label_of: Callable[[int], str]) -> SafeString:
+    """Return a line for each of the scale's, with its label."""
+    drawn = []
+    for value in scale.lines():
+        y = scale.place(value)
+        drawn.append(line("grid" if value else "zero", 0, y, "100%", y))
+        drawn.append(text("watts", -6, y, label_of(value), dy=4))
+    return svg.joined(drawn)
 
 
 def times_below(times: DayTimes) -> SafeString:
-    """A mark every few hours, each with its time; on a telephone every other time gives way."""
+    """Return a mark every few hours, each with its time; a telephone leaves out every other time."""
     bottom = ABOVE + HEIGHT
-    named = []
+    drawn = []
     before: set[int] = set()
     for index, wall in enumerate((*times.walls, calendar.DAY)):
         if wall % (HOURS * calendar.HOUR) or wall in before:
             continue
         before.add(wall)
-        place = round(100 * index / times.count, 3)
+        x = percent(index, times.count)
+        look = "time optional" if wall % (2 * HOURS * calendar.HOUR) else "time"
         anchor = "start" if not index else "end" if wall == calendar.DAY else "middle"
-        gives_way = " gives-way" if wall % (2 * HOURS * calendar.HOUR) else ""
-        named.append((place, bottom, bottom + 5, gives_way, bottom + 18, anchor, times.edges[index][:5]))
-    return format_html_join(
-        "",
-        '<line x1="{0}%" x2="{0}%" y1="{1}" y2="{2}" class="tick"/>'
-        '<text x="{0}%" y="{4}" text-anchor="{5}" class="time{3}">{6}</text>',
-        named,
-    )
+        drawn.append(line("tick", x, bottom, x, bottom + 5))
+        drawn.append(text(look, x, bottom + 18, times.edges[index][:5], text_anchor=anchor))
+    return svg.joined(drawn)
 
 
 def changed_hours(times: DayTimes) -> SafeString:
-    """A band over the times that come twice, and a line where some do not come."""
+    """Return a band over the times that come twice, and a line where some do not come."""
     walls, drawn = times.walls, []
     for index, wall in enumerate(walls):
+        x = percent(index, times.count)
         if walls.count(wall) > 1:
-            drawn.append((round(100 * index / times.count, 3), round(100 / times.count, 3), "twice"))
+            drawn.append(rect("twice", x, ABOVE, percent(1, times.count), HEIGHT))
         elif index and wall - walls[index - 1] > times.minutes:
-            drawn.append((round(100 * index / times.count, 3), 0.3, "skipped"))
-    return format_html_join(
-        "",
-        '<rect x="{}%" y="{}" width="{}%" height="{}" class="{}"/>',
-        ((left, ABOVE, width, HEIGHT, kind) for left, width, kind in drawn),
-    )
+            drawn.append(rect("skipped", x, ABOVE, "0.3%", HEIGHT))
+    return svg.joined(drawn)
 
 
 def _isps(first: int, last: int) -> str:
