@@ -135,6 +135,30 @@ def _faults(days: str, stretches: Stretches, many: int) -> Iterator[ProfileError
             furthest, whose = each.last, place
 
 
+def from_watts(watts: Iterable[int]) -> Stretches:
+    """Return the stretches of a day with these watts, one for each ISP."""
+    return normal(Stretch(isp, isp, power) for isp, power in enumerate(watts, start=1))
+
+
+def converted(profile: Profile, minutes: int, to: int) -> Profile:
+    """Return a profile that has ISPs of `minutes` with ISPs of `to` minutes; unchanged where that is impossible."""
+
+    def convert(stretches: Stretches) -> Stretches:
+        return tuple(
+            Stretch((each.first - 1) * minutes // to + 1, each.last * minutes // to, each.watts)
+            for each in stretches
+        )
+
+    stretches = [each for _, part in profile.parts() for each in part]
+    if any(edge * minutes % to for each in stretches for edge in (each.first - 1, each.last)):
+        return profile
+    return Profile(
+        convert(profile.every_day),
+        {number: convert(part) for number, part in profile.weekdays.items()},
+        {day: convert(part) for day, part in profile.days.items()},
+    )
+
+
 def laid_out(stretches: Sequence[Stretch], many: int) -> list[int]:
     """The watts of each ISP of a day of so `many`; 0 where no stretch is."""
     watts = [0] * many

@@ -24,8 +24,8 @@ from reservations.admin.contracts.forms import ContractForm, SavingForm, as_type
 from reservations.admin.contracts.retroactive import changes_past
 from reservations.admin.contracts.submission import NO_CHANGE, Asked, current_of, of_the_market, stored
 from reservations.admin.contracts.texts import NOTHING_RESERVED, state_on
-from reservations.admin.profiles.editor import EVERY, Editor, name_of
-from reservations.admin.profiles.tools import Tools, press
+from reservations.admin.profiles.editor import EVERY_DAY, Editor, name_of
+from reservations.admin.profiles.tools import Tools, run_tool
 from reservations.contracts import record as contracts
 from reservations.contracts.profiles import WEEKDAYS
 from reservations.contracts.terms import ContractError, Terms
@@ -111,7 +111,7 @@ class EditingPages(ReasonedAdmin):
     def _sent(self, request: HttpRequest, version: ContractVersion | None, button: str) -> Asked:
         """The form as it was sent, with what `button` did to the profile; Save and Check ask for all of its fields."""
         editor = Editor.of_form(request.POST, *of_the_market())
-        tools = press(button, editor, request.POST)
+        tools = run_tool(button, editor, request.POST)
         form = ContractForm(request.POST, seen=self.acted_for(request), version=version)
         saving = SavingForm(request.POST, version=version)
         if button not in (SAVE, CHECK):
@@ -209,7 +209,7 @@ class EditingPages(ReasonedAdmin):
         )
 
 
-KINDS = (EVERY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
+KINDS = (EVERY_DAY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
 MOST_KINDS = 400
 """Kinds of day that a form has room for."""
 

@@ -20,7 +20,7 @@ from registry.periods import last_day
 from registry.queries.change_sources import maker
 from reservations.admin.contracts.texts import NOTHING_RESERVED, differences, most_watts
 from reservations.admin.profiles.chart import draw, scale_of, stretches_of, summary
-from reservations.admin.profiles.editor import EVERY, Editor, Part
+from reservations.admin.profiles.editor import EVERY_DAY, Editor, Part
 from reservations.contracts.profiles import WEEKDAYS, Profile, Stretches, laid_out
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.isps import calendar
@@ -75,7 +75,7 @@ def drawn_together(editor: Editor) -> list[Drawn]:
     """The same with days that are alike as one, and without every day where each day of the week has its own."""
     found: dict[tuple[int, Stretches, DayTimes], list[Part]] = {}
     for part in editor.parts.values():
-        kind = 0 if part.key == EVERY else len(part.key)
+        kind = 0 if part.key == EVERY_DAY else len(part.key)
         found.setdefault((kind, part.stretches, editor.times(part.key)), []).append(part)
     groups = list(found.values())
     if all(str(number) in editor.parts for number in range(1, len(WEEKDAYS) + 1)):
@@ -90,7 +90,7 @@ def _drawn(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[Drawn]:
     drawn = []
     for place, (group, name) in enumerate(zip(groups, names, strict=True)):
         part, times = group[0], editor.times(group[0].key)
-        notes = [_but(names[1:]) if part.key == EVERY else times.note]
+        notes = [_but(names[1:]) if part.key == EVERY_DAY else times.note]
         if len(group) > NAMED and part.day:
             notes.append(f"All of them: {', '.join(each.key for each in group)}.")
         pictured = place < PICTURES or part.unsaved

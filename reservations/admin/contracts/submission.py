@@ -13,9 +13,9 @@ from registry.market.market import market
 from registry.queries.change_sources import told
 from reservations.admin.contracts.forms import PLACES, ContractForm, SavingForm, refuse
 from reservations.admin.contracts.texts import differences
-from reservations.admin.profiles.editor import Editor, converted
+from reservations.admin.profiles.editor import Editor
 from reservations.admin.profiles.tools import Tools
-from reservations.contracts.profiles import Profile
+from reservations.contracts.profiles import Profile, converted
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.contracts.terms import Problem, Terms, problems, problems_of_id, terms_of
 from reservations.contracts.versions import Wanted, compare, problems_of_reason

@@ -1,7 +1,7 @@
-"""A profile as the form of a contract has it while it is edited: as typed, with what is wrong beside it.
+"""Edit a profile in the form of a contract: as typed, with what is wrong beside it.
 
-All of it is in the form, so that every button may post it and bring the page back. For each kind of day there are
-rows of first ISP, last ISP and watts; where these would be too many to be looked through, a text with a line for each.
+All of it is in the form, so that every button may post it and bring the page back. Each kind of day has rows of first
+ISP, last ISP and watts. Where the rows would be too many to look through, it has a text with a line for each.
 """
 
 from __future__ import annotations
@@ -27,30 +27,28 @@ from reservations.contracts.profiles import (
 from reservations.isps import clock_times
 from reservations.isps.clock_times import DayTimes
 
-EVERY = "every"
-MOST_ROWS = 24
+EVERY_DAY = "every"
+MAX_ROWS = 24
 """Rows of a kind of day; what has more is a text."""
 
-MOST_ROWS_IN_ALL = 120
+MAX_ROWS_IN_ALL = 120
 FIELDS = ("first", "last", "watts")
-COLUMNS = {"first_isp": "first", "last_isp": "last", "reserved_w": "watts"}
+FIELD_OF_COLUMN = {"first_isp": "first", "last_isp": "last", "reserved_w": "watts"}
 """The fields of a row by the columns that faults name."""
 
-WHOLE = re.compile(r"[+-]?\d{1,15}", re.ASCII)
-LINE = re.compile(
-    r"(?P<first>[\d:]+)(?:\s*[-–]\s*(?P<last>[\d:]+))?[\s;,=]+(?P<watts>[+-]?\d{1,15})(?:\s*W)?"
-)
+INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
+LINE = re.compile(r"([\d:]+)(?:\s*[-–]\s*([\d:]+))?[\s;,=]+([+-]?\d{1,15})(?:\s*W)?")
 
 
 @dataclass
 class Row:
-    """A stretch as typed; `wrong` says by field what is wrong with it. `changed` marks what a button brought about."""
+    """A stretch as typed; `wrong` has its mistakes by field. `changed`: a tool has written it."""
 
     first: str = ""
     last: str = ""
     watts: str = ""
-    wrong: dict[str, str] = field(default_factory=dict)
     changed: bool = False
+    wrong: dict[str, str] = field(default_factory=dict)
     span: str = ""
 
     @property
@@ -62,21 +60,20 @@ class Row:
 class Part:
     """The stretches of a kind of day: `key` is `every`, the number of a day of the week, or a day as YYYY-MM-DD.
 
-    `text` takes the place of the rows where it is not None. `unsaved`: it differs from what is
-    stored. Once read, `stretches` are what they say, as far as nothing is wrong.
+    `text` takes the place of the rows where it is not None. `stretches` are those without a mistake. `unsaved`: it
+    differs from what is stored.
     """
 
     key: str
     rows: list[Row] = field(default_factory=list)
     text: str | None = None
     wrong: list[str] = field(default_factory=list)
-    changed: bool = False
-    unsaved: bool = False
     stretches: Stretches = ()
+    unsaved: bool = False
 
     @property
     def day(self) -> date | None:
-        return date.fromisoformat(self.key) if len(self.key) == 10 else None
+        return day_of(self.key)
 
     @property
     def name(self) -> str:
@@ -87,18 +84,22 @@ class Part:
         return not self.wrong and not any(row.wrong for row in self.rows)
 
 
+def day_of(key: str) -> date | None:
+    """Return the single day that a key names; None for other kinds of day."""
+    return date.fromisoformat(key) if len(key) == 10 else None
+
+
 def name_of(key: str) -> str:
-    """`Every day`, `Monday`, `2026-12-25 (Friday)`: the kind of day that a key names."""
-    if key == EVERY:
+    """Return the name of a kind of day: `Every day`, `Monday`, `2026-12-25 (Friday)`."""
+    if key == EVERY_DAY:
         return "Every day"
-    if len(key) == 1:
-        return WEEKDAYS[int(key) - 1]
-    return f"{key} ({WEEKDAYS[date.fromisoformat(key).weekday()]})"
+    day = day_of(key)
+    return f"{key} ({WEEKDAYS[day.weekday()]})" if day else WEEKDAYS[int(key) - 1]
 
 
 def key_of(text: str) -> str | None:
-    """`text` where it is a key; None for anything else."""
-    if text == EVERY or re.fullmatch(r"[1-7]", text, re.ASCII):
+    """Return `text` where it is a key; None for anything else."""
+    if text == EVERY_DAY or re.fullmatch(r"[1-7]", text, re.ASCII):
         return text
     try:
         day = date.fromisoformat(text)
@@ -117,42 +118,31 @@ class Editor:
 
     @classmethod
     def of(cls, profile: Profile, minutes: int, time_zone: str) -> Editor:
-        """The editor that shows `profile`."""
+        """Return the editor with a stored profile."""
         editor = cls(minutes, time_zone)
-        editor.put(EVERY, profile.every_day)
-        for weekday, stretches in profile.weekdays.items():
-            editor.put(str(weekday), stretches)
-        for day, stretches in profile.days.items():
-            editor.put(day.isoformat(), stretches)
-        for part in editor.parts.values():
-            part.changed = False
-            for row in part.rows:
-                row.changed = False
+        editor.put(EVERY_DAY, profile.every_day, changed=False)
+        for kind, stretches in (*profile.weekdays.items(), *profile.days.items()):
+            editor.put(str(kind), stretches, changed=False)
         editor.arrange()
         return editor
 
     @classmethod
     def of_form(cls, sent: QueryDict, minutes: int, time_zone: str) -> Editor:
-        """What a form sent, as it was typed, and what is wrong with it."""
+        """Return the editor with what a form sent, as it was typed."""
         editor = cls(minutes, time_zone)
-        named = [EVERY, *sent.getlist("part"), *(name.removesuffix("-text") for name in sent)]
+        named = [EVERY_DAY, *sent.getlist("part"), *(name.removesuffix("-text") for name in sent)]
         for key in dict.fromkeys(filter(None, map(key_of, named))):
-            part = editor.parts[key] = Part(key)
-            if f"{key}-text" in sent:
-                part.text = str(sent[f"{key}-text"])
-            columns = [sent.getlist(f"{key}-{name}") for name in FIELDS]
-            part.rows = [
-                Row(first.strip(), last.strip(), watts.strip())
-                for first, last, watts in zip_longest(*columns, fillvalue="")
-            ]
-            editor.read(part)
+            columns = [map(str.strip, sent.getlist(f"{key}-{name}")) for name in FIELDS]
+            rows = [Row(first, last, watts) for first, last, watts in zip_longest(*columns, fillvalue="")]
+            editor.parts[key] = Part(key, rows, sent.get(f"{key}-text"))
+            editor.read(editor.parts[key])
         editor.arrange()
         return editor
 
     def times(self, key: str) -> DayTimes:
-        """The ISPs of the kind of day that `key` names."""
-        if len(key) == 10:
-            return clock_times.of_day(date.fromisoformat(key), self.minutes, self.time_zone)
+        """Return the ISPs of a kind of day."""
+        if day := day_of(key):
+            return clock_times.of_day(day, self.minutes, self.time_zone)
         return clock_times.usual(self.minutes)
 
     @property
@@ -161,151 +151,137 @@ class Editor:
 
     @property
     def profile(self) -> Profile:
-        """What the editor says; of what is wrong in it, nothing."""
+        """The profile in the editor, without what is wrong in it."""
         return profile_of({key: part.stretches for key, part in self.parts.items()})
 
-    def put(self, key: str, stretches: Stretches) -> None:
-        """Have the kind of day reserve `stretches`, and mark what differs from what stood there."""
-        before = self.parts.get(key)
-        stood = {(row.first, row.last, row.watts) for row in before.rows} if before else set()
-        part = Part(key, [Row(str(each.first), str(each.last), str(each.watts)) for each in stretches])
-        for row in part.rows:
-            row.changed = (row.first, row.last, row.watts) not in stood
-        part.changed = before is None or before.stretches != profiles.normal(stretches)
-        self.parts[key] = part
+    def put(self, key: str, stretches: Stretches, *, changed: bool = True) -> None:
+        """Have the kind of day reserve `stretches`; with `changed`, mark those that are new to it."""
+        before = self.parts[key].stretches if key in self.parts else ()
+        part = self.parts[key] = Part(key)
+        for each in stretches:
+            is_new = changed and each not in before
+            part.rows.append(Row(str(each.first), str(each.last), str(each.watts), is_new))
         self.read(part)
 
     def compare(self, stored: Editor) -> None:
         """Find which kinds of day are not as in `stored`."""
         for key, part in self.parts.items():
-            was = stored.parts.get(key)
-            same = was is not None and was.stretches == part.stretches
-            part.unsaved = not (same and part.right) if was or part.stretches else key != EVERY
+            before = stored.parts.get(key)
+            part.unsaved = not (before and part.right and before.stretches == part.stretches)
 
     def arrange(self) -> None:
-        """Put every day first, then days of the week, then single days; and what has many rows into a text."""
-        self.parts = {
-            key: self.parts[key] for key in sorted(self.parts, key=lambda key: (key != EVERY, len(key), key))
-        }
-        budget = MOST_ROWS_IN_ALL
+        """Sort the kinds of day: every day, days of the week, single days; and turn many rows into a text."""
+        self.parts = dict(
+            sorted(self.parts.items(), key=lambda item: (item[0] != EVERY_DAY, len(item[0]), item[0]))
+        )
+        budget = MAX_ROWS_IN_ALL
         for part in self.parts.values():
-            fits = len(part.rows) <= min(MOST_ROWS, budget)
+            fits = len(part.rows) <= min(MAX_ROWS, budget)
             if part.text is None and not fits and part.right:
                 part.text, part.rows = as_text(part.stretches), []
             budget -= len(part.rows)
 
     def read(self, part: Part) -> None:
-        """Find what the part says, and what is wrong with it."""
+        """Find the stretches of a kind of day, and what is wrong with it."""
+        times = self.times(part.key)
         part.wrong = []
-        if part.text is not None:
+        found: list[tuple[Row | None, Stretch]] = []
+        if part.text is None:
+            read = [(row, read_row(row, times)) for row in part.rows if not row.empty]
+            found += [(row, stretch) for row, stretch in read if stretch]
+        else:
             try:
-                part.stretches = read_lines(part.text, self.times(part.key))
-            except ValueError as wrong:
-                part.wrong, part.stretches = [str(wrong)], ()
-            part.wrong += [str(fault) for fault in self._faults(part.key, part.stretches)]
-            return
-        said = [(row, self._stretch(part.key, row)) for row in part.rows if not row.empty]
-        found = [(row, stretch) for row, stretch in said if stretch is not None]
-        for fault in self._faults(part.key, [stretch for _, stretch in found]):
-            if fault.stretch is None:
+                found += [(None, stretch) for stretch in read_lines(part.text, times)]
+            except ValueError as error:
+                part.wrong.append(str(error))
+        for fault in self.faults(part.key, [stretch for _, stretch in found]):
+            row = found[fault.stretch][0] if fault.stretch is not None else None
+            if row is None:
                 part.wrong.append(str(fault))
             else:
-                found[fault.stretch][0].wrong[COLUMNS[fault.column]] = str(fault)
-        part.stretches = profiles.normal(stretch for row, stretch in found if not row.wrong)
+                row.wrong[FIELD_OF_COLUMN[fault.column]] = str(fault)
+        part.stretches = profiles.normal(stretch for row, stretch in found if not (row and row.wrong))
 
-    def _faults(self, key: str, stretches: Sequence[Stretch]) -> list[ProfileError]:
-        """What is wrong with the stretches of the kind of day."""
+    def faults(self, key: str, stretches: Sequence[Stretch]) -> list[ProfileError]:
+        """Return what is wrong with stretches of a kind of day."""
         return list(profiles.faults(profile_of({key: tuple(stretches)}), self.minutes, self.time_zone))
-
-    def _stretch(self, key: str, row: Row) -> Stretch | None:
-        """The stretch that `row` says, and when it is; None where something is wrong with it."""
-        row.wrong, row.span = {}, ""
-        times = self.times(key)
-        numbers = {}
-        for name, value in (("first", row.first), ("last", row.last or row.first)):
-            try:
-                numbers[name] = (times.first_isp if name == "first" else times.last_isp)(value)
-            except ValueError as wrong:
-                row.wrong[name] = str(wrong) if value else "give an ISP, or a time such as 07:00"
-        if not row.wrong:
-            if numbers["first"] > numbers["last"]:
-                row.wrong["last"] = f"ISP {numbers['last']} comes before ISP {numbers['first']}"
-            else:
-                row.span = times.span(numbers["first"], numbers["last"])
-        if not WHOLE.fullmatch(row.watts):
-            row.wrong["watts"] = "give a whole number of watts" + (
-                f", not “{row.watts}”" if row.watts else ""
-            )
-        if row.wrong:
-            return None
-        row.first, row.last = str(numbers["first"]), str(numbers["last"])
-        return Stretch(numbers["first"], numbers["last"], int(row.watts))
 
 
 def profile_of(stretches: Mapping[str, Stretches]) -> Profile:
-    """The profile with the stretches of each kind of day, by its key."""
+    """Return the profile with the stretches of each kind of day, by its key."""
     return Profile(
-        stretches.get(EVERY, ()),
+        stretches.get(EVERY_DAY, ()),
         {int(key): found for key, found in stretches.items() if len(key) == 1},
-        {date.fromisoformat(key): found for key, found in stretches.items() if len(key) == 10},
-    )
-
-
-def converted(profile: Profile, minutes: int, to: int) -> Profile:
-    """`profile`, which has ISPs of `minutes`, with ISPs of `to` minutes; as it is where it cannot be said in them."""
-    parts = {EVERY: profile.every_day}
-    parts |= {str(weekday): found for weekday, found in profile.weekdays.items()}
-    parts |= {day.isoformat(): found for day, found in profile.days.items()}
-    edges = [
-        edge * minutes for found in parts.values() for each in found for edge in (each.first - 1, each.last)
-    ]
-    if any(edge % to for edge in edges):
-        return profile
-    return profile_of(
-        {
-            key: tuple(
-                Stretch((each.first - 1) * minutes // to + 1, each.last * minutes // to, each.watts)
-                for each in found
-            )
-            for key, found in parts.items()
-        }
+        {day: found for key, found in stretches.items() if (day := day_of(key))},
     )
 
 
 def as_text(stretches: Iterable[Stretch]) -> str:
-    """A line for each stretch: `1-20 1000`."""
+    """Return a line for each stretch: `1-20 1000`."""
     return "\n".join(f"{each.first}-{each.last} {each.watts}" for each in stretches)
 
 
-def read_lines(text: str, times: DayTimes) -> Stretches:
-    """What lines such as `1-20 1000` or `07:00-22:00 1000` say, or a column of as many watts as there are ISPs.
+def read_isps(first: str, last: str, times: DayTimes, wrong: dict[str, str]) -> tuple[int, int]:
+    """Return the first and the last ISP that were typed; they are the same where `last` is empty.
 
-    What no line names reserves nothing. Raises ValueError, which names the line.
+    Mistakes are added to `wrong`, by `first` and `last`.
+    """
+    start = end = 0
+    try:
+        start = end = times.first_isp(first)
+    except ValueError as error:
+        wrong["first"] = str(error) if first else "give an ISP, or a time such as 07:00"
+    try:
+        end = times.last_isp(last) if last else start
+    except ValueError as error:
+        wrong["last"] = str(error)
+    if not wrong and start > end:
+        wrong["last"] = f"ISP {end} comes before ISP {start}"
+    return start, end
+
+
+def read_row(row: Row, times: DayTimes) -> Stretch | None:
+    """Return the stretch in a row, and give the row its times; None where something is wrong with it."""
+    row.wrong, row.span = {}, ""
+    first, last = read_isps(row.first, row.last or row.first, times, row.wrong)
+    if not row.wrong:
+        row.span = times.span(first, last)
+    if not INTEGER.fullmatch(row.watts):
+        row.wrong["watts"] = "give a whole number of watts" + (f", not “{row.watts}”" if row.watts else "")
+    if row.wrong:
+        return None
+    row.first, row.last = str(first), str(last)
+    return Stretch(first, last, int(row.watts))
+
+
+def read_lines(text: str, times: DayTimes) -> Stretches:
+    """Return the stretches in a text: lines such as `1-20 1000` or `07:00-22:00 1000`, or a value for each ISP.
+
+    What no line names reserves nothing.
+
+    Raises:
+        ValueError: A line is wrong; the text names it.
     """
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if lines and all(WHOLE.fullmatch(line) for _, line in lines):
+    if lines and all(INTEGER.fullmatch(line) for _, line in lines):
         if len(lines) != times.count:
             raise ValueError(
                 f"a column needs {times.count} values, one for each ISP of the day: these are {len(lines)}"
             )
-        column = [int(line) for _, line in lines]
-        return profiles.normal(Stretch(isp, isp, watts) for isp, watts in enumerate(column, start=1))
-    named: dict[int, int] = {}
+        return profiles.from_watts(int(line) for _, line in lines)
+    line_of: dict[int, int] = {}
     found = []
     for number, line in lines:
-        said = LINE.fullmatch(line)
-        if said is None:
+        matched = LINE.fullmatch(line)
+        if matched is None:
             raise ValueError(f"line {number}: “{line[:40]}” is not like 1-20 1000 or 07:00-22:00 1000")
-        try:
-            first = times.first_isp(said["first"])
-            last = times.last_isp(said["last"]) if said["last"] else first
-        except ValueError as wrong:
-            raise ValueError(f"line {number}: {wrong}") from None
-        if last < first:
-            raise ValueError(f"line {number}: ISP {last} comes before ISP {first}")
+        wrong: dict[str, str] = {}
+        first, last = read_isps(matched[1], matched[2] or "", times, wrong)
+        if wrong:
+            raise ValueError(f"line {number}: {next(iter(wrong.values()))}")
         for isp in range(first, last + 1):
-            if isp in named:
-                raise ValueError(f"line {number}: ISP {isp} is named already, in line {named[isp]}")
-            named[isp] = number
-        found.append(Stretch(first, last, int(said["watts"])))
+            if isp in line_of:
+                raise ValueError(f"line {number}: ISP {isp} is named already, in line {line_of[isp]}")
+            line_of[isp] = number
+        found.append(Stretch(first, last, int(matched[3])))
     return profiles.normal(found)
