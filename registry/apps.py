@@ -1,3 +1,5 @@
+"""The app of the common reference: it registers the handlers of its messages and the import of uploads."""
+
 from django.apps import AppConfig
 
 

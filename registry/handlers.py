@@ -1,4 +1,4 @@
-"""UFTP messages about the registry: in as they came, out as what the verbs made of them."""
+"""Handlers of the UFTP messages about the registry: they read a message and call the registry's verbs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ from uftp.protocol.reasons import Reason, named
 
 
 def agr_portfolio_update(incoming: Incoming) -> Outcome:
-    """Publish connections: what the AGR represents."""
+    """Apply an AGR's update: the connections that it represents."""
     return _publish(incoming, update_publish.publish_representations, streaming.stream_connections)
 
 
 def dso_portfolio_update(incoming: Incoming) -> Outcome:
-    """Publish congestion points, with the connections behind them."""
+    """Apply a DSO's update: its congestion points and the connections behind them."""
     return _publish(incoming, update_publish.publish_congestion_points, streaming.stream_congestion_points)
 
 
 def agr_portfolio_query(incoming: Incoming) -> Outcome:
-    """Retrieve congestion points: where the AGR's connections lie."""
+    """Return the congestion points of the AGR's connections on a day.
+
+    Raises:
+        Rejection: The AGR claims no connection on the day (docs/rules.md Q1), or the time zone does not agree.
+    """
     query = cast(AGRPortfolioQuery, parsing.parse(incoming.content))
     _check_zone(query.time_zone, query.period)
     agr = incoming.sender
@@ -50,7 +54,11 @@ def agr_portfolio_query(incoming: Incoming) -> Outcome:
 
 
 def dso_portfolio_query(incoming: Incoming) -> Outcome:
-    """Retrieve active aggregators: who represents the connections behind one of the DSO's congestion points."""
+    """Return the active aggregators of the connections behind one of the DSO's congestion points.
+
+    Raises:
+        Rejection: The DSO has not registered the congestion point (docs/rules.md Q5), or the time zone does not agree.
+    """
     query = cast(DSOPortfolioQuery, parsing.parse(incoming.content))
     _check_zone(query.time_zone, query.period)
     point = queries_participants.registered_point(incoming.sender, query.entity_address)
@@ -69,12 +77,12 @@ def dso_portfolio_query(incoming: Incoming) -> Outcome:
 
 
 def refused_agr_query(incoming: Incoming) -> Mapping[str, Any]:
-    """What a Rejected AGRPortfolioQueryResponse says beside the reason: nothing real."""
+    """Return the fields of a rejected AGRPortfolioQueryResponse: at most a placeholder, nothing registered."""
     return {**refused_dso_query(incoming), "dso_portfolios": _placeholders(incoming)}
 
 
 def refused_dso_query(incoming: Incoming) -> Mapping[str, Any]:
-    """What a Rejected DSOPortfolioQueryResponse says beside the reason: the market's zone and the Period asked for."""
+    """Return the fields of a rejected DSOPortfolioQueryResponse: the market's time zone and the requested Period."""
     return {"time_zone": market().time_zone, "period": incoming.header.attributes["Period"]}
 
 
@@ -83,7 +91,7 @@ def _publish(
     publish: Callable[..., update_publish.Report],
     stream: Callable[[bytes], Iterator[Any]],
 ) -> Outcome:
-    """Take the update's place among its sender's revisions, and apply its lines on the day of its receipt."""
+    """Advance the sender's revision place, and apply the lines of the update on the day of its receipt."""
     revisions.advance(
         incoming.sender,
         incoming.header.message_type,
@@ -107,5 +115,5 @@ def _check_zone(time_zone: str, period: date) -> None:
 
 
 def _placeholders(incoming: Incoming) -> Iterator[DSOPortfolio]:
-    """One placeholder, or none for a participant that takes the specification's own form."""
+    """Return one placeholder; none if placeholders are turned off for the participant (docs/rules.md Q4)."""
     return iter([queries_participants.placeholder()] if incoming.sender.placeholders else [])

@@ -1,6 +1,7 @@
-"""Days: inclusive in messages, files and on screens; half-open `[first, last + 1)` in the database.
+"""Convert periods between inclusive days and half-open days (docs/rules.md D1).
 
-This is the one place that converts between the two (docs/rules.md D1).
+Days are inclusive in messages, in files and on screens. They are half-open, `[first, last + 1)`, in the database. No
+other module converts between the two.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ from psycopg.types.range import Range
 DAY = timedelta(days=1)
 Days = Range[date]
 FAR = 10
-"""Days further from today than so many years are unlikely to be meant."""
+"""A day more than this number of years from today is probably a mistake."""
 
 
 def half_open(first: date, last: date | None) -> Days:
-    """The days from `first` to `last`, both inclusive; open-ended without `last`.
+    """Return the days from `first` to `last` as a half-open range.
 
-    9999-12-31, the last day that the calendar has, means open-ended too. The result is empty where `last` is before
-    `first`.
+    Args:
+        first: The first day.
+        last: The last day, inclusive. None means open-ended, and so does 9999-12-31, the last day of the calendar.
+
+    Returns:
+        The half-open range; it is empty if `last` is before `first`.
     """
     upper = day_after(last)
     if upper is not None and upper <= first:
@@ -30,22 +35,26 @@ def half_open(first: date, last: date | None) -> Days:
 
 
 def day_after(last: date | None) -> date | None:
-    """The first day after an inclusive `last`; None where there is none."""
+    """Return the first day after an inclusive last day; None if the period is open-ended."""
     return None if last is None or last == date.max else last + DAY
 
 
 def last_day(days: Days) -> date | None:
-    """The last day, inclusive, of a stored period; None where it is open-ended."""
+    """Return the last day, inclusive, of a stored period; None if the period is open-ended."""
     return None if days.upper is None else days.upper - DAY
 
 
 def last_day_sql(days: str) -> str:
-    """The last day, inclusive, in SQL, null where it is open-ended: `days` is an expression of a stored period."""
+    """Return SQL for the last day, inclusive, of a stored period; null if the period is open-ended.
+
+    Args:
+        days: An SQL expression for the stored period.
+    """
     return f"upper({days}) - 1"
 
 
 def in_words(days: Days) -> str:
-    """A stored period as people read it, its last day included: `2026-01-01 to 2026-03-31`."""
+    """Return a stored period for people to read, with its last day inclusive: `2026-01-01 to 2026-03-31`."""
     last = last_day(days)
     if last == days.lower:
         return str(days.lower)
@@ -53,12 +62,12 @@ def in_words(days: Days) -> str:
 
 
 def list_in_words(periods: Multirange[date] | Iterable[Days]) -> str:
-    """Several stored periods as people read them, joined by commas."""
+    """Return several stored periods for people to read, joined by commas."""
     return ", ".join(in_words(days) for days in periods)
 
 
 def distance(day: date, today: date) -> str:
-    """How far a day more than FAR years from today is from it: `1,999 years before today`; else empty."""
+    """Return how far a day is from today, as `1,999 years before today`; empty up to FAR years."""
     earlier, later = sorted((day, today))
     anniversary = (later.month, later.day), (earlier.month, earlier.day)
     years = later.year - earlier.year - (anniversary[0] < anniversary[1])
@@ -68,5 +77,9 @@ def distance(day: date, today: date) -> str:
 
 
 def day_after_sql(last: str) -> str:
-    """The first day after an inclusive last day, in SQL: `last` is an expression of a date that may be null."""
+    """Return SQL for the first day after an inclusive last day.
+
+    Args:
+        last: An SQL expression for the last day, which may be null.
+    """
     return f"nullif({last}, DATE '9999-12-31') + 1"

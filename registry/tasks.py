@@ -1,4 +1,4 @@
-"""Background jobs of the registry: by the clock, and for what staff upload."""
+"""Background tasks of the registry: periodic ones, and one that imports an upload."""
 
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -15,19 +15,19 @@ from uftp.wakeups.wakeups import INBOX
 @app.periodic(cron="* * * * *")
 @app.task(name="registry.count_coverage", queue=INBOX, queueing_lock="coverage")
 def count_coverage(timestamp: int) -> None:
-    """Count what AGRs represent, each minute."""
+    """Update the coverage of congestion points each minute."""
     now = clock.now()
     coverage.count(today=today_at(now, market().time_zone), now=now)
 
 
 @app.task(name=uploads.TASK, queue=long_jobs.QUEUE)
 def run_import(run_id: int) -> None:
-    """Preview an upload, or apply it."""
+    """Preview an upload or apply it."""
     upload_jobs.work(run_id, now=clock.now(), stopping=stopping.is_set)
 
 
 @app.periodic(cron="43 * * * *")
 @app.task(name="registry.forget_uploads", queue=INBOX, queueing_lock="uploads")
 def forget_uploads(timestamp: int) -> None:
-    """Drop the uploads about which nobody decides, each hour."""
+    """Delete the files of old uploads, each hour; a preview that nobody approved is discarded."""
     uploads.forget(timezone.now())

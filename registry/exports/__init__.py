@@ -1,1 +1,1 @@
-"""Write the registry's tables as CSV."""
+"""Write the registry's tables as CSV files."""

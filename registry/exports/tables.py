@@ -1,7 +1,7 @@
-"""Files of participants, congestion points and connections, as imports take them back (docs/operating.md, CSV files).
+"""Export participants, congestion points and connections as CSV files that imports can read (docs/operating.md).
 
-PostgreSQL writes the CSV, so that a country's connections pass through without being held anywhere. Each file is of one
-snapshot, and in one order, so that the same facts make the same file.
+PostgreSQL writes the CSV, so this process never has a whole file in memory. Each file is one snapshot of the database,
+in a fixed order: the same facts make the same file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from participants.models import Participant, Role
 from registry.periods import last_day_sql
 
 PIECE = 1 << 16
-"""Bytes of a piece of a file, at least; the last one may be shorter."""
+"""The minimum size of a piece of a file, in bytes; the last piece may be smaller."""
 
 SETTINGS = """
 -- Days as files have them; compiling one of these queries takes longer than it saves.
@@ -90,21 +90,37 @@ OF_POINTS = (
 
 
 class NobodyFound(ValueError):
-    """There is no such participant; the words are for the operator."""
+    """No participant has that role and domain.
+
+    The message is for the operator.
+    """
 
 
 def export_participants(now: datetime) -> Iterator[bytes]:
-    """Every participant, with the columns `participants.imports.load.PARTICIPANT_COLUMNS`, in pieces of CSV.
+    """Export every participant with its keys.
 
-    Its keys are those that have not ended at `now` (aware), also those that have yet to begin.
+    The columns are `participants.imports.load.PARTICIPANT_COLUMNS`. A key that starts later is exported too.
+
+    Args:
+        now: An aware moment; keys that have ended by then are left out.
+
+    Returns:
+        The pieces of the CSV file.
     """
     return _written(PARTICIPANTS, {"now": now})
 
 
 def export_congestion_points(dso: str | None = None) -> Iterator[bytes]:
-    """Every congestion point, or a DSO's (by domain), with the columns `importing.CONGESTION_POINT_COLUMNS`.
+    """Export the congestion points with their memberships.
 
-    In pieces of CSV. Raises NobodyFound.
+    Args:
+        dso: The domain of the DSO whose congestion points are exported; None for all DSOs.
+
+    Returns:
+        The pieces of the CSV file, with the columns that an import of congestion points reads.
+
+    Raises:
+        NobodyFound: No DSO has the domain.
     """
     participant = _found(Role.DSO, dso)
     query = CONGESTION_POINTS.format(
@@ -115,9 +131,16 @@ def export_congestion_points(dso: str | None = None) -> Iterator[bytes]:
 
 
 def export_connections(agr: str | None = None) -> Iterator[bytes]:
-    """Every representation, or an AGR's (by domain), with the columns `importing.CONNECTION_COLUMNS`.
+    """Export the representations.
 
-    In pieces of CSV. Raises NobodyFound.
+    Args:
+        agr: The domain of the AGR whose representations are exported; None for all AGRs.
+
+    Returns:
+        The pieces of the CSV file, with the columns that an import of connections reads.
+
+    Raises:
+        NobodyFound: No AGR has the domain.
     """
     participant = _found(Role.AGR, agr)
     query = CONNECTIONS.format(claims="c.agr_id = %(participant)s" if participant else "true")
@@ -137,7 +160,7 @@ def _written(query: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
     said, size = [], 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SETTINGS)
-        # The driver's own cursor: Django's, where DEBUG is on, takes no parameters here.
+        # The cursor of psycopg itself: with DEBUG on, Django's cursor does not take parameters for COPY.
         with cursor.cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", parameters) as copy:
             for line in copy:
                 said.append(bytes(line))

@@ -1,4 +1,4 @@
-"""What the commands that write a file have in common: where to, plain or packed, and all of it or nothing."""
+"""The base class of the commands that export a file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from common import stdout
 
 
 class ExportCommand(BaseCommand):
-    """A command that writes a file in pieces, to standard output or to the file that `--output` names."""
+    """A command that writes a file in pieces, to standard output or to the file that `--output` names.
+
+    A file is replaced only when it is written completely. A name that ends in `.gz` is compressed by gzip.
+    """
 
     def add_output(self, parser: CommandParser) -> None:
-        """The option that says where to."""
+        """Add the option `--output`."""
         parser.add_argument(
             "--output",
             type=Path,
@@ -27,7 +30,15 @@ class ExportCommand(BaseCommand):
         )
 
     def write(self, pieces: Iterator[bytes], path: Path | None) -> None:
-        """Write all of `pieces`. Raises CommandError where they cannot be written."""
+        """Write all pieces.
+
+        Args:
+            pieces: The content of the file, in order.
+            path: The file to write; None for standard output.
+
+        Raises:
+            CommandError: The pieces cannot be written.
+        """
         if path is None:
             self._write_out(pieces)
             return
@@ -36,7 +47,7 @@ class ExportCommand(BaseCommand):
         self.stderr.write(f"{path}: {counted.lines - 1:,} lines after the header", lambda said: said)
 
     def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
-        """The whole file takes the place of what is at `path`, or nothing does."""
+        """Write all pieces beside the file, then replace the file; on an error leave the file as it is."""
         beside = path.parent / f"{path.name}.part"
         try:
             with beside.open("wb") as file:
@@ -67,7 +78,7 @@ class ExportCommand(BaseCommand):
 
 
 class _Counted(Iterator[bytes]):
-    """Gives the pieces of a file on, and counts its `lines`."""
+    """Pass on the pieces of a file, and count its `lines`."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -80,5 +91,5 @@ class _Counted(Iterator[bytes]):
 
 
 def _packed(file: IO[bytes]) -> gzip.GzipFile:
-    """Packs what is written, so that the same content makes the same file."""
+    """Compress by gzip, so that the same content makes the same file."""
     return gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0)

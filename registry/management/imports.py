@@ -1,4 +1,4 @@
-"""What the commands that import a file have in common: their options, what they print, and their exit status."""
+"""The base class of the commands that import a file: their options, their output and their exit status."""
 
 from __future__ import annotations
 
@@ -46,7 +46,13 @@ _ENDINGS = re.compile(r"(\.csv)?(\.gz)?$", re.IGNORECASE)
 
 
 def rejects_beside(path: str) -> Path:
-    """Where the rejects of a file go unless told otherwise: beside it; for standard input, into the working folder."""
+    """Return the file for the rejects of an import without `--rejects`.
+
+    It is beside the imported file. For standard input it is in the working directory.
+
+    Args:
+        path: The imported file, or STANDARD_INPUT.
+    """
     if path == STANDARD_INPUT:
         return Path("standard-input.rejects.csv")
     file = Path(path)
@@ -54,10 +60,10 @@ def rejects_beside(path: str) -> Path:
 
 
 class ImportCommand(BaseCommand):
-    """Imports files of one kind; a subclass says which, and what is done with them in `help`.
+    """A command that imports a file of the kind `import_kind`, which the subclass sets.
 
-    Every run is on the record, whatever comes of it. Progress and what is wrong go to standard error, the summary to
-    standard output.
+    Every run is recorded, also one that fails. Progress and rejects go to standard error, the summary to standard
+    output.
     """
 
     import_kind: ImportRun.Kind
@@ -147,9 +153,11 @@ class ImportCommand(BaseCommand):
             progress.close()
 
     def _report(self, running: Running, rejects_file: str) -> None:
-        """Print what came of it.
+        """Print the result of the run.
 
-        Unless all is well, raises CommandError, with the exit status; SystemExit where bad lines were skipped.
+        Raises:
+            CommandError: Nothing was imported; it has the exit status.
+            SystemExit: The good lines were imported and bad lines were skipped.
         """
         run, status = running.run, _exit_status(running)
         if status in (DONE, SKIPPED):
@@ -167,7 +175,7 @@ class ImportCommand(BaseCommand):
         raise CommandError("\n".join(map(_printable, said)), returncode=status)
 
     def _summarize(self, running: Running, rejects_file: str) -> None:
-        """Print the summary; where that is not possible, say on standard error that the run came to its end."""
+        """Print the summary; if that fails, print on standard error that the run is finished."""
         try:
             for line in import_report.summary(running, rejects_file):
                 self.stdout.write(_printable(line))
@@ -177,13 +185,13 @@ class ImportCommand(BaseCommand):
             self._say(import_report.unsaid(running, getattr(trouble, "strerror", None) or "Interrupted"))
 
     def _say(self, line: str) -> None:
-        """A line on standard error that is no failure of the command; what cannot be said there changes nothing."""
+        """Print a line on standard error, without the style of an error; ignore that it cannot be written."""
         with suppress(OSError):
             self.stderr.write(_printable(line), lambda said: said)
 
 
 def _printable(text: str) -> str:
-    """`text`, which may quote a file, without what would have a terminal do something."""
+    """Escape what is not printable in a text that may quote a file, so that it cannot control a terminal."""
     return "".join(
         each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
         for each in text
@@ -195,7 +203,7 @@ def _are_one(path: Path, other: Path) -> bool:
 
 
 def _came_to_its_end(running: Running) -> bool:
-    """Whether the run was over when it was interrupted."""
+    """Return whether the run was finished when it was interrupted."""
     running.run.refresh_from_db()
     return running.run.state in ENDED
 
@@ -211,7 +219,7 @@ def _exit_status(running: Running) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Within, SIGTERM and the terminal's end interrupt as Ctrl-C does, so that it is recorded and said."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C in the block, so that the run is recorded as interrupted."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""What the registry's commands have in common: how days, moments and results look on the command line."""
+"""How the registry's commands read days and moments, and print results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from registry.market.market import LAST_MICROSECOND, market, today_at
 
 
 def day(text: str) -> date:
-    """A day as YYYY-MM-DD; for argparse."""
+    """Read a day, written as YYYY-MM-DD; a type for argparse."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -23,10 +23,14 @@ def day(text: str) -> date:
 
 
 def known_at(text: str) -> datetime | None:
-    """The past moment that is asked about, as on the pages; None: the present; for argparse.
+    """Read a past moment, as the pages do; a type for argparse.
 
-    A day is the market's: its end, or the present where it is today. A moment is of ISO 8601, in UTC where it names no
-    offset; without a fraction of a second it is that second's end.
+    Args:
+        text: A day of the market, which means its end; or a moment in ISO 8601, in UTC if it has no offset. A moment
+            without a fraction of a second means the end of the second.
+
+    Returns:
+        The moment (aware); None for the present, which is what the market's today means.
     """
     try:
         return _end_of(date.fromisoformat(text))
@@ -44,7 +48,7 @@ def known_at(text: str) -> datetime | None:
 
 
 def _end_of(day: date) -> datetime | None:
-    """The market's; None where the day is today."""
+    """Return the end of a day of the market; None if the day is today."""
     time_zone = market().time_zone
     if day == today_at(clock.now(), time_zone):
         return None
@@ -52,7 +56,7 @@ def _end_of(day: date) -> datetime | None:
 
 
 def add_known_at(parser: CommandParser) -> None:
-    """The moment at which what is asked about was known."""
+    """Add the option `--known-at`."""
     parser.add_argument(
         "--known-at",
         type=known_at,
@@ -64,16 +68,21 @@ def add_known_at(parser: CommandParser) -> None:
 
 
 class ShowingCommand(BaseCommand):
-    """A command that prints what it found: as JSON with --json, else as lines for people."""
+    """A command that prints what it found: as JSON with `--json`, else as lines for people."""
 
     def add_time_arguments(self, parser: CommandParser) -> None:
-        """The day asked about, and the moment at which it was known."""
+        """Add the options `--on`, `--known-at` and `--json`."""
         parser.add_argument("--on", type=day, metavar="DAY", help="only what is about this day")
         add_known_at(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def print_result(self, result: Any, *, as_json: bool) -> None:
-        """Print a dictionary of values and lists of rows, or a list of rows."""
+        """Print a result.
+
+        Args:
+            result: A dictionary of values and lists of rows, or a list of rows; a row is a dictionary.
+            as_json: Print JSON instead of lines.
+        """
         if as_json:
             self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
             return

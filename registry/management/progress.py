@@ -1,4 +1,4 @@
-"""How far an import is, for who started it: a bar on a terminal, plain lines in a log; on standard error."""
+"""Show on standard error how far an import is: a bar on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from django.core.management.base import OutputWrapper
 
 SECONDS, LINES = 5.0, 100_000
-"""After how long, or how many lines of the file, a log gets another line on the reading."""
+"""The seconds, or lines of the file, after which a log gets another line while the file is read."""
 
 TICK = 1.0
 
@@ -24,7 +24,7 @@ WITHOUT_BYTES = "{desc}: {elapsed}"
 
 
 class Bar:
-    """A progress bar over the bytes of the file, then the phase and how long it has lasted."""
+    """A progress bar: over the bytes of the file while it is read, then the phase and its duration."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -36,11 +36,13 @@ class Bar:
         self._ticking.start()
 
     def at(self, phase: str) -> None:
+        """Show the phase of the import."""
         if phase != self._phase:
             self._phase = phase
             self._draw(None, WITHOUT_BYTES)
 
     def read(self, count: int, total: int | None) -> None:
+        """Show how many bytes of the file are read, of how many; None if that is not known."""
         bar = self._bar
         wanted = WITHOUT_TOTAL if total is None else WITH_BYTES
         if bar is None or bar.bar_format != wanted:
@@ -49,9 +51,10 @@ class Bar:
             bar.update(count - bar.n)
 
     def lines(self, count: int) -> None:
-        """The bar is over bytes."""
+        """Ignore the number of lines: the bar counts bytes."""
 
     def close(self) -> None:
+        """Remove the bar."""
         self._stop.set()
         self._ticking.join()
         with self._lock:
@@ -83,7 +86,7 @@ class Bar:
 
 
 class Lines:
-    """A line for each phase, and while the file is read another every 5 s, or 100,000 lines of the file."""
+    """Lines in a log: one for each phase, and more every SECONDS, or every LINES of the file, while it is read."""
 
     def __init__(self, out: OutputWrapper) -> None:
         self._out = out
@@ -92,17 +95,19 @@ class Lines:
         self._lines_said = 0
 
     def at(self, phase: str) -> None:
+        """Show the phase of the import."""
         if phase != self._phase:
             self._phase = phase
             self._say(phase)
 
     def read(self, count: int, total: int | None) -> None:
-        """Said of what comes through a pipe, whose lines are looked at once it is there."""
+        """Print how many bytes are read of a file of unknown size, which is read completely before its lines."""
         if total is None and self._is_due:
             self._say(f"{self._phase} … {count:,} bytes")
 
     def lines(self, count: int) -> None:
-        if count < self._lines_said:  # Another try reads the file anew.
+        """Print how many lines of the file are read."""
+        if count < self._lines_said:  # A retry reads the file from its start.
             self._lines_said = 0
         if count - self._lines_said >= LINES or (count > self._lines_said and self._is_due):
             self._lines_said = count
@@ -113,7 +118,7 @@ class Lines:
         return time.monotonic() - self._said_at >= SECONDS
 
     def close(self) -> None:
-        """Nothing stays behind a line."""
+        """Do nothing: there is nothing to remove."""
 
     def _say(self, text: str) -> None:
         self._said_at = time.monotonic()
@@ -123,5 +128,5 @@ class Lines:
 
 
 def shown_on(out: OutputWrapper) -> Bar | Lines:
-    """A bar where the command's standard error is a terminal, else lines."""
+    """Return a bar if the command's standard error is a terminal, else lines."""
     return Bar(sys.stderr) if out.isatty() else Lines(out)

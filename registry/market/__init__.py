@@ -1,1 +1,1 @@
-"""The market: time zone, ISP duration, policies."""
+"""The market's time zone and ISP duration, and the operator's policies."""

@@ -1,4 +1,7 @@
-"""The market's time zone and ISP duration, and what follows from them: which day it is, which zones agree."""
+"""The market's time zone and ISP duration.
+
+From them follow the market's day at a moment, and whether a time zone agrees with the market's.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,14 @@ ISP_DURATIONS = (*(f"PT{minutes}M" for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15,
 
 
 class UnknownMarket(ValueError):
-    """Not a time zone or ISP duration that a market can have; the message says what is."""
+    """A market cannot have that time zone or ISP duration.
+
+    The message says what a market can have.
+    """
 
 
 def market() -> Market:
-    """The market's row, with the defaults where nobody has set it."""
+    """Return the market's row, or one with the defaults while nobody has set the market."""
     row = sql.fetch(_MARKET, {})
     return (
         Market()
@@ -37,14 +43,20 @@ def market() -> Market:
 
 
 def today_at(moment: datetime, time_zone: str) -> date:
-    """The market's day at `moment` (aware)."""
+    """Return the market's day at a moment (aware)."""
     return moment.astimezone(ZoneInfo(time_zone)).date()
 
 
 def spelled(moment: datetime, time_zone: str) -> str:
-    """A moment (aware) in ISO 8601 with the offset of `time_zone`; to the second where it is the end of one.
+    """Return a moment in ISO 8601, with the offset of a time zone.
 
-    `registry.management.output.known_at` takes it for the same moment, and so do pages, which know seconds.
+    A moment at the last microsecond of a second is written without a fraction. Commands
+    (`registry.management.output.known_at`) and pages read that as the end of the second, so they get the same moment
+    back.
+
+    Args:
+        moment: An aware moment.
+        time_zone: A name of the IANA database.
     """
     with suppress(OverflowError):
         moment = moment.astimezone(ZoneInfo(time_zone))
@@ -52,9 +64,14 @@ def spelled(moment: datetime, time_zone: str) -> str:
 
 
 def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:
-    """Whether `name` is a zone of IANA's that has the market's UTC offset on all `days` (docs/rules.md D9).
+    """Return whether a time zone has the market's UTC offset on all days (docs/rules.md D9).
 
-    Compared at the first and at the last instant of each of the market's days.
+    The offsets are compared at the first and at the last instant of each day.
+
+    Args:
+        name: The zone to check. A name that the IANA database does not have agrees on no day.
+        market_zone: The market's time zone.
+        days: Days of the market.
     """
     if name == market_zone:
         return True
@@ -74,9 +91,18 @@ def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:
 def set_market(
     *, time_zone: str | None = None, isp_duration: str | None = None, actor: str, reason: str = ""
 ) -> Market:
-    """Set the market's time zone, its ISP duration or both, on the record. Raises UnknownMarket.
+    """Set the market's time zone, its ISP duration or both, with an audit entry.
 
-    One transaction, one at a time: what is not named stays as the last one set it.
+    The market's row is locked, so two calls at the same time do not undo each other.
+
+    Args:
+        time_zone: A name of the IANA database, or None to leave the time zone.
+        isp_duration: One of ISP_DURATIONS, or None to leave the duration.
+        actor: Who sets it, for the audit entry.
+        reason: Why, for the audit entry.
+
+    Raises:
+        UnknownMarket: A market cannot have the time zone or the ISP duration.
     """
     Market.objects.bulk_create([Market()], ignore_conflicts=True)
     row = Market.objects.select_for_update().get()
@@ -100,12 +126,12 @@ def set_market(
 
 @lru_cache(maxsize=1)
 def known_zones() -> frozenset[str]:
-    """The names in IANA's time zone database."""
+    """Return the names in the IANA time zone database."""
     return frozenset(available_timezones())
 
 
 def usable_zones() -> list[str]:
-    """The time zones that a market can have, by name: those that a UFTP message can say."""
+    """Return the time zones that a market can have, sorted: those that a UFTP message can name."""
     return sorted(zone for zone in known_zones() if SAYABLE.fullmatch(zone))
 
 

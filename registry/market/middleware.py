@@ -1,4 +1,4 @@
-"""Staff see and enter times in the market's zone."""
+"""The middleware that has staff see and enter times in the market's time zone."""
 
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from registry.market.market import market
 def in_market_time(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: the pages of the admin are in the market's time zone, which they name."""
+    """Make the middleware that puts the pages of the admin into the market's time zone."""
 
     def respond(request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(reverse("admin:index")):

@@ -1,6 +1,6 @@
-"""The choices that the rules leave to the operator, as rows that staff edit (docs/rules.md).
+"""The policies: choices that the rules leave to the operator (docs/rules.md).
 
-A policy applies to what is received after it was set: nothing recorded is judged again.
+A policy applies to messages that are received after it was set. What is recorded already is not judged again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,14 @@ FROM (
 
 @dataclass(frozen=True)
 class Choice:
-    """One policy: its name, what it is about, the values it takes (none: a whole number), and its default."""
+    """One policy.
+
+    Attributes:
+        name: The name in the rules, in commands and on screens.
+        about: The situation that the policy is for.
+        values: The values to choose from; empty for a policy whose value is a whole number.
+        default: The value while nobody has set one.
+    """
 
     name: str
     about: str
@@ -81,12 +88,15 @@ CHOICES = {
 
 
 class UnknownPolicy(ValueError):
-    """No policy has that name, or it does not take that value; the message says what there is."""
+    """No policy has that name, or the policy does not take that value.
+
+    The message lists the policies, or the values of the policy.
+    """
 
 
 @dataclass(frozen=True)
 class Policies:
-    """All policies as they stand; `policies["P3"]` is a value of `CHOICES["P3"]`."""
+    """The values of all policies at one moment; `policies["P3"]` is a value of `CHOICES["P3"]`."""
 
     values: dict[str, str]
 
@@ -95,19 +105,31 @@ class Policies:
 
     @property
     def long_past_days(self) -> int:
-        """From how many days in the past on an EndPeriod is strange (docs/rules.md P2)."""
+        """Return how many days in the past an EndPeriod may lie before it is irregular (docs/rules.md P2)."""
         return int(self.values["P2 days"])
 
 
 def in_force(at: datetime | None = None) -> Policies:
-    """The policies as they were set at the moment `at` (aware), as they stand without it (docs/rules.md C10)."""
+    """Return the policies in force at a moment (docs/rules.md C10).
+
+    Args:
+        at: An aware moment, or None for the present.
+    """
     names, values = sql.fetch(_IN_FORCE, {"at": at}) or ([], [])
     rows = dict(zip(names, values, strict=True))
     return Policies({name: rows.get(name, choice.default) for name, choice in CHOICES.items()})
 
 
 def checked(name: str, value: str) -> tuple[str, str]:
-    """The policy and value that are meant, hyphens, underscores and case aside; raises UnknownPolicy."""
+    """Return the name and the value of a policy as they are stored.
+
+    Args:
+        name: The policy's name, in any case, with blanks, hyphens or underscores.
+        value: Its value, written in the same ways.
+
+    Raises:
+        UnknownPolicy: No policy has the name, or the policy does not take the value.
+    """
     plain_names = {_plain(known): known for known in CHOICES}
     if _plain(name) not in plain_names:
         raise UnknownPolicy(f"There is no policy {name!r}. The policies are: {', '.join(CHOICES)}.")
@@ -125,9 +147,20 @@ def checked(name: str, value: str) -> tuple[str, str]:
 def set_policy(
     name: str, value: str, *, actor: str, reason: str = "", now: datetime | None = None
 ) -> tuple[str, str]:
-    """Set a policy from `now` on (aware; the database's moment without it), on the record.
+    """Set a policy from a moment on, with an audit entry if its value changes.
 
-    Returns its name and value. Raises UnknownPolicy.
+    Args:
+        name: The policy's name, as `checked` takes it.
+        value: The new value, as `checked` takes it.
+        actor: Who sets it, for the audit entry.
+        reason: Why, for the audit entry.
+        now: The moment (aware) from which the value applies; None for the moment of the database.
+
+    Returns:
+        The name and the value as they are stored.
+
+    Raises:
+        UnknownPolicy: No policy has the name, or the policy does not take the value.
     """
     name, value = checked(name, value)
     before = in_force()[name]

@@ -1,8 +1,8 @@
-"""The common reference: what DSOs and AGRs claim, for which days, and when the registry held it for true.
+"""The tables of the common reference: facts, their changes, conflicts, imports, the market and its policies.
 
-Days are stored half-open, `[first, last + 1)`; `registry.periods` converts to and from the inclusive days of
-messages and screens. A fact row is never edited but for `superseded_by`, and never deleted: a row is current while
-`superseded_by` is null, and was known at a moment when it was recorded by then and not yet superseded.
+Days are stored half-open, `[first, last + 1)`; `registry.periods` converts them to and from inclusive days. A fact is
+never deleted, and only its `superseded_by` is ever written after the fact is recorded. A fact is current while
+`superseded_by` is null. It was known at a past moment if it was recorded by then and superseded later or not at all.
 """
 
 from registry.models.changes import CURRENT, Change, Fact, FactQuerySet, RevisionPlace

@@ -1,4 +1,4 @@
-"""Changes of the registry, and what every fact has in common: recorded by one change, superseded by another."""
+"""Changes of the registry, revision places, and the base class of all facts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ CURRENT = Q(superseded_by__isnull=True)
 
 
 class Change(models.Model):
-    """One transaction on the registry. `moment` is stamped last, in the order of the commits."""
+    """One transaction on the registry.
+
+    `moment` is stamped last in the transaction, so moments are in the order of the commits (docs/rules.md H1).
+    """
 
     class Kind(models.TextChoices):
         MESSAGE = "message", "Message"
@@ -50,33 +53,38 @@ class Change(models.Model):
 
     @property
     def file_name(self) -> str:
-        """The name of the file that an import is of."""
+        """Return the name of the imported file: the first line of the reason."""
         return self.reason.partition("\n")[0]
 
     @property
     def why(self) -> str:
-        """What staff gave as the reason, of a decision or of an import."""
+        """Return the reason that staff gave for a change by staff or for an import; empty for other changes."""
         if self.kind == self.Kind.IMPORT:
             return self.reason.partition("\n")[2]
         return self.reason if self.kind == self.Kind.DECISION else ""
 
 
 def superseded(name: str) -> models.Index:
-    """Finds what a change has superseded."""
+    """Return an index that finds the facts that a change superseded."""
     return models.Index(fields=["superseded_by"], name=name, condition=~CURRENT)
 
 
 class FactQuerySet(models.QuerySet[M]):
-    """Facts by what was known when, and by the days they are about."""
+    """Queries for facts: by the moment at which they were known, and by the days of their periods."""
 
     def current(self) -> FactQuerySet[M]:
-        """What the registry holds for true."""
+        """Return the current facts: those that are not superseded."""
         return self.filter(CURRENT)
 
     def known_at(self, moment: datetime) -> FactQuerySet[M]:
-        """What the registry held for true at `moment` (aware); never changes for a past moment.
+        """Return the facts that were known at a moment.
 
-        `registry.changes.await_stamped_changes` first, in the same transaction, makes "never" hold to the instant.
+        A change that is stamped but not committed yet is not seen. To exclude that case, call
+        `registry.changes.await_stamped_changes` first, in the same transaction. Then the result for a past moment
+        never changes.
+
+        Args:
+            moment: An aware moment.
         """
         return self.filter(
             Q(recorded_by__moment__lte=moment),
@@ -84,12 +92,12 @@ class FactQuerySet(models.QuerySet[M]):
         )
 
     def on(self, day: date) -> FactQuerySet[M]:
-        """Facts about `day`, a day of the market."""
+        """Return the facts whose period contains a day of the market."""
         return self.filter(period__contains=day)
 
 
 class Fact(models.Model):
-    """What all facts share: their days, and the changes that recorded and superseded them."""
+    """The base class of all facts: their days, and the changes that recorded and superseded them."""
 
     period = DateRangeField()
     recorded_by = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+")
@@ -102,7 +110,7 @@ class Fact(models.Model):
 
 
 class RevisionPlace(models.Model):
-    """How far one sender's updates of one type have come (docs/rules.md S1)."""
+    """The latest Sequence and TimeStamp accepted from one sender for one type of update (docs/rules.md S1)."""
 
     sender = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="revision_places")
     update_type = models.CharField(max_length=30)

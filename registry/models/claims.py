@@ -1,4 +1,4 @@
-"""Connections, and who claims them: memberships in congestion points, representations by AGRs."""
+"""Connections, and the two kinds of claims on them: memberships by DSOs and representations by AGRs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAITING = CURRENT & ~Q(standing="effective")
 
 
 class Standing(models.TextChoices):
-    """What a claimed day counts for (docs/rules.md C1)."""
+    """The standing of the days of a claim (docs/rules.md C1)."""
 
     EFFECTIVE = "effective", "Effective"
     CONTESTED = "contested", "Contested"
@@ -23,7 +23,7 @@ class Standing(models.TextChoices):
 
 
 class Connection(models.Model):
-    """A grid connection, by its entity address."""
+    """A grid connection, identified by its entity address."""
 
     address = models.CharField(max_length=501, db_collation="C")
 
@@ -37,7 +37,7 @@ class Connection(models.Model):
 class Claim(Fact):
     """A fact that others may contest.
 
-    `waiting_since` is the change from which on the claimant has waited for these days; null while they count.
+    `waiting_since` is the change from which on the claimant waits for the days; null while the claim is effective.
     """
 
     standing = models.CharField(max_length=9, choices=Standing.choices)
@@ -50,7 +50,7 @@ class Claim(Fact):
 
 
 def waits_unless_effective(name: str) -> models.CheckConstraint:
-    """A claim waits for its days exactly while they do not count."""
+    """Return the constraint that a claim has `waiting_since` if and only if it is not effective."""
     return models.CheckConstraint(
         condition=Q(standing=Standing.EFFECTIVE, waiting_since__isnull=True)
         | (~Q(standing=Standing.EFFECTIVE) & Q(waiting_since__isnull=False)),
@@ -61,7 +61,8 @@ def waits_unless_effective(name: str) -> models.CheckConstraint:
 class CongestionPointConnection(Claim):
     """A DSO's claim that a connection lies behind one of its congestion points.
 
-    `exclusive`: no other DSO's exclusive claim counts on the same day; false where the policy allowed both.
+    While `exclusive` is true, no exclusive claim of another DSO is effective on the same day. It is false if the
+    policy allowed that both count.
     """
 
     congestion_point = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Conflicts between claims."""
+"""Conflicts between claims, with the decisions that staff took about them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ OPEN = Q(closed_by__isnull=True)
 
 
 class Conflict(models.Model):
-    """A maximal run of days of one connection that a claimant contests and a holder holds.
+    """A longest run of contested days of one connection between one holder and one claimant.
 
-    Derived from the claims: it opens and closes with them, and carries the decision of staff about it. A decision is
-    reversed by a row that replaces it, opened and closed by one change.
+    Conflicts follow from the claims: they are opened and closed when claims change (docs/rules.md C8). The row also
+    has the decision by which staff settled the conflict. A reversal is a row of its own: it `replaces` the conflict of
+    the earlier decision, and the same change opens and closes it.
     """
 
     class Kind(models.TextChoices):

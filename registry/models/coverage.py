@@ -1,4 +1,4 @@
-"""How much of each congestion point's connections an AGR represents."""
+"""Coverage: how many connections of each congestion point an AGR represents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from registry.models.points import CongestionPoint
 
 
 class Coverage(models.IntegerChoices):
-    """How much of a congestion point AGRs represent: bands of the share of its connections."""
+    """Bands of the share of a congestion point's connections that an AGR represents."""
 
     EMPTY = 0, "No connections"
     NONE = 1, "0 %"
@@ -22,14 +22,14 @@ class Coverage(models.IntegerChoices):
 
 
 def share_under(quarters: int) -> LessThan:
-    """Whether less than so many quarters of the connections are represented."""
+    """Return the condition that less than a number of quarters of the connections is represented."""
     return LessThan(F("represented") * 4, F("connections") * quarters)
 
 
 class CongestionPointCoverage(models.Model):
-    """How many connections a congestion point has on a day, and how many of them an AGR represents.
+    """The number of connections of a congestion point on a day, and how many of them an AGR represents.
 
-    Derived from the facts by `registry.queries.coverage`; no fact in itself.
+    `registry.queries.coverage` counts them from the facts.
     """
 
     congestion_point = models.OneToOneField(
@@ -61,7 +61,7 @@ class CongestionPointCoverage(models.Model):
 
 
 class CoverageState(models.Model):
-    """The one row that says what the coverage of congestion points holds for, and up to which change."""
+    """The one row with the day that the coverage is for, and the latest change that was counted."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     day = models.DateField()

@@ -1,4 +1,4 @@
-"""The record of imports: each file that was read, what was asked for, and what came of it."""
+"""Imports: the run of each file with its options and its result, and the files themselves."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ UNREADABLE = "unreadable"
 
 
 class ImportRun(models.Model):
-    """One file that was imported, or was to be.
+    """The run of one file: an import, a preview or a dry run.
 
-    `actor` is who asked for it. `summary` has `counts` (pairs of words and how many, in order), `warnings` (sentences),
-    `first_rejects` (rows of line, column, rule, value), of a preview `consequences` in words, `told` what else would
-    change or changed, and `stopped`: SHRUNK where a file would end too much, UNREADABLE where it is none of its kind;
-    `previewed_at`, `decided_at`, `discarded_at`: when that was, in ISO 8601. `fingerprint` is of the consequences that
-    were shown. A run that is under way is held by an advisory lock of its process, so that one without is known
-    to have been interrupted.
+    `actor` is who started it. `fingerprint` is that of the previewed consequences. A run that is under way has an
+    advisory lock of its process: if the lock is free, the run was interrupted.
+
+    `summary` has these keys:
+
+    * `counts`: pairs of a text and a number, in the order in which they are shown
+    * `warnings`: sentences
+    * `first_rejects`: rows of line, column, rule and value
+    * `consequences`: those of a preview, as `registry.previews.serialization` writes them
+    * `told`: sentences on what else changed or would change
+    * `stopped`: SHRUNK if a full file would end too much, UNREADABLE if the file is not of its kind
+    * `previewed_at`, `decided_at`, `discarded_at`: moments in ISO 8601
     """
 
     class Kind(models.TextChoices):
@@ -82,16 +88,19 @@ class ImportRun(models.Model):
 
     @property
     def is_dry_run(self) -> bool:
-        """Whether it was never to import anything; an upload is, once it is decided on."""
+        """Return whether the run never imports anything; an upload does so once it is approved."""
         return not self.uploaded and not self.applies
 
 
 DRY_RUNS = models.Q(uploaded=False, applies=False)
-"""Those of which `is_dry_run` is true."""
+"""The condition for the runs of which `is_dry_run` is true."""
 
 
 class ImportFile(models.Model):
-    """The bytes that belong to a run, packed by gzip: the upload until it is applied or discarded, and its rejects."""
+    """The files of a run, compressed by gzip: the uploaded file and its rejects.
+
+    The uploaded file is deleted once the run is applied or discarded.
+    """
 
     run = models.OneToOneField(ImportRun, primary_key=True, on_delete=models.CASCADE, related_name="file")
     content = models.BinaryField(null=True)

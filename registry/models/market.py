@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 
 class Market(models.Model):
-    """The one row of market-wide facts: the time zone its days are in, and the length of an ISP."""
+    """The one row with the time zone of the market's days and its ISP duration."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     time_zone = models.CharField(max_length=60, default="Europe/Amsterdam")
@@ -23,7 +23,7 @@ class Market(models.Model):
 
 
 class Policy(models.Model):
-    """The operator's choice where the rules leave one; `registry.market.policies` names them and their values."""
+    """The present value of a policy; `registry.market.policies` defines the policies and their values."""
 
     name = models.CharField(max_length=40, primary_key=True)
     value = models.CharField(max_length=20)
@@ -37,7 +37,7 @@ class Policy(models.Model):
 
 
 class PolicySetting(models.Model):
-    """What a policy was set to, and since when: a message is judged by the policies of its receipt."""
+    """One setting of a policy and its moment: a message is judged by the policies in force at its receipt."""
 
     name = models.CharField(max_length=40)
     value = models.CharField(max_length=20)

@@ -12,12 +12,17 @@ from registry.models.changes import CURRENT, Fact, FactQuerySet, superseded
 
 
 class RedispatchBy(models.TextChoices):
+    """The role that redispatches."""
+
     AGR = "AGR", "AGR"
     DSO = "DSO", "DSO"
 
 
 class CongestionPoint(models.Model):
-    """(DSO, entity address): the same address published by two DSOs is two points (docs/rules.md D8)."""
+    """A congestion point, identified by its DSO and its entity address.
+
+    The same address at two DSOs is two congestion points (docs/rules.md D8).
+    """
 
     dso = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="congestion_points")
     address = models.CharField(max_length=501, db_collation="C")
@@ -34,7 +39,7 @@ class CongestionPoint(models.Model):
 
 
 class CongestionPointTerms(Fact):
-    """On which days a congestion point exists, and on which terms."""
+    """The fact that a congestion point exists on certain days, on certain terms."""
 
     congestion_point = models.ForeignKey(
         CongestionPoint, on_delete=models.PROTECT, related_name="terms", db_index=False

@@ -1,4 +1,4 @@
-"""`manage.py export_congestion_points`: congestion points and their connections, as the import of these takes them."""
+"""`manage.py export_congestion_points`: write congestion points and memberships for import_congestion_points."""
 
 from typing import Any
 

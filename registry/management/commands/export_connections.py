@@ -1,4 +1,4 @@
-"""`manage.py export_connections`: the connections that AGRs represent, as import_connections takes them."""
+"""`manage.py export_connections`: write representations as a file for import_connections."""
 
 from typing import Any
 

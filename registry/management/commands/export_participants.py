@@ -1,4 +1,4 @@
-"""`manage.py export_participants`: participants with their keys, as import_participants takes them."""
+"""`manage.py export_participants`: write participants and their keys as a file for import_participants."""
 
 from typing import Any
 

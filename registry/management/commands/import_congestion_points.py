@@ -1,4 +1,4 @@
-"""`manage.py import_congestion_points F`: congestion points with their connections, from a CSV file."""
+"""`manage.py import_congestion_points FILE`: import congestion points and memberships from a CSV file."""
 
 from registry.management.imports import ImportCommand
 from registry.models.imports import ImportRun

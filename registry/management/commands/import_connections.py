@@ -1,4 +1,4 @@
-"""`manage.py import_connections F`: representations, from a CSV file."""
+"""`manage.py import_connections FILE`: import representations from a CSV file."""
 
 from registry.management.imports import ImportCommand
 from registry.models.imports import ImportRun

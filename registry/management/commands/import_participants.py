@@ -1,4 +1,4 @@
-"""`manage.py import_participants F`: participants, with their keys and endpoints, from a CSV file."""
+"""`manage.py import_participants FILE`: import participants, with keys and endpoints, from a CSV file."""
 
 from registry.management.imports import ImportCommand
 from registry.models.imports import ImportRun

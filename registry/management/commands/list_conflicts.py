@@ -1,4 +1,4 @@
-"""`manage.py list_conflicts`: contested days, and how they were settled."""
+"""`manage.py list_conflicts`: list conflicts and the decisions about them."""
 
 from typing import Any
 

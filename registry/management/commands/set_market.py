@@ -1,4 +1,4 @@
-"""`manage.py set_market`: the time zone that the market's days are in, and the length of its ISPs."""
+"""`manage.py set_market`: set the market's time zone and its ISP duration."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py set_policy NAME VALUE`: what happens where the rules leave the operator a choice."""
+"""`manage.py set_policy NAME VALUE`: set a policy."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py settle_conflict ID keep|give|split`: decide who gets contested days, or decide anew."""
+"""`manage.py settle_conflict ID keep|give|split`: settle an open conflict, or reverse an earlier decision."""
 
 from typing import Any
 

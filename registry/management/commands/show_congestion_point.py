@@ -1,4 +1,4 @@
-"""`manage.py show_congestion_point DSO ADDRESS`: its terms and connections, as known now or at a past moment."""
+"""`manage.py show_congestion_point DSO ADDRESS`: show terms and connections, as known now or at a past moment."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py show_connection ADDRESS`: who claims a connection, on a day, as known now or at a past moment."""
+"""`manage.py show_connection ADDRESS`: show who claims a connection, as known now or at a past moment."""
 
 from typing import Any
 
