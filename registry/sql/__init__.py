@@ -1,1 +1,1 @@
-"""The SQL that updates and decisions share."""
+"""SQL that updates and decisions share: kinds of claims, replacement, staging and kept plans."""

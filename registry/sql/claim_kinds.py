@@ -1,8 +1,8 @@
-"""What representations and memberships have in common: claims of a party on days of a connection.
+"""The two kinds of claims, for SQL that is written once for both.
 
 A party is the AGR of a representation or the DSO of a membership. The SQL of `registry.updates.statements`,
-`registry.updates.standings` and `registry.decisions.settle` is written once, with a `ClaimKind` saying where each
-column is.
+`registry.updates.standings` and `registry.decisions.settle` has names in braces. A `ClaimKind` fills in the table and
+the columns of its kind.
 """
 
 from __future__ import annotations
@@ -15,9 +15,19 @@ from registry.sql.replacement import BEFORE, LATER
 
 @dataclass(frozen=True)
 class ClaimKind:
-    """Where one kind of claim is kept, and where its lines are staged.
+    """The table and the columns of one kind of claims, and the staging table of its lines.
 
-    `point` and `exclusive` are expressions on the alias `c`, `line_point` is one on the alias `l` of `lines`.
+    Attributes:
+        conflict: The kind of the conflicts between these claims.
+        table: The table of the claims.
+        party: The column of the party.
+        point: An expression for the congestion point, or 0, on the alias `c` of `table`.
+        exclusive: An expression for whether the claim is exclusive, on the alias `c` of `table`.
+        insert_columns: The columns that only this kind has, in an INSERT.
+        insert_values: The values of these columns.
+        policy: The name of the policy for newly claimed days that another party holds.
+        lines: The staging table of the lines.
+        line_point: An expression for the congestion point, or 0, on the alias `l` of `lines`.
     """
 
     conflict: Conflict.Kind
@@ -32,7 +42,12 @@ class ClaimKind:
     line_point: str
 
     def sql(self, template: str, **more: str) -> str:
-        """`template` with the names of this kind, what `registry.sql.replacement` says, and `more` in it."""
+        """Fill in the names of this kind, the expressions of `registry.sql.replacement` and `more`.
+
+        Args:
+            template: SQL with names in braces.
+            more: Values for further names.
+        """
         return template.format(
             claims=self.table,
             party=self.party,

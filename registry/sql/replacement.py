@@ -1,15 +1,17 @@
-"""How a statement replaces its sender's earlier one, day by day (docs/rules.md D2, D3, P7): the SQL of it, once.
+"""How a statement replaces the days that its sender registered earlier (docs/rules.md D2, D3, P7).
 
-For statements about connections and about congestion points alike. Both pieces are expressions over two aliases:
-`s`, the statement (`days` it states, `speaks_from` its first day, `withdraws_from` the day from which it withdraws
-everything, or null), and `o.old`, the days that the sender has registered of the thing.
+Statements about connections and about congestion points use the same two SQL expressions. They need two aliases:
+
+* `s`, the statement: `days` are the stated days, `speaks_from` is its first day, and `withdraws_from` is the day from
+  which it withdraws everything, or null.
+* `o`, with `o.old`: the days that the sender has registered of the item.
 """
 
-# D2: what lies before the statement's first day stays.
+# D2: days before the first day of the statement stay.
 BEFORE = "datemultirange(daterange(NULL, s.speaks_from))"
 
-# D3: from that day on, a block that touches or overlaps the stated days gives way. P7: one that lies apart, later, is
-# kept, as far as it is not withdrawn.
+# D3: from that day on, a block that touches or overlaps the stated days is replaced. P7: a separate, later block is
+# kept, except the days that are withdrawn.
 LATER = """(
     SELECT coalesce(range_agg(b), '{}') FROM unnest(o.old * datemultirange(daterange(s.speaks_from, NULL))) b
     WHERE NOT daterange(lower(b) - 1, upper(b) + 1) && s.days

@@ -1,8 +1,8 @@
-"""Temporary tables in which an update is worked on as a set, and the COPY that fills them.
+"""The staging tables: temporary tables in which an update is worked on as a set, and the COPY that fills them.
 
-They live as long as the database connection, and `prepare` empties them: doing that at each commit would take longer
-than a small update. All days are half-open:
-`upper` is the first day after, null where open-ended.
+The tables last as long as the database connection. `prepare` empties them before each use; `ON COMMIT DELETE ROWS`
+would take longer than a small update. All days are half-open: `upper` is the day after the last day, or null if the
+period is open-ended.
 """
 
 from __future__ import annotations
@@ -20,70 +20,71 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 TABLES = {
-    # Lines as said: the number of the line and of the congestion point it stands under (0: none), and whose it is.
+    # Lines about connections, as stated: the number of the line, the number of its congestion point (0: none), and the
+    # party that states it.
     "staged_line": """
         line integer NOT NULL, point integer NOT NULL, party_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
         first date NOT NULL, upper date""",
-    # Congestion points as said, and whose they are.
+    # Lines about congestion points, as stated, and their DSO.
     "staged_point": """
         number integer NOT NULL, dso_id bigint NOT NULL, address text COLLATE "C" NOT NULL, first date NOT NULL,
         upper date, said_upper date, ends_at_once boolean NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
         intraday text""",
-    # What is said of each congestion point, all its entries taken together.
+    # Statements about congestion points: all lines about one congestion point together.
     "point_statement": """
         point_id bigint PRIMARY KEY, days datemultirange NOT NULL, speaks_from date NOT NULL, withdraws_from date,
         ends_at_once boolean NOT NULL, omitted boolean NOT NULL DEFAULT false""",
-    # The terms of the stated congestion points as they are to be.
+    # The terms that the stated congestion points are to have.
     "wanted_terms": """
         point_id bigint NOT NULL, period daterange NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
         intraday text""",
-    # The days of each stated congestion point before and after; `clip` are the days that claims on it lose, `listed`
-    # says whether an entry of it that does not end it lists connections.
+    # The days of each stated congestion point before and after the update. `clip`: days that memberships of it lose.
+    # `listed`: whether a line about it that does not end it at once lists connections.
     "point_days": """
         point_id bigint PRIMARY KEY, dso_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
         before datemultirange NOT NULL, after datemultirange NOT NULL, clip datemultirange NOT NULL,
         listed boolean NOT NULL""",
-    # The lines under a congestion point, judged against its days.
+    # The lines under congestion points, judged against the days of these.
     "judged_line": """
         line integer NOT NULL, point_id bigint NOT NULL, party_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
         first date NOT NULL, upper date, days datemultirange NOT NULL,
         early boolean NOT NULL, late boolean NOT NULL, outside boolean NOT NULL""",
-    # What is said of each thing, all its lines taken together.
+    # Statements: all lines about one item together.
     "statement": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint, address text COLLATE "C" NOT NULL,
         days datemultirange NOT NULL, speaks_from date NOT NULL, withdraws_from date, lines integer NOT NULL,
         line integer NOT NULL""",
-    # Claims whose days change: what they are and what they become.
+    # Items whose claimed days change: the days before and after.
     "claim_change": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint NOT NULL,
         old datemultirange NOT NULL, want datemultirange NOT NULL""",
-    # Connections that only this transaction can see, or whose row it has locked.
+    # Connections that this transaction has added or locked.
     "held_connection": "connection_id bigint PRIMARY KEY",
-    # Conflicts that staff decide together.
+    # Conflicts that staff settle together.
     "chosen_conflict": "conflict_id bigint PRIMARY KEY",
-    # What a change did to one claim: the days that count, wait and are refused by it, and those that do no more.
+    # The effects of a change on each claim, as days.
     "consequence": """
         connection_id bigint NOT NULL, point_id bigint NOT NULL, party_id bigint NOT NULL,
         gained datemultirange NOT NULL, lost datemultirange NOT NULL, contested datemultirange NOT NULL,
         refused datemultirange NOT NULL, withdrawn datemultirange NOT NULL""",
-    # Days that staff give to one of two parties.
+    # Rulings: days that staff give to one of two parties.
     "ruling": """
         connection_id bigint NOT NULL, days daterange NOT NULL, winner bigint NOT NULL, loser bigint NOT NULL""",
     # Connections on which the days that change concern more than one party.
     "disputed": "connection_id bigint PRIMARY KEY",
-    # Every claim on a disputed connection, cut so that within a piece nothing changes from day to day.
+    # Every claim on a disputed connection, split so that all days of a piece are alike.
     "piece": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint NOT NULL,
         first date NOT NULL, stop date NOT NULL, was text, waiting_since bigint, exclusive boolean NOT NULL,
         claimed boolean NOT NULL, standing text""",
-    # The claims as they are to be, where anything about them may differ.
+    # The claims as they are to be, for items on which anything may change.
     "wanted_claim": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint NOT NULL, period daterange NOT NULL,
         standing text NOT NULL, waiting_since bigint, exclusive boolean NOT NULL""",
 }
 
-# Analyzed while they are empty: of a table that never was, the planner expects thousands of rows, and reads all claims
-# to judge one connection.
+# These are analyzed while they are empty. The planner expects thousands of rows in a table that was never analyzed: to
+# judge one connection it would read all claims.
 JUDGED = ("claim_change", "ruling", "disputed", "piece", "wanted_claim")
 
 LARGE = 20_000
@@ -91,14 +92,14 @@ CHUNK = 20_000
 
 
 EMPTIED_IN_PLACE = 1 << 20
-"""Bytes that the tables may take together before they are made small again."""
+"""Above this total size, in bytes, the tables are truncated instead of emptied row by row."""
 
 SIZES = "SELECT " + ", ".join(f"pg_relation_size(to_regclass('pg_temp.{name}'))" for name in TABLES)
-"""Gives the bytes of each table; null where it is missing."""
+"""The query for the size of each table in bytes; null for a missing table."""
 
 
 def prepare(cursor: CursorWrapper) -> None:
-    """Make the tables on this connection where they are missing, and empty them."""
+    """Create the tables that this connection does not have yet, and empty the others."""
     cursor.execute(SIZES)
     sizes = dict(zip(TABLES, cursor.fetchone(), strict=True))
     if None in sizes.values():
@@ -114,7 +115,7 @@ def prepare(cursor: CursorWrapper) -> None:
 
 
 def make_tables(cursor: CursorWrapper) -> bool:
-    """Make the tables on this connection where they are missing; returns whether they were."""
+    """Create the tables that this connection does not have yet, and return whether any was missing."""
     cursor.execute("SELECT to_regclass('pg_temp.wanted_claim') IS NULL")
     (missing,) = cursor.fetchone()
     if missing:
@@ -128,13 +129,22 @@ def make_tables(cursor: CursorWrapper) -> bool:
 
 
 def analyze_if_large(cursor: CursorWrapper, table: str, rows: int) -> None:
-    """Give the planner the size of a staging table, where it is worth the time."""
+    """ANALYZE a staging table if it has many rows."""
     if rows >= LARGE:
         cursor.execute(f"ANALYZE {table}")
 
 
 def copy_lines(lines: Iterable[tuple[int, str, date, date | None]], party: int) -> int:
-    """COPY a party's (point, address, first day, last day inclusive or None) into `staged_line`; returns how many."""
+    """COPY a party's lines about connections into `staged_line`.
+
+    Args:
+        lines: The number of the congestion point or 0, the address of the connection, the first day, and the last day,
+            inclusive, or None for an open end.
+        party: The primary key of the party.
+
+    Returns:
+        The number of lines.
+    """
     count = 0
     with connection.cursor() as cursor:
         with cursor.copy(
@@ -148,7 +158,7 @@ def copy_lines(lines: Iterable[tuple[int, str, date, date | None]], party: int) 
 
 
 def _blocks(lines: Iterable[tuple[int, str, date, date | None]], party: int) -> Iterator[tuple[str, int]]:
-    """The rows of `staged_line` in COPY's text form, many at a time, each block with its last line's number."""
+    """Yield blocks of rows of `staged_line` in the text format of COPY, each with the number of its last line."""
     rows: list[str] = []
     number = 0
     for point, address, first, last in lines:

@@ -1,1 +1,1 @@
-"""Apply portfolio updates: statements, rules, standings, conflicts."""
+"""Apply portfolio updates: statements, period rules, standings and conflicts."""

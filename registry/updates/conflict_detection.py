@@ -1,4 +1,4 @@
-"""Conflicts as they follow from the claims: opened and closed after each change of them (docs/rules.md C8)."""
+"""Open and close conflicts after claims have changed (docs/rules.md C8)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,13 @@ ORDER BY connection_id, period
 
 
 def refresh_conflicts(cursor: CursorWrapper, kind: ClaimKind, *, change: int) -> None:
-    """Close the conflicts on the disputed connections that are none any more, and open what has come up."""
+    """Close and open conflicts on the disputed connections, so that they match the contested days.
+
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        kind: The kind of the claims.
+        change: The id of the change that opens and closes them.
+    """
     parameters: dict[str, Any] = {"change": change, "kind": kind.conflict.value}
     cursor.execute(kind.sql(RUNS + CLOSE), parameters)
     cursor.execute(kind.sql(RUNS + OPEN), parameters)

@@ -1,6 +1,6 @@
-"""Strange periods: what is odd about an update, and what the operator wants done then (docs/rules.md P1 to P7).
+"""The period rules: find the irregular periods of an update, and apply the operator's choice (docs/rules.md P1 to P7).
 
-Looks at the staged tables once everything they are measured against is held.
+The rules read the staging tables after the congestion points and connections concerned are locked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WHAT = {
     "P6": "is named twice with overlapping periods",
     "P7": "has a separate, later period",
 }
-# What was done about it: adjusted, and accepted.
+# What is done about it: under the policy adjust, and under the policy accept.
 DONE = {
     "P1": ("nothing is registered", "nothing is registered"),
     "P2": ("registered as said", "registered as said"),
@@ -39,8 +39,8 @@ DONE = {
     "P7": ("which is kept", "which is dropped"),
 }
 
-# Rows of (address, congestion point or 0, number of the line, later days), one query for each rule about lines: a row
-# for each line that is strange.
+# One query for each rule about lines. It returns a row for each irregular line: (address, congestion point or 0, number
+# of the line, later days).
 LINES = {
     "P1": """
         SELECT s.address, s.point_id, l.line, NULL::datemultirange AS days
@@ -113,7 +113,7 @@ LEFT JOIN registry_congestionpoint p ON p.id = f.point_id
 ORDER BY f.line LIMIT 20
 """
 
-# Rows of (DSO, address, later days), one query for each rule about congestion points.
+# One query for each rule about congestion points. It returns a row for each irregular one: (DSO, address, later days).
 POINTS = {
     "P1": """
         SELECT DISTINCT l.dso_id, l.address, NULL FROM staged_point l
@@ -158,13 +158,20 @@ ORDER BY 2, 1
 
 @dataclass
 class Findings:
-    """What is wrong with an update: the reasons to reject it, and the warnings if it is accepted."""
+    """The reasons to reject an update, and the warnings about it if it is accepted."""
 
     rejections: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def add(self, rule: str, policies: Policies, names: Sequence[str], total: int) -> None:
-        """File what `rule` found under the operator's choice for it; `names` are the first of `total` things."""
+        """Add the items that a rule found: as a rejection or as a warning, as the operator chose for the rule.
+
+        Args:
+            rule: The code of the rule, such as `P3`.
+            policies: The policies in force.
+            names: The names of the first items.
+            total: The number of all items.
+        """
         what = WHAT[rule].format(long_past_days=policies.long_past_days)
         choice = policies[rule]
         if choice == REJECT:
@@ -177,9 +184,17 @@ class Findings:
 def look_at_lines(
     cursor: CursorWrapper, kind: ClaimKind, policies: Policies, findings: Findings, *, today: date
 ) -> tuple[bool, bool]:
-    """File what is strange about the lines about connections; `today` is the market's day of receipt.
+    """Find irregular lines about connections.
 
-    Gives, seen by the same look, whether claims change, and any that had days before.
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        kind: The kind of the claims.
+        policies: The policies in force.
+        findings: Receives the rejections and warnings.
+        today: The market's day of receipt.
+
+    Returns:
+        Whether claims change, and whether any of them had days before. The same query finds both.
     """
     parameters = {"long_past": long_past(policies, today)}
     signs = dict.fromkeys(("late", "early", "outside"), "false") | {"judged": ""}
@@ -203,7 +218,14 @@ def look_at_lines(
 
 
 def look_at_points(cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date) -> None:
-    """File what is strange about the congestion points themselves; `today` is the market's day of receipt."""
+    """Find irregular lines about congestion points.
+
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        policies: The policies in force.
+        findings: Receives the rejections and warnings.
+        today: The market's day of receipt.
+    """
     cursor.execute(DIFFERENT_TERMS)
     different = [address for _, address in cursor.fetchall()]
     if different:
@@ -219,12 +241,12 @@ def look_at_points(cursor: CursorWrapper, policies: Policies, findings: Findings
 
 
 def _is_silent(rule: str, policies: Policies) -> bool:
-    """P7 adjusts without a warning."""
+    """Return whether the rule adjusts without a warning, as P7 does."""
     return rule == "P7" and policies["P7"] == ADJUST
 
 
 def long_past(policies: Policies, today: date) -> date:
-    """The half-open end of the last period that is strange by P2."""
+    """Return the latest half-open end of a period that P2 finds irregular."""
     return today - timedelta(days=policies.long_past_days)
 
 

@@ -1,7 +1,7 @@
-"""Congestion points: on which days they exist and on which terms (docs/rules.md D2 to D5).
+"""Apply statements about congestion points: their days and terms (docs/rules.md D2 to D6).
 
-A statement about a congestion point works like one about a connection (`registry.updates.statements`), except that its
-days carry terms, and that one whose EndPeriod is today or earlier ends at once.
+They work like statements about connections (`registry.updates.statements`), with two differences. The days have terms.
+A congestion point whose EndPeriod is today or earlier ends at once (docs/rules.md D5).
 """
 
 from __future__ import annotations
@@ -205,10 +205,19 @@ GROUP BY address ORDER BY 1
 def stage_update(
     cursor: CursorWrapper, dso: int, lines: Iterable[PointLine | MembershipLine], *, today: date
 ) -> tuple[int, int]:
-    """COPY a DSO's update into the staging tables; returns how many points and how many connections it names.
+    """COPY a DSO's update into the staging tables.
 
-    A point whose EndPeriod is today or earlier ends at once: today is no longer covered (docs/rules.md D5), nor is the
-    rest of the block of days that today lies in.
+    A congestion point whose EndPeriod is today or earlier ends at once (docs/rules.md D5). It does not cover today any
+    more, nor the rest of the block of days that contains today.
+
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        dso: The primary key of the DSO.
+        lines: Congestion points, each followed by its connections.
+        today: The market's day of receipt.
+
+    Returns:
+        The number of lines about congestion points, and the number of lines about connections.
     """
     points: list[PointLine] = []
     connections = copy_lines(_memberships(lines, points), dso)
@@ -240,9 +249,16 @@ def stage_update(
 def state_points(
     cursor: CursorWrapper, policies: Policies, *, today: date, end_omitted: bool = False
 ) -> bool:
-    """Make and hold the stated points, and find their days before and after; with `end_omitted`, end all others.
+    """Register and lock the stated congestion points, and find their days before and after the update.
 
-    Returns whether their terms change; nobody else changes them from here on.
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        policies: The policies in force.
+        today: The market's day of receipt.
+        end_omitted: End every congestion point that is not stated, as a full file does; lock all of them.
+
+    Returns:
+        Whether terms change.
     """
     cursor.execute(NEW_POINTS)
     analyze_if_large(cursor, "registry_congestionpoint", cursor.rowcount)
@@ -262,14 +278,18 @@ def state_points(
 
 
 def write(cursor: CursorWrapper, recorder: Recorder) -> None:
-    """Write the terms that differ."""
+    """Record the terms that change, and supersede those that they replace."""
     parameters = {"change": recorder.change_id()}
     cursor.execute(SUPERSEDE, parameters)
     cursor.execute(RECORD, parameters)
 
 
 def warn_of_clipping(cursor: CursorWrapper) -> Iterator[str]:
-    """Warnings about connections that lose days with their point, or stay ended while it goes on (docs/rules.md D6)."""
+    """Yield warnings about connections that are not listed under their congestion point (docs/rules.md D6).
+
+    One warning counts those that lose days with their congestion point. The other counts those that ended with it
+    earlier, and do not get back the days that it has again.
+    """
     for query, what in (
         (CLIPPED, "not listed, clipped with the congestion point"),
         (NOT_BROUGHT_BACK, "not listed, clipped earlier with the congestion point and not brought back"),
@@ -286,7 +306,7 @@ def warn_of_clipping(cursor: CursorWrapper) -> Iterator[str]:
 def _memberships(
     lines: Iterable[PointLine | MembershipLine], points: list[PointLine]
 ) -> Iterator[tuple[int, str, date, date | None]]:
-    """The connections among `lines`; the points are put aside into `points` on the way."""
+    """Yield the lines about connections for `copy_lines`; append the lines about congestion points to `points`."""
     for line in lines:
         if isinstance(line, PointLine):
             points.append(line)

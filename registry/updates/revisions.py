@@ -1,4 +1,4 @@
-"""The order of revisions: an older update never overwrites a newer one (docs/rules.md S1 to S3)."""
+"""Keep the order of revisions: an older update never overwrites a newer one (docs/rules.md S1 to S3)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,21 @@ RETURNING id
 
 
 def advance(sender: Participant, update_type: str, *, sequence: int | None, time_stamp: datetime) -> None:
-    """Take the place of an update that is being accepted, or raise Rejection where a later one was accepted.
+    """Move the sender's revision place to an update that is being accepted.
 
-    S1: with a Sequence, the highest accepted Sequence counts. S2: without one, the highest accepted TimeStamp
-    (aware). Equal passes. Both places move with every accepted update and never back. To be called in the update's
-    transaction: if the update is rejected after all, its place goes with it.
+    With a Sequence, the highest accepted Sequence counts (docs/rules.md S1). Without one, the highest accepted
+    TimeStamp counts (S2). An equal value passes. Neither value ever decreases.
+
+    Call this in the transaction of the update: if the update is rejected later, the rollback moves the place back.
+
+    Args:
+        sender: The sender of the update.
+        update_type: The type of the message.
+        sequence: The Sequence of the update, or None if it has none.
+        time_stamp: The TimeStamp of the update (aware).
+
+    Raises:
+        Rejection: A later update was accepted.
     """
     said = {"sender": sender.pk, "update_type": update_type, "sequence": sequence, "time_stamp": time_stamp}
     if sql.fetch(_ADVANCE, said) is not None:
@@ -46,7 +56,16 @@ def advance(sender: Participant, update_type: str, *, sequence: int | None, time
 
 
 def reset(sender: Participant, update_type: str, *, actor: str, reason: str) -> None:
-    """Forget how far a sender's updates have come, so that any passes next; staff only, on the record (S3)."""
+    """Delete a revision place, so that any update of the sender passes next (docs/rules.md S3).
+
+    Only staff do this. It makes an audit entry. Without a revision place nothing happens.
+
+    Args:
+        sender: The sender of the updates.
+        update_type: The type of the messages.
+        actor: The member of staff.
+        reason: Why, for the audit entry.
+    """
     place = RevisionPlace.objects.filter(sender=sender, update_type=update_type).first()
     if place is None:
         return

@@ -1,8 +1,11 @@
-"""What an update says, thing by thing, and which days it makes the sender claim (docs/rules.md D2 to D4, P1 to P7).
+"""Build the statements of an update, and find the claims that change (docs/rules.md D2 to D4, D7, P1 to P7).
 
-A thing is (AGR, connection) or (congestion point, connection). All lines of a message about one thing are one
-statement. It speaks from its earliest day on: from there the sender's earlier days give way as far as they touch or
-overlap the stated ones; what lies before stays, and so does a separate block that lies later.
+An item is a pair (AGR, connection) or (congestion point, connection). All lines of an update about one item are one
+statement. A statement replaces the sender's earlier days from its first day on (`registry.sql.replacement`):
+
+* Earlier days that touch or overlap the stated days are replaced.
+* Days before the first stated day stay.
+* A separate block of later days stays, unless the policy for P7 is to accept.
 """
 
 from __future__ import annotations
@@ -108,8 +111,8 @@ FROM (
 WHERE want <> old
 """
 
-# Of many things most have no claim, or the one that they state again: one join tells so, and only the others are looked
-# at claim by claim.
+# Most items of a large update have no claim yet, or one claim with the same days. One join finds these. Only the other
+# items need a lookup of their claims.
 KNOWN = """
 WITH looked_at AS MATERIALIZED (
     SELECT s.*, c.id IS NULL AS is_new
@@ -124,7 +127,7 @@ UNION ALL
 NOT_KNOWN = "(SELECT DISTINCT ON (line) * FROM looked_at WHERE NOT is_new ORDER BY line)"
 
 MANY = 12
-"""A join reads as many claims in the time of a look-up."""
+"""A join reads this number of claims in the time of one lookup."""
 
 REGISTERED = "SELECT reltuples FROM pg_class WHERE oid = %(claims)s::regclass"
 
@@ -178,14 +181,24 @@ WHERE want <> old
 
 
 class Taken(NamedTuple):
-    """How many things are stated, and how many connections are new: held by this transaction, all with claimed days."""
+    """The numbers that building the statements found.
+
+    Attributes:
+        things: The number of stated items.
+        new: The number of new connections. This transaction has locked them, and each of them gets claimed days.
+    """
 
     things: int
     new: int
 
 
 def take_together(cursor: CursorWrapper, *, judged: bool) -> Taken:
-    """Make the statements out of the staged lines, or of those judged against their congestion points."""
+    """Register new connections, and build a statement from all lines about one item.
+
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        judged: Use the lines that `judge_lines` judged against their congestion points, not the staged lines.
+    """
     lines = "judged_line" if judged else "staged_line"
     registers = "days <> '{}' AND NOT outside" if judged else "(upper IS NULL OR upper > first)"
     cursor.execute(NEW_CONNECTIONS.format(lines=lines, registers=registers))
@@ -199,7 +212,7 @@ def take_together(cursor: CursorWrapper, *, judged: bool) -> Taken:
 
 
 def judge_lines(cursor: CursorWrapper, policies: Policies) -> None:
-    """Cut the lines under congestion points to the points' days, as the operator chose for P3 and P4."""
+    """Cut the lines under congestion points to the days of these, as the policies for P3 and P4 say."""
     cursor.execute(
         JUDGE_LINES, {"accept_late": policies["P3"] == ACCEPT, "accept_early": policies["P4"] == ACCEPT}
     )
@@ -217,11 +230,21 @@ def find_changes(
     held_only: bool = False,
     things: int = 0,
 ) -> int:
-    """Fill `claim_change`, which is empty, with the things whose days change; returns how many.
+    """Fill the empty `claim_change` with the items whose days change.
 
-    `things` are stated; where these are many beside what is registered, that is read as a whole. With `held_only`, of
-    what lines are about only that is looked at of which the connection is held. With `end_omitted` what no line is
-    about ends with today: of the `party`, or of everybody where it is None.
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        kind: The kind of the claims.
+        policies: The policies in force.
+        today: The market's day of receipt.
+        end_omitted: Claims that no line is about end with today (docs/rules.md D7, I3).
+        party: The primary key of the party whose omitted claims end; None for all parties.
+        held_only: Compare only the statements about connections that this transaction has locked.
+        things: The number of stated items. If it is large beside the number of registered claims, all claims are read
+            by one join.
+
+    Returns:
+        The number of items whose days change.
     """
     parameters: dict[str, Any] = {
         "party": party,
