@@ -1,7 +1,7 @@
-"""One transaction on the registry: where it comes from, in which order it became known, whom it keeps waiting.
+"""Changes of the registry: their source, their moment and their locks.
 
-Every verb that writes facts goes through `under_lock` and `Recorder`, so that two of them never judge the same days
-at once (docs/design.md, "Writing facts").
+Every verb that writes facts uses `under_lock` and `Recorder`, so that two transactions never judge the same days at
+the same time (docs/design.md, "Writing facts").
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WITH locked AS (
 INSERT INTO held_connection SELECT id FROM locked
 """
 
-# What the verb that is being rehearsed has to say to staff; None outside a rehearsal.
+# The notices of the verb that is being previewed; None outside a preview.
 _notices: ContextVar[list[str] | None] = ContextVar("notices", default=None)
 
 TOUCHED = """
@@ -80,7 +80,7 @@ WHERE id = %(change)s
 
 @dataclass(frozen=True)
 class Source:
-    """Where a change of the registry comes from."""
+    """The source of a change: a message, a delivery, an import or staff."""
 
     kind: Change.Kind
     message: InboundMessage | None = None
@@ -89,35 +89,43 @@ class Source:
 
     @property
     def received_at(self) -> datetime | None:
-        """When the message behind it came; None where there is none."""
+        """Return when the message was received; None for a source without a message."""
         return self.message.received_at if self.message else None
 
     @classmethod
     def of_message(cls, message: InboundMessage) -> Source:
-        """A participant's update."""
+        """Return the source of a change by a participant's update."""
         return cls(Change.Kind.MESSAGE, message=message)
 
     @classmethod
     def of_delivery(cls, message: InboundMessage, detail: str) -> Source:
-        """What became of a participant's message that was passed on; `detail` says how it went."""
+        """Return the source of a change by the delivery of a message that was passed on; `detail` is its result."""
         return cls(Change.Kind.DELIVERY, message=message, reason=detail)
 
     @classmethod
     def of_staff(cls, actor: str, reason: str) -> Source:
-        """A decision of staff; `reason` is theirs."""
+        """Return the source of a change by staff, with their reason."""
         return cls(Change.Kind.DECISION, actor=actor, reason=reason)
 
     @classmethod
     def of_import(cls, name: str, actor: str = "", why: str = "") -> Source:
-        """A file, by its name; with why it is imported, on the lines after the name."""
+        """Return the source of a change by an import.
+
+        The reason of the change is the file's name on the first line, and why it is imported on the next lines.
+
+        Args:
+            name: The name of the file.
+            actor: Who imports it.
+            why: Why it is imported.
+        """
         lines = " ".join(name.splitlines()), why.strip()
         return cls(Change.Kind.IMPORT, actor=actor, reason="\n".join(filter(None, lines)))
 
 
 class Recorder:
-    """The change of one transaction: recorded when first needed, stamped at the end.
+    """The recorder of one transaction: it records the change when it is first needed, and stamps it at the end.
 
-    A transaction that changes nothing leaves no change behind.
+    A transaction that changes nothing records no change.
     """
 
     def __init__(self, source: Source) -> None:
@@ -126,11 +134,11 @@ class Recorder:
 
     @property
     def recorded(self) -> int | None:
-        """The change's id, or None as long as nothing needed one."""
+        """Return the id of the change, or None if it is not recorded."""
         return self._id
 
     def change_id(self) -> int:
-        """The change's id; records it the first time."""
+        """Return the id of the change; record it if it is not recorded yet."""
         if self._id is None:
             source = self._source
             recorded = sql.fetch(
@@ -147,12 +155,14 @@ class Recorder:
         return self._id
 
     def stamp(self, participants: Iterable[int] | None = None) -> None:
-        """Give the change its participants and its moment (docs/rules.md H1).
+        """Store the moment and the participants of the change (docs/rules.md H1).
 
-        Nothing may follow but the commit of what is at hand. Without `participants`, the primary keys of those whose
-        facts it changed, they are those of the claims and terms that are staged.
+        Only the commit may follow, because other changes wait from here on until the commit. In a preview the change
+        gets no moment, and no other change waits for it.
 
-        A change that is only rehearsed gets none, and so keeps no other waiting.
+        Args:
+            participants: The primary keys of the participants whose facts it changed; None to find them from the
+                staged claims and terms.
         """
         if self._id is None or _notices.get() is not None:
             return
@@ -166,7 +176,11 @@ class Recorder:
 
 @contextmanager
 def rehearsed() -> Iterator[list[str]]:
-    """For verbs whose transaction will be rolled back: what they `notice` is gathered in the list that is given."""
+    """Collect the notices of a verb that is previewed: its transaction will be rolled back.
+
+    Yields:
+        The list to which `notice` appends.
+    """
     notices: list[str] = []
     token = _notices.set(notices)
     try:
@@ -176,40 +190,44 @@ def rehearsed() -> Iterator[list[str]]:
 
 
 def notice(text: str) -> None:
-    """Tell staff who rehearse the verb at hand something that is not to be seen from the facts."""
+    """Add a sentence to the preview of the running verb; do nothing outside a preview."""
     notices = _notices.get()
     if notices is not None:
         notices.append(text)
 
 
 def analyze(cursor: CursorWrapper, *tables: str) -> None:
-    """Give the planner the sizes of tables of facts of which much was written.
+    """ANALYZE tables of facts after much was written to them.
 
-    Not while a verb is rehearsed: what it wrote is taken back, and others would wait for the lock.
+    Do nothing in a preview: its writes are rolled back, and other transactions would wait for the lock.
     """
     if _notices.get() is None:
         cursor.execute(f"ANALYZE {', '.join(tables)}")
 
 
 def await_stamped_changes() -> None:
-    """Wait until every change that has its moment is committed (docs/rules.md H1).
+    """Wait until every stamped change is committed (docs/rules.md H1).
 
-    To be called, in a transaction, before asking what was known at a moment: a change that was stamped earlier but is
-    not committed yet would show up in a second answer only.
+    Call this in a transaction, before a query for what was known at a moment. A change that is stamped earlier but not
+    committed yet would be missing in the first result and present in the next.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [MOMENT_LOCK])
 
 
 def under_lock(cursor: CursorWrapper, compute: Callable[[bool], int | None], *, held: int = 0) -> None:
-    """Run `compute`, which fills the empty `claim_change`, until every connection in it is held by this transaction.
+    """Lock all connections in `claim_change`, and compute it again until it is not stale.
 
-    What was computed before a lock was granted may be stale by then; each further run is a statement of its own and
-    sees what others have committed. It is told True, as it need not look at other connections than those held: of the
-    rest, what it found first still is an order in which it may have happened.
+    A result that was computed before a lock was granted may be stale. So `compute` runs again after each lock that had
+    to be taken. Each run sees what others have committed by then. From the second run on, only locked connections have
+    to be compared: for all others the first result, no change, is still valid, as if this transaction had come first.
 
-    `held` connections are held from the start, and all of them change: where `compute` says that no more than so many
-    claims do, nothing is left to be locked.
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        compute: Fills the empty `claim_change` and returns the number of claims that change. Its argument is False in
+            the first run. It is True in later runs, which compare locked connections only.
+        held: The number of connections that are locked from the start, all of which change. If `compute` returns this
+            number, no other connection has to be locked.
     """
     if compute(False) == held:
         return

@@ -1,6 +1,6 @@
-"""The two updates: what an AGR says it represents, and what a DSO says lies behind its congestion points.
+"""The verbs for the two updates: an AGR's representations, and a DSO's congestion points with their connections.
 
-Both are applied as sets, by the same statements for one line and for a million.
+Both are applied as sets: the same SQL works for one line and for a million lines.
 """
 
 from __future__ import annotations
@@ -52,7 +52,12 @@ SELECT DISTINCT day FROM (
 
 @dataclass(frozen=True)
 class Report:
-    """What came of an accepted update: the change, where anything changed, and what its sender is warned of."""
+    """The result of an accepted update.
+
+    Attributes:
+        change_id: The id of the change, or None if nothing changed.
+        warnings: The warnings for the sender.
+    """
 
     change_id: int | None
     warnings: tuple[str, ...]
@@ -67,11 +72,18 @@ def publish_representations(
     source: Source,
     time_zone: str | None = None,
 ) -> Report:
-    """Apply an AGR's update: for each line (connection, StartPeriod, EndPeriod inclusive or None).
+    """Apply an AGR's update.
 
-    `today` is the market's day at receipt; `time_zone` the zone that the message names, None where there is none to
-    check. Raises uftp.handlers.Rejection with every reason; then the caller's transaction, or savepoint, has to be
-    rolled back: there is none of its own within.
+    Args:
+        agr: The sender.
+        lines: For each line the connection, the StartPeriod, and the EndPeriod, inclusive, or None for an open end.
+        today: The market's day at receipt.
+        source: The source of the change.
+        time_zone: The time zone that the message states, or None if there is none to check.
+
+    Raises:
+        uftp.handlers.Rejection: The update is rejected; it has every reason. The caller must roll back its transaction
+            or savepoint, since this function has no savepoint of its own.
     """
     policies = in_force(source.received_at)
     findings = Findings()
@@ -103,9 +115,17 @@ def publish_congestion_points(
     source: Source,
     time_zone: str | None = None,
 ) -> Report:
-    """Apply a DSO's update: congestion points, each followed by its connections (days inclusive, None: open-ended).
+    """Apply a DSO's update.
 
-    `today`, `time_zone` and Rejection as for `publish_representations`.
+    Args:
+        dso: The sender.
+        lines: Congestion points, each followed by its connections. Last days are inclusive, None means open-ended.
+        today: The market's day at receipt.
+        source: The source of the change.
+        time_zone: The time zone that the message states, or None if there is none to check.
+
+    Raises:
+        uftp.handlers.Rejection: As for `publish_representations`.
     """
     policies = in_force(source.received_at)
     findings = Findings()
@@ -137,7 +157,7 @@ def _apply(
     end_omitted: bool,
     party: Participant,
 ) -> Report:
-    """Judge and write what is staged: the same for both kinds of claims."""
+    """Judge and write the staged lines of either kind of claims."""
     recorder = Recorder(source)
     judged = judge(
         cursor,
@@ -158,10 +178,13 @@ def _apply(
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is to be written: whether terms of congestion points change, and claims do.
+    """What an update changes, as `judge` found.
 
-    `replaces` says whether claims change that had days before, `disputed` whether another party has a claim on any of
-    the days.
+    Attributes:
+        terms: Terms of congestion points change.
+        claims: Claimed days change.
+        replaces: Claims change that had days before.
+        disputed: Another party has a claim on some of the days.
     """
 
     terms: bool
@@ -182,10 +205,18 @@ def judge(
     party: int | None,
     all_points: bool = False,
 ) -> Judged:
-    """Find what the staged lines change, and the standing of all of it; file what is strange or held by another.
+    """Find what the staged lines change, and judge the standings of the claims that change.
 
-    With `end_omitted`, what no line is about ends with today: of `party`, or of everybody where that is None;
-    with `all_points`, congestion points too.
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        kind: The kind of the claims.
+        policies: The policies in force.
+        findings: Receives rejections and warnings about irregular periods and contested days.
+        recorder: The recorder of the change.
+        today: The market's day of receipt.
+        end_omitted: Claims that no line is about end with today.
+        party: The primary key of the party whose omitted claims end; None for all parties.
+        all_points: With a full file: congestion points that no line is about end with today too.
     """
     terms_change = False
     if kind is MEMBERSHIP:
@@ -228,7 +259,7 @@ def write(
     *,
     today: date,
 ) -> None:
-    """Write what `judge` found into the facts, and the conflicts that follow."""
+    """Write what `judge` found to the facts, and refresh the conflicts."""
     if judged.terms:
         points.write(cursor, recorder)
     if judged.claims:
@@ -244,7 +275,7 @@ def write(
 
 
 def _ends_omitted(policies: Policies, said: int) -> bool:
-    """Whether what an update that names `said` connections omits ends (docs/rules.md D7)."""
+    """Return whether connections that an update omits end; an empty update ends nothing (docs/rules.md D7)."""
     return policies["omitted connections"] == END and bool(said)
 
 
@@ -277,13 +308,13 @@ def _look_at_names(
 
 
 def own_addresses() -> str:
-    """PostgreSQL's regular expression of the entity addresses under this CRO's own domain (docs/rules.md D10)."""
+    """Return a PostgreSQL regular expression for entity addresses under this CRO's own domain (docs/rules.md D10)."""
     own = r"\.".join(reversed(settings.CRO_DOMAIN.split(".")))
     return rf"^ea1\.\d{{4}}-\d{{2}}\.{own}[.:]"
 
 
 def _file_contested(findings: Findings, verdict: Verdict, *, rejects: bool) -> None:
-    """File newly claimed days that another holds: never who (docs/rules.md C4)."""
+    """Add newly claimed days that another party holds to the findings, without naming it (docs/rules.md C4)."""
     contested, total = verdict.contested, verdict.total
     if rejects:
         names = [

@@ -1,8 +1,11 @@
-"""Who holds which day: the standings of claims, and the days that change hands (docs/rules.md C1 to C7).
+"""Judge the standings of claims, and write the claims that change (docs/rules.md C1 to C7).
 
-Works on the staged tables of `registry.sql.staging` as sets. Where no second party has a claim, a claimed day simply
-counts. Where one has, every claim on the connection is cut into pieces within which nothing changes from day to day,
-each piece is judged by the rules, and the pieces are put together again.
+This works on the staging tables as sets. If no other party has a claim on a connection, every claimed day is effective.
+Otherwise the connection is disputed, and all its claims are judged:
+
+1. Split every claim into pieces: all days of a piece are alike.
+2. Judge each piece by the rules.
+3. Merge the pieces into claims again.
 """
 
 from __future__ import annotations
@@ -236,11 +239,17 @@ LIMIT 20
 
 
 SORT_IN_MEMORY = "SET LOCAL work_mem = '64MB'"
-"""For the rest of a transaction with a large set: sorting a million pieces on disk takes twice as long."""
+"""A setting for the rest of a transaction with a large set: sorting a million pieces on disk takes twice as long."""
 
 
 class Contested(NamedTuple):
-    """Newly claimed days that another party holds: of a connection, in a congestion point for a membership."""
+    """Newly claimed days that another party holds.
+
+    Attributes:
+        connection: The address of the connection.
+        point: The address of the congestion point; None for a representation.
+        days: The days, half-open.
+    """
 
     connection: str
     point: str | None
@@ -249,7 +258,13 @@ class Contested(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether anything is `disputed` at all, and what is newly contested: the first of it, at most 20, and how much."""
+    """The result of `judge`.
+
+    Attributes:
+        disputed: Another party has a claim on some of the days that change.
+        contested: The first newly claimed days that another party holds, at most 20.
+        total: The number of all of these.
+    """
 
     disputed: bool
     contested: tuple[Contested, ...] = ()
@@ -257,9 +272,14 @@ class Verdict:
 
 
 def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, today: date) -> Verdict:
-    """Find the standing of everything in `claim_change` and `ruling`.
+    """Judge the standings of the claims in `claim_change` and `ruling`; write staging tables only.
 
-    `policy` is the operator's for newly claimed days that another holds. Writes staging tables only.
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        kind: The kind of the claims.
+        change: The id of the change.
+        policy: The policy for newly claimed days that another party holds.
+        today: The market's day of receipt.
     """
     parameters = _parameters(change, policy, today)
     cursor.execute(kind.sql(FIND_DISPUTED, current=BY_CONNECTION if looks_up(cursor) else CURRENT))
@@ -288,10 +308,17 @@ def write(
     disputed: bool = True,
     replaces: bool = True,
 ) -> None:
-    """Write what `judge` found into the facts, only what differs, and the conflicts that follow.
+    """Write the claims that differ to the facts, and refresh the conflicts.
 
-    What is not `disputed` needs neither pieces nor conflicts, and what `replaces` no days that were claimed before, no
-    comparison.
+    Args:
+        cursor: A cursor on the connection that has the staging tables.
+        kind: The kind of the claims.
+        change: The id of the change.
+        policy: The policy that `judge` was called with.
+        today: The market's day of receipt.
+        disputed: Connections are disputed. Without these there are no pieces to merge and no conflicts to refresh.
+        replaces: Claims change that had days before. Without these, and without disputed connections, all claims are
+            new and need no comparison.
     """
     parameters = _parameters(change, policy, today)
     written = 0
