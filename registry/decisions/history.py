@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 from collections.abc import Iterable
 from datetime import datetime
 
-from registry.models import CongestionPointConnection, Representation, Standing
+from registry.models import ClaimStanding, CongestionPointConnection, Representation
 from registry.periods import Days
 
 CLOSED = """
@@ -114,7 +114,7 @@ def refusals(claims: Iterable[Refusable], *, known_at: datetime | None = None) -
     Decisions made once a claim was superseded, or after `known_at` (aware; None: at present), do not concern it. A
     refused claim without one was refused by the policy `newest wins`.
     """
-    refused = [claim for claim in claims if claim.standing == Standing.REFUSED]
+    refused = [claim for claim in claims if claim.standing == ClaimStanding.REFUSED]
     if not refused:
         return {}
     made = Conflict.objects.filter(connection__in={claim.connection_id for claim in refused})

@@ -11,11 +11,11 @@ from psycopg.types.multirange import Multirange
 
 from registry.decisions.history import refusals
 from registry.models import (
+    ClaimStanding,
     Conflict,
     CongestionPointConnection,
     CongestionPointTerms,
     Representation,
-    Standing,
 )
 from registry.periods import Days, list_in_words
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION
@@ -54,7 +54,7 @@ class Waiting:
 
     @property
     def why(self) -> str:
-        if self.standing != Standing.REFUSED:
+        if self.standing != ClaimStanding.REFUSED:
             return ""
         return f", by conflict {self.decision.pk}" if self.decision else ", by the policy “newest wins”"
 

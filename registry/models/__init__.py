@@ -9,10 +9,10 @@ from registry.models.changes import CURRENT, Change, Fact, FactQuerySet, Revisio
 from registry.models.claims import (
     WAITING,
     Claim,
+    ClaimStanding,
     CongestionPointConnection,
     Connection,
     Representation,
-    Standing,
 )
 from registry.models.conflicts import OPEN, Conflict
 from registry.models.coverage import CongestionPointCoverage, Coverage, CoverageState, share_under
@@ -26,6 +26,7 @@ __all__ = [
     "WAITING",
     "Change",
     "Claim",
+    "ClaimStanding",
     "Conflict",
     "CongestionPoint",
     "CongestionPointConnection",
@@ -44,6 +45,5 @@ __all__ = [
     "RedispatchBy",
     "Representation",
     "RevisionPlace",
-    "Standing",
     "share_under",
 ]

@@ -14,7 +14,7 @@ from registry.models.points import CongestionPoint
 WAITING = CURRENT & ~Q(standing="effective")
 
 
-class Standing(models.TextChoices):
+class ClaimStanding(models.TextChoices):
     """The standing of the days of a claim (docs/rules.md C1)."""
 
     EFFECTIVE = "effective", "Effective"
@@ -40,7 +40,7 @@ class Claim(Fact):
     `waiting_since` is the change from which on the claimant waits for the days; null while the claim is effective.
     """
 
-    standing = models.CharField(max_length=9, choices=Standing.choices)
+    standing = models.CharField(max_length=9, choices=ClaimStanding.choices)
     waiting_since = models.ForeignKey(
         Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -52,8 +52,8 @@ class Claim(Fact):
 def waits_unless_effective(name: str) -> models.CheckConstraint:
     """Return the constraint that a claim has `waiting_since` if and only if it is not effective."""
     return models.CheckConstraint(
-        condition=Q(standing=Standing.EFFECTIVE, waiting_since__isnull=True)
-        | (~Q(standing=Standing.EFFECTIVE) & Q(waiting_since__isnull=False)),
+        condition=Q(standing=ClaimStanding.EFFECTIVE, waiting_since__isnull=True)
+        | (~Q(standing=ClaimStanding.EFFECTIVE) & Q(waiting_since__isnull=False)),
         name=name,
     )
 
@@ -105,7 +105,7 @@ class CongestionPointConnection(Claim):
                     ("dso", RangeOperators.NOT_EQUAL),
                     ("period", RangeOperators.OVERLAPS),
                 ],
-                condition=CURRENT & Q(standing=Standing.EFFECTIVE, exclusive=True),
+                condition=CURRENT & Q(standing=ClaimStanding.EFFECTIVE, exclusive=True),
             ),
             models.CheckConstraint(condition=~Q(period__isempty=True), name="membership_has_days"),
             waits_unless_effective("membership_waits_unless_effective"),
@@ -143,7 +143,7 @@ class Representation(Claim):
                     ("connection", RangeOperators.EQUAL),
                     ("period", RangeOperators.OVERLAPS),
                 ],
-                condition=CURRENT & Q(standing=Standing.EFFECTIVE),
+                condition=CURRENT & Q(standing=ClaimStanding.EFFECTIVE),
             ),
             models.CheckConstraint(condition=~Q(period__isempty=True), name="representation_has_days"),
             waits_unless_effective("representation_waits_unless_effective"),

@@ -15,11 +15,11 @@ from django.db.models import Count, F, FilteredRelation, Q, QuerySet
 from common.csv.writer import rows_of
 from participants.scope import Scope
 from registry.models import (
+    ClaimStanding,
     CongestionPoint,
     CongestionPointConnection,
     CongestionPointTerms,
     Representation,
-    Standing,
 )
 from registry.periods import last_day
 
@@ -55,7 +55,7 @@ def memberships(point: CongestionPoint, day: date) -> QuerySet[CongestionPointCo
                 condition=Q(
                     **{
                         f"{related}__superseded_by": None,
-                        f"{related}__standing": Standing.EFFECTIVE,
+                        f"{related}__standing": ClaimStanding.EFFECTIVE,
                         f"{related}__period__contains": day,
                     }
                 ),
@@ -72,7 +72,7 @@ def memberships(point: CongestionPoint, day: date) -> QuerySet[CongestionPointCo
 def waiting(point: CongestionPoint, day: date) -> int:
     """How many memberships are claimed for `day` but do not count."""
     claimed = CongestionPointConnection.objects.current().on(day).filter(congestion_point=point)
-    return claimed.exclude(standing=Standing.EFFECTIVE).count()
+    return claimed.exclude(standing=ClaimStanding.EFFECTIVE).count()
 
 
 def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, list[Active]]:
@@ -85,10 +85,10 @@ def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, l
         Representation.objects.current()
         .on(day)
         .filter(
-            standing=Standing.EFFECTIVE,
+            standing=ClaimStanding.EFFECTIVE,
             connection__memberships__congestion_point=point,
             connection__memberships__superseded_by=None,
-            connection__memberships__standing=Standing.EFFECTIVE,
+            connection__memberships__standing=ClaimStanding.EFFECTIVE,
             connection__memberships__period__contains=day,
         )
         .values_list("agr", "agr__domain")
@@ -147,4 +147,4 @@ def percent(part: int, whole: int) -> str:
 
 def _effective(point: CongestionPoint, day: date) -> QuerySet[CongestionPointConnection]:
     current = CongestionPointConnection.objects.current().on(day)
-    return current.filter(congestion_point=point, standing=Standing.EFFECTIVE)
+    return current.filter(congestion_point=point, standing=ClaimStanding.EFFECTIVE)

@@ -12,6 +12,7 @@ from registry.changes import await_stamped_changes
 from registry.market.market import market, spelled
 from registry.models import (
     Claim,
+    ClaimStanding,
     Conflict,
     CongestionPoint,
     CongestionPointConnection,
@@ -19,7 +20,6 @@ from registry.models import (
     Connection,
     FactQuerySet,
     Representation,
-    Standing,
 )
 from registry.periods import Days, last_day
 
@@ -80,7 +80,7 @@ def show_congestion_point(
     active: dict[int, str] = {}
     if on is not None:
         represented = Representation.objects.filter(
-            standing=Standing.EFFECTIVE, connection__in=memberships.values("connection")
+            standing=ClaimStanding.EFFECTIVE, connection__in=memberships.values("connection")
         )
         active = dict(_select(represented, on, known_at).values_list("connection_id", "agr__domain"))
     return {

@@ -12,11 +12,11 @@ from django.db.models import Exists, Max, OuterRef
 from participants.models import Participant
 from registry.market.market import zone_agrees
 from registry.models import (
+    ClaimStanding,
     CongestionPointConnection,
     CongestionPointTerms,
     Market,
     Representation,
-    Standing,
 )
 from reservations.contracts.profiles import Profile
 from reservations.isps import calendar
@@ -80,8 +80,8 @@ def not_in_force(contract: Contract, period: date) -> str:
 def is_active_behind(agr: Participant, dso: Participant, address: str, day: date) -> bool:
     """Whether `agr` has an effective connection behind the congestion point `address` of `dso` on `day` (F3)."""
     known = CongestionPointTerms.objects.current().on(day)
-    represented = Representation.objects.current().on(day).filter(agr=agr, standing=Standing.EFFECTIVE)
-    memberships = CongestionPointConnection.objects.current().on(day).filter(standing=Standing.EFFECTIVE)
+    represented = Representation.objects.current().on(day).filter(agr=agr, standing=ClaimStanding.EFFECTIVE)
+    memberships = CongestionPointConnection.objects.current().on(day).filter(standing=ClaimStanding.EFFECTIVE)
     return memberships.filter(
         Exists(known.filter(congestion_point=OuterRef("congestion_point"))),
         Exists(represented.filter(connection=OuterRef("connection"))),

@@ -18,10 +18,10 @@ from registry.admin.facts.adjust import adjusting, party_of
 from registry.decisions.settle import refused_by
 from registry.models import (
     Change,
+    ClaimStanding,
     Conflict,
     CongestionPointConnection,
     Representation,
-    Standing,
 )
 from registry.periods import Days, in_words
 from registry.queries.change_sources import maker
@@ -139,7 +139,7 @@ def _answer(message: InboundMessage) -> tuple[str, str, str] | None:
 
 def _refusal(claim: Any, conflict: Conflict, seen: Scope) -> str:
     """Why a refused claim is; empty where it is not, or where that was decided between two who are not in `seen`."""
-    if claim.standing != Standing.REFUSED:
+    if claim.standing != ClaimStanding.REFUSED:
         return ""
     decision = refused_by(claim)
     if decision is None:

@@ -24,7 +24,7 @@ from registry.admin.time_forms import KnownForm
 from registry.changes import await_stamped_changes
 from registry.charts import timeline
 from registry.market.market import market, today_at
-from registry.models import CongestionPointConnection, Connection, Representation, Standing
+from registry.models import ClaimStanding, CongestionPointConnection, Connection, Representation
 from registry.periods import in_words
 
 
@@ -60,8 +60,10 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         """Each with what counts today, as `active` and `inside`."""
         today, seen = today_at(clock.now(), market().time_zone), self.seen(request)
-        active = Representation.objects.current().on(today).filter(standing=Standing.EFFECTIVE)
-        inside = CongestionPointConnection.objects.current().on(today).filter(standing=Standing.EFFECTIVE)
+        active = Representation.objects.current().on(today).filter(standing=ClaimStanding.EFFECTIVE)
+        inside = (
+            CongestionPointConnection.objects.current().on(today).filter(standing=ClaimStanding.EFFECTIVE)
+        )
         return (
             super()
             .get_queryset(request)
