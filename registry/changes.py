@@ -105,7 +105,7 @@ class Source:
     @classmethod
     def of_staff(cls, actor: str, reason: str) -> Source:
         """Return the source of a change by staff, with their reason."""
-        return cls(Change.Kind.DECISION, actor=actor, reason=reason)
+        return cls(Change.Kind.STAFF, actor=actor, reason=reason)
 
     @classmethod
     def of_import(cls, name: str, actor: str = "", why: str = "") -> Source:

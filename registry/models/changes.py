@@ -29,18 +29,20 @@ class Change(models.Model):
     class Kind(models.TextChoices):
         MESSAGE = "message", "Message"
         IMPORT = "import", "Import"
-        DECISION = "decision", "Decision"
+        STAFF = "staff", "Staff"
         DELIVERY = "delivery", "Delivery"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     message = models.ForeignKey(
         InboundMessage, null=True, blank=True, on_delete=models.PROTECT, related_name="changes"
     )
-    actor = models.CharField(max_length=300, blank=True, help_text="Member of staff, or the import's name")
+    actor = models.CharField(
+        max_length=300, blank=True, help_text="Member of staff, or who started the import"
+    )
     reason = models.TextField(blank=True)
     moment = models.DateTimeField(null=True, db_index=True)
     participants = ArrayField(
-        models.BigIntegerField(), default=list, db_default=[], help_text="Those whose facts it changed"
+        models.BigIntegerField(), default=list, db_default=[], help_text="Participants whose facts it changed"
     )
 
     class Meta:
@@ -61,7 +63,7 @@ class Change(models.Model):
         """Return the reason that staff gave for a change by staff or for an import; empty for other changes."""
         if self.kind == self.Kind.IMPORT:
             return self.reason.partition("\n")[2]
-        return self.reason if self.kind == self.Kind.DECISION else ""
+        return self.reason if self.kind == self.Kind.STAFF else ""
 
 
 def superseded(name: str) -> models.Index:

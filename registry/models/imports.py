@@ -47,22 +47,22 @@ class ImportRun(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices)
     state = models.CharField(max_length=12, choices=State.choices, default=State.RUNNING)
     uploaded = models.BooleanField(default=False, help_text="From the admin; else by a command")
-    applies = models.BooleanField(
-        default=True, help_text="Whether it changes anything, or only shows what would"
-    )
+    applies = models.BooleanField(default=True, help_text="Off: a preview or a dry run")
     full = models.BooleanField(default=False)
     allow_shrink = models.BooleanField(default=False)
     skip_bad_lines = models.BooleanField(default=False)
     file_name = models.CharField(max_length=300)
-    size = models.BigIntegerField(null=True, help_text="Bytes of the file as it came")
-    content_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of these, in hex digits")
+    size = models.BigIntegerField(null=True, help_text="Size of the file as received, in bytes")
+    content_hash = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the file as received, in hex digits"
+    )
     actor = models.CharField(max_length=300)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     tries = models.SmallIntegerField(default=0)
-    step = models.CharField(max_length=60, blank=True, help_text="What it is at")
+    step = models.CharField(max_length=60, blank=True, help_text="Step that is under way")
     lines = models.BigIntegerField(null=True)
     bad_lines = models.BigIntegerField(default=0)
     summary = models.JSONField(default=dict)

@@ -130,7 +130,7 @@ def _record(wanted: Wanted, source: Source) -> ContractVersion | None:
     if not versions:
         return None
     parties = [wanted.dso.pk, wanted.agr.pk]
-    if source.kind == Change.Kind.DECISION:
+    if source.kind == Change.Kind.STAFF:
         differences = comparison.differences()
         audit.note(
             source.actor,

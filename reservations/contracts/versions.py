@@ -225,7 +225,7 @@ def problems_of_reason(
 ) -> Iterator[Problem]:
     """That staff do not say why, where what they record is to be in force or ended, or was: only drafts need none."""
     drafts = state == State.DRAFT and (current is None or current.state == State.DRAFT)
-    if source.kind == Change.Kind.DECISION and not drafts and not source.reason.strip():
+    if source.kind == Change.Kind.STAFF and not drafts and not source.reason.strip():
         yield Problem(
             "reason", "Say why: a contract in force, and every change of it, is recorded with a reason."
         )

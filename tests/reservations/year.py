@@ -211,7 +211,7 @@ FROM uftp_outboundmessage ORDER BY id
 CHANGES = """
 INSERT INTO registry_change (id, kind, message_id, actor, reason, moment, participants)
 SELECT e.change,
-    CASE e.what WHEN 'delivered' THEN 'delivery' WHEN 'changed' THEN 'decision' ELSE 'message' END, i.id,
+    CASE e.what WHEN 'delivered' THEN 'delivery' WHEN 'changed' THEN 'staff' ELSE 'message' END, i.id,
     CASE e.what WHEN 'changed' THEN 'kim' ELSE '' END,
     CASE WHEN e.what = 'changed' THEN 'more power' WHEN e.what <> 'delivered' THEN ''
         WHEN e.state = 'undone' THEN 'the AGR''s system answered 400' ELSE 'delivered' END,

@@ -87,7 +87,7 @@ def test_one_of_two_settles_a_conflict_and_the_other_is_told() -> None:
     assert WHY in told
     assert conflict.decision == {"kim": "keep", "lee": "give"}[winner]
     assert AuditEntry.objects.filter(action="settle conflict").count() == 1
-    assert Change.objects.filter(kind="decision").count() == 1
+    assert Change.objects.filter(kind="staff").count() == 1
 
 
 def test_a_double_click_settles_once() -> None:
@@ -100,7 +100,7 @@ def test_a_double_click_settles_once() -> None:
     answers = at_once(lambda: kim.post(page_of(conflict), said), lambda: twin.post(page_of(conflict), said))
 
     assert [answer.status_code for answer in answers] == [302, 302]
-    assert Change.objects.filter(kind="decision").count() == 1
+    assert Change.objects.filter(kind="staff").count() == 1
 
 
 def test_one_settles_many_while_another_settles_one_of_them() -> None:
@@ -141,7 +141,7 @@ def test_one_of_two_adjusts_a_row_and_the_other_is_led_to_the_current_one() -> N
     assert f"by {row.superseded_by.actor} on" in told
     current = Representation.objects.current().filter(agr__domain="one.example").get()
     assert f"{list_of(Representation)}{current.pk}/adjust/" in told
-    assert Change.objects.filter(kind="decision").count() == 1
+    assert Change.objects.filter(kind="staff").count() == 1
 
 
 def test_a_row_is_adjusted_while_a_message_about_it_is_processed() -> None:
@@ -163,4 +163,4 @@ def test_a_row_is_adjusted_while_a_message_about_it_is_processed() -> None:
     assert answer.status_code in (200, 302)
     if answer.status_code == 200:
         assert "by AGRPortfolioUpdate of AGR one.example" in words(answer)
-        assert not Change.objects.filter(kind="decision").exists()
+        assert not Change.objects.filter(kind="staff").exists()

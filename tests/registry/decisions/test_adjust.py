@@ -53,7 +53,7 @@ def test_C13_a_representation_gets_other_days(world: World) -> None:
     assert entry.before == {"days": f"{as_date(0)} to {as_date(9)}"}
     assert entry.after == {"days": f"from {as_date(-3)}", "change": change}
     assert entry.participants == [world.participants["agr-1"].pk]
-    assert Change.objects.get(pk=change).kind == "decision"
+    assert Change.objects.get(pk=change).kind == "staff"
     assert RevisionPlace.objects.count() == places
     move(world, representation("agr-1"), 2, 4)
     assert days(world, "agr-1", "home-1") == "effective 2..4"

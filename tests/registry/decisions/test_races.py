@@ -70,7 +70,7 @@ def each_way(
 
 
 def decisions() -> int:
-    return Change.objects.filter(kind="decision").count()
+    return Change.objects.filter(kind="staff").count()
 
 
 def says(step: Step) -> Callable[[Told], Step]:

@@ -469,4 +469,4 @@ def test_a_large_change_is_told_without_its_facts(
 
 def test_verbs_of_staff_take_their_source_from_staff(world: World, many: Conflict) -> None:
     change = Change.objects.get(pk=settle_many(alike(many), "keep", at=None, source=BY_KIM, today=as_date(0)))
-    assert (change.kind, change.actor, change.reason) == ("decision", "kim", "agreed by telephone")
+    assert (change.kind, change.actor, change.reason) == ("staff", "kim", "agreed by telephone")

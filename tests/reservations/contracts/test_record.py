@@ -88,7 +88,7 @@ def test_a_contract_is_recorded_and_says_the_same_when_read(dso: Participant, ag
     assert (version.number, version.state, version.time_zone) == (1, "draft", "Europe/Amsterdam")
     assert terms_of(version) == terms_of(ContractVersion.objects.get()) == TERMS
     change = version.recorded_by
-    assert (change.kind, change.actor, change.reason) == ("decision", "kim", "as agreed")
+    assert (change.kind, change.actor, change.reason) == ("staff", "kim", "as agreed")
     assert change.moment is not None
     assert change.participants == sorted([dso.pk, agr.pk])
 
