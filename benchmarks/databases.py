@@ -18,12 +18,11 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
 
+from common import locks
 from cro_project.config.environment import EMBEDDED
 from cro_project.embedded_postgres.base import server
 
 PREFIX = "cro_benchmark_"
-_LOCKS = 1_672_034
-"""The first of the two numbers of an advisory lock; the second is the one in the databases' names."""
 
 
 def url(database: str) -> str:
@@ -104,7 +103,7 @@ class Databases:
         self._left.discard(name)
 
     def _lock(self, run: int) -> bool:
-        row = self._server.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCKS, run]).fetchone()
+        row = self._server.execute("SELECT pg_try_advisory_lock(%s, %s)", [locks.BENCHMARK, run]).fetchone()
         return bool(row and row[0])
 
     def _drop_left_behind(self) -> None:
@@ -115,4 +114,4 @@ class Databases:
             run = int(name.removeprefix(PREFIX).partition("_")[0])
             if run != self._run and self._lock(run):
                 self._drop(name)
-                self._server.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCKS, run])
+                self._server.execute("SELECT pg_advisory_unlock(%s, %s)", [locks.BENCHMARK, run])

@@ -15,16 +15,13 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
-from common import sql
+from common import locks, sql
 from registry.models import Change
 from registry.sql import plans
 from uftp.models import InboundMessage
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
-
-# Held from the stamping of a moment to the commit, so that moments are in the order of commits.
-MOMENT_LOCK = 0x43524F01
 
 LOCK_CONNECTIONS = """
 -- Connections whose days change and that are not yet held, locked in the one order that all writers keep.
@@ -63,7 +60,7 @@ VALUES (%(kind)s, %(message)s, %(actor)s, %(reason)s, '{}')
 RETURNING id
 """
 
-AWAIT_TURN = f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({MOMENT_LOCK})"
+AWAIT_TURN = f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({locks.MOMENT})"
 """One change at a time has its moment and is not committed yet: the checks of foreign keys, which would be left to the
 commit, are done before."""
 
@@ -212,7 +209,7 @@ def await_stamped_changes() -> None:
     committed yet would be missing in the first result and present in the next.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [MOMENT_LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [locks.MOMENT])
 
 
 def under_lock(cursor: CursorWrapper, compute: Callable[[bool], int | None], *, held: int = 0) -> None:

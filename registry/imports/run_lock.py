@@ -13,10 +13,9 @@ from contextlib import suppress
 import psycopg
 from django.db import connection
 
-logger = logging.getLogger(__name__)
+from common import locks
 
-HOLD_LOCK = 0x43524F03
-"""The advisory lock of a run that is under way, with the run's number."""
+logger = logging.getLogger(__name__)
 
 TOLD_EVERY = 1.0
 """Seconds between two words on the same phase."""
@@ -26,7 +25,7 @@ LIMITS = "SET lock_timeout = '1s'; SET statement_timeout = '10s'"
 
 def lock_key(run_id: int) -> tuple[int, int]:
     """The two numbers of the run's advisory lock."""
-    return HOLD_LOCK, run_id % 2**31
+    return locks.IMPORT_RUN, run_id % 2**31
 
 
 class AlreadyHeld(Exception):

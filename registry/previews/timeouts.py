@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, connection, transaction
 
+from common import locks
 from common.retry import sqlstate
 
 LOCK_NOT_AVAILABLE, STATEMENT_CANCELED = "55P03", "57014"
-
-TURN_LOCK = 0x43524F02
-"""The advisory lock of one who has a turn, with the number of theirs."""
 
 
 class Busy(ValueError):
@@ -59,7 +57,7 @@ def take_turn(whose: int, *, wait: int) -> None:
     _limit(Patience(lock=wait, statement=0))
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [TURN_LOCK, whose % 2**31])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [locks.PREVIEW, whose % 2**31])
     except DatabaseError as error:
         if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise

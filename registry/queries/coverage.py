@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 from django.db.models import Count, Max
 
+from common import locks
 from registry.changes import await_stamped_changes
 from registry.models import Change, CongestionPointCoverage, Coverage, CoverageState
 
 if TYPE_CHECKING:
     from participants.scope import Scope
-
-COVERAGE_LOCK = 0x43524F02
-"""Held while counting, so that no two processes count at once."""
 
 MANY = 10_000
 """Changes after which all congestion points are counted rather than those that they touched."""
@@ -103,7 +101,7 @@ def count(*, today: date, now: datetime) -> int:
     """
     upto = _latest_change()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [COVERAGE_LOCK])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.COVERAGE])
         if cursor.fetchone() != (True,):
             return 0
         state = CoverageState.objects.first()

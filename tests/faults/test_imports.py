@@ -14,10 +14,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from common import locks
 from participants.models import AuditEntry, Participant
-from registry.changes import MOMENT_LOCK
 from registry.imports import runs
-from registry.imports.run_lock import HOLD_LOCK
 from registry.models import (
     Change,
     CongestionPointConnection,
@@ -126,7 +125,7 @@ def await_the_hold(process: Process) -> int:
 
 
 FIRST_CONNECTION = "SELECT FROM registry_connection WHERE address = 'ean.000000000000000000' FOR UPDATE"
-BEFORE_THE_MOMENT = f"SELECT pg_advisory_xact_lock({MOMENT_LOCK})"
+BEFORE_THE_MOMENT = f"SELECT pg_advisory_xact_lock({locks.MOMENT})"
 NO_CHANGES = "LOCK TABLE registry_change IN SHARE MODE"
 NO_AUDIT = "LOCK TABLE participants_auditentry IN SHARE MODE"
 NO_CONNECTIONS = "LOCK TABLE registry_connection IN SHARE MODE"
@@ -168,7 +167,7 @@ def holder(run: ImportRun) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s",
-            [HOLD_LOCK, run.pk],
+            [locks.IMPORT_RUN, run.pk],
         )
         return int((cursor.fetchone() or [0])[0])
 

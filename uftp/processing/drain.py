@@ -6,7 +6,7 @@ from enum import Enum, auto
 from django.db import connection, transaction
 from django.utils import timezone
 
-from common import clock, sql
+from common import clock, locks, sql
 from common.retry import retried
 from uftp.handlers import Incoming, LookUpFirst, Rejection, handler_of
 from uftp.models import InboundMessage, Sender
@@ -16,9 +16,6 @@ from uftp.processing.dead_letters import Attempt, blame, note_try
 from uftp.protocol.messages import is_response
 from uftp.protocol.parsing import UnusableValue
 from uftp.protocol.reasons import Reason, named
-
-_SUSPECTS = 7_201_190_441_002
-"""The advisory lock under which messages that failed before are handled one at a time."""
 
 Wake = Callable[[str, str], None]
 
@@ -156,7 +153,7 @@ def _alone() -> bool:
     So one that ends its worker each time takes no other such message with it.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SUSPECTS])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.FAILED_BEFORE])
         return bool(cursor.fetchone()[0])
 
 

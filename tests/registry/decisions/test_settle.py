@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
+from common import locks
 from common.previews import ConsequencesChanged
 from common.retry import retried
 from participants.models import AuditEntry
-from registry.changes import MOMENT_LOCK, Source
+from registry.changes import Source
 from registry.decisions.history import refusals
 from registry.decisions.settle import SettlementError, alike, refused_by, settle_many
 from registry.models import Change, Conflict, Representation
@@ -425,7 +426,7 @@ def test_C14_a_rehearsal_works_outside_a_transaction_and_keeps_no_other_waiting(
         change = decide(world, conflict, "give")
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE objid = %s AND pid = pg_backend_pid()", [MOMENT_LOCK]
+                "SELECT count(*) FROM pg_locks WHERE objid = %s AND pid = pg_backend_pid()", [locks.MOMENT]
             )
             assert cursor.fetchone() == (0,), "moments wait for a rehearsal"
         return change

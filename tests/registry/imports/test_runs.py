@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
+from common import locks
 from common.csv.importing import Options
 from participants.models import Participant
 from registry.imports import runs, uploads
 from registry.imports.execution import execute
-from registry.imports.run_lock import HOLD_LOCK
 from registry.imports.runs import Running
 from registry.imports.upload_file import Upload, pack
 from registry.models import Change, ImportRun, Representation
@@ -62,10 +62,10 @@ def lose(running: Running) -> None:
     """Have what holds the run be lost, while its process goes on."""
     held = "FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_terminate_backend(pid) {held}", [HOLD_LOCK, running.run.pk])
+        cursor.execute(f"SELECT pg_terminate_backend(pid) {held}", [locks.IMPORT_RUN, running.run.pk])
 
         def lost() -> bool:
-            cursor.execute(f"SELECT count(*) = 0 {held}", [HOLD_LOCK, running.run.pk])
+            cursor.execute(f"SELECT count(*) = 0 {held}", [locks.IMPORT_RUN, running.run.pk])
             return bool(cursor.fetchone()[0])
 
         wait_for("the end of the hold", lost)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from registry.changes import MOMENT_LOCK, Recorder, Source
+from common import locks
+from registry.changes import Recorder, Source
 from registry.models import (
     Change,
     CongestionPoint,
@@ -187,6 +188,6 @@ def test_H1_foreign_keys_are_checked_before_a_turn_for_the_moment_is_awaited(wor
         cursor.execute(
             "SELECT count(*) FROM pg_locks JOIN pg_database AS here ON here.oid = database"
             " WHERE objid = %s AND datname = current_database()",
-            [MOMENT_LOCK],
+            [locks.MOMENT],
         )
         assert cursor.fetchone() == (0,)

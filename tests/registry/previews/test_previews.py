@@ -17,13 +17,14 @@ from django.contrib.auth.models import Group, User
 from django.db import connection, connections
 from django.test import Client
 
+from common import locks
 from registry.admin import previewed_forms
 from registry.admin.conflicts import bulk as conflict_bulk
 from registry.changes import Source
 from registry.decisions import adjust as decisions_adjust
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms
 from registry.previews.effects import rehearse
-from registry.previews.timeouts import TURN_LOCK, Busy, Patience
+from registry.previews.timeouts import Busy, Patience
 from registry.updates import standings
 from tests.registry.admin.pages import TODAY, declared, list_of, page_of, represented, shown
 
@@ -112,9 +113,9 @@ def test_several_previews_of_one_member_of_staff_give_up_soon(kim: User, conflic
 
 
 def test_a_member_of_staff_makes_one_preview_at_a_time(client: Client, kim: User, conflict: Conflict) -> None:
-    with elsewhere("SELECT pg_advisory_xact_lock(%s::int, %s::int)", TURN_LOCK, kim.pk):
+    with elsewhere("SELECT pg_advisory_xact_lock(%s::int, %s::int)", locks.PREVIEW, kim.pk):
         assert "another preview of yours" in preview(client, conflict)
-    with elsewhere("SELECT pg_advisory_xact_lock(%s::int, %s::int)", TURN_LOCK, kim.pk + 1):
+    with elsewhere("SELECT pg_advisory_xact_lock(%s::int, %s::int)", locks.PREVIEW, kim.pk + 1):
         assert "Conflicts closed" in preview(client, conflict)
 
 

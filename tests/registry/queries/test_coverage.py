@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as drawing
 from pytest_django import Settings
 
+from common import locks
 from participants.scope import EVERYONE, NOBODY, Scope
 from registry.models import (
     CongestionPoint,
@@ -111,7 +112,7 @@ def test_a_count_that_another_process_is_at_is_left_to_it(transactional_db: None
             connection.close()
 
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [coverage.COVERAGE_LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [locks.COVERAGE])
         thread = threading.Thread(target=elsewhere)
         thread.start()
         thread.join(30)
