@@ -6,7 +6,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from uftp.delivery import deliver as delivery
-from uftp.delivery.local_dispatch import Handing
+from uftp.delivery.local_dispatch import LocalDispatch
 from uftp.processing import drain
 from uftp.receiving import refusals
 from uftp.wakeups.wakeups import INBOX, OUTBOX, wake_outbox
@@ -18,7 +18,7 @@ stopping = threading.Event()
 @app.task(name="uftp.drain_inbox", queue=INBOX)
 def drain_inbox(sender_id: int) -> None:
     """Handle what waits in one sender's inbox, then deliver the answers."""
-    drain.drain(sender_id, stopping=stopping.is_set, wake=hand_over)
+    drain.drain(sender_id, stopping=stopping.is_set, wake=dispatch)
 
 
 @app.task(name="uftp.deliver", queue=OUTBOX)
@@ -35,12 +35,12 @@ def forget_refusals(timestamp: int) -> None:
 
 
 def _deliver_here(role: str, domain: str) -> None:
-    delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=hand_over)
+    delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=dispatch)
 
 
-def hand_over(role: str, domain: str) -> None:
-    """As `wake_outbox`; where this process is a worker and has a thread to spare, that delivers."""
-    handing(role, domain)
+def dispatch(role: str, domain: str) -> None:
+    """Have what is due for (role, domain) delivered: by a free thread of this worker, or else by a job."""
+    local_dispatch(role, domain)
 
 
-handing = Handing(_deliver_here, wake_outbox)
+local_dispatch = LocalDispatch(_deliver_here, wake_outbox)

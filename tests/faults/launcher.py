@@ -34,12 +34,12 @@ WEB_POINTS = {
 WORKER_POINTS = {
     "message taken": Point("uftp.processing.drain", "_handle"),
     "facts and answer written, before the commit": Point("uftp.processing.drain", "_handle", after=True),
-    "handling committed, before the wake-up": Point("uftp.tasks", "hand_over"),
+    "handling committed, before the wake-up": Point("uftp.tasks", "dispatch"),
     "posted, before the attempt is recorded": Point("uftp.delivery.deliver", "record"),
     "attempt recorded": Point("uftp.delivery.deliver", "record", after=True),
 }
 PASSING_POINTS = {
-    "handling committed, before the wake-up": Point("uftp.tasks", "hand_over"),
+    "handling committed, before the wake-up": Point("uftp.tasks", "dispatch"),
     "posted, before the attempt is recorded": Point("uftp.delivery.deliver", "record"),
     "app told, before the commit": Point("uftp.delivery.attempts", "_tell", after=True),
     "attempt recorded": Point("uftp.delivery.deliver", "record", after=True),

@@ -1,6 +1,7 @@
-"""Deliveries handed over within the process that has made what is to be delivered, without a job for each.
+"""Local dispatch: threads of the process that made a message deliver it, without a job for each.
 
-A job is for what another process may take up: where all threads here are busy, or enough of them with one recipient.
+A job, which another process may take, is made only where all of these threads are busy, or enough of them with one
+recipient.
 """
 
 import logging
@@ -20,11 +21,16 @@ logger = logging.getLogger(__name__)
 Wake = Callable[[str, str], None]
 
 
-class Handing:
-    """Has what is due for a participant delivered by a thread of this process, else wakes a delivery elsewhere."""
+class LocalDispatch:
+    """Has a thread of this process deliver what is due for a participant, or wakes a delivery elsewhere."""
 
     def __init__(self, deliver: Wake, otherwise: Wake) -> None:
-        """`deliver` delivers what is due for (role, domain); `otherwise` makes a wake-up for it."""
+        """Take what delivers.
+
+        Args:
+            deliver: delivers what is due for (role, domain).
+            otherwise: makes a wake-up for (role, domain).
+        """
         self._deliver, self._otherwise = deliver, otherwise
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -34,7 +40,7 @@ class Handing:
 
     @contextmanager
     def open(self, threads: int) -> Iterator[None]:
-        """Deliver within this process meanwhile, for `threads` at a time; what is under way is awaited at the end."""
+        """Deliver in `threads` threads of this process meanwhile. Wait at the end for what is under way."""
         pool = ThreadPoolExecutor(threads, thread_name_prefix="delivery")
         with self._lock:
             self._pool, self._free = pool, threads
@@ -46,7 +52,7 @@ class Handing:
             pool.shutdown()
 
     def __call__(self, role: str, domain: str) -> None:
-        """Have what is due for (role, domain) delivered. To be called after the commit of what is to be found there."""
+        """Have what is due for (role, domain) delivered. Call this after the commit of what is due."""
         party = role, domain
         with self._lock:
             if party in self._about_to_look:

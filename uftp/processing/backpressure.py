@@ -1,15 +1,21 @@
-"""Handling gives way to receiving: whoever posts a message waits for its 200, whoever is answered waits anyway.
+"""Backpressure: handling leaves the machine to receiving.
 
-While messages come in fast, a worker waits before it handles the next, for a while at most: a flood that goes on is
-handled half of the time.
+Whoever posts a message waits for its 200. The answer comes later in any case.
+
+Two mechanisms. A worker runs at a lower priority than the web processes. While messages come in fast, it also pauses
+before it handles the next one, for a while at most: a flood that goes on is handled half of the time.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common import sql
+
+NICENESS = 10
+"""The priority of a worker, as `nice` counts: the web processes have 0."""
 
 FAST = 200.0
 """Receipts a second from which on they need the machine for themselves."""
@@ -21,10 +27,10 @@ _RECEIVED = "SELECT last_value FROM uftp_inboundmessage_id_seq"
 
 
 @dataclass
-class GivingWay:
-    """What one process knows of the pace of receipts; its threads share it.
+class Backpressure:
+    """What one process knows of the pace of receipts. Its threads share it.
 
-    `received` gives how many there were so far, `clock` and `sleep` are those of `time`.
+    `received` gives the number of receipts so far. `clock` and `sleep` are those of `time`.
     """
 
     received: Callable[[], int]
@@ -38,7 +44,7 @@ class GivingWay:
     _works_until: float = 0.0
 
     def wait(self, stopping: Callable[[], bool]) -> None:
-        """Return when receipts have slowed down, after LONGEST at most, or when `stopping`."""
+        """Wait until receipts slow down, for LONGEST at most, or until `stopping`."""
         while not stopping() and self._is_to_wait():
             self.sleep(LOOK_EVERY)
 
@@ -66,5 +72,10 @@ def _received() -> int:
     return int(found[0])
 
 
-receiving_first = GivingWay(_received)
+backpressure = Backpressure(_received)
 """That of this process."""
+
+
+def lower_priority() -> None:
+    """Let the web processes go first where they share a machine with this one."""
+    os.nice(max(0, NICENESS - os.nice(0)))

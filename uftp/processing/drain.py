@@ -11,7 +11,7 @@ from common.retry import retried
 from uftp.handlers import Incoming, LookUpFirst, Rejection, handler_of
 from uftp.models import InboundMessage, Sender
 from uftp.processing import checks, responses
-from uftp.processing.backpressure import receiving_first
+from uftp.processing.backpressure import backpressure
 from uftp.processing.dead_letters import Attempt, blame, note_try
 from uftp.protocol.messages import is_response
 from uftp.protocol.parsing import UnusableValue
@@ -82,7 +82,7 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
     """
     noted = None
     while not stopping():
-        receiving_first.wait(stopping)
+        backpressure.wait(stopping)
         attempt, noted = Attempt(noted=noted), None
         try:
             step = _step(sender_id, attempt)

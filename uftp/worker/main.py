@@ -26,7 +26,7 @@ T = TypeVar("T")
 DELIVERIES = 16
 """Deliveries at a time in one process; most of their time is waiting for a participant's system."""
 
-HANDED_OVER = 4
+LOCAL_DELIVERIES = 4
 """Deliveries at a time, beside these, of what this process itself has made."""
 
 POLL_SECONDS = 2.0
@@ -42,7 +42,7 @@ def run(*, until_idle: bool = False, concurrency: int = 6) -> None:
     On a signal, the messages at hand are brought to their end first; a long job is given up, and waits again.
     """
     tasks.stopping.clear()
-    with tasks.handing.open(HANDED_OVER):
+    with tasks.local_dispatch.open(LOCAL_DELIVERIES):
         asyncio.run(_run(until_idle, concurrency))
 
 

@@ -1,18 +1,11 @@
 """`manage.py worker`: the background process."""
 
-import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from cro_project.config import environment
 from cro_project.processes import process
-
-NICENESS = 10
-"""Receiving goes before handling: whoever posts waits for the 200, and gives up in time."""
-
-NICENESS = 10
-"""By so much it stands back from the web processes where they share a machine: what arrives is taken first."""
 
 
 class Command(BaseCommand):
@@ -27,9 +20,9 @@ class Command(BaseCommand):
         if with_parent:
             process.die_with_parent(with_parent)
         environment.require_complete()
-        os.nice(max(0, NICENESS - os.nice(0)))
         environment.reach_database()
-        os.nice(max(0, NICENESS - os.nice(0)))
+        from uftp.processing import backpressure
         from uftp.worker import main as worker
 
+        backpressure.lower_priority()
         worker.run(until_idle=until_idle, concurrency=concurrency)

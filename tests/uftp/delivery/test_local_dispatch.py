@@ -1,4 +1,4 @@
-"""Deliveries handed over within a process: who delivers, how many at a time, and what goes elsewhere."""
+"""Local dispatch: who delivers, how many at a time, and what goes elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from queue import Queue
 import pytest
 
 from uftp.delivery.leases import AT_ONCE
-from uftp.delivery.local_dispatch import Handing
+from uftp.delivery.local_dispatch import LocalDispatch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,16 +26,16 @@ class Endpoints:
         self.begun: Queue[Party] = Queue()
         self.elsewhere: list[Party] = []
         self.let_go = threading.Event()
-        self.handing = Handing(self._deliver, lambda *party: self.elsewhere.append(party))
+        self.dispatch = LocalDispatch(self._deliver, lambda *party: self.elsewhere.append(party))
 
     def _deliver(self, role: str, domain: str) -> None:
         self.begun.put((role, domain))
         if (role, domain) == DEAD:
             assert self.let_go.wait(DEADLINE)
 
-    def hand(self, party: Party) -> None:
-        """Hand over, and wait until that delivery has begun."""
-        self.handing(*party)
+    def begin(self, party: Party) -> None:
+        """Dispatch, and wait until that delivery has begun."""
+        self.dispatch(*party)
         assert self.begun.get(timeout=DEADLINE) == party
 
 
@@ -47,19 +47,19 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def test_a_process_that_is_no_worker_wakes_one(endpoints: Endpoints) -> None:
-    endpoints.handing(*ALIVE)
+    endpoints.dispatch(*ALIVE)
 
     assert endpoints.elsewhere == [ALIVE]
     assert endpoints.begun.empty()
 
 
 def test_a_dead_endpoint_holds_nobody_else_up(endpoints: Endpoints) -> None:
-    with endpoints.handing.open(AT_ONCE + 1):
+    with endpoints.dispatch.open(AT_ONCE + 1):
         for _ in range(AT_ONCE):
-            endpoints.hand(DEAD)
+            endpoints.begin(DEAD)
 
-        endpoints.handing(*DEAD)
-        endpoints.hand(ALIVE)
+        endpoints.dispatch(*DEAD)
+        endpoints.begin(ALIVE)
         endpoints.let_go.set()
 
     assert endpoints.elsewhere == [DEAD]
@@ -67,19 +67,19 @@ def test_a_dead_endpoint_holds_nobody_else_up(endpoints: Endpoints) -> None:
 
 
 def test_what_finds_no_thread_free_goes_elsewhere(endpoints: Endpoints) -> None:
-    with endpoints.handing.open(1):
-        endpoints.hand(DEAD)
+    with endpoints.dispatch.open(1):
+        endpoints.begin(DEAD)
 
-        endpoints.handing(*ALIVE)
+        endpoints.dispatch(*ALIVE)
         endpoints.let_go.set()
 
     assert endpoints.elsewhere == [ALIVE]
 
 
 def test_what_is_under_way_is_brought_to_its_end(endpoints: Endpoints) -> None:
-    with endpoints.handing.open(1):
-        endpoints.handing(*ALIVE)
-    endpoints.handing(*DEAD)
+    with endpoints.dispatch.open(1):
+        endpoints.dispatch(*ALIVE)
+    endpoints.dispatch(*DEAD)
 
     assert endpoints.begun.get_nowait() == ALIVE
     assert endpoints.elsewhere == [DEAD]

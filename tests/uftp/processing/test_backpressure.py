@@ -1,4 +1,4 @@
-"""A worker gives way while messages come in fast, and not for ever."""
+"""Backpressure: a worker pauses while messages come in fast, and not for ever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from uftp.models import InboundMessage, Sender
-from uftp.processing.backpressure import FAST, LONGEST, LOOK_EVERY, GivingWay, receiving_first
+from uftp.processing.backpressure import FAST, LONGEST, LOOK_EVERY, Backpressure, backpressure
 
 
 @dataclass
@@ -29,9 +29,9 @@ class Inbox:
         self.waited += seconds
 
 
-def giving_way(inbox: Inbox) -> GivingWay:
+def worker_with(inbox: Inbox) -> Backpressure:
     """A worker that has looked once."""
-    worker = GivingWay(inbox.received, inbox.clock, inbox.sleep)
+    worker = Backpressure(inbox.received, inbox.clock, inbox.sleep)
     worker.wait(lambda: False)
     inbox.now += 2 * LOOK_EVERY
     return worker
@@ -39,19 +39,19 @@ def giving_way(inbox: Inbox) -> GivingWay:
 
 def test_a_worker_at_rest_starts_at_once() -> None:
     inbox = Inbox(pace=10 * FAST)
-    giving_way(inbox)
+    worker_with(inbox)
     assert inbox.waited == 0
 
 
 def test_slow_receipts_keep_nobody_waiting() -> None:
     inbox = Inbox(pace=FAST / 2)
-    giving_way(inbox).wait(lambda: False)
+    worker_with(inbox).wait(lambda: False)
     assert inbox.waited == 0
 
 
 def test_handling_goes_on_when_receipts_slow_down() -> None:
     inbox = Inbox(pace=2 * FAST)
-    worker = giving_way(inbox)
+    worker = worker_with(inbox)
     came = inbox.received()
     worker.received = lambda: came if inbox.waited > 0.5 else inbox.received()
     worker.wait(lambda: False)
@@ -60,7 +60,7 @@ def test_handling_goes_on_when_receipts_slow_down() -> None:
 
 def test_a_flood_that_goes_on_is_handled_half_of_the_time() -> None:
     inbox = Inbox(pace=2 * FAST)
-    worker = giving_way(inbox)
+    worker = worker_with(inbox)
     began = inbox.now
     while inbox.now - began < 10 * LONGEST:
         worker.wait(lambda: False)
@@ -70,7 +70,7 @@ def test_a_flood_that_goes_on_is_handled_half_of_the_time() -> None:
 
 def test_who_is_asked_to_stop_does_not_wait() -> None:
     inbox = Inbox(pace=2 * FAST)
-    giving_way(inbox).wait(lambda: True)
+    worker_with(inbox).wait(lambda: True)
     assert inbox.waited == 0
 
 
@@ -92,6 +92,6 @@ def test_receipts_are_counted() -> None:
         )
 
     receive("one")
-    before = receiving_first.received()
+    before = backpressure.received()
     receive("another")
-    assert receiving_first.received() == before + 1
+    assert backpressure.received() == before + 1
