@@ -1,6 +1,6 @@
 """Fixtures that hold for every test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,6 @@ import pytest
 from django.db import connection
 
 from uftp.receiving import refusals
-from uftp.wakeups import debounce
 
 
 @pytest.fixture
@@ -30,17 +29,6 @@ def _no_wake_ups_of_earlier_tests(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("transactional_db")
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _wake_ups_at_once() -> Iterator[None]:
-    """Have each wake-up made where it is asked for: one that is owed would be made in a later test's database.
-
-    Of the session, so that it is there before what is set up for several tests together.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(debounce, "EVERY", 0.0)
-        yield
 
 
 @pytest.fixture(autouse=True)

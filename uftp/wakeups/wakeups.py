@@ -6,8 +6,6 @@ import logging
 from django.db import DatabaseError, InterfaceError
 
 from common import sql
-from uftp.handlers import Party
-from uftp.wakeups.debounce import Sparing
 
 INBOX, OUTBOX = "inbox", "outbox"
 
@@ -25,20 +23,11 @@ WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = %(lock)s 
 
 def wake_inbox(sender_id: int) -> None:
     """Have the sender's inbox drained. To be called after the commit of what is to be found there."""
-    _inboxes(sender_id)
+    wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
 
 
 def wake_outbox(role: str, domain: str) -> None:
     """Have what is due for (role, domain) delivered. To be called after the commit of what is to be found there."""
-    _outboxes((role, domain))
-
-
-def _defer_drain(sender_id: int) -> None:
-    wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
-
-
-def _defer_delivery(party: Party) -> None:
-    role, domain = party
     wake(OUTBOX, "uftp.deliver", f"outbox {role} {domain}", {"role": role, "domain": domain})
 
 
@@ -49,7 +38,3 @@ def wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> N
     except (DatabaseError, InterfaceError) as error:
         if "procrastinate_jobs_queueing_lock" not in str(error):
             logger.warning("The wake-up %r was lost and is left to the sweep: %s", lock, error)
-
-
-_inboxes = Sparing(_defer_drain)
-_outboxes = Sparing(_defer_delivery)
