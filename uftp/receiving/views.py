@@ -24,7 +24,6 @@ from uftp.protocol.messages import SignedMessage
 from uftp.protocol.parsing import Header, InvalidXML, check, open_envelope
 from uftp.protocol.sealing import BadSignature, unseal
 from uftp.receiving import inbox, refusals
-from uftp.receiving.group_commit import Together
 from uftp.receiving.http_checks import (
     ENDS,
     PIECE,
@@ -45,12 +44,6 @@ logger = logging.getLogger(__name__)
 
 LARGE = 4_000_000
 """Bytes from which on bodies are opened one at a time, so that several cannot fill the memory together."""
-
-SMALL = 64_000
-"""Bytes up to which messages are stored together with others."""
-
-STORED_TOGETHER = 32
-STORED_TOGETHER_BYTES = 1_000_000
 
 LARGE_WAIT = 20.0  # seconds
 DISCARD_SECONDS = 5.0
@@ -178,9 +171,6 @@ _known: dict[tuple[str, str], _Known] = {}
 """By role and domain. It only saves looking up: a message is stored where the key is valid as it is stored."""
 
 
-_together = Together(inbox.receive_proven, at_most=STORED_TOGETHER, bytes_at_most=STORED_TOGETHER_BYTES)
-
-
 def take(signed: SignedMessage, major: int, now: datetime) -> Receipt:
     """Verify, validate and store a message. Raises Refused, and Django's database errors."""
     known = _known.get((signed.sender_role, signed.sender_domain))
@@ -196,11 +186,7 @@ def _take_known(signed: SignedMessage, major: int, now: datetime, known: _Known)
     try:
         content = unseal(signed.body, [known.key])
         header = check(content, major)
-        proven = _arrived(signed, content, header, major, now), known.key
-        if len(signed.body) <= SMALL:
-            receipt = _together(proven, len(signed.body))
-        else:
-            (receipt,) = inbox.receive_proven([proven])
+        receipt = inbox.receive_proven(_arrived(signed, content, header, major, now), known.key)
     except (BadSignature, InvalidXML, DatabaseError, InterfaceError):
         return None
     if receipt is not None:

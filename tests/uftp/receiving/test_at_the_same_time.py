@@ -1,4 +1,4 @@
-"""Receipts that wait while another is being stored are stored together; each is told its own."""
+"""Messages that are stored at the same time: each is answered for itself."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +14,6 @@ from django.test import Client
 from participants.models import PublicKey
 from tests.support.peer import Peer
 from uftp.models import InboundMessage
-from uftp.receiving import views as receiving_views
-from uftp.receiving.group_commit import Together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,13 +50,14 @@ def nothing_is_stored() -> Iterator[psycopg.Connection[tuple[object, ...]]]:
         yield other
 
 
-def a_store_waits() -> bool:
+def stores_that_wait() -> list[int]:
+    """The processes of the database in which a message is being stored."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
             " AND wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO uftp_inboundmessage%%'"
         )
-        return bool(cursor.fetchone()[0])
+        return [pid for (pid,) in cursor.fetchall()]
 
 
 def post_behind(first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], stop: bool = False) -> list[int]:
@@ -73,36 +72,19 @@ def post_behind(first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], sto
     with ThreadPoolExecutor(len(others) + 1) as threads:
         with nothing_is_stored() as other:
             answers = [threads.submit(work, *first)]
-            until(a_store_waits)
+            until(lambda: len(stores_that_wait()) == 1)
+            (first_one,) = stores_that_wait()
             for number, each in enumerate(others, start=1):
                 answers.append(threads.submit(work, *each))
-                until(lambda number=number: len(receiving_views._together._waiting) == number)
+                until(lambda number=number: len(stores_that_wait()) == number + 1)
             if stop:
-                other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO uftp_inboundmessage%%'"
-                )
+                other.execute("SELECT pg_terminate_backend(%s)", [first_one])
                 until(answers[0].done)
         return [answer.result(PATIENCE) for answer in answers]
 
 
 def stored() -> set[bytes]:
     return {message.content for message in InboundMessage.objects.all()}
-
-
-def transactions() -> int:
-    """In how many transactions what is there was stored."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(DISTINCT xmin::text) FROM uftp_inboundmessage")
-        return int(cursor.fetchone()[0])
-
-
-def test_what_waits_is_stored_in_one_transaction() -> None:
-    peers = [known_peer() for _ in range(3)]
-    contents = [(peer, peer.xml()) for peer in peers * 3]
-    assert post_behind(contents[0], contents[1:]) == [200] * 9
-    assert stored() == {content for _, content in contents}
-    assert transactions() == 2
 
 
 def test_each_is_told_its_own() -> None:
@@ -151,25 +133,3 @@ def test_whose_connection_ends_keeps_nobody_waiting() -> None:
     assert stored() == {
         content for (_, content), status in zip([first, *others], answers, strict=True) if status == 200
     }
-
-
-def test_of_what_waits_no_more_than_the_bounds_is_stored_at_once() -> None:
-    groups: list[list[int]] = []
-    together: Together[int, int]
-
-    def store(given: list[int]) -> list[int]:
-        if not groups:
-            until(lambda: len(together._waiting) == 7)
-        groups.append(given)
-        if 3 in given:
-            raise RuntimeError
-        return [-each for each in given]
-
-    together = Together(store, at_most=3, bytes_at_most=10)
-    with ThreadPoolExecutor(8) as threads:
-        answers = []
-        for number, size in enumerate([1, 1, 1, 1, 9, 1, 20, 1]):
-            answers.append(threads.submit(together, number, size))
-            until(lambda number=number: len(together._waiting) == number or bool(groups))
-    assert groups == [[0], [1, 2, 3], [4, 5], [6], [7]]
-    assert [answer.result() for answer in answers] == [0, None, None, None, -4, -5, -6, -7]
