@@ -163,7 +163,7 @@ class Recorder:
         """
         if self._id is None or _notices.get() is not None:
             return
-        with plans.cursor() as cursor:
+        with plans.keeping_cursor() as cursor:
             if participants is None:
                 cursor.execute(TOUCHED, {"change": self._id})
                 (participants,) = cursor.fetchone()

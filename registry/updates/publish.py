@@ -32,13 +32,13 @@ from uftp.protocol.streaming import MembershipLine, PointLine
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-NAMES = f"""
--- The market's zone, and addresses under this CRO's own domain; from here on plans are made as LOOKED_UP says.
+NAMES = """
+-- The market's zone, and addresses under this CRO's own domain.
 SELECT (SELECT time_zone FROM registry_market), ARRAY(
     SELECT address FROM staged_line WHERE address ~* %(own)s
     UNION SELECT address FROM staged_point WHERE address ~* %(own)s
     ORDER BY 1 LIMIT 21
-), {plans.LOOKED_UP}
+)
 """
 
 NAMED_DAYS = """
@@ -87,13 +87,12 @@ def publish_representations(
     """
     policies = in_force(source.received_at)
     findings = Findings()
-    with plans.cursor() as cursor:
+    with plans.keeping_cursor() as cursor:
         prepare(cursor)
         said = copy_lines(((0, *line) for line in lines), agr.pk)
-        plans.plan_anew_unless_few(cursor, said)
+        plans.keep_for_few(cursor, said)
         ends_omitted = _ends_omitted(policies, said)
-        few = said < plans.FEW and not ends_omitted
-        _look_at_names(cursor, findings, time_zone, today, looked_up=few)
+        _look_at_names(cursor, findings, time_zone, today)
         return _apply(
             cursor,
             REPRESENTATION,
@@ -129,10 +128,10 @@ def publish_congestion_points(
     """
     policies = in_force(source.received_at)
     findings = Findings()
-    with plans.cursor() as cursor:
+    with plans.keeping_cursor() as cursor:
         prepare(cursor)
         staged_points, said = points.stage_update(cursor, dso.pk, lines, today=today)
-        plans.plan_anew_unless_few(cursor, staged_points + said)
+        plans.keep_for_few(cursor, staged_points + said)
         _look_at_names(cursor, findings, time_zone, today)
         return _apply(
             cursor,
@@ -284,18 +283,12 @@ def _look_at_names(
     findings: Findings,
     time_zone: str | None,
     today: date,
-    *,
-    looked_up: bool = False,
 ) -> None:
     """File a time zone that is not the market's (docs/rules.md D9)
     and addresses of the CRO's own (docs/rules.md D10).
-
-    `looked_up`: for the statements that follow, see `prepared.LOOKED_UP`.
     """
-    cursor.execute(NAMES, {"own": own_addresses(), "looked_up": looked_up})
-    if looked_up:
-        plans.look_up(cursor)
-    zone, addresses, *_ = cursor.fetchone()
+    cursor.execute(NAMES, {"own": own_addresses()})
+    zone, addresses = cursor.fetchone()
     market_zone = zone or Market().time_zone
     if time_zone is not None and time_zone != market_zone:
         cursor.execute(NAMED_DAYS, {"today": today})

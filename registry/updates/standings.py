@@ -19,7 +19,6 @@ from psycopg.types.multirange import Multirange
 from registry.changes import analyze
 from registry.market.policies import ALLOW, NEWEST_WINS
 from registry.sql.claim_kinds import ClaimKind
-from registry.sql.plans import PLANNED_AS_USUAL, looks_up
 from registry.sql.staging import LARGE
 from registry.updates.conflict_detection import refresh_conflicts
 
@@ -32,7 +31,7 @@ INSERT INTO disputed
 SELECT w.connection_id FROM claim_change w
 WHERE EXISTS (
     SELECT FROM {claims} c
-    WHERE c.connection_id = w.connection_id AND c.{party} <> w.party_id AND {current}
+    WHERE c.connection_id = w.connection_id AND c.{party} <> w.party_id AND c.superseded_by_id IS NULL
       AND c.period && (w.old + w.want)
 )
 UNION
@@ -40,11 +39,6 @@ SELECT connection_id FROM claim_change GROUP BY connection_id HAVING count(DISTI
 UNION
 SELECT connection_id FROM ruling
 """
-
-CURRENT = "c.superseded_by_id IS NULL"
-BY_CONNECTION = "coalesce(c.superseded_by_id, 0) = 0"
-"""The same in words for which there is no partial index: without statistics, PostgreSQL would take that of all current
-claims by something else to be the cheapest way to those on one connection, and read it as a whole."""
 
 CUT_INTO_PIECES = """
 -- Every claim, old or to be, on a disputed connection, cut at every day on which anything about it may change.
@@ -282,11 +276,10 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
         today: The market's day of receipt.
     """
     parameters = _parameters(change, policy, today)
-    cursor.execute(kind.sql(FIND_DISPUTED, current=BY_CONNECTION if looks_up(cursor) else CURRENT))
+    cursor.execute(kind.sql(FIND_DISPUTED))
     if not cursor.rowcount:
         return Verdict(disputed=False)
     disputed = cursor.rowcount
-    cursor.execute(PLANNED_AS_USUAL)
     if disputed >= LARGE:
         cursor.execute(SORT_IN_MEMORY)
     cursor.execute(kind.sql(CUT_INTO_PIECES), parameters)
