@@ -54,7 +54,7 @@ def imports_to_look_at(scope: Scope, today: date, may: Callable[[type[Model]], b
     """
     if not (scope.everyone and may(ImportRun)):
         return
-    shown = ImportRun.State.SHOWN
+    shown = ImportRun.State.PREVIEWED
     yield counted("Imports to decide on", ImportRun.objects.filter(state=shown), state=shown)
     first = today - timedelta(days=DAYS)
     failed = ImportRun.objects.filter(CAME_TO_NOTHING, created_at__date__gte=first)

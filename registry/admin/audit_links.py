@@ -9,7 +9,7 @@ from django.utils.http import urlencode
 from participants.admin import audit_entries
 from participants.admin.audit_entries import Place
 from participants.models import AuditEntry
-from registry.market.policies import CHOICES
+from registry.market.policies import POLICIES
 
 _CONFLICT = re.compile(r"conflict (\d+) about ")
 _IMPORT = re.compile(r"import (\d+) of ")
@@ -18,7 +18,7 @@ _IMPORT = re.compile(r"import (\d+) of ")
 def place_of(entry: AuditEntry) -> Place | None:
     """The permission to look at the thing, and its URL; None for an entry that is about something else."""
     subject, change = entry.subject, _change(entry)
-    if subject in CHOICES:
+    if subject in POLICIES:
         return "registry.view_policy", reverse("admin:registry_policy_change", args=[quote(subject)])
     if subject == "market":
         return "registry.view_market", reverse("admin:registry_market_change", args=[1])

@@ -151,7 +151,7 @@ class _Execution:
     def _shown(self, imported: Imported, found: Consequences) -> dict[str, Any]:
         state = State.DRY
         if self.run.uploaded:
-            state = State.SHOWN if imported.changes_anything else State.UNCHANGED
+            state = State.PREVIEWED if imported.changes_anything else State.UNCHANGED
         outcome = self._outcome(imported)
         outcome["summary"]["consequences"] = kept(found)
         return {"state": state, "fingerprint": imported.fingerprint or found.fingerprint, **outcome}

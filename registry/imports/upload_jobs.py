@@ -46,7 +46,7 @@ def work(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
     with long_jobs.cancelled(stopping):
         execute(running, _file_of(run, stopping), now=now, stopping=stopping)
     match State(run.state):
-        case State.SHOWN | State.UNCHANGED if changed:
+        case State.PREVIEWED | State.UNCHANGED if changed:
             ImportRun.objects.filter(pk=run_id, state=run.state).update(message=CHANGED)
         case State.WAITING if applied and not stopping():
             ImportRun.objects.filter(pk=run_id, state=State.WAITING).update(message=CHANGED)

@@ -27,9 +27,9 @@ KEPT = timedelta(days=7)
 
 TASK = "registry.run_import"
 
-BEFORE_A_DECISION = (State.WAITING, State.RUNNING, State.SHOWN)
+BEFORE_A_DECISION = (State.WAITING, State.RUNNING, State.PREVIEWED)
 MAY_BE_PREVIEWED_AGAIN = (State.REFUSED, State.FAILED, State.INTERRUPTED)
-MAY_BE_DISCARDED = (State.WAITING, State.SHOWN, *MAY_BE_PREVIEWED_AGAIN)
+MAY_BE_DISCARDED = (State.WAITING, State.PREVIEWED, *MAY_BE_PREVIEWED_AGAIN)
 NEEDS_ITS_FILE = (*BEFORE_A_DECISION, *MAY_BE_PREVIEWED_AGAIN)
 
 NOT_DECIDED = f"Nobody decided about it within {KEPT.days} days: the uploaded file was dropped."
@@ -79,7 +79,7 @@ def keep(
 def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
     """Have the upload imported whose preview has this `fingerprint`. Raises UploadError."""
     with transaction.atomic():
-        run = _held(run_id, (State.SHOWN,))
+        run = _held(run_id, (State.PREVIEWED,))
         if run.fingerprint != fingerprint:
             raise UploadError(
                 "What would follow has been counted anew since you saw it: look at the preview again, then decide."
@@ -125,7 +125,7 @@ def forget(now: datetime) -> int:
         undecided = kept.exclude(state__in=(State.WAITING, State.RUNNING))
         found = list(undecided.select_for_update(of=("self",)).values_list("pk", flat=True))
         ImportFile.objects.filter(run__in=found).update(content=None)
-        for run in ImportRun.objects.filter(pk__in=found, state=State.SHOWN):
+        for run in ImportRun.objects.filter(pk__in=found, state=State.PREVIEWED):
             run.state, run.message = State.DISCARDED, NOT_DECIDED
             _remember(run, discarded_at=now)
             run.save(update_fields=["state", "message", "summary"])

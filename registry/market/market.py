@@ -21,7 +21,7 @@ from registry.models import Market
 _MARKET = "SELECT id, time_zone, isp_duration FROM registry_market"
 LAST_MICROSECOND = 999_999
 LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
-SAYABLE = re.compile(r"(Africa|America|Australia|Europe|Pacific)/[a-zA-Z0-9_/]{3,}")
+UFTP_ZONES = re.compile(r"(Africa|America|Australia|Europe|Pacific)/[a-zA-Z0-9_/]{3,}")
 ISP_DURATIONS = (*(f"PT{minutes}M" for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)), "PT1H")
 
 
@@ -47,7 +47,7 @@ def today_at(moment: datetime, time_zone: str) -> date:
     return moment.astimezone(ZoneInfo(time_zone)).date()
 
 
-def spelled(moment: datetime, time_zone: str) -> str:
+def iso_text(moment: datetime, time_zone: str) -> str:
     """Return a moment in ISO 8601, with the offset of a time zone.
 
     A moment at the last microsecond of a second is written without a fraction. Commands
@@ -109,9 +109,11 @@ def set_market(
     before = {"time_zone": row.time_zone, "isp_duration": row.isp_duration}
     if time_zone is not None:
         if time_zone not in known_zones():
-            raise UnknownMarket(f"{time_zone!r} is not a time zone of IANA's, such as Europe/Amsterdam.")
-        if not SAYABLE.fullmatch(time_zone):
-            raise UnknownMarket(f"{time_zone!r} cannot be said in a UFTP message: see docs/settings.md.")
+            raise UnknownMarket(
+                f"{time_zone!r} is not in the IANA time zone database, as Europe/Amsterdam is."
+            )
+        if not UFTP_ZONES.fullmatch(time_zone):
+            raise UnknownMarket(f"{time_zone!r} cannot be stated in a UFTP message: see docs/settings.md.")
         row.time_zone = time_zone
     if isp_duration is not None:
         if isp_duration not in ISP_DURATIONS:
@@ -132,7 +134,7 @@ def known_zones() -> frozenset[str]:
 
 def usable_zones() -> list[str]:
     """Return the time zones that a market can have, sorted: those that a UFTP message can name."""
-    return sorted(zone for zone in known_zones() if SAYABLE.fullmatch(zone))
+    return sorted(zone for zone in known_zones() if UFTP_ZONES.fullmatch(zone))
 
 
 def _to_utc(instant: datetime) -> datetime:

@@ -18,10 +18,10 @@ REJECT, ADJUST, ACCEPT = "reject", "adjust", "accept"
 HOLD, NEWEST_WINS, ALLOW = "hold", "newest wins", "allow"
 KEEP, END = "keep", "end"
 PER_CONNECTION, COUNTS = "per connection", "counts"
-STRANGE = (REJECT, ADJUST, ACCEPT)
+PERIOD_ACTIONS = (REJECT, ADJUST, ACCEPT)
 
 _IN_FORCE = """
--- The latest setting of each policy up to a moment, or of all.
+-- The latest setting of each policy up to a moment, or at all.
 SELECT coalesce(array_agg(name), '{}'), coalesce(array_agg(value), '{}')
 FROM (
     SELECT DISTINCT ON (name) name, value FROM registry_policysetting
@@ -32,57 +32,63 @@ FROM (
 
 
 @dataclass(frozen=True)
-class Choice:
+class PolicyDefinition:
     """One policy.
 
     Attributes:
         name: The name in the rules, in commands and on screens.
-        about: The situation that the policy is for.
+        description: The situation that the policy is for.
         values: The values to choose from; empty for a policy whose value is a whole number.
         default: The value while nobody has set one.
     """
 
     name: str
-    about: str
+    description: str
     values: tuple[str, ...]
     default: str
 
 
-CHOICES = {
-    choice.name: choice
-    for choice in (
-        Choice(
+POLICIES = {
+    policy.name: policy
+    for policy in (
+        PolicyDefinition(
             "representation conflicts",
             "An AGR claims days of a connection that another AGR holds",
             (HOLD, REJECT, NEWEST_WINS),
             HOLD,
         ),
-        Choice(
+        PolicyDefinition(
             "membership conflicts",
             "A DSO claims days of a connection that lies behind another DSO's congestion point",
             (ALLOW, HOLD, REJECT),
             HOLD,
         ),
-        Choice(
+        PolicyDefinition(
             "omitted connections",
             "An update does not mention connections that its sender registered earlier",
             (KEEP, END),
             KEEP,
         ),
-        Choice(
+        PolicyDefinition(
             "disclosure",
             "What a DSO is told of the connections behind its congestion point",
             (PER_CONNECTION, COUNTS),
             PER_CONNECTION,
         ),
-        Choice("P1", "EndPeriod before StartPeriod, and nothing to withdraw", STRANGE, REJECT),
-        Choice("P2", "EndPeriod long in the past", STRANGE, ACCEPT),
-        Choice("P3", "A connection ends after its congestion point", STRANGE, ADJUST),
-        Choice("P4", "A connection starts before its congestion point", STRANGE, ADJUST),
-        Choice("P5", "A connection's period lies outside its congestion point's", STRANGE, REJECT),
-        Choice("P6", "The same thing twice in one message, with overlapping periods", STRANGE, ADJUST),
-        Choice("P7", "The sender holds a separate, later block of days", STRANGE, ADJUST),
-        Choice("P2 days", "How many days in the past is long", (), "30"),
+        PolicyDefinition(
+            "P1", "EndPeriod before StartPeriod, and nothing to withdraw", PERIOD_ACTIONS, REJECT
+        ),
+        PolicyDefinition("P2", "EndPeriod long in the past", PERIOD_ACTIONS, ACCEPT),
+        PolicyDefinition("P3", "A connection ends after its congestion point", PERIOD_ACTIONS, ADJUST),
+        PolicyDefinition("P4", "A connection starts before its congestion point", PERIOD_ACTIONS, ADJUST),
+        PolicyDefinition(
+            "P5", "A connection's period lies outside its congestion point's", PERIOD_ACTIONS, REJECT
+        ),
+        PolicyDefinition(
+            "P6", "The same item twice in one message, with overlapping periods", PERIOD_ACTIONS, ADJUST
+        ),
+        PolicyDefinition("P7", "The sender holds a separate, later block of days", PERIOD_ACTIONS, ADJUST),
+        PolicyDefinition("P2 days", "How many days in the past is long", (), "30"),
     )
 }
 
@@ -96,7 +102,7 @@ class UnknownPolicy(ValueError):
 
 @dataclass(frozen=True)
 class Policies:
-    """The values of all policies at one moment; `policies["P3"]` is a value of `CHOICES["P3"]`."""
+    """The values of all policies at one moment; `policies["P3"]` is a value of `POLICIES["P3"]`."""
 
     values: dict[str, str]
 
@@ -117,10 +123,10 @@ def in_force(at: datetime | None = None) -> Policies:
     """
     names, values = sql.fetch(_IN_FORCE, {"at": at}) or ([], [])
     rows = dict(zip(names, values, strict=True))
-    return Policies({name: rows.get(name, choice.default) for name, choice in CHOICES.items()})
+    return Policies({name: rows.get(name, policy.default) for name, policy in POLICIES.items()})
 
 
-def checked(name: str, value: str) -> tuple[str, str]:
+def parse_setting(name: str, value: str) -> tuple[str, str]:
     """Return the name and the value of a policy as they are stored.
 
     Args:
@@ -130,17 +136,17 @@ def checked(name: str, value: str) -> tuple[str, str]:
     Raises:
         UnknownPolicy: No policy has the name, or the policy does not take the value.
     """
-    plain_names = {_plain(known): known for known in CHOICES}
+    plain_names = {_plain(known): known for known in POLICIES}
     if _plain(name) not in plain_names:
-        raise UnknownPolicy(f"There is no policy {name!r}. The policies are: {', '.join(CHOICES)}.")
-    choice = CHOICES[plain_names[_plain(name)]]
-    if not choice.values:
+        raise UnknownPolicy(f"There is no policy {name!r}. The policies are: {', '.join(POLICIES)}.")
+    policy = POLICIES[plain_names[_plain(name)]]
+    if not policy.values:
         if not (value.isascii() and value.isdigit() and int(value) <= 36500):
-            raise UnknownPolicy(f"{choice.name} takes a whole number of days up to 36500, not {value!r}.")
-        return choice.name, str(int(value))
-    if _plain(value) not in choice.values:
-        raise UnknownPolicy(f"{choice.name} is one of: {', '.join(choice.values)}; not {value!r}.")
-    return choice.name, _plain(value)
+            raise UnknownPolicy(f"{policy.name} takes a whole number of days up to 36500, not {value!r}.")
+        return policy.name, str(int(value))
+    if _plain(value) not in policy.values:
+        raise UnknownPolicy(f"{policy.name} is one of: {', '.join(policy.values)}; not {value!r}.")
+    return policy.name, _plain(value)
 
 
 @transaction.atomic
@@ -150,8 +156,8 @@ def set_policy(
     """Set a policy from a moment on, with an audit entry if its value changes.
 
     Args:
-        name: The policy's name, as `checked` takes it.
-        value: The new value, as `checked` takes it.
+        name: The policy's name, as `parse_setting` takes it.
+        value: The new value, as `parse_setting` takes it.
         actor: Who sets it, for the audit entry.
         reason: Why, for the audit entry.
         now: The moment (aware) from which the value applies; None for the moment of the database.
@@ -162,7 +168,7 @@ def set_policy(
     Raises:
         UnknownPolicy: No policy has the name, or the policy does not take the value.
     """
-    name, value = checked(name, value)
+    name, value = parse_setting(name, value)
     before = in_force()[name]
     PolicySetting.objects.create(name=name, value=value, **({"set_at": now} if now else {}))
     Policy.objects.update_or_create(name=name, defaults={"value": value})

@@ -66,7 +66,7 @@ class Change(models.Model):
         return self.reason if self.kind == self.Kind.STAFF else ""
 
 
-def superseded(name: str) -> models.Index:
+def superseded_index(name: str) -> models.Index:
     """Return an index that finds the facts that a change superseded."""
     return models.Index(fields=["superseded_by"], name=name, condition=~CURRENT)
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from participants.models import Participant
-from registry.models.changes import CURRENT, Change, Fact, FactQuerySet, superseded
+from registry.models.changes import CURRENT, Change, Fact, FactQuerySet, superseded_index
 from registry.models.points import CongestionPoint
 
 WAITING = CURRENT & ~Q(standing="effective")
@@ -86,7 +86,7 @@ class CongestionPointConnection(Claim):
             models.Index(fields=["dso", "id"], name="membership_dso"),
             models.Index(fields=["standing", "id"], name="membership_waiting", condition=WAITING),
             models.Index(F("period__startswith"), name="membership_first_day"),
-            superseded("membership_superseded"),
+            superseded_index("membership_superseded"),
         ]
         constraints = [
             ExclusionConstraint(
@@ -134,7 +134,7 @@ class Representation(Claim):
             models.Index(fields=["agr", "id"], name="representation_agr"),
             models.Index(fields=["standing", "id"], name="representation_waiting", condition=WAITING),
             models.Index(F("period__startswith"), name="representation_first_day"),
-            superseded("representation_superseded"),
+            superseded_index("representation_superseded"),
         ]
         constraints = [
             ExclusionConstraint(

@@ -35,7 +35,7 @@ class ImportRun(models.Model):
     class State(models.TextChoices):
         WAITING = "waiting", "Waits for a worker"
         RUNNING = "running", "Under way"
-        SHOWN = "shown", "Preview is ready"
+        PREVIEWED = "shown", "Preview is ready"
         APPLIED = "applied", "Applied"
         UNCHANGED = "unchanged", "Nothing to change"
         DRY = "dry", "Dry run"

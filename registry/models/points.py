@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from participants.models import Participant
-from registry.models.changes import CURRENT, Fact, FactQuerySet, superseded
+from registry.models.changes import CURRENT, Fact, FactQuerySet, superseded_index
 
 
 class RedispatchBy(models.TextChoices):
@@ -56,7 +56,7 @@ class CongestionPointTerms(Fact):
         verbose_name_plural = "congestion point terms"
         indexes = [
             models.Index(fields=["congestion_point"], name="terms_point"),
-            superseded("terms_superseded"),
+            superseded_index("terms_superseded"),
         ]
         constraints = [
             ExclusionConstraint(

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from registry.changes import await_stamped_changes
-from registry.market.market import market, spelled
+from registry.market.market import iso_text, market
 from registry.models import (
     Claim,
     ClaimStanding,
@@ -163,7 +163,7 @@ def _open(known_at: datetime | None) -> Q:
 def _question(on: date | None, known_at: datetime | None) -> dict[str, str | None]:
     return {
         "on": on.isoformat() if on else None,
-        "known_at": spelled(known_at, market().time_zone) if known_at else None,
+        "known_at": iso_text(known_at, market().time_zone) if known_at else None,
     }
 
 

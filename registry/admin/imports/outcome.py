@@ -62,7 +62,7 @@ def _told(run: ImportRun, has_file: bool) -> Outcome:
     match State(run.state):
         case State.WAITING | State.RUNNING:
             return _under_way(run, has_file)
-        case State.SHOWN:
+        case State.PREVIEWED:
             return _to_decide(run)
         case State.APPLIED:
             said = [format_html("It is {}.", change_link(run))] if run.change_id else []

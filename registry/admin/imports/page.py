@@ -24,7 +24,7 @@ from registry.previews.serialization import shown_again
 State = ImportRun.State
 
 TONES = {
-    State.SHOWN: "warn",
+    State.PREVIEWED: "warn",
     State.APPLIED: "ok",
     State.UNCHANGED: "ok",
     State.REFUSED: "bad",
@@ -202,7 +202,7 @@ def steps(run: ImportRun) -> list[Step]:
         return [uploaded, previewed, *coming]
     if state in NOT_IMPORTED:
         return [uploaded, Step("No preview", wrong, at), *coming]
-    if state == State.SHOWN:
+    if state == State.PREVIEWED:
         return [uploaded, Step("Previewed", done, at), Step("Your decision", now), Step("Applied")]
     return [uploaded, Step("Previewed", done, at), Step("Nothing to change", done)]
 

@@ -51,7 +51,7 @@ class PolicyForm(ReasonForm):
     def __init__(self, *args: Any, name: str, present: str, **kwargs: Any) -> None:
         super().__init__(*args, initial={"value": present, "was": present}, **kwargs)
         self.name, self.present = name, present
-        words, choice = words_of(name), policies.CHOICES[name]
+        words, choice = words_of(name), policies.POLICIES[name]
         if choice.values:
             self.fields["value"] = forms.ChoiceField(
                 choices=[(value, _label(words, choice, value, present)) for value in choice.values],
@@ -66,7 +66,7 @@ class PolicyForm(ReasonForm):
 
     def clean_value(self) -> str:
         try:
-            value = policies.checked(self.name, self.cleaned_data["value"])[1]
+            value = policies.parse_setting(self.name, self.cleaned_data["value"])[1]
         except policies.UnknownPolicy as error:
             raise ValidationError(str(error)) from None
         if value == self.present:
@@ -82,7 +82,7 @@ class PolicyForm(ReasonForm):
         return was
 
 
-def _label(words: Words, choice: policies.Choice, value: str, present: str) -> str:
+def _label(words: Words, choice: policies.PolicyDefinition, value: str, present: str) -> str:
     """A choice with what follows from it, in general and in the example."""
     general, example = words.choices[value]
     return format_html(
@@ -108,11 +108,11 @@ class PolicyAdmin(ReasonedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
         """All policies; one that nobody has set gets its row when it is first looked at."""
         Policy.objects.bulk_create(
-            [Policy(name=choice.name, value=choice.default) for choice in policies.CHOICES.values()],
+            [Policy(name=choice.name, value=choice.default) for choice in policies.POLICIES.values()],
             ignore_conflicts=True,
         )
         rows: QuerySet[Policy] = super().get_queryset(request)
-        return rows.filter(name__in=policies.CHOICES)
+        return rows.filter(name__in=policies.POLICIES)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -134,7 +134,7 @@ class PolicyAdmin(ReasonedAdmin):
         """Every policy with its choices in words, and which of them holds."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        values, since = policies.in_force().values, _since(list(policies.CHOICES))
+        values, since = policies.in_force().values, _since(list(policies.POLICIES))
         return self.page(
             request,
             "admin/registry/policies.html",
@@ -162,7 +162,7 @@ class PolicyAdmin(ReasonedAdmin):
         name = unquote(object_id)
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if name not in policies.CHOICES:
+        if name not in policies.POLICIES:
             raise Http404
         may = self.has_change_permission(request)
         present = policies.in_force()[name]
@@ -188,7 +188,7 @@ class PolicyAdmin(ReasonedAdmin):
         )
 
     def _shown(self, name: str, value: str, since: str) -> Shown:
-        words, choice = words_of(name), policies.CHOICES[name]
+        words, choice = words_of(name), policies.POLICIES[name]
         return Shown(
             name=name,
             place=slugify(name),
@@ -232,7 +232,7 @@ def _since(names: list[str]) -> dict[str, str]:
 class PolicyFilter(ChoiceFilter):
     title = "policy"
     parameter_name = field = "name"
-    values = tuple(policies.CHOICES)
+    values = tuple(policies.POLICIES)
 
 
 @admin.register(PolicySetting)

@@ -220,5 +220,5 @@ WORDS: dict[str, dict[str, Words]] = {
 
 
 def words_of(name: str) -> Words:
-    """The words of the policy `name`, one of `registry.market.policies.CHOICES`."""
+    """The words of the policy `name`, one of `registry.market.policies.POLICIES`."""
     return next(group[name] for group in WORDS.values() if name in group)

@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Set the market's time zone, its ISP duration, or both."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--time-zone", help="a name of IANA's, such as Europe/Amsterdam")
+        parser.add_argument("--time-zone", help="a name of the IANA database, such as Europe/Amsterdam")
         parser.add_argument("--isp-duration", help="such as PT15M")
         parser.add_argument("--reason", default="", help="why, for the audit trail")
 

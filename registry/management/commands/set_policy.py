@@ -6,26 +6,31 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common import clock
 from participants import audit
-from registry.market.policies import CHOICES, UnknownPolicy, in_force, set_policy
+from registry.market.policies import POLICIES, UnknownPolicy, in_force, set_policy
 
 
 class Command(BaseCommand):
-    help = "Set a policy for what is received from here on. Without arguments: list them with their values."
+    help = (
+        "Set a policy for messages that are received from now on."
+        " Without arguments: list the policies and their values."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="?", help=", ".join(CHOICES))
+        parser.add_argument("name", nargs="?", help=", ".join(POLICIES))
         parser.add_argument("value", nargs="?")
         parser.add_argument("--reason", default="", help="why, for the audit trail")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["name"] is None:
             policies = in_force()
-            for choice in CHOICES.values():
-                values = " | ".join(choice.values) or "a whole number of days"
-                self.stdout.write(f"{choice.name}: {policies[choice.name]}   ({choice.about}: {values})")
+            for policy in POLICIES.values():
+                values = " | ".join(policy.values) or "a whole number of days"
+                self.stdout.write(
+                    f"{policy.name}: {policies[policy.name]}   ({policy.description}: {values})"
+                )
             return
         if options["value"] is None:
-            raise CommandError("A policy is set to a value: set_policy NAME VALUE.")
+            raise CommandError("Give a value: set_policy NAME VALUE.")
         try:
             name, value = set_policy(
                 options["name"],

@@ -19,7 +19,7 @@ from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from registry.admin.previewed_forms import DayInput
 from registry.admin.time_forms import NO_DAY, KnownForm
-from registry.market.market import market, spelled, today_at
+from registry.market.market import iso_text, market, today_at
 from registry.periods import DAY
 from reservations.models import LONGEST_CONTRACT_ID, Contract
 from reservations.settlement.export import NothingChosen, chosen, export, for_good, present_moment
@@ -124,7 +124,7 @@ def _file(
     """The settlement, named after its days and the moment that it is known at; a file's name has no colons."""
     if known_at is None or not for_good(known_at):
         known_at = present_moment()
-    known = f"-known-at-{spelled(known_at, market().time_zone).replace(':', '')}" if known_at else ""
+    known = f"-known-at-{iso_text(known_at, market().time_zone).replace(':', '')}" if known_at else ""
     return StreamingHttpResponse(
         export(contracts, first, last, known_at=known_at),
         content_type="text/csv; charset=utf-8",

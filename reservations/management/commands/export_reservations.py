@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from registry.management.exports import ExportCommand
 from registry.management.output import add_known_at, day
-from registry.market.market import market, spelled
+from registry.market.market import iso_text, market
 from reservations.models import Contract
 from reservations.settlement.export import NothingChosen, chosen, export, for_good, latest_moment
 
@@ -41,7 +41,7 @@ class Command(ExportCommand):
         time_zone = market().time_zone
         if known_at is not None and not for_good(known_at):
             raise CommandError(
-                f"--known-at {spelled(known_at, time_zone)} is still to come: nobody knows what is known then."
+                f"--known-at {iso_text(known_at, time_zone)} is still to come: nobody knows what is known then."
             )
         try:
             contracts = chosen(
@@ -56,4 +56,4 @@ class Command(ExportCommand):
         pieces = export(contracts, first, last, known_at=known_at)
         self.write(pieces, options["output"])
         if known_at is not None:
-            self.stderr.write(f"As known at {spelled(known_at, time_zone)}", lambda said: said)
+            self.stderr.write(f"As known at {iso_text(known_at, time_zone)}", lambda said: said)

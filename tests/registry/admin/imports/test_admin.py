@@ -135,7 +135,7 @@ def test_a_preview_changes_nothing_and_says_what_would_change(kim: Client) -> No
 
     run = previewed(kim, ones(1, 2, start="2026-07-01"))
 
-    assert run.state == State.SHOWN
+    assert run.state == State.PREVIEWED
     assert not Representation.objects.filter(agr__domain="one.example").exists()
     said = page(kim, run)
     assert "Nothing is imported yet" in said
@@ -217,7 +217,7 @@ def test_an_apply_without_the_preview_s_fingerprint_does_nothing(kim: Client) ->
 
     assert "look at the preview again" in decide(kim, run, "apply", "of-something-else")
 
-    assert run.state == State.SHOWN
+    assert run.state == State.PREVIEWED
 
 
 def test_C14_what_would_follow_by_the_time_of_applying_is_shown_first(kim: Client) -> None:
@@ -228,7 +228,7 @@ def test_C14_what_would_follow_by_the_time_of_applying_is_shown_first(kim: Clien
     work()
     run.refresh_from_db()
 
-    assert (run.state, run.applies) == (State.SHOWN, False)
+    assert (run.state, run.applies) == (State.PREVIEWED, False)
     assert not Representation.objects.filter(agr__domain="one.example").exists()
     said = page(kim, run)
     assert "The registry has changed since the preview that you decided on" in said
@@ -245,14 +245,14 @@ def test_C14_what_would_follow_by_the_time_of_applying_is_shown_first(kim: Clien
 def test_C14_a_file_of_participants_too_is_shown_anew_where_something_else_would_follow(kim: Client) -> None:
     row = "role,domain,public_key,endpoint,standing,name\nAGR,one.example,,,suspended,\n"
     run = previewed(kim, row.encode(), name="who.csv", kind="participants")
-    assert run.state == State.SHOWN
+    assert run.state == State.PREVIEWED
     decide(kim, run, "apply")
     Participant.objects.filter(domain="one.example").update(standing="barred")
 
     work()
     run.refresh_from_db()
 
-    assert (run.state, run.applies) == (State.SHOWN, False)
+    assert (run.state, run.applies) == (State.PREVIEWED, False)
     assert Participant.objects.get(domain="one.example").standing == "barred"
     decide(kim, run, "apply")
     work()
@@ -286,7 +286,7 @@ def test_the_good_lines_are_taken_when_staff_say_so(kim: Client) -> None:
     work()
     run.refresh_from_db()
 
-    assert (run.state, run.skip_bad_lines, run.bad_lines) == (State.SHOWN, True, 1)
+    assert (run.state, run.skip_bad_lines, run.bad_lines) == (State.PREVIEWED, True, 1)
     assert "1 bad line is left out; it is listed below." in page(kim, run)
     decide(kim, run, "apply")
     work()
@@ -312,7 +312,7 @@ def test_a_file_that_has_shrunk_is_taken_when_staff_allow_it(
     decide(kim, run, "allow")
     work()
     run.refresh_from_db()
-    assert (run.state, run.allow_shrink) == (State.SHOWN, True)
+    assert (run.state, run.allow_shrink) == (State.PREVIEWED, True)
     assert "9 representations end with today." in page(kim, run)
 
 
@@ -320,7 +320,7 @@ def test_what_came_of_one_is_said_of_one(kim: Client) -> None:
     run = previewed(kim, ones(1))
     refused = previewed(kim, b"agr,connection,start,end\none.example,here,,\n", name="bad.csv")
 
-    assert run.state == State.SHOWN
+    assert run.state == State.PREVIEWED
     listed = text_of(kim.get(IMPORTS))
     assert "1 representation new" in listed
     assert "1 bad 2 faults on 1 line." in listed
@@ -407,7 +407,7 @@ def test_a_packed_file_is_kept_as_it_came(kim: Client) -> None:
 
     run = previewed(kim, packed, name="handover.csv.gz")
 
-    assert (run.state, run.size, run.file_name) == (State.SHOWN, len(packed), "handover.csv.gz")
+    assert (run.state, run.size, run.file_name) == (State.PREVIEWED, len(packed), "handover.csv.gz")
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_read(kim: Client, settings: Any) -> None:
@@ -453,7 +453,7 @@ def test_an_upload_needs_the_token_against_forgery(kim: Client) -> None:
     assert not ImportRun.objects.exists()
     run = previewed(kim, ones(1))
     decide(forged, run, "apply")
-    assert run.state == State.SHOWN
+    assert run.state == State.PREVIEWED
 
 
 def test_who_only_looks_sees_the_preview_and_no_button(kim: Client) -> None:
@@ -483,7 +483,7 @@ def test_the_list_is_filtered_searched_and_exported(kim: Client) -> None:
     run = previewed(kim, ones(1))
     bad = previewed(kim, b"agr,connection,start,end\none.example,here,,\n", name="bad.csv")
 
-    assert (run.state, bad.state) == (State.SHOWN, State.REFUSED)
+    assert (run.state, bad.state) == (State.PREVIEWED, State.REFUSED)
     assert "bad.csv" in text_of(kim.get(IMPORTS, {"state": "not imported"}))
     assert "handover.csv" not in text_of(kim.get(IMPORTS, {"state": "not imported"}))
     assert "handover.csv" in text_of(kim.get(IMPORTS, {"kind__exact": "connections", "state": "shown"}))
@@ -546,7 +546,7 @@ def test_an_upload_that_waits_says_what_is_before_it(kim: Client) -> None:
         cursor.execute(
             "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE queueing_lock = %s", [lock(first.pk)]
         )
-    ImportRun.objects.filter(pk=first.pk).update(state=State.SHOWN, fingerprint="seen")
+    ImportRun.objects.filter(pk=first.pk).update(state=State.PREVIEWED, fingerprint="seen")
     decide(kim, first, "apply", "seen")
     assert "Waits to be applied" in page(kim, first)
     assert f"Import {second.pk} and 1 more are before this one." in page(kim, first)
@@ -614,7 +614,7 @@ def test_a_worker_that_died_is_taken_over_three_times(kim: Client) -> None:
     decide(kim, run, "again")
     work()
     run.refresh_from_db()
-    assert run.state == State.SHOWN
+    assert run.state == State.PREVIEWED
 
 
 def reached(run: ImportRun, state: str, worker: Process) -> None:
@@ -628,7 +628,7 @@ def reached(run: ImportRun, state: str, worker: Process) -> None:
 def test_a_worker_previews_and_applies(kim: Client) -> None:
     run = uploaded(kim, ones(1, 2))
     with working() as worker:
-        reached(run, State.SHOWN, worker)
+        reached(run, State.PREVIEWED, worker)
         decide(kim, run, "apply")
         reached(run, State.APPLIED, worker)
         assert worker.stop() == 0
@@ -640,7 +640,7 @@ def test_until_idle_waits_for_uploads(kim: Client) -> None:
     with working("--until-idle") as worker:
         assert worker.process.wait(60) == 0, worker.log
     run.refresh_from_db()
-    assert run.state == State.SHOWN
+    assert run.state == State.PREVIEWED
 
 
 def test_a_worker_that_is_stopped_gives_the_import_up_and_another_takes_it(kim: Client) -> None:

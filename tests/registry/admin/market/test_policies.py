@@ -33,21 +33,21 @@ def words(answer: Any) -> str:
 def test_every_policy_has_words_for_each_of_its_values() -> None:
     named = [name for group in WORDS.values() for name in group]
 
-    assert sorted(named) == sorted(policies.CHOICES)
-    for name, choice in policies.CHOICES.items():
+    assert sorted(named) == sorted(policies.POLICIES)
+    for name, choice in policies.POLICIES.items():
         assert tuple(words_of(name).choices) == choice.values, name
 
 
 def test_one_screen_says_what_each_policy_does_and_which_choice_holds(staff: Client) -> None:
     said = words(staff.get(POLICIES))
 
-    for name in policies.CHOICES:
+    for name in policies.POLICIES:
         text = words_of(name)
         for part in (text.title, text.about, text.example):
             assert part in said, name
         for value, (general, example) in text.choices.items():
             holds = (
-                f"{value} in force default {general}" if value == policies.CHOICES[name].default else value
+                f"{value} in force default {general}" if value == policies.POLICIES[name].default else value
             )
             assert holds in said, (name, value)
             assert f"In the example: {example}" in said, (name, value)
@@ -88,7 +88,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("name", "values", "said"), WRONG.values(), ids=WRONG)
 def test_refused_with_a_clear_message(staff: Client, name: str, values: dict[str, str], said: str) -> None:
-    present = policies.CHOICES[name].default
+    present = policies.POLICIES[name].default
 
     answer = staff.post(f"{POLICIES}{name}/change/", {"was": present, "reason": "why not"} | values)
 
@@ -107,7 +107,7 @@ def test_names_with_spaces_have_pages(staff: Client) -> None:
     page = staff.get(POLICIES).content.decode()
 
     pages = re.findall(rf'href="({POLICIES}[^"]*/change/)"', page)
-    assert len(pages) == len(policies.CHOICES)
+    assert len(pages) == len(policies.POLICIES)
     for url in pages:
         assert staff.get(url).status_code == 200, url
 
@@ -139,8 +139,8 @@ def test_the_screen_reads_the_same_number_of_queries_after_many_settings(staff: 
 
     staff.get(POLICIES)
     few = queries()
-    for number, name in enumerate(policies.CHOICES):
-        for value in policies.CHOICES[name].values or (str(number),):
+    for number, name in enumerate(policies.POLICIES):
+        for value in policies.POLICIES[name].values or (str(number),):
             PolicySetting.objects.create(name=name, value=value)
 
     assert queries() == few
@@ -150,5 +150,5 @@ def test_policies_are_had_as_csv(staff: Client) -> None:
     answer = staff.get(f"{POLICIES}export/")
 
     text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
-    assert len(text.splitlines()) == 1 + len(policies.CHOICES)
+    assert len(text.splitlines()) == 1 + len(policies.POLICIES)
     assert "P3,adjust," in text
