@@ -61,8 +61,10 @@ RETURNING id
 """
 
 AWAIT_TURN = f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({locks.MOMENT})"
-"""One change at a time has its moment and is not committed yet: the checks of foreign keys, which would be left to the
-commit, are done before."""
+"""Check the foreign keys, then take the lock for stamping a moment.
+
+One change at a time is stamped and not committed yet. Without SET CONSTRAINTS, the commit would check the foreign keys
+while other changes wait for the lock."""
 
 STAMP = """
 -- The moment at which the change becomes known: later than every other.

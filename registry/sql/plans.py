@@ -1,6 +1,6 @@
-"""Cursors whose statements PostgreSQL plans once for a database connection, instead of each time.
+"""Cursors for which PostgreSQL keeps its execution plans, instead of planning each statement each time.
 
-Of what a small update costs, planning is more than half: its statements are long, and their sets are short.
+Planning takes more than half of the time of a small update: its statements are long, and its sets are short.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Cursor(psycopg.Cursor[Any]):
-    """Has its statements prepared where they have parameters, or are one by themselves."""
+    """A cursor that prepares its statements; several statements without parameters cannot be prepared."""
 
     keeps_plans = True
 
@@ -25,16 +25,21 @@ class _Cursor(psycopg.Cursor[Any]):
 
 
 FEW = 1_000
-"""An update of fewer lines uses kept plans. For more lines, planning for the sets as they are is worth the time."""
+"""An update with fewer lines uses kept plans. With more lines, planning for the actual sets is worth the time."""
 
 
 def keeping_cursor() -> CursorWrapper:
-    """A cursor on Django's connection, as `connection.cursor()` gives, for which PostgreSQL keeps the plans."""
+    """Return a cursor on Django's connection, like `connection.cursor()`, for which PostgreSQL keeps the plans."""
     connection.ensure_connection()
     plain: Any = _Cursor(connection.connection)
     return connection.make_debug_cursor(plain) if connection.queries_logged else connection.make_cursor(plain)
 
 
 def keep_for_few(wrapped: CursorWrapper, lines: int) -> None:
-    """Go on with kept plans where an update has few `lines`; else have each statement planned anew."""
+    """Use kept plans from here on if an update has few lines, else plan each statement for itself.
+
+    Args:
+        wrapped: The cursor of `keeping_cursor`.
+        lines: The number of lines of the update.
+    """
     wrapped.cursor.keeps_plans = lines < FEW

@@ -284,8 +284,9 @@ def _look_at_names(
     time_zone: str | None,
     today: date,
 ) -> None:
-    """File a time zone that is not the market's (docs/rules.md D9)
-    and addresses of the CRO's own (docs/rules.md D10).
+    """Add rejections for a time zone that does not agree with the market's, and for addresses under the CRO's domain.
+
+    Rules: docs/rules.md D9 and D10.
     """
     cursor.execute(NAMES, {"own": own_addresses()})
     zone, addresses = cursor.fetchone()
