@@ -1,7 +1,7 @@
 """Changes of the registry: their source, their moment and their locks.
 
-Every verb that writes facts uses `under_lock` and `Recorder`, so that two transactions never judge the same days at
-the same time (docs/design.md, "Writing facts").
+Every verb that writes facts uses `lock_changed_connections` and `Recorder`: two transactions never judge the same days
+at the same time (docs/design.md, "Writing facts").
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 LOCK_CONNECTIONS = """
--- Connections whose days change and that are not yet held, locked in the one order that all writers keep.
+-- Lock the connections whose days change, unless they are locked already. All writers lock in the order of ids.
 WITH locked AS (
     SELECT id FROM registry_connection
     WHERE id = ANY(ARRAY(
         SELECT connection_id FROM (
             SELECT connection_id FROM claim_change UNION ALL SELECT connection_id FROM ruling
         ) changing
-        WHERE NOT EXISTS (SELECT FROM held_connection h WHERE h.connection_id = changing.connection_id)
+        WHERE NOT EXISTS (SELECT FROM locked_connection h WHERE h.connection_id = changing.connection_id)
     ))
     ORDER BY id
     FOR NO KEY UPDATE
 )
-INSERT INTO held_connection SELECT id FROM locked
+INSERT INTO locked_connection SELECT id FROM locked
 """
 
 # The notices of the verb that is being previewed; None outside a preview.
 _notices: ContextVar[list[str] | None] = ContextVar("notices", default=None)
 
-TOUCHED = """
+CHANGED_PARTICIPANTS = """
 -- The participants whose facts differ after the change.
 SELECT coalesce(array_agg(party_id ORDER BY party_id), '{}') FROM (
     SELECT party_id FROM claim_change
@@ -51,7 +51,7 @@ SELECT coalesce(array_agg(party_id ORDER BY party_id), '{}') FROM (
     JOIN registry_congestionpoint p ON p.id = t.congestion_point_id WHERE t.recorded_by_id = %(change)s
     UNION SELECT p.dso_id FROM registry_congestionpointterms t
     JOIN registry_congestionpoint p ON p.id = t.congestion_point_id WHERE t.superseded_by_id = %(change)s
-) touched
+) changed
 """
 
 RECORD = """
@@ -60,14 +60,14 @@ VALUES (%(kind)s, %(message)s, %(actor)s, %(reason)s, '{}')
 RETURNING id
 """
 
-AWAIT_TURN = f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({locks.MOMENT})"
+TAKE_MOMENT_LOCK = f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({locks.MOMENT})"
 """Check the foreign keys, then take the lock for stamping a moment.
 
 One change at a time is stamped and not committed yet. Without SET CONSTRAINTS, the commit would check the foreign keys
 while other changes wait for the lock."""
 
 STAMP = """
--- The moment at which the change becomes known: later than every other.
+-- The moment at which the change becomes known: later than the moments of all other changes.
 UPDATE registry_change
 SET participants = %(participants)s, moment = greatest(
     clock_timestamp(),
@@ -167,14 +167,14 @@ class Recorder:
             return
         with plans.keeping_cursor() as cursor:
             if participants is None:
-                cursor.execute(TOUCHED, {"change": self._id})
+                cursor.execute(CHANGED_PARTICIPANTS, {"change": self._id})
                 (participants,) = cursor.fetchone()
-            cursor.execute(AWAIT_TURN)
+            cursor.execute(TAKE_MOMENT_LOCK)
             cursor.execute(STAMP, {"participants": sorted(participants), "change": self._id})
 
 
 @contextmanager
-def rehearsed() -> Iterator[list[str]]:
+def collect_notices() -> Iterator[list[str]]:
     """Collect the notices of a verb that is previewed: its transaction will be rolled back.
 
     Yields:
@@ -204,7 +204,7 @@ def analyze(cursor: CursorWrapper, *tables: str) -> None:
         cursor.execute(f"ANALYZE {', '.join(tables)}")
 
 
-def await_stamped_changes() -> None:
+def wait_for_stamped_changes() -> None:
     """Wait until every stamped change is committed (docs/rules.md H1).
 
     Call this in a transaction, before a query for what was known at a moment. A change that is stamped earlier but not
@@ -214,7 +214,9 @@ def await_stamped_changes() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [locks.MOMENT])
 
 
-def under_lock(cursor: CursorWrapper, compute: Callable[[bool], int | None], *, held: int = 0) -> None:
+def lock_changed_connections(
+    cursor: CursorWrapper, compute: Callable[[bool], int | None], *, locked: int = 0
+) -> None:
     """Lock all connections in `claim_change`, and compute it again until it is not stale.
 
     A result that was computed before a lock was granted may be stale. So `compute` runs again after each lock that had
@@ -225,10 +227,10 @@ def under_lock(cursor: CursorWrapper, compute: Callable[[bool], int | None], *, 
         cursor: A cursor on the connection that has the staging tables.
         compute: Fills the empty `claim_change` and returns the number of claims that change. Its argument is False in
             the first run. It is True in later runs, which compare locked connections only.
-        held: The number of connections that are locked from the start, all of which change. If `compute` returns this
+        locked: The number of connections that are locked from the start, all of which change. If `compute` returns this
             number, no other connection has to be locked.
     """
-    if compute(False) == held:
+    if compute(False) == locked:
         return
     while _lock(cursor):
         cursor.execute("DELETE FROM claim_change")

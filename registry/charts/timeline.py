@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from participants.admin_base.html import moment, table
 from participants.scope import Scope
-from registry.changes import await_stamped_changes
+from registry.changes import wait_for_stamped_changes
 from registry.charts.lanes import Bar, Group, Lane
 from registry.charts.lanes_svg import draw
 from registry.models import (
@@ -56,7 +56,7 @@ def of_connection(
         conflict: Mark its days alone, whether it is open or closed. None: mark those of all open conflicts.
     """
     if known_at is not None:
-        await_stamped_changes()
+        wait_for_stamped_changes()
     memberships = list(
         _known(CongestionPointConnection.objects.filter(connection=connection), known_at, scope, "dso")
         .select_related("dso", "congestion_point")

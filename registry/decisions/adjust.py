@@ -18,7 +18,7 @@ from psycopg.types.multirange import Multirange
 
 from participants import audit
 from participants.models import Participant
-from registry.changes import Recorder, Source, notice, under_lock
+from registry.changes import Recorder, Source, lock_changed_connections, notice
 from registry.decisions.unmet_days import waiting
 from registry.market.policies import ACCEPT, HOLD, REJECT, Policies, in_force
 from registry.models import (
@@ -72,7 +72,7 @@ WHERE congestion_point_id = %(point)s AND superseded_by_id IS NULL AND id <> %(r
 """
 
 STATE_POINT = """
-INSERT INTO point_statement (point_id, days, speaks_from, ends_at_once)
+INSERT INTO point_statement (point_id, days, replaces_from, ends_at_once)
 VALUES (%(point)s, datemultirange(%(days)s::daterange), lower(%(days)s::daterange), false)
 """
 
@@ -193,7 +193,7 @@ def _adjust_claim(
         cursor.execute("DELETE FROM claim_change")
         cursor.execute(kind.sql(CHANGE_CLAIM), parameters)
 
-    under_lock(cursor, compute)
+    lock_changed_connections(cursor, compute)
     changed = _write_claims(cursor, kind, recorder, today)
     stays = [said for each in waiting(row, wanted, recorder.change_id()) if (said := each.unchanged_in_words)]
     if not changed:
@@ -223,7 +223,7 @@ def _adjust_terms(
     cursor.execute(WANT_TERMS, parameters)
     cursor.execute(points.MEASURE)
     policies = in_force()
-    under_lock(
+    lock_changed_connections(
         cursor,
         lambda _: statements.find_changes(
             cursor, MEMBERSHIP, policies, today=today, end_omitted=False, party=point.dso_id

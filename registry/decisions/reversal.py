@@ -13,7 +13,7 @@ from django.db.models import Q
 from psycopg.types.multirange import Multirange
 
 from participants import audit
-from registry.changes import Recorder, Source, under_lock
+from registry.changes import Recorder, Source, lock_changed_connections
 from registry.decisions.rulings import KINDS, SettlementError, carry_out, check_decision, in_words, no_split
 from registry.models import Conflict
 from registry.periods import Days, list_in_words
@@ -177,7 +177,7 @@ def _hold_connection(cursor: CursorWrapper, conflict: Conflict) -> None:
             [conflict.connection_id, conflict.period, conflict.holder_id, conflict.claimant_id],
         )
 
-    under_lock(cursor, compute)
+    lock_changed_connections(cursor, compute)
 
 
 def _decidable_days(cursor: CursorWrapper, conflict: Conflict) -> list[Days]:

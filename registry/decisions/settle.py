@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from participants import audit
 from participants.models import Participant
-from registry.changes import Recorder, Source, under_lock
+from registry.changes import Recorder, Source, lock_changed_connections
 from registry.decisions.history import refusals, require_open
 from registry.decisions.reversal import settle_anew
 from registry.decisions.rulings import (
@@ -215,7 +215,7 @@ def _settle_chosen(
         cursor.execute(RULE, {"keeps": keeps, "gives": gives})
         analyze_if_large(cursor, "ruling", cursor.rowcount)
 
-    under_lock(cursor, compute)
+    lock_changed_connections(cursor, compute)
     require_open(cursor, chosen)
     recorder = Recorder(source)
     change = recorder.change_id()

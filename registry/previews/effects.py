@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 
 from common.previews import ConsequencesChanged
-from registry.changes import rehearsed
+from registry.changes import collect_notices
 from registry.periods import Days, list_in_words
 from registry.previews.conflict_effects import ConflictLine, conflict_lines, without_new_numbers
 from registry.previews.timeouts import LONG, Patience, limited, take_turn
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION
-from registry.sql.staging import LARGE, make_tables
+from registry.sql.staging import ANALYZE_FROM_ROWS, make_tables
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -28,14 +28,17 @@ if TYPE_CHECKING:
 SHOWN = 50
 """Lines, and congestion points, that are told one by one."""
 
+MAX_FACTS = 20_000
+"""A page shows the effects of a change of up to this number of facts."""
+
 IS_LARGE = """
 -- Whether the change is about more facts than a page reads through.
-SELECT count(*) > %(most)s FROM (
+SELECT count(*) > %(max_facts)s FROM (
     SELECT FROM registry_representation WHERE recorded_by_id = %(change)s
     UNION ALL SELECT FROM registry_representation WHERE superseded_by_id = %(change)s
     UNION ALL SELECT FROM registry_congestionpointconnection WHERE recorded_by_id = %(change)s
     UNION ALL SELECT FROM registry_congestionpointconnection WHERE superseded_by_id = %(change)s
-    LIMIT %(most)s + 1
+    LIMIT %(max_facts)s + 1
 ) facts
 """
 
@@ -217,7 +220,7 @@ def rehearse(
     with connection.cursor() as cursor:
         make_tables(cursor)
     try:
-        with transaction.atomic(), rehearsed() as notices:
+        with transaction.atomic(), collect_notices() as notices:
             if whose is not None:
                 take_turn(whose, wait=patience.lock)
             with limited(patience):
@@ -234,7 +237,7 @@ def of_change(change_id: int, *, exact: bool = False) -> Consequences:
 
     One that is about more than 20,000 facts is told without them, unless `exact`: then the work grows with the change.
     """
-    parameters = {"change": change_id, "shown": SHOWN, "most": LARGE}
+    parameters = {"change": change_id, "shown": SHOWN, "max_facts": MAX_FACTS}
     with transaction.atomic(), connection.cursor() as cursor:
         opened, closed = _conflicts(cursor, change_id)
         conflicts = conflict_lines(cursor, change_id)
@@ -295,7 +298,7 @@ def _compare(cursor: CursorWrapper, change: int) -> None:
     for kind in (REPRESENTATION, MEMBERSHIP):
         cursor.execute(kind.sql(COMPARE), {"change": change})
         rows += cursor.rowcount
-    if rows >= LARGE:
+    if rows >= ANALYZE_FROM_ROWS:
         cursor.execute("ANALYZE consequence")
 
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Max
 
 from common import locks
-from registry.changes import await_stamped_changes
+from registry.changes import wait_for_stamped_changes
 from registry.models import Change, CongestionPointCoverage, Coverage, CoverageState
 
 if TYPE_CHECKING:
@@ -150,6 +150,6 @@ def _changes(after: datetime | None, upto: datetime | None) -> list[int]:
 @transaction.atomic
 def _latest_change() -> datetime | None:
     """The moment of the latest change; all changes up to it are committed."""
-    await_stamped_changes()
+    wait_for_stamped_changes()
     latest: datetime | None = Change.objects.aggregate(Max("moment"))["moment__max"]
     return latest

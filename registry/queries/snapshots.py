@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from registry.changes import await_stamped_changes
+from registry.changes import wait_for_stamped_changes
 from registry.market.market import iso_text, market
 from registry.models import (
     Claim,
@@ -34,7 +34,7 @@ def show_connection(
     than what it holds now. Raises Connection.DoesNotExist.
     """
     if known_at is not None:
-        await_stamped_changes()
+        wait_for_stamped_changes()
     connection = Connection.objects.get(address=address)
     representations = _select(Representation.objects.filter(connection=connection), on, known_at)
     memberships = _select(CongestionPointConnection.objects.filter(connection=connection), on, known_at)
@@ -73,7 +73,7 @@ def show_congestion_point(
     Raises CongestionPoint.DoesNotExist.
     """
     if known_at is not None:
-        await_stamped_changes()
+        wait_for_stamped_changes()
     point = CongestionPoint.objects.get(dso__domain=dso, address=address)
     terms = _select(CongestionPointTerms.objects.filter(congestion_point=point), on, known_at)
     memberships = _select(CongestionPointConnection.objects.filter(congestion_point=point), on, known_at)

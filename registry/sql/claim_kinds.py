@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from registry.models import Conflict
-from registry.sql.replacement import BEFORE, LATER
+from registry.sql.replacement import KEPT_BEFORE, KEPT_LATER
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class ClaimKind:
             exclusive=self.exclusive,
             insert_columns=self.insert_columns,
             insert_values=self.insert_values,
-            before=BEFORE,
-            later=LATER,
+            before=KEPT_BEFORE,
+            later=KEPT_LATER,
             lines=self.lines,
             line_point=self.line_point,
             **more,

@@ -2,17 +2,17 @@
 
 Statements about connections and about congestion points use the same two SQL expressions. They need two aliases:
 
-* `s`, the statement: `days` are the stated days, `speaks_from` is its first day, and `withdraws_from` is the day from
+* `s`, the statement: `days` are the stated days, `replaces_from` is its first day, and `withdraws_from` is the day from
   which it withdraws everything, or null.
 * `o`, with `o.old`: the days that the sender has registered of the item.
 """
 
 # D2: days before the first day of the statement stay.
-BEFORE = "datemultirange(daterange(NULL, s.speaks_from))"
+KEPT_BEFORE = "datemultirange(daterange(NULL, s.replaces_from))"
 
 # D3: from that day on, a block that touches or overlaps the stated days is replaced. P7: a separate, later block is
 # kept, except the days that are withdrawn.
-LATER = """(
-    SELECT coalesce(range_agg(b), '{}') FROM unnest(o.old * datemultirange(daterange(s.speaks_from, NULL))) b
+KEPT_LATER = """(
+    SELECT coalesce(range_agg(b), '{}') FROM unnest(o.old * datemultirange(daterange(s.replaces_from, NULL))) b
     WHERE NOT daterange(lower(b) - 1, upper(b) + 1) && s.days
 ) * datemultirange(daterange(NULL, s.withdraws_from))"""

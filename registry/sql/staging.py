@@ -28,11 +28,11 @@ TABLES = {
     # Lines about congestion points, as stated, and their DSO.
     "staged_point": """
         number integer NOT NULL, dso_id bigint NOT NULL, address text COLLATE "C" NOT NULL, first date NOT NULL,
-        upper date, said_upper date, ends_at_once boolean NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
+        upper date, stated_upper date, ends_at_once boolean NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
         intraday text""",
     # Statements about congestion points: all lines about one congestion point together.
     "point_statement": """
-        point_id bigint PRIMARY KEY, days datemultirange NOT NULL, speaks_from date NOT NULL, withdraws_from date,
+        point_id bigint PRIMARY KEY, days datemultirange NOT NULL, replaces_from date NOT NULL, withdraws_from date,
         ends_at_once boolean NOT NULL, omitted boolean NOT NULL DEFAULT false""",
     # The terms that the stated congestion points are to have.
     "wanted_terms": """
@@ -52,14 +52,14 @@ TABLES = {
     # Statements: all lines about one item together.
     "statement": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint, address text COLLATE "C" NOT NULL,
-        days datemultirange NOT NULL, speaks_from date NOT NULL, withdraws_from date, lines integer NOT NULL,
+        days datemultirange NOT NULL, replaces_from date NOT NULL, withdraws_from date, lines integer NOT NULL,
         line integer NOT NULL""",
     # Items whose claimed days change: the days before and after.
     "claim_change": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint NOT NULL,
         old datemultirange NOT NULL, want datemultirange NOT NULL""",
     # Connections that this transaction has added or locked.
-    "held_connection": "connection_id bigint PRIMARY KEY",
+    "locked_connection": "connection_id bigint PRIMARY KEY",
     # Conflicts that staff settle together.
     "chosen_conflict": "conflict_id bigint PRIMARY KEY",
     # The effects of a change on each claim, as days.
@@ -85,31 +85,33 @@ TABLES = {
 
 # These are analyzed while they are empty. The planner expects thousands of rows in a table that was never analyzed: to
 # judge one connection it would read all claims.
-JUDGED = ("claim_change", "ruling", "disputed", "piece", "wanted_claim")
+JUDGING_TABLES = ("claim_change", "ruling", "disputed", "piece", "wanted_claim")
 
-LARGE = 20_000
+ANALYZE_FROM_ROWS = 20_000
+"""A table is analyzed after this number of rows was written to it."""
+
 CHUNK = 20_000
+"""The number of rows that COPY gets at a time."""
 
-
-EMPTIED_IN_PLACE = 1 << 20
+TRUNCATE_ABOVE_BYTES = 1 << 20
 """Above this total size, in bytes, the tables are truncated instead of emptied row by row."""
 
-SIZES = "SELECT " + ", ".join(f"pg_relation_size(to_regclass('pg_temp.{name}'))" for name in TABLES)
+TABLE_SIZES = "SELECT " + ", ".join(f"pg_relation_size(to_regclass('pg_temp.{name}'))" for name in TABLES)
 """The query for the size of each table in bytes; null for a missing table."""
 
 
 def prepare(cursor: CursorWrapper) -> None:
     """Create the tables that this connection does not have yet, and empty the others."""
-    cursor.execute(SIZES)
+    cursor.execute(TABLE_SIZES)
     sizes = dict(zip(TABLES, cursor.fetchone(), strict=True))
     if None in sizes.values():
         make_tables(cursor)
         return
     used = [name for name, size in sizes.items() if size]
-    if sum(sizes.values()) > EMPTIED_IN_PLACE:
+    if sum(sizes.values()) > TRUNCATE_ABOVE_BYTES:
         cursor.execute(f"TRUNCATE {', '.join(f'pg_temp.{name}' for name in used)}")
-        if judged := [name for name in JUDGED if name in used]:
-            cursor.execute(f"ANALYZE {', '.join(judged)}")
+        if judging := [name for name in JUDGING_TABLES if name in used]:
+            cursor.execute(f"ANALYZE {', '.join(judging)}")
     elif used:
         cursor.execute(";".join(f"DELETE FROM pg_temp.{name}" for name in used))
 
@@ -124,13 +126,13 @@ def make_tables(cursor: CursorWrapper) -> bool:
                 f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns})" for name, columns in TABLES.items()
             )
         )
-        cursor.execute(f"ANALYZE {', '.join(JUDGED)}")
+        cursor.execute(f"ANALYZE {', '.join(JUDGING_TABLES)}")
     return bool(missing)
 
 
 def analyze_if_large(cursor: CursorWrapper, table: str, rows: int) -> None:
     """ANALYZE a staging table if it has many rows."""
-    if rows >= LARGE:
+    if rows >= ANALYZE_FROM_ROWS:
         cursor.execute(f"ANALYZE {table}")
 
 

@@ -118,13 +118,13 @@ POINTS = {
     "P1": """
         SELECT DISTINCT l.dso_id, l.address, NULL FROM staged_point l
         JOIN registry_congestionpoint p ON p.dso_id = l.dso_id AND p.address = l.address
-        WHERE l.said_upper <= l.first AND NOT EXISTS (
+        WHERE l.stated_upper <= l.first AND NOT EXISTS (
             SELECT FROM registry_congestionpointterms t
             WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL AND t.period && daterange(l.upper, NULL)
         )
         ORDER BY 2, 1""",
     "P2": """
-        SELECT DISTINCT dso_id, address, NULL FROM staged_point WHERE said_upper <= %(long_past)s ORDER BY 2, 1""",
+        SELECT DISTINCT dso_id, address, NULL FROM staged_point WHERE stated_upper <= %(long_past)s ORDER BY 2, 1""",
     "P6": """
         SELECT DISTINCT dso_id, address, NULL
         FROM (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from registry.changes import Recorder
 from registry.market.policies import ACCEPT, Policies
 from registry.periods import day_after
-from registry.sql.replacement import BEFORE, LATER
+from registry.sql.replacement import KEPT_BEFORE, KEPT_LATER
 from registry.sql.staging import analyze_if_large, copy_lines
 from uftp.protocol.reasons import Reason, named
 from uftp.protocol.streaming import MembershipLine, PointLine
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 STAGE = """
-INSERT INTO staged_point (number, dso_id, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
-SELECT number, %s, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday
+INSERT INTO staged_point (number, dso_id, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday)
+SELECT number, %s, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday
 FROM unnest(
     %s::int[], %s::text[], %s::date[], %s::date[], %s::date[], %s::boolean[], %s::boolean[], %s::text[], %s::text[]
-) said (number, address, first, upper, said_upper, ends_at_once, mutex, day_ahead, intraday)
+) said (number, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday)
 """
 
 NEW_POINTS = """
@@ -57,7 +57,7 @@ SELECT count(*) FROM (SELECT FROM registry_congestionpoint ORDER BY id FOR NO KE
 
 END_OMITTED = """
 -- Congestion points that are not named, withdrawn from tomorrow on.
-INSERT INTO point_statement (point_id, days, speaks_from, withdraws_from, ends_at_once, omitted)
+INSERT INTO point_statement (point_id, days, replaces_from, withdraws_from, ends_at_once, omitted)
 SELECT t.congestion_point_id, '{}', %(tomorrow)s, %(tomorrow)s, false, true
 FROM registry_congestionpointterms t
 WHERE t.superseded_by_id IS NULL AND t.period && daterange(%(tomorrow)s, NULL)
@@ -66,10 +66,10 @@ GROUP BY t.congestion_point_id
 """
 
 BEFORE_AND_LATER = f"""
-    SELECT s.point_id, s.omitted, s.days AS stated, {BEFORE} AS before,
+    SELECT s.point_id, s.omitted, s.days AS stated, {KEPT_BEFORE} AS before,
         CASE WHEN s.ends_at_once
-            THEN coalesce((SELECT range_agg(b) FROM unnest({LATER}) b WHERE NOT b @> %(today)s::date), '{{}}')
-            ELSE {LATER}
+            THEN coalesce((SELECT range_agg(b) FROM unnest({KEPT_LATER}) b WHERE NOT b @> %(today)s::date), '{{}}')
+            ELSE {KEPT_LATER}
         END AS later
     FROM point_statement s
     CROSS JOIN LATERAL (

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from participants.models import Participant
-from registry.changes import Recorder, Source, under_lock
+from registry.changes import Recorder, Source, lock_changed_connections
 from registry.market.market import zone_agrees
 from registry.market.policies import END, REJECT, Policies, in_force
 from registry.models import Market
@@ -45,7 +45,7 @@ NAMED_DAYS = """
 -- Every day that the message names; today for an open end.
 SELECT DISTINCT day FROM (
     SELECT first AS day FROM staged_line UNION SELECT coalesce(upper - 1, %(today)s) FROM staged_line
-    UNION SELECT first FROM staged_point UNION SELECT coalesce(said_upper - 1, %(today)s) FROM staged_point
+    UNION SELECT first FROM staged_point UNION SELECT coalesce(stated_upper - 1, %(today)s) FROM staged_point
 ) days
 """
 
@@ -223,7 +223,7 @@ def judge(
         period_rules.look_at_points(cursor, policies, findings, today=today)
         statements.judge_lines(cursor, policies)
     taken = statements.take_together(cursor, judged=kind is MEMBERSHIP)
-    under_lock(
+    lock_changed_connections(
         cursor,
         lambda held_only: statements.find_changes(
             cursor,
@@ -235,7 +235,7 @@ def judge(
             held_only=held_only,
             things=taken.things,
         ),
-        held=taken.new,
+        locked=taken.new,
     )
     claims_change, replaces = period_rules.look_at_lines(cursor, kind, policies, findings, today=today)
     verdict = Verdict(disputed=False)

@@ -19,7 +19,7 @@ from psycopg.types.multirange import Multirange
 from registry.changes import analyze
 from registry.market.policies import ALLOW, NEWEST_WINS
 from registry.sql.claim_kinds import ClaimKind
-from registry.sql.staging import LARGE
+from registry.sql.staging import ANALYZE_FROM_ROWS
 from registry.updates.conflict_detection import refresh_conflicts
 
 if TYPE_CHECKING:
@@ -280,10 +280,10 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
     if not cursor.rowcount:
         return Verdict(disputed=False)
     disputed = cursor.rowcount
-    if disputed >= LARGE:
+    if disputed >= ANALYZE_FROM_ROWS:
         cursor.execute(SORT_IN_MEMORY)
     cursor.execute(kind.sql(CUT_INTO_PIECES), parameters)
-    if cursor.rowcount >= LARGE:
+    if cursor.rowcount >= ANALYZE_FROM_ROWS:
         cursor.execute("ANALYZE piece; ANALYZE disputed")
     cursor.execute(JUDGE, parameters)
     cursor.execute(NEWLY_CONTESTED)
@@ -319,7 +319,7 @@ def write(
         cursor.execute(JOIN_PIECES)
         wanted = int(cursor.rowcount)
         cursor.execute(kind.sql(KEEP_UNDISPUTED), parameters)
-        if wanted + cursor.rowcount >= LARGE:
+        if wanted + cursor.rowcount >= ANALYZE_FROM_ROWS:
             cursor.execute("ANALYZE wanted_claim")
         cursor.execute(kind.sql(SUPERSEDE), parameters)
         written = int(cursor.rowcount)
@@ -329,7 +329,7 @@ def write(
     written += int(cursor.rowcount)
     if disputed:
         refresh_conflicts(cursor, kind, change=change)
-    if written >= LARGE:
+    if written >= ANALYZE_FROM_ROWS:
         analyze(cursor, kind.table, *(["registry_conflict"] if disputed else []))
 
 

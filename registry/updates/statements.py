@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 FREE_OF_JUDGEMENT = """
 -- Lines under no congestion point, thing by thing.
-INSERT INTO statement (point_id, party_id, connection_id, address, days, speaks_from, withdraws_from, lines, line)
-SELECT 0, s.party_id, n.id, s.address, s.days, s.speaks_from, s.withdraws_from, s.lines, s.line
+INSERT INTO statement (point_id, party_id, connection_id, address, days, replaces_from, withdraws_from, lines, line)
+SELECT 0, s.party_id, n.id, s.address, s.days, s.replaces_from, s.withdraws_from, s.lines, s.line
 FROM (
     SELECT party_id, address,
         coalesce(range_agg(daterange(first, upper)) FILTER (WHERE upper IS NULL OR upper > first), '{}') AS days,
-        min(least(first, upper)) AS speaks_from,
+        min(least(first, upper)) AS replaces_from,
         min(upper) FILTER (WHERE upper <= first) AS withdraws_from,
         count(*) AS lines, min(line) AS line
     FROM staged_line GROUP BY party_id, address
@@ -38,10 +38,10 @@ LEFT JOIN registry_connection n ON n.address = s.address
 
 JUDGED = """
 -- Lines under congestion points, within the days that P3, P4 and P5 leave them.
-INSERT INTO statement (point_id, party_id, connection_id, address, days, speaks_from, withdraws_from, lines, line)
-SELECT s.point_id, s.party_id, n.id, s.address, s.days, s.speaks_from, s.withdraws_from, s.lines, s.line
+INSERT INTO statement (point_id, party_id, connection_id, address, days, replaces_from, withdraws_from, lines, line)
+SELECT s.point_id, s.party_id, n.id, s.address, s.days, s.replaces_from, s.withdraws_from, s.lines, s.line
 FROM (
-    SELECT point_id, party_id, address, range_agg(days) AS days, min(least(first, upper)) AS speaks_from,
+    SELECT point_id, party_id, address, range_agg(days) AS days, min(least(first, upper)) AS replaces_from,
         min(upper) FILTER (WHERE upper <= first) AS withdraws_from, count(*) AS lines, min(line) AS line
     FROM judged_line WHERE NOT outside GROUP BY point_id, party_id, address
 ) s
@@ -83,7 +83,7 @@ WITH added AS (
     ON CONFLICT DO NOTHING
     RETURNING id
 )
-INSERT INTO held_connection SELECT id FROM added
+INSERT INTO locked_connection SELECT id FROM added
 """
 
 CLAIM_CHANGES = """
@@ -131,7 +131,7 @@ MANY = 12
 
 REGISTERED = "SELECT reltuples FROM pg_class WHERE oid = %(claims)s::regclass"
 
-HELD = "s.connection_id IN (SELECT connection_id FROM held_connection)"
+HELD = "s.connection_id IN (SELECT connection_id FROM locked_connection)"
 
 
 UNLISTED = """
@@ -203,7 +203,7 @@ def take_together(cursor: CursorWrapper, *, judged: bool) -> Taken:
     registers = "days <> '{}' AND NOT outside" if judged else "(upper IS NULL OR upper > first)"
     cursor.execute(NEW_CONNECTIONS.format(lines=lines, registers=registers))
     added = cursor.rowcount
-    analyze_if_large(cursor, "held_connection", added)
+    analyze_if_large(cursor, "locked_connection", added)
     analyze_if_large(cursor, "registry_connection", added)
     cursor.execute(JUDGED if judged else FREE_OF_JUDGEMENT)
     things = cursor.rowcount

@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Collate
 
 from common.csv.writer import text
-from registry.changes import await_stamped_changes
+from registry.changes import wait_for_stamped_changes
 from registry.market.market import LAST_MICROSECOND
 from registry.periods import DAY, half_open, last_day
 from reservations.contracts.stored_profiles import in_force
@@ -105,7 +105,7 @@ def present_moment() -> datetime | None:
 def _latest_and_now() -> tuple[datetime | None, datetime]:
     """The moment of the latest change, if there is one, and the present one by the database's clock."""
     with transaction.atomic(), connection.cursor() as cursor:
-        await_stamped_changes()
+        wait_for_stamped_changes()
         cursor.execute(LATEST)
         latest, now = cursor.fetchone()
         return latest, now
@@ -157,7 +157,7 @@ def export(
         known_at = latest_moment()
     else:
         with transaction.atomic():
-            await_stamped_changes()
+            wait_for_stamped_changes()
     said = [_cells(*HEADINGS) + END]
     size = 0
     for day in _days(contracts, first, min(last, LAST), known_at) if known_at else ():

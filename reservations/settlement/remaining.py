@@ -122,7 +122,7 @@ def figures(
 ) -> Iterator[DayFigures]:
     """Each of `contracts`, in the order given, on each day from `first` to `last`, inclusive, that it is in force on.
 
-    As known at `known_at` (aware; `registry.changes.await_stamped_changes` first), or as known at present. Five
+    As known at `known_at` (aware; `registry.changes.wait_for_stamped_changes` first), or as known at present. Five
     queries, however many contracts and days.
     """
     held = in_force(known_at).filter(contract__in=[contract.pk for contract in contracts])

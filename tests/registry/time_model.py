@@ -42,10 +42,10 @@ class Claim:
 
 
 class Statement(NamedTuple):
-    """A line as it counts: the days that it claims, from which day it speaks, from which day it withdraws."""
+    """A line as it counts: its claimed days, the day from which it replaces, the day from which it withdraws."""
 
     days: frozenset[Day]
-    speaks_from: Day
+    replaces_from: Day
     withdraws_from: Day | None = None
 
 
@@ -317,7 +317,7 @@ class Message:
 
     def judge_withdrawal(self, statements: list[Statement], old: Iterable[Day]) -> None:
         """P1: what the lines that end before they start withdraw, taken together, was never registered."""
-        if statements and not any(day >= min(s.speaks_from for s in statements) for day in old):
+        if statements and not any(day >= min(s.replaces_from for s in statements) for day in old):
             self.met.add("P1")
 
     def judge_last_day(self, last: Day | None) -> None:
@@ -325,7 +325,7 @@ class Message:
             self.met.add("P2")
 
     def plain(self, first: Day, last: Day | None) -> Statement:
-        """A line speaks from min(first, last + 1) on; one that ends before it starts only withdraws."""
+        """A line replaces from min(first, last + 1) on; one that ends before it starts only withdraws."""
         if last is not None and last < first:
             return Statement(frozenset(), last + 1, last + 1)
         return Statement(covered(first, last), first)
@@ -360,11 +360,11 @@ class Message:
         if not statements:
             return old
         new = frozenset().union(*(s.days for s in statements))
-        speaks_from = min(s.speaks_from for s in statements)
+        replaces_from = min(s.replaces_from for s in statements)
         withdraws_from = min(
             (s.withdraws_from for s in statements if s.withdraws_from is not None), default=FOREVER + 1
         )
-        stays = frozenset(day for day in old if day < speaks_from)
+        stays = frozenset(day for day in old if day < replaces_from)
         later = frozenset(
             day
             for block in blocks(old - stays)

@@ -21,7 +21,7 @@ from registry.admin.facts.adjust import RIGHT
 from registry.admin.reference.autocomplete import SuggestingAdmin
 from registry.admin.reference.connection_page import Reader, conflicts_of, facts_on, history
 from registry.admin.time_forms import KnownForm
-from registry.changes import await_stamped_changes
+from registry.changes import wait_for_stamped_changes
 from registry.charts import timeline
 from registry.market.market import market, today_at
 from registry.models import ClaimStanding, CongestionPointConnection, Connection, Representation
@@ -117,7 +117,7 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
         form = KnownForm(request, today=today, now=now)
         day, known_at = form.day, form.known_at
         if known_at is not None:
-            await_stamped_changes()
+            wait_for_stamped_changes()
         seen = self.seen(request)
         reader = Reader.of(seen, self.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY)
         representations, memberships = facts_on(connection, day, known_at, reader)

@@ -19,7 +19,7 @@ from common import clock
 from participants.admin_base.html import moment
 from participants.admin_base.scoped import ScopedAdmin
 from registry.admin.time_forms import KnownForm
-from registry.changes import await_stamped_changes
+from registry.changes import wait_for_stamped_changes
 from registry.market.market import market, today_at
 from registry.periods import DAY, half_open
 from reservations.admin.days import chart as day_chart
@@ -235,7 +235,7 @@ def _known(form: KnownForm) -> datetime | None:
     """The moment asked for, once nothing becomes known at it any more."""
     known_at = form.known_at
     if known_at is not None:
-        await_stamped_changes()
+        wait_for_stamped_changes()
     return known_at
 
 

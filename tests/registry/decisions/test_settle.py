@@ -461,7 +461,7 @@ def test_what_a_message_did_is_told(world: World, contested: Conflict) -> None:
 def test_a_large_change_is_told_without_its_facts(
     world: World, many: Conflict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.previews.effects.LARGE", 3)
+    monkeypatch.setattr("registry.previews.effects.MAX_FACTS", 3)
     change = decide_many(world, alike(many), "keep")
     shown = of_change(change)
     assert (shown.large, shown.lines, shown.closed) == (True, (), 4)

@@ -182,7 +182,7 @@ def test_above_the_limit_the_button_shows_what_follows_for_many_conflicts(
 
 
 def test_a_rehearsal_analyzes_no_table_of_facts(kim: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standings, "LARGE", 1)
+    monkeypatch.setattr(standings, "ANALYZE_FROM_ROWS", 1)
     declared("grid.example", 7, 1)
     terms = CongestionPointTerms.objects.get()
     held: list[Any] = []

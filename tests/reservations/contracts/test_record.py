@@ -12,7 +12,7 @@ from django.db import connection
 
 from participants.admin_base.audited import what_changed
 from participants.models import AuditEntry, Participant
-from registry.changes import Source, await_stamped_changes
+from registry.changes import Source, wait_for_stamped_changes
 from registry.market.market import set_market
 from registry.models import Change
 from reservations.contracts.profiles import Profile, Stretch
@@ -435,7 +435,7 @@ def test_what_was_known_of_a_contract_before_a_change_stays(contract: Contract) 
     before = Change.objects.get().moment
     assert before is not None
     end(contract, date(2026, 6, 30), source=STAFF)
-    await_stamped_changes()
+    wait_for_stamped_changes()
     (known,) = ContractVersion.objects.known_at(before)
     assert known.number == 1
     assert ContractVersion.objects.known_at(datetime.now(UTC)).get().number == 2
