@@ -144,6 +144,20 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# A view of REST framework states what it needs; nothing comes from the framework's defaults.
+REST_FRAMEWORK: dict[str, object] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "rest_framework.negotiation.BaseContentNegotiation",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": [],
+    "DEFAULT_THROTTLE_CLASSES": [],
+    "FORMAT_SUFFIX_KWARG": None,
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
 LANGUAGE_CODE = "en-gb"
 FORMAT_MODULE_PATH = ["cro_project.formats"]
 TIME_ZONE = "UTC"

@@ -7,6 +7,7 @@ log.
 """
 
 import logging
+import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ PER_MINUTE_AND_ADDRESS = 30
 OF_STRANGERS_PER_MINUTE = 10
 """Refusals of senders not on record that one web process keeps a minute."""
 
+ENDS = 4096
+"""Bytes at both ends of a body in which it says whose it is: the large attribute is the one between."""
+
 CONTENT_BYTES = 1_000_000
 CONTENT_BYTES_OF_STRANGERS = 100_000
 DAYS = 30
@@ -43,6 +47,9 @@ CONTENTS_OF_SENDER = 100
 All senders that are not on record are one here."""
 
 DAY = timedelta(days=1)
+
+_CLAIMED_DOMAIN = re.compile(rb"SenderDomain\s*=\s*[\"']([a-z0-9.-]{1,253})[\"']")
+_CLAIMED_ROLE = re.compile(rb"SenderRole\s*=\s*[\"']([A-Z]{3})[\"']")
 
 # The refusals that are beyond one of the bounds.
 _PRUNE = """
@@ -115,6 +122,12 @@ class _Budget:
 
 
 _budget = _Budget()
+
+
+def claimed_in(ends: bytes) -> tuple[str, str] | None:
+    """The role and domain that an envelope names in what was read of it; None where it does not say so plainly."""
+    role, domain = _CLAIMED_ROLE.search(ends), _CLAIMED_DOMAIN.search(ends)
+    return (role[1].decode(), domain[1].decode()) if role and domain else None
 
 
 def keep(refused: Refused) -> None:

@@ -1,253 +1,136 @@
-"""The door: a POST becomes a stored message, or is refused with a status (docs/protocol-support.md, Receiving)."""
+"""The message endpoint: a POST becomes a stored message, or is refused (docs/protocol-support.md, "Receiving")."""
 
-import contextlib
-import logging
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn, cast
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.views import View
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
-from common import clock
 from participants import admission
-from participants.admission import KeyLookup
-from participants.discovery import DiscoveryFailed
-from participants.models import Mode, Participant
+from participants.models import Mode
 from uftp.delivery import outbox
 from uftp.protocol.messages import SignedMessage
-from uftp.protocol.parsing import Header, InvalidXML, check, open_envelope
-from uftp.protocol.sealing import BadSignature, unseal
-from uftp.receiving import inbox, refusals
-from uftp.receiving.http_checks import (
-    ENDS,
-    PIECE,
-    PLAIN,
-    Line,
-    LineThenDiscard,
-    Refused,
-    check_headers,
-    claimed_in,
-    count_request,
-    line_of,
-    read_body,
-)
+from uftp.protocol.parsing import InvalidXML, check
+from uftp.receiving import inbox
+from uftp.receiving.authentication import AuthenticatedSender, SealAuthentication, remember, verify
+from uftp.receiving.exceptions import Refused, answer_exception
+from uftp.receiving.http_checks import check_headers
 from uftp.receiving.inbox import Arrived, Receipt
+from uftp.receiving.large_bodies import one_at_a_time
+from uftp.receiving.parsers import SignedMessageParser
+from uftp.receiving.refusals import ENDS
+from uftp.receiving.requests import MessageRequest
+from uftp.receiving.throttling import AddressThrottle
 from uftp.wakeups import wakeups
 
-logger = logging.getLogger(__name__)
 
-LARGE = 4_000_000
-"""Bytes from which on bodies are opened one at a time, so that several cannot fill the memory together."""
-
-LARGE_WAIT = 20.0  # seconds
-DISCARD_SECONDS = 5.0
-RETRY_SECONDS = 10
-
-_one_large = threading.Lock()
-
-
-class MessageView(View):
-    """`/shapeshifter/api/v<major>/message`. The signature is what authenticates a sender."""
+class MessageView(APIView):
+    """`/shapeshifter/api/v<major>/message`. The seal is what authenticates a sender."""
 
     http_method_names = ["post"]
-    claimed: tuple[str, str] | None = None
-    ends = b""
-    """What has been read of the body, as far as it says whose it is."""
+    parser_classes = (SignedMessageParser,)
+    authentication_classes = (SealAuthentication,)
+    throttle_classes = (AddressThrottle,)
+    default_response_headers: dict[str, str] = {}
+    """None: REST framework puts Allow on every response."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """The status and the one line of a refusal; never more about an error of ours than that there is one.
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> MessageRequest:
+        """Wrap the request, with nothing read yet."""
+        return MessageRequest(request, parsers=self.get_parsers(), authenticators=self.get_authenticators())
 
-        What was refused, from where and in whose name it came, is in the log; staff see it too where it is kept.
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check the method, the headers and the throttle before the body is read.
+
+        REST framework authenticates first. Here that reads the body, so it waits for `post`, where a large body has
+        its turn.
         """
+        if request.method != "POST":
+            self.http_method_not_allowed(request)
         try:
-            return super().dispatch(request, *args, **kwargs)
-        except Refused as refused:
-            return self._refuse(refused)
-        except (DatabaseError, InterfaceError) as error:
-            logger.error("A message was not taken for trouble with the database: %s", error)
-        except Exception:
-            logger.exception("A message was not taken for an error of ours.")
-        return line_of(503, "the CRO is in trouble: send the message again later", RETRY_SECONDS)
-
-    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return line_of(405, "POST a SignedMessage here")
-
-    def post(self, request: HttpRequest, major: int) -> HttpResponse:
-        """200 with an empty body once the message is durably stored."""
-        try:
-            length = check_headers(request)
+            self.length = check_headers(request)
         except Refused as refused:
             if refused.status_code == 400:
-                self.ends = request.read(ENDS)
+                refused.ends = request.read(ENDS)
             raise
-        count_request(request.META.get("REMOTE_ADDR", ""), time.time())
-        large = length > LARGE
-        if large and not _one_large.acquire(timeout=LARGE_WAIT):
-            raise Refused(503, "busy with other large messages", retry_after=RETRY_SECONDS)
-        try:
-            signed = self._open(request, length)
-            receipt = take(signed, major, clock.now())
-        finally:
-            if large:
-                _one_large.release()
+        self.check_throttles(request)
+
+    def throttled(self, request: Request, wait: float) -> NoReturn:
+        """Refuse a request beyond the limit of its address."""
+        raise Refused(429, "too many requests from this address", retry_after=int(wait))
+
+    def post(self, request: MessageRequest, major: int) -> HttpResponse:
+        """Answer 200 with an empty body once the message is durably stored."""
+        with one_at_a_time(self.length):
+            sender, content = cast(AuthenticatedSender, request.user), cast(bytes, request.auth)
+            receipt = receive(request.data, sender, content, major)
         wakeups.wake_inbox(receipt.sender_id)
         return HttpResponse(status=200, headers={"Content-Length": "0"})
 
-    def _open(self, request: HttpRequest, length: int) -> SignedMessage:
-        """Read the body, whose length was checked before, and open the envelope."""
-        body = read_body(request, length)
-        self.ends = body[:ENDS] + body[-ENDS:]
-        try:
-            signed = open_envelope(body)
-        except InvalidXML as wrong:
-            raise Refused(400, f"SignedMessage: {wrong}") from None
-        self.claimed = signed.sender_role, signed.sender_domain
-        return signed
-
-    def _refuse(self, refused: Refused) -> HttpResponseBase:
-        address = self.request.META.get("REMOTE_ADDR", "")
-        sender = " ".join(self.claimed) if self.claimed else "an unknown sender"
-        logger.warning(
-            "Refused with %s, from %s at %s: %s", refused.status_code, sender, address, refused.line
-        )
-        if refused.status_code == 413:
-            line = f"{refused.line}\n"
-            pieces = self._line_then_discard(line)
-            answer: Line | LineThenDiscard = LineThenDiscard(
-                pieces, status=413, content_type=PLAIN, headers={"Content-Length": str(len(line))}
-            )
-        else:
-            answer = line_of(refused.status_code, refused.line, refused.retry_after)
-        if refused.status_code in refusals.STATUSES:
-            answer.afterwards = lambda: self._keep(refused, address)
-        return answer
-
-    def _keep(self, refused: Refused, address: str) -> None:
-        """Keep the refusal for staff, where it says whose message it was."""
-        claimed = self.claimed or claimed_in(self.ends)
-        if claimed is None:
-            return
-        refusals.keep(
-            refusals.Refused(
-                at=clock.now(),
-                address=address,
-                role=claimed[0],
-                domain=claimed[1],
-                major=self.kwargs["major"],
-                status=refused.status_code,
-                line=refused.line,
-                size=int(self.request.META.get("CONTENT_LENGTH") or 0),
-                content=refused.content,
-            )
-        )
-
-    def _line_then_discard(self, line: str) -> Iterator[bytes]:
-        """The refusal; then what the client is still sending is read and not kept, or it would never read its refusal.
-
-        Gives up on clients that send for long.
-        """
-        yield line.encode()
-        ends = time.monotonic() + DISCARD_SECONDS
-        with contextlib.suppress(OSError):
-            while time.monotonic() < ends and (piece := self.request.read(PIECE)):
-                self.ends = (self.ends or piece[:ENDS])[:ENDS] + piece[-ENDS:]
+    def get_exception_handler(self) -> Callable[..., Any]:
+        return answer_exception
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """Who proved itself lately, and by which of its configured keys."""
+def receive(signed: SignedMessage, sender: AuthenticatedSender, content: bytes, major: int) -> Receipt:
+    """Validate and store a message whose sender is authenticated.
 
-    participant: Participant
-    key: bytes
-
-
-_known: dict[tuple[str, str], _Known] = {}
-"""By role and domain. It only saves looking up: a message is stored where the key is valid as it is stored."""
-
-
-def take(signed: SignedMessage, major: int, now: datetime) -> Receipt:
-    """Verify, validate and store a message. Raises Refused, and Django's database errors."""
-    known = _known.get((signed.sender_role, signed.sender_domain))
-    if known is not None and len(signed.body) <= LARGE:
-        receipt = _take_known(signed, major, now, known)
+    Raises:
+        Refused: 400; 401 or 419 if a cached key is no longer valid.
+        DatabaseError, InterfaceError: The message could not be stored.
+    """
+    if sender.cached:
+        receipt = _store_confirmed(signed.body, sender, content, major)
         if receipt is not None:
             return receipt
-    return _take(signed, major, now)
-
-
-def _take_known(signed: SignedMessage, major: int, now: datetime, known: _Known) -> Receipt | None:
-    """Take a message in one statement, by the key that its sender used before; None where that is not all there is."""
+        sender, content = verify(signed, sender.at)
     try:
-        content = unseal(signed.body, [known.key])
-        header = check(content, major)
-        receipt = inbox.receive_proven(_arrived(signed, content, header, major, now), known.key)
-    except (BadSignature, InvalidXML, DatabaseError, InterfaceError):
-        return None
-    if receipt is not None:
-        admission.record_heard(known.participant, now)
-    return receipt
-
-
-def _take(signed: SignedMessage, major: int, now: datetime) -> Receipt:
-    role, domain = signed.sender_role, signed.sender_domain
-    try:
-        lookup = admission.find_keys(role, domain, now)
-    except DiscoveryFailed as failure:
-        raise Refused(419, f"the public key of {role} {domain} cannot be looked up: {failure}") from None
-    if not lookup.keys:
-        raise Refused(419, f"no public key of {role} {domain} can be found")
-    try:
-        content = unseal(signed.body, lookup.keys)
-    except BadSignature as wrong:
-        raise Refused(401, f"Body: {wrong}") from None
-    try:
-        header = check(content, major)
+        arrived = _arrived(signed.body, sender, content, major)
     except InvalidXML as wrong:
-        raise Refused(400, f"Body: {wrong}", content=content) from None
-    return _store(_arrived(signed, content, header, major, now), lookup)
+        claimed = sender.role, sender.domain
+        raise Refused(400, f"Body: {wrong}", claimed=claimed, content=content) from None
+    return _store(arrived, sender)
 
 
-def _arrived(signed: SignedMessage, content: bytes, header: Header, major: int, now: datetime) -> Arrived:
+def _arrived(sealed: bytes, sender: AuthenticatedSender, content: bytes, major: int) -> Arrived:
+    """Validate the content. Raises InvalidXML."""
     return Arrived(
-        role=signed.sender_role,
-        domain=signed.sender_domain,
-        sealed=signed.body,
+        role=sender.role,
+        domain=sender.domain,
+        sealed=sealed,
         content=content,
-        header=header,
+        header=check(content, major),
         major=major,
-        received_at=now,
+        received_at=sender.at,
     )
 
 
-def _store(arrived: Arrived, lookup: KeyLookup) -> Receipt:
-    """Store the message and what its arrival says about its sender; have a copy's answer sent again."""
-    role, domain, now = arrived.role, arrived.domain, arrived.received_at
-    if lookup.participant is None and admission.current_mode() == Mode.OPEN:
-        with transaction.atomic():
-            admission.record_first_contact(role, domain, _proving(arrived.sealed, lookup.keys), now)
-    receipt = inbox.receive(arrived)
-    if lookup.participant is not None:
-        admission.record_heard(lookup.participant, now)
-        if not lookup.discovered:
-            _known[role, domain] = _Known(lookup.participant, _proving(arrived.sealed, lookup.keys))
-    if receipt.copy:
-        for recipient in outbox.answer_copy(receipt.inbound_id, now):
-            wakeups.wake_outbox(*recipient)
+def _store_confirmed(
+    sealed: bytes, sender: AuthenticatedSender, content: bytes, major: int
+) -> Receipt | None:
+    """Store a message in one statement, which confirms the cached key.
+
+    None, with nothing stored, if the key is no longer valid, or if there is more to do than to store.
+    """
+    try:
+        receipt = inbox.receive_proven(_arrived(sealed, sender, content, major), sender.key)
+    except (InvalidXML, DatabaseError, InterfaceError):
+        return None
+    if receipt is not None and sender.participant is not None:
+        admission.record_heard(sender.participant, sender.at)
     return receipt
 
 
-def _proving(sealed: bytes, keys: tuple[bytes, ...]) -> bytes:
-    """The one of `keys` that verifies `sealed`, which one of them does."""
-    for key in keys[:-1]:
-        try:
-            unseal(sealed, [key])
-        except BadSignature:
-            continue
-        return key
-    return keys[-1]
+def _store(arrived: Arrived, sender: AuthenticatedSender) -> Receipt:
+    """Store the message and what it shows about its sender; to a copy, send the response again."""
+    if sender.participant is None and admission.current_mode() == Mode.OPEN:
+        with transaction.atomic():
+            admission.record_first_contact(sender.role, sender.domain, sender.key, sender.at)
+    receipt = inbox.receive(arrived)
+    if sender.participant is not None:
+        admission.record_heard(sender.participant, sender.at)
+        remember(sender)
+    if receipt.copy:
+        for recipient in outbox.answer_copy(receipt.inbound_id, sender.at):
+            wakeups.wake_outbox(*recipient)
+    return receipt

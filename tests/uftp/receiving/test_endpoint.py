@@ -214,7 +214,7 @@ def test_what_is_refused_is_logged_with_sender_and_reason(
     client.post(path, forged.envelope(forged.xml()), content_type="text/xml")
     client.post(path, b"<Nothing/>", content_type="text/xml")
     first, second = (
-        record.getMessage() for record in caplog.records if record.name == "uftp.receiving.views"
+        record.getMessage() for record in caplog.records if record.name == "uftp.receiving.exceptions"
     )
     assert first.startswith(f"Refused with 401, from AGR {agr.domain} at 127.0.0.1: Body: ")
     assert second.startswith("Refused with 400, from an unknown sender at 127.0.0.1: SignedMessage: ")

@@ -1,0 +1,137 @@
+"""The authentication of the message endpoint: the seal over a message proves who sent it.
+
+A sealed message is the signature and the inner XML (docs/protocol-support.md, "Sealing").
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from common import clock
+from participants import admission
+from participants.discovery import DiscoveryFailed
+from participants.models import Participant
+from uftp.protocol.messages import SignedMessage
+from uftp.protocol.sealing import BadSignature, unseal
+from uftp.receiving.exceptions import Refused
+from uftp.receiving.large_bodies import LARGE
+from uftp.receiving.requests import MessageRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticatedSender:
+    """The sender of a message, as its seal proves.
+
+    Args:
+        role: The role in the envelope.
+        domain: The domain in the envelope.
+        key: The public key that verified the seal at `at`.
+        at: The moment at which the message was authenticated. It is the message's receipt, too.
+        participant: The participant, or None if it is not registered.
+        discovered: The key is a published one, and not configured.
+        cached: The key was valid for an earlier message. The statement that stores the message confirms it.
+    """
+
+    role: str
+    domain: str
+    key: bytes
+    at: datetime
+    participant: Participant | None
+    discovered: bool = False
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A participant, and the configured key that verified its last message."""
+
+    participant: Participant
+    key: bytes
+
+
+_known: dict[tuple[str, str], _Known] = {}
+"""By role and domain. It saves queries, and decides nothing: see `AuthenticatedSender.cached`."""
+
+
+class SealAuthentication(BaseAuthentication):
+    """Verifies the seal: `request.user` is an AuthenticatedSender, `request.auth` the sealed content."""
+
+    def authenticate(self, request: Request) -> tuple[AuthenticatedSender, bytes]:
+        """Verify by the key of the sender's last message, or else by the keys that are valid.
+
+        Raises:
+            Refused: 400, 401 or 419.
+            DatabaseError, InterfaceError: The keys could not be read.
+        """
+        signed = cast(MessageRequest, request).data
+        now = clock.now()
+        return _verify_by_cached_key(signed, now) or verify(signed, now)
+
+
+def verify(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, bytes]:
+    """Verify the seal by the keys that are valid at `now`; give the sender and the content.
+
+    Raises:
+        Refused: 419 if there is no key, 401 if none of them verifies the seal.
+        DatabaseError, InterfaceError: The keys could not be read.
+    """
+    role, domain = claimed = signed.sender_role, signed.sender_domain
+    try:
+        lookup = admission.find_keys(role, domain, now)
+    except DiscoveryFailed as failure:
+        line = f"the public key of {role} {domain} cannot be looked up: {failure}"
+        raise Refused(419, line, claimed=claimed) from None
+    if not lookup.keys:
+        raise Refused(419, f"no public key of {role} {domain} can be found", claimed=claimed)
+    try:
+        key, content = _unseal(signed.body, lookup.keys)
+    except BadSignature as wrong:
+        raise Refused(401, f"Body: {wrong}", claimed=claimed) from None
+    sender = AuthenticatedSender(
+        role=role,
+        domain=domain,
+        key=key,
+        at=now,
+        participant=lookup.participant,
+        discovered=lookup.discovered,
+    )
+    return sender, content
+
+
+def remember(sender: AuthenticatedSender) -> None:
+    """Verify the sender's next message by the same key first, if that is configured for a participant."""
+    if sender.participant is not None and not sender.discovered:
+        _known[sender.role, sender.domain] = _Known(sender.participant, sender.key)
+
+
+def _verify_by_cached_key(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, bytes] | None:
+    """Verify by the key of the sender's last message. None if there is none, or if it does not verify the seal."""
+    known = _known.get((signed.sender_role, signed.sender_domain))
+    if known is None or len(signed.body) > LARGE:
+        return None
+    try:
+        content = unseal(signed.body, [known.key])
+    except BadSignature:
+        return None
+    sender = AuthenticatedSender(
+        role=signed.sender_role,
+        domain=signed.sender_domain,
+        key=known.key,
+        at=now,
+        participant=known.participant,
+        cached=True,
+    )
+    return sender, content
+
+
+def _unseal(sealed: bytes, keys: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+    """Give the first of `keys` that verifies `sealed`, and the content. Raises BadSignature."""
+    for key in keys[:-1]:
+        try:
+            return key, unseal(sealed, [key])
+        except BadSignature:
+            continue
+    return keys[-1], unseal(sealed, keys[-1:])

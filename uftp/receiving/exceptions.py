@@ -1,0 +1,125 @@
+"""Refused requests, and how every exception of a request becomes a response of one plain line."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from rest_framework.exceptions import APIException, MethodNotAllowed
+from rest_framework.request import Request
+
+from common import clock
+from uftp.receiving import refusals
+from uftp.receiving.responses import PLAIN, Line, LineThenDiscard, line_of
+
+logger = logging.getLogger(__name__)
+
+PIECE = 1 << 20
+DISCARD_SECONDS = 5.0
+RETRY_SECONDS = 10
+
+_LONGEST_LINE = 500
+
+
+class Refused(APIException):
+    """The request is refused: a status, and one line that says why.
+
+    Args:
+        status: The HTTP status.
+        line: The reason, for the sender.
+        retry_after: Seconds after which the sender may try again.
+        claimed: The role and domain in an envelope that could be opened.
+        ends: The beginning and the end of what was read of a body that could not.
+        content: The inner XML, where the signature over it verified.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        line: str,
+        *,
+        retry_after: int | None = None,
+        claimed: tuple[str, str] | None = None,
+        ends: bytes = b"",
+        content: bytes | None = None,
+    ) -> None:
+        self.line = " ".join(line.split())[:_LONGEST_LINE]
+        super().__init__(self.line)
+        self.status_code = status
+        self.retry_after = retry_after
+        self.claimed = claimed
+        self.ends = ends
+        self.content = content
+
+
+def answer_exception(exception: Exception, context: dict[str, Any]) -> Line | LineThenDiscard:
+    """Answer with the status and the line of a refusal, or with 503: the exception handler of REST framework.
+
+    The sender reads nothing about an error of ours but that there is one. The log says what was refused, from which
+    address and in whose name. Staff see a refused request too, if it is one that is kept.
+    """
+    if isinstance(exception, Refused):
+        return _refuse(exception, context["request"], context["kwargs"]["major"])
+    if isinstance(exception, MethodNotAllowed):
+        return line_of(405, "POST a SignedMessage here")
+    if isinstance(exception, DatabaseError | InterfaceError):
+        logger.error("A message was not taken for trouble with the database: %s", exception)
+    else:
+        logger.error("A message was not taken for an error of ours.", exc_info=exception)
+    return line_of(503, "the CRO is in trouble: send the message again later", RETRY_SECONDS)
+
+
+def _refuse(refused: Refused, request: Request, major: int) -> Line | LineThenDiscard:
+    # The traceback refers to the response, and the response to the exception. Such a circle keeps the body in memory.
+    refused.__traceback__ = None
+    address = request.META.get("REMOTE_ADDR", "")
+    sender = " ".join(refused.claimed) if refused.claimed else "an unknown sender"
+    logger.warning("Refused with %s, from %s at %s: %s", refused.status_code, sender, address, refused.line)
+    response: Line | LineThenDiscard
+    if refused.status_code == 413:
+        line = f"{refused.line}\n"
+        response = LineThenDiscard(
+            _line_then_discard(line, refused, request),
+            status=413,
+            content_type=PLAIN,
+            headers={"Content-Length": str(len(line))},
+        )
+    else:
+        response = line_of(refused.status_code, refused.line, refused.retry_after)
+    if refused.status_code in refusals.STATUSES:
+        response.afterwards = lambda: _keep(refused, request, address, major)
+    return response
+
+
+def _line_then_discard(line: str, refused: Refused, request: Request) -> Iterator[bytes]:
+    """Give the line; then read and discard what the client still sends, for a client that sends does not read.
+
+    Gives up on a client that sends for long.
+    """
+    yield line.encode()
+    deadline = time.monotonic() + DISCARD_SECONDS
+    with contextlib.suppress(OSError):
+        while time.monotonic() < deadline and (piece := request.read(PIECE)):
+            refused.ends = (refused.ends or piece[: refusals.ENDS])[: refusals.ENDS] + piece[-refusals.ENDS :]
+
+
+def _keep(refused: Refused, request: Request, address: str, major: int) -> None:
+    """Keep the refused request for staff, if it names a sender."""
+    claimed = refused.claimed or refusals.claimed_in(refused.ends)
+    if claimed is None:
+        return
+    refusals.keep(
+        refusals.Refused(
+            at=clock.now(),
+            address=address,
+            role=claimed[0],
+            domain=claimed[1],
+            major=major,
+            status=refused.status_code,
+            line=refused.line,
+            size=int(request.META.get("CONTENT_LENGTH") or 0),
+            content=refused.content,
+        )
+    )

@@ -1,0 +1,28 @@
+"""The request of the message endpoint, as REST framework wraps it."""
+
+from functools import cached_property
+from typing import Any, cast
+
+from rest_framework.request import Request
+
+from uftp.protocol.messages import SignedMessage
+
+
+class MessageRequest(Request):
+    """A request whose data is a SignedMessage, and never a form."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The context refers to the request, and such a circle stays in memory, with its body, until the garbage
+        # collector runs.
+        self.parser_context = {}
+
+    @cached_property
+    def data(self) -> SignedMessage:  # type: ignore[override]
+        """Read and parse the body.
+
+        REST framework would choose a parser and look for a form by the Content-Type. That is checked before, and
+        reading it twice more takes longer than opening the envelope.
+        """
+        (parser,) = self.parsers or ()
+        return cast(SignedMessage, parser.parse(self.stream, self.content_type, {"request": self}))

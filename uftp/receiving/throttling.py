@@ -1,0 +1,28 @@
+"""The throttle of the message endpoint."""
+
+import time
+
+from django.conf import settings
+from django.core.cache import cache
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+
+class AddressThrottle(BaseThrottle):
+    """Counts the requests of an address in each minute of the clock. Each web process counts for itself."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """Count the request; tell whether it is within the limit of its minute."""
+        minute, self._second = divmod(int(time.time()), 60)
+        key = f"uftp:requests:{request.META.get('REMOTE_ADDR', '')}:{minute}"
+        cache.add(key, 0, timeout=120)
+        try:
+            count = cache.incr(key)
+        except ValueError:  # the cache has dropped it meanwhile
+            return True
+        return count <= settings.UFTP_REQUESTS_PER_MINUTE
+
+    def wait(self) -> int:
+        """Give the seconds until the next minute."""
+        return 60 - self._second
