@@ -92,6 +92,7 @@ def record_first_contact(role: str, domain: str, key: bytes, now: datetime) -> P
             "recorded on first contact",
             str(participant),
             after={"standing": Standing.KNOWN.value, "published key": format_public_key(key)},
+            about=participant,
             participants=[participant],
         )
     return participant

@@ -4,6 +4,9 @@ import getpass
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
+
 from participants.models import AuditEntry, Participant
 
 Values = Mapping[str, Any]
@@ -17,10 +20,11 @@ def note(
     after: Values | None = None,
     reason: str = "",
     *,
+    about: Model | None,
     participants: Iterable[Participant | int] = (),
 ) -> AuditEntry:
     """Add to the audit trail that `actor` did `action` to `subject`, in the caller's transaction: see `entry`."""
-    noted = entry(actor, action, subject, before, after, reason, participants=participants)
+    noted = entry(actor, action, subject, before, after, reason, about=about, participants=participants)
     noted.save()
     return noted
 
@@ -33,13 +37,18 @@ def entry(
     after: Values | None = None,
     reason: str = "",
     *,
+    about: Model | None,
     participants: Iterable[Participant | int] = (),
 ) -> AuditEntry:
     """The entry of the audit trail that `actor` did `action` to `subject`, not stored.
 
-    `before` and `after` hold what differs, as values that JSON can hold; None where there was or is nothing.
-    They never hold a secret. `participants`, rows or primary keys, are those that it is about: staff who are limited
-    to one of them read the entry; an entry about none is read by staff who are not limited.
+    Args:
+        before: what differs, as values that JSON can hold; None where there was nothing. Never a secret.
+        after: the same; None where there is nothing.
+        subject: what the object is called at this moment.
+        about: the object's row. Only its primary key is read. None where no row stands for it.
+        participants: those that it is about, rows or primary keys. Staff who are limited to one of them read the
+            entry; an entry about none is read by staff who are not limited.
     """
     return AuditEntry(
         actor=actor[:150],
@@ -48,6 +57,8 @@ def entry(
         before=before,
         after=after,
         reason=reason,
+        content_type=ContentType.objects.get_for_model(about) if about is not None else None,
+        object_pk=str(about.pk) if about is not None else "",
         participants=sorted({row.pk if isinstance(row, Participant) else row for row in participants}),
     )
 

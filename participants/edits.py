@@ -78,6 +78,7 @@ def participant_entry(participant: Participant, before: Values | None, actor: st
         before,
         {field: getattr(participant, field) for field in fields},
         reason,
+        about=participant,
         participants=[participant],
     )
 
@@ -93,5 +94,6 @@ def key_entry(key: PublicKey, before: Mapping[str, str] | None, actor: str, reas
         None if before is None else {moment: before[moment] for moment in changed},
         {moment: after[moment] for moment in changed},
         reason,
+        about=key.participant,
         participants=[key.participant_id],
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.contrib.postgres.indexes import GinIndex
@@ -232,20 +233,33 @@ class Mode(models.Model):
         return self.get_value_display()
 
 
+class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+    def about(self, row: models.Model) -> AuditEntryQuerySet:
+        """The entries whose object is `row`."""
+        return self.filter(content_type=ContentType.objects.get_for_model(row), object_pk=str(row.pk))
+
+
 class AuditEntry(models.Model):
     """One thing that staff or a command changed, with who, why, before and after; never edited.
 
-    `participants` are the primary keys of those that it is about.
+    `content_type` and `object_pk` name the object that it is about; both are empty where there is no row to name.
+    `subject` is what the object was called then. `participants` are the primary keys of those that it is about.
     """
 
     moment = models.DateTimeField(db_default=Now())
     actor = models.CharField(max_length=150)
     action = models.CharField(max_length=100)
     subject = models.CharField(max_length=600)
+    content_type = models.ForeignKey(
+        ContentType, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, editable=False
+    )
+    object_pk = models.CharField(max_length=40, blank=True, default="", db_default="", editable=False)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     reason = models.TextField(blank=True)
     participants = ArrayField(models.BigIntegerField(), default=list, editable=False)
+
+    objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -255,8 +269,16 @@ class AuditEntry(models.Model):
             models.Index(fields=["action", "-id"], name="audit_action"),
             models.Index(fields=["moment"], name="audit_moment"),
             models.Index(fields=["subject"], name="audit_subject", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["content_type", "object_pk", "-id"], name="audit_object"),
             GinIndex(fields=["participants"], name="audit_participants", fastupdate=False),
             models.Index(KeyTransform("change", "after"), name="audit_change"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(content_type__isnull=True, object_pk="")
+                | Q(content_type__isnull=False) & ~Q(object_pk=""),
+                name="audit_object_is_whole",
+            )
         ]
 
     def __str__(self) -> str:

@@ -233,7 +233,7 @@ def set_mode(value: str, *, actor: str, reason: str) -> None:
     if before != value:
         require_reason(f"the change of mode from {before} to {value}", reason)
         mode.save()
-        audit.note(actor, "set mode", "mode", {"mode": before}, {"mode": value}, reason)
+        audit.note(actor, "set mode", "mode", {"mode": before}, {"mode": value}, reason, about=mode)
 
 
 def explain(error: ValidationError) -> str:

@@ -56,7 +56,8 @@ class GuardedSite(AdminSite):
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Whoever changes their own password is in the audit trail with it."""
         answer: Any = super().password_change(request, extra_context)
-        if request.method == "POST" and answer.status_code == 302:
-            name = request.user.get_username()
-            audit.note(name, "changed own password", f"user {name}", reason=two_factor.OWN)
+        user = request.user
+        if request.method == "POST" and answer.status_code == 302 and user.is_authenticated:
+            name = user.get_username()
+            audit.note(name, "changed own password", f"user {name}", reason=two_factor.OWN, about=user)
         return answer

@@ -165,6 +165,7 @@ def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
             "replaced second factor" if earlier else "set up second factor",
             subject(user),
             reason=OWN,
+            about=user,
         )
         codes = _replace_codes(user)
     end_sessions(user)
@@ -175,7 +176,7 @@ def renew_codes(user: User) -> list[str]:
     """Make ten recovery codes of `user`, which replace earlier ones."""
     with transaction.atomic():
         _lock(user)
-        audit.note(user.get_username(), "made recovery codes", subject(user), reason=OWN)
+        audit.note(user.get_username(), "made recovery codes", subject(user), reason=OWN, about=user)
         return _replace_codes(user)
 
 
@@ -199,6 +200,7 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
             "turned off second factor" if own else "reset second factor",
             subject(user),
             reason=reason.strip() or OWN,
+            about=user,
         )
     end_sessions(user)
 
@@ -211,6 +213,7 @@ def note_recovery(user: User) -> None:
         subject(user),
         after={"codes left": codes_left(user)},
         reason=OWN,
+        about=user,
     )
 
 

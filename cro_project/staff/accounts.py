@@ -81,6 +81,7 @@ def save(
                 before=None if new else {name: before[name] for name in changed},
                 after={name: after[name] for name in changed},
                 reason=reason.strip(),
+                about=user,
             )
     if not user.is_active:
         two_factor.end_sessions(user)
@@ -93,7 +94,9 @@ def set_password(user: User, password: str, *, by: User, reason: str) -> None:
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
-        audit.note(by.get_username(), "set password", two_factor.subject(user), reason=reason.strip())
+        audit.note(
+            by.get_username(), "set password", two_factor.subject(user), reason=reason.strip(), about=user
+        )
 
 
 def _require(reason: str) -> None:

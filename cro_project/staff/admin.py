@@ -140,9 +140,6 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     def added(self, user: User) -> str:
         return moment(user.date_joined)
 
-    def audit_subject(self, row: Any) -> str:
-        return two_factor.subject(row)
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _superuser(request)
 

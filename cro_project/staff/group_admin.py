@@ -44,9 +44,6 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
     def members(self, group: Any) -> int:
         return int(group.many)
 
-    def audit_subject(self, row: Any) -> str:
-        return f"group {row.name}"
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 
@@ -76,10 +73,11 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
                 audit.note(
                     actor(request),
                     "changed group" if change else "added group",
-                    self.audit_subject(obj),
+                    f"group {obj.name}",
                     before=before,
                     after=after,
                     reason=form.cleaned_data["reason"],
+                    about=obj,
                 )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -1,31 +1,26 @@
 """The decisions: everything that staff did, in the order in which they did it, each with who, what and why."""
 
 import json
-import re
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.utils import quote
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 
 from participants.admin_base.audited import what_changed
+from participants.admin_base.exporting import ExportingList
 from participants.admin_base.filters import SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
 from participants.admin_base.html import lines, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import AuditEntry, Participant
-
-Place = tuple[str, str]
-"""Where something is: the permission that it takes to look there, and the URL."""
-
-PLACES: list[Callable[[AuditEntry], Place | None]] = []
-"""Layers above append functions that tell where the thing is that an entry is about; without a query."""
-
-_PARTICIPANT = re.compile(r"(AGR|DSO) [a-z0-9.-]+")
 
 # The distinct values of an indexed column: one index probe for each, whatever the number of rows.
 _DISTINCT = """
@@ -88,21 +83,37 @@ class ConcernedFilter(TextFilter):
         return queryset.filter(participants__overlap=found) if found else queryset.none()
 
 
-def place_of(entry: AuditEntry) -> Place | None:
-    """Where the thing is that `entry` is about, as far as its words tell."""
-    subject = entry.subject
-    if subject == "mode":
-        return "participants.view_mode", reverse("admin:participants_mode_change", args=[1])
-    if len(entry.participants) == 1 and _PARTICIPANT.match(subject):
-        page = reverse("admin:participants_participant_change", args=entry.participants)
-        return "participants.view_participant", page
-    if found := _PARTICIPANT.match(subject):
-        page = reverse("admin:participants_participant_changelist")
-        return "participants.view_participant", f"{page}?{urlencode({'q': found[0]})}"
-    if subject.startswith("user "):
-        page = reverse("admin:auth_user_changelist")
-        return "auth.view_user", f"{page}?{urlencode({'q': subject.removeprefix('user ')})}"
-    return next((place for tell in PLACES if (place := tell(entry))), None)
+def add_pages(request: HttpRequest, site: AdminSite, entries: Iterable[AuditEntry]) -> None:
+    """Give each of `entries` the URL of its object's page, as `page`; empty where who asks would not find it.
+
+    One query for each kind of object.
+    """
+    of_kind = defaultdict(list)
+    for entry in entries:
+        entry.page = ""  # type: ignore[attr-defined]
+        if entry.content_type_id is not None:
+            of_kind[entry.content_type_id].append(entry)
+    for kind, about in of_kind.items():
+        model = ContentType.objects.get_for_id(kind).model_class()
+        if model is None or not site.is_registered(model):
+            continue
+        shown = site.get_model_admin(model)
+        if not shown.has_view_permission(request):
+            continue
+        rows = shown.get_queryset(request).filter(pk__in={entry.object_pk for entry in about})
+        found = {str(pk) for pk in rows.order_by().values_list("pk", flat=True)}
+        name = f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_change"
+        for entry in about:
+            if entry.object_pk in found:
+                entry.page = reverse(name, args=[quote(entry.object_pk)])  # type: ignore[attr-defined]
+
+
+class AuditEntryList(ExportingList):
+    """A page of entries, each with a link to its object."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        add_pages(request, self.model_admin.admin_site, self.result_list)
 
 
 def _as_json(stored: object) -> str | None:
@@ -121,6 +132,7 @@ class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
         ("After", lambda entry: _as_json(entry.after)),
         "why",
     )
+    list_display = fields = ("at", "who", "what", "about", "changed", "why")
     list_filter = [ActorFilter, ActionFilter, ConcernedFilter, SubjectFilter, ("moment", DayRangeFilter)]
     search_fields = ["subject__startswith", "actor__exact", "action__exact"]
     search_help_text = "What a subject starts with, or exactly who or what"
@@ -129,23 +141,21 @@ class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
         scope = self.seen(request)
         return rows if scope.everyone else rows.filter(participants__overlap=sorted(scope.ids))
 
-    def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return ["at", "who", "what", self._about(request), "changed", "why"]
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[AuditEntryList]:
+        return AuditEntryList
 
-    def get_fields(self, request: HttpRequest, obj: AuditEntry | None = None) -> list[Any]:
-        return self.get_list_display(request)
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> AuditEntry | None:
+        entry: AuditEntry | None = super().get_object(request, object_id, from_field)
+        if entry is not None:
+            add_pages(request, self.admin_site, [entry])
+        return entry
 
-    def _about(self, request: HttpRequest) -> Callable[[AuditEntry], str]:
-        """The column that links to the thing, where this member of staff may look at it."""
-
-        @admin.display(description="about")
-        def about(entry: AuditEntry) -> str:
-            place = place_of(entry)
-            if place is None or not request.user.has_perm(place[0]):
-                return entry.subject
-            return format_html('<a href="{}">{}</a>', place[1], entry.subject)
-
-        return about
+    @admin.display(description="about")
+    def about(self, entry: AuditEntry) -> str:
+        page = getattr(entry, "page", "")
+        return format_html('<a href="{}">{}</a>', page, entry.subject) if page else entry.subject
 
     @admin.display(description="moment")
     def at(self, entry: AuditEntry) -> str:

@@ -35,9 +35,6 @@ MEANS = {
 class ModeAdmin(OneRowAdmin):
     """Looked at on one page; switched on another, in a second step."""
 
-    def audit_subject(self, row: Mode) -> str:
-        return "mode"
-
     def get_urls(self) -> list[URLPattern]:
         switch = self.admin_site.admin_view(self.switch)
         return [path("1/switch/<slug:value>/", switch, name="participants_mode_switch"), *super().get_urls()]
@@ -63,7 +60,7 @@ class ModeAdmin(OneRowAdmin):
             mode=mode,
             label=Mode(value=mode),
             modes=[(Mode(value=value), MEANS[value], value == mode) for value in MEANS],
-            set=AuditEntry.objects.filter(subject="mode").first(),
+            set=AuditEntry.objects.about(Mode()).first(),
             counts=_counts(self.seen(request)),
             may=self.has_change_permission(request),
             other=Mode(value=_other(mode)),
@@ -80,7 +77,7 @@ class ModeAdmin(OneRowAdmin):
         before, back = current_mode(), self._url("change", 1)
         if before == value:
             text = f"This CRO is {value} already."
-            if entry := AuditEntry.objects.filter(subject="mode").first():
+            if entry := AuditEntry.objects.about(Mode()).first():
                 text = f"This CRO is {value} already: set by {entry.actor} at {moment(entry.moment)}."
             self.message_user(request, text, messages.WARNING)
             return HttpResponseRedirect(back)

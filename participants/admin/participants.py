@@ -140,9 +140,6 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
     def last_heard(self, participant: Participant) -> str:
         return moment(participant.last_heard_at) if participant.last_heard_at else "never"
 
-    def audit_subject(self, row: Participant) -> str:
-        return str(row)
-
     def get_fields(self, request: HttpRequest, obj: Participant | None = None) -> Any:
         """One that is added gets a role, a domain and a key; one that is there keeps its role and domain."""
         if obj is None:
@@ -201,7 +198,7 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _standing_card(self, request: HttpRequest, participant: Participant) -> Card:
-        given = AuditEntry.objects.filter(subject=str(participant), after__has_key="standing").first()
+        given = AuditEntry.objects.about(participant).filter(after__has_key="standing").first()
         says: list[tuple[str, object]] = [
             ("Standing", standing_badge(participant.standing)),
             ("Means", meaning(participant.standing, current_mode())),

@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Q
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -16,21 +17,31 @@ from participants.models import AuditEntry
 from participants.scope import seen_by
 
 
-def about(subject: str, changes: Iterable[int] = ()) -> Q:
-    """The audit entries about `subject`: those that name it, alone or with what of it changed.
+def reference(row: Model) -> str:
+    """`row` in the address of the list of audit entries, such as `registry.conflict:5`."""
+    return f"{row._meta.label_lower}:{row.pk}"
+
+
+def about(referred: str, changes: Iterable[int] = ()) -> Q:
+    """The audit entries about the object with this `reference`, where it is one.
 
     And those of the decisions that the `changes` of the registry, by their numbers, carried out.
     """
-    found = Q(after__change__in=list(changes))
-    return found | Q(subject=subject) | Q(subject__startswith=f"{subject} ") if subject else found
+    model, _, pk = referred.partition(":")
+    app, _, name = model.partition(".")
+    try:
+        kind = ContentType.objects.get_by_natural_key(app, name)
+    except ContentType.DoesNotExist:
+        return Q(after__change__in=list(changes))
+    return Q(content_type=kind, object_pk=pk) | Q(after__change__in=list(changes))
 
 
 class AuditedAdmin(admin.ModelAdmin[Any]):
     """The page of a row leads to the audit entries about it, where there are any."""
 
-    def audit_subject(self, row: Any) -> str:
-        """What the audit trail calls `row`; empty: it never names one."""
-        return ""
+    def audit_object(self, row: Any) -> Model:
+        """The object of the audit entries about `row`."""
+        return row  # type: ignore[no-any-return]
 
     def audit_changes(self, row: Any) -> list[int]:
         """The numbers of the changes of the registry that made of `row` what it is, by decisions among others."""
@@ -50,17 +61,17 @@ class AuditedAdmin(admin.ModelAdmin[Any]):
 
     def _audit_trail(self, request: HttpRequest, row: Any) -> str:
         """Where the entries about `row` are; empty where there are none, or not for this member of staff."""
-        subject, changes = self.audit_subject(row), self.audit_changes(row)
-        if not (subject or changes) or not request.user.has_perm("participants.view_auditentry"):
+        if not request.user.has_perm("participants.view_auditentry"):
             return ""
-        entries, scope = AuditEntry.objects.filter(about(subject, changes)), seen_by(request.user)
+        referred, changes = reference(self.audit_object(row)), self.audit_changes(row)
+        entries, scope = AuditEntry.objects.filter(about(referred, changes)), seen_by(request.user)
         if not scope.everyone:
             entries = entries.filter(participants__overlap=sorted(scope.ids))
         if not entries.exists():
             return ""
-        said = {"subject": subject, "change": ",".join(map(str, changes))}
+        asked = {"object": referred, "change": ",".join(map(str, changes))}
         page = reverse("admin:participants_auditentry_changelist")
-        return f"{page}?{urlencode({name: text for name, text in said.items() if text})}"
+        return f"{page}?{urlencode({name: text for name, text in asked.items() if text})}"
 
 
 def what_changed(entry: AuditEntry) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Q, QuerySet
@@ -143,34 +144,55 @@ class LastHeardFilter(admin.SimpleListFilter):
 
 
 class SubjectFilter(TextFilter):
-    """The audit entries about what is typed in.
+    """The audit entries whose subject begins with what is typed in, a whole word.
 
-    A link may add `change`: numbers of changes of the registry, whose entries are found as well.
+    A link names an `object` instead, and may add `change`: numbers of changes of the registry, whose entries are found
+    as well.
     """
 
     title = parameter_name = "subject"
-    change_parameter = "change"
+    object_parameter, change_parameter = "object", "change"
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], *args: Any) -> None:
         super().__init__(request, params, *args)
-        self.other_parameters = _other_parameters(request, [self.parameter_name, self.change_parameter])
-        said = str((params.pop(self.change_parameter, None) or [""])[-1])
-        self.changes = [int(number) for number in said.split(",")] if _CHANGES.fullmatch(said) else []
-        if said:
-            self.used_parameters[self.change_parameter] = said
+        own = [self.parameter_name, self.object_parameter, self.change_parameter]
+        self.other_parameters = _other_parameters(request, own)
+        linked = {}
+        for name in own[1:]:
+            linked[name] = str((params.pop(name, None) or [""])[-1])
+            if linked[name]:
+                self.used_parameters[name] = linked[name]
+        self.object, changes = linked[self.object_parameter], linked[self.change_parameter]
+        self.changes = [int(number) for number in changes.split(",")] if _CHANGES.fullmatch(changes) else []
+
+    @property
+    def said(self) -> str:
+        return self.text or self.linked
+
+    @property
+    def linked(self) -> str:
+        """The object that a link names, by its kind and primary key: `conflict 5`."""
+        model, _, pk = self.object.partition(":")
+        try:
+            return f"{apps.get_model(model)._meta.verbose_name} {pk}"
+        except (LookupError, ValueError):
+            return ""
 
     def expected_parameters(self) -> list[str | None]:
-        return [self.parameter_name, self.change_parameter]
+        return [self.parameter_name, self.object_parameter, self.change_parameter]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         yield {
-            "selected": bool(self.text or self.changes),
+            "selected": bool(self.text or self.object or self.changes),
             "query_string": changelist.get_query_string(remove=self.expected_parameters()),
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        wanted = self.text or self.changes
-        return queryset.filter(about(self.text, self.changes)) if wanted else queryset
+        if self.text:
+            queryset = queryset.filter(Q(subject=self.text) | Q(subject__startswith=f"{self.text} "))
+        if self.object or self.changes:
+            queryset = queryset.filter(about(self.object, self.changes))
+        return queryset
 
 
 class ChoiceFilter(admin.SimpleListFilter):

@@ -1,6 +1,6 @@
 """The screens of the common reference: looked at here, changed by messages, imports and decisions."""
 
-from registry.admin import audit_links, participant_cards
+from registry.admin import participant_cards
 from registry.admin.changes.admin import ChangeAdmin, RevisionPlaceAdmin
 from registry.admin.conflicts.admin import ConflictAdmin
 from registry.admin.facts.admin import CongestionPointTermsAdmin, MembershipAdmin, RepresentationAdmin
@@ -24,6 +24,5 @@ __all__ = [
     "PolicySettingAdmin",
     "RepresentationAdmin",
     "RevisionPlaceAdmin",
-    "audit_links",
     "participant_cards",
 ]

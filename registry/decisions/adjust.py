@@ -139,6 +139,7 @@ def adjust(
             "change": change,
         },
         source.reason,
+        about=Change(pk=change),
         participants=[party],
     )
     recorder.stamp()

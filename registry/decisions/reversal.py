@@ -163,6 +163,7 @@ def settle_anew(
             **({"at": at.isoformat()} if at else {}),
         },
         source.reason,
+        about=conflict,
         participants=(conflict.holder_id, conflict.claimant_id),
     )
     recorder.stamp()

@@ -25,7 +25,7 @@ from registry.decisions.rulings import (
     no_split,
     shares,
 )
-from registry.models import Conflict, CongestionPointConnection, Representation
+from registry.models import Change, Conflict, CongestionPointConnection, Representation
 from registry.periods import Days
 from registry.periods import in_words as days_in_words
 from registry.previews import effects
@@ -115,6 +115,7 @@ def settle(
             **({"at": at.isoformat()} if at else {}),
         },
         source.reason,
+        about=conflict,
         participants=(conflict.holder_id, conflict.claimant_id),
     )
     change.stamp()
@@ -166,6 +167,7 @@ def settle_many(
             **({"at": at.isoformat()} if at else {}),
         },
         source.reason,
+        about=Change(pk=change.change_id()),
         participants=(conflict.holder_id, conflict.claimant_id),
     )
     change.stamp()

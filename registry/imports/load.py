@@ -25,6 +25,7 @@ from registry.imports import line_rules
 from registry.imports import lines as import_lines
 from registry.imports.layouts import MEMBERSHIPS, REPRESENTATIONS, Layout
 from registry.market.policies import Policies, in_force
+from registry.models import Change
 from registry.previews import effects
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import prepare
@@ -135,7 +136,15 @@ def _import(
     if recorder.recorded is not None:
         name, _, why = source.reason.partition("\n")
         after = {**{what: f"{count:,}" for what, count in counts.items()}, "change": recorder.recorded}
-        audit.note(source.actor, f"import {kind.conflict.label.lower()}s", name, None, after, why)
+        audit.note(
+            source.actor,
+            f"import {kind.conflict.label.lower()}s",
+            name,
+            None,
+            after,
+            why,
+            about=Change(pk=recorder.recorded),
+        )
     before_commit()
     recorder.stamp()
     return Imported(recorder.recorded, lines, counts, tuple(warnings))

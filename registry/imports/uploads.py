@@ -180,4 +180,4 @@ def _said(run: ImportRun) -> dict[str, str]:
 
 
 def _note(run: ImportRun, action: str, actor: str, after: Mapping[str, object] | None = None) -> None:
-    audit.note(actor, action, str(run), after=after or None, reason=run.reason)
+    audit.note(actor, action, str(run), after=after or None, reason=run.reason, about=run)

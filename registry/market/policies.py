@@ -171,9 +171,9 @@ def set_policy(
     name, value = parse_setting(name, value)
     before = in_force()[name]
     PolicySetting.objects.create(name=name, value=value, **({"set_at": now} if now else {}))
-    Policy.objects.update_or_create(name=name, defaults={"value": value})
+    policy, _ = Policy.objects.update_or_create(name=name, defaults={"value": value})
     if before != value:
-        audit.note(actor, "set policy", name, {"value": before}, {"value": value}, reason)
+        audit.note(actor, "set policy", name, {"value": before}, {"value": value}, reason, about=policy)
     return name, value
 
 

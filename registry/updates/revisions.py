@@ -72,4 +72,7 @@ def reset(sender: Participant, update_type: str, *, actor: str, reason: str) -> 
     before = {"sequence": place.sequence, "time_stamp": str(place.time_stamp or "")}
     place.delete()
     subject = f"{update_type} of {sender}"
-    audit.note(actor, "reset revision place", subject, before, None, reason, participants=[sender])
+    # The place is gone: the entry is about whose it was.
+    audit.note(
+        actor, "reset revision place", subject, before, None, reason, about=sender, participants=[sender]
+    )

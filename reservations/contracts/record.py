@@ -143,6 +143,7 @@ def _record(wanted: Wanted, source: Source) -> ContractVersion | None:
                 "change": recorder.change_id(),
             },
             source.reason,
+            about=versions[0].contract,
             participants=parties,
         )
     recorder.stamp(parties)

@@ -20,7 +20,7 @@ from participants.models import Participant, Role
 from registry.changes import Recorder, Source, analyze
 from registry.imports.file_kinds import Kind
 from registry.market.market import market
-from registry.models import Market
+from registry.models import Change, Market
 from reservations.contracts.versions import Comparison, Wanted, compare, write
 from reservations.imports import lines as import_lines
 from reservations.imports import report as import_report
@@ -252,6 +252,7 @@ def _write(
             "change": recorder.change_id(),
         },
         why,
+        about=Change(pk=recorder.change_id()),
     )
     before_commit()
     differing = [each.wanted for each in comparisons if each.differs]

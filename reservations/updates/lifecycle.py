@@ -143,6 +143,7 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
         {"state": before.state},
         {"state": state.value, "update": update.pk, "change": recorder.change_id()},
         source.reason,
+        about=update,
         participants=(update.dso_id, update.agr_id),
     )
     _move(update, state, recorder)

@@ -238,7 +238,7 @@ def test_the_database_itself_keeps_to_the_form_of_domains(db: None, domain: str)
     "do", ["UPDATE participants_auditentry SET actor = ''", "DELETE FROM participants_auditentry"]
 )
 def test_audit_entries_are_never_changed(db: None, do: str) -> None:
-    audit.note("kim", "did", "something")
+    audit.note("kim", "did", "something", about=None)
 
     with (
         pytest.raises(DatabaseError, match="never changed"),

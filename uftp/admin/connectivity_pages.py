@@ -62,6 +62,7 @@ def _send(participant: Participant, actor: str) -> OutboundMessage:
             str(participant),
             after={"MessageID": sent.message_id},
             reason="connectivity test",
+            about=participant,
             participants=[participant],
         )
     wakeups.wake_outbox(participant.role, participant.domain)

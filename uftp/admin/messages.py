@@ -82,9 +82,6 @@ class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
         scope: Scope = getattr(message, "_shown_within", NOBODY)
         return scope
 
-    def audit_subject(self, row: Message) -> str:
-        return str(row)
-
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:

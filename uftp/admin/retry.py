@@ -154,6 +154,7 @@ class AgainAdmin(ReasonedAdmin):
                     self.again.verb.lower(),
                     self.audited_as(message),
                     reason=reason,
+                    about=message,
                     participants=[known[party]] if (party := self.party(message)) in known else [],
                 )
             return done

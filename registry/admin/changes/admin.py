@@ -16,6 +16,7 @@ from participants import edits
 from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.admin_base.html import count_in_words, lines, link, list_link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.models import Participant
 from participants.scope import NOBODY, Scope, seen_by
 from registry.admin.facts.base import by_change
 from registry.admin.facts.counts import is_about_other_than_days, what_it_changed
@@ -200,8 +201,9 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     action_form = ReasonActionForm
     actions = ("reset",)
 
-    def audit_subject(self, row: RevisionPlace) -> str:
-        return f"{row.update_type} of {row.sender}"
+    def audit_object(self, row: RevisionPlace) -> Participant:
+        """The entry of a reset is about the sender: the place is gone with it."""
+        return row.sender
 
     @admin.display(description="TimeStamp")
     def time_stamp_in_words(self, place: RevisionPlace) -> str:

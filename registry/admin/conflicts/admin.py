@@ -98,9 +98,6 @@ class ConflictAdmin(ReadOnlyAdmin, BulkSettlement):
         left_out = "age" if closed else "outcome"
         return tuple(name for name in self.list_display if name != left_out)
 
-    def audit_subject(self, row: Conflict) -> str:
-        return f"conflict {row.pk}"
-
     def audit_changes(self, row: Conflict) -> list[int]:
         """Those that opened and closed it, and those by which it was decided anew."""
         later = row.replaced_by.values_list("closed_by_id", flat=True)

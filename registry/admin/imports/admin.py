@@ -96,9 +96,6 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
-    def audit_subject(self, row: ImportRun) -> str:
-        return str(row)
-
     @admin.display(description="number")
     def number(self, run: ImportRun) -> str:
         return str(run.pk)

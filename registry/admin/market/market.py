@@ -43,9 +43,6 @@ class SureForm(ReasonForm):
 
 @admin.register(Market)
 class MarketAdmin(OneRowAdmin):
-    def audit_subject(self, row: Market) -> str:
-        return "market"
-
     def change_view(
         self,
         request: HttpRequest,
@@ -77,7 +74,7 @@ class MarketAdmin(OneRowAdmin):
             market=before,
             may=may,
             submit="See what that means …",
-            set=AuditEntry.objects.filter(subject="market").first(),
+            set=AuditEntry.objects.about(before).first(),
             audit_trail=self._audit_trail(request, before),
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -101,9 +102,6 @@ class PolicyAdmin(ReasonedAdmin):
     list_display = ("name", "value", "about", "since")
     export_display = ("name", "value", "about")
     actions = None
-
-    def audit_subject(self, row: Policy) -> str:
-        return row.name
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
         """All policies; one that nobody has set gets its row when it is first looked at."""
@@ -210,11 +208,11 @@ def _since(names: list[str]) -> dict[str, str]:
         .distinct("name")
         .values_list("name", "set_at")
     )
+    about_policies = AuditEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Policy), object_pk__in=names
+    )
     entries = {
-        entry.subject: entry
-        for entry in AuditEntry.objects.filter(action="set policy", subject__in=names)
-        .order_by("subject", "-id")
-        .distinct("subject")
+        entry.object_pk: entry for entry in about_policies.order_by("object_pk", "-id").distinct("object_pk")
     }
     said = {}
     for name in names:

@@ -84,9 +84,6 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
         """Contracts are ended, never deleted."""
         return False
 
-    def audit_subject(self, row: Contract) -> str:
-        return f"contract {row.contract_id} of {row.dso} and {row.agr}"
-
     @admin.display(description="DSO")
     def dso_domain(self, contract: Contract) -> str:
         return contract.dso.domain

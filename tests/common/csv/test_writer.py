@@ -121,7 +121,7 @@ def test_the_list_leads_to_all_its_rows(admin_client: Client, many: Callable[[in
 
 
 def test_moments_are_the_market_s_with_their_offset(admin_client: Client, db: None) -> None:
-    audit.note("kim", "did", "thing", {"standing": "known"}, {"standing": "barred"}, "=because")
+    audit.note("kim", "did", "thing", {"standing": "known"}, {"standing": "barred"}, "=because", about=None)
 
     (row,) = read(admin_client.get(EXPORT))
 
@@ -159,8 +159,8 @@ def test_who_is_limited_gets_their_rows_alone(client: Client, db: None) -> None:
     user = User.objects.create_user("lee", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
     assign_perm("participants.view_participant", user, own)
-    audit.note("kim", "did", "about own", participants=[own])
-    audit.note("kim", "did", "about other", participants=[other])
+    audit.note("kim", "did", "about own", participants=[own], about=None)
+    audit.note("kim", "did", "about other", participants=[other], about=None)
     client.force_login(user)
 
     assert [row["About"] for row in read(client.get(EXPORT))] == ["about own"]

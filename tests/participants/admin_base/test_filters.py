@@ -20,7 +20,12 @@ def parties(add_participant: AddParticipant) -> list[Participant]:
     ]
     for party in made:
         audit.note(
-            "lee", f"greeted {party.domain}", "mode", reason=f"why {party.domain}", participants=[party]
+            "lee",
+            f"greeted {party.domain}",
+            "mode",
+            reason=f"why {party.domain}",
+            participants=[party],
+            about=None,
         )
     return made
 

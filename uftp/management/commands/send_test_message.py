@@ -34,6 +34,7 @@ class Command(BaseCommand):
                 str(participant),
                 after={"MessageID": sent.message_id},
                 reason="connectivity test",
+                about=participant,
                 participants=[participant],
             )
         wakeups.wake_outbox(participant.role, participant.domain)
