@@ -9,7 +9,9 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from participants.admin_base.extensions import extend_screens
         from registry import handlers
+        from registry.admin.extension import EXTENSION
         from registry.imports import upload_jobs
         from uftp.handlers import register
         from uftp.wakeups import long_jobs
@@ -29,3 +31,4 @@ class RegistryConfig(AppConfig):
             refused=handlers.refused_dso_query,
         )
         long_jobs.register(wake=upload_jobs.wake, waits=upload_jobs.waits)
+        extend_screens("registry", EXTENSION)

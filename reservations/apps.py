@@ -12,9 +12,11 @@ class ReservationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from participants.admin_base.extensions import extend_screens
         from registry.imports import file_kinds
         from registry.models.imports import ImportRun
         from reservations import handlers
+        from reservations.admin.extension import EXTENSION
         from reservations.imports import load as import_load
         from reservations.updates import forwarding
         from uftp.handlers import register
@@ -33,3 +35,4 @@ class ReservationsConfig(AppConfig):
             may_be_addressed_to=anyone,
         )
         file_kinds.register(ImportRun.Kind.CONTRACTS, import_load.KIND)
+        extend_screens("reservations", EXTENSION)

@@ -7,8 +7,11 @@ class UftpConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from participants.admin_base.extensions import extend_screens
         from participants.models import Role
         from uftp import connectivity, handlers
+        from uftp.admin.extension import EXTENSION
 
         handlers.register("TestMessage", role=Role.values, handle=connectivity.answer_test)
         handlers.register("TestMessageResponse", role=Role.values, handle=connectivity.take_test_answer)
+        extend_screens("uftp", EXTENSION)

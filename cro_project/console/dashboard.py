@@ -7,10 +7,8 @@ the list. Every figure is one statement, whatever there is to count.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -20,7 +18,8 @@ from django.utils.safestring import SafeString
 
 from cro_project.console import charts
 from cro_project.console.charts import Bar
-from cro_project.console.figures import Figure, counted, imports_to_look_at, list_url, reservations_to_look_at
+from participants.admin_base.extensions import figures
+from participants.admin_base.figures import Figure, counted, list_url
 from participants.admission import current_mode
 from participants.models import Mode, Participant
 from participants.scope import Scope, seen_by
@@ -28,8 +27,7 @@ from registry.market.market import market, today_at
 from registry.models import Conflict, CongestionPoint
 from registry.queries import coverage
 from uftp.delivery.forwarding import IS_PASSED_ON
-from uftp.models import InboundMessage, OutboundMessage, Refusal
-from uftp.receiving import refusals
+from uftp.models import InboundMessage, OutboundMessage
 
 PARTIES = 8
 """Parties of open conflicts and recipients of waiting messages that are named; the rest is in the lists."""
@@ -89,7 +87,7 @@ class Dashboard:
     chart: SafeString
     types: list[tuple[str, list[Cell]]]
     waiting: list[Figure]
-    """What waits for staff, or for a participant: messages set aside, deliveries, refusals, undone updates."""
+    """What waits for staff, or for a participant, as the apps register it: messages, imports, contracts, updates."""
 
     recipients: list[Figure]
     """For whom deliveries wait."""
@@ -123,11 +121,7 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
         messages=messages,
         chart=_chart(types),
         types=[(name, _cells(name, types[name])) for name in types],
-        waiting=[
-            *_waiting(scope, now, may),
-            *reservations_to_look_at(scope, today, may),
-            *imports_to_look_at(scope, today, may),
-        ],
+        waiting=list(figures(scope, now, may)),
         recipients=_recipients(scope) if may(OutboundMessage) else [],
         silent=_silent(scope) if may(Participant) else None,
         coverage=[
@@ -226,24 +220,6 @@ def _chart(types: dict[str, Counter[str]]) -> SafeString:
         rows,
         [(kind, text) for _, text, kind in RESULTS],
     )
-
-
-def _waiting(scope: Scope, now: datetime, may: Any) -> Iterable[Figure]:
-    """What could not be handled, delivered or let in."""
-    inbound, outbound = InboundMessage.State, OutboundMessage.State
-    if may(InboundMessage):
-        stuck = InboundMessage.objects.filter(state=inbound.SET_ASIDE)
-        aside = scope.restrict_named(stuck, "sender__role", "sender__domain")
-        yield counted("Messages set aside", aside, state__exact=inbound.SET_ASIDE)
-    if may(OutboundMessage):
-        sent = scope.restrict_named(OutboundMessage.objects.all(), "recipient_role", "recipient_domain")
-        waiting, failed = sent.filter(state=outbound.WAITING), sent.filter(state=outbound.FAILED)
-        yield counted("Deliveries waiting", waiting, state__exact=outbound.WAITING)
-        # Staff can do nothing about a message that was passed on in vain: what follows is the app's to show.
-        own = failed.filter(passes_on=None)
-        yield counted("Deliveries failed", own, state__exact=outbound.FAILED, passed_on="no")
-    if may(Refusal):
-        yield counted("Refused at the door in 24 hours", refusals.last_day(scope, now), at_recent="24h")
 
 
 def _recipients(scope: Scope) -> list[Figure]:

@@ -12,7 +12,6 @@ from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, Sub
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -25,8 +24,10 @@ from cro_project.staff import accounts
 from cro_project.staff.forms import NewUserForm, PasswordForm, UserForm
 from cro_project.staff.groups import OURS
 from participants.admin_base.html import moment
+from participants.admin_base.pages import Page, may_change
 from participants.admin_base.reasons import ReasonedAdmin, ReasonForm
 from participants.admin_base.scalable import ScalableAdmin
+from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from participants.scope import ACTS, ACTS_FOR_EVERY, SEES, SEES_EVERY, seen_by
 
@@ -47,12 +48,48 @@ class SecondFactorFilter(admin.SimpleListFilter):
         return queryset.filter(enrolled_at__isnull=self.value() == "no")
 
 
+def _ask(
+    model_admin: ScopedAdmin,
+    request: HttpRequest,
+    user: User,
+    form: ReasonForm,
+    title: str,
+    save: Callable[[str], None],
+) -> HttpResponse:
+    """A page that asks for a reason, and `save`s with it."""
+    if request.method == "POST" and form.is_valid():
+        try:
+            save(form.cleaned_data["reason"])
+        except ValidationError as refused:
+            form.refuse(refused)
+        else:
+            return redirect(model_admin.url_to("change", user.pk))
+    return model_admin.page(request, "admin/staff_question.html", title, row=user, form=form, button=title)
+
+
+def reset_second_factor(model_admin: ScopedAdmin, request: HttpRequest, user: User) -> HttpResponse:
+    """Take the second factor from somebody who has lost it."""
+    if _is_own(request, user):
+        return _to_own_page(request, "two_factor", "You look after your own second factor here.")
+
+    def save(why: str) -> None:
+        by = request.user.get_username()
+        retried(lambda: two_factor.turn_off(user, actor=by, reason=why))
+        messages.success(
+            request, f"The second factor of {user.get_username()} is reset; they are logged out."
+        )
+
+    form = ReasonForm(request.POST or None)
+    return _ask(model_admin, request, user, form, f"Reset the second factor of {user.get_username()}", save)
+
+
 class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     about_participants = False
     form = UserForm
     add_form = NewUserForm
     add_form_template = None
     change_form_template = "admin/staff_form.html"
+    pages = (Page("<path:object_id>/second_factor/", "second_factor", reset_second_factor, may=may_change),)
     list_display = [
         "username",
         "full_name",
@@ -197,14 +234,6 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
         return ScalableAdmin.response_add(self, request, obj, post_url_continue)
 
-    def get_urls(self) -> list[Any]:
-        reset = path(
-            "<path:object_id>/second_factor/",
-            self.admin_site.admin_view(self.reset_second_factor),
-            name="auth_user_second_factor",
-        )
-        return [reset, *super().get_urls()]
-
     @method_decorator(sensitive_post_parameters())
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         user = self._changeable(request, id)
@@ -217,42 +246,13 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
             retried(lambda: accounts.set_password(user, password, by=by, reason=why))
             messages.success(request, f"The password of {user.get_username()} is set; they are logged out.")
 
-        return self._ask(request, user, form, f"Set the password of {user.get_username()}", save)
-
-    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Take the second factor from somebody who has lost it."""
-        user = self._changeable(request, object_id)
-        if _is_own(request, user):
-            return _to_own_page(request, "two_factor", "You look after your own second factor here.")
-
-        def save(why: str) -> None:
-            by = request.user.get_username()
-            retried(lambda: two_factor.turn_off(user, actor=by, reason=why))
-            messages.success(
-                request, f"The second factor of {user.get_username()} is reset; they are logged out."
-            )
-
-        form = ReasonForm(request.POST or None)
-        return self._ask(request, user, form, f"Reset the second factor of {user.get_username()}", save)
+        return _ask(self, request, user, form, f"Set the password of {user.get_username()}", save)
 
     def _changeable(self, request: HttpRequest, key: str) -> User:
         user: User = self.row_or_404(request, key)
         if not self.has_change_permission(request, user):
             raise PermissionDenied
         return user
-
-    def _ask(
-        self, request: HttpRequest, user: User, form: ReasonForm, title: str, save: Callable[[str], None]
-    ) -> HttpResponse:
-        """A page that asks for a reason, and `save`s with it."""
-        if request.method == "POST" and form.is_valid():
-            try:
-                save(form.cleaned_data["reason"])
-            except ValidationError as refused:
-                form.refuse(refused)
-            else:
-                return redirect(self._url("change", user.pk))
-        return self.page(request, "admin/staff_question.html", title, row=user, form=form, button=title)
 
 
 _IN_WORDS = ["acts_for_in_words", "sees_in_words"]

@@ -6,11 +6,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone_name
@@ -20,7 +20,9 @@ from common.retry import retried
 from participants import registration
 from participants.admin_base.extensions import badge
 from participants.admin_base.html import moment
-from participants.admin_base.reasons import MomentInput, ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.pages import Page, may_change
+from participants.admin_base.reasons import MomentInput, ReasonForm, actor
+from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant, PublicKey
 
 OVERLAP_DAYS = 14
@@ -130,112 +132,92 @@ class ValidityForm(ReasonForm):
         return {name: self.cleaned_data[name] for name in names if name in self.changed_data}
 
 
-class KeyPages(ReasonedAdmin):
-    """The pages for a participant's keys."""
+def rotate(model_admin: ScopedAdmin, request: HttpRequest, participant: Participant) -> HttpResponse:
+    """Takes the key that is to replace the others."""
+    form = RotationForm(request.POST or None)
+    now = clock.now()
+    if request.method == "POST" and form.is_valid():
+        try:
+            reason = form.cleaned_data["reason"]
+            key = retried(lambda: form.rotate(participant, actor=actor(request), now=now, reason=reason))
+        except ValidationError as error:
+            form.refuse(error)
+        else:
+            said = f"The key of {participant} is rotated: {key.text} is {state(key, now)[1]}."
+            model_admin.message_user(request, said, messages.SUCCESS)
+            return HttpResponseRedirect(model_admin.url_to("change", participant.pk))
+    return model_admin.page(
+        request,
+        "admin/participants/rotate_key.html",
+        "Rotate key",
+        row=participant,
+        form=form,
+        submit="Rotate key",
+        cancel=model_admin.url_to("change", participant.pk),
+        preview=model_admin.url_to("rotate_preview", participant.pk),
+        keys=key_table(participant.keys.all(), now),
+    )
 
-    def key_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        of_it = "<path:object_id>/keys/"
-        return [
-            path(f"{of_it}rotate/", view(self.rotate), name="participants_participant_rotate"),
-            path(
-                f"{of_it}rotate/preview/",
-                view(self.preview_rotation),
-                name="participants_participant_rotate_preview",
-            ),
-            path(f"{of_it}<int:key_id>/", view(self.change_key), name="participants_participant_key"),
-        ]
 
-    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Takes the key that is to replace the others."""
-        participant = self._theirs(request, object_id)
-        form = RotationForm(request.POST or None)
-        now = clock.now()
-        if request.method == "POST" and form.is_valid():
-            try:
-                reason = form.cleaned_data["reason"]
-                key = retried(lambda: form.rotate(participant, actor=actor(request), now=now, reason=reason))
-            except ValidationError as error:
-                form.refuse(error)
+def preview_rotation(
+    model_admin: ScopedAdmin, request: HttpRequest, participant: Participant
+) -> HttpResponse:
+    """The keys as they would be: does what the form says, looks, and takes it back."""
+    form = RotationForm({**request.POST.dict(), "reason": "preview"})
+    now = clock.now()
+    if not form.is_valid():
+        return HttpResponse("")
+    with transaction.atomic():
+        try:
+            form.rotate(participant, actor=actor(request), now=now, reason="preview")
+        except ValidationError as error:
+            shown = format_html('<p class="notice bad">{}</p>', registration.explain(error))
+        else:
+            shown = format_html(
+                '<h2>The keys after that</h2><div class="notice">{}</div>',
+                key_table(participant.keys.all(), now),
+            )
+        transaction.set_rollback(True)
+    return HttpResponse(shown)
+
+
+def change_key(
+    model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, key_id: int
+) -> HttpResponse:
+    """Sets from when until when a key is valid, or ends it at once."""
+    key = participant.keys.filter(pk=key_id).first()
+    if key is None:
+        raise Http404
+    now = clock.now()
+    form = ValidityForm(request.POST or None, key=key)
+    if request.method == "POST" and form.is_valid():
+        how = {"actor": actor(request), "now": now, "reason": form.cleaned_data["reason"]}
+        try:
+            if "end" in request.POST:
+                retried(lambda: registration.end_key(key, now, **how))
             else:
-                said = f"The key of {participant} is rotated: {key.text} is {state(key, now)[1]}."
-                self.message_user(request, said, messages.SUCCESS)
-                return HttpResponseRedirect(self._url("change", participant.pk))
-        return self.page(
-            request,
-            "admin/participants/rotate_key.html",
-            "Rotate key",
-            row=participant,
-            form=form,
-            submit="Rotate key",
-            cancel=self._url("change", participant.pk),
-            preview=self._url("rotate_preview", participant.pk),
-            keys=key_table(participant.keys.all(), now),
-        )
-
-    def preview_rotation(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The keys as they would be: does what the form says, looks, and takes it back."""
-        participant = self._theirs(request, object_id)
-        form = RotationForm({**request.POST.dict(), "reason": "preview"})
-        now = clock.now()
-        if not form.is_valid():
-            return HttpResponse("")
-        with transaction.atomic():
-            try:
-                form.rotate(participant, actor=actor(request), now=now, reason="preview")
-            except ValidationError as error:
-                shown = format_html('<p class="notice bad">{}</p>', registration.explain(error))
-            else:
-                shown = format_html(
-                    '<h2>The keys after that</h2><div class="notice">{}</div>',
-                    key_table(participant.keys.all(), now),
-                )
-            transaction.set_rollback(True)
-        return HttpResponse(shown)
-
-    def change_key(self, request: HttpRequest, object_id: str, key_id: int) -> HttpResponse:
-        """Sets from when until when a key is valid, or ends it at once."""
-        participant = self._theirs(request, object_id)
-        key = participant.keys.filter(pk=key_id).first()
-        if key is None:
-            raise Http404
-        now = clock.now()
-        form = ValidityForm(request.POST or None, key=key)
-        if request.method == "POST" and form.is_valid():
-            how = {"actor": actor(request), "now": now, "reason": form.cleaned_data["reason"]}
-            try:
-                if "end" in request.POST:
-                    retried(lambda: registration.end_key(key, now, **how))
-                else:
-                    given = form.moments()
-                    was = form.cleaned_data["was"]
-                    retried(lambda: registration.change_key(key, given, was=was, **how))
-            except ValidationError as error:
-                form.refuse(error)
-                key.refresh_from_db()
-            else:
-                self.message_user(request, f"{key.text} is {state(key, now)[1]}.", messages.SUCCESS)
-                return HttpResponseRedirect(self._url("change", participant.pk))
-        others = [other for other in participant.keys.exclude(pk=key.pk) if other.is_valid_at(now)]
-        return self.page(
-            request,
-            "admin/participants/change_key.html",
-            "When a key is valid",
-            row=participant,
-            form=form,
-            submit="Save",
-            cancel=self._url("change", participant.pk),
-            keys=key_table([key], now),
-            alone=key.is_valid_at(now) and not others,
-            can_end=key.valid_until is None or key.valid_until > now,
-        )
-
-    def _theirs(self, request: HttpRequest, object_id: str) -> Participant:
-        """The participant, whose keys this member of staff may change."""
-        participant: Participant = self.row_or_404(request, object_id)
-        if not self.has_change_permission(request, participant):
-            raise PermissionDenied
-        return participant
+                given = form.moments()
+                was = form.cleaned_data["was"]
+                retried(lambda: registration.change_key(key, given, was=was, **how))
+        except ValidationError as error:
+            form.refuse(error)
+            key.refresh_from_db()
+        else:
+            model_admin.message_user(request, f"{key.text} is {state(key, now)[1]}.", messages.SUCCESS)
+            return HttpResponseRedirect(model_admin.url_to("change", participant.pk))
+    others = [other for other in participant.keys.exclude(pk=key.pk) if other.is_valid_at(now)]
+    return model_admin.page(
+        request,
+        "admin/participants/change_key.html",
+        "When a key is valid",
+        row=participant,
+        form=form,
+        submit="Save",
+        cancel=model_admin.url_to("change", participant.pk),
+        keys=key_table([key], now),
+        alone=key.is_valid_at(now) and not others,
+        can_end=key.valid_until is None or key.valid_until > now,
+    )
 
 
 def _in_words(span: timedelta) -> str:
@@ -245,3 +227,10 @@ def _in_words(span: timedelta) -> str:
         if many >= 1 and span.total_seconds() >= seconds * 0.99:
             return f"{many} {unit}" + ("" if many == 1 else "s")
     return "moment"
+
+
+PAGES = (
+    Page("<path:object_id>/keys/rotate/", "rotate", rotate, may=may_change),
+    Page("<path:object_id>/keys/rotate/preview/", "rotate_preview", preview_rotation, may=may_change),
+    Page("<path:object_id>/keys/<int:key_id>/", "key", change_key, may=may_change),
+)

@@ -5,13 +5,13 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
 
 from common.retry import retried
 from participants import registration
 from participants.admin.standing import standing_badge
 from participants.admin_base.extensions import waiting_messages
 from participants.admin_base.html import link, list_link, moment
+from participants.admin_base.pages import Page, may_change
 from participants.admin_base.reasons import OneRowAdmin, ReasonForm, actor
 from participants.admission import Admission, admit, current_mode
 from participants.models import AuditEntry, Mode, Participant, Standing
@@ -31,13 +31,60 @@ MEANS = {
 }
 
 
+def switch(model_admin: OneRowAdmin, request: HttpRequest, value: str) -> HttpResponse:
+    """Shows what switching to `value` changes for whom, asks why, and does it."""
+    if value not in MEANS:
+        raise Http404
+    before, back = current_mode(), model_admin.url_to("change", 1)
+    if before == value:
+        text = f"This CRO is {value} already."
+        if entry := AuditEntry.objects.about(Mode()).first():
+            text = f"This CRO is {value} already: set by {entry.actor} at {moment(entry.moment)}."
+        model_admin.message_user(request, text, messages.WARNING)
+        return HttpResponseRedirect(back)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        retried(lambda: registration.set_mode(value, actor=actor(request), reason=reason))
+        model_admin.message_user(request, f"This CRO is {value}.", messages.SUCCESS)
+        return HttpResponseRedirect(back)
+    seen = model_admin.seen(request).restrict(Participant.objects.all(), "pk")
+    concerned = list(seen.filter(standing__in=_concerned(before, value)))
+    waiting = waiting_messages(concerned)
+    verb = "Close" if value == Mode.CLOSED else "Open"
+    return model_admin.page(
+        request,
+        "admin/participants/switch_mode.html",
+        f"{verb} this CRO?",
+        trail=[(back, "Mode")],
+        form=form,
+        submit=f"{verb} this CRO",
+        cancel=back,
+        closing=value == Mode.CLOSED,
+        means=MEANS[value],
+        concerned=len(concerned),
+        messages_waiting=sum(waiting.values()),
+        rows=[
+            (
+                link(each),
+                each.name,
+                standing_badge(each.standing),
+                moment(each.last_heard_at),
+                waiting.get(each.pk, 0),
+            )
+            for each in sorted(concerned, key=lambda each: -waiting.get(each.pk, 0))[:SHOWN]
+        ],
+        more=max(0, len(concerned) - SHOWN),
+        every=list_link(Participant, "all of them", standing__exact=Standing.KNOWN),
+        counts=_counts(model_admin.seen(request)),
+    )
+
+
 @admin.register(Mode)
 class ModeAdmin(OneRowAdmin):
     """Looked at on one page; switched on another, in a second step."""
 
-    def get_urls(self) -> list[URLPattern]:
-        switch = self.admin_site.admin_view(self.switch)
-        return [path("1/switch/<slug:value>/", switch, name="participants_mode_switch"), *super().get_urls()]
+    pages = (Page("1/switch/<slug:value>/", "switch", switch, may=may_change),)
 
     def change_view(
         self,
@@ -64,58 +111,8 @@ class ModeAdmin(OneRowAdmin):
             counts=_counts(self.seen(request)),
             may=self.has_change_permission(request),
             other=Mode(value=_other(mode)),
-            switch=self._url("switch", _other(mode)),
-            audit_trail=self._audit_trail(request, Mode(value=mode)),
-        )
-
-    def switch(self, request: HttpRequest, value: str) -> HttpResponse:
-        """Shows what switching to `value` changes for whom, asks why, and does it."""
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        if value not in MEANS:
-            raise Http404
-        before, back = current_mode(), self._url("change", 1)
-        if before == value:
-            text = f"This CRO is {value} already."
-            if entry := AuditEntry.objects.about(Mode()).first():
-                text = f"This CRO is {value} already: set by {entry.actor} at {moment(entry.moment)}."
-            self.message_user(request, text, messages.WARNING)
-            return HttpResponseRedirect(back)
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            retried(lambda: registration.set_mode(value, actor=actor(request), reason=reason))
-            self.message_user(request, f"This CRO is {value}.", messages.SUCCESS)
-            return HttpResponseRedirect(back)
-        seen = self.seen(request).restrict(Participant.objects.all(), "pk")
-        concerned = list(seen.filter(standing__in=_concerned(before, value)))
-        waiting = waiting_messages(concerned)
-        verb = "Close" if value == Mode.CLOSED else "Open"
-        return self.page(
-            request,
-            "admin/participants/switch_mode.html",
-            f"{verb} this CRO?",
-            trail=[(back, "Mode")],
-            form=form,
-            submit=f"{verb} this CRO",
-            cancel=back,
-            closing=value == Mode.CLOSED,
-            means=MEANS[value],
-            concerned=len(concerned),
-            messages_waiting=sum(waiting.values()),
-            rows=[
-                (
-                    link(each),
-                    each.name,
-                    standing_badge(each.standing),
-                    moment(each.last_heard_at),
-                    waiting.get(each.pk, 0),
-                )
-                for each in sorted(concerned, key=lambda each: -waiting.get(each.pk, 0))[:SHOWN]
-            ],
-            more=max(0, len(concerned) - SHOWN),
-            every=list_link(Participant, "all of them", standing__exact=Standing.KNOWN),
-            counts=_counts(self.seen(request)),
+            switch=self.url_to("switch", _other(mode)),
+            **self.page_context(request, Mode(value=mode)),
         )
 
 

@@ -8,20 +8,20 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common import clock
 from common.display import NOTHING
 from participants import edits, registration
-from participants.admin.keys import KeyPages, in_force, key_table
-from participants.admin.standing import DECISIONS, StandingPages, meaning, standing_badge
+from participants.admin import keys, standing
+from participants.admin.keys import in_force, key_table
+from participants.admin.standing import DECISIONS, authorize, meaning, standing_badge, suspend
 from participants.admin_base.audited import what_changed
-from participants.admin_base.extensions import PAGES, Card, badge, button, cards
+from participants.admin_base.extensions import Card, badge, button, cards
 from participants.admin_base.filters import LastHeardFilter
 from participants.admin_base.html import lines, link, list_link, moment, table
-from participants.admin_base.reasons import ReasonModelForm, actor
+from participants.admin_base.reasons import ReasonedAdmin, ReasonModelForm, actor
 from participants.admin_base.scalable import ScalableAdmin
 from participants.admission import current_mode
 from participants.models import AuditEntry, Participant, PublicKey
@@ -81,7 +81,7 @@ class ParticipantForm(ReasonModelForm):
 
 
 @admin.register(Participant)
-class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
+class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
     """Standing and keys have pages of their own, which say what follows; the rest is edited on the participant's."""
 
     scope_by = ("pk",)
@@ -102,7 +102,8 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
     search_help_text = "Part of a domain, a name or an endpoint; or what a public key starts with"
     sortable_by = ("domain", "role_shown", "name", "standing_shown", "last_heard")
     ordering = ("role", "domain")
-    actions = ["authorize", "suspend"]
+    actions = [authorize, suspend]
+    pages = (*standing.PAGES, *keys.PAGES)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
         valid = PublicKey.objects.valid_at(clock.now()).filter(participant=OuterRef("pk")).order_by()
@@ -146,10 +147,6 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
             return [*_ADDED, "reason"]
         return [*_EDITED, "reason"] if self.has_change_permission(request, obj) else _EDITED
 
-    def get_urls(self) -> list[URLPattern]:
-        own = [page for pages in PAGES for page in pages(self)]
-        return [*self.standing_urls(), *self.key_urls(), *own, *super().get_urls()]
-
     def has_delete_permission(self, request: HttpRequest, obj: Participant | None = None) -> bool:
         """Participants are suspended or barred, never deleted: what they did stays theirs."""
         return False
@@ -169,33 +166,31 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
     ) -> HttpResponse:
         """On to the participant's page, where it can be tested."""
         self.message_user(request, f"{obj} is added.", messages.SUCCESS)
-        return HttpResponseRedirect(self._url("change", obj.pk))
+        return HttpResponseRedirect(self.url_to("change", obj.pk))
 
     def response_change(self, request: HttpRequest, obj: Participant) -> HttpResponse:
         self.message_user(request, f"{obj} is saved.", messages.SUCCESS)
-        return HttpResponseRedirect(self._url("change", obj.pk))
+        return HttpResponseRedirect(self.url_to("change", obj.pk))
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        context["show_save_and_add_another"] = context["show_save_and_continue"] = False
-        if obj is not None:
-            context["cards"] = [
-                self._standing_card(request, obj),
-                _card_about(obj),
-                *cards(self, request, obj),
-                self._key_card(request, obj),
-                self._decisions_card(request, obj),
-            ]
-            context["title"] = str(obj)
-            context["subtitle"] = None
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        context = {
+            **super().page_context(request, row),
+            "show_save_and_add_another": False,
+            "show_save_and_continue": False,
+        }
+        if row is not None:
+            context |= {
+                "cards": [
+                    self._standing_card(request, row),
+                    _card_about(row),
+                    *cards(self, request, row),
+                    self._key_card(request, row),
+                    self._decisions_card(request, row),
+                ],
+                "title": str(row),
+                "subtitle": None,
+            }
+        return context
 
     def _standing_card(self, request: HttpRequest, participant: Participant) -> Card:
         given = AuditEntry.objects.about(participant).filter(after__has_key="standing").first()
@@ -209,7 +204,7 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
         tools = []
         if self.has_change_permission(request, participant):
             tools = [
-                button(self._url("standing", participant.pk, standing), decision.verb)
+                button(self.url_to("standing", participant.pk, standing), decision.verb)
                 for standing, decision in DECISIONS.items()
                 if standing != participant.standing
             ]
@@ -220,7 +215,7 @@ class ParticipantAdmin(StandingPages, KeyPages, ScalableAdmin):
         return Card(
             "Public keys",
             [("In force", in_force(participant, now))],
-            [button(self._url("rotate", participant.pk), "Rotate key")] if may else [],
+            [button(self.url_to("rotate", participant.pk), "Rotate key")] if may else [],
             key_table(participant.keys.all(), now, may_change=may),
             wide=True,
         )

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from common.retry import retried
 from participants import registration
 from participants.admin_base.extensions import badge, waiting_messages
 from participants.admin_base.html import link
-from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.pages import Page, may_change
+from participants.admin_base.reasons import ReasonForm, actor
+from participants.admin_base.scoped import ScopedAdmin
 from participants.admission import current_mode
 from participants.models import Mode, Participant, Standing
 
@@ -86,107 +87,104 @@ class StandingForm(ReasonForm):
     was = forms.ChoiceField(choices=Standing.choices, widget=forms.HiddenInput)
 
 
-class StandingPages(ReasonedAdmin):
-    """The buttons and actions for standings."""
-
-    def standing_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.standing_view)
-        return [
-            path("<path:object_id>/standing/<slug:standing>/", view, name="participants_participant_standing")
-        ]
-
-    def standing_view(self, request: HttpRequest, object_id: str, standing: str) -> HttpResponse:
-        """Says what will follow, asks why, and does it."""
-        participant: Participant = self.row_or_404(request, object_id)
-        if not self.has_change_permission(request, participant):
-            raise PermissionDenied
-        if standing not in DECISIONS:
-            raise Http404
-        decision = DECISIONS[standing]
-        back = self._url("change", participant.pk)
-        form = StandingForm(request.POST or None, initial={"was": participant.standing})
-        if participant.standing == standing:
-            self.message_user(request, f"{participant} is {decision.done} already.", messages.WARNING)
+def set_standing(
+    model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, standing: str
+) -> HttpResponse:
+    """Says what will follow, asks why, and does it."""
+    if standing not in DECISIONS:
+        raise Http404
+    decision = DECISIONS[standing]
+    back = model_admin.url_to("change", participant.pk)
+    form = StandingForm(request.POST or None, initial={"was": participant.standing})
+    if participant.standing == standing:
+        model_admin.message_user(request, f"{participant} is {decision.done} already.", messages.WARNING)
+        return HttpResponseRedirect(back)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _give({participant: form.cleaned_data["was"]}, standing, request, form)
+        except ValidationError as error:
+            form.refuse(error)
+            participant.refresh_from_db()
+        else:
+            model_admin.message_user(request, f"{participant} is {decision.done}.", messages.SUCCESS)
             return HttpResponseRedirect(back)
-        if request.method == "POST" and form.is_valid():
-            try:
-                _give({participant: form.cleaned_data["was"]}, standing, request, form)
-            except ValidationError as error:
-                form.refuse(error)
-                participant.refresh_from_db()
-            else:
-                self.message_user(request, f"{participant} is {decision.done}.", messages.SUCCESS)
-                return HttpResponseRedirect(back)
-        return self.page(
-            request,
-            "admin/participants/standing.html",
-            f"{decision.verb} {participant}",
-            row=participant,
-            form=form,
-            submit=decision.verb,
-            cancel=back,
-            participant=participant,
-            badge=standing_badge(participant.standing),
-            means=meaning(participant.standing, current_mode()),
-            follows=decision.follows.splitlines(),
-            waiting=waiting_messages([participant]).get(participant.pk, 0),
-        )
+    return model_admin.page(
+        request,
+        "admin/participants/standing.html",
+        f"{decision.verb} {participant}",
+        row=participant,
+        form=form,
+        submit=decision.verb,
+        cancel=back,
+        participant=participant,
+        badge=standing_badge(participant.standing),
+        means=meaning(participant.standing, current_mode()),
+        follows=decision.follows.splitlines(),
+        waiting=waiting_messages([participant]).get(participant.pk, 0),
+    )
 
-    @admin.action(description="Authorize", permissions=["change"])
-    def authorize(self, request: HttpRequest, queryset: QuerySet[Participant]) -> HttpResponse | None:
-        return self._many(request, queryset, Standing.AUTHORIZED, "authorize")
 
-    @admin.action(description="Suspend", permissions=["change"])
-    def suspend(self, request: HttpRequest, queryset: QuerySet[Participant]) -> HttpResponse | None:
-        return self._many(request, queryset, Standing.SUSPENDED, "suspend")
+@admin.action(description="Authorize", permissions=["change"])
+def authorize(
+    model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Participant]
+) -> HttpResponse | None:
+    return _set_many(model_admin, request, queryset, Standing.AUTHORIZED, "authorize")
 
-    def _many(
-        self, request: HttpRequest, chosen: QuerySet[Participant], standing: str, action: str
-    ) -> HttpResponse | None:
-        """Shows whom it is about, asks why, and does it to all of them at once."""
-        decision = DECISIONS[standing]
-        concerned = [
-            participant
-            for participant in chosen.order_by("role", "domain")
-            if participant.standing != standing and self.may_act(request, participant)
-        ]
-        if not concerned:
-            text = f"Nothing changes: these are {decision.done} already, or you do not act for them."
-            self.message_user(request, text, messages.WARNING)
+
+@admin.action(description="Suspend", permissions=["change"])
+def suspend(
+    model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Participant]
+) -> HttpResponse | None:
+    return _set_many(model_admin, request, queryset, Standing.SUSPENDED, "suspend")
+
+
+def _set_many(
+    model_admin: ScopedAdmin, request: HttpRequest, chosen: QuerySet[Participant], standing: str, action: str
+) -> HttpResponse | None:
+    """Shows whom it is about, asks why, and does it to all of them at once."""
+    decision = DECISIONS[standing]
+    concerned = [
+        participant
+        for participant in chosen.order_by("role", "domain")
+        if participant.standing != standing and model_admin.may_act(request, participant)
+    ]
+    if not concerned:
+        text = f"Nothing changes: these are {decision.done} already, or you do not act for them."
+        model_admin.message_user(request, text, messages.WARNING)
+        return None
+    form = ReasonForm(request.POST if "reason" in request.POST else None)
+    if form.is_valid():
+        try:
+            was = {each: request.POST.get(f"was_{each.pk}", "") for each in concerned}
+            _give(was, standing, request, form)
+        except ValidationError as error:
+            form.refuse(error)
+            concerned = list(chosen.filter(pk__in=[each.pk for each in concerned]).order_by("role", "domain"))
+        else:
+            several = "participant is" if len(concerned) == 1 else "participants are"
+            model_admin.message_user(
+                request, f"{len(concerned)} {several} {decision.done}.", messages.SUCCESS
+            )
             return None
-        form = ReasonForm(request.POST if "reason" in request.POST else None)
-        if form.is_valid():
-            try:
-                was = {each: request.POST.get(f"was_{each.pk}", "") for each in concerned}
-                _give(was, standing, request, form)
-            except ValidationError as error:
-                form.refuse(error)
-                concerned = list(
-                    chosen.filter(pk__in=[each.pk for each in concerned]).order_by("role", "domain")
-                )
-            else:
-                several = "participant is" if len(concerned) == 1 else "participants are"
-                self.message_user(request, f"{len(concerned)} {several} {decision.done}.", messages.SUCCESS)
-                return None
-        waiting = waiting_messages(concerned)
-        many = f"{len(concerned)} participant" + ("" if len(concerned) == 1 else "s")
-        return self.page(
-            request,
-            "admin/participants/many_standings.html",
-            f"{decision.verb} {many}",
-            form=form,
-            submit=f"{decision.verb} {many}",
-            cancel=request.get_full_path(),
-            follows=decision.follows.splitlines(),
-            rows=[
-                (link(each), each.name, standing_badge(each.standing), waiting.get(each.pk, 0))
-                for each in concerned[:SHOWN]
-            ],
-            more=max(0, len(concerned) - SHOWN),
-            were=[(each.pk, each.standing) for each in concerned],
-            checkbox=helpers.ACTION_CHECKBOX_NAME,
-            action=action,
-        )
+    waiting = waiting_messages(concerned)
+    many = f"{len(concerned)} participant" + ("" if len(concerned) == 1 else "s")
+    return model_admin.page(
+        request,
+        "admin/participants/many_standings.html",
+        f"{decision.verb} {many}",
+        form=form,
+        submit=f"{decision.verb} {many}",
+        cancel=request.get_full_path(),
+        follows=decision.follows.splitlines(),
+        rows=[
+            (link(each), each.name, standing_badge(each.standing), waiting.get(each.pk, 0))
+            for each in concerned[:SHOWN]
+        ],
+        more=max(0, len(concerned) - SHOWN),
+        were=[(each.pk, each.standing) for each in concerned],
+        checkbox=helpers.ACTION_CHECKBOX_NAME,
+        action=action,
+    )
 
 
 def _give(was: dict[Participant, str], standing: str, request: HttpRequest, form: ReasonForm) -> None:
@@ -206,3 +204,6 @@ def _give(was: dict[Participant, str], standing: str, request: HttpRequest, form
                 raise ValidationError(f"{participant}: {' '.join(error.messages)}") from None
 
     retried(give)
+
+
+PAGES = (Page("<path:object_id>/standing/<slug:standing>/", "standing", set_standing, may=may_change),)

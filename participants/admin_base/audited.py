@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 
 from common.display import NOTHING
+from participants.admin_base.base import BaseAdmin
 from participants.admin_base.html import moment
 from participants.models import AuditEntry
 from participants.scope import seen_by
@@ -36,7 +36,7 @@ def about(referred: str, changes: Iterable[int] = ()) -> Q:
     return Q(content_type=kind, object_pk=pk) | Q(after__change__in=list(changes))
 
 
-class AuditedAdmin(admin.ModelAdmin[Any]):
+class AuditedAdmin(BaseAdmin):
     """The page of a row leads to the audit entries about it, where there are any."""
 
     def audit_object(self, row: Any) -> Model:
@@ -47,17 +47,9 @@ class AuditedAdmin(admin.ModelAdmin[Any]):
         """The numbers of the changes of the registry that made of `row` what it is, by decisions among others."""
         return []
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        context["audit_trail"] = self._audit_trail(request, obj) if obj is not None else ""
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        audit_trail = self._audit_trail(request, row) if row is not None else ""
+        return {**super().page_context(request, row), "audit_trail": audit_trail}
 
     def _audit_trail(self, request: HttpRequest, row: Any) -> str:
         """Where the entries about `row` are; empty where there are none, or not for this member of staff."""

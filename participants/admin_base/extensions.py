@@ -1,20 +1,23 @@
-"""What the layers above know of a participant, and do with it, on the screens of this one.
+"""What apps add to the screens of the apps below them: the one place where it is registered.
 
-The layer of participants knows neither messages nor the registry. When the admin loads them, they append their
-functions to the lists here.
+An app knows nothing of the apps above it. Each app calls `extend_screens` once, in `AppConfig.ready()`. The
+screens read what is registered when they are shown, in the stated order, whatever was imported first.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from django.contrib.admin import ModelAdmin
+from django.db.models import Model
 from django.http import HttpRequest
-from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from participants.admin_base.figures import Figure, MayView
+from participants.admin_base.pages import Page
 from participants.models import Participant
+from participants.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +31,97 @@ class Card:
     wide: bool = False
 
 
-CARDS: list[Callable[[Any, HttpRequest, Participant], Card | None]] = []
-"""Called with the participants' admin; None: nothing that this member of staff may look at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenExtension:
+    """What one app adds to screens of apps below it.
 
-PAGES: list[Callable[[Any], Iterable[URLPattern]]] = []
-"""Pages below a participant's own, called with the participants' admin."""
+    Attributes:
+        order: The place among the other apps; the lowest comes first.
+        cards: Make cards on the page of a participant. They are called with the participants' admin, the request and
+            the participant; they return None when this member of staff may not see the card.
+        waiting: Count the messages of participants that wait to be processed, by primary key; zero is left out.
+        figures: Make the figures of the dashboard that ask staff to do something. They are called with the scope of
+            the viewer, the present moment and a function that says whether the viewer may view a table.
+        pages: Pages below the list of another app's table, by table.
+        actions: Actions in the list of another app's table, by table.
+        inlines: Inlines on the page of a row of another app's table, by table.
+        fact_kinds: Kinds of facts that the page of a change counts (`registry.admin.facts.counts.Kind`).
+    """
 
-WAITING: list[Callable[[Sequence[Participant]], Mapping[int, int]]] = []
-"""How many messages of each of these participants wait to be handled, by its primary key; none: left out."""
+    order: int
+    cards: Sequence[Callable[[Any, HttpRequest, Participant], Card | None]] = ()
+    waiting: Sequence[Callable[[Sequence[Participant]], Mapping[int, int]]] = ()
+    figures: Sequence[Callable[[Scope, datetime, MayView], Iterable[Figure]]] = ()
+    pages: Mapping[type[Model], Sequence[Page]] = field(default_factory=dict)
+    actions: Mapping[type[Model], Sequence[Callable[..., Any]]] = field(default_factory=dict)
+    inlines: Mapping[type[Model], Sequence[type[Any]]] = field(default_factory=dict)
+    fact_kinds: Sequence[Any] = ()
 
 
-def cards(of: ModelAdmin[Any], request: HttpRequest, participant: Participant) -> list[Card]:
-    """What the layers above show of `participant` to this member of staff, the wide ones last."""
-    made = [card for card in (make(of, request, participant) for make in CARDS) if card]
-    return sorted(made, key=lambda card: card.wide)
+class AlreadyExtended(ValueError):
+    """An app extends the screens twice, or takes the place of another app."""
+
+
+_extensions: dict[str, ScreenExtension] = {}
+
+
+def extend_screens(app_label: str, extension: ScreenExtension) -> None:
+    """Register what the app `app_label` adds to screens. Called once for each app, in `AppConfig.ready()`.
+
+    Raises:
+        AlreadyExtended: The app has registered before, or another app has the same order.
+    """
+    taken = {other.order: label for label, other in _extensions.items()}
+    if app_label in _extensions:
+        raise AlreadyExtended(f"{app_label} extends the screens twice.")
+    if extension.order in taken:
+        raise AlreadyExtended(f"{app_label} has the order {extension.order} of {taken[extension.order]}.")
+    _extensions[app_label] = extension
+
+
+def extensions() -> list[ScreenExtension]:
+    """What is registered, in the stated order."""
+    return sorted(_extensions.values(), key=lambda extension: extension.order)
+
+
+def cards(model_admin: Any, request: HttpRequest, participant: Participant) -> list[Card]:
+    """The cards that apps add to the page of `participant`, the wide ones last."""
+    made = [make(model_admin, request, participant) for each in extensions() for make in each.cards]
+    return sorted((card for card in made if card), key=lambda card: card.wide)
 
 
 def waiting_messages(participants: Sequence[Participant]) -> dict[int, int]:
-    """How many messages of each of `participants` wait to be handled, by its primary key; none: left out."""
+    """How many messages of each of `participants` wait to be processed, by primary key; zero is left out."""
     waiting: dict[int, int] = {}
-    for count in WAITING:
-        for pk, many in count(participants).items():
-            waiting[pk] = waiting.get(pk, 0) + many
+    for count in (count for each in extensions() for count in each.waiting):
+        for pk, number in count(participants).items():
+            waiting[pk] = waiting.get(pk, 0) + number
     return waiting
+
+
+def figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[Figure]:
+    """The figures that apps add to the dashboard, as a viewer with `scope` gets them."""
+    return (figure for each in extensions() for make in each.figures for figure in make(scope, now, may_view))
+
+
+def pages(model: type[Model]) -> list[Page]:
+    """The pages that apps add below the list of `model`."""
+    return [page for each in extensions() for page in each.pages.get(model, ())]
+
+
+def actions(model: type[Model]) -> list[Callable[..., Any]]:
+    """The actions that apps add to the list of `model`."""
+    return [action for each in extensions() for action in each.actions.get(model, ())]
+
+
+def inlines(model: type[Model]) -> list[type[Any]]:
+    """The inlines that apps add to the page of a row of `model`."""
+    return [inline for each in extensions() for inline in each.inlines.get(model, ())]
+
+
+def fact_kinds() -> list[Any]:
+    """The kinds of facts that apps add to the page of a change."""
+    return [kind for each in extensions() for kind in each.fact_kinds]
 
 
 def button(url: str, text: str) -> SafeString:

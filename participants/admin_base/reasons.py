@@ -6,9 +6,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.text import capfirst
 
 from common.retry import retried
 from participants.admin_base.scoped import ScopedAdmin
@@ -60,7 +57,7 @@ class MomentInput(forms.DateTimeInput):
 
 
 class ReasonedAdmin(ScopedAdmin):
-    """Asks those who may change something why they do; has pages of its own beside Django's."""
+    """Asks those who may change something why they do."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
@@ -75,30 +72,6 @@ class ReasonedAdmin(ScopedAdmin):
         view = super().change_view
         return _undisturbed(request, lambda: view(request, *args, **kwargs))
 
-    def page(
-        self, request: HttpRequest, template: str, title: str, *, row: Any = None, **context: Any
-    ) -> TemplateResponse:
-        """A page below the list of rows, or below the page of `row`. A `form` in it is shown with its errors."""
-        trail = [(self._url("changelist"), capfirst(str(self.opts.verbose_name_plural)))]
-        if row is not None:
-            trail.append((self._url("change", row.pk), str(row)))
-        form = context.get("form")
-        return TemplateResponse(
-            request,
-            template,
-            {
-                **self.admin_site.each_context(request),
-                "title": title,
-                "trail": trail,
-                "opts": self.opts,
-                "errors": form.errors if form is not None else None,
-                **context,
-            },
-        )
-
-    def _url(self, name: str, *arguments: object) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=arguments)
-
 
 def _undisturbed(request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
     """What `view` answers; what is saved there is done again where it loses a race."""
@@ -111,7 +84,10 @@ def actor(request: HttpRequest) -> str:
 
 
 class OneRowAdmin(ReasonedAdmin):
-    """The row is neither added nor deleted, and is about no participant."""
+    """The admin of a table that has one row, such as the mode: the row's page stands for the list.
+
+    The row is neither added nor deleted, and is about no participant.
+    """
 
     about_participants = False
 
@@ -124,4 +100,4 @@ class OneRowAdmin(ReasonedAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return HttpResponseRedirect(self._url("change", 1))
+        return HttpResponseRedirect(self.url_to("change", 1))

@@ -1,6 +1,5 @@
 """The screens of the common reference: looked at here, changed by messages, imports and decisions."""
 
-from registry.admin import participant_cards
 from registry.admin.changes.admin import ChangeAdmin, RevisionPlaceAdmin
 from registry.admin.conflicts.admin import ConflictAdmin
 from registry.admin.facts.admin import CongestionPointTermsAdmin, MembershipAdmin, RepresentationAdmin
@@ -10,7 +9,6 @@ from registry.admin.market.policies import PolicyAdmin, PolicySettingAdmin
 from registry.admin.reference.congestion_points import CongestionPointAdmin
 from registry.admin.reference.connections import ConnectionAdmin
 
-# Each of these modules registers its screens; the first two add to screens of participants.
 __all__ = [
     "ChangeAdmin",
     "ConflictAdmin",
@@ -24,5 +22,4 @@ __all__ = [
     "PolicySettingAdmin",
     "RepresentationAdmin",
     "RevisionPlaceAdmin",
-    "participant_cards",
 ]

@@ -6,14 +6,13 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from participants.admin_base import extensions
 from participants.admin_base.extensions import Card
 from participants.admin_base.html import count_in_words, list_link
 from participants.models import Participant, Role
 from registry.models import Conflict, CongestionPoint, CongestionPointConnection, Representation
 
 
-def reference_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+def reference_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
     """How much the participant has registered, and which conflicts it is a party of."""
     says: list[tuple[str, object]] = []
     held: list[tuple[str, QuerySet[Any]]]
@@ -40,6 +39,3 @@ def _may_look(request: HttpRequest, model: Any) -> bool:
 def _several(rows: QuerySet[Any], participant: Participant, words: str = "") -> SafeString:
     """How many there are, leading to them."""
     return list_link(rows.model, f"{count_in_words(rows)} {words}".strip(), domain=participant.domain)
-
-
-extensions.CARDS.append(reference_card)

@@ -17,7 +17,7 @@ from uftp.admin import explanation as explanations
 from uftp.admin import xml as stored_xml
 from uftp.admin.filters import InboundTypeFilter, ReceivedResultFilter, SenderFilter, SenderRoleFilter
 from uftp.admin.messages import MessageAdmin, badge
-from uftp.admin.retry import Again
+from uftp.admin.retry import RetryAction
 from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage, Sender
 from uftp.processing import dead_letters
@@ -35,6 +35,36 @@ def rows_of_senders(rows: QuerySet[InboundMessage], scope: Scope) -> QuerySet[In
         return rows
     senders = scope.restrict_named(Sender.objects.all(), "role", "domain")
     return rows.filter(sender__in=list(senders.values_list("pk", flat=True)))
+
+
+def _process_again(keys: list[int]) -> list[InboundMessage]:
+    rows = InboundMessage.objects.filter(pk__in=keys).select_related("sender").defer("sealed")
+    return [message for message in rows.order_by("pk") if dead_letters.process_again(message)]
+
+
+def _wake(done: list[InboundMessage]) -> None:
+    for sender_id in sorted({message.sender_id for message in done}):
+        wakeups.wake_inbox(sender_id)
+
+
+PROCESS_AGAIN = RetryAction(
+    name="process_again",
+    permission="uftp.change_inboundmessage",
+    button="Process again",
+    done="to be processed again",
+    failed="Only messages that are set aside can be.",
+    consequences=(
+        "A message is set aside when handling it has failed again and again for a reason of this CRO's own. "
+        "Process it again once that reason is gone: whoever operates this CRO finds it in the log.",
+        "It is handled as if it had just come, after the sender's other waiting messages that came before it, "
+        "and answered. Where it fails again, it is set aside again.",
+    ),
+    eligible=lambda rows: rows.filter(state=InboundMessage.State.SET_ASIDE),
+    run=_process_again,
+    wake=_wake,
+    party=lambda message: (message.sender.role, message.sender.domain),
+    audited_as=lambda message: f"{message} of {message.sender}",
+)
 
 
 @admin.register(InboundMessage)
@@ -74,6 +104,8 @@ class InboundMessageAdmin(MessageAdmin):
     )
     search_fields = ("message_id__exact", "conversation_id__exact")
     search_help_text = "The whole of a MessageID or ConversationID"
+    retry_action = PROCESS_AGAIN
+    pages = (*MessageAdmin.pages, PROCESS_AGAIN.page)
     actions = ("process_again",)
     fieldsets = (
         (
@@ -98,19 +130,6 @@ class InboundMessageAdmin(MessageAdmin):
         ("Where it belongs", {"fields": ("identifier", "conversation", "last_copy")}),
         ("XML", {"fields": ("size_in_words", "explained", "xml")}),
     )
-    again = Again(
-        action="process_again",
-        permission="uftp.change_inboundmessage",
-        verb="Process again",
-        done="to be processed again",
-        otherwise="Only messages that are set aside can be.",
-        follows=(
-            "A message is set aside when handling it has failed again and again for a reason of this CRO's own. "
-            "Process it again once that reason is gone: whoever operates this CRO finds it in the log.",
-            "It is handled as if it had just come, after the sender's other waiting messages that came before it, "
-            "and answered. Where it fails again, it is set aside again.",
-        ),
-    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMessage]:
         return with_passing(super().get_queryset(request))
@@ -121,29 +140,12 @@ class InboundMessageAdmin(MessageAdmin):
     def acted_on(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
         return rows_of_senders(rows, self.acted_for(request))
 
-    def eligible(self, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
-        return rows.filter(state=InboundMessage.State.SET_ASIDE)
-
-    def do_again(self, keys: list[int]) -> list[InboundMessage]:
-        rows = InboundMessage.objects.filter(pk__in=keys).select_related("sender").defer("sealed")
-        return [message for message in rows.order_by("pk") if dead_letters.process_again(message)]
-
-    def wake(self, done: list[InboundMessage]) -> None:
-        for sender_id in sorted({message.sender_id for message in done}):
-            wakeups.wake_inbox(sender_id)
-
-    def party(self, message: InboundMessage) -> tuple[str, str]:
-        return message.sender.role, message.sender.domain
-
-    def audited_as(self, message: InboundMessage) -> str:
-        return f"{message} of {message.sender}"
-
     def has_process_again_permission(self, request: HttpRequest) -> bool:
-        return self.may_do_again(request)
+        return PROCESS_AGAIN.is_allowed(request)
 
     @admin.action(description="Process again what was set aside", permissions=["process_again"])
     def process_again(self, request: HttpRequest, queryset: QuerySet[InboundMessage]) -> HttpResponse | None:
-        return self.ask_again(request, queryset)
+        return PROCESS_AGAIN.ask(self, request, queryset)
 
     def get_fieldsets(self, request: HttpRequest, obj: InboundMessage | None = None) -> Any:
         """What says nothing of this message is left out."""

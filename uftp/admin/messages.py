@@ -1,25 +1,24 @@
 """What the screens of messages in and out have in common: their XML, their conversation, whom they are with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.template.defaultfilters import filesizeformat
-from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from participants.admin_base.html import link, list_link, moment
+from participants.admin_base.pages import Page
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
 from participants.scope import NOBODY, Scope
 from uftp.admin import xml as stored_xml
-from uftp.admin.retry import AgainAdmin
+from uftp.admin.retry import RetryAction
 from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage
 from uftp.protocol.diagnostics.pretty_xml import NotLaidOut, lay_out
@@ -62,10 +61,24 @@ def xml_box(beginning: bytes, note: str, page: str, *, whole: bool) -> SafeStrin
     )
 
 
-class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
+def download(model_admin: ScalableAdmin, request: HttpRequest, message: Message) -> HttpResponseBase:
+    """Send the whole inner XML as a file, exactly as it was signed."""
+    return StreamingHttpResponse(
+        stored_xml.pieces(message),
+        content_type="application/xml",
+        headers={
+            "Content-Disposition": f'attachment; filename="{message.message_type}-{message.message_id}.xml"',
+            "Content-Length": str(message.size),
+        },
+    )
+
+
+class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
     """Messages are looked at, never edited. Their signed bytes stay in the database: pages read their beginning."""
 
     change_form_template = "admin/uftp/message_change_form.html"
+    pages: ClassVar[Sequence[Page]] = (Page("<path:object_id>/xml/", "xml", download),)
+    retry_action: ClassVar[RetryAction]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("sealed")
@@ -91,39 +104,15 @@ class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
             return super().get_search_results(request, queryset, search_term.lower())
         return found, duplicates
 
-    def get_urls(self) -> list[Any]:
-        download = path(
-            "<path:object_id>/xml/", self.admin_site.admin_view(self.download), name=self._page("xml")
-        )
-        return [download, *self.again_urls(), *super().get_urls()]
-
-    def download(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """The whole inner XML as a file, exactly as it was signed."""
-        message = self.row_or_404(request, object_id)
-        return StreamingHttpResponse(
-            stored_xml.pieces(message),
-            content_type="application/xml",
-            headers={
-                "Content-Disposition": f'attachment; filename="{message.message_type}-{message.message_id}.xml"',
-                "Content-Length": str(message.size),
-            },
-        )
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        message = self.get_object(request, unquote(object_id))
-        offered = message is not None and self.offers_again(request, message)
-        context = {
-            "download": reverse(f"admin:{self._page('xml')}", args=[object_id]),
-            "again": reverse(f"admin:{self._page(self.again.action)}", args=[object_id]) if offered else "",
-            "verb": self.verb_for(message) if offered else "",
+    def page_context(self, request: HttpRequest, row: Message) -> dict[str, Any]:
+        retry = self.retry_action
+        offered = retry.is_offered(self, request, row)
+        return {
+            **super().page_context(request, row),
+            "download": self.url_to("xml", row.pk),
+            "again": self.url_to(retry.name, row.pk) if offered else "",
+            "verb": retry.text_for(row) if offered else "",
         }
-        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     @admin.display(description="size")
     def size_in_words(self, message: Message) -> str:
@@ -148,7 +137,7 @@ class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
     @admin.display(description="conversation")
     def conversation(self, message: Message) -> str:
         """The messages of its conversation with the same participant, earliest first."""
-        role, domain = self.party(message)
+        role, domain = self.retry_action.party(message)
         said = message.conversation_id
         received = with_passing(
             InboundMessage.objects.filter(conversation_id=said, sender__role=role, sender__domain=domain)
@@ -171,17 +160,14 @@ class MessageAdmin(AgainAdmin, ReadOnlyAdmin, ScalableAdmin):
         """The beginning of the inner XML, laid out; as it is where it cannot be."""
         whole = message.size <= SHOWN_BYTES
         note = "" if whole else f"The first {filesizeformat(SHOWN_BYTES)} of {filesizeformat(message.size)}. "
-        page = reverse(f"admin:{self._page('xml')}", args=[message.pk])
+        page = self.url_to("xml", message.pk)
         return xml_box(stored_xml.read(message, 0, SHOWN_BYTES), note, page, whole=whole)
 
     def _party_link(self, message: Message) -> str:
         """A link to the participant, or its name where staff have never been told of it."""
-        role, domain = self.party(message)
+        role, domain = self.retry_action.party(message)
         participant = Participant.objects.filter(role=role, domain=domain).first()
         return link(participant) if participant else f"{role} {domain}"
-
-    def _page(self, name: str) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
 
 def _told(

@@ -23,7 +23,7 @@ from uftp.admin.filters import (
     ResultFilter,
 )
 from uftp.admin.messages import MessageAdmin
-from uftp.admin.retry import Again
+from uftp.admin.retry import RetryAction
 from uftp.delivery import outbox
 from uftp.delivery.ordering import is_behind
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Sender
@@ -31,6 +31,39 @@ from uftp.wakeups import wakeups
 
 ATTEMPTS_SHOWN = 40
 DETAIL_SHOWN = 300
+
+
+def _send_again(keys: list[int]) -> list[OutboundMessage]:
+    chosen = OutboundMessage.objects.filter(pk__in=keys).select_for_update().defer("sealed")
+    done = list(outbox.may_be_sent_again(chosen).order_by("pk"))
+    outbox.send_again(Q(pk__in=[message.pk for message in done]), waiting_too=True)
+    return done
+
+
+def _wake(done: list[OutboundMessage]) -> None:
+    for role, domain in sorted({(message.recipient_role, message.recipient_domain) for message in done}):
+        wakeups.wake_outbox(role, domain)
+
+
+SEND_AGAIN = RetryAction(
+    name="send_again",
+    permission="uftp.change_outboundmessage",
+    button="Send again",
+    done="to be sent again",
+    failed="It is being sent at this moment: look at its attempts. Or it was passed on, and is its sender's to "
+    "send again.",
+    consequences=(
+        "The message goes out at once, with the same MessageID and the same bytes; a participant that has it "
+        "already knows it for the same one.",
+        "Where it cannot be delivered, it is tried again by itself as if it were fresh, with growing pauses.",
+    ),
+    eligible=outbox.may_be_sent_again,
+    run=_send_again,
+    wake=_wake,
+    party=lambda message: (message.recipient_role, message.recipient_domain),
+    audited_as=lambda message: f"{message} to {message.recipient_role} {message.recipient_domain}",
+    button_for=lambda message: "Send now" if message.state == OutboundMessage.State.WAITING else "Send again",
+)
 
 
 @admin.register(OutboundMessage)
@@ -69,6 +102,8 @@ class OutboundMessageAdmin(MessageAdmin):
     )
     search_fields = ("message_id__exact", "conversation_id__exact")
     search_help_text = "The whole of a MessageID or ConversationID"
+    retry_action = SEND_AGAIN
+    pages = (*MessageAdmin.pages, SEND_AGAIN.page)
     actions = ("send_again",)
     fieldsets = (
         (
@@ -88,19 +123,6 @@ class OutboundMessageAdmin(MessageAdmin):
         ("Delivery", {"fields": ("state_badge", "what_next", "tries")}),
         ("Where it belongs", {"fields": ("answered", "identifier", "conversation")}),
         ("XML", {"fields": ("size_in_words", "xml")}),
-    )
-    again = Again(
-        action="send_again",
-        permission="uftp.change_outboundmessage",
-        verb="Send again",
-        done="to be sent again",
-        otherwise="It is being sent at this moment: look at its attempts. Or it was passed on, and is its sender's to "
-        "send again.",
-        follows=(
-            "The message goes out at once, with the same MessageID and the same bytes; a participant that has it "
-            "already knows it for the same one.",
-            "Where it cannot be delivered, it is tried again by itself as if it were fresh, with growing pauses.",
-        ),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: OutboundMessage | None = None) -> Any:
@@ -123,34 +145,12 @@ class OutboundMessageAdmin(MessageAdmin):
     def acted_on(self, request: HttpRequest, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
         return self.acted_for(request).restrict_named(rows, "recipient_role", "recipient_domain")
 
-    def eligible(self, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
-        return outbox.may_be_sent_again(rows)
-
-    def do_again(self, keys: list[int]) -> list[OutboundMessage]:
-        chosen = OutboundMessage.objects.filter(pk__in=keys).select_for_update().defer("sealed")
-        done = list(outbox.may_be_sent_again(chosen).order_by("pk"))
-        outbox.send_again(Q(pk__in=[message.pk for message in done]), waiting_too=True)
-        return done
-
-    def wake(self, done: list[OutboundMessage]) -> None:
-        for role, domain in sorted({self.party(message) for message in done}):
-            wakeups.wake_outbox(role, domain)
-
-    def party(self, message: OutboundMessage) -> tuple[str, str]:
-        return message.recipient_role, message.recipient_domain
-
-    def audited_as(self, message: OutboundMessage) -> str:
-        return f"{message} to {self.recipient(message)}"
-
-    def verb_for(self, message: OutboundMessage) -> str:
-        return "Send now" if message.state == OutboundMessage.State.WAITING else self.again.verb
-
     def has_send_again_permission(self, request: HttpRequest) -> bool:
-        return self.may_do_again(request)
+        return SEND_AGAIN.is_allowed(request)
 
     @admin.action(description="Send again, or now where it waits", permissions=["send_again"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[OutboundMessage]) -> HttpResponse | None:
-        return self.ask_again(request, queryset)
+        return SEND_AGAIN.ask(self, request, queryset)
 
     @admin.display(description="created")
     def created(self, message: OutboundMessage) -> str:

@@ -7,7 +7,6 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from common.display import NOTHING
-from participants.admin_base import extensions
 from participants.admin_base.extensions import Card
 from participants.admin_base.html import count_in_words, link, list_link, moment
 from participants.models import Participant
@@ -25,7 +24,7 @@ def waiting(participants: Sequence[Participant]) -> dict[int, int]:
     return {keys[role, domain]: many for role, domain, many in counted if (role, domain) in keys}
 
 
-def received_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+def received_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
     """The latest message from it, and what waits or is set aside; each leads to the list behind it."""
     if not request.user.has_perm("uftp.view_inboundmessage"):
         return None
@@ -43,7 +42,7 @@ def received_card(of: Any, request: HttpRequest, participant: Participant) -> Ca
     )
 
 
-def sent_card(of: Any, request: HttpRequest, participant: Participant) -> Card | None:
+def sent_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
     """The latest message to it, and what waits or could not be delivered; each leads to the list behind it.
 
     Of what was passed on in vain, staff have nothing to send again.
@@ -85,7 +84,3 @@ def _several(rows: QuerySet[Any], participant: Participant, *, state: str, **que
     if many == "0":
         return many
     return list_link(rows.model, many, domain=participant.domain, state__exact=state, **query)
-
-
-extensions.WAITING.append(waiting)
-extensions.CARDS += [received_card, sent_card]

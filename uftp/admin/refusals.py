@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import lines, link, moment
+from participants.admin_base.pages import Page
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
 from uftp import meanings
@@ -21,6 +22,17 @@ from uftp.models import Refusal
 from uftp.protocol.diagnostics.explanation import explain
 from uftp.protocol.versions import for_major
 from uftp.receiving.refusals import DAYS
+
+
+def download(model_admin: ScalableAdmin, request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """Send what is stored of the inner XML as a file."""
+    if refusal.content is None:
+        raise Http404
+    return HttpResponse(
+        bytes(refusal.content),
+        content_type="application/xml",
+        headers={"Content-Disposition": f'attachment; filename="refused-{refusal.pk}.xml"'},
+    )
 
 
 @admin.register(Refusal)
@@ -46,27 +58,13 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
     search_fields = ("domain__startswith", "address__exact")
     search_help_text = "The beginning of a domain, or the whole of a network address"
     fields = ("received", "sender", "proven", "address", "answer", "meaning", "size_in_words")
+    pages = (Page("<path:object_id>/xml/", "xml", download),)
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Refusal]) -> QuerySet[Refusal]:
         return self.seen(request).restrict_named(rows, "role", "domain")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refusal]:
         return super().get_queryset(request).defer("content")
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.download)
-        return [path("<path:object_id>/xml/", view, name="uftp_refusal_xml"), *super().get_urls()]
-
-    def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """What is kept of the inner XML, as a file."""
-        refusal = self.row_or_404(request, object_id)
-        if refusal.content is None:
-            raise Http404
-        return HttpResponse(
-            bytes(refusal.content),
-            content_type="application/xml",
-            headers={"Content-Disposition": f'attachment; filename="refused-{refusal.pk}.xml"'},
-        )
 
     def get_fieldsets(self, request: HttpRequest, obj: Refusal | None = None) -> Any:
         shown: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": self.fields})]

@@ -8,7 +8,7 @@ from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html
 
 from common.display import NOTHING
@@ -25,37 +25,12 @@ from registry.models.imports import ImportRun
 from registry.previews.effects import of_change
 from registry.previews.presentation import as_seen
 from registry.updates import revisions
-from uftp.admin import InboundMessageAdmin
 from uftp.models import InboundMessage, Sender
 
 
-class ConsequencesAdmin(ScalableAdmin):
-    """Adds to the page of a change what it did to days and conflicts, for those who see every participant.
-
-    Others find on it the facts and conflicts of theirs: what it did to those of others is not theirs to know. What a
-    change did to other facts than days, these say.
-    """
-
-    change_form_template = "admin/registry/change.html"
-
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        scope = self.seen(request)
-        if obj is not None and scope.everyone:
-            shown = as_seen(of_change(obj.pk), scope)
-            context["shown"] = None if shown.nothing and is_about_other_than_days(obj) else shown
-        return super().render_change_form(request, context, add, change, form_url, obj)
-
-
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
+class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
+    change_form_template = "admin/registry/change.html"
     list_display = ("number", "known_from", "kind", "source", "why")
     export_display = (
         "number",
@@ -93,6 +68,18 @@ class ChangeAdmin(ReadOnlyAdmin, ConsequencesAdmin):
             .annotate(sender_is_seen=ExpressionWrapper(named, output_field=BooleanField()))
         )
         return rows.select_related("message__sender").defer("message__sealed")
+
+    def page_context(self, request: HttpRequest, row: Change) -> dict[str, Any]:
+        """What the change did to days and conflicts, for those who see every participant.
+
+        Others find on the page the facts and conflicts of theirs: what it did to those of others is not theirs to know.
+        What a change did to other facts than days, these say.
+        """
+        context, scope = super().page_context(request, row), self.seen(request)
+        if scope.everyone:
+            shown = as_seen(of_change(row.pk), scope)
+            context["shown"] = None if shown.nothing and is_about_other_than_days(row) else shown
+        return context
 
     @admin.display(description="number")
     def number(self, change: Change) -> str:
@@ -271,7 +258,3 @@ class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
         return conflicts_of(change, self.scope)
-
-
-# The layer of messages knows no facts, so its screen gets what a message changed from here.
-InboundMessageAdmin.inlines = (*InboundMessageAdmin.inlines, ChangeInline)

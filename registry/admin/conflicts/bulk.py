@@ -1,4 +1,9 @@
-"""Settling many conflicts between the same two parties at once: which ones, the form, the consequences, one change."""
+"""Settling many conflicts between the same two parties at once: which ones, the form, the consequences, one change.
+
+The page's address says which: `like` (the open conflicts of the same kind between the same two that came with the same
+message as this one), `ids` (chosen by hand), or `list` (the open ones of the list so filtered); and `pair`, which of
+them where they are between several parties.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,11 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 
 from participants.admin_base.html import link, moment
-from participants.admin_base.scalable import ScalableAdmin
+from participants.admin_base.pages import Page, may_view
+from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from registry.admin.conflicts.forms import DecisionForm
 from registry.admin.conflicts.pairs import PAIRS_SHOWN, Pair, pairs_in, settled_in_words
@@ -25,6 +30,8 @@ from registry.changes import Source
 from registry.decisions.settle import alike, settle_many
 from registry.models import Change, Conflict
 from registry.queries.change_sources import maker
+
+RIGHT = "registry.settle_conflict"
 
 BY_HAND = 1_000
 """Conflicts that are chosen one by one."""
@@ -43,228 +50,214 @@ class BadSelection(ValueError):
     """The address does not say which conflicts are meant; the words say what to do."""
 
 
-class BulkSettlement(ScalableAdmin):
-    """Adds to the list of conflicts an action, and to the site a page, that settle many of them together.
+def may_settle(model_admin: ScopedAdmin, request: HttpRequest) -> bool:
+    """Whether this member of staff may view conflicts and settle them."""
+    return may_view(model_admin, request) and request.user.has_perm(RIGHT)
 
-    The page's address says which: `like` (the open conflicts of the same kind between the same two that came with the
-    same message as this one), `ids` (chosen by hand), or `list` (the open ones of the list so filtered); and `pair`,
-    which of them where they are between several parties.
-    """
 
-    actions = ("settle_together",)
+def why_not(model_admin: ScopedAdmin, request: HttpRequest, *parties: Participant) -> str:
+    """Why this member of staff may not settle conflicts between `parties`; empty: they may."""
+    if not request.user.has_perm(RIGHT):
+        return "You may look at this; settling conflicts is a right that you do not have."
+    if not model_admin.may_act(request, *parties):
+        return "You may look at this; settling it needs the right to act for both parties."
+    return ""
 
-    def bulk_urls(self) -> list[URLPattern]:
-        """They come before every address that takes any text for a conflict's number."""
-        guarded = self.admin_site.admin_view
-        return [
-            path("settle/", guarded(self.settle_many_view), name=SETTLING[0]),
-            path("settle/preview/", guarded(self.settle_many_preview), name=SETTLING[1]),
-        ]
 
-    def has_settle_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("registry.settle_conflict"))
+def listed(model_admin: ScopedAdmin, request: HttpRequest, query: str) -> QuerySet[Conflict]:
+    """The rows of the list with the filters, search and order of `query`, a query string. Raises BadSelection."""
+    own = request.GET
+    request.GET = QueryDict(query)
+    try:
+        return model_admin.get_changelist_instance(request).get_queryset(request)
+    except (IncorrectLookupParameters, SuspiciousOperation) as error:
+        raise BadSelection("The list cannot be filtered like that. Choose the conflicts again.") from error
+    finally:
+        request.GET = own
 
-    def why_not(self, request: HttpRequest, *parties: Participant) -> str:
-        """Why this member of staff may not settle conflicts between `parties`; empty: they may."""
-        if not self.has_settle_permission(request):
-            return "You may look at this; settling conflicts is a right that you do not have."
-        if not self.may_act(request, *parties):
-            return "You may look at this; settling it needs the right to act for both parties."
-        return ""
 
-    def is_export(self, request: HttpRequest) -> bool:
-        """All rows are asked for, and not a page of them, where a whole list is settled."""
-        asked = request.resolver_match
-        return super().is_export(request) or (asked is not None and asked.url_name in SETTLING)
-
-    def listed(self, request: HttpRequest, query: str) -> QuerySet[Conflict]:
-        """The rows of the list with the filters, search and order of `query`, a query string."""
-        own = request.GET
-        request.GET = QueryDict(query)
-        try:
-            return self.get_changelist_instance(request).get_queryset(request)
-        except (IncorrectLookupParameters, SuspiciousOperation) as error:
-            raise BadSelection(
-                "The list cannot be filtered like that. Choose the conflicts again."
-            ) from error
-        finally:
-            request.GET = own
-
-    @admin.action(description="Settle together", permissions=["settle"])
-    def settle_together(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> HttpResponse | None:
-        if request.POST.get("select_across") == "1":
-            return HttpResponseRedirect(settling(list=request.GET.urlencode()))
-        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: BY_HAND + 1])
-        if not ids:
-            self.message_user(
-                request, "You may not act for both parties of any of these conflicts.", messages.ERROR
-            )
-            return None
-        if len(ids) > BY_HAND:
-            self.message_user(
-                request, f"Choose at most {BY_HAND:,} by hand, or all of a list.", messages.ERROR
-            )
-            return None
-        return HttpResponseRedirect(settling(ids=",".join(map(str, ids))))
-
-    def settle_many_view(self, request: HttpRequest) -> HttpResponse:
-        """The page; sent back with a decision, it settles the conflicts."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        try:
-            rows = self._chosen(request)
-        except BadSelection as error:
-            return self._to_queue(request, str(error), messages.ERROR)
-        pairs = pairs_in(rows)
-        if not pairs:
-            return self._to_queue(request, NONE_OPEN, messages.WARNING)
-        if len(pairs) > 1:
-            return self._pairs_page(request, pairs)
-        pair = pairs[0]
-        if request.method != "POST":
-            return self._many_page(request, pair, self._many_form(pair), Attempt())
-        if why_not := self.why_not(request, pair.holder, pair.claimant):
-            raise PermissionDenied(why_not)
-        form = self._many_form(pair, request.POST)
-        if not form.is_valid():
-            shown = self._foreseen_of(request, rows, pair) if pair.number <= LIVE else Attempt()
-            return self._many_page(request, pair, form, shown)
-        attempt = attempted(request, self._many_verb(rows, form), form.why)
-        if attempt.change is None:
-            return self._many_page(request, pair, form, attempt)
-        return self._to_queue(request, settled_in_words(attempt.change, pair, form), messages.SUCCESS)
-
-    def settle_many_preview(self, request: HttpRequest) -> HttpResponse:
-        """What the decision in the form would bring about, as a piece of the page."""
-        if not (self.has_view_permission(request) and self.has_settle_permission(request)):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseRedirect(f"{settling()}?{request.GET.urlencode()}")
-        try:
-            rows = self._chosen(request)
-        except BadSelection as error:
-            return fragment(request, Attempt(error=str(error)))
-        pairs = pairs_in(rows)
-        if len(pairs) != 1:
-            return fragment(request, Attempt(error=NONE_OPEN))
-        pair = pairs[0]
-        if why_not := self.why_not(request, pair.holder, pair.claimant):
-            raise PermissionDenied(why_not)
-        if pair.number > LIVE:
-            return fragment(request, Attempt(hint=TOO_MANY))
-        return fragment(request, self._foreseen_of(request, rows, pair))
-
-    def _foreseen_of(self, request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> Attempt:
-        """What the decision sent would bring about, with or without its reason; or what it lacks."""
-        form = self._many_form(pair, request.POST, rehearsing=True)
-        if not form.is_valid():
-            return Attempt(hint=form.what_is_missing)
-        return rehearsed(request, self._many_verb(rows, form), form.why)
-
-    def _chosen(self, request: HttpRequest) -> QuerySet[Conflict]:
-        """The open conflicts that the address names, so far as they are in scope. Raises BadSelection."""
-        said = request.GET
-        mine = self.get_queryset(request)
-        if "like" in said:
-            first = self.get_object(request, said["like"])
-            if first is None:
-                raise BadSelection("There is no such conflict. Choose the conflicts in the list.")
-            rows = mine.filter(pk__in=alike(first).values("pk"))
-        elif "ids" in said:
-            if not IDS.fullmatch(said["ids"]) or said["ids"].count(",") >= BY_HAND:
-                raise BadSelection(f"Choose between one and {BY_HAND:,} conflicts in the list.")
-            rows = mine.filter(pk__in=said["ids"].split(","))
-        elif "list" in said:
-            rows = self.listed(request, said["list"])
-        else:
-            raise BadSelection("Choose the conflicts that are to be settled together in the list.")
-        if "pair" in said:
-            pair = PAIR.fullmatch(said["pair"])
-            if not pair:
-                raise BadSelection("The address does not name two parties. Choose the conflicts in the list.")
-            rows = rows.filter(kind=pair[1], holder=pair[2], claimant=pair[3])
-        return rows.filter(closed_by=None).select_related(None).order_by()
-
-    def _many_form(self, pair: Pair, *data: Any, rehearsing: bool = False) -> DecisionForm:
-        return DecisionForm(
-            *data, holder=pair.holder, claimant=pair.claimant, days=None, rehearsing=rehearsing
+@admin.action(description="Settle together", permissions=["settle"])
+def settle_together(
+    model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Conflict]
+) -> HttpResponse | None:
+    if request.POST.get("select_across") == "1":
+        return HttpResponseRedirect(settling(list=request.GET.urlencode()))
+    ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: BY_HAND + 1])
+    if not ids:
+        model_admin.message_user(
+            request, "You may not act for both parties of any of these conflicts.", messages.ERROR
         )
+        return None
+    if len(ids) > BY_HAND:
+        model_admin.message_user(
+            request, f"Choose at most {BY_HAND:,} by hand, or all of a list.", messages.ERROR
+        )
+        return None
+    return HttpResponseRedirect(settling(ids=",".join(map(str, ids))))
 
-    def _many_verb(self, rows: QuerySet[Conflict], form: DecisionForm) -> Verb:
-        decision, at = form.cleaned_data["decision"], form.day
 
-        def verb(source: Source, today: date, expected: str | None) -> int:
-            return settle_many(rows.all(), decision, at=at, source=source, today=today, expected=expected)
+def settle_many_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
+    """The page; sent back with a decision, it settles the conflicts."""
+    try:
+        rows = _chosen(model_admin, request)
+    except BadSelection as error:
+        return _to_queue(model_admin, request, str(error), messages.ERROR)
+    pairs = pairs_in(rows)
+    if not pairs:
+        return _to_queue(model_admin, request, NONE_OPEN, messages.WARNING)
+    if len(pairs) > 1:
+        return _pairs_page(model_admin, request, pairs)
+    pair = pairs[0]
+    if request.method != "POST":
+        return _many_page(model_admin, request, pair, _many_form(pair), Attempt())
+    if reason := why_not(model_admin, request, pair.holder, pair.claimant):
+        raise PermissionDenied(reason)
+    form = _many_form(pair, request.POST)
+    if not form.is_valid():
+        shown = _foreseen_of(request, rows, pair) if pair.number <= LIVE else Attempt()
+        return _many_page(model_admin, request, pair, form, shown)
+    attempt = attempted(request, _many_verb(rows, form), form.why)
+    if attempt.change is None:
+        return _many_page(model_admin, request, pair, form, attempt)
+    return _to_queue(model_admin, request, settled_in_words(attempt.change, pair, form), messages.SUCCESS)
 
-        return verb
 
-    def _to_queue(self, request: HttpRequest, said: str, level: int) -> HttpResponse:
-        self.message_user(request, said, level)
-        return HttpResponseRedirect(self._queue_of(request))
+def settle_many_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
+    """What the decision in the form would bring about, as a piece of the page."""
+    if request.method != "POST":
+        return HttpResponseRedirect(f"{settling()}?{request.GET.urlencode()}")
+    try:
+        rows = _chosen(model_admin, request)
+    except BadSelection as error:
+        return fragment(request, Attempt(error=str(error)))
+    pairs = pairs_in(rows)
+    if len(pairs) != 1:
+        return fragment(request, Attempt(error=NONE_OPEN))
+    pair = pairs[0]
+    if reason := why_not(model_admin, request, pair.holder, pair.claimant):
+        raise PermissionDenied(reason)
+    if pair.number > LIVE:
+        return fragment(request, Attempt(hint=TOO_MANY))
+    return fragment(request, _foreseen_of(request, rows, pair))
 
-    def _queue_of(self, request: HttpRequest) -> str:
-        queue, filters = reverse("admin:registry_conflict_changelist"), request.GET.get("list", "")
-        return f"{queue}?{filters}" if filters else queue
 
-    def _source(self, request: HttpRequest) -> str:
-        """What opened the conflicts, where they are those that came together; else empty."""
-        first = self.get_object(request, request.GET["like"]) if "like" in request.GET else None
+def _foreseen_of(request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> Attempt:
+    """What the decision sent would bring about, with or without its reason; or what it lacks."""
+    form = _many_form(pair, request.POST, rehearsing=True)
+    if not form.is_valid():
+        return Attempt(hint=form.what_is_missing)
+    return rehearsed(request, _many_verb(rows, form), form.why)
+
+
+def _chosen(model_admin: ScopedAdmin, request: HttpRequest) -> QuerySet[Conflict]:
+    """The open conflicts that the address names, so far as they are in scope. Raises BadSelection."""
+    said = request.GET
+    mine = model_admin.get_queryset(request)
+    if "like" in said:
+        first = model_admin.get_object(request, said["like"])
         if first is None:
-            return ""
-        changes = Change.objects.select_related("message__sender").defer("message__sealed")
-        change = changes.get(pk=first.opened_by_id)
-        said = f"{maker(change)}, {moment(change.moment)}"
-        return link(change.message or change, said) if first.claimant in self.seen(request) else said
+            raise BadSelection("There is no such conflict. Choose the conflicts in the list.")
+        rows = mine.filter(pk__in=alike(first).values("pk"))
+    elif "ids" in said:
+        if not IDS.fullmatch(said["ids"]) or said["ids"].count(",") >= BY_HAND:
+            raise BadSelection(f"Choose between one and {BY_HAND:,} conflicts in the list.")
+        rows = mine.filter(pk__in=said["ids"].split(","))
+    elif "list" in said:
+        rows = listed(model_admin, request, said["list"])
+    else:
+        raise BadSelection("Choose the conflicts that are to be settled together in the list.")
+    if "pair" in said:
+        pair = PAIR.fullmatch(said["pair"])
+        if not pair:
+            raise BadSelection("The address does not name two parties. Choose the conflicts in the list.")
+        rows = rows.filter(kind=pair[1], holder=pair[2], claimant=pair[3])
+    return rows.filter(closed_by=None).select_related(None).order_by()
 
-    def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        return {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "trail": [(reverse("admin:registry_conflict_changelist"), "Conflicts")],
-        }
 
-    def _pairs_page(self, request: HttpRequest, pairs: list[Pair]) -> HttpResponse:
-        rows = [
-            {
-                "pair": pair,
-                "why_not": self.why_not(request, pair.holder, pair.claimant),
-                "url": settling(**{**request.GET.dict(), "pair": pair.key}),
-            }
-            for pair in pairs[:PAIRS_SHOWN]
-        ]
-        context = {
-            **self._context(request, "Settle conflicts together"),
-            "rows": rows,
-            "left_out": len(pairs) > PAIRS_SHOWN,
-        }
-        return TemplateResponse(request, "admin/registry/conflict_pairs.html", context)
+def _many_form(pair: Pair, *data: Any, rehearsing: bool = False) -> DecisionForm:
+    return DecisionForm(*data, holder=pair.holder, claimant=pair.claimant, days=None, rehearsing=rehearsing)
 
-    def _many_page(
-        self, request: HttpRequest, pair: Pair, form: DecisionForm, attempt: Attempt
-    ) -> HttpResponse:
-        seen, live = self.seen(request), pair.number <= LIVE
-        context = {
-            **self._context(request, pair.title),
+
+def _many_verb(rows: QuerySet[Conflict], form: DecisionForm) -> Verb:
+    decision, at = form.cleaned_data["decision"], form.day
+
+    def verb(source: Source, today: date, expected: str | None) -> int:
+        return settle_many(rows.all(), decision, at=at, source=source, today=today, expected=expected)
+
+    return verb
+
+
+def _to_queue(model_admin: ScopedAdmin, request: HttpRequest, said: str, level: int) -> HttpResponse:
+    model_admin.message_user(request, said, level)
+    return HttpResponseRedirect(_queue_of(request))
+
+
+def _queue_of(request: HttpRequest) -> str:
+    queue, filters = reverse("admin:registry_conflict_changelist"), request.GET.get("list", "")
+    return f"{queue}?{filters}" if filters else queue
+
+
+def _source(model_admin: ScopedAdmin, request: HttpRequest) -> str:
+    """What opened the conflicts, where they are those that came together; else empty."""
+    first = model_admin.get_object(request, request.GET["like"]) if "like" in request.GET else None
+    if first is None:
+        return ""
+    changes = Change.objects.select_related("message__sender").defer("message__sealed")
+    change = changes.get(pk=first.opened_by_id)
+    said = f"{maker(change)}, {moment(change.moment)}"
+    return link(change.message or change, said) if first.claimant in model_admin.seen(request) else said
+
+
+def _pairs_page(model_admin: ScopedAdmin, request: HttpRequest, pairs: list[Pair]) -> HttpResponse:
+    rows = [
+        {
             "pair": pair,
-            "holder": link(pair.holder) if pair.holder in seen else pair.holder,
-            "claimant": link(pair.claimant) if pair.claimant in seen else pair.claimant,
-            "source": self._source(request),
-            "why_not": self.why_not(request, pair.holder, pair.claimant),
-            "form": form,
-            "attempt": attempt,
-            "before": "Choose a decision to see what would follow from it."
-            if live
-            else "Choose a decision and give a reason, then look at what would follow.",
-            "button": f"Settle {pair.words}" if live or attempt.shown else "Show what would follow",
-            "live": live,
-            "preview": f"{reverse('admin:registry_conflict_settle_preview')}?{request.GET.urlencode()}",
-            "back": self._queue_of(request),
+            "why_not": why_not(model_admin, request, pair.holder, pair.claimant),
+            "url": settling(**{**request.GET.dict(), "pair": pair.key}),
         }
-        return TemplateResponse(request, "admin/registry/conflict_settle.html", context)
+        for pair in pairs[:PAIRS_SHOWN]
+    ]
+    return model_admin.page(
+        request,
+        "admin/registry/conflict_pairs.html",
+        "Settle conflicts together",
+        rows=rows,
+        left_out=len(pairs) > PAIRS_SHOWN,
+    )
+
+
+def _many_page(
+    model_admin: ScopedAdmin, request: HttpRequest, pair: Pair, form: DecisionForm, attempt: Attempt
+) -> HttpResponse:
+    seen, live = model_admin.seen(request), pair.number <= LIVE
+    context = {
+        "pair": pair,
+        "holder": link(pair.holder) if pair.holder in seen else pair.holder,
+        "claimant": link(pair.claimant) if pair.claimant in seen else pair.claimant,
+        "source": _source(model_admin, request),
+        "why_not": why_not(model_admin, request, pair.holder, pair.claimant),
+        "form": form,
+        "errors": None,
+        "attempt": attempt,
+        "before": "Choose a decision to see what would follow from it."
+        if live
+        else "Choose a decision and give a reason, then look at what would follow.",
+        "button": f"Settle {pair.words}" if live or attempt.shown else "Show what would follow",
+        "live": live,
+        "preview": f"{reverse('admin:registry_conflict_settle_preview')}?{request.GET.urlencode()}",
+        "back": _queue_of(request),
+    }
+    return model_admin.page(request, "admin/registry/conflict_settle.html", pair.title, **context)
 
 
 def settling(**said: str) -> str:
     """The address of the page that settles together the conflicts so named."""
     page = reverse("admin:registry_conflict_settle")
     return f"{page}?{urlencode(said)}" if said else page
+
+
+# They come before every address that takes any text for a conflict's number.
+PAGES = (
+    Page("settle/", "settle", settle_many_view),
+    Page("settle/preview/", "settle_preview", settle_many_preview, may=may_settle),
+)

@@ -8,15 +8,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 
 from participants.admin_base.html import link
-from participants.admin_base.scalable import ScalableAdmin
+from participants.admin_base.pages import Page
+from participants.admin_base.scoped import ScopedAdmin
 from participants.models import AuditEntry, Participant
 from registry import periods
 from registry.admin.previewed_forms import (
@@ -81,135 +80,92 @@ class AdjustForm(ReasonedForm):
     field_order = ("first", "last", "reason")
 
 
-class AdjustableAdmin(ScalableAdmin):
-    """Adds to the page of a fact a page on which its days are adjusted."""
+def may_adjust(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> bool:
+    """Whether this member of staff may adjust the days of `row`."""
+    return request.user.has_perm(RIGHT) and model_admin.may_act(request, party_of(row))
 
-    change_form_template = "admin/registry/adjustable_change_form.html"
 
-    def get_urls(self) -> list[URLPattern]:
-        guarded, name = self.admin_site.admin_view, self.opts.model_name
-        return [
-            path(
-                "<path:object_id>/adjust/preview/",
-                guarded(self.adjust_preview),
-                name=f"registry_{name}_adjust_preview",
-            ),
-            path("<path:object_id>/adjust/", guarded(self.adjust_view), name=f"registry_{name}_adjust"),
-            *super().get_urls(),
-        ]
-
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        """The page of what is current leads to adjusting it, for those who may."""
-        if obj is not None and obj.superseded_by_id is None and self.may_adjust(request, obj):
-            context["adjust_url"] = adjusting(obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
-
-    def may_adjust(self, request: HttpRequest, row: Adjustable) -> bool:
-        return request.user.has_perm(RIGHT) and self.may_act(request, party_of(row))
-
-    def adjust_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The page; sent back with days and a reason, it adjusts the fact."""
-        row: Adjustable = self._adjusted(request, object_id)
-        if request.method != "POST":
-            first, last = row.period.lower, periods.last_day(row.period)
-            return self._adjust_page(
-                request, row, AdjustForm(initial={"first": first, "last": last}), Attempt()
-            )
-        form = AdjustForm(request.POST)
-        if not form.is_valid():
-            return self._adjust_page(
-                request, row, form, foreseen(request, row) if is_live(row) else Attempt()
-            )
-        days = periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])
-        asked = periods.in_words(days)
-        attempt = attempted(request, adjusts(row, form), form.why)
-        change = attempt.change
-        if change is None:
-            row.refresh_from_db()
-            change = done_already(row, days, by=request.user.get_username(), why=form.why)
-        if change is None:
-            return self._adjust_page(request, row, form, attempt)
-        given = periods.list_in_words(given_days(row, days, change))
-        said = format_html(
-            "The days of {} are {}{}{}. {}",
-            words(row),
-            given,
-            "" if given == asked else f"; you asked for {asked}",
-            "".join(f"; {each.in_words}" for each in waiting(row, [days], change)),
-            link(Change.objects.get(pk=change), "See what changed"),
+def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> HttpResponse:
+    """The page; sent back with days and a reason, it adjusts the fact."""
+    if request.method != "POST":
+        first, last = row.period.lower, periods.last_day(row.period)
+        return _adjust_page(
+            model_admin, request, row, AdjustForm(initial={"first": first, "last": last}), Attempt()
         )
-        self.message_user(request, said, messages.SUCCESS)
-        return HttpResponseRedirect(self._afterwards(request, row))
+    form = AdjustForm(request.POST)
+    if not form.is_valid():
+        return _adjust_page(
+            model_admin, request, row, form, foreseen(request, row) if is_live(row) else Attempt()
+        )
+    days = periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])
+    asked = periods.in_words(days)
+    attempt = attempted(request, adjusts(row, form), form.why)
+    change = attempt.change
+    if change is None:
+        row.refresh_from_db()
+        change = done_already(row, days, by=request.user.get_username(), why=form.why)
+    if change is None:
+        return _adjust_page(model_admin, request, row, form, attempt)
+    given = periods.list_in_words(given_days(row, days, change))
+    said = format_html(
+        "The days of {} are {}{}{}. {}",
+        words(row),
+        given,
+        "" if given == asked else f"; you asked for {asked}",
+        "".join(f"; {each.in_words}" for each in waiting(row, [days], change)),
+        link(Change.objects.get(pk=change), "See what changed"),
+    )
+    model_admin.message_user(request, said, messages.SUCCESS)
+    return HttpResponseRedirect(_afterwards(model_admin, request, row))
 
-    def adjust_preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """What the days in the form would bring about, as a piece of the page."""
-        row: Adjustable = self._adjusted(request, object_id)
-        if request.method != "POST":
-            return HttpResponseRedirect(adjusting(row))
-        return fragment(request, foreseen(request, row) if is_live(row) else Attempt(hint=TOO_MANY))
 
-    def _adjusted(self, request: HttpRequest, object_id: str) -> Any:
-        row = self.row_or_404(request, object_id)
-        if not self.may_adjust(request, row):
-            raise PermissionDenied(
-                "Adjusting these days needs the right to adjust periods, and to act for the party."
-            )
-        return row
+def preview_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> HttpResponse:
+    """What the days in the form would bring about, as a piece of the page."""
+    if request.method != "POST":
+        return HttpResponseRedirect(adjusting(row))
+    return fragment(request, foreseen(request, row) if is_live(row) else Attempt(hint=TOO_MANY))
 
-    def _afterwards(self, request: HttpRequest, row: Adjustable) -> str:
-        """The conflict from which staff came, where it is in the address; else the thing that the fact is about."""
-        came_from = request.GET.get("conflict", "")
-        conflicts = self.seen(request).restrict(Conflict.objects.all(), "holder", "claimant")
-        if CONFLICT.fullmatch(came_from) and conflicts.filter(pk=came_from).exists():
-            return reverse("admin:registry_conflict_change", args=[came_from])
-        about = row.congestion_point if isinstance(row, CongestionPointTerms) else row.connection
-        return reverse(f"admin:registry_{about._meta.model_name}_change", args=[about.pk])
 
-    def _adjust_page(
-        self, request: HttpRequest, row: Adjustable, form: AdjustForm, attempt: Attempt
-    ) -> HttpResponse:
-        name, live = self.opts.model_name, is_live(row)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"Adjust {words(row)}",
-            "trail": [
-                (
-                    reverse(f"admin:registry_{name}_changelist"),
-                    str(self.opts.verbose_name_plural).capitalize(),
-                ),
-                (reverse(f"admin:registry_{name}_change", args=[row.pk]), str(row)),
-            ],
-            "row": row,
-            "party": party_of(row),
-            "days": periods.in_words(row.period),
-            "standing": row.get_standing_display() if isinstance(row, Claim) else "",
-            "superseded": told(superseded) if (superseded := superseding(row)) else "",
-            "explained": POINT_EXPLAINED if isinstance(row, CongestionPointTerms) else CLAIM_EXPLAINED,
-            "current": [
-                {"days": periods.in_words(other.period), "url": adjusting(other), "row": other}
-                for other in current_of(row)
-                if other.pk != row.pk
-            ],
-            "form": form,
-            "attempt": attempt,
-            "before": "Change the days to see what would follow."
-            if live
-            else "Change the days and give a reason, then look at what would follow.",
-            "button": "Adjust the days" if live or attempt.shown else "Show what would follow",
-            "live": live,
-            "back": reverse(f"admin:registry_{name}_change", args=[row.pk]),
-            "preview": reverse(f"admin:registry_{name}_adjust_preview", args=[row.pk]),
-        }
-        return TemplateResponse(request, "admin/registry/adjust.html", context)
+def _afterwards(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> str:
+    """The conflict from which staff came, where it is in the address; else the thing that the fact is about."""
+    came_from = request.GET.get("conflict", "")
+    conflicts = model_admin.seen(request).restrict(Conflict.objects.all(), "holder", "claimant")
+    if CONFLICT.fullmatch(came_from) and conflicts.filter(pk=came_from).exists():
+        return reverse("admin:registry_conflict_change", args=[came_from])
+    about = row.congestion_point if isinstance(row, CongestionPointTerms) else row.connection
+    return reverse(f"admin:registry_{about._meta.model_name}_change", args=[about.pk])
+
+
+def _adjust_page(
+    model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable, form: AdjustForm, attempt: Attempt
+) -> HttpResponse:
+    live, superseded = is_live(row), superseding(row)
+    return model_admin.page(
+        request,
+        "admin/registry/adjust.html",
+        f"Adjust {words(row)}",
+        row=row,
+        party=party_of(row),
+        days=periods.in_words(row.period),
+        standing=row.get_standing_display() if isinstance(row, Claim) else "",
+        superseded=told(superseded) if superseded else "",
+        explained=POINT_EXPLAINED if isinstance(row, CongestionPointTerms) else CLAIM_EXPLAINED,
+        current=[
+            {"days": periods.in_words(other.period), "url": adjusting(other), "row": other}
+            for other in current_of(row)
+            if other.pk != row.pk
+        ],
+        form=form,
+        errors=None,
+        attempt=attempt,
+        before="Change the days to see what would follow."
+        if live
+        else "Change the days and give a reason, then look at what would follow.",
+        button="Adjust the days" if live or attempt.shown else "Show what would follow",
+        live=live,
+        back=model_admin.url_to("change", row.pk),
+        preview=model_admin.url_to("adjust_preview", row.pk),
+    )
 
 
 def is_live(row: Adjustable) -> bool:
@@ -284,3 +240,10 @@ def current_of(row: Adjustable) -> QuerySet[Any]:
     else:
         rows = CongestionPointTerms.objects.filter(congestion_point=row.congestion_point_id)
     return rows.filter(superseded_by=None).order_by("period")[:CURRENT_SHOWN]
+
+
+DENIED = "Adjusting these days needs the right to adjust periods, and to act for the party."
+PAGES = (
+    Page("<path:object_id>/adjust/preview/", "adjust_preview", preview_days, may_adjust, DENIED),
+    Page("<path:object_id>/adjust/", "adjust", adjust_days, may_adjust, DENIED),
+)

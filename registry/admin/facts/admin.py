@@ -4,7 +4,6 @@ from django.contrib import admin
 
 from participants.admin_base.filters import AGRFilter, DSOFilter
 from participants.admin_base.html import link
-from registry.admin.facts.adjust import AdjustableAdmin
 from registry.admin.facts.base import EXPORTED_CHANGES, EXPORTED_DAYS, LINKED, FactAdmin, KnowledgeFilter
 from registry.admin.facts.filters import (
     CongestionPointFilter,
@@ -21,7 +20,7 @@ RECORDED = ("recorded_by__moment", RecordedFilter)
 
 
 @admin.register(CongestionPointTerms)
-class CongestionPointTermsAdmin(AdjustableAdmin, FactAdmin):
+class CongestionPointTermsAdmin(FactAdmin):
     scope_by = ("congestion_point__dso",)
     linked_lookups = (*LINKED, "congestion_point__id__exact")
     list_display = ("congestion_point", "dso", "days", "terms", "recorded", "superseded")
@@ -59,7 +58,7 @@ class CongestionPointTermsAdmin(AdjustableAdmin, FactAdmin):
 
 
 @admin.register(CongestionPointConnection)
-class MembershipAdmin(AdjustableAdmin, FactAdmin):
+class MembershipAdmin(FactAdmin):
     linked_lookups = (*LINKED, "congestion_point__id__exact")
     scope_by = ("dso",)
     list_display = (
@@ -117,7 +116,7 @@ class MembershipAdmin(AdjustableAdmin, FactAdmin):
 
 
 @admin.register(Representation)
-class RepresentationAdmin(AdjustableAdmin, FactAdmin):
+class RepresentationAdmin(FactAdmin):
     scope_by = ("agr",)
     linked_lookups = LINKED
     list_display = ("connection", "agr", "days", "standing", "recorded", "superseded")

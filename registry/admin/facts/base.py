@@ -4,13 +4,14 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import F, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from common.display import NOTHING
 from participants.admin_base.exporting import Column
 from participants.admin_base.html import link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from registry import periods
+from registry.admin.facts import adjust
 from registry.models import Change, Claim, Fact, FactQuerySet
 
 EXPORTED_DAYS: tuple[Column, ...] = (
@@ -53,7 +54,9 @@ LINKED = ("recorded_by__id__exact", "superseded_by__id__exact")
 class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
     """Facts come from messages, imports and decisions; here they are looked at."""
 
+    change_form_template = "admin/registry/adjustable_change_form.html"
     list_select_related: ClassVar[tuple[str, ...]] = ()
+    pages = adjust.PAGES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -62,19 +65,13 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
         """Those that recorded and superseded it."""
         return [number for number in (row.recorded_by_id, row.superseded_by_id) if number is not None]
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        """The page is headed by what the fact is about, and its days."""
-        if obj is not None:
-            context["subtitle"] = f"{getattr(obj, str(self.list_display[0]))}, {periods.in_words(obj.period)}"
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """The heading says what the fact is about, and its days. A current fact leads to adjusting it."""
+        context = super().page_context(request, row)
+        context["subtitle"] = f"{getattr(row, str(self.list_display[0]))}, {periods.in_words(row.period)}"
+        if row.superseded_by_id is None and adjust.may_adjust(self, request, row):
+            context["adjust_url"] = adjust.adjusting(row)
+        return context
 
     @admin.display(description="days")
     def days(self, fact: Fact) -> str:

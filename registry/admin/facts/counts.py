@@ -1,7 +1,4 @@
-"""How many facts of each kind a change recorded and superseded, as links to them.
-
-The layers above append their kinds of facts to KINDS.
-"""
+"""How many facts of each kind a change recorded and superseded, as links to them."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from django.db.models import Model
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from participants.admin_base import extensions
 from participants.admin_base.html import count_in_words, lines, list_link
 from participants.scope import Scope
 from registry.models import Change, CongestionPointConnection, CongestionPointTerms, Representation
@@ -46,17 +44,23 @@ class Kind:
                 yield list_link(self.listed, f"{many} {verb}", **query, **past_too)
 
 
-KINDS: list[Kind] = [
+KINDS = (
     Kind(CongestionPointTerms, ("congestion_point__dso",), CongestionPointTerms, days=True),
     Kind(CongestionPointConnection, ("dso",), CongestionPointConnection, days=True),
     Kind(Representation, ("agr",), Representation, days=True),
-]
+)
+"""Those of the registry; apps above register theirs (`participants.admin_base.extensions`)."""
+
+
+def kinds() -> list[Kind]:
+    """The kinds of facts of every app."""
+    return [*KINDS, *extensions.fact_kinds()]
 
 
 def what_it_changed(change: Change, scope: Scope) -> str:
     """What of each kind a change recorded and superseded, of participants in `scope`, a line for each kind."""
     said = []
-    for kind in KINDS:
+    for kind in kinds():
         if links := list(kind.links(change, scope)):
             name = str(kind.model._meta.verbose_name_plural).capitalize()
             said.append(
@@ -68,5 +72,5 @@ def what_it_changed(change: Change, scope: Scope) -> str:
 def is_about_other_than_days(change: Change) -> bool:
     """Whether a change recorded facts that are no claims of days."""
     return any(
-        kind.model._default_manager.filter(recorded_by=change).exists() for kind in KINDS if not kind.days
+        kind.model._default_manager.filter(recorded_by=change).exists() for kind in kinds() if not kind.days
     )

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
@@ -21,11 +19,13 @@ from common.csv import writer as csv_writer
 from common.csv.rejects import HEADER, Rejects
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import lines, moment
+from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ScalableAdmin
+from participants.admin_base.scoped import ScopedAdmin
 from registry.admin.imports import outcome as import_outcome
 from registry.admin.imports import page as import_page
+from registry.admin.imports import upload
 from registry.admin.imports.filters import StateFilter
-from registry.admin.imports.upload import UploadPages
 from registry.imports import uploads
 from registry.models.imports import ImportFile, ImportRun
 
@@ -36,8 +36,61 @@ SAID = 120
 """Characters of what came of an import that the list has room for."""
 
 
+def import_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """The page of one import."""
+    return model_admin.page(
+        request,
+        "admin/registry/import.html",
+        f"Import {run.pk}: {run.file_name}",
+        facts=import_page.facts(run),
+        **model_admin.page_context(request, run),
+        **_course(model_admin, request, run),
+    )
+
+
+def course_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """How the import stands, as the part of its page that follows it."""
+    return TemplateResponse(request, "admin/registry/import_course.html", _course(model_admin, request, run))
+
+
+def rejects_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponseBase:
+    """All that is wrong with the file, as CSV."""
+    packed = (
+        ImportFile.objects.filter(run=run, rejects__isnull=False).values_list("rejects", flat=True).first()
+    )
+    if packed is None:
+        raise Http404
+    return csv_writer.respond(f"import-{run.pk}.rejects.csv", HEADER, _rejects(bytes(packed)))
+
+
+def _course(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> dict[str, Any]:
+    """What the part of the page shows that follows the import."""
+    under_way = run.state in import_page.UNDER_WAY
+    may_decide = model_admin.has_add_permission(request)
+    has_file = may_decide and uploads.has_its_file(run)
+    rejects = run.summary.get("first_rejects") or []
+    return {
+        "run": run,
+        "badge": import_page.state_badge(run),
+        "steps": import_page.steps(run),
+        "progress": import_page.progress(run),
+        "outcome": import_outcome.outcome(run, may_decide=may_decide, has_file=has_file),
+        "figures": import_page.figures(run),
+        "warnings": run.summary.get("warnings") or [],
+        "told": run.summary.get("told") or [],
+        "shown": None if under_way else import_page.shown(run),
+        "rejects": rejects,
+        "bad_lines": f"{run.bad_lines:,}",
+        "more_rejects": len(rejects) >= Rejects.most_kept_at_hand,
+        "rejects_url": model_admin.url_to("rejects_csv", run.pk) if rejects else "",
+        "decide": model_admin.url_to("decide", run.pk),
+        "poll": model_admin.url_to("course", run.pk) if under_way else "",
+        "poll_every": POLL_EVERY,
+    }
+
+
 @admin.register(ImportRun)
-class ImportRunAdmin(UploadPages, ScalableAdmin):
+class ImportRunAdmin(ScalableAdmin):
     """For those who look at every participant; uploaded and decided on by those who act for every one."""
 
     list_display = (
@@ -78,6 +131,12 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
         "An import's number, the beginning of a file's name, who asked for it, or the file's SHA-256"
     )
     change_list_template = "admin/registry/imports.html"
+    pages = (
+        Page("<path:object_id>/course/", "course", course_view),
+        Page("<path:object_id>/rejects.csv", "rejects_csv", rejects_view),
+        *upload.PAGES,
+        Page(CHANGE, "change", import_view, may=may_read),
+    )
     actions = None
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[ImportRun]) -> QuerySet[ImportRun]:
@@ -121,78 +180,6 @@ class ImportRunAdmin(UploadPages, ScalableAdmin):
     def outcome(self, run: ImportRun) -> str:
         said = Truncator(import_page.came_of_it(run)).chars(SAID)
         return format_html("{} ({})", said, import_page.change_link(run)) if run.change_id else said
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path("<path:object_id>/course/", view(self.course_view), name="registry_importrun_course"),
-            path(
-                "<path:object_id>/rejects.csv", view(self.rejects_view), name="registry_importrun_rejects_csv"
-            ),
-            *super().get_urls(),
-        ]
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The page of one import."""
-        if request.method not in ("GET", "HEAD"):
-            raise PermissionDenied
-        run: ImportRun = self.row_or_404(request, object_id)
-        return self.page(
-            request,
-            "admin/registry/import.html",
-            f"Import {run.pk}: {run.file_name}",
-            facts=import_page.facts(run),
-            audit_trail=self._audit_trail(request, run),
-            **self._course(request, run),
-        )
-
-    def course_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """How the import stands, as the part of its page that follows it."""
-        run: ImportRun = self.row_or_404(request, object_id)
-        return TemplateResponse(request, "admin/registry/import_course.html", self._course(request, run))
-
-    def rejects_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """All that is wrong with the file, as CSV."""
-        run: ImportRun = self.row_or_404(request, object_id)
-        packed = (
-            ImportFile.objects.filter(run=run, rejects__isnull=False)
-            .values_list("rejects", flat=True)
-            .first()
-        )
-        if packed is None:
-            raise Http404
-        return csv_writer.respond(f"import-{run.pk}.rejects.csv", HEADER, _rejects(bytes(packed)))
-
-    def _course(self, request: HttpRequest, run: ImportRun) -> dict[str, Any]:
-        """What the part of the page shows that follows the import."""
-        under_way = run.state in import_page.UNDER_WAY
-        may_decide = self.has_add_permission(request)
-        has_file = may_decide and uploads.has_its_file(run)
-        rejects = run.summary.get("first_rejects") or []
-        return {
-            "run": run,
-            "badge": import_page.state_badge(run),
-            "steps": import_page.steps(run),
-            "progress": import_page.progress(run),
-            "outcome": import_outcome.outcome(run, may_decide=may_decide, has_file=has_file),
-            "figures": import_page.figures(run),
-            "warnings": run.summary.get("warnings") or [],
-            "told": run.summary.get("told") or [],
-            "shown": None if under_way else import_page.shown(run),
-            "rejects": rejects,
-            "bad_lines": f"{run.bad_lines:,}",
-            "more_rejects": len(rejects) >= Rejects.most_kept_at_hand,
-            "rejects_url": self._url("rejects_csv", run.pk) if rejects else "",
-            "decide": self._url("decide", run.pk),
-            "poll": self._url("course", run.pk) if under_way else "",
-            "poll_every": POLL_EVERY,
-        }
 
 
 def _rejects(packed: bytes) -> Iterator[list[str]]:

@@ -75,7 +75,7 @@ class MarketAdmin(OneRowAdmin):
             may=may,
             submit="See what that means …",
             set=AuditEntry.objects.about(before).first(),
-            audit_trail=self._audit_trail(request, before),
+            **self.page_context(request, before),
         )
 
     def _ask_again(self, request: HttpRequest, before: Market, wanted: dict[str, str]) -> HttpResponse:
@@ -85,18 +85,18 @@ class MarketAdmin(OneRowAdmin):
             set_market(**wanted, actor=actor(request), reason=form.cleaned_data["reason"])
             said = f"The market is {wanted['time_zone']}, with ISPs of {wanted['isp_duration']}."
             self.message_user(request, said, messages.SUCCESS)
-            return HttpResponseRedirect(self._url("change", 1))
+            return HttpResponseRedirect(self.url_to("change", 1))
         return self.page(
             request,
             "admin/registry/market_sure.html",
             "Change the market?",
-            trail=[(self._url("change", 1), "Market")],
+            trail=[(self.url_to("change", 1), "Market")],
             form=form,
             before=before,
             wanted=wanted,
             means=list(_meaning(before, wanted, clock.now())),
             submit="Change the market",
-            cancel=self._url("change", 1),
+            cancel=self.url_to("change", 1),
         )
 
 

@@ -143,7 +143,7 @@ class PolicyAdmin(ReasonedAdmin):
                 for group, named in WORDS.items()
             ],
             may=self.has_change_permission(request),
-            export=self._url("export"),
+            export=self.url_to("export"),
             mode=Mode(value=current_mode()) if request.user.has_perm("participants.view_mode") else None,
             mode_means=MEANS[current_mode()],
             market=market() if request.user.has_perm("registry.view_market") else None,
@@ -172,7 +172,7 @@ class PolicyAdmin(ReasonedAdmin):
             policies.set_policy(name, value, actor=actor(request), reason=reason, now=clock.now())
             said = f"{words_of(name).title}: {value}. It applies to messages received from this moment on."
             self.message_user(request, said, messages.SUCCESS)
-            return HttpResponseRedirect(self._url("changelist"))
+            return HttpResponseRedirect(self.url_to("changelist"))
         return self.page(
             request,
             "admin/registry/policy.html",
@@ -181,8 +181,8 @@ class PolicyAdmin(ReasonedAdmin):
             policy=self._shown(name, present, _since([name])[name]),
             may=may,
             submit="Set policy",
-            cancel=self._url("changelist"),
-            audit_trail=self._audit_trail(request, Policy(name=name)),
+            cancel=self.url_to("changelist"),
+            **self.page_context(request, Policy(name=name)),
         )
 
     def _shown(self, name: str, value: str, since: str) -> Shown:
@@ -196,7 +196,7 @@ class PolicyAdmin(ReasonedAdmin):
                 (each, *words.choices[each], each == value, each == choice.default) for each in choice.values
             ],
             since=since,
-            url=self._url("change", quote(name)),
+            url=self.url_to("change", quote(name)),
         )
 
 

@@ -7,12 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import slugify
 
@@ -21,11 +19,12 @@ from common.csv.writer import respond
 from common.display import NOTHING
 from participants.admin_base.filters import DSOFilter
 from participants.admin_base.html import lines, link, moment
-from participants.admin_base.scalable import ReadOnlyAdmin
+from participants.admin_base.pages import CHANGE, Page, may_read
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from registry.admin.facts.adjust import RIGHT, adjusting
 from registry.admin.facts.base import by_change, current_first
 from registry.admin.facts.terms import terms_in_words
-from registry.admin.reference.autocomplete import SuggestingAdmin
+from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
 from registry.admin.time_forms import OnDayForm
 from registry.charts.lanes import Bar, Group, Lane
 from registry.charts.lanes_svg import draw
@@ -71,6 +70,98 @@ class CountedPages(Paginator[Any]):
         return self._known
 
 
+def congestion_point_page(
+    model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
+) -> HttpResponse:
+    """The page of one congestion point; `on` says for which day."""
+    today = _today()
+    form = OnDayForm(request, today=today)
+    day = form.day
+    here = point_members.terms_on(point, day)
+    seen = model_admin.seen(request)
+    total, aggregators = point_members.aggregators(point, day, seen) if here else (0, [])
+    page = CountedPages(point_members.memberships(point, day), AT_ONCE, count=total).get_page(
+        request.GET.get("page", "1")
+    )
+    may_adjust = request.user.has_perm(RIGHT) and model_admin.may_act(request, point.dso)
+    history = CongestionPointTerms.objects.filter(congestion_point=point)
+    rows = list(current_first(history)[: AT_ONCE + 1])
+    asked = urlencode({"on": day})
+    context = {
+        "point": point,
+        "dso": link(point.dso),
+        "form": form,
+        "day": day,
+        "is_today": day == today,
+        "here": terms_in_words(here) if here else "",
+        "total": total,
+        "waiting": point_members.waiting(point, day),
+        "aggregators": aggregators,
+        "page": page,
+        "connections": [_connection(row, seen) for row in page.object_list] if here else [],
+        "picture": _picture(point, rows, today),
+        "terms": [
+            {
+                "days": link(row, in_words(row.period)),
+                "terms": terms_in_words(row),
+                "recorded": by_change(row.recorded_by),
+                "superseded": by_change(row.superseded_by) if row.superseded_by else "",
+                "adjust_url": adjusting(row) if may_adjust and not row.superseded_by_id else "",
+            }
+            for row in rows[:AT_ONCE]
+        ],
+        "more_terms": len(rows) > AT_ONCE,
+        "asked": f"{asked}&",
+        "connections_csv": f"{model_admin.url_to('connections_csv', point.pk)}?{asked}",
+        "aggregators_csv": f"{model_admin.url_to('aggregators_csv', point.pk)}?{asked}",
+    }
+    title = f"Congestion point {point.address}"
+    return model_admin.page(request, "admin/registry/congestion_point.html", title, **context)
+
+
+def connections_csv(
+    model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
+) -> StreamingHttpResponse:
+    """The connections behind the congestion point on the day `on`, with the AGR that is active at each."""
+    day = _asked(request)
+    headings = ("Connection", "First day", "Last day", "AGR", "AGR's first day", "AGR's last day")
+    rows = point_members.as_lines(point, day, model_admin.seen(request))
+    return respond(f"{_name(point, day)}-connections.csv", headings, rows)
+
+
+def aggregators_csv(
+    model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
+) -> StreamingHttpResponse:
+    """Who is active behind the congestion point on the day `on`, at how many of its connections."""
+    day = _asked(request)
+    here = point_members.terms_on(point, day)
+    _, told = point_members.aggregators(point, day, model_admin.seen(request)) if here else (0, [])
+    rows = [
+        (
+            "" if each.name == point_members.NOBODY_ACTIVE else each.name,
+            each.connections,
+            _number(each.share),
+        )
+        for each in told
+    ]
+    return respond(f"{_name(point, day)}-aggregators.csv", ("AGR", "Connections", "Share (%)"), rows)
+
+
+def _asked(request: HttpRequest) -> date:
+    form = OnDayForm(request, today=_today())
+    if form.errors:
+        raise Http404
+    return form.day
+
+
+PAGES = (
+    SUGGEST,
+    Page(CHANGE, "change", congestion_point_page, may=may_read),
+    Page("<path:object_id>/connections.csv", "connections_csv", connections_csv),
+    Page("<path:object_id>/aggregators.csv", "aggregators_csv", aggregators_csv),
+)
+
+
 @admin.register(CongestionPoint)
 class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
     scope_by = ("dso",)
@@ -88,6 +179,7 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
     search_fields = ("address__startswith",)
     search_help_text = "The beginning of an entity address"
     change_list_template = "admin/registry/congestion_points.html"
+    pages = PAGES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CongestionPoint]:
         current = CongestionPointTerms.objects.current().order_by("period")
@@ -122,113 +214,6 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
         state = CoverageState.objects.first()
         counted = {"coverage_day": state.day, "coverage_counted": moment(state.counted_at)} if state else {}
         return super().changelist_view(request, {**counted, **(extra_context or {})})
-
-    def get_urls(self) -> list[URLPattern]:
-        guarded = self.admin_site.admin_view
-        return [
-            path(
-                "<path:object_id>/connections.csv",
-                guarded(self.connections_csv),
-                name="registry_congestionpoint_connections_csv",
-            ),
-            path(
-                "<path:object_id>/aggregators.csv",
-                guarded(self.aggregators_csv),
-                name="registry_congestionpoint_aggregators_csv",
-            ),
-            *super().get_urls(),
-        ]
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The page of one congestion point; `on` says for which day."""
-        point: CongestionPoint = self.row_or_404(request, object_id)
-        if request.method not in ("GET", "HEAD"):
-            raise PermissionDenied
-        today = _today()
-        form = OnDayForm(request, today=today)
-        day = form.day
-        here = point_members.terms_on(point, day)
-        seen = self.seen(request)
-        total, aggregators = point_members.aggregators(point, day, seen) if here else (0, [])
-        page = CountedPages(point_members.memberships(point, day), AT_ONCE, count=total).get_page(
-            request.GET.get("page", "1")
-        )
-        may_adjust = request.user.has_perm(RIGHT) and self.may_act(request, point.dso)
-        history = CongestionPointTerms.objects.filter(congestion_point=point)
-        rows = list(current_first(history)[: AT_ONCE + 1])
-        asked = urlencode({"on": day})
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"Congestion point {point.address}",
-            "trail": [(reverse("admin:registry_congestionpoint_changelist"), "Congestion points")],
-            "point": point,
-            "dso": link(point.dso),
-            "form": form,
-            "errors": form.errors,
-            "day": day,
-            "is_today": day == today,
-            "here": terms_in_words(here) if here else "",
-            "total": total,
-            "waiting": point_members.waiting(point, day),
-            "aggregators": aggregators,
-            "page": page,
-            "connections": [_connection(row, seen) for row in page.object_list] if here else [],
-            "picture": _picture(point, rows, today),
-            "terms": [
-                {
-                    "days": link(row, in_words(row.period)),
-                    "terms": terms_in_words(row),
-                    "recorded": by_change(row.recorded_by),
-                    "superseded": by_change(row.superseded_by) if row.superseded_by else "",
-                    "adjust_url": adjusting(row) if may_adjust and not row.superseded_by_id else "",
-                }
-                for row in rows[:AT_ONCE]
-            ],
-            "more_terms": len(rows) > AT_ONCE,
-            "asked": f"{asked}&",
-            "connections_csv": f"{self._file(point, 'connections')}?{asked}",
-            "aggregators_csv": f"{self._file(point, 'aggregators')}?{asked}",
-        }
-        return TemplateResponse(request, "admin/registry/congestion_point.html", context)
-
-    def connections_csv(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
-        """The connections behind the congestion point on the day `on`, with the AGR that is active at each."""
-        point, day = self._asked(request, object_id)
-        headings = ("Connection", "First day", "Last day", "AGR", "AGR's first day", "AGR's last day")
-        rows = point_members.as_lines(point, day, self.seen(request))
-        return respond(f"{_name(point, day)}-connections.csv", headings, rows)
-
-    def aggregators_csv(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
-        """Who is active behind the congestion point on the day `on`, at how many of its connections."""
-        point, day = self._asked(request, object_id)
-        here = point_members.terms_on(point, day)
-        _, told = point_members.aggregators(point, day, self.seen(request)) if here else (0, [])
-        rows = [
-            (
-                "" if each.name == point_members.NOBODY_ACTIVE else each.name,
-                each.connections,
-                _number(each.share),
-            )
-            for each in told
-        ]
-        return respond(f"{_name(point, day)}-aggregators.csv", ("AGR", "Connections", "Share (%)"), rows)
-
-    def _asked(self, request: HttpRequest, object_id: str) -> tuple[CongestionPoint, date]:
-        point: CongestionPoint = self.row_or_404(request, object_id)
-        form = OnDayForm(request, today=_today())
-        if form.errors:
-            raise Http404
-        return point, form.day
-
-    def _file(self, point: CongestionPoint, what: str) -> str:
-        return reverse(f"admin:registry_congestionpoint_{what}_csv", args=[point.pk])
 
 
 def _connection(row: Any, seen: Any) -> dict[str, Any]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from common import clock
 from participants.admin_base.html import lines, link, moment
-from participants.admin_base.scalable import ReadOnlyAdmin
+from participants.admin_base.pages import CHANGE, Page, may_read
+from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY
 from registry.admin.facts.adjust import RIGHT
-from registry.admin.reference.autocomplete import SuggestingAdmin
+from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
 from registry.admin.reference.connection_page import Reader, conflicts_of, facts_on, history
 from registry.admin.time_forms import KnownForm
 from registry.changes import wait_for_stamped_changes
@@ -26,6 +24,39 @@ from registry.charts import timeline
 from registry.market.market import market, today_at
 from registry.models import ClaimStanding, CongestionPointConnection, Connection, Representation
 from registry.periods import in_words
+
+
+@transaction.atomic
+def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
+    """The page of one connection; `on`, `known_day` and `known_time` say for which day and as known when."""
+    now = clock.now()
+    today = today_at(now, market().time_zone)
+    form = KnownForm(request, today=today, now=now)
+    day, known_at = form.day, form.known_at
+    if known_at is not None:
+        wait_for_stamped_changes()
+    seen = model_admin.seen(request)
+    reader = Reader.of(seen, model_admin.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY)
+    representations, memberships = facts_on(connection, day, known_at, reader)
+    page, past = history(connection, request.GET.get("page", "1"), reader)
+    asked = {name: value for name, value in request.GET.items() if name in form.fields and value}
+    context = {
+        "form": form,
+        "day": day,
+        "is_today": day == today,
+        "known_at": moment(known_at) if known_at else "",
+        "timeline": timeline.of_connection(connection, today=today, known_at=known_at, scope=seen),
+        "representations": representations,
+        "memberships": memberships,
+        "limited": not seen.everyone,
+        "conflicts": [(each, in_words(each.period)) for each in conflicts_of(connection, seen)],
+        "all_conflicts": urlencode({"q": connection.address, "state": "all"}),
+        "page": page,
+        "asked": f"{urlencode(asked)}&" if asked else "",
+        "history": past,
+    }
+    title = f"Connection {connection.address}"
+    return model_admin.page(request, "admin/registry/connection.html", title, **context)
 
 
 @admin.register(Connection)
@@ -42,6 +73,7 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
     )
     search_fields = ("address__startswith",)
     search_help_text = "The beginning of an entity address; a whole one leads to its connection"
+    pages = (SUGGEST, Page(CHANGE, "change", connection_page, may=may_read))
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> QuerySet[Connection]:
         """Connections that a participant in scope has, or ever had, a claim on."""
@@ -99,48 +131,3 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
             if found:
                 return HttpResponseRedirect(reverse("admin:registry_connection_change", args=[found.pk]))
         return super().changelist_view(request, extra_context)
-
-    @transaction.atomic
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The page of one connection; `on`, `known_day` and `known_time` say for which day and as known when."""
-        connection: Connection = self.row_or_404(request, object_id)
-        if request.method not in ("GET", "HEAD"):
-            raise PermissionDenied
-        now = clock.now()
-        today = today_at(now, market().time_zone)
-        form = KnownForm(request, today=today, now=now)
-        day, known_at = form.day, form.known_at
-        if known_at is not None:
-            wait_for_stamped_changes()
-        seen = self.seen(request)
-        reader = Reader.of(seen, self.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY)
-        representations, memberships = facts_on(connection, day, known_at, reader)
-        page, past = history(connection, request.GET.get("page", "1"), reader)
-        asked = {name: value for name, value in request.GET.items() if name in form.fields and value}
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"Connection {connection.address}",
-            "trail": [(reverse("admin:registry_connection_changelist"), "Connections")],
-            "form": form,
-            "errors": form.errors,
-            "day": day,
-            "is_today": day == today,
-            "known_at": moment(known_at) if known_at else "",
-            "timeline": timeline.of_connection(connection, today=today, known_at=known_at, scope=seen),
-            "representations": representations,
-            "memberships": memberships,
-            "limited": not seen.everyone,
-            "conflicts": [(each, in_words(each.period)) for each in conflicts_of(connection, seen)],
-            "all_conflicts": urlencode({"q": connection.address, "state": "all"}),
-            "page": page,
-            "asked": f"{urlencode(asked)}&" if asked else "",
-            "history": past,
-        }
-        return TemplateResponse(request, "admin/registry/connection.html", context)

@@ -1,4 +1,4 @@
-"""The operator's screens of contracts: the list, and the page of one; entering and deciding are mixed in."""
+"""The operator's screens of contracts: the list, the page of one and of a version, and where the other pages are."""
 
 from __future__ import annotations
 
@@ -6,32 +6,107 @@ from datetime import date
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import DateField, Prefetch, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
 
 from common.display import NOTHING
+from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ScalableAdmin
 from registry.admin.previewed_forms import this_day
 from registry.periods import last_day
 from registry.queries.change_sources import told
+from reservations.admin.contracts import edit, state
 from reservations.admin.contracts import page as contract_page
-from reservations.admin.contracts.edit import EditingPages
 from reservations.admin.contracts.filters import ContractDaysFilter, PointFilter, StateFilter
-from reservations.admin.contracts.state import DecidingPages
 from reservations.admin.contracts.texts import days_in_words, greatest, most_watts, state_badge, state_on
 from reservations.admin.days import page as day_page
-from reservations.admin.days.admin import DayPages
-from reservations.admin.days.settlement import SettlementPage
+from reservations.admin.days import settlement, views
 from reservations.admin.filters import AGRFilter, DSOFilter
 from reservations.models import Contract, ContractVersion, VersionProfile
 
 SEES_UPDATES = "reservations.view_reservationupdate"
 
 
+def contract_view(model_admin: ScalableAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
+    """The page of one contract, by its current version."""
+    version = current(contract)
+    if version is None:
+        raise Http404
+    today, seen = this_day(), model_admin.seen(request)
+    sees_updates = request.user.has_perm(SEES_UPDATES)
+    return model_admin.page(
+        request,
+        "admin/reservations/contract.html",
+        f"Contract {contract.contract_id}",
+        contract=contract,
+        version=version,
+        facts=contract_page.facts(contract, version, state_badge(version, today), seen),
+        notices=contract_page.notices(contract, version, today, seen),
+        drawn=contract_page.drawn_together(contract_page.editor_of(version)),
+        versions=contract_page.versions(contract),
+        updates=contract_page.updates_by_state(contract) if sees_updates else None,
+        days=_days(contract, version, today) if sees_updates else None,
+        tools=_tools(model_admin, request, contract, version),
+        **model_admin.page_context(request, contract),
+    )
+
+
+def version_view(
+    model_admin: ScalableAdmin, request: HttpRequest, contract: Contract, number: int
+) -> HttpResponse:
+    """What one version of a contract said, and what differed from the one before it."""
+    version = contract.versions.filter(number=number).select_related("recorded_by", "superseded_by").first()
+    if version is None:
+        raise Http404
+    told_versions = {each.number: each for each in contract_page.versions(contract)}
+    return model_admin.page(
+        request,
+        "admin/reservations/contract_version.html",
+        f"Version {number}",
+        row=contract,
+        contract=contract,
+        version=version,
+        told=told_versions.get(number),
+        superseded=told(version.superseded_by) if version.superseded_by else "",
+        facts=contract_page.facts(contract, version, version.get_state_display(), model_admin.seen(request)),
+        drawn=contract_page.drawn_together(contract_page.editor_of(version)),
+    )
+
+
+def _tools(
+    model_admin: ScalableAdmin, request: HttpRequest, contract: Contract, version: ContractVersion
+) -> list[tuple[str, str]]:
+    """(URL, text) of what this member of staff may do with the contract."""
+    if not model_admin.has_change_permission(request, contract):
+        return []
+    state = ContractVersion.State
+    offered = [("edit", "Change …")]
+    if version.state == state.DRAFT:
+        offered.append(("put_in_force", "Put in force …"))
+    elif version.state == state.IN_FORCE:
+        offered.append(("end", "End …"))
+    else:
+        offered += [("end", "End earlier …"), ("put_in_force", "Put in force again …")]
+    if version.state != state.DRAFT and not contract.updates.exists():
+        offered.append(("back_to_draft", "Make a draft again …"))
+    return [(model_admin.url_to(name, contract.pk), text) for name, text in offered]
+
+
+def _days(contract: Contract, version: ContractVersion, today: date) -> dict[str, str]:
+    """Where the contract's day, its month and its settlement are."""
+    day = contract_page.looked_at(version, today)
+    return {
+        "day": str(day),
+        "is_today": "yes" if day == today else "",
+        "day_url": day_page.day_url(contract.pk, day),
+        "month": f"{day:%Y-%m}",
+        "month_url": day_page.month_url(contract.pk, day),
+        "settlement_url": day_page.settlement_url(contract, day.replace(day=1), day_page.last_of(day)),
+    }
+
+
 @admin.register(Contract)
-class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, ScalableAdmin):
+class ContractAdmin(ScalableAdmin):
     scope_by = ("dso", "agr")
     list_display = (
         "contract_id",
@@ -68,6 +143,14 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
     sortable_by = ("contract_id",)
     linked_lookups = ("versions__recorded_by__id__exact", "versions__superseded_by__id__exact")
     change_list_template = "admin/reservations/contracts.html"
+    pages = (
+        Page("<path:object_id>/version/<int:number>/", "version", version_view, may=may_read),
+        *views.PAGES,
+        settlement.PAGE,
+        *edit.PAGES,
+        *state.PAGES,
+        Page(CHANGE, "change", contract_view, may=may_read),
+    )
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contract]:
@@ -113,103 +196,6 @@ class ContractAdmin(DayPages, SettlementPage, EditingPages, DecidingPages, Scala
     @admin.display(description="greatest power")
     def greatest_power(self, contract: Contract) -> str:
         return greatest(_profiles(contract))
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.version_view)
-        return [
-            path(
-                "<path:object_id>/version/<int:number>/",
-                view,
-                name="reservations_contract_version",
-            ),
-            *super().get_urls(),
-        ]
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The page of one contract, by its current version."""
-        contract: Contract = self.row_or_404(request, object_id)
-        if request.method not in ("GET", "HEAD"):
-            raise PermissionDenied
-        version = current(contract)
-        if version is None:
-            raise Http404
-        today, seen = this_day(), self.seen(request)
-        sees_updates = request.user.has_perm(SEES_UPDATES)
-        return self.page(
-            request,
-            "admin/reservations/contract.html",
-            f"Contract {contract.contract_id}",
-            contract=contract,
-            version=version,
-            facts=contract_page.facts(contract, version, state_badge(version, today), seen),
-            notices=contract_page.notices(contract, version, today, seen),
-            drawn=contract_page.drawn_together(contract_page.editor_of(version)),
-            versions=contract_page.versions(contract),
-            updates=contract_page.updates_by_state(contract) if sees_updates else None,
-            days=self._days(contract, version, today) if sees_updates else None,
-            tools=self._tools(request, contract, version),
-            audit_trail=self._audit_trail(request, contract),
-        )
-
-    def version_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
-        """What one version of a contract said, and what differed from the one before it."""
-        contract: Contract = self.row_or_404(request, object_id)
-        if request.method not in ("GET", "HEAD"):
-            raise PermissionDenied
-        version = (
-            contract.versions.filter(number=number).select_related("recorded_by", "superseded_by").first()
-        )
-        if version is None:
-            raise Http404
-        told_versions = {each.number: each for each in contract_page.versions(contract)}
-        return self.page(
-            request,
-            "admin/reservations/contract_version.html",
-            f"Version {number}",
-            row=contract,
-            contract=contract,
-            version=version,
-            told=told_versions.get(number),
-            superseded=told(version.superseded_by) if version.superseded_by else "",
-            facts=contract_page.facts(contract, version, version.get_state_display(), self.seen(request)),
-            drawn=contract_page.drawn_together(contract_page.editor_of(version)),
-        )
-
-    def _tools(
-        self, request: HttpRequest, contract: Contract, version: ContractVersion
-    ) -> list[tuple[str, str]]:
-        """(URL, text) of what this member of staff may do with the contract."""
-        if not self.has_change_permission(request, contract):
-            return []
-        state = ContractVersion.State
-        offered = [("edit", "Change …")]
-        if version.state == state.DRAFT:
-            offered.append(("put_in_force", "Put in force …"))
-        elif version.state == state.IN_FORCE:
-            offered.append(("end", "End …"))
-        else:
-            offered += [("end", "End earlier …"), ("put_in_force", "Put in force again …")]
-        if version.state != state.DRAFT and not contract.updates.exists():
-            offered.append(("back_to_draft", "Make a draft again …"))
-        return [(self._url(name, contract.pk), text) for name, text in offered]
-
-    def _days(self, contract: Contract, version: ContractVersion, today: date) -> dict[str, str]:
-        """Where the contract's day, its month and its settlement are."""
-        day = contract_page.looked_at(version, today)
-        return {
-            "day": str(day),
-            "is_today": "yes" if day == today else "",
-            "day_url": day_page.day_url(contract.pk, day),
-            "month": f"{day:%Y-%m}",
-            "month_url": day_page.month_url(contract.pk, day),
-            "settlement_url": day_page.settlement_url(contract, day.replace(day=1), day_page.last_of(day)),
-        }
 
 
 def current(contract: Contract) -> ContractVersion | None:

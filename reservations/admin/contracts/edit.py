@@ -5,16 +5,14 @@ Every button of the editor sends the whole form; the page comes back with what t
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 
 from common.retry import retried
-from participants.admin_base.reasons import ReasonedAdmin, actor
+from participants.admin_base.pages import Page, may_add, may_change
+from participants.admin_base.reasons import actor
+from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from registry.admin.previewed_forms import this_day
 from registry.changes import Source
@@ -35,178 +33,173 @@ from reservations.models import Contract, ContractVersion
 SAVE, CHECK = "save", "check"
 
 
-class EditingPages(ReasonedAdmin):
-    """Mix-in of the contracts' admin: adding one and changing one."""
+def add_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
+    """The form of a new contract; sent with Save, it is recorded."""
+    return _edit(model_admin, request, None)
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path("add/preview/", view(self.add_preview), name="reservations_contract_add_preview"),
-            path("<path:object_id>/edit/", view(self.edit_view), name="reservations_contract_edit"),
-            path(
-                "<path:object_id>/edit/preview/",
-                view(self.edit_preview),
-                name="reservations_contract_edit_preview",
-            ),
-            *super().get_urls(),
-        ]
 
-    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The form of a new contract; sent with Save, it is recorded."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        return self._edit(request, None)
+def add_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
+    """What the profile in the form looks like, and what is wrong with it."""
+    if request.method != "POST":
+        return HttpResponseRedirect(model_admin.url_to("add"))
+    return _shown(model_admin, request, None)
 
-    def add_preview(self, request: HttpRequest) -> HttpResponse:
-        """What the profile in the form looks like, and what is wrong with it."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseRedirect(self._url("add"))
-        return self._shown(request, None)
 
-    def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The form of a contract; sent with Save, it is recorded as the contract's next version."""
-        return self._edit(request, self._changed(request, object_id))
+def edit_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
+    """The form of a contract; sent with Save, it is recorded as the contract's next version."""
+    return _edit(model_admin, request, contract)
 
-    def edit_preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """What the profile in the form looks like, and what is wrong with it."""
-        contract = self._changed(request, object_id)
-        if request.method != "POST":
-            return HttpResponseRedirect(self._url("edit", contract.pk))
-        return self._shown(request, contract)
 
-    def _changed(self, request: HttpRequest, object_id: str) -> Contract:
-        contract: Contract = self.row_or_404(request, object_id)
-        if not self.has_change_permission(request, contract):
-            raise PermissionDenied(
-                "Changing a contract needs the right to change contracts, and to act for both parties."
-            )
-        return contract
+def edit_preview(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
+    """What the profile in the form looks like, and what is wrong with it."""
+    if request.method != "POST":
+        return HttpResponseRedirect(model_admin.url_to("edit", contract.pk))
+    return _shown(model_admin, request, contract)
 
-    def _edit(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
-        version = current_of(contract)
-        if contract is not None and version is not None and version.profiles.count() > MOST_KINDS:
-            many = f"{version.profiles.count():,} kinds of day are too many to be changed here: import the contract."
-            self.message_user(request, many, messages.WARNING)
-            return HttpResponseRedirect(self._url("change", contract.pk))
-        if request.method != "POST":
-            return self._edit_page(request, contract, version, self._opened(request, version))
-        button = request.POST.get("do", CHECK)
-        asked = self._sent(request, version, button)
-        if button == SAVE and not asked.wrong:
-            saved = self._save(request, contract, version, asked)
-            if saved is not None:
-                return saved
-        elif button in (SAVE, CHECK):
-            asked.check(contract, actor(request))
-            asked.checked = not (asked.wrong or asked.meanwhile)
-        return self._edit_page(request, contract, current_of(contract), asked)
 
-    def _opened(self, request: HttpRequest, version: ContractVersion | None) -> Asked:
-        """The form as it is before anything is typed."""
-        form = ContractForm(seen=self.acted_for(request), version=version)
-        return Asked(form, SavingForm(version=version), stored(version), Tools(), [])
-
-    def _sent(self, request: HttpRequest, version: ContractVersion | None, button: str) -> Asked:
-        """The form as it was sent, with what `button` did to the profile; Save and Check ask for all of its fields."""
-        editor = Editor.of_form(request.POST, *of_the_market())
-        tools = run_tool(button, editor, request.POST)
-        form = ContractForm(request.POST, seen=self.acted_for(request), version=version)
-        saving = SavingForm(request.POST, version=version)
-        if button not in (SAVE, CHECK):
-            saving = as_typed(SavingForm(version=version), request.POST)
-            form = as_typed(ContractForm(seen=self.acted_for(request), version=version), request.POST)
-        return Asked(form, saving, editor, tools, [])
-
-    def _save(
-        self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
-    ) -> HttpResponse | None:
-        """Record what the form says and go to the contract; None where that is refused, and the form says why."""
-        said = asked.form.cleaned_data
-        terms = asked.form.terms(asked.editor.profile, asked.editor.minutes)
-        source = asked.source(actor(request))
-        parties = (contract.dso, contract.agr) if contract else (said["dso"], said["agr"])
-        contract_id = contract.contract_id if contract else said["contract_id"]
-        try:
-            recorded = retried(lambda: self._record(parties, contract_id, terms, source, asked.saving))
-        except ContractError as error:
-            asked.refuse(contract, error.problems)
-            return None
-        if recorded is None:
-            asked.refused = [NO_CHANGE]
-            return None
-        words = "is entered" if recorded.number == 1 else f"is changed: this is version {recorded.number}"
-        self.message_user(request, f"Contract {contract_id} {words}.", messages.SUCCESS)
-        if recorded.state != ContractVersion.State.DRAFT and asked.reserves_nothing:
-            self.message_user(request, NOTHING_RESERVED, messages.WARNING)
-        return HttpResponseRedirect(self._url("change", recorded.contract_id))
-
-    def _record(
-        self,
-        parties: tuple[Participant, Participant],
-        contract_id: str,
-        terms: Terms,
-        source: Source,
-        saving: SavingForm,
-    ) -> ContractVersion | None:
-        return contracts.record(
-            *parties,
-            contract_id,
-            terms,
-            state=saving.chosen,
-            source=source,
-            expected=saving.cleaned_data["expected"],
+def _edit(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | None) -> HttpResponse:
+    version = current_of(contract)
+    if contract is not None and version is not None and version.profiles.count() > MOST_KINDS:
+        many = (
+            f"{version.profiles.count():,} kinds of day are too many to be changed here: import the contract."
         )
+        model_admin.message_user(request, many, messages.WARNING)
+        return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
+    if request.method != "POST":
+        return _edit_page(model_admin, request, contract, version, _opened(model_admin, request, version))
+    button = request.POST.get("do", CHECK)
+    asked = _sent(model_admin, request, version, button)
+    if button == SAVE and not asked.wrong:
+        saved = _save(model_admin, request, contract, version, asked)
+        if saved is not None:
+            return saved
+    elif button in (SAVE, CHECK):
+        asked.check(contract, actor(request))
+        asked.checked = not (asked.wrong or asked.meanwhile)
+    return _edit_page(model_admin, request, contract, current_of(contract), asked)
 
-    def _shown(self, request: HttpRequest, contract: Contract | None) -> HttpResponse:
-        version = current_of(contract)
-        asked = self._sent(request, version, CHECK)
-        asked.editor.compare(stored(version))
-        drawn = [each for each in contract_page.drawn(asked.editor) if each.pictured]
-        return TemplateResponse(
-            request,
-            "admin/reservations/contract_preview.html",
-            {"editor": asked.editor, "drawn": drawn, "past": self._past(request, version, asked)},
-        )
 
-    def _past(self, request: HttpRequest, version: ContractVersion | None, asked: Asked) -> list[str]:
-        """What saving the form means for days that are past, as far as this member of staff sees updates."""
-        if version is None or not request.user.has_perm("reservations.view_reservationupdate"):
-            return []
-        return changes_past(version, asked.terms(version), asked.editor.time_zone, this_day())
+def _opened(model_admin: ScopedAdmin, request: HttpRequest, version: ContractVersion | None) -> Asked:
+    """The form as it is before anything is typed."""
+    form = ContractForm(seen=model_admin.acted_for(request), version=version)
+    return Asked(form, SavingForm(version=version), stored(version), Tools(), [])
 
-    def _edit_page(
-        self, request: HttpRequest, contract: Contract | None, version: ContractVersion | None, asked: Asked
-    ) -> HttpResponse:
-        editor, tools = asked.editor, asked.tools
-        editor.compare(stored(version))
-        pictures = {each.key: each for each in contract_page.drawn(editor)}
-        return self.page(
-            request,
-            "admin/reservations/contract_edit.html",
-            f"Change contract {contract.contract_id}" if contract else "Add contract",
-            row=contract,
-            contract=contract,
-            version=version,
-            state=state_on(version, this_day())[1] if version else "",
-            form=asked.form,
-            saving=asked.saving,
-            asked=asked,
-            errors=asked.wrong,
-            past=self._past(request, version, asked),
-            reserves_nothing=NOTHING_RESERVED if asked.reserves_nothing else "",
-            editor=editor,
-            parts=[(part, pictures[key]) for key, part in editor.parts.items()],
-            tools=tools,
-            kinds=[(key, name_of(key), key in tools.chosen) for key in KINDS],
-            sources=[(key, part.name) for key, part in editor.parts.items()],
-            market=market(),
-            isps=calendar.usual_count(editor.minutes),
-            folded=len(editor.parts) > OPEN,
-            preview=self._url("edit_preview", contract.pk) if contract else self._url("add_preview"),
-            cancel=self._url("change", contract.pk) if contract else self._url("changelist"),
-        )
+
+def _sent(
+    model_admin: ScopedAdmin, request: HttpRequest, version: ContractVersion | None, button: str
+) -> Asked:
+    """The form as it was sent, with what `button` did to the profile; Save and Check ask for all of its fields."""
+    editor = Editor.of_form(request.POST, *of_the_market())
+    tools = run_tool(button, editor, request.POST)
+    form = ContractForm(request.POST, seen=model_admin.acted_for(request), version=version)
+    saving = SavingForm(request.POST, version=version)
+    if button not in (SAVE, CHECK):
+        saving = as_typed(SavingForm(version=version), request.POST)
+        form = as_typed(ContractForm(seen=model_admin.acted_for(request), version=version), request.POST)
+    return Asked(form, saving, editor, tools, [])
+
+
+def _save(
+    model_admin: ScopedAdmin,
+    request: HttpRequest,
+    contract: Contract | None,
+    version: ContractVersion | None,
+    asked: Asked,
+) -> HttpResponse | None:
+    """Record what the form says and go to the contract; None where that is refused, and the form says why."""
+    said = asked.form.cleaned_data
+    terms = asked.form.terms(asked.editor.profile, asked.editor.minutes)
+    source = asked.source(actor(request))
+    parties = (contract.dso, contract.agr) if contract else (said["dso"], said["agr"])
+    contract_id = contract.contract_id if contract else said["contract_id"]
+    try:
+        recorded = retried(lambda: _record(parties, contract_id, terms, source, asked.saving))
+    except ContractError as error:
+        asked.refuse(contract, error.problems)
+        return None
+    if recorded is None:
+        asked.refused = [NO_CHANGE]
+        return None
+    words = "is entered" if recorded.number == 1 else f"is changed: this is version {recorded.number}"
+    model_admin.message_user(request, f"Contract {contract_id} {words}.", messages.SUCCESS)
+    if recorded.state != ContractVersion.State.DRAFT and asked.reserves_nothing:
+        model_admin.message_user(request, NOTHING_RESERVED, messages.WARNING)
+    return HttpResponseRedirect(model_admin.url_to("change", recorded.contract_id))
+
+
+def _record(
+    parties: tuple[Participant, Participant],
+    contract_id: str,
+    terms: Terms,
+    source: Source,
+    saving: SavingForm,
+) -> ContractVersion | None:
+    return contracts.record(
+        *parties,
+        contract_id,
+        terms,
+        state=saving.chosen,
+        source=source,
+        expected=saving.cleaned_data["expected"],
+    )
+
+
+def _shown(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | None) -> HttpResponse:
+    version = current_of(contract)
+    asked = _sent(model_admin, request, version, CHECK)
+    asked.editor.compare(stored(version))
+    drawn = [each for each in contract_page.drawn(asked.editor) if each.pictured]
+    return TemplateResponse(
+        request,
+        "admin/reservations/contract_preview.html",
+        {"editor": asked.editor, "drawn": drawn, "past": _past(request, version, asked)},
+    )
+
+
+def _past(request: HttpRequest, version: ContractVersion | None, asked: Asked) -> list[str]:
+    """What saving the form means for days that are past, as far as this member of staff sees updates."""
+    if version is None or not request.user.has_perm("reservations.view_reservationupdate"):
+        return []
+    return changes_past(version, asked.terms(version), asked.editor.time_zone, this_day())
+
+
+def _edit_page(
+    model_admin: ScopedAdmin,
+    request: HttpRequest,
+    contract: Contract | None,
+    version: ContractVersion | None,
+    asked: Asked,
+) -> HttpResponse:
+    editor, tools = asked.editor, asked.tools
+    editor.compare(stored(version))
+    pictures = {each.key: each for each in contract_page.drawn(editor)}
+    return model_admin.page(
+        request,
+        "admin/reservations/contract_edit.html",
+        f"Change contract {contract.contract_id}" if contract else "Add contract",
+        row=contract,
+        contract=contract,
+        version=version,
+        state=state_on(version, this_day())[1] if version else "",
+        form=asked.form,
+        saving=asked.saving,
+        asked=asked,
+        errors=asked.wrong,
+        past=_past(request, version, asked),
+        reserves_nothing=NOTHING_RESERVED if asked.reserves_nothing else "",
+        editor=editor,
+        parts=[(part, pictures[key]) for key, part in editor.parts.items()],
+        tools=tools,
+        kinds=[(key, name_of(key), key in tools.chosen) for key in KINDS],
+        sources=[(key, part.name) for key, part in editor.parts.items()],
+        market=market(),
+        isps=calendar.usual_count(editor.minutes),
+        folded=len(editor.parts) > OPEN,
+        preview=model_admin.url_to("edit_preview", contract.pk)
+        if contract
+        else model_admin.url_to("add_preview"),
+        cancel=model_admin.url_to("change", contract.pk) if contract else model_admin.url_to("changelist"),
+    )
 
 
 KINDS = (EVERY_DAY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
@@ -215,3 +208,11 @@ MOST_KINDS = 400
 
 OPEN = 5
 """Kinds of day that are open at once; of more, those that are not saved or wrong."""
+
+DENIED = "Changing a contract needs the right to change contracts, and to act for both parties."
+PAGES = (
+    Page("add/", "add", add_view, may=may_add),
+    Page("add/preview/", "add_preview", add_preview, may=may_add),
+    Page("<path:object_id>/edit/", "edit", edit_view, may_change, DENIED),
+    Page("<path:object_id>/edit/preview/", "edit_preview", edit_preview, may_change, DENIED),
+)

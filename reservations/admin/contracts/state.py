@@ -8,17 +8,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.retry import retried
 from participants.admin_base.html import count_in_words
-from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.pages import Page, may_change
+from participants.admin_base.reasons import ReasonForm, actor
+from participants.admin_base.scoped import ScopedAdmin
 from registry.admin.previewed_forms import DayInput, this_day
 from registry.admin.time_forms import NO_DAY
 from registry.changes import Source
@@ -63,154 +63,126 @@ class EndForm(DecisionForm):
         self.fields["reason"].widget.attrs["data-no-preview"] = ""
 
 
-class DecidingPages(ReasonedAdmin):
-    """Mix-in of the contracts' admin: putting one in force, taking that back, and ending it."""
+def put_in_force_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
+    """Says what follows and asks why; sent back, it puts the contract in force."""
+    return _decide(model_admin, request, contract, State.IN_FORCE)
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path(
-                "<path:object_id>/in-force/",
-                view(self.put_in_force_view),
-                name="reservations_contract_put_in_force",
-            ),
-            path(
-                "<path:object_id>/draft/",
-                view(self.back_to_draft_view),
-                name="reservations_contract_back_to_draft",
-            ),
-            path("<path:object_id>/end/", view(self.end_view), name="reservations_contract_end"),
-            path(
-                "<path:object_id>/end/preview/",
-                view(self.end_preview),
-                name="reservations_contract_end_preview",
-            ),
-            *super().get_urls(),
-        ]
 
-    def put_in_force_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Says what follows and asks why; sent back, it puts the contract in force."""
-        return self._decide(request, object_id, State.IN_FORCE)
+def back_to_draft_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
+    """Says what follows and asks why; sent back, it makes the contract a draft again."""
+    if contract.updates.exists():
+        said = "Updates are about the contract: it cannot become a draft again. End it instead."
+        model_admin.message_user(request, said, messages.WARNING)
+        return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
+    return _decide(model_admin, request, contract, State.DRAFT)
 
-    def back_to_draft_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Says what follows and asks why; sent back, it makes the contract a draft again."""
-        contract, _ = self._decided(request, object_id)
-        if contract.updates.exists():
-            said = "Updates are about the contract: it cannot become a draft again. End it instead."
-            self.message_user(request, said, messages.WARNING)
-            return HttpResponseRedirect(self._url("change", contract.pk))
-        return self._decide(request, object_id, State.DRAFT)
 
-    def _decide(self, request: HttpRequest, object_id: str, state: ContractVersion.State) -> HttpResponse:
-        contract, version = self._decided(request, object_id)
-        verb, title, said, template = VERBS[state]
-        if version.state == state:
-            self.message_user(request, f"The contract is {said} already.", messages.WARNING)
-            return HttpResponseRedirect(self._url("change", contract.pk))
-        form = DecisionForm(request.POST or None, initial={"expected": version.number})
-        if request.method == "POST" and form.is_valid():
-            expected = form.cleaned_data["expected"]
-            if self._do(request, form, lambda source: verb(contract, source=source, expected=expected)):
-                again = "" if version.state == State.DRAFT else " again"
-                self.message_user(
-                    request, f"Contract {contract.contract_id} is {said}{again}.", messages.SUCCESS
-                )
-                return HttpResponseRedirect(self._url("change", contract.pk))
-        today, seen = this_day(), self.seen(request)
-        return self.page(
-            request,
-            f"admin/reservations/{template}",
-            title,
-            row=contract,
-            contract=contract,
-            form=form,
-            facts=contract_page.facts(contract, version, state_badge(version, today), seen),
-            days=in_words(version.period),
-            last=last_day(version.period) if version.state == State.ENDED else None,
-            notices=contract_page.notices(contract, version, today, seen),
-            submit=title,
-            cancel=self._url("change", contract.pk),
-        )
-
-    def end_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Says what follows from a last day and asks why; sent back after that was seen, it ends the contract."""
-        contract, version = self._decided(request, object_id)
-        if version.state == State.DRAFT:
-            self.message_user(request, "A draft is not in force and cannot end.", messages.WARNING)
-            return HttpResponseRedirect(self._url("change", contract.pk))
-        form = EndForm(request.POST or None, initial={"expected": version.number})
-        hint = ""
-        if request.method == "POST" and form.is_valid():
-            last, expected = form.cleaned_data["last"], form.cleaned_data["expected"]
-            if request.POST.get("seen") != str(last):
-                hint = "Look at what follows. If it is what you mean, press the button once more."
-            elif self._do(
-                request,
-                form,
-                lambda source: contracts.end(contract, last, source=source, expected=expected),
-            ):
-                said = f"Contract {contract.contract_id} ends with {last}."
-                self.message_user(request, said, messages.SUCCESS)
-                return HttpResponseRedirect(self._url("change", contract.pk))
-        return self.page(
-            request,
-            "admin/reservations/contract_end.html",
-            "End contract",
-            row=contract,
-            contract=contract,
-            form=form,
-            facts=contract_page.facts(
-                contract, version, state_badge(version, this_day()), self.seen(request)
-            ),
-            hint=hint,
-            meaning=self._meaning(request, contract, version) if request.method == "POST" else None,
-            preview=self._url("end_preview", contract.pk),
-            submit="End the contract",
-            cancel=self._url("change", contract.pk),
-        )
-
-    def end_preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """What the last day in the form would mean, as a piece of the page."""
-        contract, version = self._decided(request, object_id)
-        if request.method != "POST":
-            return HttpResponseRedirect(self._url("end", contract.pk))
-        return TemplateResponse(
-            request,
-            "admin/reservations/contract_end_meaning.html",
-            {"meaning": self._meaning(request, contract, version)},
-        )
-
-    def _decided(self, request: HttpRequest, object_id: str) -> tuple[Contract, ContractVersion]:
-        contract: Contract = self.row_or_404(request, object_id)
-        if not self.has_change_permission(request, contract):
-            raise PermissionDenied(
-                "Deciding on a contract needs the right to change contracts, and to act for both parties."
+def _decide(
+    model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, state: ContractVersion.State
+) -> HttpResponse:
+    version = contract.versions.current().get()
+    verb, title, said, template = VERBS[state]
+    if version.state == state:
+        model_admin.message_user(request, f"The contract is {said} already.", messages.WARNING)
+        return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
+    form = DecisionForm(request.POST or None, initial={"expected": version.number})
+    if request.method == "POST" and form.is_valid():
+        expected = form.cleaned_data["expected"]
+        if _do(request, form, lambda source: verb(contract, source=source, expected=expected)):
+            again = "" if version.state == State.DRAFT else " again"
+            model_admin.message_user(
+                request, f"Contract {contract.contract_id} is {said}{again}.", messages.SUCCESS
             )
-        return contract, contract.versions.current().get()
+            return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
+    today, seen = this_day(), model_admin.seen(request)
+    return model_admin.page(
+        request,
+        f"admin/reservations/{template}",
+        title,
+        row=contract,
+        contract=contract,
+        form=form,
+        facts=contract_page.facts(contract, version, state_badge(version, today), seen),
+        days=in_words(version.period),
+        last=last_day(version.period) if version.state == State.ENDED else None,
+        notices=contract_page.notices(contract, version, today, seen),
+        submit=title,
+        cancel=model_admin.url_to("change", contract.pk),
+    )
 
-    def _do(self, request: HttpRequest, form: DecisionForm, verb: Verb) -> bool:
-        """Do what the form asks for; False where it is refused, and the form says why."""
-        source = Source.of_staff(actor(request), form.cleaned_data["reason"])
-        try:
-            retried(lambda: verb(source))
-        except ContractError as error:
-            for name, text in error.errors:
-                place = "last" if name == "end" else name
-                form.add_error(place if place in form.fields else None, text)
-            return False
-        return True
 
-    def _meaning(
-        self, request: HttpRequest, contract: Contract, version: ContractVersion
-    ) -> dict[str, Any] | None:
-        """What follows from the last day in the form; None without one."""
-        form = EndForm(request.POST)
-        form.is_valid()
-        last: date | None = form.cleaned_data.get("last")
-        if last is None:
-            return None
-        sees = request.user.has_perm("reservations.view_reservationupdate")
-        return {"last": last, "said": list(_said(contract, version, last, sees=sees))}
+def end_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
+    """Says what follows from a last day and asks why; sent back after that was seen, it ends the contract."""
+    version = contract.versions.current().get()
+    if version.state == State.DRAFT:
+        model_admin.message_user(request, "A draft is not in force and cannot end.", messages.WARNING)
+        return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
+    form = EndForm(request.POST or None, initial={"expected": version.number})
+    hint = ""
+    if request.method == "POST" and form.is_valid():
+        last, expected = form.cleaned_data["last"], form.cleaned_data["expected"]
+        if request.POST.get("seen") != str(last):
+            hint = "Look at what follows. If it is what you mean, press the button once more."
+        elif _do(
+            request,
+            form,
+            lambda source: contracts.end(contract, last, source=source, expected=expected),
+        ):
+            said = f"Contract {contract.contract_id} ends with {last}."
+            model_admin.message_user(request, said, messages.SUCCESS)
+            return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
+    return model_admin.page(
+        request,
+        "admin/reservations/contract_end.html",
+        "End contract",
+        row=contract,
+        contract=contract,
+        form=form,
+        facts=contract_page.facts(
+            contract, version, state_badge(version, this_day()), model_admin.seen(request)
+        ),
+        hint=hint,
+        meaning=_meaning(request, contract, version) if request.method == "POST" else None,
+        preview=model_admin.url_to("end_preview", contract.pk),
+        submit="End the contract",
+        cancel=model_admin.url_to("change", contract.pk),
+    )
+
+
+def end_preview(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
+    """What the last day in the form would mean, as a piece of the page."""
+    version = contract.versions.current().get()
+    if request.method != "POST":
+        return HttpResponseRedirect(model_admin.url_to("end", contract.pk))
+    return TemplateResponse(
+        request,
+        "admin/reservations/contract_end_meaning.html",
+        {"meaning": _meaning(request, contract, version)},
+    )
+
+
+def _do(request: HttpRequest, form: DecisionForm, verb: Verb) -> bool:
+    """Do what the form asks for; False where it is refused, and the form says why."""
+    source = Source.of_staff(actor(request), form.cleaned_data["reason"])
+    try:
+        retried(lambda: verb(source))
+    except ContractError as error:
+        for name, text in error.errors:
+            place = "last" if name == "end" else name
+            form.add_error(place if place in form.fields else None, text)
+        return False
+    return True
+
+
+def _meaning(request: HttpRequest, contract: Contract, version: ContractVersion) -> dict[str, Any] | None:
+    """What follows from the last day in the form; None without one."""
+    form = EndForm(request.POST)
+    form.is_valid()
+    last: date | None = form.cleaned_data.get("last")
+    if last is None:
+        return None
+    sees = request.user.has_perm("reservations.view_reservationupdate")
+    return {"last": last, "said": list(_said(contract, version, last, sees=sees))}
 
 
 def _said(contract: Contract, version: ContractVersion, last: date, *, sees: bool) -> list[SafeString | str]:
@@ -254,3 +226,12 @@ def _of_updates(contract: Contract, last: date) -> SafeString | str:
         count_in_words(updates),
         names,
     )
+
+
+DENIED = "Deciding on a contract needs the right to change contracts, and to act for both parties."
+PAGES = (
+    Page("<path:object_id>/in-force/", "put_in_force", put_in_force_view, may_change, DENIED),
+    Page("<path:object_id>/draft/", "back_to_draft", back_to_draft_view, may_change, DENIED),
+    Page("<path:object_id>/end/", "end", end_view, may_change, DENIED),
+    Page("<path:object_id>/end/preview/", "end_preview", end_preview, may_change, DENIED),
+)

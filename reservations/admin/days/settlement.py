@@ -6,25 +6,22 @@ from datetime import date, datetime
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
 
 from common import clock
 from participants.admin_base.filters import SUGGESTIONS
+from participants.admin_base.pages import Page
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from registry.admin.previewed_forms import DayInput
 from registry.admin.time_forms import NO_DAY, KnownForm
 from registry.market.market import iso_text, market, today_at
 from registry.periods import DAY
+from reservations.admin.days.views import may_view_updates
 from reservations.models import LONGEST_CONTRACT_ID, Contract
 from reservations.settlement.export import NothingChosen, chosen, export, for_good, present_moment
-
-RIGHT = "reservations.view_reservationupdate"
 
 
 class SettlementForm(KnownForm):
@@ -88,34 +85,25 @@ class SettlementForm(KnownForm):
             return None
 
 
-class SettlementPage(ScopedAdmin):
-    """Mix-in of the contracts' admin: what `manage.py export_reservations` writes, of the contracts in scope."""
+def settlement_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponseBase:
+    """The form, or the file that it asks for.
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.settlement_view)
-        return [path("settlement/", view, name="reservations_contract_settlement"), *super().get_urls()]
-
-    def settlement_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The form, or the file that it asks for."""
-        if not (self.has_view_permission(request) and request.user.has_perm(RIGHT)):
-            raise PermissionDenied
-        now = clock.now()
-        form = SettlementForm(request, today=today_at(now, market().time_zone), now=now)
-        contracts = self.get_queryset(request)
-        asked = form.narrowed(contracts)
-        if asked is not None:
-            return _file(asked, form.cleaned_data["first"], form.cleaned_data["last"], form.known_at)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Settlement of reservations",
-            "trail": [(reverse("admin:reservations_contract_changelist"), "Contracts")],
-            "form": form,
-            "errors": form.errors,
-            "parties": [(party, _domains(contracts, party)) for party in ("dso", "agr")],
-            "limited": not self.seen(request).everyone,
-        }
-        return TemplateResponse(request, "admin/reservations/settlement.html", context)
+    The file is what `manage.py export_reservations` writes, of the contracts in scope.
+    """
+    now = clock.now()
+    form = SettlementForm(request, today=today_at(now, market().time_zone), now=now)
+    contracts = model_admin.get_queryset(request)
+    asked = form.narrowed(contracts)
+    if asked is not None:
+        return _file(asked, form.cleaned_data["first"], form.cleaned_data["last"], form.known_at)
+    return model_admin.page(
+        request,
+        "admin/reservations/settlement.html",
+        "Settlement of reservations",
+        form=form,
+        parties=[(party, _domains(contracts, party)) for party in ("dso", "agr")],
+        limited=not model_admin.seen(request).everyone,
+    )
 
 
 def _file(
@@ -136,3 +124,6 @@ def _domains(contracts: QuerySet[Contract], party: str) -> list[str]:
     """Domains of parties to `contracts`, to choose from."""
     of_these = Participant.objects.filter(pk__in=contracts.order_by().values(party))
     return list(of_these.order_by("domain").values_list("domain", flat=True)[:SUGGESTIONS])
+
+
+PAGE = Page("settlement/", "settlement", settlement_view, may_view_updates)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
@@ -15,11 +14,12 @@ from django.utils.text import Truncator
 
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, moment
+from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from reservations.admin.filters import AGRFilter, DSOFilter
+from reservations.admin.updates import outcome
 from reservations.admin.updates import page as update_page
 from reservations.admin.updates.filters import ContractFilter, PeriodFilter, StateFilter
-from reservations.admin.updates.outcome import SettlingPage
 from reservations.admin.updates.page import state_of, with_state
 from reservations.admin.updates.states import meaning, state_badge
 from reservations.isps import clock_times
@@ -29,8 +29,47 @@ SHOWN = 60
 """Characters of a Reference in the list."""
 
 
+def update_view(model_admin: ScalableAdmin, request: HttpRequest, update: ReservationUpdate) -> HttpResponse:
+    """The page of one update, with everything that became of it."""
+    state, seen, version = state_of(update), model_admin.seen(request), update.version
+    together, more = update_page.beside(update)
+    to_agr = update.addressed_to == ReservationUpdate.AddressedTo.AGR
+    context = {
+        "update": update,
+        "state": state_badge(state),
+        "meaning": meaning(update, state),
+        "counts": state in UpdateState.COUNTING,
+        "contract": link(update.contract),
+        "day": reverse("admin:reservations_contract_day", args=[update.contract_id, update.period]),
+        "parties": [
+            (party.role, link(party) if party in seen else party.domain) for party in (update.dso, update.agr)
+        ],
+        "version": version,
+        "message": link(update.message, update.message.message_id)
+        if update.dso in seen
+        else update.message.message_id,
+        "stamped": moment(update.time_stamp),
+        "received": moment(update.received_at),
+        "deadline": moment(update.deadline),
+        "deadline_in_words": str(version.deadline),
+        "lines": update_page.lines(update),
+        "note": clock_times.of_day(update.period, version.isp_minutes, version.time_zone).note,
+        "history": update_page.history(update, seen),
+        "together": together,
+        "all_together": _all_beside(model_admin, update) if more else "",
+        "answered": update_page.answered(update, seen),
+        "answers": update_page.answers(update, seen),
+        "passing": update_page.passing(update, model_admin.admin_site, seen) if to_agr else None,
+        "settle": model_admin.url_to("settle", update.pk)
+        if outcome.is_offered(model_admin, request, update)
+        else "",
+        **model_admin.page_context(request, update),
+    }
+    return model_admin.page(request, "admin/reservations/update.html", _title(update), **context)
+
+
 @admin.register(ReservationUpdate)
-class ReservationUpdateAdmin(ReadOnlyAdmin, SettlingPage, ScalableAdmin):
+class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     scope_by = ("contract__dso", "contract__agr")
     list_display = (
         "for_day",
@@ -67,6 +106,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, SettlingPage, ScalableAdmin):
     )
     list_select_related = ("contract", "dso", "agr", "version", "message")
     change_list_template = "admin/reservations/updates.html"
+    pages = (outcome.PAGE, Page(CHANGE, "change", update_view, may=may_read))
     search_fields = ("message__message_id__exact", "contract__contract_id__exact", "found_by__startswith")
     search_help_text = "The whole of a MessageID or ContractID, or the beginning of a Reference"
     linked_lookups = (
@@ -133,57 +173,12 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, SettlingPage, ScalableAdmin):
     def received(self, update: ReservationUpdate) -> str:
         return moment(update.received_at)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The page of one update, with everything that became of it."""
-        update: ReservationUpdate = self.row_or_404(request, object_id)
-        if request.method not in ("GET", "HEAD"):
-            raise PermissionDenied
-        state, seen, version = state_of(update), self.seen(request), update.version
-        together, more = update_page.beside(update)
-        to_agr = update.addressed_to == ReservationUpdate.AddressedTo.AGR
-        context = {
-            "update": update,
-            "state": state_badge(state),
-            "meaning": meaning(update, state),
-            "counts": state in UpdateState.COUNTING,
-            "contract": link(update.contract),
-            "day": reverse("admin:reservations_contract_day", args=[update.contract_id, update.period]),
-            "parties": [
-                (party.role, link(party) if party in seen else party.domain)
-                for party in (update.dso, update.agr)
-            ],
-            "version": version,
-            "message": link(update.message, update.message.message_id)
-            if update.dso in seen
-            else update.message.message_id,
-            "stamped": moment(update.time_stamp),
-            "received": moment(update.received_at),
-            "deadline": moment(update.deadline),
-            "deadline_in_words": str(version.deadline),
-            "lines": update_page.lines(update),
-            "note": clock_times.of_day(update.period, version.isp_minutes, version.time_zone).note,
-            "history": update_page.history(update, seen),
-            "together": together,
-            "all_together": self._all_beside(update) if more else "",
-            "answered": update_page.answered(update, seen),
-            "answers": update_page.answers(update, seen),
-            "passing": update_page.passing(update, self.admin_site, seen) if to_agr else None,
-            "settle": self._url("settle", update.pk) if self.offers_settling(request, update) else "",
-            "audit_trail": self._audit_trail(request, update),
-        }
-        return self.page(request, "admin/reservations/update.html", _title(update), **context)
 
-    def _all_beside(self, update: ReservationUpdate) -> str:
-        """The list of the updates for its contract and Period."""
-        day = str(update.period)
-        asked = {"contract__id__exact": str(update.contract_id), "period_from": day, "period_to": day}
-        return f"{self._url('changelist')}?{urlencode(asked)}"
+def _all_beside(model_admin: ScalableAdmin, update: ReservationUpdate) -> str:
+    """The list of the updates for its contract and Period."""
+    day = str(update.period)
+    asked = {"contract__id__exact": str(update.contract_id), "period_from": day, "period_to": day}
+    return f"{model_admin.url_to('changelist')}?{urlencode(asked)}"
 
 
 def _title(update: ReservationUpdate) -> str:

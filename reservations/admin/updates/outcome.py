@@ -7,13 +7,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 
 from common.retry import retried
-from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.pages import Page
+from participants.admin_base.reasons import ReasonForm, actor
+from participants.admin_base.scoped import ScopedAdmin
 from registry.changes import Source
 from reservations.admin.updates.page import state_of
 from reservations.admin.updates.states import meaning, state_badge
@@ -58,68 +58,68 @@ class SettleForm(ReasonForm):
         return form
 
 
-class SettlingPage(ReasonedAdmin):
-    """Adds the page to the admin of updates."""
+def may_record_outcome(model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate) -> bool:
+    """Whether this member of staff has the permission, and acts for both parties."""
+    return request.user.has_perm(RIGHT) and model_admin.may_act(request, update.dso_id, update.agr_id)
 
-    def get_urls(self) -> list[URLPattern]:
-        settling = path(
-            "<path:object_id>/settle/",
-            self.admin_site.admin_view(self.settle_view),
-            name="reservations_reservationupdate_settle",
-        )
-        return [settling, *super().get_urls()]
 
-    def offers_settling(self, request: HttpRequest, update: ReservationUpdate) -> bool:
-        """Whether this member of staff can settle the update at this moment."""
-        return self._may_settle(request, update) and state_of(update) != State.RECEIVED
+def is_offered(model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate) -> bool:
+    """Whether this member of staff can settle the update at this moment."""
+    return may_record_outcome(model_admin, request, update) and state_of(update) != State.RECEIVED
 
-    def settle_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Asks whether the parties accept or reject the update, and why; sent back, it settles the update."""
-        update: ReservationUpdate = self.row_or_404(request, object_id)
-        if not self._may_settle(request, update):
-            raise PermissionDenied(
-                "Settling an update needs the right to settle updates, and to act for both parties."
-            )
-        state, back = state_of(update), self._url("change", update.pk)
-        if state == State.RECEIVED:
-            self.message_user(request, ON_ITS_WAY, messages.WARNING)
+
+def outcome_view(model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate) -> HttpResponse:
+    """Asks whether the parties accept or reject the update, and why; sent back, it settles the update."""
+    state, back = state_of(update), model_admin.url_to("change", update.pk)
+    if state == State.RECEIVED:
+        model_admin.message_user(request, ON_ITS_WAY, messages.WARNING)
+        return HttpResponseRedirect(back)
+    form = SettleForm(request.POST or None, state=state)
+    if request.method == "POST" and form.is_valid():
+        refusal = _record(model_admin, request, update, form.cleaned_data)
+        if not refusal:
             return HttpResponseRedirect(back)
-        form = SettleForm(request.POST or None, state=state)
-        if request.method == "POST" and form.is_valid():
-            refusal = self._settle(request, update, form.cleaned_data)
-            if not refusal:
-                return HttpResponseRedirect(back)
-            update = self.row_or_404(request, object_id)
-            form = form.once_more(refusal, state=state_of(update))
-        return self._settle_page(request, update, form)
+        update = model_admin.row_or_404(request, str(update.pk))
+        form = form.once_more(refusal, state=state_of(update))
+    return _outcome_page(model_admin, request, update, form)
 
-    def _settle(self, request: HttpRequest, update: ReservationUpdate, said: Mapping[str, Any]) -> str:
-        """Settle `update` as was `said` in the form; gives why that is refused, else nothing."""
-        accepted, source = said["decision"] == State.ACCEPTED, Source.of_staff(actor(request), said["reason"])
-        try:
-            retried(lambda: settle(update, accepted=accepted, source=source, expected=said["was"]))
-        except SettlementError as refusal:
-            return str(refusal)
-        done = f"The update for {update.period} is {said['decision']}."
-        self.message_user(request, done, messages.SUCCESS)
-        return ""
 
-    def _settle_page(
-        self, request: HttpRequest, update: ReservationUpdate, form: SettleForm
-    ) -> TemplateResponse:
-        state = state_of(update)
-        return self.page(
-            request,
-            "admin/reservations/settle_update.html",
-            "Settle the update",
-            row=update,
-            form=form,
-            update=update,
-            state=state_badge(state),
-            meaning=meaning(update, state),
-            submit="Settle",
-            cancel=self._url("change", update.pk),
-        )
+def _record(
+    model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate, said: Mapping[str, Any]
+) -> str:
+    """Settle `update` as was `said` in the form; gives why that is refused, else nothing."""
+    accepted, source = said["decision"] == State.ACCEPTED, Source.of_staff(actor(request), said["reason"])
+    try:
+        retried(lambda: settle(update, accepted=accepted, source=source, expected=said["was"]))
+    except SettlementError as refusal:
+        return str(refusal)
+    done = f"The update for {update.period} is {said['decision']}."
+    model_admin.message_user(request, done, messages.SUCCESS)
+    return ""
 
-    def _may_settle(self, request: HttpRequest, update: ReservationUpdate) -> bool:
-        return request.user.has_perm(RIGHT) and self.may_act(request, update.dso_id, update.agr_id)
+
+def _outcome_page(
+    model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate, form: SettleForm
+) -> TemplateResponse:
+    state = state_of(update)
+    return model_admin.page(
+        request,
+        "admin/reservations/settle_update.html",
+        "Settle the update",
+        row=update,
+        form=form,
+        update=update,
+        state=state_badge(state),
+        meaning=meaning(update, state),
+        submit="Settle",
+        cancel=model_admin.url_to("change", update.pk),
+    )
+
+
+PAGE = Page(
+    "<path:object_id>/settle/",
+    "settle",
+    outcome_view,
+    may=may_record_outcome,
+    denied="Settling an update needs the right to settle updates, and to act for both parties.",
+)

@@ -1,0 +1,67 @@
+"""Pages of a table beside Django's own: each is a view, registered with its address and who gets it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import URLPattern, path
+
+
+def may_view(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
+    return bool(model_admin.has_view_permission(request, row))
+
+
+def may_read(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
+    """Like `may_view`, for a page that takes no form."""
+    return request.method in ("GET", "HEAD") and may_view(model_admin, request, row)
+
+
+def may_change(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
+    return bool(model_admin.has_change_permission(request, row))
+
+
+def may_add(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
+    return bool(model_admin.has_add_permission(request))
+
+
+CHANGE = "<path:object_id>/change/"
+"""The address of the page of one row. A page registered there stands in place of Django's form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page below the list of a table.
+
+    Attributes:
+        route: The address below the list. A page about one row has `<path:object_id>` or `<int:object_id>` in it.
+        name: The end of the URL's name: `rotate` of `participants_participant_rotate`.
+        view: Answers the request. It is called with the model admin, the request, the row (if the page is about one),
+            and the other parts of the address by name.
+        may: Whether this member of staff gets the page. It is called with the model admin, the request and the row.
+        denied: What those read who do not get it.
+    """
+
+    route: str
+    name: str
+    view: Callable[..., HttpResponseBase]
+    may: Callable[..., bool] = may_view
+    denied: str = ""
+
+    def url(self, model_admin: Any) -> URLPattern:
+        """The page of this model admin, with the checks of log-in, scope and permission before its view."""
+
+        @wraps(self.view)
+        def checked(request: HttpRequest, **parts: Any) -> HttpResponseBase:
+            rows = []
+            if "object_id" in parts:
+                rows = [model_admin.row_or_404(request, str(parts.pop("object_id")))]
+            if not self.may(model_admin, request, *rows):
+                raise PermissionDenied(self.denied)
+            return self.view(model_admin, request, *rows, **parts)
+
+        name = f"{model_admin.opts.app_label}_{model_admin.opts.model_name}_{self.name}"
+        pattern: URLPattern = path(self.route, model_admin.admin_site.admin_view(checked), name=name)
+        return pattern

@@ -1,0 +1,204 @@
+"""The page of one conflict: what staff decide about it, and what would follow."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from common import clock
+from participants.admin_base.html import count_in_words, link, moment
+from participants.admin_base.pages import CHANGE, Page
+from participants.admin_base.scoped import ScopedAdmin
+from participants.scope import NOBODY
+from registry import periods
+from registry.admin.conflicts import page as conflict_page
+from registry.admin.conflicts.bulk import BadSelection, listed, settling, why_not
+from registry.admin.conflicts.filters import (
+    age,
+)
+from registry.admin.conflicts.forms import DecisionForm, decided
+from registry.admin.facts.adjust import RIGHT
+from registry.admin.previewed_forms import Attempt, Verb, attempted, fragment, rehearsed, this_day
+from registry.changes import Source
+from registry.charts import timeline
+from registry.decisions.history import latest_decision, replacing
+from registry.decisions.reversal import of_run
+from registry.decisions.settle import alike, settle, settle_anew
+from registry.models import Conflict
+
+TOP = "#content-start"
+"""Where a page begins; browsers would otherwise go to the place at which the form was."""
+
+FILTERS = "_changelist_filters"
+"""What Django's admin calls the filters of the list that a page was reached from."""
+
+
+def conflict_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:
+    """The page of one conflict; sent back with a decision, it settles the conflict."""
+    if request.method != "POST":
+        return _page(model_admin, request, conflict, _form(conflict), Attempt())
+    if reason := why_not(model_admin, request, conflict.holder, conflict.claimant):
+        raise PermissionDenied(reason)
+    form = _form(conflict, request.POST)
+    if not form.is_valid():
+        return _page(model_admin, request, conflict, form, _foreseen(request, conflict))
+    attempt = attempted(request, _verb(request, conflict, form), form.why)
+    if attempt.change is None and not _is_done_already(request, conflict, form):
+        conflict = model_admin.row_or_404(request, str(conflict.pk))
+        return _page(model_admin, request, conflict, form, attempt)
+    return _on_success(model_admin, request, conflict)
+
+
+def preview_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:
+    """What the decision in the form would bring about, as a piece of the page."""
+    if reason := why_not(model_admin, request, conflict.holder, conflict.claimant):
+        raise PermissionDenied(reason)
+    if request.method != "POST":
+        return HttpResponseRedirect(page_of(conflict))
+    return fragment(request, _foreseen(request, conflict))
+
+
+def _form(conflict: Conflict, *data: Any, rehearsing: bool = False) -> DecisionForm:
+    return DecisionForm(
+        *data,
+        holder=conflict.holder,
+        claimant=conflict.claimant,
+        days=conflict.period,
+        rehearsing=rehearsing,
+    )
+
+
+def _foreseen(request: HttpRequest, conflict: Conflict) -> Attempt:
+    """What the decision sent would bring about, with or without its reason; or what it lacks."""
+    form = _form(conflict, request.POST, rehearsing=True)
+    if not form.is_valid():
+        return Attempt(hint=form.what_is_missing)
+    return rehearsed(request, _verb(request, conflict, form), form.why)
+
+
+def _verb(request: HttpRequest, conflict: Conflict, form: DecisionForm) -> Verb:
+    decide = settle_anew if request.POST.get("anew") else settle
+    decision, at = form.cleaned_data["decision"], form.day
+
+    def verb(source: Source, today: date, expected: str | None) -> int:
+        return decide(conflict.pk, decision, at=at, source=source, today=today, expected=expected)
+
+    return verb
+
+
+def _is_done_already(request: HttpRequest, conflict: Conflict, form: DecisionForm) -> bool:
+    """Whether this member of staff decided exactly this and nobody anything since: a form that was sent twice."""
+    latest, anew = latest_decision(conflict), bool(request.POST.get("anew"))
+    by, reason, decision = request.user.get_username(), form.why, form.cleaned_data["decision"]
+    return bool(latest) and all(
+        (row.replaces_id if anew else row.pk) == conflict.pk
+        and (row.decided_by, row.reason) == (by, reason)
+        and (row.decision, row.split_at) == of_run(row.period, decision, form.day)
+        for row in latest
+    )
+
+
+def _on_success(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:
+    """Back to the queue, or on to the next conflict in it, saying what was decided."""
+    said = _said(conflict, latest_decision(conflict))
+    model_admin.message_user(request, said, messages.SUCCESS)
+    following = _next(model_admin, request, conflict) if "_next" in request.POST else None
+    if following is None:
+        return HttpResponseRedirect(_queue(request))
+    filters = urlencode({FILTERS: request.GET[FILTERS]}) if FILTERS in request.GET else ""
+    return HttpResponseRedirect(f"{page_of(following)}?{filters}{TOP}")
+
+
+def _queue(request: HttpRequest) -> str:
+    """The queue, filtered as it was when staff left it for the page that they are on."""
+    queue, filters = reverse("admin:registry_conflict_changelist"), request.GET.get(FILTERS, "")
+    return f"{queue}?{filters}" if filters else queue
+
+
+def _next(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> Conflict | None:
+    """The conflict that comes after this one in the queue that it was opened from, or the queue's first."""
+    try:
+        rows = listed(model_admin, request, request.GET.get(FILTERS, ""))
+    except BadSelection:
+        return None
+    queue = model_admin.acted_on(request, rows)
+    queue = queue.filter(closed_by=None).exclude(pk=conflict.pk)
+    ascending = queue.query.order_by[:1] == ("pk",)
+    after = queue.filter(pk__gt=conflict.pk) if ascending else queue.filter(pk__lt=conflict.pk)
+    return after.first() or queue.first()
+
+
+def _page(
+    model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict, form: DecisionForm, attempt: Attempt
+) -> HttpResponse:
+    seen = model_admin.seen(request)
+    is_open = conflict.closed_by_id is None
+    replaced = replacing(conflict) if conflict.decision else []
+    more = alike(conflict).exclude(pk=conflict.pk)
+    adjusted_for = model_admin.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY
+    context = {
+        "trail": [(_queue(request), "Conflicts")],
+        **model_admin.page_context(request, conflict),
+        "conflict": conflict,
+        "connection": link(conflict.connection),
+        "days": periods.in_words(conflict.period),
+        "age": age(conflict.opened_by.moment, clock.now()),
+        "opened": moment(conflict.opened_by.moment),
+        "closed": moment(conflict.closed_by.moment if conflict.closed_by else None),
+        "decided": decided(conflict),
+        "open": [] if is_open else conflict_page.open_between(conflict),
+        "replaced_by": list(conflict.replaced_by.order_by("pk")),
+        "replacing": replaced,
+        "more": count_in_words(more) if is_open else "0",
+        "together": settling(like=str(conflict.pk)),
+        "sides": conflict_page.sides(conflict, seen=seen, adjusted_for=adjusted_for),
+        "timeline": timeline.of_connection(
+            conflict.connection, today=this_day(), scope=seen, conflict=conflict
+        ),
+        "others": conflict_page.other_claims(conflict, seen=seen),
+        "earlier": conflict_page.other_decisions(conflict),
+        "decidable": is_open or (conflict.decision and not replaced),
+        "why_not": why_not(model_admin, request, conflict.holder, conflict.claimant),
+        "anew": not is_open,
+        "form": form,
+        "errors": None,
+        "attempt": attempt,
+        "before": "Choose a decision to see what would follow from it.",
+        "button": "Settle" if is_open else "Decide anew",
+        "onward": is_open,
+        "live": True,
+        "preview": reverse("admin:registry_conflict_preview", args=[conflict.pk]),
+        "back": _queue(request),
+    }
+    title = f"Conflict {conflict.pk}"
+    return model_admin.page(request, "admin/registry/conflict_page.html", title, **context)
+
+
+def _said(conflict: Conflict, latest: list[Conflict]) -> str:
+    """What was decided by the latest decision about a conflict, and which number it has where that is another one."""
+    if conflict in latest:
+        (settled,) = (each for each in latest if each == conflict)
+        return format_html("{} is settled: {}.", link(settled, f"Conflict {settled.pk}"), decided(settled))
+    return format_html(
+        "{} is decided anew: {}. The decision has the number {}.",
+        link(conflict, f"Conflict {conflict.pk}"),
+        "; ".join(dict.fromkeys(decided(each) for each in latest)),
+        format_html_join(" and ", "{}", ((link(each, str(each.pk)),) for each in latest)),
+    )
+
+
+def page_of(conflict: Conflict) -> str:
+    return reverse("admin:registry_conflict_change", args=[conflict.pk])
+
+
+PAGES = (
+    Page("<path:object_id>/preview/", "preview", preview_view),
+    Page(CHANGE, "change", conflict_view),
+)

@@ -1,0 +1,14 @@
+"""What the common reference adds to the screens of participants and messages, and the dashboard."""
+
+from participants.admin_base.extensions import ScreenExtension
+from registry.admin.changes.admin import ChangeInline
+from registry.admin.imports.figures import import_figures
+from registry.admin.participant_cards import reference_card
+from uftp.models import InboundMessage
+
+EXTENSION = ScreenExtension(
+    order=2,
+    cards=(reference_card,),
+    figures=(import_figures,),
+    inlines={InboundMessage: (ChangeInline,)},
+)

@@ -1,0 +1,235 @@
+"""The pages of what contracts reserve: one of them on a day and in a month, and all of them in a month."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.text import capfirst
+
+from common import clock
+from participants.admin_base.html import moment
+from participants.admin_base.pages import Page, may_view
+from participants.admin_base.scoped import ScopedAdmin
+from registry.admin.time_forms import KnownForm
+from registry.changes import wait_for_stamped_changes
+from registry.market.market import market, today_at
+from registry.periods import DAY, half_open
+from reservations.admin.days import chart as day_chart
+from reservations.admin.days import month_chart
+from reservations.admin.days import page as day_page
+from reservations.admin.days.forms import DayForm, MonthForm, OverviewForm, asked_beside, day_in, month_in
+from reservations.admin.days.month_chart import DayOfMonth, in_states
+from reservations.contracts.stored_profiles import in_force
+from reservations.models import Contract, UpdateState
+from reservations.settlement import energy
+from reservations.settlement.export import NothingChosen, chosen
+from reservations.settlement.remaining import figures
+
+RIGHT = "reservations.view_reservationupdate"
+"""Whoever looks at what is left of a contract looks at its updates."""
+
+AT_ONCE = 50
+"""Contracts on a page of the overview."""
+
+State = UpdateState.State
+PATTERN = "overview"
+
+
+@transaction.atomic
+def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, day: str) -> HttpResponse:
+    """What a contract reserves on a day, and the updates about it."""
+    pk, shown, now = contract.pk, day_in(day), clock.now()
+    form = DayForm(request, today=shown, now=now)
+    if form.day != shown:
+        return HttpResponseRedirect(day_page.day_url(pk, form.day) + asked_beside(form))
+    known_at = _known(form)
+    figure = next(figures([contract], shown, shown, known_at), None)
+    held = in_force(known_at).filter(contract=contract).first()
+    context: dict[str, Any] = {
+        "title": f"{contract.contract_id} on {shown}",
+        "day": shown,
+        "updates": day_page.updates_on(contract, shown, known_at),
+        "before": day_page.day_url(pk, shown - DAY) + asked_beside(form),
+        "after": day_page.day_url(pk, shown + DAY) + asked_beside(form),
+        "month_url": day_page.month_url(pk, shown) + asked_beside(form),
+        "csv": _csv(contract, shown, shown, form),
+        "held": held,
+    }
+    if figure is not None:
+        totals, version = energy.of_day(figure), figure.version
+        deadline = version.deadline.moment(shown, version.time_zone)
+        context |= {
+            "version": version,
+            "deadline": moment(deadline),
+            "deadline_in_words": version.deadline,
+            "is_over": now > deadline,
+            "totals": totals,
+            "note": day_page.times_of(figure).note,
+            "lines": day_page.lines(figure),
+            "each_isp": day_page.each_isp(figure),
+            "picture": day_chart.draw(
+                f"Reserved power of {contract.contract_id} on {shown}",
+                figure,
+                totals,
+                deadline=deadline,
+                url_of=day_page.update_url,
+            ),
+        }
+    return _page(model_admin, request, "contract_day", form, context, contract)
+
+
+@transaction.atomic
+def month_view(
+    model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, month: str
+) -> HttpResponse:
+    """What a contract reserves on each day of a month."""
+    pk, first = contract.pk, month_in(month)
+    form = MonthForm(request, month=first, now=clock.now())
+    if form.chosen != first:
+        return HttpResponseRedirect(day_page.month_url(pk, form.chosen) + asked_beside(form))
+    known_at = _known(form)
+    asked = asked_beside(form)
+    days = day_page.month_of(
+        [contract], first, known_at, url_of=lambda key, day: day_page.day_url(key, day) + asked
+    )[pk]
+    totals, updates = day_page.sum_of(days)
+    before, after = _beside(first)
+    context = {
+        "title": f"{contract.contract_id} in {first:%Y-%m}",
+        "month": first,
+        "days": days,
+        "in_force": any(day.totals is not None for day in days),
+        "totals": totals,
+        "updates": in_states(updates),
+        "before": day_page.month_url(pk, before) + asked,
+        "after": day_page.month_url(pk, after) + asked,
+        "overview": f"{reverse('admin:reservations_contract_overview')}?{urlencode({'month': f'{first:%Y-%m}'})}",
+        "csv": _csv(contract, first, day_page.last_of(first), form),
+        "picture": month_chart.draw(
+            f"Energy reserved by {contract.contract_id} in {first:%Y-%m}",
+            f"Contracted {totals.contracted}, remaining {totals.remaining}, released {totals.released}. "
+            "Each day is a link. The table below says the same.",
+            days,
+        ),
+    }
+    return _page(model_admin, request, "contract_month", form, context, contract)
+
+
+@transaction.atomic
+def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
+    """What all contracts reserve in a month, those that are in force in it."""
+    now = clock.now()
+    form = OverviewForm(request, month=today_at(now, market().time_zone).replace(day=1), now=now)
+    month, known_at = form.chosen, _known(form)
+    first, last = month, day_page.last_of(month)
+    in_month = in_force(known_at).filter(contract=OuterRef("pk"), period__overlap=half_open(first, last))
+    contracts = model_admin.get_queryset(request)
+    try:
+        said = form.cleaned_data if form.is_bound and form.is_valid() else {}
+        contracts = chosen(contracts, dso=said.get("dso", "").lower(), agr=said.get("agr", "").lower())
+    except NothingChosen as error:
+        form.add_error(error.field, str(error))
+        contracts = contracts.none()
+    rows = contracts.filter(Exists(in_month)).select_related("dso", "agr").prefetch_related(None)
+    page = Paginator(rows.order_by("dso__domain", "agr__domain", "contract_id"), AT_ONCE).get_page(
+        request.GET.get("page", "1")
+    )
+    shown = list(page.object_list)
+    months = day_page.month_of(shown, month, known_at)
+    before, after = _beside(month)
+    any_undone = any(day.updates.get(State.UNDONE) for days in months.values() for day in days)
+    context = {
+        "title": f"Reservations in {month:%Y-%m}",
+        "month": month,
+        "contracts": [_of_contract(contract, months[contract.pk], month, form) for contract in shown],
+        "pattern": day_chart.pattern(PATTERN),
+        "legend": day_chart.legend(PATTERN),
+        "marks": month_chart.marks_legend([State.UNDONE] if any_undone else []),
+        "page": page,
+        "asked": f"{asked[1:]}&" if (asked := asked_beside(form, month=f"{month:%Y-%m}")) else "",
+        "before": asked_beside(form, month=f"{before:%Y-%m}"),
+        "after": asked_beside(form, month=f"{after:%Y-%m}"),
+        "limited": not model_admin.seen(request).everyone,
+    }
+    return _page(model_admin, request, "contract_overview", form, context)
+
+
+def _page(
+    model_admin: ScopedAdmin,
+    request: HttpRequest,
+    name: str,
+    form: KnownForm,
+    context: dict[str, Any],
+    contract: Contract | None = None,
+) -> HttpResponse:
+    trail = [(model_admin.url_to("changelist"), capfirst(str(model_admin.opts.verbose_name_plural)))]
+    if contract is not None:
+        trail.append((model_admin.url_to("change", contract.pk), contract.contract_id))
+    return model_admin.page(
+        request,
+        f"admin/reservations/{name}.html",
+        trail=trail,
+        contract=contract,
+        form=form,
+        known_at=moment(form.known_at) if form.known_at else "",
+        **context,
+    )
+
+
+def may_view_updates(
+    model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | None = None
+) -> bool:
+    """Whether this member of staff may view contracts and the updates about them."""
+    return request.user.has_perm(RIGHT) and may_view(model_admin, request, contract)
+
+
+def _of_contract(contract: Contract, days: list[DayOfMonth], month: date, form: KnownForm) -> dict[str, Any]:
+    """A line of the overview."""
+    totals, updates = day_page.sum_of(days)
+    return {
+        "contract": contract,
+        "url": day_page.month_url(contract.pk, month) + asked_beside(form),
+        "totals": totals,
+        "updates": in_states({state: many for state, many in updates.items() if state != State.UNDONE}),
+        "undone": updates.get(State.UNDONE, 0),
+        "strip": month_chart.strip(_strip_words(days), days, PATTERN),
+    }
+
+
+def _strip_words(days: list[DayOfMonth]) -> str:
+    here = [day for day in days if day.totals is not None]
+    released = sum(1 for day in here if day.totals and day.totals.released)
+    return f"In force on {len(here)} of {len(days)} days, with power released on {released}"
+
+
+def _beside(month: date) -> tuple[date, date]:
+    """The first days of the months before and after the one that begins with `month`."""
+    return (month - DAY).replace(day=1), day_page.last_of(month) + DAY
+
+
+def _known(form: KnownForm) -> datetime | None:
+    """The moment asked for, once nothing becomes known at it any more."""
+    known_at = form.known_at
+    if known_at is not None:
+        wait_for_stamped_changes()
+    return known_at
+
+
+def _csv(contract: Contract, first: date, last: date, form: KnownForm) -> str:
+    """Where the settlement of the contract for these days is, as known at the moment asked for."""
+    known = {name: form.data[name] for name in ("known_day", "known_time") if form.data.get(name)}
+    return day_page.settlement_url(contract, first, last, **known)
+
+
+PAGES = (
+    Page("overview/", "overview", overview_view, may_view_updates),
+    Page("<int:object_id>/day/<str:day>/", "day", day_view, may_view_updates),
+    Page("<int:object_id>/month/<str:month>/", "month", month_view, may_view_updates),
+)

@@ -1,0 +1,21 @@
+"""What reservations add to the screens of participants, messages and changes, and the dashboard."""
+
+from participants.admin_base.extensions import ScreenExtension
+from registry.admin.facts.counts import RECORDED, Kind
+from reservations.admin.figures import reservation_figures
+from reservations.admin.participant_cards import reservations_card
+from reservations.admin.updates.inline import UpdateInline
+from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
+from uftp.models import InboundMessage
+
+EXTENSION = ScreenExtension(
+    order=3,
+    cards=(reservations_card,),
+    figures=(reservation_figures,),
+    inlines={InboundMessage: (UpdateInline,)},
+    fact_kinds=(
+        Kind(ContractVersion, ("contract__dso", "contract__agr"), Contract, "versions__"),
+        Kind(ReservationUpdate, ("dso", "agr"), ReservationUpdate, verbs=(RECORDED,)),
+        Kind(UpdateState, ("update__dso", "update__agr"), ReservationUpdate, "states__"),
+    ),
+)

@@ -1,0 +1,27 @@
+"""The dashboard's figures of reservations that need a look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from participants.admin_base.figures import Figure, MayView, counted
+from participants.scope import Scope
+from registry.market.market import market, today_at
+from reservations.admin.contracts import filters as contract_filters
+from reservations.admin.contracts.filters import with_version
+from reservations.admin.updates.filters import UNREPLACED, unreplaced
+from reservations.models import Contract, ContractVersion, ReservationUpdate
+
+
+def reservation_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[Figure]:
+    """Updates that are undone, until their day is over or one that counts is there; contracts in draft."""
+    today = today_at(now, market().time_zone)
+    if may_view(ReservationUpdate):
+        undone = unreplaced(scope.restrict(ReservationUpdate.objects.all(), "dso", "agr"), today)
+        yield counted("Reservation updates undone", undone, state=UNREPLACED)
+    if may_view(Contract):
+        draft = ContractVersion.State.DRAFT
+        versions = contract_filters.in_state(ContractVersion.objects.current(), draft, today)
+        contracts = scope.restrict(Contract.objects.all(), "dso", "agr")
+        yield counted("Contracts in draft", with_version(contracts, versions), state=draft)

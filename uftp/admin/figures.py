@@ -1,0 +1,27 @@
+"""The dashboard's figures of messages that need a look."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from participants.admin_base.figures import Figure, MayView, counted
+from participants.scope import Scope
+from uftp.models import InboundMessage, OutboundMessage, Refusal
+from uftp.receiving import refusals
+
+
+def message_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[Figure]:
+    """What could not be handled, delivered or let in."""
+    inbound, outbound = InboundMessage.State, OutboundMessage.State
+    if may_view(InboundMessage):
+        stuck = InboundMessage.objects.filter(state=inbound.SET_ASIDE)
+        aside = scope.restrict_named(stuck, "sender__role", "sender__domain")
+        yield counted("Messages set aside", aside, state__exact=inbound.SET_ASIDE)
+    if may_view(OutboundMessage):
+        sent = scope.restrict_named(OutboundMessage.objects.all(), "recipient_role", "recipient_domain")
+        waiting, failed = sent.filter(state=outbound.WAITING), sent.filter(state=outbound.FAILED)
+        yield counted("Deliveries waiting", waiting, state__exact=outbound.WAITING)
+        # Staff can do nothing about a message that was passed on in vain: what follows is the app's to show.
+        own = failed.filter(passes_on=None)
+        yield counted("Deliveries failed", own, state__exact=outbound.FAILED, passed_on="no")
+    if may_view(Refusal):
+        yield counted("Refused at the door in 24 hours", refusals.last_day(scope, now), at_recent="24h")
