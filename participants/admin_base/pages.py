@@ -27,6 +27,9 @@ def may_add(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
     return bool(model_admin.has_add_permission(request))
 
 
+ROW = ("object_id", "pk")
+"""What the key of a row is called in an address."""
+
 CHANGE = "<path:object_id>/change/"
 """The address of the page of one row. A page registered there stands in place of Django's form."""
 
@@ -36,7 +39,8 @@ class Page:
     """A page below the list of a table.
 
     Attributes:
-        route: The address below the list. A page about one row has `<path:object_id>` or `<int:object_id>` in it.
+        route: The address below the list. A page about one row has its key in it: `<path:object_id>` or
+            `<int:pk>`.
         name: The end of the URL's name: `rotate` of `participants_participant_rotate`.
         view: Answers the request. It is called with the model admin, the request, the row (if the page is about one),
             and the other parts of the address by name.
@@ -55,9 +59,8 @@ class Page:
 
         @wraps(self.view)
         def checked(request: HttpRequest, **parts: Any) -> HttpResponseBase:
-            rows = []
-            if "object_id" in parts:
-                rows = [model_admin.row_or_404(request, str(parts.pop("object_id")))]
+            keys = [parts.pop(name) for name in ROW if name in parts]
+            rows = [model_admin.row_or_404(request, str(key)) for key in keys]
             if not self.may(model_admin, request, *rows):
                 raise PermissionDenied(self.denied)
             return self.view(model_admin, request, *rows, **parts)

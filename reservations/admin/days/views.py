@@ -230,6 +230,6 @@ def _csv(contract: Contract, first: date, last: date, form: KnownForm) -> str:
 
 PAGES = (
     Page("overview/", "overview", overview_view, may_view_updates),
-    Page("<int:object_id>/day/<str:day>/", "day", day_view, may_view_updates),
-    Page("<int:object_id>/month/<str:month>/", "month", month_view, may_view_updates),
+    Page("<int:pk>/day/<str:day>/", "day", day_view, may_view_updates),
+    Page("<int:pk>/month/<str:month>/", "month", month_view, may_view_updates),
 )
