@@ -1,7 +1,10 @@
 """What apps add to the screens of the apps below them."""
 
+import ast
 import re
+from collections.abc import Iterator
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from django.contrib import admin
@@ -9,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
+import participants
 from participants.admin_base import extensions
 from participants.admin_base.extensions import AlreadyExtended, Card, ScreenExtension, extend_screens
 from participants.admin_base.figures import Figure
@@ -70,6 +74,34 @@ def test_every_app_has_registered_when_the_program_has_started() -> None:
     makers = [figures for each in extensions.extensions() for figures in each.figures]
 
     assert [each.__module__.split(".")[0] for each in makers] == ["uftp", "registry", "reservations"]
+
+
+def changes_of_what_is_imported(module: Path) -> Iterator[str]:
+    """The statements with which importing `module` changes something of another module."""
+    body = ast.parse(module.read_text()).body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imported = {name.asname or name.name for node in imports for name in node.names}
+    for node in body:
+        changed: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            changed = [target for target in node.targets if not isinstance(target, ast.Name)]
+        elif isinstance(node, ast.AugAssign):
+            changed = [node.target]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            changed = [node.value.func]
+        for target in changed:
+            names = {each.id for each in ast.walk(target) if isinstance(each, ast.Name)}
+            if names & imported:
+                yield f"{module}:{node.lineno}: {ast.unparse(node)}"
+
+
+@pytest.mark.parametrize("app", ["participants", "uftp", "registry", "reservations"])
+def test_importing_the_screens_of_an_app_changes_nothing_elsewhere(app: str) -> None:
+    root = Path(participants.__file__).parents[1] / app
+    modules = [*root.glob("admin/**/*.py"), *root.glob("admin_base/*.py"), root / "apps.py"]
+    modules = [module for module in modules if module.name != "audit_links.py"]
+
+    assert [found for module in modules for found in changes_of_what_is_imported(module)] == []
 
 
 def test_the_page_of_a_participant_has_the_cards_in_order(
