@@ -19,7 +19,7 @@ def import_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[F
     """Uploads that wait for a decision, and imports that came to nothing, for those who see every participant."""
     if not (scope.everyone and may_view(ImportRun)):
         return
-    shown = ImportRun.State.SHOWN
+    shown = ImportRun.State.PREVIEWED
     yield counted("Imports to decide on", ImportRun.objects.filter(state=shown), state=shown)
     first = today_at(now, market().time_zone) - timedelta(days=DAYS)
     failed = ImportRun.objects.filter(CAME_TO_NOTHING, created_at__date__gte=first)
