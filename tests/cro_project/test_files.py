@@ -64,4 +64,12 @@ def test_the_layers_are_held_by_import_linter() -> None:
     contracts = tomllib.loads((BASE / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
 
-    assert layers == ["benchmarks", "cro_project", "reservations", "registry", "uftp", "participants"]
+    assert layers == [
+        "benchmarks",
+        "cro_project",
+        "reservations",
+        "registry",
+        "uftp",
+        "participants",
+        "common",
+    ]
