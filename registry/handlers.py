@@ -42,12 +42,12 @@ def agr_portfolio_query(incoming: Incoming) -> Outcome:
         raise Rejection([Reason.NO_CONNECTIONS])
     portfolios, unallocated = queries_participants.portfolio(agr, query.period)
     first = next(portfolios, None)
-    shown: Iterator[DSOPortfolio] = chain([first], portfolios) if first else _placeholders(incoming)
+    dso_portfolios: Iterator[DSOPortfolio] = chain([first], portfolios) if first else _placeholders(incoming)
     return Outcome(
         fields={
             "time_zone": market().time_zone,
             "period": query.period,
-            "dso_portfolios": shown,
+            "dso_portfolios": dso_portfolios,
             "connections": unallocated,
         }
     )
@@ -88,7 +88,7 @@ def refused_dso_query(incoming: Incoming) -> Mapping[str, Any]:
 
 def _publish(
     incoming: Incoming,
-    publish: Callable[..., update_publish.Report],
+    publish: Callable[..., update_publish.UpdateResult],
     stream: Callable[[bytes], Iterator[Any]],
 ) -> Outcome:
     """Advance the sender's revision place, and apply the lines of the update on the day of its receipt."""
@@ -98,14 +98,14 @@ def _publish(
         sequence=parsing.sequence(incoming.header),
         time_stamp=incoming.metadata.time_stamp,
     )
-    report = publish(
+    result = publish(
         incoming.sender,
         stream(incoming.content),
         today=today_at(incoming.received_at, market().time_zone),
         source=Source.of_message(incoming.inbound),
         time_zone=incoming.header.attributes["TimeZone"],
     )
-    return Outcome(warnings=report.warnings)
+    return Outcome(warnings=result.warnings)
 
 
 def _check_zone(time_zone: str, period: date) -> None:

@@ -222,7 +222,7 @@ def _adjust_terms(
         )
     cursor.execute(STATE_POINT, parameters)
     cursor.execute(WANT_TERMS, parameters)
-    cursor.execute(points.MEASURE)
+    cursor.execute(points.POINT_DAYS)
     policies = in_force()
     lock_changed_connections(
         cursor,
@@ -232,7 +232,7 @@ def _adjust_terms(
     )
     for query, what in (
         (points.CLIPPED, "lose days with the congestion point"),
-        (points.NOT_BROUGHT_BACK, "ended with the congestion point earlier and are not brought back"),
+        (points.STILL_ENDED, "ended with the congestion point earlier and are not brought back"),
     ):
         cursor.execute(query)
         for _, count in cursor.fetchall():

@@ -12,7 +12,14 @@ from typing import IO, TYPE_CHECKING
 from registry.imports.layouts import Layout, quoted
 from registry.market.policies import REJECT, Policies
 from registry.sql.claim_kinds import MEMBERSHIP, ClaimKind
-from registry.updates.period_rules import DIFFERENT_TERMS, DIFFERS, LINES, POINTS, WHAT, long_past
+from registry.updates.period_rules import (
+    DESCRIPTIONS,
+    DIFFERENT_TERMS,
+    DIFFERS,
+    LINE_QUERIES,
+    POINT_QUERIES,
+    long_past,
+)
 from uftp.protocol.reasons import Reason
 
 if TYPE_CHECKING:
@@ -77,14 +84,14 @@ def find(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *, today: d
         cursor.execute(query, {**parameters, "column": column, "rule": f"{rule}: {what}"})
         found += cursor.rowcount
 
-    for rule, finding in LINES.items():
+    for rule, finding in LINE_QUERIES.items():
         if policies[rule] == REJECT and rule in columns:
             note(OF_LINES.format(finding=kind.sql(finding)), rule, columns[rule], _what(rule, policies))
     if policies[kind.policy] == REJECT:
         what = f"{Reason.CONNECTION_CONFLICT}, days are held by another"
         note(OF_LINES.format(finding=kind.sql(CONTESTED)), "C4", columns["C4"], what)
     if kind is MEMBERSHIP:
-        for rule, finding in POINTS.items():
+        for rule, finding in POINT_QUERIES.items():
             if policies[rule] == REJECT:
                 named = f"SELECT dso_id, address FROM ({finding}) named (dso_id, address, later)"
                 note(OF_POINTS.format(finding=named), rule, POINT_COLUMNS[rule], _what(rule, policies))
@@ -122,4 +129,4 @@ def take_out(cursor: CursorWrapper, layout: Layout, file: IO[bytes]) -> None:
 
 
 def _what(rule: str, policies: Policies) -> str:
-    return WHAT[rule].format(long_past_days=policies.long_past_days)
+    return DESCRIPTIONS[rule].format(long_past_days=policies.long_past_days)

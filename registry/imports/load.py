@@ -79,7 +79,7 @@ FROM point_days d JOIN point_statement s USING (point_id)
 """
 
 
-NOTHING = Judged(terms=False, claims=False, replaces=False, disputed=False)
+NOTHING = Judged(terms=False, claims=False, any_replaced=False, disputed=False)
 
 
 class _Strange(Exception):

@@ -9,9 +9,9 @@ from registry.sql.claim_kinds import ClaimKind
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-RUNS = """
--- The maximal runs of contested days on the disputed connections. Where several DSOs hold a day together, the one
--- that holds it exclusively is the holder, else the one registered first.
+CONTESTED_RUNS = """
+-- The longest runs of contested days on the disputed connections. If several DSOs hold a day, the holder is the DSO
+-- with the exclusive claim, else the DSO that was registered first.
 WITH side AS (
     SELECT c.connection_id, c.{party} AS party_id, c.standing, {exclusive} AS exclusive, range_agg(c.period) AS days
     FROM {claims} c JOIN disputed USING (connection_id)
@@ -67,5 +67,5 @@ def refresh_conflicts(cursor: CursorWrapper, kind: ClaimKind, *, change: int) ->
         change: The id of the change that opens and closes them.
     """
     parameters: dict[str, Any] = {"change": change, "kind": kind.conflict.value}
-    cursor.execute(kind.sql(RUNS + CLOSE), parameters)
-    cursor.execute(kind.sql(RUNS + OPEN), parameters)
+    cursor.execute(kind.sql(CONTESTED_RUNS + CLOSE), parameters)
+    cursor.execute(kind.sql(CONTESTED_RUNS + OPEN), parameters)

@@ -19,7 +19,7 @@ from uftp.protocol.reasons import Reason, named
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-WHAT = {
+DESCRIPTIONS = {
     "P1": "ends before it starts, and nothing is registered that it would withdraw",
     "P2": "ends more than {long_past_days} days in the past",
     "P3": "ends after its congestion point",
@@ -29,7 +29,7 @@ WHAT = {
     "P7": "has a separate, later period",
 }
 # What is done about it: under the policy adjust, and under the policy accept.
-DONE = {
+TREATMENTS = {
     "P1": ("nothing is registered", "nothing is registered"),
     "P2": ("registered as said", "registered as said"),
     "P3": ("adjusted to the congestion point's end", "accepted as it is"),
@@ -41,7 +41,7 @@ DONE = {
 
 # One query for each rule about lines. It returns a row for each irregular line: (address, congestion point or 0, number
 # of the line, later days).
-LINES = {
+LINE_QUERIES = {
     "P1": """
         SELECT s.address, s.point_id, l.line, NULL::datemultirange AS days
         FROM statement s
@@ -91,22 +91,22 @@ LINES = {
         WHERE days <> '{{}}'""",
 }
 
-SIGNS = """
--- Whether a line may be strange by each of the rules: told by one look at what is staged.
+ANY_IRREGULAR = """
+-- For each rule, whether it can find an irregular line; and whether claims change, and any that had days before.
 SELECT ARRAY[
     coalesce(s.p1, false), coalesce(l.p2, false), {late}, {early}, {outside}, coalesce(s.p6, false), true
-], c.some, c.replaces
-FROM (SELECT count(*) > 0 AS some, coalesce(bool_or(old <> '{{}}'), false) AS replaces FROM claim_change) c,
+], c.any_changed, c.any_replaced
+FROM (SELECT count(*) > 0 AS any_changed, coalesce(bool_or(old <> '{{}}'), false) AS any_replaced FROM claim_change) c,
     (SELECT bool_or(withdraws_from IS NOT NULL) AS p1, bool_or(lines > 1) AS p6 FROM statement) s,
     (SELECT bool_or(upper <= %(long_past)s) AS p2 FROM staged_line) l{judged}
 """
-JUDGED_SIGNS = """,
+ANY_IRREGULAR_MEMBERSHIP = """,
     (SELECT bool_or(late) AS late, bool_or(early) AS early, bool_or(outside) AS outside FROM judged_line) j"""
 
 NAME_LINES = """
 SELECT count(*) OVER (), f.address, p.address, f.days
 FROM (
-    SELECT address, point_id, min(line) AS line, range_agg(days) AS days FROM ({finding}) strange
+    SELECT address, point_id, min(line) AS line, range_agg(days) AS days FROM ({finding}) irregular
     GROUP BY address, point_id
 ) f
 LEFT JOIN registry_congestionpoint p ON p.id = f.point_id
@@ -114,7 +114,7 @@ ORDER BY f.line LIMIT 20
 """
 
 # One query for each rule about congestion points. It returns a row for each irregular one: (DSO, address, later days).
-POINTS = {
+POINT_QUERIES = {
     "P1": """
         SELECT DISTINCT l.dso_id, l.address, NULL FROM staged_point l
         JOIN registry_congestionpoint p ON p.dso_id = l.dso_id AND p.address = l.address
@@ -143,14 +143,14 @@ POINTS = {
 
 DIFFERS = "is named twice on one day with different terms"
 DIFFERENT_TERMS = """
--- Congestion points that are named with different terms on one day.
-WITH said AS (
+-- Congestion points that are stated with different terms on one day.
+WITH stated AS (
     SELECT dso_id, address, mutex, day_ahead, coalesce(intraday, '') AS intraday,
         range_agg(daterange(first, upper)) FILTER (WHERE upper IS NULL OR upper > first) AS days
     FROM staged_point GROUP BY 1, 2, 3, 4, 5
 )
 SELECT DISTINCT dso_id, address
-FROM said a JOIN said b USING (dso_id, address)
+FROM stated a JOIN stated b USING (dso_id, address)
 WHERE (a.mutex, a.day_ahead, a.intraday) < (b.mutex, b.day_ahead, b.intraday) AND a.days && b.days
 ORDER BY 2, 1
 """
@@ -172,16 +172,16 @@ class Findings:
             names: The names of the first items.
             total: The number of all items.
         """
-        what = WHAT[rule].format(long_past_days=policies.long_past_days)
+        description = DESCRIPTIONS[rule].format(long_past_days=policies.long_past_days)
         choice = policies[rule]
         if choice == REJECT:
-            self.rejections.append(named(Reason.PERIOD, names, what, total=total))
+            self.rejections.append(named(Reason.PERIOD, names, description, total=total))
         elif rule != "P7" or choice == ACCEPT:
-            done = DONE[rule][choice == ACCEPT]
-            self.warnings.append(named(Reason.PERIOD, names, f"{what}, {done}", total=total))
+            treatment = TREATMENTS[rule][choice == ACCEPT]
+            self.warnings.append(named(Reason.PERIOD, names, f"{description}, {treatment}", total=total))
 
 
-def look_at_lines(
+def check_lines(
     cursor: CursorWrapper, kind: ClaimKind, policies: Policies, findings: Findings, *, today: date
 ) -> tuple[bool, bool]:
     """Find irregular lines about connections.
@@ -197,14 +197,15 @@ def look_at_lines(
         Whether claims change, and whether any of them had days before. The same query finds both.
     """
     parameters = {"long_past": long_past(policies, today)}
-    signs = dict.fromkeys(("late", "early", "outside"), "false") | {"judged": ""}
+    flags = ("late", "early", "outside")
+    fields = dict.fromkeys(flags, "false") | {"judged": ""}
     if kind.lines == "judged_line":
-        signs = {sign: f"coalesce(j.{sign}, false)" for sign in ("late", "early", "outside")}
-        signs["judged"] = JUDGED_SIGNS
-    cursor.execute(SIGNS.format(**signs), parameters)
-    signs_seen, claims_change, replaces = cursor.fetchone()
-    for (rule, finding), may_be in zip(LINES.items(), signs_seen, strict=True):
-        if not may_be or _is_silent(rule, policies):
+        fields = {flag: f"coalesce(j.{flag}, false)" for flag in flags}
+        fields["judged"] = ANY_IRREGULAR_MEMBERSHIP
+    cursor.execute(ANY_IRREGULAR.format(**fields), parameters)
+    rules_can_apply, any_changed, any_replaced = cursor.fetchone()
+    for (rule, finding), can_apply in zip(LINE_QUERIES.items(), rules_can_apply, strict=True):
+        if not can_apply or _is_silent(rule, policies):
             continue
         cursor.execute(NAME_LINES.format(finding=kind.sql(finding)), parameters)
         rows = cursor.fetchall()
@@ -214,10 +215,10 @@ def look_at_lines(
                 for _, address, point, later in rows
             )
             findings.add(rule, policies, [_name(*place) for place in places], rows[0][0])
-    return claims_change, replaces
+    return any_changed, any_replaced
 
 
-def look_at_points(cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date) -> None:
+def check_points(cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date) -> None:
     """Find irregular lines about congestion points.
 
     Args:
@@ -231,7 +232,7 @@ def look_at_points(cursor: CursorWrapper, policies: Policies, findings: Findings
     if different:
         findings.rejections.append(named(Reason.PERIOD, different, DIFFERS))
     parameters: dict[str, Any] = {"long_past": long_past(policies, today), "today": today}
-    for rule, finding in POINTS.items():
+    for rule, finding in POINT_QUERIES.items():
         if _is_silent(rule, policies):
             continue
         cursor.execute(finding, parameters)

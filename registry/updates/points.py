@@ -26,7 +26,7 @@ INSERT INTO staged_point (number, dso_id, address, first, upper, stated_upper, e
 SELECT number, %s, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday
 FROM unnest(
     %s::int[], %s::text[], %s::date[], %s::date[], %s::date[], %s::boolean[], %s::boolean[], %s::text[], %s::text[]
-) said (number, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday)
+) stated (number, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday)
 """
 
 NEW_POINTS = """
@@ -43,7 +43,7 @@ SELECT count(*) FROM (
 ) locked
 """
 
-TAKE_TOGETHER = """
+BUILD_POINT_STATEMENTS = """
 INSERT INTO point_statement
 SELECT p.id, coalesce(range_agg(daterange(s.first, s.upper)) FILTER (WHERE s.upper IS NULL OR s.upper > s.first), '{}'),
     min(least(s.first, s.upper)), min(s.upper) FILTER (WHERE s.upper <= s.first), bool_or(s.ends_at_once)
@@ -56,7 +56,7 @@ SELECT count(*) FROM (SELECT FROM registry_congestionpoint ORDER BY id FOR NO KE
 """
 
 END_OMITTED = """
--- Congestion points that are not named, withdrawn from tomorrow on.
+-- Congestion points that the file does not name: withdraw them from tomorrow on.
 INSERT INTO point_statement (point_id, days, replaces_from, withdraws_from, ends_at_once, omitted)
 SELECT t.congestion_point_id, '{}', %(tomorrow)s, %(tomorrow)s, false, true
 FROM registry_congestionpointterms t
@@ -78,8 +78,8 @@ BEFORE_AND_LATER = f"""
     ) o
 """
 
-WANT = f"""
--- The days of the points as they are to be, each with its terms.
+WANTED_TERMS = f"""
+-- The days that the congestion points are to have, with their terms.
 INSERT INTO wanted_terms
 WITH stated AS MATERIALIZED ({BEFORE_AND_LATER})
 SELECT point_id, unnest(range_agg(days)), mutex, day_ahead, intraday
@@ -104,9 +104,9 @@ WHERE days <> '{{}}'
 GROUP BY point_id, mutex, day_ahead, intraday
 """
 
-MEASURE = """
--- The days of each stated point before and after. From the first day that vanishes on, claims on the
--- point lose every day that is not the point's.
+POINT_DAYS = """
+-- The days of each stated congestion point before and after. From the first day that it loses, memberships lose all
+-- days that are not its own.
 INSERT INTO point_days
 WITH was AS (
     SELECT t.congestion_point_id AS point_id, range_agg(t.period) AS days
@@ -171,7 +171,8 @@ WHERE NOT EXISTS (
 """
 
 CLIPPED = """
--- How many connections that no line is about lose days with their point, unless it is meant to end.
+-- The number of connections that no line is about and that lose days with their congestion point. Congestion points
+-- that the update ends are left out.
 SELECT d.address, count(*)
 FROM claim_change w JOIN point_days d USING (point_id)
 WHERE w.old && d.clip
@@ -183,8 +184,8 @@ WHERE w.old && d.clip
 GROUP BY d.point_id, d.address ORDER BY d.address, d.point_id
 """
 
-NOT_BROUGHT_BACK = """
--- How many connections that no line is about ended with their point, which gets new days.
+STILL_ENDED = """
+-- The number of connections that no line is about and that ended with their congestion point, which gets new days.
 SELECT address, count(*)
 FROM (
     SELECT d.address, c.connection_id
@@ -246,7 +247,7 @@ def stage_update(
     return len(points), connections
 
 
-def state_points(
+def apply_point_statements(
     cursor: CursorWrapper, policies: Policies, *, today: date, end_omitted: bool = False
 ) -> bool:
     """Register and lock the stated congestion points, and find their days before and after the update.
@@ -263,15 +264,15 @@ def state_points(
     cursor.execute(NEW_POINTS)
     analyze_if_large(cursor, "registry_congestionpoint", cursor.rowcount)
     cursor.execute(LOCK_ALL_POINTS if end_omitted else LOCK_POINTS)
-    cursor.execute(TAKE_TOGETHER)
+    cursor.execute(BUILD_POINT_STATEMENTS)
     stated = cursor.rowcount
     if end_omitted:
         cursor.execute(END_OMITTED, {"tomorrow": today + timedelta(days=1)})
         stated += cursor.rowcount
     analyze_if_large(cursor, "point_statement", stated)
-    cursor.execute(WANT, {"keep_later": policies["P7"] != ACCEPT, "today": today})
+    cursor.execute(WANTED_TERMS, {"keep_later": policies["P7"] != ACCEPT, "today": today})
     analyze_if_large(cursor, "wanted_terms", cursor.rowcount)
-    cursor.execute(MEASURE)
+    cursor.execute(POINT_DAYS)
     analyze_if_large(cursor, "point_days", cursor.rowcount)
     cursor.execute(DIFFERENCES)
     return bool(cursor.fetchone()[0])
@@ -284,7 +285,7 @@ def write(cursor: CursorWrapper, recorder: Recorder) -> None:
     cursor.execute(RECORD, parameters)
 
 
-def warn_of_clipping(cursor: CursorWrapper) -> Iterator[str]:
+def clipping_warnings(cursor: CursorWrapper) -> Iterator[str]:
     """Yield warnings about connections that are not listed under their congestion point (docs/rules.md D6).
 
     One warning counts those that lose days with their congestion point. The other counts those that ended with it
@@ -292,7 +293,7 @@ def warn_of_clipping(cursor: CursorWrapper) -> Iterator[str]:
     """
     for query, what in (
         (CLIPPED, "not listed, clipped with the congestion point"),
-        (NOT_BROUGHT_BACK, "not listed, clipped earlier with the congestion point and not brought back"),
+        (STILL_ENDED, "not listed, clipped earlier with the congestion point and not brought back"),
     ):
         cursor.execute(query)
         counts = [

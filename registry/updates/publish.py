@@ -42,7 +42,7 @@ SELECT (SELECT time_zone FROM registry_market), ARRAY(
 """
 
 NAMED_DAYS = """
--- Every day that the message names; today for an open end.
+-- Every day that the message states; today for an open end.
 SELECT DISTINCT day FROM (
     SELECT first AS day FROM staged_line UNION SELECT coalesce(upper - 1, %(today)s) FROM staged_line
     UNION SELECT first FROM staged_point UNION SELECT coalesce(stated_upper - 1, %(today)s) FROM staged_point
@@ -51,7 +51,7 @@ SELECT DISTINCT day FROM (
 
 
 @dataclass(frozen=True)
-class Report:
+class UpdateResult:
     """The result of an accepted update.
 
     Attributes:
@@ -71,7 +71,7 @@ def publish_representations(
     today: date,
     source: Source,
     time_zone: str | None = None,
-) -> Report:
+) -> UpdateResult:
     """Apply an AGR's update.
 
     Args:
@@ -89,10 +89,9 @@ def publish_representations(
     findings = Findings()
     with plans.keeping_cursor() as cursor:
         prepare(cursor)
-        said = copy_lines(((0, *line) for line in lines), agr.pk)
-        plans.keep_for_few(cursor, said)
-        ends_omitted = _ends_omitted(policies, said)
-        _look_at_names(cursor, findings, time_zone, today)
+        connections = copy_lines(((0, *line) for line in lines), agr.pk)
+        plans.keep_for_few(cursor, connections)
+        _check_names(cursor, findings, time_zone, today)
         return _apply(
             cursor,
             REPRESENTATION,
@@ -100,7 +99,7 @@ def publish_representations(
             findings,
             today=today,
             source=source,
-            end_omitted=ends_omitted,
+            end_omitted=_ends_omitted(policies, connections),
             party=agr,
         )
 
@@ -113,7 +112,7 @@ def publish_congestion_points(
     today: date,
     source: Source,
     time_zone: str | None = None,
-) -> Report:
+) -> UpdateResult:
     """Apply a DSO's update.
 
     Args:
@@ -130,9 +129,9 @@ def publish_congestion_points(
     findings = Findings()
     with plans.keeping_cursor() as cursor:
         prepare(cursor)
-        staged_points, said = points.stage_update(cursor, dso.pk, lines, today=today)
-        plans.keep_for_few(cursor, staged_points + said)
-        _look_at_names(cursor, findings, time_zone, today)
+        staged_points, connections = points.stage_update(cursor, dso.pk, lines, today=today)
+        plans.keep_for_few(cursor, staged_points + connections)
+        _check_names(cursor, findings, time_zone, today)
         return _apply(
             cursor,
             MEMBERSHIP,
@@ -140,7 +139,7 @@ def publish_congestion_points(
             findings,
             today=today,
             source=source,
-            end_omitted=_ends_omitted(policies, said),
+            end_omitted=_ends_omitted(policies, connections),
             party=dso,
         )
 
@@ -155,7 +154,7 @@ def _apply(
     source: Source,
     end_omitted: bool,
     party: Participant,
-) -> Report:
+) -> UpdateResult:
     """Judge and write the staged lines of either kind of claims."""
     recorder = Recorder(source)
     judged = judge(
@@ -172,7 +171,7 @@ def _apply(
         raise Rejection(findings.rejections)
     write(cursor, kind, policies, judged, recorder, today=today)
     recorder.stamp(None if judged.disputed else [party.pk])
-    return Report(recorder.recorded, tuple(findings.warnings))
+    return UpdateResult(recorder.recorded, tuple(findings.warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +181,13 @@ class Judged:
     Attributes:
         terms: Terms of congestion points change.
         claims: Claimed days change.
-        replaces: Claims change that had days before.
+        any_replaced: Claims change that had days before.
         disputed: Another party has a claim on some of the days.
     """
 
     terms: bool
     claims: bool
-    replaces: bool
+    any_replaced: bool
     disputed: bool
 
 
@@ -219,34 +218,34 @@ def judge(
     """
     terms_change = False
     if kind is MEMBERSHIP:
-        terms_change = points.state_points(cursor, policies, today=today, end_omitted=all_points)
-        period_rules.look_at_points(cursor, policies, findings, today=today)
+        terms_change = points.apply_point_statements(cursor, policies, today=today, end_omitted=all_points)
+        period_rules.check_points(cursor, policies, findings, today=today)
         statements.judge_lines(cursor, policies)
-    taken = statements.take_together(cursor, judged=kind is MEMBERSHIP)
+    counts = statements.build_statements(cursor, judged=kind is MEMBERSHIP)
     lock_changed_connections(
         cursor,
-        lambda held_only: statements.find_changes(
+        lambda locked_only: statements.find_changes(
             cursor,
             kind,
             policies,
             today=today,
             end_omitted=end_omitted,
             party=party,
-            held_only=held_only,
-            things=taken.things,
+            locked_only=locked_only,
+            items=counts.items,
         ),
-        locked=taken.new,
+        locked=counts.new_connections,
     )
-    claims_change, replaces = period_rules.look_at_lines(cursor, kind, policies, findings, today=today)
+    claims_change, any_replaced = period_rules.check_lines(cursor, kind, policies, findings, today=today)
     verdict = Verdict(disputed=False)
     if claims_change:
         policy = policies[kind.policy]
         verdict = standings.judge(cursor, kind, change=recorder.change_id(), policy=policy, today=today)
         if verdict.contested:
-            _file_contested(findings, verdict, rejects=policy == REJECT)
+            _add_contested(findings, verdict, rejects=policy == REJECT)
     if kind is MEMBERSHIP:
-        findings.warnings.extend(points.warn_of_clipping(cursor))
-    return Judged(terms_change, claims_change, replaces, verdict.disputed)
+        findings.warnings.extend(points.clipping_warnings(cursor))
+    return Judged(terms_change, claims_change, any_replaced, verdict.disputed)
 
 
 def write(
@@ -269,16 +268,16 @@ def write(
             policy=policies[kind.policy],
             today=today,
             disputed=judged.disputed,
-            replaces=judged.replaces,
+            any_replaced=judged.any_replaced,
         )
 
 
-def _ends_omitted(policies: Policies, said: int) -> bool:
+def _ends_omitted(policies: Policies, named_count: int) -> bool:
     """Return whether connections that an update omits end; an empty update ends nothing (docs/rules.md D7)."""
-    return policies["omitted connections"] == END and bool(said)
+    return policies["omitted connections"] == END and bool(named_count)
 
 
-def _look_at_names(
+def _check_names(
     cursor: CursorWrapper,
     findings: Findings,
     time_zone: str | None,
@@ -307,7 +306,7 @@ def own_addresses() -> str:
     return rf"^ea1\.\d{{4}}-\d{{2}}\.{own}[.:]"
 
 
-def _file_contested(findings: Findings, verdict: Verdict, *, rejects: bool) -> None:
+def _add_contested(findings: Findings, verdict: Verdict, *, rejects: bool) -> None:
     """Add newly claimed days that another party holds to the findings, without naming it (docs/rules.md C4)."""
     contested, total = verdict.contested, verdict.total
     if rejects:

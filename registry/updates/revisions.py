@@ -12,7 +12,8 @@ from uftp.handlers import Rejection
 from uftp.protocol.reasons import Reason, named
 
 _ADVANCE = """
--- The sender's place, moved to this update and held to the end of the transaction; no row where a later one was there.
+-- Move the sender's revision place to this update, and lock it until the transaction ends. No row if a later update was
+-- accepted.
 INSERT INTO registry_revisionplace AS place (sender_id, update_type, sequence, time_stamp, updated_at)
 VALUES (%(sender)s, %(update_type)s, %(sequence)s, %(time_stamp)s, statement_timestamp())
 ON CONFLICT (sender_id, update_type) DO UPDATE
@@ -44,15 +45,15 @@ def advance(sender: Participant, update_type: str, *, sequence: int | None, time
     Raises:
         Rejection: A later update was accepted.
     """
-    said = {"sender": sender.pk, "update_type": update_type, "sequence": sequence, "time_stamp": time_stamp}
-    if sql.fetch(_ADVANCE, said) is not None:
+    values = {"sender": sender.pk, "update_type": update_type, "sequence": sequence, "time_stamp": time_stamp}
+    if sql.fetch(_ADVANCE, values) is not None:
         return
     place = RevisionPlace.objects.get(sender=sender, update_type=update_type)
-    said_first = f"{sequence}, after {place.sequence}"
+    detail = f"{sequence}, after {place.sequence}"
     if sequence is None:
         assert place.time_stamp is not None
-        said_first = f"TimeStamp {time_stamp.isoformat()}, after {place.time_stamp.isoformat()}"
-    raise Rejection([named(Reason.SUBORDINATE_SEQUENCE, [], f"{said_first} was accepted")])
+        detail = f"TimeStamp {time_stamp.isoformat()}, after {place.time_stamp.isoformat()}"
+    raise Rejection([named(Reason.SUBORDINATE_SEQUENCE, [], f"{detail} was accepted")])
 
 
 def reset(sender: Participant, update_type: str, *, actor: str, reason: str) -> None:

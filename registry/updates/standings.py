@@ -25,8 +25,8 @@ from registry.updates.conflict_detection import refresh_conflicts
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-FIND_DISPUTED = """
--- Connections where the days that change touch another party's claim, or that staff rule on.
+FIND_OVERLAPPING = """
+-- Connections on which the days that change overlap another party's claim, and connections with a ruling.
 INSERT INTO disputed
 SELECT w.connection_id FROM claim_change w
 WHERE EXISTS (
@@ -40,8 +40,8 @@ UNION
 SELECT connection_id FROM ruling
 """
 
-CUT_INTO_PIECES = """
--- Every claim, old or to be, on a disputed connection, cut at every day on which anything about it may change.
+SPLIT_DAYS = """
+-- Every claim on a disputed connection, before and after, split at every day on which anything about it may change.
 INSERT INTO piece (point_id, party_id, connection_id, first, stop, was, waiting_since, exclusive, claimed)
 WITH edge AS (
     SELECT c.connection_id, lower(c.period) AS day
@@ -62,7 +62,7 @@ WITH edge AS (
     SELECT connection_id, %(today)s FROM disputed WHERE %(newest_wins)s
 ), segment AS (
     SELECT connection_id, day AS first, lead(day) OVER (PARTITION BY connection_id ORDER BY day) AS stop FROM edge
-), thing AS (
+), item AS (
     SELECT {point} AS point_id, c.{party} AS party_id, c.connection_id
     FROM {claims} c JOIN disputed USING (connection_id) WHERE c.superseded_by_id IS NULL
     UNION
@@ -71,7 +71,7 @@ WITH edge AS (
 SELECT t.point_id, t.party_id, t.connection_id, s.first, s.stop, c.standing, c.waiting_since_id,
     coalesce({exclusive}, %(exclusive)s),
     CASE WHEN w.connection_id IS NULL THEN true ELSE w.want @> s.first END
-FROM thing t
+FROM item t
 JOIN segment s ON s.connection_id = t.connection_id AND s.stop IS NOT NULL
 LEFT JOIN {claims} c ON c.connection_id = t.connection_id AND c.{party} = t.party_id AND {point} = t.point_id
     AND c.superseded_by_id IS NULL AND c.period @> s.first
@@ -80,7 +80,7 @@ WHERE c.id IS NOT NULL OR w.want @> s.first
 """
 
 JUDGE = """
--- The standing of each claimed piece. C7: a party counts as a whole, and holds a day through all its points.
+-- The standing of each claimed piece. C7: a party holds a day through all its congestion points alike.
 WITH party_day AS (
     SELECT connection_id, first, party_id,
         coalesce(bool_or(was = 'effective'), false) AS held,
@@ -92,7 +92,7 @@ WITH party_day AS (
     FROM piece GROUP BY connection_id, first, party_id
 ), placed AS (
     SELECT p.*, r.winner AS ruled_for, r.loser AS ruled_against,
-        -- C5: under "newest wins" a newcomer takes days from today on
+        -- C5: under "newest wins" a new claimant takes days from today on
         %(newest_wins)s AND p.is_new AND p.claims AND p.first >= %(today)s AS takes,
         bool_or(p.held AND p.claims) OVER day AS somebody_stays,
         -- C6: a free day goes to the claimant that has waited longest
@@ -112,7 +112,7 @@ WITH party_day AS (
             WHEN winner IS NOT NULL THEN
                 party_id = winner
                 OR (held AND ruled_for IS NOT NULL AND party_id <> ruled_against)
-            -- C2: what was held and is claimed still or again was never free
+            -- C2: a day that was held and is still claimed, or claimed again, was never free
             WHEN somebody_stays THEN held
             ELSE has_waited_longest
         END OR (%(allow)s AND claims_anew)) AS holds
@@ -128,7 +128,7 @@ SET standing = CASE
         WHEN s.holds THEN 'effective'
         WHEN s.ruled_against = s.party_id THEN 'refused'
         WHEN s.held AND s.winner IS NOT NULL THEN 'refused'
-        -- C3: refused for as long as the other holds the day, also at another of the party's points
+        -- C3: refused while the other party holds the day, also at another congestion point of the claimant
         WHEN (piece.was = 'refused' OR piece.was IS NULL AND s.was_refused) AND s.holder_stays THEN 'refused'
         ELSE 'contested'
     END,
@@ -139,7 +139,7 @@ WHERE s.connection_id = piece.connection_id AND s.first = piece.first AND s.part
     AND piece.claimed
 """
 
-JOIN_PIECES = """
+MERGE_DAYS = """
 INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, waiting_since, exclusive)
 SELECT point_id, party_id, connection_id, unnest(range_agg(daterange(first, nullif(stop, 'infinity')))),
     standing, waiting_since, exclusive
@@ -148,7 +148,7 @@ GROUP BY point_id, party_id, connection_id, standing, waiting_since, exclusive
 """
 
 KEEP_UNDISPUTED = """
--- Where nobody else has a claim: what stays keeps what it was, what is new counts.
+-- Claims on connections that are not disputed: days that stay keep their standing, new days are effective.
 INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, waiting_since, exclusive)
 SELECT point_id, party_id, connection_id, unnest(range_agg(days)), standing, waiting_since, exclusive
 FROM (
@@ -168,7 +168,7 @@ GROUP BY point_id, party_id, connection_id, standing, waiting_since, exclusive
 """
 
 SUPERSEDE = """
--- Current claims that are not wanted as they stand.
+-- Supersede the current claims that differ from the wanted claims.
 WITH affected AS (
     SELECT c.id, {point} AS point_id, c.{party} AS party_id, c.connection_id, c.period, c.standing,
         c.waiting_since_id, {exclusive} AS exclusive
@@ -193,7 +193,7 @@ UPDATE {claims} SET superseded_by_id = %(change)s FROM stale WHERE {claims}.id =
 """
 
 RECORD = """
--- Wanted claims that are not there yet.
+-- Record the wanted claims that are not registered yet.
 INSERT INTO {claims} (connection_id, period, standing, waiting_since_id, recorded_by_id, {insert_columns})
 SELECT connection_id, period, standing, waiting_since, %(change)s, {insert_values}
 FROM wanted_claim n
@@ -205,20 +205,20 @@ WHERE NOT EXISTS (
 """
 
 RECORD_NEW = """
--- Claims on things that their party had no claim on, where nobody else has one. Few neighbours at a time, and these
--- scattered: the GiST index of the constraint takes a million in the order of their keys in nearly twice the time.
+-- Record the claims on items that had none, on connections that are not disputed. The order scatters the keys: in the
+-- order of the keys, a million inserts take nearly twice as long in the GiST index of the constraint.
 INSERT INTO {claims} (connection_id, period, standing, recorded_by_id, {insert_columns})
 SELECT connection_id, period, 'effective', %(change)s, {insert_values}
 FROM (
     SELECT w.point_id, w.party_id, w.connection_id, unnest(w.want) AS period, %(exclusive)s::boolean AS exclusive
     FROM claim_change w
     WHERE w.old = '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
-) anew
+) new_claims
 ORDER BY hashint8(connection_id / 64), connection_id
 """
 
 NEWLY_CONTESTED = """
--- What a party claims anew and another holds, the first of them by address.
+-- Newly claimed days that another party holds, the first of them by address.
 SELECT count(*) OVER (), n.address, p.address, contested.days
 FROM (
     SELECT point_id, connection_id, range_agg(daterange(first, nullif(stop, 'infinity'))) AS days
@@ -276,13 +276,13 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
         today: The market's day of receipt.
     """
     parameters = _parameters(change, policy, today)
-    cursor.execute(kind.sql(FIND_DISPUTED))
+    cursor.execute(kind.sql(FIND_OVERLAPPING))
     if not cursor.rowcount:
         return Verdict(disputed=False)
     disputed = cursor.rowcount
     if disputed >= ANALYZE_FROM_ROWS:
         cursor.execute(SORT_IN_MEMORY)
-    cursor.execute(kind.sql(CUT_INTO_PIECES), parameters)
+    cursor.execute(kind.sql(SPLIT_DAYS), parameters)
     if cursor.rowcount >= ANALYZE_FROM_ROWS:
         cursor.execute("ANALYZE piece; ANALYZE disputed")
     cursor.execute(JUDGE, parameters)
@@ -299,7 +299,7 @@ def write(
     policy: str,
     today: date,
     disputed: bool = True,
-    replaces: bool = True,
+    any_replaced: bool = True,
 ) -> None:
     """Write the claims that differ to the facts, and refresh the conflicts.
 
@@ -310,13 +310,13 @@ def write(
         policy: The policy that `judge` was called with.
         today: The market's day of receipt.
         disputed: Connections are disputed. Without these there are no pieces to merge and no conflicts to refresh.
-        replaces: Claims change that had days before. Without these, and without disputed connections, all claims are
-            new and need no comparison.
+        any_replaced: Claims change that had days before. Without these, and without disputed connections, all claims
+            are new and need no comparison.
     """
     parameters = _parameters(change, policy, today)
     written = 0
-    if disputed or replaces:
-        cursor.execute(JOIN_PIECES)
+    if disputed or any_replaced:
+        cursor.execute(MERGE_DAYS)
         wanted = int(cursor.rowcount)
         cursor.execute(kind.sql(KEEP_UNDISPUTED), parameters)
         if wanted + cursor.rowcount >= ANALYZE_FROM_ROWS:

@@ -21,8 +21,8 @@ from registry.sql.staging import analyze_if_large
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-FREE_OF_JUDGEMENT = """
--- Lines under no congestion point, thing by thing.
+STATEMENTS_WITHOUT_POINT = """
+-- Statements from lines without a congestion point.
 INSERT INTO statement (point_id, party_id, connection_id, address, days, replaces_from, withdraws_from, lines, line)
 SELECT 0, s.party_id, n.id, s.address, s.days, s.replaces_from, s.withdraws_from, s.lines, s.line
 FROM (
@@ -36,8 +36,8 @@ FROM (
 LEFT JOIN registry_connection n ON n.address = s.address
 """
 
-JUDGED = """
--- Lines under congestion points, within the days that P3, P4 and P5 leave them.
+STATEMENTS_WITH_POINT = """
+-- Statements from lines under congestion points, with the days that P3, P4 and P5 leave.
 INSERT INTO statement (point_id, party_id, connection_id, address, days, replaces_from, withdraws_from, lines, line)
 SELECT s.point_id, s.party_id, n.id, s.address, s.days, s.replaces_from, s.withdraws_from, s.lines, s.line
 FROM (
@@ -49,22 +49,22 @@ LEFT JOIN registry_connection n ON n.address = s.address
 """
 
 JUDGE_LINES = """
--- Each line against its congestion point's days as they are to be in the registry.
+-- Judge each line against the days that its congestion point is to have in the registry.
 INSERT INTO judged_line
 SELECT line, point_id, party_id, address, first, upper,
-    CASE WHEN inside THEN said
-        ELSE said * after
-            + CASE WHEN %(accept_early)s THEN said * before_it ELSE '{}' END
-            + CASE WHEN %(accept_late)s THEN said - after - before_it ELSE '{}' END
+    CASE WHEN inside THEN stated
+        ELSE stated * after
+            + CASE WHEN %(accept_early)s THEN stated * before_it ELSE '{}' END
+            + CASE WHEN %(accept_late)s THEN stated - after - before_it ELSE '{}' END
     END,
-    NOT inside AND said && after AND said && before_it,
-    NOT inside AND said && after AND said - after - before_it <> '{}',
-    NOT inside AND said <> '{}' AND NOT said && after
+    NOT inside AND stated && after AND stated && before_it,
+    NOT inside AND stated && after AND stated - after - before_it <> '{}',
+    NOT inside AND stated <> '{}' AND NOT stated && after
 FROM (
-    SELECT l.line, d.point_id, l.party_id, l.address, l.first, l.upper, l.said, d.after, d.after @> l.said AS inside,
-        datemultirange(daterange(NULL, lower(d.after))) AS before_it
+    SELECT l.line, d.point_id, l.party_id, l.address, l.first, l.upper, l.stated, d.after,
+        d.after @> l.stated AS inside, datemultirange(daterange(NULL, lower(d.after))) AS before_it
     FROM (
-        SELECT *, CASE WHEN upper <= first THEN '{}' ELSE datemultirange(daterange(first, upper)) END AS said
+        SELECT *, CASE WHEN upper <= first THEN '{}' ELSE datemultirange(daterange(first, upper)) END AS stated
         FROM staged_line
     ) l
     JOIN staged_point p ON p.number = l.point AND NOT p.ends_at_once
@@ -73,7 +73,7 @@ FROM (
 """
 
 NEW_CONNECTIONS = """
--- Addresses that the registry has not seen, in the one order that all writers keep.
+-- Register the addresses that are new. All writers insert in the order of addresses, so that they do not deadlock.
 WITH added AS (
     INSERT INTO registry_connection (address)
     SELECT DISTINCT l.address FROM {lines} l
@@ -87,9 +87,9 @@ INSERT INTO locked_connection SELECT id FROM added
 """
 
 CLAIM_CHANGES = """
--- Things whose days differ from what the sender has registered.
+-- Items whose days differ from the days that the sender has registered.
 INSERT INTO claim_change
-{known}
+{single_claims}
 SELECT point_id, party_id, connection_id, old, want
 FROM (
     SELECT s.point_id, s.party_id, s.connection_id, o.old,
@@ -99,7 +99,7 @@ FROM (
                 + CASE WHEN %(keep_later)s THEN {later} ELSE '{{}}' END
                 - coalesce(d.clip, '{{}}') + s.days
         END AS want
-    FROM {things} s
+    FROM {statements} s
     CROSS JOIN LATERAL (
         SELECT coalesce(range_agg(c.period), '{{}}') AS old FROM {claims} c
         WHERE c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
@@ -113,30 +113,30 @@ WHERE want <> old
 
 # Most items of a large update have no claim yet, or one claim with the same days. One join finds these. Only the other
 # items need a lookup of their claims.
-KNOWN = """
-WITH looked_at AS MATERIALIZED (
+COMPARE_SINGLE_CLAIMS = """
+WITH compared AS MATERIALIZED (
     SELECT s.*, c.id IS NULL AS is_new
     FROM statement s
     LEFT JOIN {claims} c ON c.connection_id = s.connection_id AND c.{party} = s.party_id AND {point} = s.point_id
         AND c.superseded_by_id IS NULL
     WHERE (c.id IS NULL OR datemultirange(c.period) <> s.days) AND {among}
 )
-SELECT point_id, party_id, connection_id, '{{}}'::datemultirange, days FROM looked_at WHERE is_new AND days <> '{{}}'
+SELECT point_id, party_id, connection_id, '{{}}'::datemultirange, days FROM compared WHERE is_new AND days <> '{{}}'
 UNION ALL
 """
-NOT_KNOWN = "(SELECT DISTINCT ON (line) * FROM looked_at WHERE NOT is_new ORDER BY line)"
+WITH_SEVERAL_CLAIMS = "(SELECT DISTINCT ON (line) * FROM compared WHERE NOT is_new ORDER BY line)"
 
-MANY = 12
+ROWS_PER_LOOKUP = 12
 """A join reads this number of claims in the time of one lookup."""
 
-REGISTERED = "SELECT reltuples FROM pg_class WHERE oid = %(claims)s::regclass"
+ESTIMATED_CLAIMS = "SELECT reltuples FROM pg_class WHERE oid = %(claims)s::regclass"
 
-HELD = "s.connection_id IN (SELECT connection_id FROM locked_connection)"
+ON_LOCKED_CONNECTIONS = "s.connection_id IN (SELECT connection_id FROM locked_connection)"
 
 
-UNLISTED = """
--- Claims on the stated congestion points that no line is about: they lose the days that the point loses, and where
--- what is omitted ends (D7), the days after today.
+UNLISTED_CLAIMS = """
+-- Memberships of the stated congestion points that no line is about. They lose the days that the congestion point
+-- loses. If omitted connections end (D7), they lose the days after today too.
 INSERT INTO claim_change
 WITH mentioned AS (
     SELECT DISTINCT l.point_id, n.id AS connection_id FROM judged_line l JOIN registry_connection n USING (address)
@@ -163,7 +163,7 @@ WHERE want <> old
 """
 
 OMITTED = """
--- The AGR's connections that no line is about, or those of all AGRs, ended after today (D7).
+-- Representations that no line is about, of one AGR or of all AGRs: they end with today (D7).
 INSERT INTO claim_change
 SELECT 0, agr_id, connection_id, old, want
 FROM (
@@ -180,19 +180,19 @@ WHERE want <> old
 """
 
 
-class Taken(NamedTuple):
+class StatementCounts(NamedTuple):
     """The numbers that building the statements found.
 
     Attributes:
-        things: The number of stated items.
-        new: The number of new connections. This transaction has locked them, and each of them gets claimed days.
+        items: The number of stated items.
+        new_connections: The number of new connections. This transaction has locked them, and each gets claimed days.
     """
 
-    things: int
-    new: int
+    items: int
+    new_connections: int
 
 
-def take_together(cursor: CursorWrapper, *, judged: bool) -> Taken:
+def build_statements(cursor: CursorWrapper, *, judged: bool) -> StatementCounts:
     """Register new connections, and build a statement from all lines about one item.
 
     Args:
@@ -205,10 +205,10 @@ def take_together(cursor: CursorWrapper, *, judged: bool) -> Taken:
     added = cursor.rowcount
     analyze_if_large(cursor, "locked_connection", added)
     analyze_if_large(cursor, "registry_connection", added)
-    cursor.execute(JUDGED if judged else FREE_OF_JUDGEMENT)
-    things = cursor.rowcount
-    analyze_if_large(cursor, "statement", things)
-    return Taken(things, added)
+    cursor.execute(STATEMENTS_WITH_POINT if judged else STATEMENTS_WITHOUT_POINT)
+    items = cursor.rowcount
+    analyze_if_large(cursor, "statement", items)
+    return StatementCounts(items, added)
 
 
 def judge_lines(cursor: CursorWrapper, policies: Policies) -> None:
@@ -227,8 +227,8 @@ def find_changes(
     today: date,
     end_omitted: bool,
     party: int | None = None,
-    held_only: bool = False,
-    things: int = 0,
+    locked_only: bool = False,
+    items: int = 0,
 ) -> int:
     """Fill the empty `claim_change` with the items whose days change.
 
@@ -239,8 +239,8 @@ def find_changes(
         today: The market's day of receipt.
         end_omitted: Claims that no line is about end with today (docs/rules.md D7, I3).
         party: The primary key of the party whose omitted claims end; None for all parties.
-        held_only: Compare only the statements about connections that this transaction has locked.
-        things: The number of stated items. If it is large beside the number of registered claims, all claims are read
+        locked_only: Compare only the statements about connections that this transaction has locked.
+        items: The number of stated items. If it is large beside the number of registered claims, all claims are read
             by one join.
 
     Returns:
@@ -253,14 +253,16 @@ def find_changes(
         "end_omitted": end_omitted,
         "tomorrow": today + timedelta(days=1),
     }
-    among = HELD if held_only else "true"
-    known, source = "", "statement"
-    if things >= FEW and _are_many(cursor, kind, things):
-        known, source = kind.sql(KNOWN, among=among), NOT_KNOWN
-    cursor.execute(kind.sql(CLAIM_CHANGES, among=among, known=known, things=source), parameters)
+    among = ON_LOCKED_CONNECTIONS if locked_only else "true"
+    single_claims, source = "", "statement"
+    if items >= FEW and _compares_by_join(cursor, kind, items):
+        single_claims, source = kind.sql(COMPARE_SINGLE_CLAIMS, among=among), WITH_SEVERAL_CLAIMS
+    cursor.execute(
+        kind.sql(CLAIM_CHANGES, among=among, single_claims=single_claims, statements=source), parameters
+    )
     changes = cursor.rowcount
     if kind.point != "0":
-        cursor.execute(UNLISTED, parameters)
+        cursor.execute(UNLISTED_CLAIMS, parameters)
         changes += cursor.rowcount
     elif end_omitted:
         cursor.execute(OMITTED, parameters)
@@ -269,7 +271,7 @@ def find_changes(
     return int(changes)
 
 
-def _are_many(cursor: CursorWrapper, kind: ClaimKind, things: int) -> bool:
-    cursor.execute(REGISTERED, {"claims": kind.table})
+def _compares_by_join(cursor: CursorWrapper, kind: ClaimKind, items: int) -> bool:
+    cursor.execute(ESTIMATED_CLAIMS, {"claims": kind.table})
     (claims,) = cursor.fetchone()
-    return bool(claims <= things * MANY)
+    return bool(claims <= items * ROWS_PER_LOOKUP)

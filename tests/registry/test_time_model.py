@@ -230,7 +230,7 @@ def claims_are(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """How the claims on what is stated are found: as in small updates, and as in large ones."""
     if request.param == "joined":
         monkeypatch.setattr(statements, "FEW", 0)
-        monkeypatch.setattr(statements, "MANY", sys.maxsize)
+        monkeypatch.setattr(statements, "ROWS_PER_LOOKUP", sys.maxsize)
     return str(request.param)
 
 
