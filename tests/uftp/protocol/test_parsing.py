@@ -508,12 +508,12 @@ def test_schemas_are_made_before_there_are_threads() -> None:
     reads = """
 import sys
 from lxml import etree
-from uftp import validating, versions
+from uftp.protocol import validation, versions
 etree.XMLSchema = None
 for name in {"signed-message.xsd", *(version.schema for version in versions.SUPPORTED.values())}:
     try:
-        validating.validate(b"<Unknown/>", name)
-    except validating.InvalidXML as invalid:
+        validation.validate(b"<Unknown/>", name)
+    except validation.InvalidXML as invalid:
         print(name, invalid)
 """
     root = Path(__file__).resolve().parents[3]
