@@ -19,12 +19,13 @@ PIECE = 1 << 16
 """The minimum size of a piece of a file, in bytes; the last piece may be smaller."""
 
 SETTINGS = """
--- Days as files have them; compiling one of these queries takes longer than it saves.
+-- Days in ISO 8601, as in files. No JIT: compiling these queries takes longer than it saves.
 SET LOCAL datestyle = 'ISO'; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'
 """
 
 PARTICIPANTS = r"""
--- Each participant, with its keys that have not ended. A name that is stored with a line break is written with a blank.
+-- Each participant, with its keys that have not ended. Control characters in its name, such as line breaks, become
+-- blanks.
 SELECT p.role, p.domain, k.texts AS public_key, nullif(p.endpoint, '') AS endpoint, p.standing,
     nullif(regexp_replace(p.name, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ', 'g'), '') AS name
 FROM participants_participant p
@@ -37,7 +38,7 @@ ORDER BY p.role COLLATE "C", p.domain COLLATE "C"
 """
 
 CONNECTIONS = f"""
--- What AGRs claim, whatever its standing: each block of days of a claim.
+-- Each block of days of a representation, of any standing.
 SELECT agr, connection, lower(days) AS start, {last_day_sql("days")} AS "end"
 FROM (
     SELECT p.domain COLLATE "C" AS agr, n.address AS connection, unnest(range_agg(c.period)) AS days
@@ -51,15 +52,16 @@ ORDER BY agr, connection, start
 """
 
 CONGESTION_POINTS = f"""
--- Each block of days of a congestion point on the same terms, with the blocks of days of its memberships, whatever
--- their standing: each stands beside the terms in force on its first day, or next after it, or last of all.
+-- Each block of days of a congestion point on the same terms, with the blocks of days of its memberships, of any
+-- standing. A membership is on the line of the terms on its first day; without these, of the next terms, or else of the
+-- last terms.
 WITH terms AS (
     SELECT t.congestion_point_id AS point_id, unnest(range_agg(t.period)) AS days, t.mutex_offers_supported AS mutex,
         t.day_ahead_redispatch_by AS day_ahead, t.intraday_redispatch_by AS intraday
     FROM registry_congestionpointterms t
     WHERE t.superseded_by_id IS NULL AND {{points}}
     GROUP BY t.congestion_point_id, t.mutex_offers_supported, t.day_ahead_redispatch_by, t.intraday_redispatch_by
-), beside AS (
+), ordered AS (
     SELECT *, daterange(
         lag(upper(days)) OVER in_order,
         CASE WHEN lead(days) OVER in_order IS NOT NULL THEN upper(days) END
@@ -75,7 +77,7 @@ SELECT p.domain AS dso, o.address AS congestion_point, lower(t.days) AS start, {
     CASE WHEN t.mutex THEN 'true' ELSE 'false' END AS mutex_offers_supported,
     t.day_ahead AS day_ahead_redispatch_by, t.intraday AS intraday_redispatch_by,
     n.address AS connection, lower(b.days) AS connection_start, {last_day_sql("b.days")} AS connection_end
-FROM beside t
+FROM ordered t
 JOIN registry_congestionpoint o ON o.id = t.point_id
 JOIN participants_participant p ON p.id = o.dso_id
 LEFT JOIN block b ON b.point_id = t.point_id AND t.begins @> lower(b.days)
@@ -84,12 +86,12 @@ ORDER BY p.domain COLLATE "C", o.address, start, n.address, connection_start
 """
 
 
-OF_POINTS = (
+POINTS_OF_DSO = (
     "t.congestion_point_id IN (SELECT id FROM registry_congestionpoint WHERE dso_id = %(participant)s)"
 )
 
 
-class NobodyFound(ValueError):
+class NoParticipantFound(ValueError):
     """No participant has that role and domain.
 
     The message is for the operator.
@@ -107,7 +109,7 @@ def export_participants(now: datetime) -> Iterator[bytes]:
     Returns:
         The pieces of the CSV file.
     """
-    return _written(PARTICIPANTS, {"now": now})
+    return _pieces(PARTICIPANTS, {"now": now})
 
 
 def export_congestion_points(dso: str | None = None) -> Iterator[bytes]:
@@ -120,14 +122,14 @@ def export_congestion_points(dso: str | None = None) -> Iterator[bytes]:
         The pieces of the CSV file, with the columns that an import of congestion points reads.
 
     Raises:
-        NobodyFound: No DSO has the domain.
+        NoParticipantFound: No DSO has the domain.
     """
-    participant = _found(Role.DSO, dso)
+    participant = _participant_key(Role.DSO, dso)
     query = CONGESTION_POINTS.format(
-        points=OF_POINTS if participant else "true",
+        points=POINTS_OF_DSO if participant else "true",
         claims="c.dso_id = %(participant)s" if participant else "true",
     )
-    return _written(query, {"participant": participant})
+    return _pieces(query, {"participant": participant})
 
 
 def export_connections(agr: str | None = None) -> Iterator[bytes]:
@@ -140,33 +142,33 @@ def export_connections(agr: str | None = None) -> Iterator[bytes]:
         The pieces of the CSV file, with the columns that an import of connections reads.
 
     Raises:
-        NobodyFound: No AGR has the domain.
+        NoParticipantFound: No AGR has the domain.
     """
-    participant = _found(Role.AGR, agr)
+    participant = _participant_key(Role.AGR, agr)
     query = CONNECTIONS.format(claims="c.agr_id = %(participant)s" if participant else "true")
-    return _written(query, {"participant": participant})
+    return _pieces(query, {"participant": participant})
 
 
-def _found(role: Role, domain: str | None) -> int | None:
+def _participant_key(role: Role, domain: str | None) -> int | None:
     if domain is None:
         return None
     key = Participant.objects.filter(role=role, domain=domain).values_list("pk", flat=True).first()
     if key is None:
-        raise NobodyFound(f"{domain or 'An empty domain'} is not on record as {role}.")
+        raise NoParticipantFound(f"{domain or 'An empty domain'} is not registered as {role}.")
     return key
 
 
-def _written(query: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
-    said, size = [], 0
+def _pieces(query: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
+    lines, size = [], 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SETTINGS)
         # The cursor of psycopg itself: with DEBUG on, Django's cursor does not take parameters for COPY.
         with cursor.cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", parameters) as copy:
             for line in copy:
-                said.append(bytes(line))
+                lines.append(bytes(line))
                 size += len(line)
                 if size >= PIECE:
-                    yield b"".join(said)
-                    said, size = [], 0
-    if said:
-        yield b"".join(said)
+                    yield b"".join(lines)
+                    lines, size = [], 0
+    if lines:
+        yield b"".join(lines)

@@ -26,7 +26,8 @@ class ExportCommand(BaseCommand):
             "--output",
             type=Path,
             metavar="FILE",
-            help="write this file, not standard output; replaced when all is written; .gz is packed by gzip",
+            help="write to this file instead of standard output; it is replaced once all is written;"
+            " a name that ends in .gz is compressed by gzip",
         )
 
     def write(self, pieces: Iterator[bytes], path: Path | None) -> None:
@@ -44,23 +45,23 @@ class ExportCommand(BaseCommand):
             return
         counted = _Counted(pieces)
         self._write_file(path, counted)
-        self.stderr.write(f"{path}: {counted.lines - 1:,} lines after the header", lambda said: said)
+        self.stderr.write(f"{path}: {counted.lines - 1:,} lines after the header", lambda text: text)
 
     def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
         """Write all pieces beside the file, then replace the file; on an error leave the file as it is."""
-        beside = path.parent / f"{path.name}.part"
+        partial_file = path.parent / f"{path.name}.part"
         try:
-            with beside.open("wb") as file:
-                with nullcontext(file) if path.suffix != ".gz" else _packed(file) as written:
+            with partial_file.open("wb") as file:
+                with nullcontext(file) if path.suffix != ".gz" else _gzip_file(file) as written:
                     for piece in pieces:
                         written.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(path)
+            partial_file.replace(path)
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from None
         finally:
-            beside.unlink(missing_ok=True)
+            partial_file.unlink(missing_ok=True)
 
     def _write_out(self, pieces: Iterator[bytes]) -> None:
         out = getattr(self.stdout, "buffer", None)
@@ -74,7 +75,7 @@ class ExportCommand(BaseCommand):
                 out.flush()
         except OSError as error:
             stdout.discard()
-            raise CommandError(f"Not all was written to standard output: {error.strerror}.") from None
+            raise CommandError(f"Standard output was not written completely: {error.strerror}.") from None
 
 
 class _Counted(Iterator[bytes]):
@@ -90,6 +91,6 @@ class _Counted(Iterator[bytes]):
         return piece
 
 
-def _packed(file: IO[bytes]) -> gzip.GzipFile:
+def _gzip_file(file: IO[bytes]) -> gzip.GzipFile:
     """Compress by gzip, so that the same content makes the same file."""
     return gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0)

@@ -25,7 +25,7 @@ from registry.imports.execution import execute
 from registry.imports.file_kinds import KINDS, Kind
 from registry.imports.input_file import FileOnDisk
 from registry.imports.runs import Running
-from registry.management.progress import shown_on
+from registry.management.progress import progress_for
 from registry.models.imports import ImportRun
 
 State = ImportRun.State
@@ -35,14 +35,14 @@ DONE, FAILED, WRONG_USE, BAD_LINES, SKIPPED, SHRUNK, INTERRUPTED = 0, 1, 2, 3, 4
 ENDED = (State.APPLIED, State.UNCHANGED, State.DRY)
 
 EXIT_STATUS = (
-    "Exit status: 0: applied, or nothing to change, or a dry run without bad lines. 1: it could not be done: the file"
-    " cannot be read or changed while it was read, its header is another, the rejects cannot be kept, the database is"
-    " away. 2: the command was called wrongly. 3: lines are bad, and nothing was imported. 4: bad lines were skipped,"
-    " and the good ones imported (with --dry-run: would be). 5: stopped, as too much would end. 130: interrupted, and"
-    " nothing was imported. 0 and 4 also where the summary could not be written."
+    "Exit status: 0: applied, nothing to change, or a dry run without bad lines. 1: failed: the file cannot be read or"
+    " changed while it was read, its header is not that of its kind, the rejects cannot be written, or the database is"
+    " not available. 2: the command was called with wrong arguments. 3: lines are bad, and nothing was imported. 4: bad"
+    " lines were skipped, and the good lines were imported (with --dry-run: would be imported). 5: stopped, because too"
+    " much would end. 130: interrupted, and nothing was imported. 0 and 4 also if the summary could not be written."
 )
 
-_ENDINGS = re.compile(r"(\.csv)?(\.gz)?$", re.IGNORECASE)
+_FILE_ENDINGS = re.compile(r"(\.csv)?(\.gz)?$", re.IGNORECASE)
 
 
 def rejects_beside(path: str) -> Path:
@@ -56,7 +56,7 @@ def rejects_beside(path: str) -> Path:
     if path == STANDARD_INPUT:
         return Path("standard-input.rejects.csv")
     file = Path(path)
-    return file.parent / f"{_ENDINGS.sub('', file.name, count=1) or file.name}.rejects.csv"
+    return file.parent / f"{_FILE_ENDINGS.sub('', file.name, count=1) or file.name}.rejects.csv"
 
 
 class ImportCommand(BaseCommand):
@@ -80,24 +80,26 @@ class ImportCommand(BaseCommand):
         parser.add_argument(
             "file",
             metavar="FILE",
-            help=f"CSV in UTF-8, plain or packed by gzip; {STANDARD_INPUT}: standard input",
+            help=f"CSV in UTF-8, plain or compressed by gzip; {STANDARD_INPUT}: standard input",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="print what would change, and change nothing"
         )
         if self._kind.takes_full:
             parser.add_argument(
-                "--full", action="store_true", help="the file is all there is: what it does not name ends"
+                "--full",
+                action="store_true",
+                help="the file is everything of its kind: what it does not name ends",
             )
             parser.add_argument(
                 "--allow-shrink",
                 action="store_true",
-                help=f"with --full: even where more than {MOST_ENDED * 100:.0f} %% of what is there would end",
+                help=f"with --full: import even if more than {MOST_ENDED * 100:.0f} %% of what is registered would end",
             )
         parser.add_argument(
             "--skip-bad-lines",
             action="store_true",
-            help="import the good lines where some are bad; otherwise nothing is imported then",
+            help="import the good lines if some lines are bad; without it, nothing is imported then",
         )
         parser.add_argument(
             "--rejects",
@@ -116,8 +118,8 @@ class ImportCommand(BaseCommand):
             skip_bad_lines=options["skip_bad_lines"],
         )
         if chosen.allow_shrink and not chosen.full:
-            raise CommandError("--allow-shrink says something about --full only.", returncode=WRONG_USE)
-        if path != STANDARD_INPUT and _are_one(Path(path), rejects_path):
+            raise CommandError("--allow-shrink is for --full only.", returncode=WRONG_USE)
+        if path != STANDARD_INPUT and _are_same_file(Path(path), rejects_path):
             raise CommandError("--rejects names the file that is imported.", returncode=WRONG_USE)
         running = None
         try:
@@ -137,15 +139,15 @@ class ImportCommand(BaseCommand):
                 f"{import_report.gave_up(error)} Nothing was imported.", returncode=FAILED
             ) from None
         except KeyboardInterrupt:
-            if running is None or not _came_to_its_end(running):
-                said = "Interrupted: nothing was imported." + (
+            if running is None or not _is_finished(running):
+                text = "Interrupted: nothing was imported." + (
                     f"\nImport: {running.run.pk}" if running else ""
                 )
-                raise CommandError(said, returncode=INTERRUPTED) from None
+                raise CommandError(text, returncode=INTERRUPTED) from None
         self._report(running, str(rejects_path))
 
     def _execute(self, running: Running, path: str, rejects_path: Path) -> None:
-        progress = shown_on(self.stderr)
+        progress = progress_for(self.stderr)
         try:
             file = FileOnDisk(path, progress.lines)
             execute(running, file, now=clock.now(), rejects_path=rejects_path, progress=progress)
@@ -165,14 +167,14 @@ class ImportCommand(BaseCommand):
         if status == DONE:
             return
         for line in import_report.rejects(running):
-            self._say(line)
+            self._print(line)
         if status == SKIPPED:
-            self._say(
+            self._print(
                 f"Bad lines that {'would be' if not run.applies else 'were'} skipped: {run.bad_lines:,}."
             )
             sys.exit(status)
-        said = [run.message, *import_report.where(running, rejects_file)]
-        raise CommandError("\n".join(map(_printable, said)), returncode=status)
+        lines = [run.message, *import_report.where(running, rejects_file)]
+        raise CommandError("\n".join(map(_printable, lines)), returncode=status)
 
     def _summarize(self, running: Running, rejects_file: str) -> None:
         """Print the summary; if that fails, print on standard error that the run is finished."""
@@ -182,12 +184,12 @@ class ImportCommand(BaseCommand):
             self.stdout.flush()
         except (OSError, KeyboardInterrupt) as trouble:
             stdout.discard()
-            self._say(import_report.unsaid(running, getattr(trouble, "strerror", None) or "Interrupted"))
+            self._print(import_report.unsaid(running, getattr(trouble, "strerror", None) or "Interrupted"))
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         """Print a line on standard error, without the style of an error; ignore that it cannot be written."""
         with suppress(OSError):
-            self.stderr.write(_printable(line), lambda said: said)
+            self.stderr.write(_printable(line), lambda text: text)
 
 
 def _printable(text: str) -> str:
@@ -198,11 +200,11 @@ def _printable(text: str) -> str:
     )
 
 
-def _are_one(path: Path, other: Path) -> bool:
+def _are_same_file(path: Path, other: Path) -> bool:
     return path.exists() and other.exists() and other.samefile(path)
 
 
-def _came_to_its_end(running: Running) -> bool:
+def _is_finished(running: Running) -> bool:
     """Return whether the run was finished when it was interrupted."""
     running.run.refresh_from_db()
     return running.run.state in ENDED

@@ -61,18 +61,18 @@ def add_known_at(parser: CommandParser) -> None:
         "--known-at",
         type=known_at,
         metavar="MOMENT",
-        help="as it was known then: a day, such as 2026-12-31, is its end in the market's time zone, and the present"
-        " where it is today; a moment, such as 2026-12-31T12:00:00+01:00, is in UTC where it names no offset; without"
-        " it, as known at present",
+        help="what was known at this moment: a day, such as 2026-12-31, means its end in the market's time zone, or the"
+        " present if it is today; a moment, such as 2026-12-31T12:00:00+01:00, is in UTC if it has no offset; without"
+        " --known-at: what is known at present",
     )
 
 
-class ShowingCommand(BaseCommand):
+class PrintingCommand(BaseCommand):
     """A command that prints what it found: as JSON with `--json`, else as lines for people."""
 
     def add_time_arguments(self, parser: CommandParser) -> None:
         """Add the options `--on`, `--known-at` and `--json`."""
-        parser.add_argument("--on", type=day, metavar="DAY", help="only what is about this day")
+        parser.add_argument("--on", type=day, metavar="DAY", help="only facts about this day")
         add_known_at(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -100,15 +100,15 @@ class ShowingCommand(BaseCommand):
 
     def _print_rows(self, rows: list[dict[str, Any]], indent: str = "") -> None:
         for row in rows:
-            said = [
+            values = [
                 f"{_words(name)} {_value(name, value)}"
                 for name, value in row.items()
-                if _is_said(name, value)
+                if _has_value(name, value)
             ]
-            self.stdout.write(indent + " · ".join(said))
+            self.stdout.write(indent + " · ".join(values))
 
 
-def _is_said(name: str, value: Any) -> bool:
+def _has_value(name: str, value: Any) -> bool:
     return value is not None or name == "end"
 
 

@@ -91,42 +91,42 @@ class Lines:
     def __init__(self, out: OutputWrapper) -> None:
         self._out = out
         self._phase = ""
-        self._said_at = time.monotonic()
-        self._lines_said = 0
+        self._printed_at = time.monotonic()
+        self._printed_lines = 0
 
     def at(self, phase: str) -> None:
         """Show the phase of the import."""
         if phase != self._phase:
             self._phase = phase
-            self._say(phase)
+            self._print(phase)
 
     def read(self, count: int, total: int | None) -> None:
         """Print how many bytes are read of a file of unknown size, which is read completely before its lines."""
         if total is None and self._is_due:
-            self._say(f"{self._phase} … {count:,} bytes")
+            self._print(f"{self._phase} … {count:,} bytes")
 
     def lines(self, count: int) -> None:
         """Print how many lines of the file are read."""
-        if count < self._lines_said:  # A retry reads the file from its start.
-            self._lines_said = 0
-        if count - self._lines_said >= LINES or (count > self._lines_said and self._is_due):
-            self._lines_said = count
-            self._say(f"{self._phase} … {count:,} lines")
+        if count < self._printed_lines:  # A retry reads the file from its start.
+            self._printed_lines = 0
+        if count - self._printed_lines >= LINES or (count > self._printed_lines and self._is_due):
+            self._printed_lines = count
+            self._print(f"{self._phase} … {count:,} lines")
 
     @property
     def _is_due(self) -> bool:
-        return time.monotonic() - self._said_at >= SECONDS
+        return time.monotonic() - self._printed_at >= SECONDS
 
     def close(self) -> None:
         """Do nothing: there is nothing to remove."""
 
-    def _say(self, text: str) -> None:
-        self._said_at = time.monotonic()
+    def _print(self, text: str) -> None:
+        self._printed_at = time.monotonic()
         with suppress(OSError):
             self._out.write(text)
             self._out.flush()
 
 
-def shown_on(out: OutputWrapper) -> Bar | Lines:
+def progress_for(out: OutputWrapper) -> Bar | Lines:
     """Return a bar if the command's standard error is a terminal, else lines."""
     return Bar(sys.stderr) if out.isatty() else Lines(out)

@@ -106,7 +106,7 @@ def test_an_export_that_cannot_be_written_says_so(
 ) -> None:
     with output() as descriptor:
         outcome = ended(command, *OPTIONS.get(command, []), output=descriptor, PYTHONUNBUFFERED=unbuffered)
-    assert outcome == (1, f"CommandError: Not all was written to standard output: {why}.\n")
+    assert outcome == (1, f"CommandError: Standard output was not written completely: {why}.\n")
 
 
 @pytest.mark.parametrize("arguments", [("help",), ("set_policy",)])

@@ -10,7 +10,7 @@ from registry.management.exports import ExportCommand
 
 
 class Command(ExportCommand):
-    help = "Write every participant as CSV, with its keys that have not ended; import_participants takes it back."
+    help = "Write every participant as CSV, with its keys that have not ended. import_participants reads the file."
 
     def add_arguments(self, parser: CommandParser) -> None:
         self.add_output(parser)

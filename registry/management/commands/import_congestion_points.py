@@ -7,6 +7,6 @@ from registry.models.imports import ImportRun
 class Command(ImportCommand):
     import_kind = ImportRun.Kind.CONGESTION_POINTS
     help = (
-        "Record DSOs' congestion points with their connections, one connection a line, as their own updates would."
-        " The same file again changes nothing."
+        "Import the congestion points of DSOs with their connections, one connection a line, as the DSOs' updates"
+        " would. The same file again changes nothing."
     )

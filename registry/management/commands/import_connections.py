@@ -7,6 +7,6 @@ from registry.models.imports import ImportRun
 class Command(ImportCommand):
     import_kind = ImportRun.Kind.CONNECTIONS
     help = (
-        "Record which AGR represents which connection, and when, as its own updates would."
+        "Import which AGR represents which connection on which days, as the AGRs' updates would."
         " The same file again changes nothing."
     )

@@ -7,6 +7,6 @@ from registry.models.imports import ImportRun
 class Command(ImportCommand):
     import_kind = ImportRun.Kind.PARTICIPANTS
     help = (
-        "Add and change participants, with the keys they sign with and their endpoints, and give them their standing."
+        "Add and change participants: their public keys, their endpoints and their standing."
         " The same file again changes nothing."
     )

@@ -8,11 +8,11 @@ from registry.management import output
 from registry.queries.snapshots import list_conflicts
 
 
-class Command(output.ShowingCommand):
+class Command(output.PrintingCommand):
     help = "List conflicts, by number."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--open", action="store_true", help="only those that are open")
+        parser.add_argument("--open", action="store_true", help="only open conflicts")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:

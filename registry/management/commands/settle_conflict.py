@@ -17,7 +17,7 @@ from registry.models import Conflict
 class Command(BaseCommand):
     help = (
         "Settle an open conflict: the holder keeps the days, the claimant is given them, or they are split."
-        " With --anew: decide one that was decided before."
+        " With --anew: decide a settled conflict again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,7 +30,9 @@ class Command(BaseCommand):
             help="with split: the first day that the claimant gets",
         )
         parser.add_argument(
-            "--anew", action="store_true", help="replace the decision of a conflict that was settled before"
+            "--anew",
+            action="store_true",
+            help="decide a settled conflict again; this replaces the earlier decision",
         )
         parser.add_argument("--reason", required=True, help="why; it is kept with the decision")
 
@@ -46,5 +48,5 @@ class Command(BaseCommand):
             )
         except SettlementError as error:
             raise CommandError(str(error)) from None
-        done = "decided anew" if options["anew"] else "settled"
+        done = "decided again" if options["anew"] else "settled"
         self.stdout.write(f"Conflict {options['id']} is {done}: {options['decision']}.")

@@ -9,7 +9,7 @@ from registry.models import CongestionPoint
 from registry.queries.snapshots import show_congestion_point
 
 
-class Command(output.ShowingCommand):
+class Command(output.PrintingCommand):
     help = "Show the terms of a DSO's congestion point and the connections behind it."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -19,11 +19,11 @@ class Command(output.ShowingCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            shown = show_congestion_point(
+            result = show_congestion_point(
                 options["dso"], options["address"], on=options["on"], known_at=options["known_at"]
             )
         except CongestionPoint.DoesNotExist:
             raise CommandError(
                 f"DSO {options['dso']!r} has never registered a congestion point {options['address']!r}."
             ) from None
-        self.print_result(shown, as_json=options["json"])
+        self.print_result(result, as_json=options["json"])

@@ -9,8 +9,8 @@ from registry.models import Connection
 from registry.queries.snapshots import show_connection
 
 
-class Command(output.ShowingCommand):
-    help = "Show who represents a connection and behind which congestion points it lies."
+class Command(output.PrintingCommand):
+    help = "Show who represents a connection, and the congestion points that it belongs to."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("address", help="entity address of the connection")
@@ -18,7 +18,7 @@ class Command(output.ShowingCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            shown = show_connection(options["address"], on=options["on"], known_at=options["known_at"])
+            result = show_connection(options["address"], on=options["on"], known_at=options["known_at"])
         except Connection.DoesNotExist:
             raise CommandError(f"No connection {options['address']!r} has ever been registered.") from None
-        self.print_result(shown, as_json=options["json"])
+        self.print_result(result, as_json=options["json"])

@@ -368,12 +368,12 @@ def test_the_commands_write_what_is_of_one_party() -> None:
 
     assert run("export_connections", "--agr", "second.example").splitlines()[1:] == CONNECTIONS[-2:]
     assert run("export_congestion_points", "--dso", "other.example").splitlines()[1:] == POINTS[-1:]
-    with pytest.raises(CommandError, match=r"grid\.example is not on record as AGR"):
+    with pytest.raises(CommandError, match=r"grid\.example is not registered as AGR"):
         run("export_connections", "--agr", "grid.example")
-    with pytest.raises(CommandError, match=r"first\.example is not on record as DSO"):
+    with pytest.raises(CommandError, match=r"first\.example is not registered as DSO"):
         run("export_congestion_points", "--dso", "first.example")
     for command, option in (("export_connections", "--agr"), ("export_congestion_points", "--dso")):
-        with pytest.raises(CommandError, match=r"An empty domain is not on record"):
+        with pytest.raises(CommandError, match=r"An empty domain is not registered"):
             run(command, option, "")
 
 

@@ -110,7 +110,7 @@ def test_C12_a_settled_conflict_is_decided_anew(run: Run, contested: int) -> Non
         run("settle_conflict", str(contested), "keep", "--anew", "--reason", "at once")
     run("settle_conflict", str(contested), "keep", "--reason", "first")
     told = run("settle_conflict", str(contested), "give", "--anew", "--reason", "second")
-    assert told == f"Conflict {contested} is decided anew: give.\n"
+    assert told == f"Conflict {contested} is decided again: give.\n"
     assert standings(run, 0)["agr-2.example"] == "effective"
     former, replacing = json.loads(run("list_conflicts", "--json"))
     assert (former["decision"], former["replaces"]) == ("keep", None)

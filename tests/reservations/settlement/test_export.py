@@ -356,5 +356,5 @@ def test_who_reads_no_further_ends_the_command_with_a_line(transactional_db: Non
         _, complaints = running.communicate(timeout=60)
     finally:
         running.kill()
-    assert complaints == b"CommandError: Not all was written to standard output: Broken pipe.\n"
+    assert complaints == b"CommandError: Standard output was not written completely: Broken pipe.\n"
     assert running.returncode == 1
