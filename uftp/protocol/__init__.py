@@ -1,1 +1,1 @@
-"""The protocol itself: schemas, parsing, rendering, sealing. Imports no Django."""
+"""The protocol: schemas, parsing, rendering and sealing. This package imports no Django."""

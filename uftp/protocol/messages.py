@@ -1,8 +1,7 @@
-"""UFTP's messages as values: what a CRO receives and sends (docs/protocol-support.md, "Messages").
+"""The messages that a CRO receives and sends, as dataclasses (docs/protocol-support.md, "Messages").
 
-Names are the protocol's in snake case. Days are inclusive, as the protocol has them; an `end_period` of None is
-an open end. Addresses and domains are verbatim. Lists that may be long are iterables in the messages that a CRO
-sends, each walked once, while the message is written.
+Names are the protocol's, in snake case. Days are inclusive. An `end_period` of None is an open end. Addresses and
+domains are verbatim. Messages that a CRO sends have iterables for long lists. Rendering iterates over each once.
 """
 
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ REJECTED = "Rejected"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """The attributes that every message has. `time_stamp` is aware, in UTC."""
+    """The attributes of every message. `time_stamp` is an aware moment in UTC."""
 
     version: str
     sender_domain: str
@@ -27,7 +26,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedMessage:
-    """The envelope of a message: `body` is the decoded Base64, a 64-byte signature and then the XML it signs."""
+    """The envelope of a message. `body` is the decoded Base64: a signature of 64 bytes, then the signed XML."""
 
     sender_domain: str
     sender_role: str
@@ -36,14 +35,14 @@ class SignedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Any message inside an envelope."""
+    """A message inside an envelope."""
 
     metadata: Metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response(Message):
-    """Any answer: `result` is `ACCEPTED` or `REJECTED`; `reference_message_id` is the request's MessageID."""
+    """A response. `result` is `ACCEPTED` or `REJECTED`. `reference_message_id` is the request's MessageID."""
 
     result: str
     rejection_reason: str | None = None
@@ -52,7 +51,7 @@ class Response(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionPeriod:
-    """A connection, and the days a participant speaks of, both inclusive."""
+    """A connection and its stated days, both inclusive."""
 
     entity_address: str
     start_period: date
@@ -61,7 +60,7 @@ class ConnectionPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AGRPortfolioUpdate(Message):
-    """An aggregator's connections."""
+    """The connections of an aggregator."""
 
     time_zone: str
     connections: tuple[ConnectionPeriod, ...]
@@ -70,9 +69,9 @@ class AGRPortfolioUpdate(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CongestionPointPeriod:
-    """A congestion point, its terms, the days it speaks of, and the connections behind it.
+    """A congestion point with its terms, its stated days and its members.
 
-    `intraday_redispatch_by` None: there is no intraday trading at the point.
+    `intraday_redispatch_by` is None if there is no intraday trading at the congestion point.
     """
 
     entity_address: str
@@ -86,7 +85,7 @@ class CongestionPointPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DSOPortfolioUpdate(Message):
-    """A DSO's congestion points."""
+    """The congestion points of a DSO."""
 
     time_zone: str
     congestion_points: tuple[CongestionPointPeriod, ...]
@@ -95,7 +94,7 @@ class DSOPortfolioUpdate(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AGRPortfolioQuery(Message):
-    """An aggregator asks for its portfolio on the day `period`."""
+    """An aggregator's query for its portfolio on the day `period`."""
 
     time_zone: str
     period: date
@@ -103,7 +102,7 @@ class AGRPortfolioQuery(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DSOPortfolioQuery(Message):
-    """A DSO asks who is active behind its congestion point `entity_address` on the day `period`."""
+    """A DSO's query for the active aggregators at its congestion point `entity_address` on the day `period`."""
 
     time_zone: str
     period: date
@@ -112,17 +111,17 @@ class DSOPortfolioQuery(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AGRPortfolioUpdateResponse(Response):
-    """The answer to an AGRPortfolioUpdate."""
+    """The response to an AGRPortfolioUpdate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DSOPortfolioUpdateResponse(Response):
-    """The answer to a DSOPortfolioUpdate."""
+    """The response to a DSOPortfolioUpdate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortfolioCongestionPoint:
-    """A congestion point with its terms, and the addresses of the connections the asking AGR has behind it."""
+    """A congestion point with its terms, and the addresses of its members that the querying AGR represents."""
 
     entity_address: str
     mutex_offers_supported: bool
@@ -133,7 +132,7 @@ class PortfolioCongestionPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DSOPortfolio:
-    """The congestion points of one DSO behind which the asking AGR has connections."""
+    """The congestion points of one DSO whose members the querying AGR represents."""
 
     dso_domain: str
     congestion_points: Iterable[PortfolioCongestionPoint]
@@ -141,10 +140,10 @@ class DSOPortfolio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AGRPortfolioQueryResponse(Response):
-    """The answer to an AGRPortfolioQuery: a view of all DSOs, and the connections that no DSO has allocated.
+    """The response to an AGRPortfolioQuery: the portfolio by DSO, and the connections of no congestion point.
 
-    `period` is a day, or the request's own text where no calendar holds it. With neither portfolios nor
-    connections there is no DSO-View at all, which is the specification's form but not its schema's.
+    `period` is a day, or the text of the request if that is not a valid day. Without portfolios and connections the
+    response has no DSO-View. The specification demands that, its schema does not allow it.
     """
 
     time_zone: str
@@ -155,10 +154,11 @@ class AGRPortfolioQueryResponse(Response):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DSOPortfolioQueryResponse(Response):
-    """The answer to a DSOPortfolioQuery: (connection address, domain of the AGR active there or None) pairs.
+    """The response to a DSOPortfolioQuery.
 
-    `congestion_point` None leaves the congestion point out, and with it all connections. `period` is a day, or
-    the request's own text where no calendar holds it.
+    `connections` are pairs: the address of a connection, and the domain of its active aggregator or None. If
+    `congestion_point` is None, the response has no congestion point and no connections. `period` is a day, or the
+    text of the request if that is not a valid day.
     """
 
     time_zone: str
@@ -169,14 +169,14 @@ class DSOPortfolioQueryResponse(Response):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestMessage(Message):
-    """A test of the connection."""
+    """A request that tests whether messages arrive."""
 
     __test__ = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestMessageResponse(Message):
-    """The answer to a TestMessage; versions 3.x have metadata only, whatever the other fields say."""
+    """The response to a TestMessage. Versions 3.x have metadata only and ignore the other fields."""
 
     __test__ = False
 
@@ -187,7 +187,10 @@ class TestMessageResponse(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ISP:
-    """Reserved power in watts (the sign is the direction) from ISP `start` on (1 is the day's first)."""
+    """Reserved power in watts for `duration` ISPs from ISP `start` on.
+
+    The sign of `power` is the direction. The first ISP of a day is 1.
+    """
 
     power: int
     start: int
@@ -196,7 +199,7 @@ class ISP:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlexReservationUpdate(Message):
-    """What a DSO leaves reserved under a contract on the day `period`. `isp_duration` is as sent."""
+    """The power that stays reserved under a contract on the day `period`. `isp_duration` is verbatim."""
 
     isp_duration: str
     time_zone: str
@@ -209,19 +212,19 @@ class FlexReservationUpdate(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlexReservationUpdateResponse(Response):
-    """The answer to a FlexReservationUpdate."""
+    """The response to a FlexReservationUpdate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherRequest(Message):
-    """A message that is no CRO's business (FlexRequest, FlexOffer, Metering …): only its metadata is read."""
+    """A request that a CRO does not handle (FlexRequest, FlexOffer, Metering …). Only its metadata is read."""
 
     message_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherResponse(Response):
-    """The answer, of type `message_type`, to a message that is no CRO's business."""
+    """The response, of type `message_type`, to a request that a CRO does not handle."""
 
     message_type: str
 
@@ -236,7 +239,7 @@ HANDLED_REQUESTS = frozenset(
         "TestMessage",
     }
 )
-"""Message types that a CRO acts on."""
+"""Message types of the requests that a CRO handles."""
 
 OTHER_REQUESTS = frozenset(
     {
@@ -249,12 +252,12 @@ OTHER_REQUESTS = frozenset(
         "Metering",
     }
 )
-"""Message types that a CRO answers with `Invalid Message`."""
+"""Message types of the requests that a CRO rejects with `Invalid Message`."""
 
 OTHER_RESPONSES = frozenset(f"{request}Response" for request in OTHER_REQUESTS)
-"""Answers that a CRO reads no further than their result, and never answers."""
+"""Message types of responses. A CRO reads only their result and never answers them."""
 
 
 def is_response(message_type: str) -> bool:
-    """Whether messages of `message_type` are answers; an answer is never answered."""
+    """Return whether `message_type` is a response. A response is never answered."""
     return message_type.endswith("Response")

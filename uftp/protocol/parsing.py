@@ -1,6 +1,6 @@
-"""Bytes in, messages out (docs/protocol-support.md, "Reading").
+"""The parsing of envelopes and messages (docs/protocol-support.md, "Reading").
 
-`check` is the door and says yes or no to the whole of a message; what else is here reads what has passed it.
+`check` validates a whole message. The other functions read a message that `check` has found valid.
 """
 
 import binascii
@@ -48,9 +48,10 @@ _TRIMMED = frozenset({"TimeStamp", "Period", "Sequence", "ISP-Duration", "Period
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a valid message says in its root element.
+    """The root element of a valid message.
 
-    `attributes` are those of no namespace, verbatim but for the white space around days, moments and numbers.
+    `attributes` has the attributes without a namespace. They are verbatim, but white space around days, moments and
+    numbers is removed.
     """
 
     message_type: str
@@ -63,9 +64,10 @@ class Header:
 
 
 def open_envelope(body: bytes) -> SignedMessage:
-    """The SignedMessage in `body`, its Body decoded. The Body may be shorter than a signature.
+    """Return the SignedMessage in `body`, with its Body decoded. The Body may be shorter than a signature.
 
-    Raises InvalidXML: also for a Body that is not Base64 exactly as it is written, white space apart.
+    Raises:
+        InvalidXML: The envelope is not valid, or its Body is not canonical Base64. White space in it is allowed.
     """
     root, text = _detached(body)
     if text is None:
@@ -79,15 +81,23 @@ def open_envelope(body: bytes) -> SignedMessage:
 
 
 def check(content: bytes | memoryview, major: int) -> Header:
-    """What a message on the path of `major` says in its root, once the whole of it is found valid.
+    """Validate a whole message that was posted to the path of `major`, and return its root element.
 
-    Reads any length in flat memory. Raises InvalidXML, and KeyError for a `major` that is not supported.
+    The memory needed does not grow with the length of the message.
+
+    Raises:
+        InvalidXML: The message is not valid.
+        KeyError: `major` is not supported.
     """
     return _header(validate(content, for_major(major, "").schema))
 
 
 def metadata(header: Header) -> Metadata:
-    """The metadata of a valid message. Raises UnusableValue where its TimeStamp is in no calendar."""
+    """Return the metadata of a valid message.
+
+    Raises:
+        UnusableValue: The TimeStamp is not a moment of the calendar.
+    """
     return Metadata(
         version=header.version,
         sender_domain=header.sender_domain,
@@ -99,18 +109,26 @@ def metadata(header: Header) -> Metadata:
 
 
 def read_header(content: bytes | memoryview) -> Header:
-    """What a message that check() has passed says in its root, read no further than that."""
+    """Return the root element of a valid message. The rest of the message is not read."""
     return _header(read_root(content))
 
 
 def sequence(header: Header) -> int | None:
-    """The Sequence of a valid update, None where it has none. Raises UnusableValue for one too long to keep."""
+    """Return the Sequence of a valid update, or None if it has none.
+
+    Raises:
+        UnusableValue: The Sequence needs more than 64 bits.
+    """
     text = header.attributes.get("Sequence")
     return None if text is None else integer(text, "Sequence")
 
 
 def parse(content: bytes | memoryview) -> Message:
-    """The whole of a message that check() has passed, in memory. Raises UnusableValue."""
+    """Return the whole of a valid message, in memory.
+
+    Raises:
+        UnusableValue: A value is valid by the schema, but cannot be stored.
+    """
     header = read_header(content)
     read = _READERS.get(header.message_type)
     if read is not None:
@@ -137,10 +155,10 @@ def _header(root: Root) -> Header:
 
 
 def _detached(body: bytes) -> tuple[Root, bytes | None]:
-    """The envelope's root, and the text of a large Body, taken out of the bytes before any parser copies it.
+    """Return the envelope's root and the text of a large Body, cut out before a parser copies it.
 
-    None for the text where that cannot be done. A guess at where the Body is cannot go wrong: it is believed
-    only if the parser finds, as the root's Body, the stand-in that was put there.
+    The text is None if the Body is small or cannot be cut out. A regular expression guesses where the Body is. A
+    random text replaces it there. If the parser does not find this text as the root's Body, the guess was wrong.
     """
     nowhere = Root("", {})
     opening = _BODY.search(body)
@@ -157,7 +175,7 @@ def _detached(body: bytes) -> tuple[Root, bytes | None]:
 
 
 def _decoded(text: bytes) -> bytes:
-    """Base64 decoded, if it is written the one way that these bytes are. Raises InvalidXML."""
+    """Decode canonical Base64. Raises InvalidXML for any other text."""
     compact = text.translate(None, WHITE_SPACE.encode())
     try:
         decoded = binascii.a2b_base64(compact, strict_mode=True)
@@ -180,12 +198,12 @@ def _said(element: etree._Element, name: str) -> str:
 
 
 def _request(header: Header) -> dict[str, Any]:
-    """The fields that all of a CRO's own requests share."""
+    """Return the fields that all requests that a CRO handles have in common."""
     return {"metadata": metadata(header), "time_zone": header.attributes["TimeZone"]}
 
 
 def _answer(header: Header) -> dict[str, Any]:
-    """The fields that all answers share. An answer that is no CRO's business may lack its reference."""
+    """Return the fields that all responses have in common. The reference may be empty if the CRO does not need it."""
     attributes = header.attributes
     name = SUPPORTED["3.1.0"].reference_attribute(header.message_type)
     return {

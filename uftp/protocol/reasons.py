@@ -1,6 +1,6 @@
-"""The words in which a message is rejected, or accepted with a warning (docs/protocol-support.md, "Reasons").
+"""The texts of RejectionReasons and warnings (docs/protocol-support.md, "Reasons").
 
-The same words for all versions. No one may match on them, but people read them.
+They are the same in all versions. People read them. No program may depend on them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ NAMED_AT_MOST = 20
 
 
 class Reason(StrEnum):
-    """Every RejectionReason that this CRO gives."""
+    """The RejectionReasons of this CRO."""
 
     MISMATCH_SENDER = "Mismatch SenderDomain"
     INVALID_ROLE = "Invalid SenderRole"
@@ -35,11 +35,16 @@ class Reason(StrEnum):
 
 
 def named(reason: str, names: Sequence[str], detail: str = "", *, total: int | None = None) -> str:
-    """`reason` about the things in `names`, as `reason: a, b and 7 more detail`.
+    """Return `reason` with the items that it is about, such as `reason: a, b and 7 more detail`.
 
-    Names at most 20 of them and counts the rest; `total` is how many there are where `names` holds only the first
-    of them. Without names, `detail` follows the colon; without both, the reason
-    stands alone.
+    At most 20 names are listed, the others are counted. Without names, `detail` follows the colon. Without names and
+    detail, only the reason is returned.
+
+    Args:
+        reason: The RejectionReason.
+        names: The names of the items, or only the first of them.
+        detail: A text after the names.
+        total: The number of items if `names` has only the first of them.
     """
     shown = ", ".join(names[:NAMED_AT_MOST])
     hidden = (len(names) if total is None else total) - min(len(names), NAMED_AT_MOST)
@@ -50,10 +55,10 @@ def named(reason: str, names: Sequence[str], detail: str = "", *, total: int | N
 
 
 def join(reasons: Iterable[str]) -> str:
-    """All `reasons` in one RejectionReason, each once, in the order given."""
+    """Join `reasons` into one RejectionReason, in their order and without repetitions."""
     return "; ".join(dict.fromkeys(str(reason) for reason in reasons))
 
 
 def warning(texts: Iterable[str]) -> str:
-    """The RejectionReason of a message that is accepted, but not quite as it was sent."""
+    """Return the RejectionReason of an accepted message with warnings."""
     return f"Warning: {join(texts)}"

@@ -1,7 +1,7 @@
-"""Messages in, bytes out, in the form of the message's own version (docs/protocol-support.md, "Writing").
+"""The rendering of messages and envelopes as XML (docs/protocol-support.md, "Writing").
 
-Exactly that version's attributes and elements: one of the libraries refuses whatever it does not know. Lists
-are joined by the thousand, so that a connection costs no Python object of its own.
+A message has exactly the attributes and elements of its version: one of the participants' libraries refuses all
+others. Lists are joined in blocks of thousands, so that a connection needs no Python object of its own.
 """
 
 import base64
@@ -26,30 +26,33 @@ _Item = TypeVar("_Item")
 
 
 def render(message: Message) -> bytes:
-    """`message` as UTF-8 XML in the form of `message.metadata.version`, which must be a supported one.
+    """Render `message` as UTF-8 XML of the version `message.metadata.version`.
 
-    Walks the message's iterables once. Raises KeyError for a version that is not supported, and TypeError for a
-    message type that a CRO never sends.
+    Each iterable of the message is iterated over once.
+
+    Raises:
+        KeyError: The version is not supported.
+        TypeError: A CRO never sends this type of message.
     """
     version = SUPPORTED[message.metadata.version]
     return b"".join(piece.encode() for piece in chain((_DECLARATION,), _pieces(message, version)))
 
 
 def seal_envelope(sender_domain: str, sender_role: str, sealed: bytes) -> bytes:
-    """The SignedMessage to POST: `sealed` (signature and content) in Base64, and who it is from."""
+    """Render the SignedMessage to POST. `sealed` is the signature, then the inner XML."""
     opening = _start("SignedMessage", {"SenderDomain": sender_domain, "SenderRole": sender_role})
     return b"".join((f'{_DECLARATION}{opening} Body="'.encode(), base64.b64encode(sealed), b'"/>\n'))
 
 
 def escape(text: str) -> str:
-    """`text` as the value of an attribute in double quotes; characters that XML cannot hold become U+FFFD."""
+    """Escape `text` for an attribute in double quotes. Characters that XML does not allow become U+FFFD."""
     if _SPECIAL.search(text) is None:
         return text
     return _SPECIAL.sub(lambda match: _ESCAPES.get(match.group(), "\ufffd"), text)
 
 
 def _pieces(message: Message, version: Version) -> Iterator[str]:
-    """The document element by element, long lists in large pieces."""
+    """Yield the document in pieces: single elements, and long lists in large blocks."""
     match message:
         case messages.AGRPortfolioQueryResponse():
             content = _dso_view(message)
@@ -72,7 +75,7 @@ def _pieces(message: Message, version: Version) -> Iterator[str]:
 
 
 def _root(message: Message, version: Version) -> tuple[str, Mapping[str, str | None]]:
-    """The name and attributes of the message's root element; attributes of None are left out."""
+    """Return the name and the attributes of the message's root element. Attributes of None are left out."""
     name = message.message_type if isinstance(message, messages.OtherResponse) else type(message).__name__
     common = _payload(message.metadata)
     match message:
@@ -123,7 +126,7 @@ def _boolean(value: bool) -> str:
 
 
 def _start(name: str, attributes: Mapping[str, str | None]) -> str:
-    """A start tag without its end."""
+    """Return a start tag without its closing bracket."""
     said = (f' {key}="{escape(value)}"' for key, value in attributes.items() if value is not None)
     return f"<{name}{''.join(said)}"
 
@@ -135,7 +138,7 @@ def _blocks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
 
 
 def _connections(addresses: Iterable[str]) -> Iterator[str]:
-    """A Connection for each address; a block of them is joined, and looked through for what needs escaping."""
+    """Yield the Connection elements of the addresses, a block at a time. Only a block that needs it is escaped."""
     for block in _blocks(addresses):
         joined = _SEPARATOR.join(block)
         if _SPECIAL.search(joined.replace(_SEPARATOR, " ")) is not None:

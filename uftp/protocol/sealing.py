@@ -1,6 +1,6 @@
 """Signing and verifying by cryptographic scheme CS1, Ed25519 as in NaCl (docs/protocol-support.md, "Sealing").
 
-A sealed message is a signature of 64 bytes followed by the signed bytes themselves.
+A sealed message is a signature of 64 bytes, then the signed bytes.
 """
 
 import base64
@@ -16,23 +16,24 @@ SECRET_KEY_BYTES = bindings.crypto_sign_SECRETKEYBYTES
 
 
 class BadSignature(Exception):
-    """No key that was tried has signed these bytes."""
+    """None of the keys has signed these bytes."""
 
 
 class InvalidPrivateKey(ValueError):
-    """A text is no private key. Says what is wrong with it and never repeats it."""
+    """The text is not a private key. The message says why, and never contains the text."""
 
 
 def seal(content: bytes, seed: bytes) -> bytes:
-    """`content` with its signature before it, by the private key whose 32-byte seed is `seed`."""
+    """Return the signature of `content`, then `content`. `seed` is the 32-byte seed of the private key."""
     _, secret_key = bindings.crypto_sign_seed_keypair(seed)
     return bytes(bindings.crypto_sign(content, secret_key))
 
 
 def unseal(sealed: bytes, keys: Iterable[bytes]) -> bytes:
-    """The content that `sealed` signs, verified by the first fitting of the 32-byte public `keys`.
+    """Verify `sealed` by the 32-byte public `keys`, and return the signed content.
 
-    Raises BadSignature where none fits, or where `sealed` is shorter than a signature.
+    Raises:
+        BadSignature: No key verifies the signature, or `sealed` is shorter than a signature.
     """
     if len(sealed) < SIGNATURE_BYTES:
         raise BadSignature(f"the body is {len(sealed)} bytes long, shorter than a signature")
@@ -45,21 +46,29 @@ def unseal(sealed: bytes, keys: Iterable[bytes]) -> bytes:
 
 
 def public_key(seed: bytes) -> bytes:
-    """The 32-byte public key of the private key whose seed is `seed`."""
+    """Return the 32-byte public key of the private key with the seed `seed`."""
     key, _ = bindings.crypto_sign_seed_keypair(seed)
     return bytes(key)
 
 
 def generate_key() -> tuple[str, str]:
-    """A key pair as texts: Base64 of NaCl's 64-byte secret key, and `cs1.` with Base64 of the public key."""
+    """Generate a key pair as texts.
+
+    Returns:
+        NaCl's 64-byte secret key in Base64, and `cs1.` followed by the public key in Base64.
+    """
     key, secret_key = bindings.crypto_sign_keypair()
     return base64.b64encode(secret_key).decode(), f"cs1.{base64.b64encode(key).decode()}"
 
 
 def load_private_key(text: str) -> bytes:
-    """The 32-byte seed of a private key given as Base64 of that seed or of NaCl's 64-byte secret key.
+    """Return the 32-byte seed of a private key.
 
-    Raises InvalidPrivateKey.
+    Args:
+        text: The seed, or NaCl's 64-byte secret key, in Base64.
+
+    Raises:
+        InvalidPrivateKey: The text is neither of them.
     """
     try:
         key = base64.b64decode("".join(text.split()), validate=True)

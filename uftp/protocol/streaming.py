@@ -1,6 +1,6 @@
-"""The lines of an update, one by one, in flat memory (docs/protocol-support.md, "Reading").
+"""The lines of a valid update, one by one (docs/protocol-support.md, "Reading").
 
-What is read here has passed the door: it is valid, and has no DOCTYPE.
+The memory needed does not grow with the length of the update.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ _Line = TypeVar("_Line")
 
 
 class PointLine(NamedTuple):
-    """One congestion point of a DSOPortfolioUpdate; `number` counts from 0, days are inclusive."""
+    """A congestion point of a DSOPortfolioUpdate. `number` counts from 0. Days are inclusive."""
 
     number: int
     address: str
@@ -29,7 +29,7 @@ class PointLine(NamedTuple):
 
 
 class MembershipLine(NamedTuple):
-    """One connection of the congestion point that is number `number_of_point`; days are inclusive."""
+    """A connection of the congestion point with the number `number_of_point`. Days are inclusive."""
 
     number_of_point: int
     address: str
@@ -38,9 +38,12 @@ class MembershipLine(NamedTuple):
 
 
 def stream_connections(content: bytes | memoryview) -> Iterator[tuple[str, date, date | None]]:
-    """(address, first day, last day or None) of each line of an AGRPortfolioUpdate, in flat memory.
+    """Yield the address, the first day, and the last day or None, of each line of an AGRPortfolioUpdate.
 
-    Days are inclusive. Raises UnusableValue when it comes to a day that cannot be kept.
+    Days are inclusive.
+
+    Raises:
+        UnusableValue: A day cannot be stored. It is raised when its line is reached.
     """
 
     def line(name: str, said: Mapping[str, str]) -> tuple[str, date, date | None] | None:
@@ -52,9 +55,10 @@ def stream_connections(content: bytes | memoryview) -> Iterator[tuple[str, date,
 
 
 def stream_congestion_points(content: bytes | memoryview) -> Iterator[PointLine | MembershipLine]:
-    """The lines of a DSOPortfolioUpdate, in flat memory: each congestion point, followed by its connections.
+    """Yield the lines of a DSOPortfolioUpdate: each congestion point, then its connections.
 
-    Raises UnusableValue when it comes to a day that cannot be kept.
+    Raises:
+        UnusableValue: A day cannot be stored. It is raised when its line is reached.
     """
     number = -1
 
@@ -84,7 +88,11 @@ def stream_congestion_points(content: bytes | memoryview) -> Iterator[PointLine 
 
 
 def stream_isps(content: bytes | memoryview) -> Iterator[ISP]:
-    """The ISPs of a FlexReservationUpdate, in flat memory. Raises UnusableValue at a number that cannot be kept."""
+    """Yield the ISPs of a FlexReservationUpdate.
+
+    Raises:
+        UnusableValue: A number cannot be stored. It is raised when its ISP is reached.
+    """
 
     def line(name: str, said: Mapping[str, str]) -> ISP | None:
         if name != "ISP":
@@ -99,7 +107,7 @@ def stream_isps(content: bytes | memoryview) -> Iterator[ISP]:
 
 
 class _Collector(Generic[_Line]):
-    """A parser target that turns elements into lines; what lies in foreign elements is not looked at."""
+    """A parser target that turns elements into lines. Elements of other namespaces are skipped with their content."""
 
     def __init__(self, line: Callable[[str, Mapping[str, str]], _Line | None]) -> None:
         self.lines: list[_Line] = []
@@ -119,7 +127,7 @@ class _Collector(Generic[_Line]):
             self._foreign_depth -= 1
 
     def close(self) -> None:
-        """End of the document."""
+        """Do nothing at the end of the document."""
 
 
 def _lines(

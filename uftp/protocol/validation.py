@@ -1,7 +1,7 @@
-"""The door: XML is well-formed, harmless and schema-valid, or refused (docs/protocol-support.md, "Reading").
+"""The validation of XML: well-formed, without DOCTYPE, valid by the schema (docs/protocol-support.md, "Reading").
 
-Two parsers read each document side by side, piece by piece, and build no tree: expat for what XML and its
-namespaces demand, with exact positions and no DOCTYPE let through; libxml2 for the schema.
+Two parsers read each document in pieces, side by side, and build no tree. expat checks XML and its namespaces,
+refuses a DOCTYPE, and reports exact positions. libxml2 validates by the schema.
 """
 
 import re
@@ -14,7 +14,10 @@ from lxml import etree
 
 PIECE_BYTES = 1 << 16
 LONGEST_TAG = 500_000
-"""Bytes of a tag with its attributes, or of a comment, inside the envelope; a parser holds all of it several times."""
+"""Maximum length in bytes of a tag with its attributes, or of a comment. A parser stores it several times.
+
+It holds for messages. In the envelope the Body is an attribute, so tags may be longer there.
+"""
 
 _LONGEST_MESSAGE = 300
 _LONGEST_VALUE = 60
@@ -30,25 +33,29 @@ HARDENED: dict[str, Any] = {
     "remove_pis": True,
     "remove_blank_text": True,
 }
-"""How lxml reads here: only what has no DOCTYPE, so that `huge_tree` is no danger and XML's own entities are all.
+"""Options of lxml for documents without a DOCTYPE.
 
-Those must be resolved: libxml2 otherwise hands `&amp;` on as `&#38;`, to its own schema validator too.
+Without a DOCTYPE `huge_tree` is safe, and the predefined entities of XML are the only ones. They must be resolved:
+libxml2 otherwise reports `&amp;` as `&#38;`, also to its own schema validator.
 """
 
 
 class InvalidXML(Exception):
-    """Bytes that are no UFTP: not well-formed, with a DOCTYPE, or not schema-valid. One line: what and where."""
+    """The document is not well-formed, has a DOCTYPE, or is not valid by the schema.
+
+    The message is one line with the place and the fault.
+    """
 
 
 class _Nothing:
-    """A parser target that keeps nothing."""
+    """A parser target that stores nothing."""
 
     def close(self) -> None:
-        """End of the document."""
+        """Do nothing at the end of the document."""
 
 
 class Root:
-    """The root element of a document: its name, and its attributes of no namespace, verbatim."""
+    """The root element of a document: its name, and its attributes without a namespace, verbatim."""
 
     __slots__ = ("attributes", "name")
 
@@ -58,7 +65,7 @@ class Root:
 
 
 class _WellFormed:
-    """expat with the guards up; keeps the root element."""
+    """An expat parser that refuses a DOCTYPE, other encodings and overlong tags, and stores the root element."""
 
     def __init__(self) -> None:
         self.root: Root | None = None
@@ -69,9 +76,10 @@ class _WellFormed:
         self._parser.StartElementHandler = self._element
 
     def feed(self, piece: bytes, longest_tag: int) -> int:
-        """Reads `piece`; how many bytes of a tag, a text or a comment are left over that has not ended yet.
+        """Parse `piece`, and return how many bytes of an unfinished tag, text or comment are pending.
 
-        Raises InvalidXML for what is left over beyond `longest_tag`.
+        Raises:
+            InvalidXML: The document is not well-formed, or more than `longest_tag` bytes are pending.
         """
         self._fed += len(piece)
         try:
@@ -85,7 +93,7 @@ class _WellFormed:
         return pending
 
     def close(self) -> Root:
-        """The document has ended: its root element. Raises InvalidXML where it may not end here."""
+        """End the document, and return its root element. Raises InvalidXML if it may not end here."""
         try:
             self._parser.Parse(b"", True)
         except expat.ExpatError as error:
@@ -112,7 +120,11 @@ class _WellFormed:
 
 
 def read_root(content: bytes | memoryview) -> Root:
-    """The root element of a document, read no further than that. Raises InvalidXML."""
+    """Return the root element of a document. The rest of the document is not read.
+
+    Raises:
+        InvalidXML: The document is not well-formed up to there.
+    """
     document = _WellFormed()
     for _ in _pieces(content, document, len(content)):
         if document.root is not None:
@@ -121,7 +133,11 @@ def read_root(content: bytes | memoryview) -> Root:
 
 
 def well_formed(content: bytes | memoryview) -> Root:
-    """The root element of a document that is well-formed and harmless, whatever it says. Raises InvalidXML."""
+    """Check a whole document without a schema, and return its root element.
+
+    Raises:
+        InvalidXML: The document is not well-formed, has a DOCTYPE, or has an overlong tag or comment.
+    """
     document = _WellFormed()
     for _ in _pieces(content, document, LONGEST_TAG):
         pass
@@ -129,9 +145,15 @@ def well_formed(content: bytes | memoryview) -> Root:
 
 
 def validate(content: bytes | memoryview, schema_file: str, *, longest_tag: int = LONGEST_TAG) -> Root:
-    """The root element of a document that is valid by our schema `schema_file`. Raises InvalidXML.
+    """Validate a whole document by our schema `schema_file`, and return its root element.
 
-    No tag or comment in it may be much longer than `longest_tag` bytes: one that is up to twice as long may pass.
+    Args:
+        content: The document.
+        schema_file: The file name of the schema.
+        longest_tag: Maximum length in bytes of a tag or comment. One of up to twice this length may be let through.
+
+    Raises:
+        InvalidXML: The document is not valid.
     """
     document = _WellFormed()
     validator = _validator(schema_file)
@@ -152,9 +174,9 @@ def validate(content: bytes | memoryview, schema_file: str, *, longest_tag: int 
 
 
 def _pieces(content: bytes | memoryview, document: _WellFormed, longest_tag: int) -> Iterator[bytes]:
-    """`content` in pieces, each after `document` has read it.
+    """Yield `content` in pieces, each after `document` has parsed it.
 
-    Within a long tag or comment they grow with what is pending of it: expat looks at all of that again each time.
+    expat reads all of an unfinished tag or comment again with each piece. So the pieces grow with the pending bytes.
     """
     view = memoryview(content)
     head = view[:4].tobytes()
@@ -170,7 +192,7 @@ def _pieces(content: bytes | memoryview, document: _WellFormed, longest_tag: int
 
 SCHEMAS = Path(__file__).parent / "schema"
 
-# Made before there are threads: libxml2 makes no two at a time, not even one while another validates by its types.
+# Loaded on import, before there are threads: libxml2 cannot load a schema while another thread loads one or validates.
 _SCHEMAS = {
     name: etree.XMLSchema(etree.parse(SCHEMAS / name))
     for name in ("signed-message.xsd", "uftp-3.xsd", "uftp-4.0.0.xsd")
@@ -183,7 +205,10 @@ def _validator(schema_file: str) -> etree.XMLParser:
 
 
 def _complaint(step: Callable[..., object], *arguments: bytes) -> str | None:
-    """libxml2's first complaint up to this step of a validator's; a schema error raises nothing in a target."""
+    """Run a step of a validator, and return libxml2's first complaint so far.
+
+    With a parser target, an error of the schema raises no exception. So the error log is read.
+    """
     try:
         step(*arguments)
     except etree.XMLSyntaxError as error:
@@ -193,7 +218,10 @@ def _complaint(step: Callable[..., object], *arguments: bytes) -> str | None:
 
 
 def _located(complaint: str, view: memoryview, start: int, schema_file: str) -> str:
-    """`complaint` with its place, which libxml2 does not tell: found by reading on from `start` tag by tag."""
+    """Return `complaint` with its place.
+
+    libxml2 does not report the place here. So the piece that begins at `start` is validated again, tag by tag.
+    """
     validator = _validator(schema_file)
     for earlier in range(0, start, PIECE_BYTES):
         validator.feed(view[earlier : min(earlier + PIECE_BYTES, start)].tobytes())
@@ -208,7 +236,7 @@ def _located(complaint: str, view: memoryview, start: int, schema_file: str) -> 
 
 
 def _line_and_offset(view: memoryview, position: int) -> tuple[int, int]:
-    """The line, from 1, and the offset in it, from 0, of the tag that ends at `position`."""
+    """Return the line (from 1), and the offset in the line (from 0), of the tag that ends at `position`."""
     opening = 0
     for end in range(position, 0, -PIECE_BYTES):
         start = max(end - PIECE_BYTES, 0)
@@ -225,7 +253,7 @@ def _line_and_offset(view: memoryview, position: int) -> tuple[int, int]:
 
 
 def _plain(complaint: str) -> str:
-    """libxml2's words without its own notation, values cut short."""
+    """Return libxml2's message without its own notation, and with long values cut."""
     text = re.sub(r"\Aline \d+: b(['\"])(.*)\1 \(line \d+\)\Z", r"\2", complaint, flags=re.DOTALL)
     text = re.sub(r"\[facet '\w+'\] ", "", text)
     text = re.sub(r"'([^']*)(?:'|\Z)", lambda quoted: f"'{_one_line(quoted.group(1), _LONGEST_VALUE)}'", text)

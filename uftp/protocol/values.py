@@ -1,7 +1,4 @@
-"""The texts of schema-valid attributes as values, or word that they are none that can be kept.
-
-Days and moments are the specification's xs:date and xs:dateTime (docs/protocol-support.md, "Values").
-"""
+"""The values of schema-valid attributes: days, moments, numbers (docs/protocol-support.md, "Values")."""
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -9,10 +6,10 @@ from functools import lru_cache
 
 FIRST_DAY = date(1, 1, 2)
 LAST_DAY = date(9999, 12, 30)
-"""The days that can be registered: of the calendar's, all that have a day before and after them."""
+"""The first and the last day that can be registered: those that have a day before and a day after them."""
 
 WHITE_SPACE = " \t\r\n"
-"""XML's white space, and nothing else that Python takes for it."""
+"""The white space of XML. `str.strip` without an argument removes more characters."""
 
 _BIGGEST = 2**63 - 1
 _LONGEST_VALUE = 60
@@ -23,12 +20,16 @@ _MOMENT = re.compile(
 
 
 class UnusableValue(Exception):
-    """A schema-valid value that no calendar or database holds. One line for an `Invalid Message`."""
+    """A value is valid by the schema, but cannot be stored. The message is one line for `Invalid Message`."""
 
 
 @lru_cache(maxsize=1 << 14)
 def day(text: str) -> date:
-    """The day that an xs:date names, its time zone suffix left aside. Raises UnusableValue."""
+    """Return the day of an xs:date. A time zone suffix is ignored.
+
+    Raises:
+        UnusableValue: It is not a day that can be registered.
+    """
     match = _DAY.fullmatch(text.strip(WHITE_SPACE))
     try:
         named = date.fromisoformat(match.group(1) if match else "")
@@ -40,9 +41,12 @@ def day(text: str) -> date:
 
 
 def end_day(text: str | None) -> date | None:
-    """The inclusive day that an EndPeriod names, None for none; it may be the calendar's last, 9999-12-31.
+    """Return the inclusive last day of an EndPeriod, or None if there is no EndPeriod.
 
-    Raises UnusableValue.
+    9999-12-31 becomes `date.max`.
+
+    Raises:
+        UnusableValue: It is not a day that can be registered.
     """
     if text is None:
         return None
@@ -50,9 +54,10 @@ def end_day(text: str | None) -> date | None:
 
 
 def moment(text: str) -> datetime:
-    """The point in time of an xs:dateTime: aware, in UTC, to the microsecond. Without an offset it is UTC.
+    """Return the moment of an xs:dateTime, aware and in UTC, to the microsecond. Without an offset it is UTC.
 
-    Raises UnusableValue.
+    Raises:
+        UnusableValue: The calendar has no such moment.
     """
     match = _MOMENT.fullmatch(text.strip(WHITE_SPACE))
     if match is None:
@@ -75,7 +80,11 @@ def moment(text: str) -> datetime:
 
 
 def integer(text: str, what: str) -> int:
-    """The number that an xs:integer called `what` writes. Raises UnusableValue beyond 64 bits."""
+    """Return the number of an xs:integer. `what` is its name in an error.
+
+    Raises:
+        UnusableValue: The number needs more than 64 bits.
+    """
     digits = text.strip(WHITE_SPACE)
     if len(digits.lstrip("+-0")) > len(str(_BIGGEST)):
         raise _unusable(what, text)
@@ -86,7 +95,7 @@ def integer(text: str, what: str) -> int:
 
 
 def boolean(text: str) -> bool:
-    """The value of an xs:boolean: `true`, `false`, `1` or `0`."""
+    """Return the value of an xs:boolean: `true`, `false`, `1` or `0`."""
     return text.strip(WHITE_SPACE) in ("true", "1")
 
 

@@ -1,4 +1,4 @@
-"""What differs between the versions of UFTP, in one table (docs/protocol-support.md, "Versions")."""
+"""The supported versions of UFTP and their differences (docs/protocol-support.md, "Versions")."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -6,7 +6,7 @@ from functools import lru_cache
 _REFERENCES_3X = {
     "AGRPortfolioUpdateResponse": "AGRPortfolioUpdateMessageID",
     "AGRPortfolioQueryResponse": "AGRPortfolioQueryMessageID",
-    # The schema's own name, and both libraries': its value is the request's MessageID all the same.
+    # The schema and both libraries use this name, although its value is the MessageID of the request.
     "DSOPortfolioUpdateResponse": "DSOPortfolioUpdateResponseMessageID",
     "DSOPortfolioQueryResponse": "DSOPortfolioQueryMessageID",
     "FlexReservationUpdateResponse": "FlexReservationUpdateMessageID",
@@ -22,21 +22,22 @@ _REFERENCES_3X = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One version of UFTP: its name, the number in its path, and how its messages are written."""
+    """A version of UFTP: its name, the number in its path, and the form of its messages."""
 
     name: str
     major: int
     schema: str
-    """File name of our schema for what arrives on this major version's path."""
+    """File name of our schema for messages that are posted to the path of this major version."""
     references: dict[str, str] | None
-    """Response type to the attribute naming the request; None: `ReferenceMessageID` throughout."""
+    """Response type to the attribute with the request's MessageID. None: it is always `ReferenceMessageID`."""
     test_response_has_result: bool
-    """Whether a TestMessageResponse carries Result and reference, as every other response does."""
+    """Whether a TestMessageResponse has Result and a reference, as all other responses have."""
 
     def reference_attribute(self, message_type: str) -> str:
-        """The attribute of the response `message_type` that holds the request's MessageID.
+        """Return the attribute of the response `message_type` that has the request's MessageID.
 
-        Raises KeyError where `message_type` has none in this version.
+        Raises:
+            KeyError: The response has no such attribute in this version.
         """
         if self.references is None:
             return "ReferenceMessageID"
@@ -71,15 +72,22 @@ SUPPORTED: dict[str, Version] = {
 }
 MAJORS = frozenset(version.major for version in SUPPORTED.values())
 PATHS = {f"/shapeshifter/api/v{major}/message": major for major in sorted(MAJORS)}
-"""The major version by the path that its messages are posted to: no trailing slash, and never a redirect."""
+"""Path of the message endpoint to its major version. There is no trailing slash and no redirect."""
 
 
 @lru_cache(maxsize=64)
 def for_major(major: int, version_text: str) -> Version:
-    """The supported version of path number `major` in which to answer a message of Version `version_text`.
+    """Return the version in which to answer a message that was posted to the path of `major`.
 
-    That version itself, if it is supported under this path; else the highest supported one not above it, else
-    the lowest one above it. Raises KeyError for a `major` without any supported version.
+    It is the message's own version if that is supported under this path. Otherwise it is the highest supported
+    version below, or else the lowest one above.
+
+    Args:
+        major: The number in the path.
+        version_text: The Version of the message.
+
+    Raises:
+        KeyError: `major` has no supported version.
     """
     candidates = sorted((v for v in SUPPORTED.values() if v.major == major), key=lambda v: _numbers(v.name))
     if not candidates:
@@ -90,6 +98,6 @@ def for_major(major: int, version_text: str) -> Version:
 
 
 def _numbers(version_text: str) -> tuple[tuple[int, str], ...]:
-    """A version's numbers, comparable: any length of digits, without turning them into integers."""
+    """Return the numbers of a version in a comparable form. They may have any number of digits."""
     parts = (part.lstrip("0") for part in version_text.split("."))
     return tuple((len(part), part) for part in parts)
