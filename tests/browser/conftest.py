@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from datetime import datetime
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -104,9 +104,9 @@ def kim(log_in: LogIn) -> Page:
 
 
 @pytest.fixture
-def market(transactional_db: None, settings: Any) -> markets.Market:
+def market(transactional_db: None, stop_clock: Callable[[datetime], None]) -> markets.Market:
     """The market of `tests/browser/market.py`; the clock stands at its moment for the whole test."""
-    settings.DEBUG, settings.CRO_NOW = True, markets.NOW
+    stop_clock(markets.NOW)
     return markets.market()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -15,12 +14,11 @@ At = Callable[[datetime | str], None]
 
 
 @pytest.fixture
-def at(settings: Any) -> At:
+def at(stop_clock: Callable[[datetime], None]) -> At:
     """Puts the CRO's clock to a moment (aware, or ISO 8601 with an offset), where it stands; to NOW at first."""
 
     def put(moment: datetime | str) -> None:
-        settings.DEBUG = True
-        settings.CRO_NOW = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        stop_clock(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)
 
     put(NOW)
     return put

@@ -2,8 +2,8 @@
 
 import html
 import re
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def market(transactional_db: None, settings: Any) -> Market:
-    settings.DEBUG, settings.CRO_NOW = True, markets.NOW
+def market(transactional_db: None, stop_clock: Callable[[datetime], None]) -> Market:
+    stop_clock(markets.NOW)
     return markets.market()
 
 

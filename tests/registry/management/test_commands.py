@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -134,7 +133,7 @@ def test_H1_a_connection_is_shown_as_it_was_known(run: Run, contested: int) -> N
 
 
 def test_a_day_that_something_was_known_at_is_its_end_in_the_markets_zone(
-    run: Run, contested: int, settings: Any
+    run: Run, contested: int, stop_clock: Callable[[datetime], None]
 ) -> None:
     stamps = ("2026-05-31T22:30:00Z", "2026-06-01T21:59:59.9Z", "2026-06-02T08:00:00.5Z")
     moments = list(map(datetime.fromisoformat, stamps))
@@ -144,7 +143,7 @@ def test_a_day_that_something_was_known_at_is_its_end_in_the_markets_zone(
     for change, moment in zip(changes, moments, strict=True):
         change.moment = moment
         change.save()
-    settings.DEBUG, settings.CRO_NOW = True, datetime.fromisoformat("2026-06-02T10:00:00+02:00")
+    stop_clock(datetime.fromisoformat("2026-06-02T10:00:00+02:00"))
     nobody: dict[str, str] = {}
     first = {"agr-1.example": "effective"}
     both = {"agr-1.example": "effective", "agr-2.example": "contested"}

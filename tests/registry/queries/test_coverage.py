@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as drawing
-from pytest_django import Settings
 
 from common import locks
 from participants.scope import EVERYONE, NOBODY, Scope
@@ -155,8 +155,8 @@ def test_it_says_when_it_was_counted(db: None) -> None:
     assert coverage.counted_at() == NOW + timedelta(minutes=1)
 
 
-def test_the_worker_counts_by_the_clock(db: None, settings: Settings) -> None:
-    settings.DEBUG, settings.CRO_NOW = True, datetime(2026, 6, 1, 23, 0, tzinfo=UTC)
+def test_the_worker_counts_by_the_clock(db: None, stop_clock: Callable[[datetime], None]) -> None:
+    stop_clock(datetime(2026, 6, 1, 23, 0, tzinfo=UTC))
     declared("grid.example", 1, 1)
 
     count_coverage(timestamp=0)

@@ -1,6 +1,7 @@
 """The pages of connections and congestion points, through HTTP requests of a member of staff."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
-from pytest_django import Settings
 
 from participants.models import Participant
 from participants.scope import EVERYONE
@@ -37,8 +37,8 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _standing_clock(settings: Settings) -> None:
-    settings.DEBUG, settings.CRO_NOW = True, NOW
+def _standing_clock(stop_clock: Callable[[datetime], None]) -> None:
+    stop_clock(NOW)
 
 
 @pytest.fixture
