@@ -6,12 +6,15 @@ import csv
 import io
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 HEADER = ("line", "column", "rule", "value")
 LONGEST_VALUE = 200
+
+RejectRow = tuple[int, str, str, str]
+"""Line, column, rule and value of a reject."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,11 +49,11 @@ class Rejects:
     first: list[Reject] = field(default_factory=list)
     lines: int = 0
     count: int = 0
-    most_kept_at_hand: int = 100
+    max_in_memory: int = 100
     _file: BinaryIO = field(default_factory=tempfile.TemporaryFile, repr=False)
 
-    def fill(self, rejects: Iterable[tuple[int, str, str, str]]) -> None:
-        """Replace the content by `rejects`: (line, column, rule, value), sorted by line."""
+    def replace_all(self, rejects: Iterable[RejectRow]) -> None:
+        """Replace the content by `rejects`, which are sorted by line."""
         self.first, self.lines, self.count = [], 0, 0
         self._file.seek(0)
         self._file.truncate()
@@ -62,7 +65,7 @@ class Rejects:
             for line, column, rule, value in rejects:
                 reject = Reject(line, column, rule, value[:LONGEST_VALUE])
                 writer.writerow((reject.line, reject.column, reject.rule, reject.value))
-                if self.count < self.most_kept_at_hand:
+                if self.count < self.max_in_memory:
                     self.first.append(reject)
                 self.count += 1
                 self.lines += line != latest
@@ -78,3 +81,9 @@ class Rejects:
 
     def __len__(self) -> int:
         return self.count
+
+
+def in_order(rejects: Iterable[RejectRow], columns: Sequence[str]) -> list[RejectRow]:
+    """Sort rejects by line, then by column as in the file; those about a whole line come first."""
+    places = {column: place for place, column in enumerate(columns)}
+    return sorted(rejects, key=lambda reject: (reject[0], places.get(reject[1], -1)))

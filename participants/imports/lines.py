@@ -78,12 +78,19 @@ def read(rows: Iterable[Row | Fault]) -> Lines:
         if all(wanted.says() != other.says() for other in before):
             before.append(wanted)
             lines.wanted.append(wanted)
-    for each in said.values():
+    return lines
+
+
+def check_repetitions(lines: Lines) -> None:
+    """Note a fault with each line of a participant about whom the lines differ."""
+    named: dict[Who, list[Wanted]] = {}
+    for wanted in lines.wanted:
+        named.setdefault(wanted.who, []).append(wanted)
+    for each in named.values():
         for wanted in each if len(each) > 1 else ():
             other = next(other for other in each if other is not wanted)
             rule = f"participant: line {other.line} says something else of it; say it once"
             lines.fault(wanted.line, "", rule, " ".join(wanted.who))
-    return lines
 
 
 def _keys(lines: Lines, row: Row) -> dict[bytes, str]:

@@ -18,11 +18,10 @@ from typing import Any, Protocol
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 
-from common.csv.importing import Imported, ImportRefused, Shrunk
+from common.csv.importing import ImportRefused, ImportRequest, ImportResult, Shrunk, import_file
 from common.csv.reader import UnreadableFile
 from common.previews import ConsequencesChanged
 from common.retry import lost_race, retried, server_trouble
-from registry.changes import Source
 from registry.imports import rejects_file
 from registry.imports import report as import_report
 from registry.imports.file_kinds import KINDS
@@ -117,38 +116,40 @@ class _Execution:
         except BaseException as error:
             self._end_by(error)
 
-    def _verb(self) -> Imported:
+    def _import(self) -> ImportResult:
         kind = KINDS[self.run.kind]
-        self.running.rejects.fill(())
+        request = ImportRequest(
+            now=self.now,
+            file_name=self.run.file_name,
+            actor=self.run.actor,
+            reason=self.run.reason,
+            options=self.options,
+            rejects=self.running.rejects,
+            expected=(self.run.fingerprint or None) if self.run.applies else None,
+            step=self._at,
+            before_commit=self._before_commit,
+        )
+        request.rejects.replace_all(())
         self._at(READING)
         with self.file.rows(kind.columns, self._read) as rows:
-            return kind.run(
-                rows,
-                options=self.options,
-                now=self.now,
-                source=Source.of_import(self.run.file_name, self.run.actor, self.run.reason),
-                rejects=self.running.rejects,
-                step=self._at,
-                before_commit=self._before_commit,
-                expected=(self.run.fingerprint or None) if self.run.applies else None,
-            )
+            return import_file(kind.importer, rows, request)
 
     def _apply(self) -> None:
-        imported = self._verb()
+        imported = self._import()
         state = State.APPLIED if imported.changes_anything else State.UNCHANGED
         self._record(state=state, change_id=imported.change, **self._outcome(imported))
 
-    def _rehearse(self) -> tuple[Imported, Consequences]:
-        done: list[Imported] = []
+    def _rehearse(self) -> tuple[ImportResult, Consequences]:
+        done: list[ImportResult] = []
 
         def verb() -> int | None:
-            done.append(self._verb())
+            done.append(self._import())
             return done[-1].change
 
         found = rehearse(verb, patience=REHEARSAL)
         return done[-1], found
 
-    def _shown(self, imported: Imported, found: Consequences) -> dict[str, Any]:
+    def _shown(self, imported: ImportResult, found: Consequences) -> dict[str, Any]:
         state = State.DRY
         if self.run.uploaded:
             state = State.PREVIEWED if imported.changes_anything else State.UNCHANGED
@@ -156,13 +157,13 @@ class _Execution:
         outcome["summary"]["consequences"] = kept(found)
         return {"state": state, "fingerprint": imported.fingerprint or found.fingerprint, **outcome}
 
-    def _outcome(self, imported: Imported) -> dict[str, Any]:
+    def _outcome(self, imported: ImportResult) -> dict[str, Any]:
         return {
             "lines": imported.lines,
             "summary": {
                 "counts": [[words, count] for words, count in imported.counts.items()],
                 "warnings": list(imported.warnings),
-                "told": list(imported.told),
+                "told": list(imported.sentences),
             },
         }
 

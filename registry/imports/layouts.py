@@ -25,6 +25,8 @@ IS_LAST_DAY = "day: not a day as YYYY-MM-DD from 0001-01-02 to 9999-12-31"
 IS_ADDRESS = "address: not an entity address, ean. and 12 to 34 digits or ea1.YYYY-MM.domain:name"
 IS_FOREIGN = "D10: lies under this CRO's own domain"
 
+OTHER_ROLE = {"AGR": "DSO", "DSO": "AGR"}
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -91,14 +93,20 @@ class OnRecord(Check):
 
     @classmethod
     def as_(cls, role: str) -> OnRecord:
-        return cls(role.lower(), "p.id IS NOT NULL", f"participant: not on record as {role}")
+        return cls(role.lower(), "p.id IS NOT NULL", f"participant: {not_on_record(role)}")
 
     @property
     def words(self) -> str:
-        other = "DSO" if self.column == "agr" else "AGR"
+        role = self.column.upper()
+        other = OTHER_ROLE[role]
         return f"""CASE WHEN p.id IS NULL AND EXISTS (
             SELECT FROM participants_participant WHERE role = '{other}' AND domain = {self.value}
-        ) THEN '{self.rule}, only as {other}' ELSE {super().words} END"""
+        ) THEN 'participant: {not_on_record(role, other)}' ELSE {super().words} END"""
+
+
+def not_on_record(role: str, other: str = "") -> str:
+    """Return what is wrong with the domain of no participant in `role`; `other` is the role that it has instead."""
+    return f"not on record as {role}{other and f', only as {other}'}"
 
 
 def quoted(column: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from common.csv.reader import Fault, Row
-from common.csv.rejects import LONGEST_VALUE, Rejects
+from common.csv.rejects import LONGEST_VALUE, RejectRow
 from registry.imports.layouts import Layout, quoted
 from registry.sql.staging import analyze_if_large
 from uftp.protocol.reasons import NAMED_AT_MOST, named
@@ -120,15 +120,16 @@ def withdrawals(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
         yield named("Withdrawn", lines, what, total=rows[0][0])
 
 
-def fill(cursor: CursorWrapper, rejects: Rejects) -> None:
-    """Have `rejects` hold everything in `import_fault`."""
-    cursor.execute("SELECT EXISTS (SELECT FROM import_fault)")
-    if not cursor.fetchone()[0]:
-        rejects.fill(())
-        return
+def rejects() -> Iterator[RejectRow]:
+    """Yield everything in `import_fault`, in the order of the lines and their columns."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM import_fault)")
+        if not cursor.fetchone()[0]:
+            return
     with connection.chunked_cursor() as chunked:
         chunked.execute(REJECTS)
-        rejects.fill(row for rows in iter(lambda: chunked.fetchmany(CHUNK), []) for row in rows)
+        for rows in iter(lambda: chunked.fetchmany(CHUNK), []):
+            yield from rows
 
 
 def _blocks(

@@ -7,30 +7,30 @@ docs/rules.md I1, I2 and I4 are kept here, I3 in `common.csv.importing`, I5 in `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from datetime import date, timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, ClassVar
 
 from django.db import connection, transaction
 
-from common.csv.importing import Imported, ImportRefused, Options, Step, guard, quiet
+from common.csv.importing import ImportRequest, Plan, refuse_shrinking
 from common.csv.reader import Fault, Row
-from common.csv.rejects import Rejects
+from common.csv.rejects import RejectRow
 from common.previews import ConsequencesChanged
 from participants import audit
 from registry.changes import Recorder, Source
 from registry.imports import line_rules
 from registry.imports import lines as import_lines
 from registry.imports.layouts import MEMBERSHIPS, REPRESENTATIONS, Layout
-from registry.market.policies import Policies, in_force
+from registry.market.market import market, today_at
+from registry.market.policies import in_force
 from registry.models import Change
 from registry.previews import effects
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import prepare
 from registry.updates import period_rules, publish
-from registry.updates.publish import Judged
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -79,166 +79,139 @@ FROM point_days d JOIN point_statement s USING (point_id)
 """
 
 
-NOTHING = Judged(terms=False, claims=False, any_replaced=False, disputed=False)
+@dataclass
+class RegistryImporter:
+    """Import the lines of a file as one change, judged by the policies that are in force now.
 
-
-class _Strange(Exception):
-    """Ends a try of which some lines are bad."""
-
-
-def nothing() -> None:
-    """Nothing is to be done before the commit."""
-
-
-@transaction.atomic
-def _import(
-    kind: ClaimKind,
-    layout: Layout,
-    rows: Iterable[Row | Fault],
-    *,
-    options: Options,
-    today: date,
-    source: Source,
-    rejects: Rejects,
-    step: Step = quiet,
-    before_commit: Callable[[], None] = nothing,
-    expected: str | None = None,
-) -> Imported:
-    """Take the lines of a file, read with the columns of its layout.
-
-    `today` is the market's day. All of it is one change by `source`, judged by the policies as they stand; it runs in
-    the caller's transaction, and `before_commit` is called when all is written but its moment. `expected` is the
-    fingerprint of the consequences that were shown. Raises ImportRefused where lines are bad and
-    `options.skip_bad_lines` is not set, with `rejects` filled; Shrunk; and ConsequencesChanged.
+    The file is read with the columns of its layout.
     """
-    policies = in_force()
-    with connection.cursor() as cursor:
-        prepare(cursor)
-        import_lines.prepare(cursor, layout)
-        step("reading")
-        lines = import_lines.copy(cursor, layout, rows)
-        step("checking")
-        good = import_lines.stage(cursor, layout, own=publish.own_addresses())
-        ends = options.full and good == lines
-        step("comparing")
-        taken = _judge(cursor, kind, layout, policies, options, today=today, source=source, ends=ends)
-        import_lines.fill(cursor, rejects)
-        if rejects.count and not options.skip_bad_lines:
-            raise ImportRefused(rejects)
-        judged, findings, recorder, all_good = taken
-        counts = _count(cursor, kind, judged, options if ends and all_good else None, today=today)
-        warnings = [*import_lines.withdrawals(cursor, layout), *findings.warnings]
-        if options.full and not (ends and all_good):
-            warnings.append("Lines are bad, so nothing that the file does not name was ended.")
-        step("writing")
-        publish.write(cursor, kind, policies, judged, recorder, today=today)
-    _require(recorder.recorded, expected)
-    if recorder.recorded is not None:
-        name, _, why = source.reason.partition("\n")
-        after = {**{what: f"{count:,}" for what, count in counts.items()}, "change": recorder.recorded}
-        audit.note(
-            source.actor,
-            f"import {kind.conflict.label.lower()}s",
-            name,
-            None,
-            after,
-            why,
-            about=Change(pk=recorder.recorded),
+
+    kind: ClaimKind
+    layout: Layout
+    request: ImportRequest
+    can_skip: bool = field(default=True, init=False)
+    changed: ClassVar[str] = "The registry has"
+
+    def __post_init__(self) -> None:
+        self.policies = in_force()
+        self.today = today_at(self.request.now, market().time_zone)
+
+    def read(self, rows: Iterable[Row | Fault]) -> int:
+        with connection.cursor() as cursor:
+            prepare(cursor)
+            import_lines.prepare(cursor, self.layout)
+            self.lines = import_lines.copy(cursor, self.layout, rows)
+        return self.lines
+
+    def check(self) -> None:
+        with connection.cursor() as cursor:
+            self.all_good = import_lines.stage(cursor, self.layout, own=publish.own_addresses()) == self.lines
+
+    def compare(self) -> Iterable[RejectRow]:
+        """Judge the good lines, without those that turn out to be bad, until none does.
+
+        If bad lines are not skipped, one round finds all of them.
+        """
+        with connection.cursor() as cursor:
+            while bad_lines := self._judge(cursor):
+                self.all_good = False
+                with bad_lines:
+                    line_rules.take_out(cursor, self.layout, bad_lines)
+                import_lines.restage(cursor, self.layout)
+                if not self.request.options.skip_bad_lines:
+                    break
+        return import_lines.rejects()
+
+    def plan(self) -> Plan:
+        with connection.cursor() as cursor:
+            self.counts = self._count(cursor)
+            warnings = [*import_lines.withdrawals(cursor, self.layout), *self.findings.warnings]
+        return Plan(counts=self.counts, warnings=warnings)
+
+    def write(self) -> int | None:
+        with connection.cursor() as cursor:
+            publish.write(cursor, self.kind, self.policies, self.judged, self.recorder, today=self.today)
+        change, request = self.recorder.recorded, self.request
+        if change is None:
+            if request.expected:
+                raise ConsequencesChanged(self.changed)
+            return None
+        effects.require(change, request.expected)
+        after = {**{what: f"{count:,}" for what, count in self.counts.items()}, "change": change}
+        action = f"import {self.kind.conflict.label.lower()}s"
+        about = Change(pk=change)
+        audit.note(request.actor, action, request.file_name, None, after, request.reason, about=about)
+        return change
+
+    def finish(self) -> None:
+        self.recorder.stamp()
+
+    @property
+    def _ends_unnamed(self) -> bool:
+        """Whether what the file does not name ends."""
+        return self.request.options.full and self.all_good
+
+    def _judge(self, cursor: CursorWrapper) -> IO[bytes] | None:
+        """Judge the good lines; return the lines that are bad after all, or None if none is."""
+        self.findings = period_rules.Findings()
+        self.recorder = Recorder(
+            Source.of_import(self.request.file_name, self.request.actor, self.request.reason)
         )
-    before_commit()
-    recorder.stamp()
-    return Imported(recorder.recorded, lines, counts, tuple(warnings))
-
-
-import_connections = partial(_import, REPRESENTATION, REPRESENTATIONS)
-"""Take a file of CONNECTION_COLUMNS: a line says what an AGR's update would. See `_import`."""
-
-import_congestion_points = partial(_import, MEMBERSHIP, MEMBERSHIPS)
-"""Take a file of CONGESTION_POINT_COLUMNS, a line for each connection of a congestion point. See `_import`.
-
-A line says what a DSO's update would, but that its last day is the last day (docs/rules.md I5).
-"""
-
-
-def _judge(
-    cursor: CursorWrapper,
-    kind: ClaimKind,
-    layout: Layout,
-    policies: Policies,
-    options: Options,
-    *,
-    today: date,
-    source: Source,
-    ends: bool,
-) -> tuple[Judged, period_rules.Findings, Recorder, bool]:
-    """Judge the good lines, without those that turn out to be bad, until none does; and whether none did.
-
-    Where bad lines are not skipped, one round tells all of them.
-    """
-    all_good = True
-    while True:
-        findings, recorder = period_rules.Findings(), Recorder(source)
-        with suppress(_Strange), transaction.atomic():
-            judged = publish.judge(
+        with transaction.atomic():
+            self.judged = publish.judge(
                 cursor,
-                kind,
-                policies,
-                findings,
-                recorder,
-                today=today,
-                end_omitted=ends and all_good,
+                self.kind,
+                self.policies,
+                self.findings,
+                self.recorder,
+                today=self.today,
+                end_omitted=self._ends_unnamed,
                 party=None,
-                all_points=ends and all_good,
+                all_points=self._ends_unnamed,
             )
-            if not findings.rejections:
-                return judged, findings, recorder, all_good
-            if not line_rules.find(cursor, kind, policies, today=today):
-                raise AssertionError(f"no line is to blame: {'; '.join(findings.rejections)}")
-            put_aside = line_rules.write_aside(cursor)
-            raise _Strange
-        all_good = False
-        with put_aside:
-            line_rules.take_out(cursor, layout, put_aside)
-        import_lines.restage(cursor, layout)
-        if not options.skip_bad_lines:
-            return NOTHING, findings, recorder, all_good
+            if not self.findings.rejections:
+                return None
+            if not line_rules.find(cursor, self.kind, self.policies, today=self.today):
+                raise AssertionError(f"no line is to blame: {'; '.join(self.findings.rejections)}")
+            bad_lines = line_rules.write_aside(cursor)
+            transaction.set_rollback(True)
+        return bad_lines
 
-
-def _count(
-    cursor: CursorWrapper, kind: ClaimKind, judged: Judged, full: Options | None, *, today: date
-) -> dict[str, int]:
-    """How much of what the file changes; raises Shrunk where a full one would end too much."""
-    parameters = {"tomorrow": today + timedelta(days=1)}
-    counts = {}
-    if kind is MEMBERSHIP:
-        cursor.execute(POINTS)
-        anew, changed, ended, stated = cursor.fetchone()
-        counts = {
-            "congestion points new": anew,
-            "congestion points changed": changed,
-            "congestion points ended": ended,
-            "congestion points unchanged": stated - ended - anew - changed,
+    def _count(self, cursor: CursorWrapper) -> dict[str, int]:
+        """Count what the file changes. Raises Shrunk if a full file ends too much."""
+        parameters = {"tomorrow": self.today + timedelta(days=1)}
+        counts = {}
+        if self.kind is MEMBERSHIP:
+            cursor.execute(POINTS)
+            anew, changed, ended, stated = cursor.fetchone()
+            counts = {
+                "congestion points new": anew,
+                "congestion points changed": changed,
+                "congestion points ended": ended,
+                "congestion points unchanged": stated - ended - anew - changed,
+            }
+            if self._ends_unnamed:
+                cursor.execute(POINTS_THERE, parameters)
+                refuse_shrinking(self.request.options, ended, cursor.fetchone()[0], "congestion points")
+        claims = "memberships" if self.kind is MEMBERSHIP else "representations"
+        cursor.execute(STATED)
+        changing, anew, omitted, stated = cursor.fetchone()
+        if self._ends_unnamed:
+            cursor.execute(self.kind.sql(THERE), parameters)
+            refuse_shrinking(self.request.options, omitted, cursor.fetchone()[0], claims)
+        return counts | {
+            f"{claims} new": anew,
+            f"{claims} changed": changing - anew,
+            f"{claims} ended": omitted,
+            f"{claims} unchanged": stated - changing,
         }
-        if full:
-            cursor.execute(POINTS_THERE, parameters)
-            guard(full, ended, cursor.fetchone()[0], "congestion points")
-    things = "memberships" if kind is MEMBERSHIP else "representations"
-    cursor.execute(STATED)
-    changing, anew, omitted, stated = cursor.fetchone()
-    if full:
-        cursor.execute(kind.sql(THERE), parameters)
-        guard(full, omitted, cursor.fetchone()[0], things)
-    return counts | {
-        f"{things} new": anew,
-        f"{things} changed": changing - anew,
-        f"{things} ended": omitted,
-        f"{things} unchanged": stated - changing,
-    }
 
 
-def _require(change: int | None, expected: str | None) -> None:
-    """Raise ConsequencesChanged unless what follows is what was shown (docs/rules.md C14)."""
-    if change is not None:
-        effects.require(change, expected)
-    elif expected:
-        raise ConsequencesChanged("The registry has")
+ConnectionImporter = partial(RegistryImporter, REPRESENTATION, REPRESENTATIONS)
+"""For a file of CONNECTION_COLUMNS: a line states what an AGR's update would."""
+
+CongestionPointImporter = partial(RegistryImporter, MEMBERSHIP, MEMBERSHIPS)
+"""For a file of CONGESTION_POINT_COLUMNS, with a line for each connection of a congestion point.
+
+A line states what a DSO's update would, but its last day is the last day (docs/rules.md I5).
+"""

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from common import clock, stdout
-from common.csv.importing import MOST_ENDED, Options
+from common.csv.importing import MAX_ENDED_SHARE, Options
 from common.csv.reader import STANDARD_INPUT, name_of
 from participants import audit
 from registry.imports import report as import_report
@@ -94,7 +94,8 @@ class ImportCommand(BaseCommand):
             parser.add_argument(
                 "--allow-shrink",
                 action="store_true",
-                help=f"with --full: import even if more than {MOST_ENDED * 100:.0f} %% of what is registered would end",
+                help=f"with --full: import even if more than {MAX_ENDED_SHARE * 100:.0f} %% of what is registered would"
+                " end",
             )
         parser.add_argument(
             "--skip-bad-lines",

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from hashlib import sha256
-from itertools import islice
-from typing import Any
+from typing import ClassVar
 
-from django.db import connection, transaction
+from django.db import connection
 
-from common.csv.importing import Imported, ImportRefused, Options, Step, quiet
+from common.csv.importing import ImportRequest, Plan, fingerprint
 from common.csv.reader import Fault, Row
-from common.csv.rejects import Rejects
-from common.previews import ConsequencesChanged
+from common.csv.rejects import RejectRow, in_order
 from participants import audit
 from participants.models import Participant, Role
 from registry.changes import Recorder, Source, analyze
 from registry.imports.file_kinds import Kind
+from registry.imports.layouts import OTHER_ROLE, not_on_record
 from registry.market.market import market
 from registry.models import Change, Market
 from reservations.contracts.versions import Comparison, Wanted, compare, write
@@ -26,11 +23,8 @@ from reservations.imports import lines as import_lines
 from reservations.imports import report as import_report
 from reservations.imports.lines import COLUMNS, ContractLines
 
-MANY = 1000
+BATCH_SIZE = 1000
 """Contracts after which the planner is told how many there are."""
-
-TOLD = 50
-"""Contracts of which is told what becomes of them."""
 
 RULES = {
     "": "contract",
@@ -47,116 +41,97 @@ RULES = {
 }
 """What begins the rule for a column; of all others it is a number."""
 
-PLACES = {column: place for place, column in enumerate(COLUMNS)}
-
-
-def nothing() -> None:
-    """Nothing is left to do before the commit."""
-
-
-@transaction.atomic
-def import_contracts(
-    rows: Iterable[Row | Fault],
-    *,
-    source: Source,
-    rejects: Rejects,
-    options: Options | None = None,
-    step: Step = quiet,
-    before_commit: Callable[[], None] = nothing,
-    expected: str | None = None,
-) -> Imported:
-    """Record the contracts of a file, each as its first or next version; those that say the same stay as they are.
-
-    `rows` are the file's, read with the columns `contract_lines.COLUMNS`. All are one change, by `source`; contracts
-    that the file does not name stay. A contract of which any line is bad is bad as a whole, and `rejects` names all its
-    lines. Raises ImportRefused with everything that is wrong, also where bad lines are to be skipped and one cannot be
-    read, since any contract may have been on it; ConsequencesChanged where it would not do what `expected` is the
-    fingerprint of. `before_commit` is called before the change gets its moment.
-    """
-    options = options or Options()
-    file = _File(market())
-    step("reading")
-    file.read(rows)
-    step("checking")
-    file.resolve()
-    if options.skip_bad_lines and not file.misshapen:
-        file.compare(file.contracts, source, hold=False)
-        good = file.leave_out_bad_contracts()
-        rejects.fill(file.in_order())
-        file.faults.clear()
-        step("comparing")
-        comparisons = file.compare(good, source, hold=True)
-    else:
-        comparisons = file.compare(file.contracts, source, hold=not (file.faults or file.misshapen))
-    if file.faults or file.misshapen:
-        rejects.fill(file.in_order())
-        raise ImportRefused(rejects)
-    fingerprint = _fingerprint(comparisons)
-    if expected is not None and fingerprint != expected:
-        raise ConsequencesChanged("The contracts have")
-    step("writing")
-    differing = [each for each in comparisons if each.differs]
-    new = sum(each.before is None for each in comparisons)
-    return Imported(
-        change=_write(comparisons, source, before_commit),
-        lines=file.lines,
-        counts={
-            "contracts new": new,
-            "contracts changed": len(differing) - new,
-            "contracts unchanged": len(comparisons) - len(differing),
-        },
-        told=tuple(islice(import_report.told(comparisons), TOLD)),
-        fingerprint=fingerprint,
-    )
-
-
-def _run(rows: Iterable[Row | Fault], *, now: datetime, **rest: Any) -> Imported:
-    """A file of contracts is the same on every day."""
-    return import_contracts(rows, **rest)
-
-
-KIND = Kind(columns=COLUMNS, run=_run, takes_full=False)
-
 
 @dataclass
-class _File:
-    """What was read of a file so far, and what is wrong with it.
+class ContractImporter:
+    """Record the contracts of a file as one change, each as its first or next version.
 
-    `misshapen` is what is wrong with the form of lines, of which nobody knows the contract then.
+    The file is read with COLUMNS. A contract that is stated as it is recorded stays; so does a contract that the file
+    does not name. If any line of a contract is bad, the whole contract is bad, and all its lines are rejected.
+
+    Bad lines can be skipped only if each of them can be read, since an unreadable line may be about any contract.
     """
 
-    market: Market
-    lines: int = 0
-    misshapen: list[Fault] = field(default_factory=list)
-    contracts: list[ContractLines] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    values: dict[int, dict[str, str]] = field(default_factory=dict)
-    parties: dict[tuple[str, str], Participant] = field(default_factory=dict)
+    request: ImportRequest
+    can_skip: bool = field(default=True, init=False)
+    market: Market = field(default_factory=market, init=False)
+    changed: ClassVar[str] = "The contracts have"
 
-    def read(self, rows: Iterable[Row | Fault]) -> None:
-        given = list(rows)
-        self.lines = len({each.line for each in given})
-        self.misshapen = [each for each in given if isinstance(each, Fault)]
-        self.values = {each.line: each.values for each in given if isinstance(each, Row)}
-        read = (each for each in given if isinstance(each, Row))
-        self.contracts, unusable = import_lines.read(read, self.market)
-        self.faults = unusable
+    def __post_init__(self) -> None:
+        self.source = Source.of_import(self.request.file_name, self.request.actor, self.request.reason)
+        self.recorder = Recorder(self.source)
 
-    def resolve(self) -> None:
-        """Find the participants."""
+    def read(self, rows: Iterable[Row | Fault]) -> int:
+        read = list(rows)
+        good = [each for each in read if isinstance(each, Row)]
+        self.unreadable = [each for each in read if isinstance(each, Fault)]
+        self.values = {row.line: row.values for row in good}
+        self.contracts, self.faults = import_lines.read(good, self.market)
+        return len({each.line for each in read})
+
+    def check(self) -> None:
+        """Find the participants and, if bad lines are to be skipped, the contracts that have none."""
         self.parties, unknown = _parties(self.contracts)
         self.faults += unknown
+        self.can_skip = not self.unreadable
+        if self.can_skip and self.request.options.skip_bad_lines:
+            self._compare(hold=False)
+            self._leave_out_bad_contracts()
 
-    def compare(self, contracts: Sequence[ContractLines], source: Source, *, hold: bool) -> list[Comparison]:
-        """These contracts beside what is recorded of them; what is wrong with them is among the faults then."""
-        comparisons = compare([self._wanted(each) for each in contracts], source, hold=hold)
-        for contract, comparison in zip(contracts, comparisons, strict=True):
+    def compare(self) -> list[RejectRow]:
+        known = len(self.faults)
+        hold = self.can_skip and (self.request.options.skip_bad_lines or not known)
+        self.comparisons = self._compare(hold=hold)
+        self.can_skip &= len(self.faults) == known
+        return self._rejects()
+
+    def plan(self) -> Plan:
+        self.differing = [each for each in self.comparisons if each.differs]
+        self.new = sum(each.before is None for each in self.comparisons)
+        return Plan(
+            counts={
+                "contracts new": self.new,
+                "contracts changed": len(self.differing) - self.new,
+                "contracts unchanged": len(self.comparisons) - len(self.differing),
+            },
+            sentences=import_report.told(self.comparisons),
+            fingerprint=_fingerprint(self.differing),
+        )
+
+    def write(self) -> int | None:
+        versions = write(self.comparisons, self.recorder)
+        if not versions:
+            return None
+        if len(versions) >= BATCH_SIZE:
+            with connection.cursor() as cursor:
+                analyze(
+                    cursor,
+                    "reservations_contract",
+                    "reservations_contractversion",
+                    "reservations_versionprofile",
+                )
+        change, request = self.recorder.change_id(), self.request
+        after = {"contracts": f"{self.new:,} new, {len(versions) - self.new:,} changed", "change": change}
+        about = Change(pk=change)
+        audit.note(
+            request.actor, "import contracts", request.file_name, None, after, request.reason, about=about
+        )
+        return change
+
+    def finish(self) -> None:
+        parties = (party for each in self.differing for party in (each.wanted.dso, each.wanted.agr))
+        self.recorder.stamp({party.pk for party in parties})
+
+    def _compare(self, *, hold: bool) -> list[Comparison]:
+        """Compare the contracts with what is recorded, and add what is wrong with them to the faults."""
+        comparisons = compare([self._wanted(each) for each in self.contracts], self.source, hold=hold)
+        for contract, comparison in zip(self.contracts, comparisons, strict=True):
             for problem in comparison.problems:
                 self.faults += contract.faults(problem)
         return comparisons
 
-    def leave_out_bad_contracts(self) -> list[ContractLines]:
-        """The contracts with which nothing is wrong; the other lines of the rest are among the faults then."""
+    def _leave_out_bad_contracts(self) -> None:
+        """Keep the contracts without any bad line; add the other lines of the rest to the faults."""
         bad, good = {fault.line for fault in self.faults}, []
         for contract in self.contracts:
             wrong = bad.intersection(contract.lines)
@@ -165,16 +140,14 @@ class _File:
                 continue
             text = f"Left out with line {min(wrong)} of the same contract."
             self.faults += [Fault(line, "", text) for line in contract.lines if line not in wrong]
-        return good
+        self.contracts = good
 
-    def in_order(self) -> list[tuple[int, str, str, str]]:
-        """The faults as rejects, by their lines and columns."""
-        rejects = [(fault.line, fault.column, f"file: {fault.text}", "") for fault in self.misshapen]
+    def _rejects(self) -> list[RejectRow]:
+        rejects = [(fault.line, fault.column, f"file: {fault.text}", "") for fault in self.unreadable]
         for fault in self.faults:
             rule = f"{RULES.get(fault.column, 'number')}: {fault.text}"
-            value = self.values[fault.line].get(fault.column, "")
-            rejects.append((fault.line, fault.column, rule, value))
-        return sorted(rejects, key=lambda reject: (reject[0], PLACES.get(reject[1], -1)))
+            rejects.append((fault.line, fault.column, rule, self.values[fault.line].get(fault.column, "")))
+        return in_order(rejects, COLUMNS)
 
     def _wanted(self, contract: ContractLines) -> Wanted:
         return Wanted(
@@ -184,6 +157,9 @@ class _File:
             terms=contract.terms(self.market),
             state=contract.state,
         )
+
+
+KIND = Kind(columns=COLUMNS, importer=ContractImporter, takes_full=False)
 
 
 def _parties(contracts: Iterable[ContractLines]) -> tuple[dict[tuple[str, str], Participant], list[Fault]]:
@@ -202,59 +178,22 @@ def _parties(contracts: Iterable[ContractLines]) -> tuple[dict[tuple[str, str], 
         if (role, domain) in found:
             continue
         found[role, domain] = Participant(role=role, domain=domain)
-        other = Role.AGR if role == Role.DSO else Role.DSO
-        text = f"not on record as {role}" if domain else f"is empty: give the {role}'s domain"
-        if (other, domain) in found and found[other, domain].pk:
-            text = f"{text}, only as {other}"
+        other = found.get((OTHER_ROLE[role], domain))
+        text = not_on_record(role, other.role if other and other.pk else "")
+        if not domain:
+            text = f"is empty: give the {role}'s domain"
         faults += [contract.fault(role.lower(), text) for contract in where]
     return found, faults
 
 
-def _fingerprint(comparisons: Sequence[Comparison]) -> str:
-    """Of all that changes; empty where nothing does."""
-    said = sorted(
+def _fingerprint(differing: Sequence[Comparison]) -> str:
+    """Return the fingerprint of all that changes; empty if nothing does."""
+    changes = sorted(
         (each.wanted.dso.domain, each.wanted.agr.domain, each.wanted.contract_id, sorted(_items(each)))
-        for each in comparisons
-        if each.differs
+        for each in differing
     )
-    return sha256(repr(said).encode()).hexdigest()[:32] if said else ""
+    return fingerprint(repr(changes)) if changes else ""
 
 
 def _items(comparison: Comparison) -> Iterable[tuple[str, str]]:
-    return ((name, repr(said)) for name, said in comparison.differences().items())
-
-
-def _write(
-    comparisons: Sequence[Comparison], source: Source, before_commit: Callable[[], None]
-) -> int | None:
-    recorder = Recorder(source)
-    versions = write(comparisons, recorder)
-    if not versions:
-        before_commit()
-        return None
-    if len(versions) >= MANY:
-        with connection.cursor() as cursor:
-            analyze(
-                cursor,
-                "reservations_contract",
-                "reservations_contractversion",
-                "reservations_versionprofile",
-            )
-    new = sum(each.before is None for each in comparisons)
-    name, _, why = source.reason.partition("\n")
-    audit.note(
-        source.actor,
-        "import contracts",
-        name,
-        None,
-        {
-            "contracts": f"{new:,} new, {len(versions) - new:,} changed",
-            "change": recorder.change_id(),
-        },
-        why,
-        about=Change(pk=recorder.change_id()),
-    )
-    before_commit()
-    differing = [each.wanted for each in comparisons if each.differs]
-    recorder.stamp({party.pk for each in differing for party in (each.dso, each.agr)})
-    return recorder.change_id()
+    return ((name, repr(values)) for name, values in comparison.differences().items())

@@ -81,7 +81,7 @@ def _course(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> d
         "shown": None if under_way else import_page.shown(run),
         "rejects": rejects,
         "bad_lines": f"{run.bad_lines:,}",
-        "more_rejects": len(rejects) >= Rejects.most_kept_at_hand,
+        "more_rejects": len(rejects) >= Rejects.max_in_memory,
         "rejects_url": model_admin.url_to("rejects_csv", run.pk) if rejects else "",
         "decide": model_admin.url_to("decide", run.pk),
         "poll": model_admin.url_to("course", run.pk) if under_way else "",

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from common.csv.importing import MOST_ENDED
+from common.csv.importing import MAX_ENDED_SHARE
 from common.display import NOTHING
 from participants.admin_base.extensions import badge
 from participants.admin_base.html import moment
@@ -42,7 +42,7 @@ PHASES = {
 }
 OPTIONS = {
     "full": "full file: what it does not name ends",
-    "allow_shrink": f"more than {MOST_ENDED * 100:.0f}\N{NO-BREAK SPACE}% may end",
+    "allow_shrink": f"more than {MAX_ENDED_SHARE * 100:.0f}\N{NO-BREAK SPACE}% may end",
     "skip_bad_lines": "bad lines are left out",
 }
 

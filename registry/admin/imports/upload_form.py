@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from common.csv.importing import MOST_ENDED, Options
+from common.csv.importing import MAX_ENDED_SHARE, Options
 from common.csv.reader import UnreadableFile
 from participants.admin_base.reasons import ReasonForm
 from registry.admin.imports.page import size_in_words
@@ -62,7 +62,7 @@ class UploadForm(ReasonForm):
     )
     allow_shrink = forms.BooleanField(
         required=False,
-        label=f"Allow that more than {MOST_ENDED * 100:.0f}\N{NO-BREAK SPACE}% ends",
+        label=f"Allow that more than {MAX_ENDED_SHARE * 100:.0f}\N{NO-BREAK SPACE}% ends",
         help_text="For a full file. Without it, one that would end so much of what is there is refused: it may not be"
         " whole.",
     )

@@ -12,13 +12,22 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from nacl.signing import SigningKey
 
-from common.csv.importing import Imported, ImportRefused, Options, Shrunk, Step, quiet
+from common.csv.importing import (
+    ImportRefused,
+    ImportRequest,
+    ImportResult,
+    Options,
+    Shrunk,
+    Step,
+    import_file,
+    no_report,
+)
 from common.csv.reader import Fault, Row, rows
 from common.csv.rejects import Rejects
 from common.previews import ConsequencesChanged
 from common.retry import retried
 from participants.admission import record_first_contact
-from participants.imports.load import PARTICIPANT_COLUMNS, import_participants
+from participants.imports.load import PARTICIPANT_COLUMNS, ParticipantImporter
 from participants.keys import PREFIX
 from participants.models import AuditEntry, Participant, PublicKey
 from participants.registration import set_standing, withdraw_key
@@ -39,22 +48,23 @@ def take(
     *lines: str,
     reason: str = "all.csv\nwe moved",
     rejects: Rejects | None = None,
-    step: Step = quiet,
+    step: Step = no_report,
     expected: str | None = None,
     **options: bool,
-) -> Imported:
-    """Import the lines; options by their names."""
-    with transaction.atomic():
-        return import_participants(
-            read(*lines),
-            options=Options(**options),
-            now=LATER,
-            actor="kim",
-            reason=reason,
-            rejects=Rejects() if rejects is None else rejects,
-            step=step,
-            expected=expected,
-        )
+) -> ImportResult:
+    """Import the lines; `reason` is the file's name and, below it, why; options by their names."""
+    file_name, _, why = reason.partition("\n")
+    request = ImportRequest(
+        now=LATER,
+        file_name=file_name,
+        actor="kim",
+        reason=why,
+        options=Options(**options),
+        rejects=Rejects() if rejects is None else rejects,
+        step=step,
+        expected=expected,
+    )
+    return import_file(ParticipantImporter, read(*lines), request)
 
 
 def refused(*lines: str, reason: str = "all.csv") -> list[str]:
@@ -78,7 +88,7 @@ def stored() -> list[tuple[str, str, str, str, list[str]]]:
     ]
 
 
-def counts(imported: Imported) -> dict[str, int]:
+def counts(imported: ImportResult) -> dict[str, int]:
     """What was counted, without what there is none of."""
     return {words: count for words, count in imported.counts.items() if count}
 
@@ -98,7 +108,7 @@ def test_participants_are_added_with_their_keys_and_stand_in_the_audit_trail() -
     assert not PublicKey.objects.exclude(valid_from=None).exists(), "the first keys have no beginning"
     assert counts(imported) == {"new": 3, "keys added": 3}
     assert (imported.change, imported.lines, imported.warnings) == (None, 3, ())
-    assert imported.told[0] == f"New: AGR agr.example: authorized, endpoint {URL}, 2 keys added"
+    assert imported.sentences[0] == f"New: AGR agr.example: authorized, endpoint {URL}, 2 keys added"
     trail = AuditEntry.objects.filter(participants__contains=[Participant.objects.get(role="AGR").pk])
     assert [(entry.action, entry.subject) for entry in trail.order_by("pk")] == [
         ("added participant", "AGR agr.example"),
@@ -117,7 +127,7 @@ def test_I4_the_same_file_of_participants_again_changes_nothing() -> None:
     for full in (False, True):
         again = take(*lines, full=full)
         assert counts(again) == {"unchanged": 2}
-        assert again.told == ()
+        assert again.sentences == ()
     assert (list(AuditEntry.objects.values()), list(PublicKey.objects.values()), stored()) == before
 
 
@@ -129,7 +139,7 @@ def test_what_a_line_leaves_empty_is_empty_but_for_the_standing_and_the_keys(
     imported = take("AGR,agr.example,,,,")
 
     assert stored() == [("AGR agr.example", "", "known", "", [key_text(1)])]
-    assert imported.told == (f"Changed: AGR agr.example: endpoint {URL} → empty, name Agr → empty",)
+    assert imported.sentences == (f"Changed: AGR agr.example: endpoint {URL} → empty, name Agr → empty",)
     entry = AuditEntry.objects.first()
     assert entry
     assert (entry.action, entry.before, entry.after) == (
@@ -176,7 +186,7 @@ def test_a_key_that_has_ended_is_valid_again_and_that_is_said(add_participant: A
     key = PublicKey.objects.get()
     assert (key.valid_from, key.valid_until) == (LATER, None)
     assert imported.warnings == ("1 key that had ended is valid again.",)
-    assert imported.told == ("Changed: AGR agr.example: 1 key valid again",)
+    assert imported.sentences == ("Changed: AGR agr.example: 1 key valid again",)
     assert AuditEntry.objects.filter(action="changed public key", reason__startswith="all.csv").count() == 1
 
 
@@ -328,7 +338,7 @@ def test_I3_a_full_file_suspends_whom_it_does_not_name_and_ends_the_keys_that_it
     imported = take(f"AGR,agr1.example,{key_text(20)},,,", *named, full=True)
 
     assert counts(imported) == {"changed": 1, "unchanged": 6, "suspended": 1, "keys ended": 1}
-    assert imported.told == (
+    assert imported.sentences == (
         "Changed: AGR agr1.example: 1 key ended",
         "Suspended: AGR agr8.example: the file does not name it",
     )

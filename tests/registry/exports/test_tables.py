@@ -17,10 +17,9 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.csv.importing import Imported, Options
+from common.csv.importing import ImportRequest, ImportResult, Options, import_file
 from common.csv.reader import rows
-from common.csv.rejects import Rejects
-from participants.imports.load import PARTICIPANT_COLUMNS, import_participants
+from participants.imports.load import PARTICIPANT_COLUMNS, ParticipantImporter
 from participants.models import AuditEntry, Participant, PublicKey
 from registry.exports.tables import export_congestion_points, export_connections, export_participants
 from registry.imports.load import CONGESTION_POINT_COLUMNS, CONNECTION_COLUMNS
@@ -73,7 +72,7 @@ def empty() -> None:
         cursor.execute(CLEAR)
 
 
-def nothing_changes(imported: Imported) -> bool:
+def nothing_changes(imported: ImportResult) -> bool:
     return imported.change is None and not any(
         count for words, count in imported.counts.items() if not words.endswith("unchanged")
     )
@@ -259,15 +258,9 @@ def participant_file() -> bytes:
     return b"".join(export_participants(NOW))
 
 
-def take_participants(content: bytes, options: Options) -> Imported:
-    return import_participants(
-        rows(io.BytesIO(content), PARTICIPANT_COLUMNS),
-        options=options,
-        now=NOW,
-        actor="kim",
-        reason="participants.csv",
-        rejects=Rejects(),
-    )
+def take_participants(content: bytes, options: Options) -> ImportResult:
+    request = ImportRequest(now=NOW, file_name="participants.csv", actor="kim", options=options)
+    return import_file(ParticipantImporter, rows(io.BytesIO(content), PARTICIPANT_COLUMNS), request)
 
 
 def some_participants() -> None:
@@ -307,7 +300,7 @@ def test_a_name_that_is_stored_with_line_breaks_is_written_on_one_line() -> None
 
     assert "DSO,grid.example,,,authorized,two lines and ÿ  tab\n" in file.decode()
     imported = take_participants(file, Options())
-    assert imported.told == (
+    assert imported.sentences == (
         "Changed: DSO grid.example: name two\r\nlines\x85and\tÿ \u2028tab → two lines and ÿ  tab",
     )
 
@@ -318,7 +311,7 @@ def test_I4_exported_participants_change_nothing(options: Options) -> None:
 
     imported = take_participants(participant_file(), options)
 
-    assert imported.told == ()
+    assert imported.sentences == ()
     assert imported.counts["unchanged"] == 4
     assert not AuditEntry.objects.exists()
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from common.csv.importing import Imported, Options
+from common.csv.importing import Importer, ImportRequest, ImportResult, Options, import_file
 from common.csv.reader import rows
 from common.csv.rejects import Reject, Rejects
 from participants.models import Participant
-from registry.changes import Source
 from registry.imports.load import (
     CONGESTION_POINT_COLUMNS,
     CONNECTION_COLUMNS,
-    import_congestion_points,
-    import_connections,
+    CongestionPointImporter,
+    ConnectionImporter,
 )
+from registry.market.market import market
 from registry.models import CongestionPointConnection, CongestionPointTerms, Representation
 from registry.periods import in_words
 
@@ -35,18 +36,18 @@ def participants() -> None:
 
 def take_connections(
     lines: Iterable[str], options: Options | None = None, *, expected: str | None = None, **given: Any
-) -> Imported:
+) -> ImportResult:
     """Import lines of `agr,connection,start,end`; `rejects` and `today` may be given."""
-    return _take(import_connections, CONNECTION_COLUMNS, lines, options, expected=expected, **given)
+    return _take(ConnectionImporter, CONNECTION_COLUMNS, lines, options, expected=expected, **given)
 
 
-def take_points(lines: Iterable[str], options: Options | None = None, **given: Any) -> Imported:
+def take_points(lines: Iterable[str], options: Options | None = None, **given: Any) -> ImportResult:
     """Import lines of `dso,congestion_point,start,end,mutex,day ahead,intraday,connection,its start,its end`."""
-    return _take(import_congestion_points, CONGESTION_POINT_COLUMNS, lines, options, **given)
+    return _take(CongestionPointImporter, CONGESTION_POINT_COLUMNS, lines, options, **given)
 
 
 def _take(
-    verb: Callable[..., Imported],
+    importer: Callable[[ImportRequest], Importer],
     columns: tuple[str, ...],
     lines: Iterable[str],
     options: Options | None,
@@ -54,16 +55,17 @@ def _take(
     rejects: Rejects | None = None,
     today: date = TODAY,
     expected: str | None = None,
-) -> Imported:
+) -> ImportResult:
     text = "\n".join([",".join(columns), *lines])
-    return verb(
-        rows(io.BytesIO(text.encode()), columns),
+    request = ImportRequest(
+        now=datetime.combine(today, time(12), ZoneInfo(market().time_zone)),
+        file_name=FILE,
+        actor="kim",
         options=options or Options(),
-        today=today,
-        source=Source.of_import(FILE, "kim"),
         rejects=Rejects() if rejects is None else rejects,
         expected=expected,
     )
+    return import_file(importer, rows(io.BytesIO(text.encode()), columns), request)
 
 
 def all_of(rejects: Rejects) -> list[Reject]:

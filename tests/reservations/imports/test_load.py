@@ -18,9 +18,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
+from common.csv.importing import ImportRequest, import_file
 from common.csv.reader import Row
-from common.csv.rejects import Rejects
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
 from registry.market.market import set_market
@@ -28,7 +29,7 @@ from registry.models import Change, ImportRun
 from reservations.contracts.profiles import Profile, Stretch
 from reservations.contracts.record import record, terms_of
 from reservations.deadlines import Deadline
-from reservations.imports.load import import_contracts
+from reservations.imports.load import ContractImporter
 from reservations.models import Contract, ContractVersion, VersionProfile
 from tests.registry.admin.test_staff_at_once import at_once
 from tests.reservations.dsl import CONTRACT, POINT, Parties, send, update_xml
@@ -629,6 +630,7 @@ def test_two_files_at_once_are_one_after_the_other(imports: Import, tmp_path: Pa
 
 def test_an_import_that_fails_at_its_last_statement_leaves_nothing(imports: Import) -> None:
     rows = [Row(number, each) for number, each in enumerate(FILE, start=2)]
+    request = ImportRequest(now=timezone.now(), file_name="contracts.csv", actor="")
 
     def refuse_the_stamp(execute: Any, sql: str, *rest: Any) -> Any:
         if "UPDATE registry_change" in sql:
@@ -636,7 +638,7 @@ def test_an_import_that_fails_at_its_last_statement_leaves_nothing(imports: Impo
         return execute(sql, *rest)
 
     with pytest.raises(KeyboardInterrupt), connection.execute_wrapper(refuse_the_stamp):
-        import_contracts(rows, source=Source.of_import("contracts.csv"), rejects=Rejects())
+        import_file(ContractImporter, rows, request)
     for model in (Contract, ContractVersion, VersionProfile, Change, AuditEntry):
         assert not model._default_manager.exists()
 
