@@ -1,6 +1,7 @@
-"""What a file of participants changes: each line against what is stored.
+"""Compare the lines of a file of participants with what is stored.
 
-What a participant and a key may be, `editing` and the models say, for a file as for one; here they are read as sets.
+`participants.edits` and the models have the rules for a participant and a key. This module applies them to many rows
+that are read at once.
 """
 
 from __future__ import annotations
@@ -18,26 +19,30 @@ from participants.imports.lines import Lines, Wanted
 from participants.models import Participant, PublicKey, Role, Standing
 
 Span = Mapping[str, str]
-"""From when until when a key is valid, as `editing.span` says it."""
+"""The validity of a key in words, as `edits.span` returns it."""
 
 COLUMN_OF = {"reason": "standing", "text": "public_key", NON_FIELD_ERRORS: ""}
-"""The column of the file that is to blame, for errors that name something else."""
+"""The column of the file for errors of a field that has another name."""
 
 SUSPENDABLE = frozenset({Standing.AUTHORIZED.value, Standing.KNOWN.value})
 """Standings of participants that a full file may suspend."""
 
 CHOICES = {"role": Role.values, "standing": Standing.values}
-"""What a column may hold, where that is one of a few words."""
+"""The allowed values of the columns that have only a few."""
 
 WORDS = {"public_key": "public key", "": "participant"}
 
 
 @dataclass
 class Change:
-    """What becomes of one participant: `before` are its values that differ, None where it is added.
+    """The change of one participant. It is true if anything changes.
 
-    `added` are the keys that are added, or valid again, each with its span until then, None where it is added; `ended`
-    those that end. `unnamed`: the file, which is a full one, does not name it.
+    Attributes:
+        participant: The row, with its new values.
+        before: The old values that differ, by field; None for a new participant.
+        added: The keys that are new or valid again. Each comes with its validity before; None for a new key.
+        ended: The keys that end, each with its validity before.
+        unnamed: Whether a full file does not name the participant.
     """
 
     participant: Participant
@@ -51,11 +56,11 @@ class Change:
 
     @property
     def again(self) -> list[PublicKey]:
-        """Keys that had ended and are valid again."""
+        """The keys that had ended and are valid again."""
         return [key for key, before in self.added if before is not None]
 
     def in_words(self) -> str:
-        """Such as `Changed: AGR agr.example: standing known → authorized, 1 key added`."""
+        """Return a sentence such as `Changed: AGR agr.example: standing known → authorized, 1 key added`."""
         row = self.participant
         if self.unnamed:
             return f"Suspended: {row}: the file does not name it"
@@ -75,7 +80,7 @@ class Change:
         return f"{'New' if self.before is None else 'Changed'}: {row}: {', '.join(said)}"
 
     def essence(self) -> str:
-        """The same wherever the same happens, whenever it does."""
+        """Return a text that is equal if and only if the change is the same. It has no moments."""
         row = self.participant
         keys = (
             sorted((key.text, before is None) for key, before in self.added),
@@ -88,10 +93,18 @@ class Change:
 def compare(
     lines: Lines, *, full: bool, now: datetime, reason: str
 ) -> tuple[list[Change], list[Participant]]:
-    """What becomes of each participant of whom a good line wants something; and, with a `full` file, whom none names.
+    """Compare the lines with the stored participants, and add what is wrong to the faults of the lines.
 
-    Adds to the faults of the lines. Where any is bad, a full file ends nothing. `now` is aware. The participants, and
-    with a full file all of them, are locked until the transaction ends.
+    Lock the named participants until the transaction ends; with a full file, lock all.
+
+    Args:
+        lines: The lines of the file.
+        full: Whether the file names every participant. If any line is bad, it ends nothing all the same.
+        now: The moment of the import, aware.
+        reason: Why, for the rule that some standings need a reason.
+
+    Returns:
+        The change of each participant that a good line names, and the participants that a full file does not name.
     """
     rows = Participant.objects.select_for_update(no_key=True).order_by("pk")
     keys = PublicKey.objects.order_by("pk")
@@ -122,7 +135,7 @@ def compare(
 
 
 class _Keys:
-    """The keys on record, by participant and by their 32 bytes."""
+    """The stored keys, by participant and by their 32 bytes."""
 
     def __init__(self, keys: Iterable[PublicKey], now: datetime) -> None:
         self.now = now
@@ -134,11 +147,11 @@ class _Keys:
             self._with.setdefault(value, []).append(key)
 
     def of(self, participant: Participant) -> Mapping[bytes, PublicKey]:
-        """Those of a participant; none of one that is not stored."""
+        """Return the keys of a participant; none if it is not stored."""
         return self._of.get(participant.pk, {})
 
     def of_others(self, participant: Participant, value: bytes) -> list[PublicKey]:
-        """Those of the same bytes that other participants have, or had."""
+        """Return the keys with the same bytes that other participants have, or had."""
         return [key for key in self._with.get(value, ()) if key.participant_id != participant.pk]
 
     def end(self, change: Change, *, but: Mapping[bytes, str]) -> None:
@@ -152,7 +165,7 @@ class _Keys:
 
 
 def _values(lines: Lines, wanted: Wanted, stored: Participant | None, reason: str) -> Change:
-    """The participant with the values of a line."""
+    """Return the change of a participant to the values of a line, without its keys."""
     given = {"endpoint": wanted.endpoint, "name": wanted.name} | (
         {"standing": wanted.standing} if wanted.standing else {}
     )
@@ -169,7 +182,7 @@ def _values(lines: Lines, wanted: Wanted, stored: Participant | None, reason: st
 
 
 def _add_keys(lines: Lines, wanted: Wanted, change: Change, known: _Keys) -> None:
-    """Have the keys that a line names be the participant's; those that have not ended are so already."""
+    """Add the keys that a line names to the change. Keys that have not ended stay as they are."""
     own = known.of(change.participant)
     for value, text in wanted.keys.items():
         key = own.get(value)
@@ -193,7 +206,7 @@ def _add_keys(lines: Lines, wanted: Wanted, change: Change, known: _Keys) -> Non
 
 
 def _refuse_shared_keys(lines: Lines, changes: Iterable[Change]) -> None:
-    """Each participant has keys of its own, also where a file adds them."""
+    """Add a fault to each line that names a key which another participant's line adds too."""
     named: dict[bytes, list[Wanted]] = {}
     for wanted, change in zip(lines.wanted, changes, strict=True):
         for key, _ in change.added:
@@ -207,7 +220,7 @@ def _refuse_shared_keys(lines: Lines, changes: Iterable[Change]) -> None:
 
 
 def _blame(lines: Lines, wanted: Wanted, error: ValidationError) -> None:
-    """Note an error of the verbs with the line: a fault for each text, in the column that it is about."""
+    """Add a fault to the line for each text of the error, in the column that it is about."""
     for field_name, texts in error.message_dict.items():
         column = COLUMN_OF.get(field_name, field_name)
         value = " ".join(wanted.who) if not column else getattr(wanted, column, "")
@@ -217,7 +230,7 @@ def _blame(lines: Lines, wanted: Wanted, error: ValidationError) -> None:
 
 
 def _said(column: str, value: str, text: str) -> str:
-    """The words for what is wrong with a value: of one out of a few, which these are."""
+    """Return what is wrong with a value; the allowed values if there are only a few."""
     if column in ("role", "domain") and not value:
         return "is empty"
     if column in CHOICES and value not in CHOICES[column]:
@@ -226,7 +239,7 @@ def _said(column: str, value: str, text: str) -> str:
 
 
 def suspend(row: Participant, reason: str) -> Change | None:
-    """What becomes of a participant that a full file does not name; None: it is suspended or barred already."""
+    """Return the suspension of a participant that a full file does not name; None if its standing stays."""
     if row.standing not in SUSPENDABLE:
         return None
     return Change(row, edits.give(row, {"standing": Standing.SUSPENDED.value}, reason=reason), unnamed=True)

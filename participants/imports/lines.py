@@ -1,4 +1,4 @@
-"""What the lines of a file of participants say, before anything is compared (docs/operating.md, CSV files)."""
+"""Read the lines of a file of participants (docs/operating.md, CSV files)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ Who = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a line says of a participant: an empty `standing` leaves it as it is, and so do no keys.
+    """The values of one line.
 
-    `keys` are the texts of its keys by their 32 bytes.
+    Attributes:
+        standing: Empty if the line leaves it as it is.
+        keys: The texts of the keys, by their 32 bytes; empty if the line leaves them as they are.
     """
 
     line: int
@@ -38,16 +40,18 @@ class Wanted:
         return self.role, self.domain
 
     def says(self) -> tuple[object, ...]:
-        """What has to be the same where a file speaks of a participant twice."""
+        """Return the values that must be equal on all lines of one participant."""
         return self.endpoint, self.standing, self.name, frozenset(self.keys)
 
 
 @dataclass
 class Lines:
-    """What a file of participants says.
+    """The lines of a file of participants.
 
-    `wanted`: what each line wants as far as it can be told, without repetitions. `faults` are (line, column, rule,
-    value), unsorted.
+    Attributes:
+        count: How many lines have values.
+        wanted: The lines that can be read, without repetitions.
+        faults: Line, column, rule and value of all that is wrong, unsorted.
     """
 
     count: int = 0
@@ -55,7 +59,7 @@ class Lines:
     faults: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def fault(self, line: int, column: str, rule: str, value: str = "") -> None:
-        """Note what is wrong with a line. Words that could be a key are left out, as it may be a private one."""
+        """Add what is wrong with a line. Leave words out that could be a key, since it may be a private one."""
         for word in value.split():
             if _may_be_key(word):
                 rule, value = rule.replace(word, "…"), value.replace(word, "…")
@@ -63,7 +67,7 @@ class Lines:
 
 
 def read(rows: Iterable[Row | Fault]) -> Lines:
-    """What the rows of a file say, read with PARTICIPANT_COLUMNS."""
+    """Return the lines of a file whose rows were read with PARTICIPANT_COLUMNS."""
     lines = Lines()
     said: dict[Who, list[Wanted]] = {}
     for row in rows:
@@ -82,7 +86,7 @@ def read(rows: Iterable[Row | Fault]) -> Lines:
 
 
 def check_repetitions(lines: Lines) -> None:
-    """Note a fault with each line of a participant about whom the lines differ."""
+    """Add a fault to each line of a participant whose lines differ."""
     named: dict[Who, list[Wanted]] = {}
     for wanted in lines.wanted:
         named.setdefault(wanted.who, []).append(wanted)
@@ -94,7 +98,7 @@ def check_repetitions(lines: Lines) -> None:
 
 
 def _keys(lines: Lines, row: Row) -> dict[bytes, str]:
-    """The keys that a row names, but for those that are none."""
+    """Return the keys that a row names; add a fault for each that is not a public key."""
     keys: dict[bytes, str] = {}
     texts = row.values["public_key"].split()
     for number, text in enumerate(texts, 1):
@@ -107,7 +111,7 @@ def _keys(lines: Lines, row: Row) -> dict[bytes, str]:
 
 
 def _may_be_key(word: str) -> bool:
-    """Whether `word` could be a key, public or private: found in other columns where these have been shifted."""
+    """Return whether `word` could be a key, public or private. A key is in another column if columns were shifted."""
     try:
         return len(base64.b64decode(word.removeprefix(PREFIX), validate=True)) >= 32
     except (binascii.Error, ValueError):

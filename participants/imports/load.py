@@ -1,4 +1,4 @@
-"""Take in a file of participants: all of it, or nothing (docs/operating.md, CSV files; docs/rules.md I1 to I4)."""
+"""Import a file of participants: all of it, or nothing (docs/operating.md, CSV files; docs/rules.md I1 to I4)."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _counts(changes: Sequence[Change], suspended: Sequence[Change]) -> Mapping[s
 
 
 def _write(changes: Sequence[Change], actor: str, reason: str) -> None:
-    """Store what changes, and say it in the audit trail."""
+    """Store the changes with their audit entries."""
     _insert(Participant, [change.participant for change in changes if change.before is None])
     _insert(PublicKey, [key for change in changes for key, before in change.added if before is None])
     entries: list[AuditEntry] = []
@@ -137,7 +137,7 @@ def _write(changes: Sequence[Change], actor: str, reason: str) -> None:
 
 
 def _insert(model: type[M], rows: Sequence[M]) -> None:
-    """Add the rows; what somebody else has added meanwhile is a lost race."""
+    """Add the rows. Raise LostRace if somebody else has added one of them meanwhile."""
     try:
         with transaction.atomic():
             model._default_manager.bulk_create(rows, batch_size=BATCH_SIZE)

@@ -1,6 +1,6 @@
-"""What becomes of an import that is under way: applied, only shown, or ended by what is wrong; always on the record.
+"""Execute an import: apply or preview the file, and record the result on the row of the run.
 
-Whatever it comes to is written in the transaction that does it.
+The result is recorded in the transaction that applies the file.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ logger = logging.getLogger(__name__)
 State = ImportRun.State
 
 UNFINISHED = (State.RUNNING, State.INTERRUPTED)
-"""Of a run that this process is at; interrupted, if another could not know that."""
+"""The states of a run that this process executes. Another process may have taken it for interrupted."""
 
 RETRIED_FOR = 3600.0
-"""Seconds in which a file that loses a race is begun anew; one of a million lines takes minutes to lose it."""
+"""Seconds during which a file that loses a race starts again. With a million lines, each try takes minutes."""
 
 REHEARSAL = Patience(lock=6 * 3600, statement=6 * 3600)
-"""A whole country's file takes its time, and nobody's web thread."""
+"""Long limits: the file of a whole country takes long, and no web request waits for it."""
 
 READING = "reading"
 
 
 class Progress(Protocol):
-    """Who is told how far an import is: of the phase, and within the reading of bytes, of how many."""
+    """A display of the progress: the phase and, while the file is read, the bytes read of the total, if known."""
 
     def at(self, phase: str) -> None: ...
 
@@ -58,7 +58,7 @@ class Progress(Protocol):
 
 
 def never() -> bool:
-    """Nobody asks to stop."""
+    """Return False: nobody asks to stop."""
     return False
 
 
@@ -71,14 +71,26 @@ def execute(
     progress: Progress | None = None,
     stopping: Callable[[], bool] = never,
 ) -> ImportRun:
-    """Apply the file, or rehearse it, and record on the run's row what came of it; gives the row.
+    """Apply or preview the file, and record the result on the row of the run.
 
-    Everything that a file, the registry, a disk or the database may do to it is an end of the run, and not raised.
-    An upload whose consequences would be others than were shown waits to be shown them; one that fails while its
-    process is `stopping` waits to be taken up again. The rejects go to `rejects_path` too: before the commit, and
-    where bad lines are to be skipped, not without.
+    Errors of the file, the registry, a disk or the database end the run. They are recorded and not raised. An upload
+    whose consequences have changed since its preview waits for a new preview. An upload that fails while its process
+    is stopping waits to be executed again.
 
-    KeyboardInterrupt is raised once it is recorded, unless the file was applied by then.
+    Args:
+        running: The run, locked by this process.
+        file: The file.
+        now: The moment of the import, aware.
+        rejects_path: Where to write the rejects, before the commit. If bad lines are skipped and this fails, nothing
+            is imported.
+        progress: Where to display the progress.
+        stopping: Whether this process is to stop.
+
+    Returns:
+        The row of the run.
+
+    Raises:
+        KeyboardInterrupt: After it was recorded, unless the file was already applied.
     """
     execution = _Execution(running, file, now, rejects_path, progress, stopping)
     try:
@@ -89,7 +101,7 @@ def execute(
 
 
 class _TakenOver(Exception):
-    """Another process is at the run: this one was held to be dead."""
+    """Another process executes the run, because it took this process for dead."""
 
 
 @dataclass
@@ -168,13 +180,13 @@ class _Execution:
         }
 
     def _before_commit(self) -> None:
-        """Keep the rejects; in the transaction that is committed next, or taken back."""
+        """Store the rejects, in the transaction that is committed or rolled back next."""
         self._keep_rejects_file()
         if self.run.applies:
             self._keep_files()
 
     def _keep_rejects_file(self) -> None:
-        """Raises RejectsUnwritable where lines may be skipped only if it is said which."""
+        """Write the rejects to their file. Raises RejectsUnwritable only if bad lines are skipped."""
         self.running.rejects_trouble = ""
         if self.rejects_path is None:
             return
@@ -189,7 +201,7 @@ class _Execution:
                 raise
 
     def _keep_files(self) -> None:
-        """Keep the rejects with the run's row."""
+        """Store the rejects with the row of the run."""
         if self.running.rejects:
             packed = BytesIO()
             with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file:
@@ -199,7 +211,7 @@ class _Execution:
             ImportFile.objects.filter(run=self.run).update(rejects=None)
 
     def _record(self, **values: Any) -> None:
-        """Write what came of it, in the caller's transaction. Raises _TakenOver."""
+        """Record the result, in the caller's transaction. Raises _TakenOver."""
         values = {"step": "", "message": "", **values}
         if values["state"] != State.WAITING:
             rejects = self.running.rejects
@@ -217,21 +229,21 @@ class _Execution:
                 setattr(self.run, name, value)
 
     def _said_before(self, state: str) -> dict[str, Any]:
-        """What stays of the summary of the preview, once it is decided on."""
+        """Return the part of the preview's summary that is kept when the run is applied."""
         if not self.run.applies:
             return {}
         stays = ["previewed_at", "decided_at", *(["consequences"] if state == State.APPLIED else [])]
         return {name: self.run.summary[name] for name in stays if name in self.run.summary}
 
     def _end(self, **values: Any) -> None:
-        """Record an end at which nothing was changed; what waits again keeps what was said of it before."""
+        """Record an end without any change. A run that waits again keeps its earlier summary and rejects."""
         with transaction.atomic():
             if values["state"] != State.WAITING:
                 self._keep_files()
             self._record(**values)
 
     def _end_by(self, error: BaseException) -> None:
-        """Record what went wrong, unless it went wrong after the commit. Raises KeyboardInterrupt and its like."""
+        """Record the error, unless it came after the commit. Raise it again if it is no Exception."""
         values = self._said_of(error)
         try:
             if isinstance(error, DatabaseError | InterfaceError) or not isinstance(error, Exception):
@@ -251,13 +263,13 @@ class _Execution:
             raise error
 
     def _find_out_what_was_committed(self) -> None:
-        """The run's state as it is on record; a connection that is lost in a commit does not say how that went."""
+        """Read the stored state of the run: a connection that is lost in a commit does not tell its result."""
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
         self.run.refresh_from_db()
 
     def _said_of(self, error: BaseException) -> dict[str, Any]:
-        """What `error` makes of the run: its state, and the words for the operator."""
+        """Return the values of the run after `error`: its state, and the text for the operator."""
         nothing = "Nothing was imported."
         state, message, stopped = State.FAILED, f"{error}\n{nothing}", ""
         match error:

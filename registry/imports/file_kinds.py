@@ -1,6 +1,6 @@
-"""The kinds of files that are imported: their columns, and the importer of each.
+"""The kinds of files that can be imported.
 
-An app that has one of its own adds it in its `apps.py`.
+An upper app registers its own kind in its `apps.py`.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ KINDS: dict[str, Kind] = {
     ImportRun.Kind.CONGESTION_POINTS: Kind(CONGESTION_POINT_COLUMNS, CongestionPointImporter),
     ImportRun.Kind.CONNECTIONS: Kind(CONNECTION_COLUMNS, ConnectionImporter),
 }
-"""By the values of ImportRun.Kind."""
+"""The kinds, by the values of ImportRun.Kind."""
 
 for _name, _kind in KINDS.items():
     csv_reader.know(_kind.columns, ImportRun.Kind(_name).label.lower())
 
 
 def register(name: ImportRun.Kind, kind: Kind) -> None:
-    """Have files of this kind imported so."""
+    """Add a kind of file."""
     KINDS[name] = kind
     csv_reader.know(kind.columns, name.label.lower())

@@ -1,4 +1,4 @@
-"""Files as they come: read once from the first byte to the last, counted and hashed on the way."""
+"""Read a file from disk or standard input once from start to end, and count and hash its bytes."""
 
 from __future__ import annotations
 
@@ -22,38 +22,43 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18
 
 BytesRead = Callable[[int, int | None], None]
-"""Told how many bytes were read, of how many; None where nobody knows."""
+"""Called with the number of bytes read, and the total; None if the total is unknown."""
 
 LinesRead = Callable[[int], None]
-"""Told how many lines were read."""
+"""Called with the number of lines read."""
 
 
 def _nobody(count: int) -> None:
-    """Nobody asks."""
+    """Ignore the number of lines."""
 
 
 class ChangedWhileRead(UnreadableFile):
-    """A file that is another than it was when the reading began."""
+    """The file was changed while it was read."""
 
 
 class InputFile(Protocol):
-    """Something that can be read as often as an import is tried.
+    """A file that can be read again for each try of an import.
 
-    `size`, bytes, and `content_hash`, SHA-256 in hex digits, are of the file as it came, known as soon as it was read
-    to its end; None and empty before.
+    Attributes:
+        size: The bytes of the file as it came, perhaps packed; None until it was read to its end.
+        content_hash: Their SHA-256 in hex digits; empty until the file was read to its end.
     """
 
     size: int | None
     content_hash: str
 
     def rows(self, columns: Sequence[str], told: BytesRead) -> AbstractContextManager[Iterator[Row | Fault]]:
-        """The rows under the header `columns`, from the start. Raises UnreadableFile, also while they are read."""
+        """Yield the rows under the header `columns`, from the start. Raises UnreadableFile, also in the middle."""
 
 
 class FileOnDisk:
-    """The file at `path`, or standard input where that is `-`; `lines_told` hears of its lines, thousands at once.
+    """A file on disk, or standard input if its path is `-`.
 
-    What can be read only once, such as a pipe, is first copied to a temporary file.
+    A file that can be read only once, such as a pipe, is first copied to a temporary file.
+
+    Args:
+        path: The path.
+        lines_told: Called after each block of lines.
     """
 
     def __init__(self, path: str, lines_told: LinesRead = _nobody) -> None:
@@ -100,7 +105,7 @@ class FileOnDisk:
 
     @contextmanager
     def _opened(self, told: BytesRead) -> Iterator[BinaryIO]:
-        """The file, unbuffered, at its first byte."""
+        """Yield the file, unbuffered, at its first byte."""
         if self._copy is not None:
             self._copy.seek(0)
             yield self._copy
@@ -139,7 +144,7 @@ class FileOnDisk:
 
 
 class _Lines(io.RawIOBase):
-    """Bytes on their way, whose line ends, LF, CRLF or CR, are counted and told of."""
+    """A stream that counts the line ends (LF, CRLF or CR) of what is read through it, and reports them."""
 
     def __init__(self, file: BinaryIO, told: LinesRead) -> None:
         self._file, self._told = file, told
@@ -158,7 +163,7 @@ class _Lines(io.RawIOBase):
 
 
 class _Watched(io.RawIOBase):
-    """Bytes on their way: counted, hashed and told of."""
+    """A stream that counts and hashes the bytes that are read through it, and reports them."""
 
     def __init__(self, raw: BinaryIO, total: int, told: BytesRead) -> None:
         self._raw, self._total, self._told = raw, total, told

@@ -1,4 +1,4 @@
-"""The files about the registry: what their columns must hold, in SQL, and how their good lines are staged."""
+"""The files about the registry: the conditions on their columns, in SQL, and how their good lines are staged."""
 
 from __future__ import annotations
 
@@ -30,9 +30,13 @@ OTHER_ROLE = {"AGR": "DSO", "DSO": "AGR"}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a column must hold: an SQL condition on the alias `l`, and the rule's code and words.
+    """A condition on a column.
 
-    `empty` are the words for an empty one.
+    Attributes:
+        column: The column.
+        holds: The condition in SQL, about the alias `l`.
+        rule: The code and the text of the rule.
+        empty: The text for an empty value.
     """
 
     column: str
@@ -42,18 +46,21 @@ class Check:
 
     @classmethod
     def of(cls, column: str, condition: str, rule: str, *, where: str = "", empty: str = "is empty") -> Check:
-        """`condition` with the column in it; `where`: it need not hold where this does not."""
+        """Return the check that `condition` holds, with the column in the place of `{0}`.
+
+        With `where`, it need hold only on the lines for which `where` holds.
+        """
         holds = condition.format(f"l.{quoted(column)}")
         return cls(column, f"(NOT ({where}) OR {holds})" if where else holds, rule, empty)
 
     @property
     def value(self) -> str:
-        """What the column holds, in SQL."""
+        """Return the value of the column, in SQL."""
         return f"l.{quoted(self.column)}"
 
     @property
     def words(self) -> str:
-        """The rule in SQL, as it is told of a line that breaks it."""
+        """Return the text for a line that breaks the rule, in SQL."""
         rule = self.rule.replace("'", "''")
         code = self.rule.partition(":")[0]
         return f"CASE WHEN {self.value} = '' THEN '{code}: {self.empty}' ELSE '{rule}' END"
@@ -61,9 +68,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Layout:
-    """The lines of one kind of file: its columns, what they must hold, and the SQL that stages the good ones.
+    """The lines of one kind of file.
 
-    `party` and `role` say whose the lines are, `withdraws` which of the good ones end before they start.
+    Attributes:
+        table: A part of the names of its temporary tables.
+        columns: The header.
+        party: The column that names the participant.
+        role: The role of that participant.
+        checks: The conditions on the columns.
+        good: The columns of the table of good lines, in SQL.
+        stage: The SQL that fills the table of good lines, and then the tables of the staging.
+        withdraws: The condition on a good line that ends before it starts.
     """
 
     table: str
@@ -77,17 +92,17 @@ class Layout:
 
     @property
     def raw(self) -> str:
-        """The table of the lines as they are."""
+        """Return the name of the table of the lines as they were read."""
         return f"import_{self.table}"
 
     @property
     def good_table(self) -> str:
-        """The table of the lines that can be read, with their values."""
+        """Return the name of the table of the good lines, with their values."""
         return f"good_{self.table}"
 
 
 class OnRecord(Check):
-    """A participant that must be on record, which is `p` then, in one role and may be in the other."""
+    """The check that the domain is of a registered participant (alias `p`) in the right role."""
 
     __slots__ = ()
 
@@ -105,12 +120,12 @@ class OnRecord(Check):
 
 
 def not_on_record(role: str, other: str = "") -> str:
-    """Return what is wrong with the domain of no participant in `role`; `other` is the role that it has instead."""
+    """Return the fault that no participant has `role`; `other` is the role that it has instead, if any."""
     return f"not on record as {role}{other and f', only as {other}'}"
 
 
 def quoted(column: str) -> str:
-    """The column's name in SQL; `end` is a word of SQL's own."""
+    """Return the column's name in SQL, quoted since `end` is a keyword."""
     return f'"{column}"'
 
 

@@ -1,6 +1,7 @@
-"""Which lines of a file are bad by the rules that look at more than one line, or at what is registered.
+"""Find the lines of a file that break a rule about several lines, or about registered facts.
 
-The rules are those of messages (`registry.updates.period_rules`, `registry.updates.standings`); here they name lines.
+The rules are the same as for messages (`registry.updates.period_rules`, `registry.updates.standings`). This module
+names the lines.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ COLUMNS = {
     },
     "": {"P1": "end", "P2": "end", "P6": "connection", "P7": "connection", "C4": "connection"},
 }
-"""The column that a rule about lines is about: of memberships, and of representations."""
+"""The column that each rule about lines is about: of memberships, and of representations."""
 
 POINT_COLUMNS = {"P1": "end", "P2": "end", "P6": "congestion_point", "P7": "congestion_point"}
 
@@ -74,7 +75,7 @@ FROM bad_line b JOIN {raw} l USING (line)
 
 
 def find(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *, today: date) -> int:
-    """Fill `bad_line` with what the operator's policies reject of what is staged and judged; returns how many."""
+    """Fill `bad_line` with the staged and judged lines that the policies reject, and return how many there are."""
     columns = COLUMNS.get(kind.table, COLUMNS[""])
     parameters = {"long_past": long_past(policies, today), "today": today}
     found = 0
@@ -100,7 +101,7 @@ def find(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *, today: d
 
 
 def write_aside(cursor: CursorWrapper) -> IO[bytes]:
-    """What is in `bad_line`, in a temporary file that outlasts the transaction's savepoint."""
+    """Save the rows of `bad_line` in a temporary file, which outlasts the savepoint, and return it."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's to close
     with cursor.copy("COPY bad_line TO STDOUT") as copy:
         for block in copy:
@@ -110,7 +111,7 @@ def write_aside(cursor: CursorWrapper) -> IO[bytes]:
 
 
 def take_out(cursor: CursorWrapper, layout: Layout, file: IO[bytes]) -> None:
-    """Put the bad lines written aside among the faults, and take them out of the good lines."""
+    """Add the saved bad lines to the faults, and remove them from the good lines."""
     cursor.execute("DELETE FROM bad_line")
     with cursor.copy("COPY bad_line FROM STDIN") as copy:
         while block := file.read(1 << 16):

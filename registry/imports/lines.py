@@ -1,7 +1,7 @@
-"""The lines of files about the registry: copied as they are, checked in SQL, and staged like those of an update.
+"""Copy the lines of a file about the registry into tables, check them in SQL, and stage them like an update.
 
-A line is a statement like one of a message (docs/rules.md D1 to D4). What is wrong with any is gathered in the staging
-table `import_fault`; the good ones go into `staged_line` and `staged_point`.
+A line states what a line of a message would (docs/rules.md D1 to D4). Everything that is wrong goes into the temporary
+table `import_fault`; the good lines go into `staged_line` and `staged_point`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SELECT line, "column", rule, value FROM import_fault ORDER BY line, place, rule
 
 
 def prepare(cursor: CursorWrapper, layout: Layout) -> None:
-    """Make the tables for the lines, to the end of the transaction, and empty them."""
+    """Create the temporary tables for the lines, until the end of the transaction, and empty them."""
     raw = ", ".join(f'{quoted(column)} text COLLATE "C" NOT NULL' for column in layout.columns)
     tables = {
         layout.raw: f"line integer NOT NULL, {raw}",
@@ -55,7 +55,7 @@ def prepare(cursor: CursorWrapper, layout: Layout) -> None:
 
 
 def copy(cursor: CursorWrapper, layout: Layout, rows: Iterable[Row | Fault]) -> int:
-    """COPY the rows as they are; faults of the file's form are put aside. Returns how many lines there are."""
+    """Copy the rows as they are, and the faults of the file's form, and return how many lines there are."""
     columns, lines = layout.columns, 0
     with tempfile.SpooledTemporaryFile(max_size=1 << 20, mode="w+", encoding="utf-8") as put_aside:
         names = ", ".join(map(quoted, columns))
@@ -73,9 +73,12 @@ def copy(cursor: CursorWrapper, layout: Layout, rows: Iterable[Row | Fault]) -> 
 
 
 def stage(cursor: CursorWrapper, layout: Layout, *, own: str) -> int:
-    """Check each line by itself and stage the good ones; returns how many these are.
+    """Check each line by itself, stage the good lines, and return how many they are.
 
-    `own` is a regular expression of the addresses that are the CRO's own (docs/rules.md D10).
+    Args:
+        cursor: The cursor.
+        layout: The layout of the file.
+        own: A regular expression for addresses under the CRO's own domain (docs/rules.md D10).
     """
     cursor.execute(f"SELECT count(*) FROM {layout.raw}")
     (lines,) = cursor.fetchone()
@@ -97,7 +100,7 @@ def stage(cursor: CursorWrapper, layout: Layout, *, own: str) -> int:
 
 
 def restage(cursor: CursorWrapper, layout: Layout) -> None:
-    """Stage what is left of the good lines."""
+    """Stage the remaining good lines."""
     cursor.execute("DELETE FROM staged_line; DELETE FROM staged_point")
     for statement in layout.stage[1:]:
         cursor.execute(statement)
@@ -108,7 +111,7 @@ def restage(cursor: CursorWrapper, layout: Layout) -> None:
 
 
 def withdrawals(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
-    """A warning about the lines that end before they start, and so withdraw what is registered (docs/rules.md D3)."""
+    """Yield a warning if lines end before they start, and so withdraw registered facts (docs/rules.md D3)."""
     cursor.execute(
         f"SELECT count(*) OVER (), line FROM {layout.good_table} WHERE {layout.withdraws}"
         f" ORDER BY line LIMIT {NAMED_AT_MOST}"
@@ -135,7 +138,7 @@ def rejects() -> Iterator[RejectRow]:
 def _blocks(
     rows: Iterable[Row | Fault], columns: tuple[str, ...], put_aside: Callable[[str], Any]
 ) -> Iterator[list[str]]:
-    """The rows in COPY's text form, many at a time."""
+    """Yield the rows in COPY's text format, many at a time."""
     iterator = iter(rows)
     while block := list(islice(iterator, CHUNK)):
         said = []
@@ -153,7 +156,7 @@ def _place(columns: tuple[str, ...], column: str) -> str:
 
 
 def _line(number: int, values: list[str]) -> str:
-    """One row in COPY's text form."""
+    """Return one row in COPY's text format."""
     text = "\t".join(values)
     if text.count("\t") >= len(values) or "\\" in text or "\n" in text or "\r" in text:
         text = "\t".join(

@@ -1,8 +1,7 @@
-"""Files of congestion points and of representations: an operator's statements for many participants at once.
+"""Import files of congestion points and of representations: an operator's statements for many participants.
 
-They go through the statements of messages, as one change (docs/operating.md, CSV files).
-
-docs/rules.md I1, I2 and I4 are kept here, I3 in `common.csv.importing`, I5 in `import_lines`.
+The lines are handled like the lines of messages, as one change (docs/operating.md, CSV files). Here are the rules I1,
+I2 and I4 of docs/rules.md; I3 is in `common.csv.importing`, I5 in `registry.imports.layouts`.
 """
 
 from __future__ import annotations
@@ -108,7 +107,7 @@ class RegistryImporter:
             self.all_good = import_lines.stage(cursor, self.layout, own=publish.own_addresses()) == self.lines
 
     def compare(self) -> Iterable[RejectRow]:
-        """Judge the good lines, without those that turn out to be bad, until none does.
+        """Judge the good lines. If some are bad after all, judge the others again, until no line is bad.
 
         If bad lines are not skipped, one round finds all of them.
         """

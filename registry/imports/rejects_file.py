@@ -1,4 +1,4 @@
-"""The file of rejects: whole on the disk, or not there."""
+"""Write the file of rejects: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ HEADER_LINE = ",".join(HEADER).encode()
 
 
 class RejectsUnwritable(Exception):
-    """The rejects cannot be kept; the message says where, and why."""
+    """The rejects cannot be written. The message has the path and the cause."""
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(f"The rejects file {path} cannot be written: {error.strerror or error}.")
 
 
 def write(rejects: Rejects, path: Path) -> None:
-    """Put the rejects in place of what is at `path`, and have them on the disk. Raises RejectsUnwritable.
+    """Replace the file at `path` by the rejects, and wait until they are on disk.
 
-    What is no ordinary file, such as a terminal or a pipe, is written to as it is.
+    A path that is no ordinary file, such as a terminal or a pipe, is written to directly.
+
+    Raises:
+        RejectsUnwritable: The file cannot be written.
     """
     try:
         if path.exists() and not path.is_file():
@@ -34,7 +37,7 @@ def write(rejects: Rejects, path: Path) -> None:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove the rejects of an earlier run, where that is what is at `path`."""
+    """Remove the file at `path` if it has the rejects of an earlier run."""
     with suppress(OSError):
         if not path.is_file():
             return

@@ -1,4 +1,4 @@
-"""What came of an import in words, line by line, for the command line and logs."""
+"""Put the result of an import into lines of text, for the command line and logs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REJECTS_SHOWN = 20
 State = ImportRun.State
 
 DISPUTED = (ImportRun.Kind.CONNECTIONS, ImportRun.Kind.CONGESTION_POINTS)
-"""Kinds of files whose days may be contested."""
+"""The kinds of files whose days may be contested."""
 
 EFFECTS_OF_MANY = (
     "gains days",
@@ -25,7 +25,7 @@ EFFECTS_OF_MANY = (
     "has days refused",
     "no longer claims days",
 )
-"""What happens to days, as consequences_shown.EFFECTS has it."""
+"""The effects on days, in the order of `registry.previews.presentation.EFFECTS`."""
 
 ENDS = {
     State.APPLIED: "Applied",
@@ -35,13 +35,13 @@ ENDS = {
 
 
 def gave_up(error: Exception) -> str:
-    """One sentence from what the database said, which may be several lines of any ending."""
+    """Return an error of the database as one sentence. Its text may have several lines."""
     reason = " ".join(str(error).split())
     return f"The database gave up: {reason}{'' if reason.endswith(('.', '?', '!')) else '.'}"
 
 
 def unsaid(running: Running, reason: str) -> str:
-    """One sentence on a run that came to its end, and whose summary cannot be shown."""
+    """Return one sentence on a finished run whose summary cannot be written."""
     run = running.run
     end = {State.APPLIED: "Imported", State.DRY: "A dry run, which changed nothing"}.get(
         State(run.state), ENDS[State(run.state)]
@@ -50,7 +50,7 @@ def unsaid(running: Running, reason: str) -> str:
 
 
 def summary(running: Running, rejects_file: str) -> Iterator[str]:
-    """A run that came to its end: what was read, what it changed or would, and where all that is on record."""
+    """Yield the summary of a finished run: what was read, what it changes, and where it is recorded."""
     run = running.run
     yield f"{ENDS[State(run.state)]}."
     yield from _details(run.summary)
@@ -64,7 +64,7 @@ def summary(running: Running, rejects_file: str) -> Iterator[str]:
 
 
 def rejects(running: Running) -> Iterator[str]:
-    """The first of what is wrong with the file, and how much more there is."""
+    """Yield the first rejects, and how many more there are."""
     found = running.rejects
     yield from (str(each).replace("\n", "\\n") for each in found.first[:REJECTS_SHOWN])
     if (more := found.count - REJECTS_SHOWN) > 0:
@@ -72,7 +72,7 @@ def rejects(running: Running) -> Iterator[str]:
 
 
 def where(running: Running, rejects_file: str) -> Iterator[str]:
-    """Where what came of it is to be read: the file of rejects, the change, and the run's row in the admin."""
+    """Yield where the result is: the file of rejects, the change, and the number of the import in the admin."""
     if running.rejects_trouble:
         yield f"{running.rejects_trouble} The rejects are in the admin, with import {running.run.pk}."
     elif running.rejects:
@@ -83,7 +83,7 @@ def where(running: Running, rejects_file: str) -> Iterator[str]:
 
 
 def _totals(run: ImportRun) -> Iterator[str]:
-    """How many connections and conflicts the registry's change is about, or would be."""
+    """Yield how many connections and conflicts the change of the registry is about."""
     if "consequences" in run.summary:
         shown = shown_again(run.summary["consequences"])
         if not shown.nothing:
@@ -96,7 +96,7 @@ def _totals(run: ImportRun) -> Iterator[str]:
 
 
 def _details(said: dict[str, Any]) -> Iterator[str]:
-    """What a dry run would do, one by one."""
+    """Yield the changes of a dry run, one by one."""
     if "consequences" in said:
         yield from said["told"]
         yield from _told(shown_again(said["consequences"]))

@@ -1,7 +1,7 @@
-"""Who is at an import: an advisory lock on a database connection of its own, which also tells others how far it is.
+"""Lock a run: an advisory lock on a database connection of its own, which also reports the progress.
 
-The lock goes with its process, however that ends. The connection never keeps a transaction open, so that what it
-tells is seen while the import's own transaction is under way.
+The lock ends with its process, however that ends. The connection keeps no transaction open. So others see the progress
+while the import's own transaction is under way.
 """
 
 from __future__ import annotations
@@ -18,22 +18,27 @@ from common import locks
 logger = logging.getLogger(__name__)
 
 TOLD_EVERY = 1.0
-"""Seconds between two words on the same phase."""
+"""Seconds between two reports on the same phase."""
 
 LIMITS = "SET lock_timeout = '1s'; SET statement_timeout = '10s'"
 
 
 def lock_key(run_id: int) -> tuple[int, int]:
-    """The two numbers of the run's advisory lock."""
+    """Return the two numbers of the run's advisory lock."""
     return locks.IMPORT_RUN, run_id % 2**31
 
 
 class AlreadyHeld(Exception):
-    """Another process is at this run."""
+    """Another process executes this run."""
 
 
 class Hold:
-    """Holds the run until `release`, or the end of this process. Raises AlreadyHeld, psycopg.Error."""
+    """The lock of a run, from creation until `release` or the end of this process.
+
+    Raises:
+        AlreadyHeld: Another process has the lock.
+        psycopg.Error: The connection failed.
+    """
 
     def __init__(self, run_id: int) -> None:
         self._run_id = run_id
@@ -49,9 +54,9 @@ class Hold:
             raise AlreadyHeld
 
     def tell(self, phase: str, detail: str = "") -> None:
-        """Say on the run's row what it is at; once a second within a phase.
+        """Write the progress on the row of the run, at most once a second within a phase.
 
-        An import goes on where this cannot be said any more: what it does is safe without.
+        An error of the database is logged, and the import goes on.
         """
         moment = time.monotonic()
         if self._connection is None or (phase == self._phase and moment - self._told_at < TOLD_EVERY):
@@ -68,7 +73,7 @@ class Hold:
                 self._connection = None
 
     def release(self) -> None:
-        """Let go: the run is at its end."""
+        """Release the lock, at the end of the run."""
         if self._connection is not None:
             with suppress(psycopg.Error):
                 # At once, not whenever the server notices that the connection is closed.

@@ -1,7 +1,7 @@
-"""The life of an import: begun, under way, and at its end one way or another, always on the record.
+"""Start runs, and find the interrupted ones.
 
-A run is one row of ImportRun. While it is `running` its process holds it (registry.imports.run_lock); one that is
-running and that nobody holds was interrupted. What it comes to is for registry.imports.execution.
+A run is one row of ImportRun. While it is `running`, its process has its lock (registry.imports.run_lock). A run that
+is running without a lock was interrupted. `registry.imports.execution` records how a run ends.
 """
 
 from __future__ import annotations
@@ -24,14 +24,19 @@ MOST_TRIES = 3
 AGAIN = (
     "Its worker ended in the middle of it, and nothing was changed. It goes on by itself, from the beginning."
 )
-"""What staff read of an upload that waits again."""
+"""The message of an upload that waits again."""
 
 
 @dataclass
 class Running:
-    """A run that this process holds.
+    """A run that this process has locked.
 
-    `rejects_trouble` says why its rejects could not be kept in a file; `shrunk`: it was stopped for ending too much.
+    Attributes:
+        run: The row of the run.
+        hold: Its lock.
+        rejects: What is wrong with the file.
+        rejects_trouble: Why the rejects could not be written to a file.
+        shrunk: Whether the run was stopped because it would end too much.
     """
 
     run: ImportRun
@@ -42,14 +47,14 @@ class Running:
 
 
 def options_of(run: ImportRun) -> Options:
-    """How its file is to be taken."""
+    """Return the options of the run."""
     return Options(full=run.full, allow_shrink=run.allow_shrink, skip_bad_lines=run.skip_bad_lines)
 
 
 def begin(
     kind: str, *, file_name: str, options: Options, actor: str, reason: str = "", applies: bool
 ) -> Running:
-    """A run of this process, on the record and held. It changes something only where it `applies`."""
+    """Record and lock a new run of this process. If it does not apply, it is a dry run."""
     with transaction.atomic():
         run = ImportRun.objects.create(
             kind=kind,
@@ -63,13 +68,13 @@ def begin(
             started_at=Now(),
             tries=1,
         )
-        # Before anybody sees the row: one that is running and not held was interrupted.
+        # Before others see the row: a run that is running without a lock counts as interrupted.
         hold = Hold(run.pk)
     return Running(run, hold)
 
 
 def take_up(run_id: int) -> Running | None:
-    """The run, if it waits and no other process is at it: held by this process, and under way."""
+    """Lock and start a waiting run. Return None if it does not wait, or another process has its lock."""
     try:
         hold = Hold(run_id)
     except AlreadyHeld:
@@ -84,7 +89,7 @@ def take_up(run_id: int) -> Running | None:
 
 
 def mark_interrupted() -> list[int]:
-    """Record of runs that are under way by nobody that they were interrupted; gives their numbers."""
+    """Mark the runs as interrupted that are running without a lock, and return their numbers."""
     marked = []
     for run_id in ImportRun.objects.filter(state=State.RUNNING).values_list("pk", flat=True):
         with transaction.atomic(), connection.cursor() as cursor:
@@ -100,7 +105,7 @@ def mark_interrupted() -> list[int]:
 
 
 def wait_again() -> list[int]:
-    """Have interrupted uploads wait for a worker, up to their third try; gives their numbers."""
+    """Let interrupted uploads wait for a worker again, up to MOST_TRIES tries, and return their numbers."""
     again = ImportRun.objects.filter(uploaded=True, state=State.INTERRUPTED, tries__lt=MOST_TRIES)
     numbers = sorted(again.values_list("pk", flat=True))
     ImportRun.objects.filter(pk__in=numbers, state=State.INTERRUPTED).update(

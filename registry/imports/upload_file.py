@@ -1,4 +1,4 @@
-"""What staff upload: bounded in size, packed or not, and in the length of its lines."""
+"""Read uploaded files, packed or not, with limits on their size and on the length of their lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class Stopped(Exception):
-    """Whoever reads is asked to stop."""
+    """The process that reads the file is to stop."""
 
 
 def _go_on() -> bool:
@@ -33,10 +33,10 @@ def _go_on() -> bool:
 
 
 class Upload:
-    """The bytes of an upload, packed by gzip; see `import_file.InputFile`.
+    """The bytes of an upload, packed by gzip: an `input_file.InputFile`.
 
-    Reading raises UnreadableFile where it holds more than UNPACKED_AT_MOST bytes, or a line of more than LINE_AT_MOST;
-    Stopped as soon as `stopping`.
+    Reading raises UnreadableFile if it has more than UNPACKED_AT_MOST bytes unpacked, or a line of more than
+    LINE_AT_MOST bytes. It raises Stopped as soon as `stopping` returns True.
     """
 
     def __init__(
@@ -52,27 +52,27 @@ class Upload:
 
     @contextmanager
     def rows(self, columns: Sequence[str], told: BytesRead) -> Iterator[Iterator[Row | Fault]]:
-        """The rows under the header `columns`; `told` hears how many packed bytes were read of how many.
+        """Yield the rows under the header `columns`, and report the packed bytes read to `told`.
 
-        All of it is unpacked once before, which takes seconds, so that none of a file that is too large is taken.
+        The file is first unpacked once to its end, which takes seconds: of a file that is too large, no row is used.
         """
         self._measure()
         with self._rows(columns, told) as rows:
             yield rows
 
     def require_header(self, columns: Sequence[str]) -> None:
-        """Raise UnreadableFile where it does not begin with the header `columns`; reads no more than its beginning."""
+        """Read the beginning, and raise UnreadableFile if it is not the header `columns`."""
         with self._rows(columns, lambda read, of: None) as rows:
             next(rows, None)
 
     def _measure(self) -> None:
-        """Raise UnreadableFile where it holds more than may be."""
+        """Raise UnreadableFile if the file or a line is too large."""
 
         def look() -> None:
             if self._stopping():
                 raise Stopped
 
-        # What cannot be unpacked is for the reading to tell.
+        # If the file cannot be unpacked, reading its rows reports it.
         with (
             suppress(EOFError, zlib.error, OSError),
             gzip.GzipFile(fileobj=io.BytesIO(self.packed)) as unpacked,
@@ -99,7 +99,7 @@ class Upload:
 
 
 def pack(file: BinaryIO) -> Upload:
-    """The bytes of `file` from its beginning as they are kept; what is packed already stays as it is."""
+    """Return the upload of all bytes of `file`, packed by gzip. A file that is already packed stays as it is."""
     content, digest, size = io.BytesIO(), sha256(), 0
     file.seek(0)
     is_packed = file.read(len(_GZIP)) == _GZIP
@@ -115,7 +115,7 @@ def pack(file: BinaryIO) -> Upload:
 
 
 class _Bounded(io.RawIOBase):
-    """What is unpacked, as far as it may go; `look` is called before each piece."""
+    """A stream of unpacked bytes that raises UnreadableFile over the limits. `look` is called before each piece."""
 
     def __init__(self, unpacked: gzip.GzipFile, look: Callable[[], None]) -> None:
         self._unpacked, self._look = unpacked, look

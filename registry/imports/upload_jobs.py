@@ -1,4 +1,4 @@
-"""What a worker does with uploads: takes up those that wait, one at a time, and gives one up when it is to stop."""
+"""The job of a worker: execute the waiting uploads one at a time, and stop in the middle when asked to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHANGED = (
 
 
 def wake() -> None:
-    """Have a worker take up each upload that waits, and those again whose worker died."""
+    """Wake a worker for each waiting upload, including the uploads whose worker died."""
     runs.mark_interrupted()
     runs.wait_again()
     for run in ImportRun.objects.filter(uploaded=True, state=State.WAITING).only("pk").order_by("pk"):
@@ -28,14 +28,17 @@ def wake() -> None:
 
 
 def waits() -> bool:
-    """Whether any upload waits for a worker or is under way."""
+    """Return whether any upload waits for a worker or is under way."""
     return ImportRun.objects.filter(uploaded=True, state__in=(State.WAITING, State.RUNNING)).exists()
 
 
 def work(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
-    """Preview the upload, or apply it, if it waits and no other worker is at it; `now` is a moment of the market's.
+    """Preview or apply an upload, if it waits and no other worker executes it.
 
-    As soon as it is `stopping`, what is under way is taken back, and the upload waits again.
+    Args:
+        run_id: The number of the run.
+        now: The moment of the import, aware.
+        stopping: Whether the worker is to stop. Then the transaction is rolled back, and the upload waits again.
     """
     changed = ImportRun.objects.filter(pk=run_id, message=CHANGED).exists()
     running = runs.take_up(run_id)

@@ -1,4 +1,4 @@
-"""What a worker does before it takes up an upload that waits."""
+"""What a waiting upload waits for: the uploads before it in the queue of the worker."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NO_WORKER = "Where this stays, no worker runs: see /health/ready."
 
 
 def lock(run_id: int) -> str:
-    """What the wake-up for an upload is known by."""
+    """Return the lock name of the wake-up for an upload: one job waits for each."""
     return f"import {run_id}"
 
 
 def before(run: ImportRun) -> tuple[list[ImportRun], list[ImportRun]]:
-    """The uploads before one that waits: those under way, and those that wait, in the order in which they are taken."""
+    """Return the uploads before a waiting one: those under way, and those that wait, in the order of execution."""
     others = ImportRun.objects.filter(uploaded=True, state__in=(State.WAITING, State.RUNNING))
     under_way: list[ImportRun] = []
     waiting = [run]
@@ -32,7 +32,7 @@ def before(run: ImportRun) -> tuple[list[ImportRun], list[ImportRun]]:
 
 
 def in_words(run: ImportRun) -> str:
-    """What an upload waits for that waits for a worker."""
+    """Return what a waiting upload waits for, in words."""
     under_way, waiting = before(run)
     if under_way:
         at_work = format_html_join(", ", "{} is being {}", ((_link(each), _done(each)) for each in under_way))

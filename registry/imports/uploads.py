@@ -1,6 +1,6 @@
-"""Files that staff upload to be imported: previewed by a worker, decided on by staff, then applied or dropped.
+"""Files that staff upload: previewed by a worker, then approved or discarded by staff.
 
-Nothing of an upload is imported before somebody has seen what it would change; and only that is (docs/rules.md C14).
+An upload is imported only after its preview was approved, with exactly the previewed changes (docs/rules.md C14).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from uftp.wakeups import long_jobs, wakeups
 State = ImportRun.State
 
 KEPT = timedelta(days=7)
-"""How long an upload that nobody decides about is kept."""
+"""How long an upload is stored that nobody approves or discards."""
 
 TASK = "registry.run_import"
 
@@ -36,18 +36,18 @@ NOT_DECIDED = f"Nobody decided about it within {KEPT.days} days: the uploaded fi
 
 
 class UploadError(ValueError):
-    """What was asked of an upload cannot be done; the words are for staff."""
+    """The action on an upload is not possible. The message is for staff."""
 
 
 def require_header(upload: Upload, kind: str) -> None:
-    """Raise UnreadableFile where the file does not begin as one of this kind."""
+    """Raise UnreadableFile if the file does not begin with the header of this kind."""
     upload.require_header(KINDS[kind].columns)
 
 
 def keep(
     kind: str, upload: Upload, file_name: str, options: Options, *, actor: str, reason: str
 ) -> ImportRun:
-    """Keep an upload, which waits for its preview. Raises UploadError where the same file waits already."""
+    """Store an upload, which then waits for its preview. Raises UploadError if the same file is already uploaded."""
     with transaction.atomic():
         same = ImportRun.objects.filter(
             kind=kind, content_hash=upload.content_hash, uploaded=True, state__in=BEFORE_A_DECISION
@@ -77,7 +77,16 @@ def keep(
 
 
 def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
-    """Have the upload imported whose preview has this `fingerprint`. Raises UploadError."""
+    """Approve an upload: it waits to be applied.
+
+    Args:
+        run_id: The number of the run.
+        fingerprint: Of the preview that staff saw.
+        actor: Who approves it.
+
+    Raises:
+        UploadError: The upload has another state, or a newer preview.
+    """
     with transaction.atomic():
         run = _held(run_id, (State.PREVIEWED,))
         if run.fingerprint != fingerprint:
@@ -95,7 +104,11 @@ def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
 def preview_again(
     run_id: int, *, allow_shrink: bool = False, skip_bad_lines: bool = False, actor: str
 ) -> ImportRun:
-    """Have an upload that was not taken previewed again, with these options besides its own. Raises UploadError."""
+    """Let an upload that was not imported wait for a new preview, with these options besides its own.
+
+    Raises:
+        UploadError: The upload has another state, or its file is gone.
+    """
     with transaction.atomic():
         run = _held(run_id, MAY_BE_PREVIEWED_AGAIN)
         run.allow_shrink |= allow_shrink
@@ -106,7 +119,7 @@ def preview_again(
 
 
 def discard(run_id: int, *, actor: str) -> ImportRun:
-    """Drop an upload that is neither under way nor applied. Raises UploadError."""
+    """Discard an upload that is neither under way nor applied. Raises UploadError."""
     with transaction.atomic():
         run = _held(run_id, MAY_BE_DISCARDED)
         run.state, run.message = State.DISCARDED, ""
@@ -118,7 +131,11 @@ def discard(run_id: int, *, actor: str) -> ImportRun:
 
 
 def forget(now: datetime) -> int:
-    """Drop the uploads about which nobody decided for KEPT before `now` (real time); how many."""
+    """Delete the files of uploads that nobody approved or discarded in time, and return how many.
+
+    Args:
+        now: The present moment (real time); older than KEPT is too old.
+    """
     old = Q(finished_at__lt=now - KEPT) | Q(finished_at=None, created_at__lt=now - KEPT)
     kept = ImportRun.objects.filter(old, uploaded=True, file__content__isnull=False)
     with transaction.atomic():
@@ -133,23 +150,23 @@ def forget(now: datetime) -> int:
 
 
 def drop_what_is_done(run_id: int) -> None:
-    """Drop the file of an upload that no longer needs it."""
+    """Delete the file of an upload that no longer needs it."""
     if not ImportRun.objects.filter(pk=run_id, state__in=NEEDS_ITS_FILE).exists():
         _drop_content(run_id)
 
 
 def has_its_file(run: ImportRun) -> bool:
-    """Whether the uploaded bytes are still there."""
+    """Return whether the uploaded bytes are still stored."""
     return run.uploaded and ImportFile.objects.filter(run=run, content__isnull=False).exists()
 
 
 def wake(run: ImportRun) -> None:
-    """Have a worker take up an upload that waits. To be called after the commit."""
+    """Wake a worker for a waiting upload. Call it after the commit."""
     wakeups.wake(long_jobs.QUEUE, TASK, upload_queue.lock(run.pk), {"run_id": run.pk})
 
 
 def _held(run_id: int, states: tuple[ImportRun.State, ...]) -> ImportRun:
-    """The upload, locked, which is in one of `states` and has its file. Raises UploadError."""
+    """Lock and return an upload that is in one of `states` and has its file. Raises UploadError."""
     run = ImportRun.objects.select_for_update().filter(pk=run_id, uploaded=True).first()
     if run is None or run.state not in states or not has_its_file(run):
         raise UploadError("Nothing is done: it is no longer as you saw it. Look at how it stands.")
@@ -165,7 +182,7 @@ def _wait(run: ImportRun, *, applies: bool) -> None:
 
 
 def _remember(run: ImportRun, **moments: datetime | None) -> None:
-    """Keep when its steps were."""
+    """Store the moments of its steps in the summary."""
     run.summary |= {step: at.isoformat() for step, at in moments.items() if at}
 
 
@@ -174,7 +191,7 @@ def _drop_content(run_id: int) -> None:
 
 
 def _said(run: ImportRun) -> dict[str, str]:
-    """The options that are set, for the audit trail."""
+    """Return the options that are set, for the audit trail."""
     chosen = ("full", "allow_shrink", "skip_bad_lines")
     return {name.replace("_", " "): "yes" for name in chosen if getattr(run, name)}
 

@@ -1,7 +1,7 @@
-"""The lines of a file of contracts: one for each stretch of a profile (docs/operating.md, CSV files).
+"""Read the lines of a file of contracts: one for each stretch of a profile (docs/operating.md, CSV files).
 
-The columns of the contract itself are repeated, and equal, on each of its lines. A value that cannot be read is
-remembered with its column, and something harmless stands in for it, so that all else can still be checked.
+All lines of a contract repeat the contract's own columns with equal values. A value that cannot be read is noted with
+its column. A harmless value takes its place, so that everything else can still be checked.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _LONGEST_NUMBER = 18
 
 
 class Unusable(ValueError):
-    """A value that its column cannot hold; the text says what it can."""
+    """A value is not allowed in its column. The text says what is allowed."""
 
     def __init__(self, value: str, what: str) -> None:
         super().__init__(f"not {what}" if value else f"is empty: give {what}")
 
 
 class OutOfBounds(Unusable):
-    """A number that is too large or too small; `bounds` says what it may be."""
+    """A number is too large or too small. The text says the bounds."""
 
     def __init__(self, bounds: str) -> None:
         ValueError.__init__(self, bounds)
@@ -59,7 +59,7 @@ class OutOfBounds(Unusable):
 
 @dataclass(slots=True)
 class Part:
-    """What the file says of one kind of day: its stretches, and the line of each."""
+    """The profile of one kind of day: its stretches, and the line of each."""
 
     stretches: list[Stretch] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
@@ -67,10 +67,14 @@ class Part:
 
 @dataclass(slots=True)
 class ContractLines:
-    """What the file says of one contract: the text of its own columns, and what could be read of them and the rest.
+    """The lines of one contract.
 
-    `lines` are the numbers of all its lines, `unusable` what is wrong with its own columns, by
-    column.
+    Attributes:
+        texts: The texts of the contract's own columns.
+        values: The values of those columns that can be read.
+        unusable: What is wrong with the other ones, by column.
+        lines: The numbers of all its lines.
+        parts: The profile: "every day", days of the week from 1 (Monday), and calendar days.
     """
 
     dso: str
@@ -87,7 +91,7 @@ class ContractLines:
         return State(self.values.get("state", State.IN_FORCE))
 
     def terms(self, market: Market) -> Terms:
-        """What the contract is to say, with stand-ins for what is unusable."""
+        """Return the terms of the contract, with harmless values in the place of unusable ones."""
 
         def value(column: str, stand_in: Any = None) -> Any:
             return self.values.get(column, stand_in)
@@ -108,7 +112,10 @@ class ContractLines:
         )
 
     def faults(self, problem: Problem) -> Iterator[Fault]:
-        """What `problem` of these terms is, on the line that it is about; nothing where a stand-in caused it."""
+        """Yield a problem of these terms as a fault of the line that it is about.
+
+        Yield nothing if the problem comes from a harmless value in the place of an unusable one.
+        """
         of_isps = problem.field in ("first_isp", "last_isp") and problem.other is None
         if problem.field in self.unusable or (of_isps and "isp_duration" in self.unusable):
             return
@@ -122,7 +129,7 @@ class ContractLines:
         yield Fault(part.lines[problem.stretch or 0], problem.field, text)
 
     def fault(self, column: str, text: str) -> Fault:
-        """What is wrong with the contract's own value in `column`, which all its lines repeat."""
+        """Return a fault of the contract's own value in `column`, which all its lines repeat."""
         if others := ", ".join(calendar.in_words(self.lines[1:])):
             same = f"he same on {_lines(others)}"
             text = f"{text} T{same}." if text.endswith(".") else f"{text}; t{same}"
@@ -130,7 +137,7 @@ class ContractLines:
 
 
 def read(rows: Iterable[Row], market: Market) -> tuple[list[ContractLines], list[Fault]]:
-    """The contracts of the file, in its order, and what cannot be read, or differs on lines of one contract."""
+    """Return the contracts in the order of the file, and a fault for all that cannot be read or is contradictory."""
     contracts: dict[tuple[str, ...], ContractLines] = {}
     faults: list[Fault] = []
     for row in rows:

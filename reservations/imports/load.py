@@ -1,4 +1,4 @@
-"""A file of contracts: recorded as one change (docs/operating.md, CSV files)."""
+"""Import a file of contracts as one change (docs/operating.md, CSV files)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reservations.imports import report as import_report
 from reservations.imports.lines import COLUMNS, ContractLines
 
 BATCH_SIZE = 1000
-"""Contracts after which the planner is told how many there are."""
+"""From this many new versions on, the tables are analyzed for the planner."""
 
 RULES = {
     "": "contract",
@@ -39,7 +39,7 @@ RULES = {
     "state": "state",
     "days": "day",
 }
-"""What begins the rule for a column; of all others it is a number."""
+"""How the rule for a column begins; `number` for all others."""
 
 
 @dataclass
@@ -163,9 +163,11 @@ KIND = Kind(columns=COLUMNS, importer=ContractImporter, takes_full=False)
 
 
 def _parties(contracts: Iterable[ContractLines]) -> tuple[dict[tuple[str, str], Participant], list[Fault]]:
-    """The participants that the file names, by role and domain, and the lines that name one that there is not.
+    """Find the participants that the file names.
 
-    One that is not on record stands in for it.
+    Returns:
+        The participants by role and domain, and a fault for each contract that names an unknown participant. In the
+        place of an unknown participant is a row that is not stored.
     """
     named: dict[tuple[str, str], list[ContractLines]] = {}
     for contract in contracts:

@@ -1,4 +1,4 @@
-"""What a file makes of contracts, in words: which are new, and what differs of those that change."""
+"""Put the changes of a file of contracts into words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STRETCHES_SHOWN = 4
 
 
 def told(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """A line for each contract that is new, then for each that changes."""
+    """Yield a line for each new contract, then for each changed contract."""
     for each in comparisons:
         if each.before is None:
             yield f"New: {_named(each)}: {each.after['state']}, {each.after['days']}"
@@ -26,7 +26,7 @@ def _named(comparison: Comparison) -> str:
 
 
 def _differences(comparison: Comparison) -> str:
-    """What differs, before and after; of a profile the stretches that differ, the first few of many."""
+    """Return what differs, before and after. Of a profile, name the first stretches that differ."""
     return "; ".join(_difference(name, *said) for name, said in comparison.differences().items())
 
 
@@ -40,7 +40,7 @@ def _difference(name: str, was: str | None, becomes: str | None) -> str:
 
 
 def _shown(stretches: list[str], name: str, is_there: bool) -> str:
-    """Some of the stretches of the part `name` of a profile, or what there is instead."""
+    """Return the first stretches of one part of a profile, or what applies if there are none."""
     if stretches and stretches != ["nothing"]:
         more = f" and {len(stretches) - STRETCHES_SHOWN:,} more" if len(stretches) > STRETCHES_SHOWN else ""
         return ", ".join(stretches[:STRETCHES_SHOWN]) + more
