@@ -72,8 +72,8 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> Line | Li
 
 
 def _refuse(refused: Refused, request: Request, major: int) -> Line | LineThenDiscard:
-    # The traceback refers to the response, and the response to the exception. Such a circle keeps the body in memory.
-    refused.__traceback__ = None
+    # Tracebacks refer to the response, and the response to the exception. Such a circle keeps the body in memory.
+    refused.__traceback__ = refused.__context__ = None
     address = request.META.get("REMOTE_ADDR", "")
     sender = " ".join(refused.claimed) if refused.claimed else "an unknown sender"
     logger.warning("Refused with %s, from %s at %s: %s", refused.status_code, sender, address, refused.line)
