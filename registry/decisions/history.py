@@ -62,14 +62,14 @@ def _how_closed(cursor: CursorWrapper, change: Change) -> str:
     decision = in_words(conflict.decision, conflict.split_at, conflict.holder, conflict.claimant)
     return (
         f"Conflict {conflict.pk} is closed: it was settled {told(change)}: {decision}."
-        " To reverse that, decide it anew."
+        " To reverse it, decide it again."
     )
 
 
 def replacing(conflict: Conflict) -> list[Conflict]:
     """The later decisions between the two where these are about every day of the decided `conflict`; by number.
 
-    Empty while some of its days were not decided since: these can be decided anew.
+    Empty while some of its days were not decided since: these can be decided again.
     """
     if conflict.closed_by_id is None:
         return []

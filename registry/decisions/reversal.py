@@ -195,7 +195,7 @@ def _decidable_days(cursor: CursorWrapper, conflict: Conflict) -> list[Days]:
     found = Decidable(*cursor.fetchone())
     if found.either:
         return list(found.either)
-    raise SettlementError(f"Conflict {conflict.pk} cannot be decided anew: {_why_not(conflict, found)}.")
+    raise SettlementError(f"Conflict {conflict.pk} cannot be decided again: {_why_not(conflict, found)}.")
 
 
 def _why_not(conflict: Conflict, found: Decidable) -> str:
@@ -215,7 +215,7 @@ def _why_not(conflict: Conflict, found: Decidable) -> str:
             .get()
         )
         assert later.closed_by is not None
-        return f"these days were decided later, in conflict {later.pk}, {told(later.closed_by)}; decide that one anew"
+        return f"these days were decided later, in conflict {later.pk}, {told(later.closed_by)}; decide that one again"
     if found.contested:
         return (
             f"{list_in_words(found.contested)} is contested again; settle the conflict that is open about it"

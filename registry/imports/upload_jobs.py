@@ -14,8 +14,8 @@ from uftp.wakeups import long_jobs
 State = ImportRun.State
 
 CHANGED = (
-    "The registry has changed since the preview that you decided on, and something else would follow by now: nothing"
-    " was done. This is a fresh preview."
+    "The registry has changed since the preview that you approved, and it would have other consequences now: nothing"
+    " was done. This is a new preview."
 )
 
 

@@ -90,9 +90,7 @@ def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
     with transaction.atomic():
         run = _held(run_id, (State.PREVIEWED,))
         if run.fingerprint != fingerprint:
-            raise UploadError(
-                "What would follow has been counted anew since you saw it: look at the preview again, then decide."
-            )
+            raise UploadError("The preview was made again since you saw it: look at it again, then confirm.")
         _remember(run, previewed_at=run.finished_at, decided_at=timezone.now())
         _wait(run, applies=True)
         _note(

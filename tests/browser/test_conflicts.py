@@ -58,14 +58,14 @@ def test_a_clerk_settles_a_conflict_and_decides_it_anew(kim: Page, market: Marke
 
     page.get_by_label("Keep: ").check()
     expect(followed).to_contain_text("gains")
-    page.get_by_role("button", name="Decide anew").click()
+    page.get_by_role("button", name="Decide again").click()
     expect(page.get_by_text("Say why: the decision is recorded with its reason.")).to_be_visible()
     expect(page.get_by_text("Say why: the decision is recorded with its reason.")).to_be_in_viewport()
     look(page, "conflict-error")
     page.get_by_label("Reason").fill("The contract was withdrawn.")
     expect(followed).to_contain_text("gains")
-    page.get_by_role("button", name="Decide anew").click()
-    expect(page.get_by_text("is decided anew: AGR flexwerk.example keeps the days")).to_be_visible()
+    page.get_by_role("button", name="Decide again").click()
+    expect(page.get_by_text("is decided again: AGR flexwerk.example keeps the days")).to_be_visible()
     later = Conflict.objects.latest("pk")
     assert (later.replaces_id, later.decision) == (number, "keep")
 

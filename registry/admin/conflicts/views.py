@@ -171,7 +171,7 @@ def _page(
         "errors": None,
         "attempt": attempt,
         "before": "Choose a decision to see what would follow from it.",
-        "button": "Settle" if is_open else "Decide anew",
+        "button": "Settle" if is_open else "Decide again",
         "onward": is_open,
         "live": True,
         "preview": reverse("admin:registry_conflict_preview", args=[conflict.pk]),
@@ -187,7 +187,7 @@ def _said(conflict: Conflict, latest: list[Conflict]) -> str:
         (settled,) = (each for each in latest if each == conflict)
         return format_html("{} is settled: {}.", link(settled, f"Conflict {settled.pk}"), decided(settled))
     return format_html(
-        "{} is decided anew: {}. The decision has the number {}.",
+        "{} is decided again: {}. The decision has the number {}.",
         link(conflict, f"Conflict {conflict.pk}"),
         "; ".join(dict.fromkeys(decided(each) for each in latest)),
         format_html_join(" and ", "{}", ((link(each, str(each.pk)),) for each in latest)),

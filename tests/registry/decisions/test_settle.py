@@ -77,7 +77,7 @@ def test_C9_who_settled_it_meanwhile_is_told(world: World, contested: Conflict) 
     said = str(refused.value)
     assert said.startswith(f"Conflict {contested.pk} is closed: it was settled by lee on 20")
     assert "AGR agr-2.example gets the days." in said
-    assert said.endswith("To reverse that, decide it anew.")
+    assert said.endswith("To reverse it, decide it again.")
 
 
 def test_C9_what_ended_it_meanwhile_is_told(world: World, contested: Conflict) -> None:

@@ -247,7 +247,7 @@ def test_a_decision_is_reversed_by_a_new_one_and_nothing_is_erased(staff: Client
     decide(staff, conflict, "keep")
 
     page = shown(staff, page_of(conflict))
-    assert "Decide anew" in page
+    assert "Decide again" in page
     said = messages_of(staff, decide(staff, conflict, "give", anew="1", reason="the court says so"))
 
     later = Conflict.objects.latest("pk")
@@ -255,15 +255,15 @@ def test_a_decision_is_reversed_by_a_new_one_and_nothing_is_erased(staff: Client
     assert f'href="{page_of(later)}"' in said
     conflict.refresh_from_db()
     assert (conflict.decision, conflict.reason) == ("keep", WHY)
-    assert f"Conflict {conflict.pk}</a> is decided anew: AGR two.example gets the days. The decision" in said
+    assert f"Conflict {conflict.pk}</a> is decided again: AGR two.example gets the days. The decision" in said
     assert f'has the number <a href="{page_of(later)}">{later.pk}</a>.' in said
     former = re.sub(r"\s+", " ", shown(staff, page_of(conflict)))
     assert '<span class="badge">Replaced</span>' in former
     assert "Former decision: AGR one.example keeps the days." in former
     assert f'these days were decided later, in <a href="{page_of(later)}"' in former
-    assert "Decide anew" not in former
+    assert "Decide again" not in former
     assert 'name="decision"' not in former
-    assert "Decide anew" in shown(staff, page_of(later))
+    assert "Decide again" in shown(staff, page_of(later))
     entry = AuditEntry.objects.get(action="settle conflict anew")
     assert (entry.before or {})["conflict"] == conflict.pk
     assert (entry.before or {})["decision"] == "keep"
@@ -285,7 +285,7 @@ def test_a_decision_of_which_some_days_were_decided_later_can_be_decided_anew(st
     page = words(staff.get(page_of(conflict)))
 
     assert '<span class="badge ok">Settled</span>' in page
-    assert "Decide anew" in page
+    assert "Decide again" in page
 
 
 def test_a_conflict_that_ended_by_itself_has_nothing_to_settle(staff: Client) -> None:
@@ -369,7 +369,7 @@ def test_a_conflict_settled_meanwhile_is_told_with_who_and_how(staff: Client) ->
     said = words(answer)
     assert answer.status_code == 200
     assert "it was settled by lee" in said
-    assert "To reverse that, decide it anew." in said
+    assert "To reverse it, decide it again." in said
     assert WHY in said, "what was typed stays"
     assert Conflict.objects.get().decision == "keep"
 

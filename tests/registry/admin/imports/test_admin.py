@@ -231,7 +231,7 @@ def test_C14_what_would_follow_by_the_time_of_applying_is_shown_first(kim: Clien
     assert (run.state, run.applies) == (State.PREVIEWED, False)
     assert not Representation.objects.filter(agr__domain="one.example").exists()
     said = page(kim, run)
-    assert "The registry has changed since the preview that you decided on" in said
+    assert "The registry has changed since the preview that you approved" in said
     assert "Conflicts opened: 1" in said
     decide(kim, run, "apply")
     work()

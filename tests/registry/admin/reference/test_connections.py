@@ -242,7 +242,7 @@ def test_a_congestion_point_counts_who_is_active(staff: Client) -> None:
     assert "one.example 2 50.0 % no aggregator 2 50.0 %" in later
     never = words(shown(staff, page_of(of_point(1)) + "?on=2026-05-31"))
     assert "none: it does not exist on this day" in never
-    assert "No connection lies behind this congestion point on this day." in never
+    assert "This congestion point has no connection on this day." in never
 
 
 def test_connections_of_another_dso_wait(staff: Client) -> None:
@@ -354,8 +354,8 @@ def test_a_change_says_what_came_of_it(staff: Client) -> None:
     opened = Change.objects.order_by("pk").last()
     assert opened is not None
 
-    page = words(shown(staff, page_of(opened)))
-    assert "What came of it" in page
-    assert "Conflicts opened: 1" in page
+    page = shown(staff, page_of(opened))
+    assert ">Result</h2>" in page
+    assert "Conflicts opened: 1" in words(page)
     lee = limited(party("AGR", "two.example"))
-    assert "What came of it" not in shown(lee, page_of(opened))
+    assert ">Result</h2>" not in shown(lee, page_of(opened))
