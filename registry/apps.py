@@ -1,14 +1,17 @@
-"""The app of the common reference: it registers the handlers of its messages and the import of uploads."""
+"""The app configuration of the registry."""
 
 from django.apps import AppConfig
 
 
 class RegistryConfig(AppConfig):
+    """The app of the common reference."""
+
     name = "registry"
     verbose_name = "Common reference"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Register the handlers of messages, and the job that imports uploads."""
         from participants.admin_base.extensions import extend_screens
         from registry import handlers
         from registry.admin.extension import EXTENSION
@@ -22,13 +25,13 @@ class RegistryConfig(AppConfig):
             "AGRPortfolioQuery",
             role="AGR",
             handle=handlers.agr_portfolio_query,
-            refused=handlers.refused_agr_query,
+            refused=handlers.rejected_agr_query_fields,
         )
         register(
             "DSOPortfolioQuery",
             role="DSO",
             handle=handlers.dso_portfolio_query,
-            refused=handlers.refused_dso_query,
+            refused=handlers.rejected_dso_query_fields,
         )
         long_jobs.register(wake=upload_jobs.wake, waits=upload_jobs.waits)
         extend_screens("registry", EXTENSION)

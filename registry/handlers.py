@@ -76,12 +76,12 @@ def dso_portfolio_query(incoming: Incoming) -> Outcome:
     )
 
 
-def refused_agr_query(incoming: Incoming) -> Mapping[str, Any]:
+def rejected_agr_query_fields(incoming: Incoming) -> Mapping[str, Any]:
     """Return the fields of a rejected AGRPortfolioQueryResponse: at most a placeholder, nothing registered."""
-    return {**refused_dso_query(incoming), "dso_portfolios": _placeholders(incoming)}
+    return {**rejected_dso_query_fields(incoming), "dso_portfolios": _placeholders(incoming)}
 
 
-def refused_dso_query(incoming: Incoming) -> Mapping[str, Any]:
+def rejected_dso_query_fields(incoming: Incoming) -> Mapping[str, Any]:
     """Return the fields of a rejected DSOPortfolioQueryResponse: the market's time zone and the requested Period."""
     return {"time_zone": market().time_zone, "period": incoming.header.attributes["Period"]}
 

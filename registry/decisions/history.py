@@ -22,7 +22,7 @@ from registry.periods import Days
 
 CLOSED = """
 -- The chosen conflicts that are closed, by the change that closed them.
-SELECT f.closed_by_id, count(*) FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
+SELECT f.closed_by_id, count(*) FROM selected_conflict JOIN registry_conflict f ON f.id = conflict_id
 WHERE f.closed_by_id IS NOT NULL
 GROUP BY 1 ORDER BY 2 DESC, 1
 """
@@ -52,7 +52,7 @@ def require_open(cursor: CursorWrapper, chosen: int = 1) -> None:
 
 
 def _how_closed(cursor: CursorWrapper, change: Change) -> str:
-    cursor.execute("SELECT conflict_id FROM chosen_conflict")
+    cursor.execute("SELECT conflict_id FROM selected_conflict")
     conflict = Conflict.objects.select_related("holder", "claimant").get(pk=cursor.fetchone()[0])
     if not conflict.decision:
         return (

@@ -40,7 +40,7 @@ RULE = """
 -- Each open conflict that was chosen: the days that its holder keeps, and those that its claimant gets.
 INSERT INTO ruling
 SELECT f.connection_id, part.days, part.winner, part.loser
-FROM chosen_conflict
+FROM selected_conflict
 JOIN registry_conflict f ON f.id = conflict_id
 CROSS JOIN LATERAL (VALUES
     (f.period * %(keeps)s::daterange, f.holder_id, f.claimant_id),
@@ -51,12 +51,12 @@ WHERE f.closed_by_id IS NULL AND NOT isempty(part.days)
 
 PARTIES = """
 SELECT DISTINCT f.kind, f.holder_id, f.claimant_id
-FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
+FROM selected_conflict JOIN registry_conflict f ON f.id = conflict_id
 """
 
 WITHOUT = """
 -- How many of the chosen conflicts a day does not split.
-SELECT count(*) FROM chosen_conflict JOIN registry_conflict f ON f.id = conflict_id
+SELECT count(*) FROM selected_conflict JOIN registry_conflict f ON f.id = conflict_id
 WHERE NOT (f.period @> %(at)s::date AND lower(f.period) < %(at)s::date)
 """
 
@@ -64,7 +64,7 @@ DECIDE = """
 -- The decision closes the chosen conflicts: of their days, each is one party's and refused to the other.
 UPDATE registry_conflict f
 SET decision = %(decision)s, split_at = %(at)s, decided_by = %(by)s, reason = %(reason)s, closed_by_id = %(change)s
-FROM chosen_conflict WHERE f.id = conflict_id
+FROM selected_conflict WHERE f.id = conflict_id
 """
 
 
@@ -94,7 +94,7 @@ def settle(
         raise SettlementError(f"There is no conflict {conflict_id}.")
     with connection.cursor() as cursor:
         prepare(cursor)
-        cursor.execute("INSERT INTO chosen_conflict VALUES (%s)", [conflict_id])
+        cursor.execute("INSERT INTO selected_conflict VALUES (%s)", [conflict_id])
         require_open(cursor)
         if decision == Conflict.Decision.SPLIT and not _splits(at, conflict.period):
             raise no_split([conflict.period])
@@ -246,11 +246,11 @@ def _choose(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> int:
         )
     except EmptyResultSet:
         raise SettlementError("There are no conflicts to settle.") from None
-    cursor.execute(f"INSERT INTO chosen_conflict {query}", parameters)
+    cursor.execute(f"INSERT INTO selected_conflict {query}", parameters)
     chosen = int(cursor.rowcount)
     if not chosen:
         raise SettlementError("There are no conflicts to settle.")
-    analyze_if_large(cursor, "chosen_conflict", chosen)
+    analyze_if_large(cursor, "selected_conflict", chosen)
     return chosen
 
 

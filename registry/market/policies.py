@@ -59,7 +59,7 @@ POLICIES = {
         ),
         PolicyDefinition(
             "membership conflicts",
-            "A DSO claims days of a connection that lies behind another DSO's congestion point",
+            "A DSO claims days of a connection that belongs to another DSO's congestion point",
             (ALLOW, HOLD, REJECT),
             HOLD,
         ),
@@ -71,7 +71,7 @@ POLICIES = {
         ),
         PolicyDefinition(
             "disclosure",
-            "What a DSO is told of the connections behind its congestion point",
+            "What a DSO sees of the connections behind its congestion point",
             (PER_CONNECTION, COUNTS),
             PER_CONNECTION,
         ),

@@ -59,7 +59,7 @@ def waits_unless_effective(name: str) -> models.CheckConstraint:
 
 
 class CongestionPointConnection(Claim):
-    """A DSO's claim that a connection lies behind one of its congestion points.
+    """A DSO's claim that a connection belongs to one of its congestion points.
 
     While `exclusive` is true, no exclusive claim of another DSO is effective on the same day. It is false if the
     policy allowed that both count.

@@ -61,7 +61,7 @@ TABLES = {
     # Connections that this transaction has added or locked.
     "locked_connection": "connection_id bigint PRIMARY KEY",
     # Conflicts that staff settle together.
-    "chosen_conflict": "conflict_id bigint PRIMARY KEY",
+    "selected_conflict": "conflict_id bigint PRIMARY KEY",
     # The effects of a change on each claim, as days.
     "consequence": """
         connection_id bigint NOT NULL, point_id bigint NOT NULL, party_id bigint NOT NULL,
