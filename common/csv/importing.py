@@ -153,6 +153,7 @@ class ImportResult:
 
     @property
     def changes_anything(self) -> bool:
+        """Return whether anything changes."""
         return self.change is not None or bool(self.sentences)
 
 

@@ -37,6 +37,7 @@ class Wanted:
 
     @property
     def who(self) -> Who:
+        """Return the role and the domain."""
         return self.role, self.domain
 
     def says(self) -> tuple[object, ...]:

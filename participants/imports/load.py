@@ -63,18 +63,22 @@ class ParticipantImporter:
         self.reason = "\n".join(filter(None, (self.request.file_name, self.request.reason)))
 
     def read(self, rows: Iterable[Row | Fault]) -> int:
+        """Read the lines, and return how many there are."""
         self.lines = read(rows)
         return self.lines.count
 
     def check(self) -> None:
+        """Find participants whose lines differ."""
         check_repetitions(self.lines)
 
     def compare(self) -> list[RejectRow]:
+        """Compare the lines with the stored participants, and return all that is wrong."""
         full, now = self.request.options.full, self.request.now
         self.named, self.unnamed = compare(self.lines, full=full, now=now, reason=self.reason)
         return in_order(self.lines.faults, PARTICIPANT_COLUMNS)
 
     def plan(self) -> Plan:
+        """Return what changes, including the participants that a full file suspends."""
         suspended = [change for row in self.unnamed if (change := suspend(row, self.reason))]
         if suspended:
             total = Participant.objects.filter(standing__in=SUSPENDABLE).count()
@@ -89,6 +93,7 @@ class ParticipantImporter:
         )
 
     def write(self) -> None:
+        """Store the participants and keys, with an audit entry for each."""
         _write(self.changes, self.request.actor, self.reason)
 
     def finish(self) -> None:

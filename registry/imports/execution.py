@@ -52,9 +52,11 @@ READING = "reading"
 class Progress(Protocol):
     """A display of the progress: the phase and, while the file is read, the bytes read of the total, if known."""
 
-    def at(self, phase: str) -> None: ...
+    def at(self, phase: str) -> None:
+        """Report that a phase begins."""
 
-    def read(self, count: int, total: int | None) -> None: ...
+    def read(self, count: int, total: int | None) -> None:
+        """Report how many bytes were read of the total, if it is known."""
 
 
 def never() -> bool:

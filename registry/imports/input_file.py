@@ -69,6 +69,7 @@ class FileOnDisk:
 
     @contextmanager
     def rows(self, columns: Sequence[str], told: BytesRead) -> Iterator[Iterator[Row | Fault]]:
+        """Yield the rows under the header `columns`. Raises UnreadableFile, also if the file changes meanwhile."""
         with self._opened(told) as raw:
             began = os.fstat(raw.fileno())
             watched = _Watched(raw, began.st_size, told)

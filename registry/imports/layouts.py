@@ -108,10 +108,12 @@ class OnRecord(Check):
 
     @classmethod
     def as_(cls, role: str) -> OnRecord:
+        """Return the check for a role; its column has the role's name."""
         return cls(role.lower(), "p.id IS NOT NULL", f"participant: {not_on_record(role)}")
 
     @property
     def words(self) -> str:
+        """Return the text for a domain without the role, in SQL. It says if the domain has the other role."""
         role = self.column.upper()
         other = OTHER_ROLE[role]
         return f"""CASE WHEN p.id IS NULL AND EXISTS (

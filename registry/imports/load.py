@@ -96,6 +96,7 @@ class RegistryImporter:
         self.today = today_at(self.request.now, market().time_zone)
 
     def read(self, rows: Iterable[Row | Fault]) -> int:
+        """Copy the lines into a temporary table, and return how many there are."""
         with connection.cursor() as cursor:
             prepare(cursor)
             import_lines.prepare(cursor, self.layout)
@@ -103,6 +104,7 @@ class RegistryImporter:
         return self.lines
 
     def check(self) -> None:
+        """Check each line by itself, and stage the good lines."""
         with connection.cursor() as cursor:
             self.all_good = import_lines.stage(cursor, self.layout, own=publish.own_addresses()) == self.lines
 
@@ -122,12 +124,14 @@ class RegistryImporter:
         return import_lines.rejects()
 
     def plan(self) -> Plan:
+        """Return what changes. Its fingerprint is known only after writing."""
         with connection.cursor() as cursor:
             self.counts = self._count(cursor)
             warnings = [*import_lines.withdrawals(cursor, self.layout), *self.findings.warnings]
         return Plan(counts=self.counts, warnings=warnings)
 
     def write(self) -> int | None:
+        """Write the facts, check the fingerprint of their effects, and record one audit entry."""
         with connection.cursor() as cursor:
             publish.write(cursor, self.kind, self.policies, self.judged, self.recorder, today=self.today)
         change, request = self.recorder.recorded, self.request
@@ -143,6 +147,7 @@ class RegistryImporter:
         return change
 
     def finish(self) -> None:
+        """Stamp the change."""
         self.recorder.stamp()
 
     @property

@@ -88,6 +88,7 @@ class ContractLines:
 
     @property
     def state(self) -> ContractVersion.State:
+        """Return the contract's state, in force if it is empty or unusable."""
         return State(self.values.get("state", State.IN_FORCE))
 
     def terms(self, market: Market) -> Terms:

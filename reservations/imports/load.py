@@ -62,6 +62,7 @@ class ContractImporter:
         self.recorder = Recorder(self.source)
 
     def read(self, rows: Iterable[Row | Fault]) -> int:
+        """Read the contracts, and return how many lines there are."""
         read = list(rows)
         good = [each for each in read if isinstance(each, Row)]
         self.unreadable = [each for each in read if isinstance(each, Fault)]
@@ -70,7 +71,7 @@ class ContractImporter:
         return len({each.line for each in read})
 
     def check(self) -> None:
-        """Find the participants and, if bad lines are to be skipped, the contracts that have none."""
+        """Find the participants and, if bad lines are to be skipped, keep only the contracts without bad lines."""
         self.parties, unknown = _parties(self.contracts)
         self.faults += unknown
         self.can_skip = not self.unreadable
@@ -79,6 +80,10 @@ class ContractImporter:
             self._leave_out_bad_contracts()
 
     def compare(self) -> list[RejectRow]:
+        """Compare the contracts with what is recorded, and return all that is wrong.
+
+        The contracts are locked if they may be written. If a contract is bad only now, nothing is imported.
+        """
         known = len(self.faults)
         hold = self.can_skip and (self.request.options.skip_bad_lines or not known)
         self.comparisons = self._compare(hold=hold)
@@ -86,6 +91,7 @@ class ContractImporter:
         return self._rejects()
 
     def plan(self) -> Plan:
+        """Return what changes."""
         self.differing = [each for each in self.comparisons if each.differs]
         self.new = sum(each.before is None for each in self.comparisons)
         return Plan(
@@ -99,6 +105,7 @@ class ContractImporter:
         )
 
     def write(self) -> int | None:
+        """Write the new versions, and record one audit entry."""
         versions = write(self.comparisons, self.recorder)
         if not versions:
             return None
@@ -119,6 +126,7 @@ class ContractImporter:
         return change
 
     def finish(self) -> None:
+        """Stamp the change with the parties of the contracts."""
         parties = (party for each in self.differing for party in (each.wanted.dso, each.wanted.agr))
         self.recorder.stamp({party.pk for party in parties})
 

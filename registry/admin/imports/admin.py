@@ -1,4 +1,4 @@
-"""The operator's screens of imports: the list, and the page of one, which follows it while it is under way."""
+"""The screens of imports: the list, and the page of an import, which updates itself while the import is under way."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from registry.imports import uploads
 from registry.models.imports import ImportFile, ImportRun
 
 POLL_EVERY = 1000
-"""Milliseconds between looks at an import that is under way."""
+"""Milliseconds between two updates of the page of an import that is under way."""
 
 SAID = 120
-"""Characters of what came of an import that the list has room for."""
+"""How many characters of the result the list shows."""
 
 
 def import_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
-    """The page of one import."""
+    """Return the page of an import."""
     return model_admin.page(
         request,
         "admin/registry/import.html",
@@ -49,12 +49,12 @@ def import_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) 
 
 
 def course_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
-    """How the import stands, as the part of its page that follows it."""
+    """Return the part of the page that shows the progress and the result."""
     return TemplateResponse(request, "admin/registry/import_course.html", _course(model_admin, request, run))
 
 
 def rejects_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponseBase:
-    """All that is wrong with the file, as CSV."""
+    """Return all rejects of the file as CSV."""
     packed = (
         ImportFile.objects.filter(run=run, rejects__isnull=False).values_list("rejects", flat=True).first()
     )
@@ -64,7 +64,7 @@ def rejects_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun)
 
 
 def _course(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> dict[str, Any]:
-    """What the part of the page shows that follows the import."""
+    """Return the context of the part of the page that shows the progress and the result."""
     under_way = run.state in import_page.UNDER_WAY
     may_decide = model_admin.has_add_permission(request)
     has_file = may_decide and uploads.has_its_file(run)
@@ -91,7 +91,10 @@ def _course(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> d
 
 @admin.register(ImportRun)
 class ImportRunAdmin(ScalableAdmin):
-    """For those who look at every participant; uploaded and decided on by those who act for every one."""
+    """The screens of imports.
+
+    Staff who see every participant see them. Staff who act for every participant upload and approve files.
+    """
 
     list_display = (
         "number",
@@ -140,7 +143,7 @@ class ImportRunAdmin(ScalableAdmin):
     actions = None
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[ImportRun]) -> QuerySet[ImportRun]:
-        """A file is about anybody: all imports, or none."""
+        """Return all imports or none: a file may be about any participant."""
         return rows if self.seen(request).everyone else rows.none()
 
     def has_view_permission(self, request: HttpRequest, obj: ImportRun | None = None) -> bool:

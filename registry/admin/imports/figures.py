@@ -1,4 +1,4 @@
-"""The dashboard's figures of imports that need a look."""
+"""The dashboard's figures of imports that need attention."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from registry.market.market import market, today_at
 from registry.models.imports import ImportRun
 
 DAYS = 7
-"""Days for which an import that came to nothing needs a look."""
+"""For how many days an import that was not applied needs attention."""
 
 
 def import_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[Figure]:
-    """Uploads that wait for a decision, and imports that came to nothing, for those who see every participant."""
+    """Yield the figures of uploads to approve and of imports that were not applied, for unlimited staff only."""
     if not (scope.everyone and may_view(ImportRun)):
         return
     shown = ImportRun.State.PREVIEWED

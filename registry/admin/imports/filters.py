@@ -12,14 +12,14 @@ from registry.admin.imports.page import NOT_IMPORTED
 from registry.models.imports import DRY_RUNS, ImportRun
 
 NOT_IMPORTED_STATES = "not imported"
-"""What a list's address says of the imports that came to nothing."""
+"""The value of the filter, in the address of the list, for imports that were not applied."""
 
 CAME_TO_NOTHING = Q(state__in=NOT_IMPORTED) & ~DRY_RUNS
-"""The imports that were to import something, as a dry run is not, and did not."""
+"""The imports that were not applied, without dry runs."""
 
 
 class StateFilter(admin.SimpleListFilter):
-    """The imports in one state, or those that were to import something and did not."""
+    """Show the imports in one state, or those that were not applied."""
 
     title = "state"
     parameter_name = "state"

@@ -1,4 +1,4 @@
-"""What came of an import, and what there is to do about it."""
+"""The result of an import in words, and what staff can do next."""
 
 from __future__ import annotations
 
@@ -25,12 +25,19 @@ ENDING = {
     "suspended": ("participant is suspended", "participants are suspended"),
     "keys ended": ("key ends at once", "keys end at once"),
 }
-"""Counts of what a full file ends, in words of one and of several."""
+"""Labels of counts of what a full file ends, with the words for one and for several."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Something that staff can do: what is sent as `do`, or a URL to go to; and what the button says."""
+    """Something that staff can do next.
+
+    Attributes:
+        text: The text of the button.
+        do: The value of `do` in the POST; empty for a link.
+        url: The URL of the link.
+        main: Whether it is the main button.
+    """
 
     text: str
     do: str = ""
@@ -40,9 +47,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an import stands: in the tone of a notice, a heading, what it says, and what there is to do.
+    """The result of an import, as a notice.
 
-    `warning` is what to know before doing so.
+    Attributes:
+        tone: The CSS class of the notice: `ok`, `warn`, `bad` or empty.
+        heading: The heading.
+        says: The sentences below it.
+        ways: What staff can do next.
+        warning: What to know before doing so.
     """
 
     tone: str
@@ -53,7 +65,13 @@ class Outcome:
 
 
 def outcome(run: ImportRun, *, may_decide: bool, has_file: bool) -> Outcome:
-    """How the import stands; ways on for whom `may_decide`, as far as the upload `has_file`."""
+    """Return the result of an import.
+
+    Args:
+        run: The import.
+        may_decide: Whether the viewer may approve uploads; if not, there is nothing to do next.
+        has_file: Whether the uploaded file is still stored.
+    """
     told = _told(run, has_file)
     return told if may_decide else replace(told, ways=())
 
@@ -103,7 +121,7 @@ def _to_decide(run: ImportRun) -> Outcome:
 
 
 def _ending(run: ImportRun) -> Iterator[str]:
-    """What a full file would end, a sentence each."""
+    """Yield a sentence for each kind of row that a full file would end."""
     for words, many in run.summary.get("counts", []):
         if run.full and words in ENDING and many:
             yield f"{many:,} {ENDING[words][many > 1]}."

@@ -1,4 +1,4 @@
-"""An import in words: what it is of, how far it is, what it counted and what it changed."""
+"""The parts of an import's page in words: its facts, progress, steps, counts and consequences."""
 
 from __future__ import annotations
 
@@ -52,7 +52,13 @@ _PLURAL = re.compile(r"^(representation|membership|congestion point|contract|key
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of an upload's way: `done`, `now`, `wrong` or to come (empty); and when it was, or how far it is."""
+    """A step of an upload.
+
+    Attributes:
+        title: The name of the step.
+        state: `done`, `now`, `wrong`, or empty for a later step.
+        says: The moment of the step, in words.
+    """
 
     title: str
     state: str = ""
@@ -61,14 +67,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What an import is at, and how many percent of it are done, where that is known."""
+    """What an import is doing, and how many percent are done; None if unknown."""
 
     says: str
     percent: int | None
 
 
 def state_badge(run: ImportRun) -> SafeString:
-    """Its state as staff see it everywhere."""
+    """Return the state of an import as a badge."""
     state = State(run.state)
     if state == State.WAITING and run.applies:
         return badge("", "Waits to be applied")
@@ -78,42 +84,42 @@ def state_badge(run: ImportRun) -> SafeString:
 
 
 def counts_in_words(run: ImportRun) -> str:
-    """`3 new, 2 changed`: what it changed, or would; what is none is left out."""
+    """Return the counts that are not zero, such as `3 new, 2 changed`."""
     return ", ".join(_counted(words, many) for words, many in run.summary.get("counts", []) if many)
 
 
 def _counted(words: str, many: int) -> str:
-    """`1 connection changed`, `2 connections changed`."""
+    """Return a text such as `1 connection changed` or `2 connections changed`."""
     return "1 " + _PLURAL.sub(r"\1", words) if many == 1 else f"{many:,} {words}"
 
 
 def came_of_it(run: ImportRun) -> str:
-    """What came of it, in a line of the list."""
+    """Return the result of an import in one line."""
     return why(run) or counts_in_words(run) or NOTHING
 
 
 def why(run: ImportRun) -> str:
-    """What is said of it, without what its state says, and without what only a command can do."""
+    """Return the message of an import as sentences, without the state and without advice for commands."""
     said = _SAID_ELSEWHERE.sub("", run.message).strip()
     ended = not said or said[-1] in ".?!"
     return f"{said[:1].upper()}{said[1:]}{'' if ended else '.'}"
 
 
 def change_link(run: ImportRun) -> SafeString:
-    """A link to the change of the registry that it made."""
+    """Return a link to the change of the registry."""
     page = reverse("admin:registry_change_change", args=[run.change_id])
     return format_html('<a href="{}">change {}</a>', page, run.change_id)
 
 
 def options_in_words(run: ImportRun) -> str:
-    """How the file is taken."""
+    """Return the options of an import in words."""
     chosen = ["dry run"] if run.is_dry_run else []
     chosen += [words for name, words in OPTIONS.items() if getattr(run, name)]
     return "; ".join(chosen).capitalize() or NOTHING
 
 
 def facts(run: ImportRun) -> list[tuple[str, object]]:
-    """What the import is of, whatever becomes of it."""
+    """Return the terms and texts about an import that do not depend on its result."""
     said: list[tuple[str, object]] = [
         ("Kind", run.get_kind_display()),
         ("File", run.file_name),
@@ -129,7 +135,7 @@ def facts(run: ImportRun) -> list[tuple[str, object]]:
 
 
 def figures(run: ImportRun) -> list[tuple[str, str]]:
-    """What it has counted, so far as it came."""
+    """Return the counts of an import and its duration, as far as known."""
     said = [("Lines read", f"{run.lines:,}")] if run.lines is not None else []
     if run.bad_lines:
         said.append(("Bad lines", f"{run.bad_lines:,}"))
@@ -142,14 +148,14 @@ def figures(run: ImportRun) -> list[tuple[str, str]]:
 
 
 def duration(run: ImportRun) -> timedelta | None:
-    """How long it was at work; None: not at all, or still."""
+    """Return how long an import took. Return None if it has not started or is under way."""
     if run.started_at is None or run.finished_at is None or run.state in UNDER_WAY:
         return None
     return max(run.finished_at - run.started_at, timedelta())
 
 
 def in_seconds(took: timedelta) -> str:
-    """`0.4 s`, `12 s`, `3 min 20 s`."""
+    """Return a duration in words: `0.4 s`, `12 s`, `3 min 20 s`."""
     seconds = took.total_seconds()
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -159,7 +165,7 @@ def in_seconds(took: timedelta) -> str:
 
 
 def size_in_words(size: int) -> str:
-    """`512 bytes`, `1.4 kB`, `25 MB`."""
+    """Return a size in words: `512 bytes`, `1.4 kB`, `25 MB`."""
     if size < 1_000:
         return f"{size} bytes"
     number, unit = (size / 1_000, "kB") if size < 1_000_000 else (size / 1_000_000, "MB")
@@ -167,7 +173,7 @@ def size_in_words(size: int) -> str:
 
 
 def progress(run: ImportRun) -> Progress | None:
-    """How far an import is that is under way."""
+    """Return the progress of an import that waits or is under way; None in other states."""
     if run.state == State.WAITING:
         return Progress(upload_queue.in_words(run), None)
     if run.state != State.RUNNING:
@@ -181,7 +187,7 @@ def progress(run: ImportRun) -> Progress | None:
 
 
 def steps(run: ImportRun) -> list[Step]:
-    """The way of an upload, from left to right; none of a command's import, which has one step."""
+    """Return the steps of an upload, in order. The import of a command has one step, so return none."""
     if not run.uploaded:
         return []
     done, now, wrong = "done", "now", "wrong"
@@ -215,7 +221,7 @@ def _decided(run: ImportRun) -> list[Step]:
 
 
 def _before_discarding(run: ImportRun, at: str) -> list[Step]:
-    """What was done of an upload, and ended `at`, before it was discarded."""
+    """Return the steps of a discarded upload before that; `at` is when the last one ended, in words."""
     if run.applies:
         return [*_decided(run), *([Step("Not applied", "wrong", at)] if at else [])]
     if "consequences" in run.summary:
@@ -229,9 +235,9 @@ def _when(run: ImportRun, step: str) -> str:
 
 
 def shown(run: ImportRun) -> Shown | None:
-    """What it would change or changed of days and conflicts; None where that is not what it is about.
+    """Return the consequences of an import for days and conflicts; None if there are none.
 
-    Of a change that is about too much to be read through, what the preview told is shown, with its conflicts.
+    For a large change, return the consequences that the preview stored, with the conflicts of the change.
     """
     kept = run.summary.get("consequences")
     if run.state == State.UNCHANGED:

@@ -1,4 +1,4 @@
-"""The pages on which staff upload a file, and decide what becomes of it once they have seen its preview."""
+"""The pages on which staff upload a file, and approve or discard it after its preview."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from registry.imports.uploads import UploadError
 from registry.models.imports import ImportRun
 
 BESIDE_THE_FILE = 65_536
-"""Bytes of a request's body that are no part of the file: the other fields."""
+"""How many bytes the other fields of a request's body may have."""
 
 DECISIONS = {
     "apply": "It is applied as soon as a worker is free.",
@@ -28,15 +28,15 @@ DECISIONS = {
     "again": "It is previewed again.",
     "discard": "Discarded: nothing was imported.",
 }
-"""What is sent as `do`, and what staff read when it is done."""
+"""The values of `do` in the POST, with the message after each."""
 
 
 @csrf_exempt
 def add_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
-    """The form; sent back, it keeps the file and leads to the page that follows its preview.
+    """Show the form. After a POST, store the file and redirect to the page of its import.
 
-    Nothing of a body that is too large is read: not for the token against forgery either, which is looked for
-    only then.
+    If the body is too large, nothing of it is read. So the CSRF token, which is in the body, is checked only after
+    the size.
     """
     said = str(request.META.get("CONTENT_LENGTH", ""))
     length = int(said) if said.isdecimal() else 0
@@ -48,7 +48,7 @@ def add_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def decide_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
-    """Does what is sent as `do` with an upload, and leads back to its page."""
+    """Do with an upload what `do` in the POST says, and redirect to its page."""
     do = request.POST.get("do", "")
     if request.method == "POST" and do in DECISIONS:
         try:
@@ -116,7 +116,7 @@ def _form(
 
 
 def _initial(model_admin: ScopedAdmin, request: HttpRequest) -> dict[str, Any]:
-    """What the form starts with: as the upload was whose number is in the address, if it does."""
+    """Return the initial values of the form: those of the upload whose number is in the address, if any."""
     number = request.GET.get("again", "")
     before = model_admin.get_queryset(request).filter(pk=int(number)).first() if number.isdecimal() else None
     if before is None:

@@ -29,12 +29,12 @@ MEANINGS = {
 
 
 def size_limit() -> str:
-    """The largest upload, in words."""
+    """Return the size of the largest allowed upload, in words."""
     return size_in_words(settings.IMPORT_UPLOAD_MAX_BYTES)
 
 
 def too_large(size: int) -> str:
-    """What staff read of a file of `size` bytes that is larger than what is taken."""
+    """Return the error for a file of `size` bytes, which is too large."""
     return (
         f"The file has {size_in_words(size)}, and at most {size_limit()} are taken here: pack it with gzip, split it,"
         " or import it by command."
@@ -42,7 +42,7 @@ def too_large(size: int) -> str:
 
 
 class UploadForm(ReasonForm):
-    """Asks for the file, what it is of, and how it is to be taken."""
+    """The form for a file, its kind and the options of the import."""
 
     kind = forms.ChoiceField(
         label="What the file is of",
@@ -73,7 +73,7 @@ class UploadForm(ReasonForm):
     )
 
     upload: Upload
-    """The file as it is kept, once the form is valid."""
+    """The file as it is stored, when the form is valid."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -118,7 +118,7 @@ class UploadForm(ReasonForm):
 
     @property
     def options(self) -> Options:
-        """How the file is to be taken, once the form is valid."""
+        """Return the options of the import, when the form is valid."""
         said = self.cleaned_data
         return Options(
             full=said["full"], allow_shrink=said["allow_shrink"], skip_bad_lines=said["skip_bad_lines"]
