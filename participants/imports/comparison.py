@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from participants import edits
 from participants.edits import Values
-from participants.imports.lines import Lines, Wanted
+from participants.imports.lines import Lines, ParticipantLine
 from participants.models import Participant, PublicKey, Role, Standing
 
 Span = Mapping[str, str]
@@ -30,11 +30,11 @@ SUSPENDABLE = frozenset({Standing.AUTHORIZED.value, Standing.KNOWN.value})
 CHOICES = {"role": Role.values, "standing": Standing.values}
 """The allowed values of the columns that have only a few."""
 
-WORDS = {"public_key": "public key", "": "participant"}
+LABELS = {"public_key": "public key", "": "participant"}
 
 
 @dataclass
-class Change:
+class ParticipantChange:
     """The change of one participant. It is true if anything changes.
 
     Attributes:
@@ -55,7 +55,7 @@ class Change:
         return self.before is None or bool(self.before or self.added or self.ended)
 
     @property
-    def again(self) -> list[PublicKey]:
+    def revived_keys(self) -> list[PublicKey]:
         """The keys that had ended and are valid again."""
         return [key for key, before in self.added if before is not None]
 
@@ -65,21 +65,21 @@ class Change:
         if self.unnamed:
             return f"Suspended: {row}: the file does not name it"
         if self.before is None:
-            said = [row.standing, f"endpoint {row.endpoint or 'by discovery'}"]
+            parts = [row.standing, f"endpoint {row.endpoint or 'by discovery'}"]
         else:
-            said = [
+            parts = [
                 f"{name} {was or 'empty'} → {getattr(row, name) or 'empty'}"
                 for name, was in self.before.items()
             ]
         keys = (
-            (len(self.added) - len(self.again), "added"),
-            (len(self.again), "valid again"),
+            (len(self.added) - len(self.revived_keys), "added"),
+            (len(self.revived_keys), "valid again"),
             (len(self.ended), "ended"),
         )
-        said += [f"{count} {'key' if count == 1 else 'keys'} {done}" for count, done in keys if count]
-        return f"{'New' if self.before is None else 'Changed'}: {row}: {', '.join(said)}"
+        parts += [f"{count} {'key' if count == 1 else 'keys'} {done}" for count, done in keys if count]
+        return f"{'New' if self.before is None else 'Changed'}: {row}: {', '.join(parts)}"
 
-    def essence(self) -> str:
+    def fingerprint_text(self) -> str:
         """Return a text that is equal if and only if the change is the same. It has no moments."""
         row = self.participant
         keys = (
@@ -92,7 +92,7 @@ class Change:
 
 def compare(
     lines: Lines, *, full: bool, now: datetime, reason: str
-) -> tuple[list[Change], list[Participant]]:
+) -> tuple[list[ParticipantChange], list[Participant]]:
     """Compare the lines with the stored participants, and add what is wrong to the faults of the lines.
 
     Lock the named participants until the transaction ends; with a full file, lock all.
@@ -108,7 +108,7 @@ def compare(
     """
     rows = Participant.objects.select_for_update(no_key=True).order_by("pk")
     keys = PublicKey.objects.order_by("pk")
-    named = {wanted.who for wanted in lines.wanted}
+    named = {wanted.party for wanted in lines.wanted}
     if not full:
         rows = rows.filter(domain__in={domain for _, domain in named})
     stored = {(row.role, row.domain): row for row in rows}
@@ -118,14 +118,14 @@ def compare(
     known = _Keys(keys, now)
     changes = []
     for wanted in lines.wanted:
-        change = _values(lines, wanted, stored.get(wanted.who), reason)
+        change = _values(lines, wanted, stored.get(wanted.party), reason)
         _add_keys(lines, wanted, change, known)
         if full and wanted.keys:
             known.end(change, but=wanted.keys)
         changes.append(change)
     _refuse_shared_keys(lines, changes)
     if not lines.faults:
-        return changes, [row for who, row in stored.items() if full and who not in named]
+        return changes, [row for party, row in stored.items() if full and party not in named]
     bad = {line for line, *_ in lines.faults}
     for change in changes:
         change.ended.clear()
@@ -154,7 +154,7 @@ class _Keys:
         """Return the keys with the same bytes that other participants have, or had."""
         return [key for key in self._with.get(value, ()) if key.participant_id != participant.pk]
 
-    def end(self, change: Change, *, but: Mapping[bytes, str]) -> None:
+    def end(self, change: ParticipantChange, *, but: Mapping[bytes, str]) -> None:
         """End the participant's keys that are not among `but`."""
         for value, key in self.of(change.participant).items():
             before = edits.span(key)
@@ -164,24 +164,26 @@ class _Keys:
                     change.ended.append((key, before))
 
 
-def _values(lines: Lines, wanted: Wanted, stored: Participant | None, reason: str) -> Change:
+def _values(
+    lines: Lines, wanted: ParticipantLine, stored: Participant | None, reason: str
+) -> ParticipantChange:
     """Return the change of a participant to the values of a line, without its keys."""
-    given = {"endpoint": wanted.endpoint, "name": wanted.name} | (
+    values = {"endpoint": wanted.endpoint, "name": wanted.name} | (
         {"standing": wanted.standing} if wanted.standing else {}
     )
-    row = stored or Participant(role=wanted.role, domain=wanted.domain, **given)
+    row = stored or Participant(role=wanted.role, domain=wanted.domain, **values)
     before: Values | None = None
     try:
         if stored:
-            before = edits.give(row, given, reason=reason)
+            before = edits.give(row, values, reason=reason)
         else:
             row.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
-        _blame(lines, wanted, error)
-    return Change(row, before)
+        _add_faults(lines, wanted, error)
+    return ParticipantChange(row, before)
 
 
-def _add_keys(lines: Lines, wanted: Wanted, change: Change, known: _Keys) -> None:
+def _add_keys(lines: Lines, wanted: ParticipantLine, change: ParticipantChange, known: _Keys) -> None:
     """Add the keys that a line names to the change. Keys that have not ended stay as they are."""
     own = known.of(change.participant)
     for value, text in wanted.keys.items():
@@ -201,35 +203,35 @@ def _add_keys(lines: Lines, wanted: Wanted, change: Change, known: _Keys) -> Non
             key.clean_text()
             key.check_beside(others)
         except ValidationError as error:
-            _blame(lines, wanted, error)
+            _add_faults(lines, wanted, error)
         change.added.append((key, before))
 
 
-def _refuse_shared_keys(lines: Lines, changes: Iterable[Change]) -> None:
+def _refuse_shared_keys(lines: Lines, changes: Iterable[ParticipantChange]) -> None:
     """Add a fault to each line that names a key which another participant's line adds too."""
-    named: dict[bytes, list[Wanted]] = {}
+    named: dict[bytes, list[ParticipantLine]] = {}
     for wanted, change in zip(lines.wanted, changes, strict=True):
         for key, _ in change.added:
             named.setdefault(bytes(key.value), []).append(wanted)
     for each in named.values():
         for wanted in each if len(each) > 1 else ():
-            other = next((other for other in each if other.who != wanted.who), None)
+            other = next((other for other in each if other.party != wanted.party), None)
             if other:
                 rule = f"public key: Line {other.line} names the same key; each role and domain has its own."
                 lines.fault(wanted.line, "public_key", rule)
 
 
-def _blame(lines: Lines, wanted: Wanted, error: ValidationError) -> None:
+def _add_faults(lines: Lines, wanted: ParticipantLine, error: ValidationError) -> None:
     """Add a fault to the line for each text of the error, in the column that it is about."""
     for field_name, texts in error.message_dict.items():
         column = COLUMN_OF.get(field_name, field_name)
-        value = " ".join(wanted.who) if not column else getattr(wanted, column, "")
-        rule = "reason" if field_name == "reason" else WORDS.get(column, column)
-        for words in dict.fromkeys(_said(column, value, text) for text in texts):
+        value = " ".join(wanted.party) if not column else getattr(wanted, column, "")
+        rule = "reason" if field_name == "reason" else LABELS.get(column, column)
+        for words in dict.fromkeys(_fault_text(column, value, text) for text in texts):
             lines.fault(wanted.line, column, f"{rule}: {words}", value)
 
 
-def _said(column: str, value: str, text: str) -> str:
+def _fault_text(column: str, value: str, text: str) -> str:
     """Return what is wrong with a value; the allowed values if there are only a few."""
     if column in ("role", "domain") and not value:
         return "is empty"
@@ -238,8 +240,10 @@ def _said(column: str, value: str, text: str) -> str:
     return text
 
 
-def suspend(row: Participant, reason: str) -> Change | None:
+def suspend(row: Participant, reason: str) -> ParticipantChange | None:
     """Return the suspension of a participant that a full file does not name; None if its standing stays."""
     if row.standing not in SUSPENDABLE:
         return None
-    return Change(row, edits.give(row, {"standing": Standing.SUSPENDED.value}, reason=reason), unnamed=True)
+    return ParticipantChange(
+        row, edits.give(row, {"standing": Standing.SUSPENDED.value}, reason=reason), unnamed=True
+    )

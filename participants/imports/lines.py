@@ -14,12 +14,12 @@ from participants.keys import PREFIX, InvalidKey, parse_public_key
 
 PARTICIPANT_COLUMNS = ("role", "domain", "public_key", "endpoint", "standing", "name")
 
-Who = tuple[str, str]
+Party = tuple[str, str]
 """The role and the domain of a participant."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ParticipantLine:
     """The values of one line.
 
     Attributes:
@@ -36,11 +36,11 @@ class Wanted:
     keys: dict[bytes, str]
 
     @property
-    def who(self) -> Who:
+    def party(self) -> Party:
         """Return the role and the domain."""
         return self.role, self.domain
 
-    def says(self) -> tuple[object, ...]:
+    def values(self) -> tuple[object, ...]:
         """Return the values that must be equal on all lines of one participant."""
         return self.endpoint, self.standing, self.name, frozenset(self.keys)
 
@@ -56,7 +56,7 @@ class Lines:
     """
 
     count: int = 0
-    wanted: list[Wanted] = field(default_factory=list)
+    wanted: list[ParticipantLine] = field(default_factory=list)
     faults: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def fault(self, line: int, column: str, rule: str, value: str = "") -> None:
@@ -70,17 +70,17 @@ class Lines:
 def read(rows: Iterable[Row | Fault]) -> Lines:
     """Return the lines of a file whose rows were read with PARTICIPANT_COLUMNS."""
     lines = Lines()
-    said: dict[Who, list[Wanted]] = {}
+    seen: dict[Party, list[ParticipantLine]] = {}
     for row in rows:
         lines.count += 1
         if isinstance(row, Fault):
             lines.fault(row.line, row.column, f"file: {row.text}")
             continue
-        who = row.values["role"], row.values["domain"]
+        party = row.values["role"], row.values["domain"]
         endpoint, standing, name = (row.values[column] for column in ("endpoint", "standing", "name"))
-        wanted = Wanted(row.line, *who, endpoint, standing, name, _keys(lines, row))
-        before = said.setdefault(who, [])
-        if all(wanted.says() != other.says() for other in before):
+        wanted = ParticipantLine(row.line, *party, endpoint, standing, name, _keys(lines, row))
+        before = seen.setdefault(party, [])
+        if all(wanted.values() != other.values() for other in before):
             before.append(wanted)
             lines.wanted.append(wanted)
     return lines
@@ -88,14 +88,14 @@ def read(rows: Iterable[Row | Fault]) -> Lines:
 
 def check_repetitions(lines: Lines) -> None:
     """Add a fault to each line of a participant whose lines differ."""
-    named: dict[Who, list[Wanted]] = {}
+    named: dict[Party, list[ParticipantLine]] = {}
     for wanted in lines.wanted:
-        named.setdefault(wanted.who, []).append(wanted)
+        named.setdefault(wanted.party, []).append(wanted)
     for each in named.values():
         for wanted in each if len(each) > 1 else ():
             other = next(other for other in each if other is not wanted)
             rule = f"participant: line {other.line} says something else of it; say it once"
-            lines.fault(wanted.line, "", rule, " ".join(wanted.who))
+            lines.fault(wanted.line, "", rule, " ".join(wanted.party))
 
 
 def _keys(lines: Lines, row: Row) -> dict[bytes, str]:

@@ -14,7 +14,7 @@ from common.csv.reader import Fault, Row
 from common.csv.rejects import RejectRow, in_order
 from common.retry import LostRace, sqlstate
 from participants import edits
-from participants.imports.comparison import SUSPENDABLE, Change, compare, suspend
+from participants.imports.comparison import SUSPENDABLE, ParticipantChange, compare, suspend
 from participants.imports.lines import PARTICIPANT_COLUMNS, check_repetitions, read
 from participants.models import AuditEntry, Participant, PublicKey
 
@@ -89,7 +89,7 @@ class ParticipantImporter:
             counts=_counts(self.named, suspended),
             warnings=_warnings(self.changes),
             sentences=(change.in_words() for change in self.changes),
-            fingerprint=fingerprint("\n".join(sorted(change.essence() for change in self.changes))),
+            fingerprint=fingerprint("\n".join(sorted(change.fingerprint_text() for change in self.changes))),
         )
 
     def write(self) -> None:
@@ -100,12 +100,14 @@ class ParticipantImporter:
         """Do nothing: there is no change of the registry to stamp."""
 
 
-def _warnings(changes: Sequence[Change]) -> Iterable[str]:
-    if again := sum(len(change.again) for change in changes):
+def _warnings(changes: Sequence[ParticipantChange]) -> Iterable[str]:
+    if again := sum(len(change.revived_keys) for change in changes):
         yield f"{again:,} {'key that had ended is' if again == 1 else 'keys that had ended are'} valid again."
 
 
-def _counts(changes: Sequence[Change], suspended: Sequence[Change]) -> Mapping[str, int]:
+def _counts(
+    changes: Sequence[ParticipantChange], suspended: Sequence[ParticipantChange]
+) -> Mapping[str, int]:
     new = sum(change.before is None for change in changes)
     changed = sum(bool(change) for change in changes) - new
     return {
@@ -118,7 +120,7 @@ def _counts(changes: Sequence[Change], suspended: Sequence[Change]) -> Mapping[s
     }
 
 
-def _write(changes: Sequence[Change], actor: str, reason: str) -> None:
+def _write(changes: Sequence[ParticipantChange], actor: str, reason: str) -> None:
     """Store the changes with their audit entries."""
     _insert(Participant, [change.participant for change in changes if change.before is None])
     _insert(PublicKey, [key for change in changes for key, before in change.added if before is None])
