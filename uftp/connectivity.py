@@ -1,4 +1,4 @@
-"""The connectivity test, both ways."""
+"""The connectivity test, in both directions."""
 
 import uuid
 from collections.abc import Mapping
@@ -18,19 +18,23 @@ USUAL_VERSION = "3.1.0"
 
 
 def answer_test(incoming: Incoming) -> Outcome:
-    """A TestMessage came: that it is answered is all there is to it."""
+    """Accept a TestMessage. Nothing else is to be done."""
     return Outcome()
 
 
 def take_test_answer(incoming: Incoming) -> Outcome:
-    """The answer to a TestMessage of ours came; it is kept with its conversation."""
+    """Accept the response to a TestMessage of ours. The page of the test finds it by its conversation."""
     return Outcome()
 
 
 def send_test_message(participant: Participant, now: datetime) -> OutboundMessage:
-    """Store a TestMessage to `participant`, in the version it last spoke itself, to be delivered after the commit.
+    """Store a TestMessage to `participant`, in the version of its latest message.
 
-    `uftp.wakeups.wakeups.wake_outbox` after the commit delivers it at once.
+    It is delivered after the commit. Call `uftp.wakeups.wakeups.wake_outbox` then to deliver it at once.
+
+    Args:
+        participant: The recipient.
+        now: The moment on the CRO's clock.
     """
     outbound_id = outbox.enqueue(
         TestMessage(

@@ -1,6 +1,6 @@
-"""Which function handles which message type, and what the two say to each other.
+"""The handlers of message types, and the values that they get and return.
 
-An app registers its handlers in its `apps.py`; this app knows none of them.
+Each app registers its handlers in its `apps.py`. This app imports none of them.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -22,7 +22,7 @@ Party = tuple[str, str]
 
 
 class LookUpFirst(Exception):
-    """Handling needs an answer from outside the database, such as one from DNS; see `Incoming.look_up`."""
+    """Handling needs an answer from outside the database, such as from DNS. See `Incoming.look_up`."""
 
     def __init__(self, question: Hashable, ask: Callable[[], object]) -> None:
         self.question, self.ask = question, ask
@@ -31,12 +31,18 @@ class LookUpFirst(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A message on its way to its handler.
+    """A message for its handler.
 
-    `sender` is the participant in whose name the envelope was sealed. A handler gets only participants that may act;
-    `refused` functions also get one that is not in the database where the sender is none. `metadata` has
-    `received_at` for a time stamp that no calendar holds; only `refused` functions meet it. `content` is the inner XML.
-    `answers` holds what was looked up for this message; handlers use `look_up`.
+    Attributes:
+        inbound: The stored message.
+        sender: The participant in whose name the envelope was sealed. It may act. Only a `refused` function also
+            gets other senders; one that is not registered is an unsaved Participant.
+        header: The root element.
+        metadata: The attributes that all messages have. If the TimeStamp is not a moment of the calendar,
+            `time_stamp` is `received_at`. Only a `refused` function gets such a message.
+        content: The inner XML.
+        received_at: The moment of the receipt.
+        answers: The answers that were looked up for this message, by question. Handlers use `look_up`.
     """
 
     inbound: InboundMessage
@@ -48,14 +54,14 @@ class Incoming:
     answers: Mapping[Hashable, Any] = field(default_factory=dict)
 
     def look_up(self, question: Hashable, ask: Callable[[], T]) -> T:
-        """Return what `ask` returned when it was called with no transaction open.
+        """Return the answer of `ask`, which is called outside of a transaction.
 
-        A look-up can take seconds, and the handler's transaction holds the sender's row. So the first call for a
-        `question` ends that transaction without a trace. Then `ask` is called, and the message is handled again from
-        the start; this time the call returns the answer. The handler must ask the same `question` again.
+        A look-up can take seconds, and the handler's transaction locks the sender's row. So the first call for a
+        `question` rolls this transaction back. Then `ask` is called, and the message is handled again from the
+        start. Now the call returns the answer. The handler must ask the same `question` again.
 
         Raises:
-            LookUpFirst: No answer is there yet. The handler must let it pass.
+            LookUpFirst: There is no answer yet. The handler must not catch it.
         """
         if question not in self.answers:
             raise LookUpFirst(question, ask)
@@ -65,10 +71,14 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A message was accepted, with `warnings`; `fields` are those of the response's dataclass beyond the common.
+    """The outcome of a message that is accepted.
 
-    `answered_by` names who answers it instead of this CRO, such as the recipient that it is passed on to: no response
-    is stored then. `wakes` are the (role, domain) for whom there is something else to deliver after the commit.
+    Attributes:
+        warnings: The texts of the warnings in the response.
+        fields: The fields of the response's dataclass that not all responses have.
+        answered_by: The participant that answers instead of this CRO, such as the recipient to whom the message is
+            passed on. Then no response is stored.
+        wakes: Other parties for whom messages were stored. They are delivered after the commit.
     """
 
     warnings: tuple[str, ...] = ()
@@ -79,11 +89,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """What became of passing on the message `inbound` to one recipient.
+    """The result of passing on a message to one recipient.
 
-    Where it was not `delivered`: `expired` says that its time was over, else its recipient refused it for good.
-    `at` is this moment on the CRO's clock. `detail` says what came back, such as `HTTP 200` or `HTTP 400: …`, and
-    `endpoint` where it was posted to, empty where it was not posted at all.
+    Attributes:
+        inbound: The message that was passed on.
+        recipient_role: The role of the recipient.
+        recipient_domain: The domain of the recipient.
+        delivered: Whether the recipient's system confirmed it.
+        expired: Whether it was not delivered in time. If it is neither delivered nor expired, the recipient's system
+            refused it permanently.
+        at: The present moment on the CRO's clock.
+        endpoint: The URL that it was posted to. Empty if it was never posted.
+        detail: The reply, such as `HTTP 200` or `HTTP 400: …`.
     """
 
     inbound: InboundMessage
@@ -97,7 +114,7 @@ class Passed:
 
 
 class Rejection(Exception):
-    """The message is refused as a whole, for these reasons; nothing of it is registered."""
+    """The whole message is rejected for these reasons, and nothing of it is registered."""
 
     def __init__(self, reasons: Iterable[str] | str) -> None:
         self.reasons = [reasons] if isinstance(reasons, str) else [str(reason) for reason in reasons]
@@ -105,23 +122,23 @@ class Rejection(Exception):
 
 
 def this_cro(recipient_domain: str) -> bool:
-    """Whether `recipient_domain` is this CRO's."""
+    """Return whether `recipient_domain` is the domain of this CRO."""
     return recipient_domain == settings.CRO_DOMAIN
 
 
 def no_fields(incoming: Incoming) -> Mapping[str, Any]:
-    """The fields of a Rejected answer that has none beyond the common ones."""
+    """Return no fields, for a Rejected response that has only the common ones."""
     return {}
 
 
 def nothing_follows(passed: Passed) -> Iterable[Party]:
-    """What becomes of a message that is passed on changes nothing."""
+    """Ignore the result of passing on a message."""
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
-    """What an app has registered for one message type; see `register`."""
+    """The registration of one message type. See `register`."""
 
     roles: frozenset[str]
     handle: Callable[[Incoming], Outcome]
@@ -142,21 +159,27 @@ def register(
     may_be_addressed_to: Callable[[str], bool] = this_cro,
     passed_on: Callable[[Passed], Iterable[Party]] = nothing_follows,
 ) -> None:
-    """Have `handle` called for each `message_type` from a sender in `role` (one role, or several) that may act.
+    """Register the handler of a message type.
 
-    `handle` runs inside the transaction that stores the answer; what it raises rolls back all that it wrote. It
-    raises Rejection, or uftp.protocol.parsing.UnusableValue, to refuse the message. It waits for nobody outside the
-    database: what only DNS can tell, it gets from `Incoming.look_up`. `refused` gives the further fields
-    that the response's dataclass needs in a Rejected answer, whoever rejected it; it must not fail on unusable values.
-    `may_be_addressed_to` says for which RecipientDomain the message is this CRO's business. A type whose name ends
-    in `Response` may be registered too: it is handled and never answered.
+    A type whose name ends in `Response` may be registered too. It is handled and never answered.
 
-    `passed_on` is called once for each recipient that `handle` had the message passed on to
-    (uftp/delivery/forwarding.py), in the transaction that records it as delivered or given up; it gives the (role,
-    domain) to wake deliveries for after the commit. Where it raises, nothing is recorded, and it is called again later
-    without another POST.
+    Args:
+        message_type: The name of the message type.
+        role: The role, or the roles, whose messages are handled.
+        handle: Handles a message from a sender that may act. It runs in the transaction that stores the response. To
+            reject the message it raises Rejection or uftp.protocol.parsing.UnusableValue. Any exception rolls back
+            all that it wrote. It must not wait for anything outside the database, such as DNS: `Incoming.look_up`
+            does that.
+        refused: Returns the further fields that the response's dataclass needs in a Rejected response, whatever the
+            reasons are. It must not fail on unusable values.
+        may_be_addressed_to: Returns whether the message may have this RecipientDomain.
+        passed_on: Called once for each recipient to whom `handle` passes the message on
+            (uftp/delivery/forwarding.py), in the transaction that records it as delivered or given up. Returns the
+            parties for whom messages were stored; they are delivered after the commit. If it raises, nothing is
+            recorded, and it is called again later without another POST.
 
-    Raises ValueError where `message_type` has a handler already.
+    Raises:
+        ValueError: `message_type` has a handler already.
     """
     if message_type in _handlers:
         raise ValueError(f"{message_type} has a handler already")
@@ -170,5 +193,5 @@ def register(
 
 
 def handler_of(message_type: str) -> Handler | None:
-    """What is registered for `message_type`, if anything."""
+    """Return the handler of `message_type`, or None."""
     return _handlers.get(message_type)

@@ -1,4 +1,4 @@
-"""What a rejection, a refusal and an attempt to deliver mean, and what there is to do: for staff who read them."""
+"""The meanings, for staff, of rejections, refused requests and delivery attempts, and what staff can do."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from uftp.protocol.reasons import Reason
 
 
 class Meaning(NamedTuple):
-    """What has happened, and what to do about it: sentences; `todo` may be empty."""
+    """Sentences about what has happened, and about what staff can do. `todo` may be empty."""
 
     what: str
     todo: str = ""
@@ -61,7 +61,7 @@ REASONS = {
         "The participants must agree, or the policy is changed to hold, so that staff decide.",
     ),
 }
-"""RejectionReason to its meaning; those of reservations speak for themselves."""
+"""RejectionReason to its meaning. The reasons of reservation updates need none."""
 
 _CALLED_OFF = "It is not tried again by itself: see to it with the participant, and send it again."
 _TRIED_AGAIN = "It is tried again by itself."
@@ -102,7 +102,7 @@ STATUSES_PASSED_ON = {
         f"{_TRIED_AGAIN} The sender must give the participant its public key.",
     ),
 }
-"""The same for a message that is passed on, where that means something else."""
+"""HTTP status to its meaning for a message that is passed on, if that differs from STATUSES."""
 
 FAILURES = {
     "has no address": Meaning(
@@ -129,17 +129,20 @@ FAILURES = {
         "Messages may not be posted to this endpoint.", "Correct the endpoint on the participant's page."
     ),
 }
-"""What the detail of an attempt without an answer holds to its meaning, the first that fits."""
+"""Text in the detail of an attempt without a reply to its meaning. The first text that occurs is used."""
 
 
 def of_reason(reason: str) -> list[Meaning]:
-    """The meanings of what a RejectionReason of ours says, in its order."""
+    """Return the meanings of the reasons in a RejectionReason of this CRO, in their order."""
     at = {known: reason.find(known) for known in REASONS if known in reason}
     return [REASONS[known] for known in sorted(at, key=lambda known: at[known])]
 
 
 def of_attempt(attempt: DeliveryAttempt) -> Meaning:
-    """What an attempt to deliver came to; of a message that waits no more, nothing is tried again."""
+    """Return the meaning of a delivery attempt.
+
+    If the message no longer waits, the meaning does not say that it is tried again.
+    """
     meaning = _of_attempt(attempt)
     if attempt.message.passes_on_id is not None:
         meaning = STATUSES_PASSED_ON.get(attempt.status or 0, meaning)
@@ -150,7 +153,7 @@ def of_attempt(attempt: DeliveryAttempt) -> Meaning:
 
 
 def with_detail(detail: str) -> str:
-    """What an attempt without an answer came to: in words, where there are any, and then its `detail`."""
+    """Return the meaning of an attempt without a reply, then `detail` in brackets. Without a meaning, only `detail`."""
     meaning = _of_failure(detail)
     return f"{meaning.what.removesuffix('.')} ({detail})" if meaning else detail
 
@@ -188,7 +191,7 @@ def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
 
 
 def of_refusal(status: int, line: str) -> Meaning:
-    """Why a request was refused at the door."""
+    """Return the meaning of a refused request with the HTTP status `status` and the answer `line`."""
     if status == 401:
         return Meaning(
             "The signature is not the claimed sender's: it has changed its key, or somebody else sent this.",

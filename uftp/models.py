@@ -1,4 +1,4 @@
-"""Messages in and out, in their exact bytes, and what became of them."""
+"""The tables of messages, received and to be sent, with their signed bytes and their state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 
 class Sender(models.Model):
-    """The head of one sender's inbox; its row lock gives the order in which messages are handled."""
+    """A sender of messages. Its row lock keeps workers from handling its messages at the same time."""
 
     role = models.CharField(max_length=3)
     domain = models.CharField(max_length=253)
@@ -20,7 +20,7 @@ class Sender(models.Model):
 
 
 class InboundMessage(models.Model):
-    """A message accepted at the door: verified, schema-valid and stored before its 200 was sent."""
+    """A received message. It was verified, validated and stored before its 200 was sent."""
 
     class State(models.TextChoices):
         RECEIVED = "received", "Waiting"
@@ -83,9 +83,9 @@ class InboundMessage(models.Model):
 
 
 class OutboundMessage(models.Model):
-    """A message to a participant: its exact bytes, and how far its delivery is.
+    """A message to a participant: its signed bytes, and the state of its delivery.
 
-    One that passes on a message is its sender's own, signature and MessageID included (uftp/delivery/forwarding.py).
+    A message that is passed on has the signature and the MessageID of its sender (uftp/delivery/forwarding.py).
     """
 
     class State(models.TextChoices):
@@ -194,7 +194,7 @@ class OutboundMessage(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One POST of an outbound message and what came back."""
+    """One POST of an outbound message, and the reply."""
 
     message = models.ForeignKey(OutboundMessage, on_delete=models.CASCADE, related_name="delivery_attempts")
     started_at = models.DateTimeField()
@@ -219,9 +219,9 @@ class DeliveryAttempt(models.Model):
 
 
 class Refusal(models.Model):
-    """A request that was refused at the door and never became a message; kept for a while, for staff to see.
+    """A refused request: a POST that did not become a message. It is stored for some days, for staff.
 
-    Who its sender claimed to be is proven only where `verified`.
+    `role` and `domain` are those in the envelope. They are proven only if `verified`.
     """
 
     at = models.DateTimeField("refused at")

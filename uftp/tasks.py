@@ -1,4 +1,4 @@
-"""Background jobs: wake-up calls that carry an id. What there is to do is in the tables of messages."""
+"""The tasks of the queue: wake-ups for an inbox or an outbox. What there is to do is in the tables of messages."""
 
 import threading
 
@@ -12,25 +12,25 @@ from uftp.receiving import refusals
 from uftp.wakeups.wakeups import INBOX, OUTBOX, wake_outbox
 
 stopping = threading.Event()
-"""Set when this process is asked to stop: jobs end after the message they are at."""
+"""Set when this process is to stop. Each job ends after its present message."""
 
 
 @app.task(name="uftp.drain_inbox", queue=INBOX)
 def drain_inbox(sender_id: int) -> None:
-    """Handle what waits in one sender's inbox, then deliver the answers."""
+    """Handle the waiting messages of one sender, and have the responses delivered."""
     drain.drain(sender_id, stopping=stopping.is_set, wake=dispatch)
 
 
 @app.task(name="uftp.deliver", queue=OUTBOX)
 def deliver(role: str, domain: str) -> None:
-    """Deliver what is due for one participant."""
+    """Deliver the due messages to one participant."""
     delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=wake_outbox)
 
 
 @app.periodic(cron="17 * * * *")
 @app.task(name="uftp.forget_refusals", queue=OUTBOX, queueing_lock="refusals")
 def forget_refusals(timestamp: int) -> None:
-    """Delete old refusals at the door, each hour."""
+    """Delete old refused requests, once an hour."""
     refusals.prune(timezone.now())
 
 
@@ -39,7 +39,7 @@ def _deliver_here(role: str, domain: str) -> None:
 
 
 def dispatch(role: str, domain: str) -> None:
-    """Have what is due for (role, domain) delivered: by a free thread of this worker, or else by a job."""
+    """Have the due messages to (role, domain) delivered, by a free thread of this worker or else by a job."""
     local_dispatch(role, domain)
 
 

@@ -1,1 +1,1 @@
-"""Say in plain words why a message is not valid."""
+"""Explanations, for staff, why a message is not valid, and readable XML."""

@@ -1,7 +1,7 @@
-"""What is wrong with a message, in words for people: where, what, and what would be right.
+"""The explanation of an invalid message, for staff: the place of each fault, the fault, and how to correct it.
 
-The door says one thing and stops there (uftp/protocol/validation.py). This reads on, with an independent validator,
-and finds the first FAULTS things. It is made to be asked for by staff, not at the door: it takes up to some seconds.
+The message endpoint stops at the first fault (uftp/protocol/validation.py). An explanation has the first FAULTS of
+them. It comes from another validator and may take seconds, so it is made when staff open the page.
 """
 
 import logging
@@ -26,22 +26,28 @@ logger = logging.getLogger(__name__)
 FAULTS = 20
 MOST_BYTES = 1_000_000
 SECONDS = 2.0
-"""After so long, what has not been looked at is left out."""
+"""Maximum time in seconds. The part of the message that is not validated by then is left out."""
 
 MOST_ELEMENTS = 15_000
 MOST_ATTRIBUTES = 100
 LONGEST_VALUE = 20_000
-"""What no message of UFTP comes near, and what would take a validator in Python long."""
+"""Limits far above any message of UFTP. Beyond them a validator in Python needs too long."""
 
 SHOWN_BEFORE, SHOWN_AFTER = 80, 320
-"""Characters of a long line that are shown on both sides of the place that is meant."""
+"""Maximum number of characters of a line that an excerpt has before and after the fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: at `line` and `column` (from 1), in the element or attribute `path`.
+    """A fault of a message.
 
-    `wrong` and `right` are sentences; `right` may be empty. `text` is the line of the message, cut where it is long.
+    Attributes:
+        line: The line in the message, from 1.
+        column: The column in the line, from 1.
+        path: The path of the element or attribute.
+        wrong: The fault, in sentences.
+        right: How to correct it, in sentences. May be empty.
+        text: The line of the message. A long one is cut.
     """
 
     line: int
@@ -54,18 +60,27 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The first faults of a message, in its order, and a sentence on what was left out; empty where nothing was."""
+    """The first faults of a message, in their order there.
+
+    `note` is a sentence about the parts that were not explained. It is empty if all were.
+    """
 
     faults: tuple[Fault, ...]
     note: str = ""
 
 
 class _TooMuch(Exception):
-    """This document is not one to explain; says why."""
+    """The document is too large or too deeply nested to be explained. The message says why."""
 
 
 def explain(content: bytes, schema_file: str, *, seconds: float = SECONDS) -> Explanation:
-    """What is wrong with `content` by our schema `schema_file`, whatever `content` is."""
+    """Return the faults of `content` by our schema `schema_file`. `content` may be any bytes.
+
+    Args:
+        content: The inner XML.
+        schema_file: The file name of the schema.
+        seconds: The maximum time.
+    """
     if len(content) > MOST_BYTES:
         return Explanation((), "Only messages of up to 1 MB are explained.")
     try:
@@ -115,7 +130,7 @@ def _schema(schema_file: str) -> xmlschema.XMLSchema10:
 def _in_words(
     schema: xmlschema.XMLSchema10, error: XMLSchemaValidationError
 ) -> tuple[etree._Element, str, validator_messages.Words]:
-    """The element that `error` is about, the path of that or of its attribute, and the words for it."""
+    """Return the element that `error` is about, the path of the element or its attribute, and the texts."""
     element: Any = error.elem
     declared = _declared(schema, element)
     index = getattr(error, "index", None)
@@ -128,7 +143,10 @@ def _in_words(
 
 
 def _declared(schema: xmlschema.XMLSchema10, element: etree._Element) -> Any:
-    """What the schema says of an element, from the names of those that it stands in; None where it says nothing."""
+    """Return the declaration of an element in the schema, or None.
+
+    It is found by the names of the elements around it.
+    """
     parent = element.getparent()
     if parent is None:
         return schema.elements.get(str(element.tag))
@@ -137,7 +155,7 @@ def _declared(schema: xmlschema.XMLSchema10, element: etree._Element) -> Any:
 
 
 def _survey(content: bytes) -> None:
-    """Raises _TooMuch for a document beyond the bounds above."""
+    """Raise _TooMuch for a document beyond the limits above."""
     depth = elements = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -162,7 +180,7 @@ def _survey(content: bytes) -> None:
 
 
 def _places(content: bytes, root: etree._Element, wanted: list[etree._Element]) -> Iterator[int]:
-    """The byte at which the tag of each wanted element begins."""
+    """Return the offset in bytes of the start tag of each wanted element."""
     numbers = {element: number for number, element in enumerate(root.iter())}
     starts: list[int] = []
     parser = expat.ParserCreate("UTF-8")
@@ -178,7 +196,7 @@ def _line_and_column(content: bytes, place: int) -> tuple[int, int]:
 
 
 def _shown(content: bytes, place: int) -> str:
-    """The line of the byte `place`, or what of it is near."""
+    """Return the line of the byte at `place`. A long line is cut on both sides."""
     start = content.rfind(b"\n", 0, place) + 1
     end = content.find(b"\n", place)
     before = content[start:place].decode(errors="replace").lstrip()
@@ -191,7 +209,7 @@ def _shown(content: bytes, place: int) -> str:
 
 
 def _malformed(content: bytes, complaint: str) -> Fault:
-    """The fault that keeps `content` from being read at all, from the door's own words for it."""
+    """Return the fault because of which `content` cannot be parsed. `complaint` comes from the validation."""
     found = re.fullmatch(r"line (\d+)(?:, column (\d+))?: (.*)", complaint)
     if found is None:
         return Fault(1, 1, "", *validator_messages.malformed(complaint), "")

@@ -1,6 +1,6 @@
-"""XML laid out for people to read: one element a line, indented; every value as it is.
+"""Readable XML: one element a line, indented, with unchanged values.
 
-What is laid out is for the eye only: the signed bytes are another thing. The beginning of a document is enough.
+It is for reading only: its bytes differ from the signed bytes. The beginning of a document is enough.
 """
 
 from dataclasses import dataclass, field
@@ -11,23 +11,27 @@ INDENT = "  "
 WIDTH = 110
 
 DEEPEST = 50
-"""Elements inside one another; no message of UFTP comes near."""
+"""Maximum nesting of elements. It is far above any message of UFTP."""
 
 MOST_INDENTS = 12
 MOST_TIMES = 4
 FREE = 10_000
-"""Laid out, a document is not much larger than it was: at most MOST_TIMES as long, and FREE characters more."""
+"""Limits of the output: at most MOST_INDENTS indents, and a length of MOST_TIMES the input plus FREE characters."""
 
 
 class NotLaidOut(ValueError):
-    """These bytes are no XML, or XML that is not for laying out; the message says why."""
+    """The bytes are not XML, have a DOCTYPE, or exceed a limit. The message says why."""
 
 
 def lay_out(beginning: bytes, *, whole: bool) -> str:
-    """The document, or the `beginning` of one, as lines.
+    """Return a document, or the beginning of one, as readable lines.
 
-    Without `whole` it stops after the last tag that is there entirely. Raises NotLaidOut, for what is no XML, has a
-    DOCTYPE, or is beyond the bounds above.
+    Args:
+        beginning: The document or its beginning.
+        whole: Whether `beginning` is the complete document. If not, the output ends after its last complete tag.
+
+    Raises:
+        NotLaidOut: The bytes are not XML, have a DOCTYPE, or exceed a limit.
     """
     layout = _Layout(room=MOST_TIMES * len(beginning) + FREE)
     parser = expat.ParserCreate("utf-8")
@@ -39,7 +43,7 @@ def lay_out(beginning: bytes, *, whole: bool) -> str:
     parser.CommentHandler = layout.comment
     parser.ProcessingInstructionHandler = layout.instruction
     parser.StartDoctypeDeclHandler = _refuse
-    # Else expat may hold back what follows a very long value.
+    # Otherwise expat may report nothing after a very long value.
     if hasattr(parser, "SetReparseDeferralEnabled"):
         parser.SetReparseDeferralEnabled(False)
     try:
@@ -55,7 +59,10 @@ def _refuse(*declared: object) -> None:
 
 @dataclass
 class _Layout:
-    """Collects lines, `room` characters at most; a start tag waits for what follows it, which decides how it ends."""
+    """Collects lines of at most `room` characters in total.
+
+    A start tag waits in `waiting`: its end depends on what follows it. `said` is text that waits in the same way.
+    """
 
     room: int
     lines: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The words for what a validator finds wrong with a message, and for what would be right."""
+"""Texts for the faults that a validator finds in a message, and how to correct them."""
 
 import re
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ TYPES = {
     "positiveInteger": ("a whole number from 1 up", "Digits only, such as 1."),
     "integer": ("a whole number", "Digits, with a minus before them where it is negative."),
 }
-"""Simple type of a schema to what it is and what its values look like."""
+"""Simple type of a schema to its name for staff and the form of its values."""
 
 MALFORMED = (
     ("a DOCTYPE is not allowed", "The message has a DOCTYPE.", "Take it out: UFTP has no use for one."),
@@ -70,18 +70,18 @@ MALFORMED = (
         "End the message there.",
     ),
 )
-"""How the complaint of a parser begins, what that means, and what to do."""
+"""The beginning of a parser's complaint, its meaning, and the correction."""
 
 
 class Words(NamedTuple):
-    """What is wrong, and what would be right (perhaps nothing can be said of that): sentences."""
+    """Sentences about a fault, and about how to correct it. `right` may be empty."""
 
     wrong: str
     right: str
 
 
 def malformed(complaint: str) -> Words:
-    """Words for what is no XML at all, or not XML that is read here."""
+    """Return the texts for a document that is not well-formed, or not allowed."""
     for beginning, wrong, right in MALFORMED:
         if complaint.startswith(beginning):
             return Words(wrong, right)
@@ -89,10 +89,14 @@ def malformed(complaint: str) -> Words:
 
 
 def in_words(reason: str, element: Any, declared: Any, messages: Iterable[str]) -> tuple[Words, str]:
-    """Words for the complaint `reason` of xmlschema about `element`, and the name of the attribute that it is about.
+    """Return the texts for a complaint of xmlschema, and the name of the attribute that it is about, or "".
 
-    `declared` is what the schema says of the element, or of the one around it where that has no place for it; None
-    where the schema says nothing. `messages` are the names of all messages.
+    Args:
+        reason: The complaint.
+        element: The element that it is about.
+        declared: The declaration of the element. If the schema does not allow it there, the declaration of the
+            element around it. None if there is none.
+        messages: The names of all messages.
     """
     tag = _name(element.tag)
     if found := re.match(r"attribute ([^\s=]+)=", reason):
@@ -163,7 +167,7 @@ def _no_message(element: Any, messages: Iterable[str]) -> Words:
 
 
 def inside(declared: Any) -> list[Any]:
-    """What the schema says of the elements that may stand in what `declared` declares."""
+    """Return the declarations of the child elements that the declaration `declared` allows."""
     content: Any = getattr(getattr(declared, "type", None), "content", None)
     elements = content.iter_elements() if hasattr(content, "iter_elements") else ()
     return [each for each in elements if each.name]
