@@ -23,11 +23,11 @@ def count_coverage(timestamp: int) -> None:
 @app.task(name=uploads.TASK, queue=long_jobs.QUEUE)
 def run_import(run_id: int) -> None:
     """Preview an upload or apply it."""
-    upload_jobs.work(run_id, now=clock.now(), stopping=stopping.is_set)
+    upload_jobs.run_upload(run_id, now=clock.now(), stopping=stopping.is_set)
 
 
 @app.periodic(cron="43 * * * *")
 @app.task(name="registry.forget_uploads", queue=INBOX, queueing_lock="uploads")
 def forget_uploads(timestamp: int) -> None:
     """Delete the files of old uploads, each hour; a preview that nobody approved is discarded."""
-    uploads.forget(timezone.now())
+    uploads.delete_old_uploads(timezone.now())

@@ -25,7 +25,7 @@ from common.retry import lost_race, retried, server_trouble
 from registry.imports import rejects_file
 from registry.imports import report as import_report
 from registry.imports.file_kinds import KINDS
-from registry.imports.input_file import InputFile
+from registry.imports.input_file import InputFile, never_stopping
 from registry.imports.rejects_file import RejectsUnwritable
 from registry.imports.runs import Running, options_of
 from registry.models.imports import SHRUNK, UNREADABLE, ImportFile, ImportRun
@@ -40,10 +40,10 @@ State = ImportRun.State
 UNFINISHED = (State.RUNNING, State.INTERRUPTED)
 """The states of a run that this process executes. Another process may have taken it for interrupted."""
 
-RETRIED_FOR = 3600.0
+RETRY_SECONDS = 3600.0
 """Seconds during which a file that loses a race starts again. With a million lines, each try takes minutes."""
 
-REHEARSAL = Patience(lock=6 * 3600, statement=6 * 3600)
+PREVIEW_LIMITS = Patience(lock=6 * 3600, statement=6 * 3600)
 """Long limits: the file of a whole country takes long, and no web request waits for it."""
 
 READING = "reading"
@@ -52,16 +52,11 @@ READING = "reading"
 class Progress(Protocol):
     """A display of the progress: the phase and, while the file is read, the bytes read of the total, if known."""
 
-    def at(self, phase: str) -> None:
+    def phase(self, phase: str) -> None:
         """Report that a phase begins."""
 
     def read(self, count: int, total: int | None) -> None:
         """Report how many bytes were read of the total, if it is known."""
-
-
-def never() -> bool:
-    """Return False: nobody asks to stop."""
-    return False
 
 
 def execute(
@@ -71,7 +66,7 @@ def execute(
     now: datetime,
     rejects_path: Path | None = None,
     progress: Progress | None = None,
-    stopping: Callable[[], bool] = never,
+    stopping: Callable[[], bool] = never_stopping,
 ) -> ImportRun:
     """Apply or preview the file, and record the result on the row of the run.
 
@@ -98,7 +93,7 @@ def execute(
     try:
         execution.run_to_its_end()
     finally:
-        running.hold.release()
+        running.lock.release()
     return running.run
 
 
@@ -122,13 +117,13 @@ class _Execution:
     def run_to_its_end(self) -> None:
         try:
             if self.run.applies:
-                retried(self._apply, patience=RETRIED_FOR)
+                retried(self._apply, patience=RETRY_SECONDS)
             else:
-                self._end(**self._shown(*retried(self._rehearse, patience=RETRIED_FOR)))
+                self._end(**self._end_of_preview(*retried(self._preview, patience=RETRY_SECONDS)))
         except _TakenOver:
             self.run.refresh_from_db()
         except BaseException as error:
-            self._end_by(error)
+            self._end_with_error(error)
 
     def _import(self) -> ImportResult:
         kind = KINDS[self.run.kind]
@@ -153,17 +148,17 @@ class _Execution:
         state = State.APPLIED if imported.changes_anything else State.UNCHANGED
         self._record(state=state, change_id=imported.change, **self._outcome(imported))
 
-    def _rehearse(self) -> tuple[ImportResult, Consequences]:
+    def _preview(self) -> tuple[ImportResult, Consequences]:
         done: list[ImportResult] = []
 
         def verb() -> int | None:
             done.append(self._import())
             return done[-1].change
 
-        found = rehearse(verb, patience=REHEARSAL)
+        found = rehearse(verb, patience=PREVIEW_LIMITS)
         return done[-1], found
 
-    def _shown(self, imported: ImportResult, found: Consequences) -> dict[str, Any]:
+    def _end_of_preview(self, imported: ImportResult, found: Consequences) -> dict[str, Any]:
         state = State.DRY
         if self.run.uploaded:
             state = State.PREVIEWED if imported.changes_anything else State.UNCHANGED
@@ -219,7 +214,7 @@ class _Execution:
             rejects = self.running.rejects
             values = {"bad_lines": rejects.lines, "finished_at": Now(), **values}
             first = [[reject.line, reject.column, reject.rule, reject.value] for reject in rejects.first]
-            values["summary"] = self._said_before(values["state"]) | values.get("summary", {})
+            values["summary"] = self._earlier_summary(values["state"]) | values.get("summary", {})
             values["summary"]["first_rejects"] = first
         if self.file.content_hash:
             values |= {"size": self.file.size, "content_hash": self.file.content_hash}
@@ -230,7 +225,7 @@ class _Execution:
             if name != "finished_at":
                 setattr(self.run, name, value)
 
-    def _said_before(self, state: str) -> dict[str, Any]:
+    def _earlier_summary(self, state: str) -> dict[str, Any]:
         """Return the part of the preview's summary that is kept when the run is applied."""
         if not self.run.applies:
             return {}
@@ -244,12 +239,12 @@ class _Execution:
                 self._keep_files()
             self._record(**values)
 
-    def _end_by(self, error: BaseException) -> None:
+    def _end_with_error(self, error: BaseException) -> None:
         """Record the error, unless it came after the commit. Raise it again if it is no Exception."""
-        values = self._said_of(error)
+        values = self._values_after(error)
         try:
             if isinstance(error, DatabaseError | InterfaceError) or not isinstance(error, Exception):
-                self._find_out_what_was_committed()
+                self._read_committed_result()
             if self.run.state in UNFINISHED:
                 self.running.shrunk = isinstance(error, Shrunk)
                 if isinstance(error, ImportRefused | Shrunk):
@@ -264,13 +259,13 @@ class _Execution:
         if not isinstance(error, Exception) and self.run.state == State.INTERRUPTED:
             raise error
 
-    def _find_out_what_was_committed(self) -> None:
+    def _read_committed_result(self) -> None:
         """Read the stored state of the run: a connection that is lost in a commit does not tell its result."""
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
         self.run.refresh_from_db()
 
-    def _said_of(self, error: BaseException) -> dict[str, Any]:
+    def _values_after(self, error: BaseException) -> dict[str, Any]:
         """Return the values of the run after `error`: its state, and the text for the operator."""
         nothing = "Nothing was imported."
         state, message, stopped = State.FAILED, f"{error}\n{nothing}", ""
@@ -292,7 +287,7 @@ class _Execution:
             case Exception() if lost_race(error):
                 message = f"The same was changed by others again and again meanwhile.\n{nothing}"
             case Exception() if server_trouble(error):
-                message = f"{import_report.gave_up(error)}\n{nothing}"
+                message = f"{import_report.database_error(error)}\n{nothing}"
             case Exception():
                 logger.exception("Import %s failed.", self.run.pk, exc_info=error)
                 message = f"It failed unexpectedly, and the log says more: {error!r}.\n{nothing}"
@@ -301,11 +296,11 @@ class _Execution:
         return {"state": state, "message": message, "summary": {"stopped": stopped} if stopped else {}}
 
     def _at(self, phase: str) -> None:
-        self.running.hold.tell(phase)
+        self.running.lock.report(phase)
         if self.progress:
-            self.progress.at(phase)
+            self.progress.phase(phase)
 
     def _read(self, count: int, total: int | None) -> None:
-        self.running.hold.tell(READING, f"{count / total:.0%}" if total else f"{count:,} bytes")
+        self.running.lock.report(READING, f"{count / total:.0%}" if total else f"{count:,} bytes")
         if self.progress:
             self.progress.read(count, total)

@@ -27,12 +27,12 @@ class Kind:
     Attributes:
         columns: The header.
         importer: Makes the importer, inside the import's transaction.
-        takes_full: Whether a file can be everything there is of its kind.
+        supports_full: Whether a file can be everything there is of its kind.
     """
 
     columns: tuple[str, ...]
     importer: Callable[[ImportRequest], Importer]
-    takes_full: bool = True
+    supports_full: bool = True
 
 
 KINDS: dict[str, Kind] = {

@@ -28,8 +28,13 @@ LinesRead = Callable[[int], None]
 """Called with the number of lines read."""
 
 
-def _nobody(count: int) -> None:
+def _ignore(count: int) -> None:
     """Ignore the number of lines."""
+
+
+def never_stopping() -> bool:
+    """Return False: nobody asks the reading to stop."""
+    return False
 
 
 class ChangedWhileRead(UnreadableFile):
@@ -47,7 +52,9 @@ class InputFile(Protocol):
     size: int | None
     content_hash: str
 
-    def rows(self, columns: Sequence[str], told: BytesRead) -> AbstractContextManager[Iterator[Row | Fault]]:
+    def rows(
+        self, columns: Sequence[str], on_bytes: BytesRead
+    ) -> AbstractContextManager[Iterator[Row | Fault]]:
         """Yield the rows under the header `columns`, from the start. Raises UnreadableFile, also in the middle."""
 
 
@@ -58,33 +65,33 @@ class FileOnDisk:
 
     Args:
         path: The path.
-        lines_told: Called after each block of lines.
+        on_lines: Called after each block of lines.
     """
 
-    def __init__(self, path: str, lines_told: LinesRead = _nobody) -> None:
-        self._path, self._lines_told = path, lines_told
+    def __init__(self, path: str, on_lines: LinesRead = _ignore) -> None:
+        self._path, self._on_lines = path, on_lines
         self._copy: BinaryIO | None = None
         self.size: int | None = None
         self.content_hash = ""
 
     @contextmanager
-    def rows(self, columns: Sequence[str], told: BytesRead) -> Iterator[Iterator[Row | Fault]]:
+    def rows(self, columns: Sequence[str], on_bytes: BytesRead) -> Iterator[Iterator[Row | Fault]]:
         """Yield the rows under the header `columns`. Raises UnreadableFile, also if the file changes meanwhile."""
-        with self._opened(told) as raw:
+        with self._opened(on_bytes) as raw:
             began = os.fstat(raw.fileno())
-            watched = _Watched(raw, began.st_size, told)
+            watched = _CountedBytes(raw, began.st_size, on_bytes)
             with (
                 io.BufferedReader(watched, CHUNK) as packed,
                 csv_reader.unpacked(packed) as unpacked,
-                io.BufferedReader(_Lines(unpacked, self._lines_told), CHUNK) as file,
+                io.BufferedReader(_Lines(unpacked, self._on_lines), CHUNK) as file,
             ):
-                yield self._to_the_end(csv_reader.rows(file, columns), packed, watched, began)
+                yield self._read_to_end(csv_reader.rows(file, columns), packed, watched, began)
 
-    def _to_the_end(
+    def _read_to_end(
         self,
         rows: Iterator[Row | Fault],
         packed: io.BufferedReader[Any],
-        watched: _Watched,
+        watched: _CountedBytes,
         began: os.stat_result,
     ) -> Iterator[Row | Fault]:
         yield from rows
@@ -105,7 +112,7 @@ class FileOnDisk:
         )
 
     @contextmanager
-    def _opened(self, told: BytesRead) -> Iterator[BinaryIO]:
+    def _opened(self, on_bytes: BytesRead) -> Iterator[BinaryIO]:
         """Yield the file, unbuffered, at its first byte."""
         if self._copy is not None:
             self._copy.seek(0)
@@ -125,16 +132,16 @@ class FileOnDisk:
             if not standard_input and stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
                 yield raw
             else:
-                yield self._copied(raw, told)
+                yield self._copied(raw, on_bytes)
 
-    def _copied(self, raw: BinaryIO, told: BytesRead) -> BinaryIO:
+    def _copied(self, raw: BinaryIO, on_bytes: BytesRead) -> BinaryIO:
         copy = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this object
         count = 0
         try:
             while chunk := raw.read(CHUNK):
                 copy.write(chunk)
                 count += len(chunk)
-                told(count, None)
+                on_bytes(count, None)
         except OSError as error:
             raise UnreadableFile(
                 f"{csv_reader.name_of(self._path)} cannot be read to its end: {error.strerror}."
@@ -147,8 +154,8 @@ class FileOnDisk:
 class _Lines(io.RawIOBase):
     """A stream that counts the line ends (LF, CRLF or CR) of what is read through it, and reports them."""
 
-    def __init__(self, file: BinaryIO, told: LinesRead) -> None:
-        self._file, self._told = file, told
+    def __init__(self, file: BinaryIO, on_lines: LinesRead) -> None:
+        self._file, self._on_lines = file, on_lines
         self._count = 0
 
     def readable(self) -> bool:
@@ -159,15 +166,15 @@ class _Lines(io.RawIOBase):
         chunk: bytes = self._file.read1(len(view))  # type: ignore[attr-defined]
         view[: len(chunk)] = chunk
         self._count += max(chunk.count(b"\n"), chunk.count(b"\r"))
-        self._told(self._count)
+        self._on_lines(self._count)
         return len(chunk)
 
 
-class _Watched(io.RawIOBase):
+class _CountedBytes(io.RawIOBase):
     """A stream that counts and hashes the bytes that are read through it, and reports them."""
 
-    def __init__(self, raw: BinaryIO, total: int, told: BytesRead) -> None:
-        self._raw, self._total, self._told = raw, total, told
+    def __init__(self, raw: BinaryIO, total: int, on_bytes: BytesRead) -> None:
+        self._raw, self._total, self._on_bytes = raw, total, on_bytes
         self.count = 0
         self.hash = sha256()
 
@@ -179,5 +186,5 @@ class _Watched(io.RawIOBase):
         count: int = self._raw.readinto(view)  # type: ignore[attr-defined]
         self.hash.update(view[:count])
         self.count += count
-        self._told(self.count, self._total)
+        self._on_bytes(self.count, self._total)
         return count

@@ -101,13 +101,13 @@ class Layout:
         return f"good_{self.table}"
 
 
-class OnRecord(Check):
+class RegisteredParticipant(Check):
     """The check that the domain is of a registered participant (alias `p`) in the right role."""
 
     __slots__ = ()
 
     @classmethod
-    def as_(cls, role: str) -> OnRecord:
+    def as_(cls, role: str) -> RegisteredParticipant:
         """Return the check for a role; its column has the role's name."""
         return cls(role.lower(), "p.id IS NOT NULL", f"participant: {not_on_record(role)}")
 
@@ -139,7 +139,7 @@ REPRESENTATIONS = Layout(
     party="agr",
     role="AGR",
     checks=(
-        OnRecord.as_("AGR"),
+        RegisteredParticipant.as_("AGR"),
         Check.of("connection", ADDRESS, IS_ADDRESS),
         Check.of("connection", FOREIGN, IS_FOREIGN),
         Check.of("start", FIRST_DAY, IS_FIRST_DAY),
@@ -178,7 +178,7 @@ MEMBERSHIPS = Layout(
     party="dso",
     role="DSO",
     checks=(
-        OnRecord.as_("DSO"),
+        RegisteredParticipant.as_("DSO"),
         Check.of("congestion_point", ADDRESS, IS_ADDRESS),
         Check.of("congestion_point", FOREIGN, IS_FOREIGN),
         Check.of("start", FIRST_DAY, IS_FIRST_DAY),

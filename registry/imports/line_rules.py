@@ -43,19 +43,19 @@ COLUMNS = {
 
 POINT_COLUMNS = {"P1": "end", "P2": "end", "P6": "congestion_point", "P7": "congestion_point"}
 
-OF_LINES = """
-INSERT INTO bad_line SELECT DISTINCT line, %(column)s, %(rule)s FROM ({finding}) strange
+LINE_RULES = """
+INSERT INTO bad_line SELECT DISTINCT line, %(column)s, %(rule)s FROM ({finding}) found
 """
 
-OF_POINTS = """
--- Every line that states the congestion points found.
+POINT_RULES = """
+-- Every line that states one of the congestion points found.
 INSERT INTO bad_line
 SELECT g.line, %(column)s, %(rule)s
 FROM ({finding}) f (dso_id, address) JOIN good_membership g ON g.party_id = f.dso_id AND g.point = f.address
 """
 
 CONTESTED = """
--- The lines that claim days anew which another holds.
+-- The lines with newly claimed days that another participant holds.
 SELECT l.line
 FROM (
     SELECT point_id, party_id, connection_id, range_agg(daterange(first, nullif(stop, 'infinity'))) AS days
@@ -74,7 +74,7 @@ FROM bad_line b JOIN {raw} l USING (line)
 """
 
 
-def find(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *, today: date) -> int:
+def find_bad_lines(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *, today: date) -> int:
     """Fill `bad_line` with the staged and judged lines that the policies reject, and return how many there are."""
     columns = COLUMNS.get(kind.table, COLUMNS[""])
     parameters = {"long_past": long_past(policies, today), "today": today}
@@ -87,20 +87,22 @@ def find(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *, today: d
 
     for rule, finding in LINE_QUERIES.items():
         if policies[rule] == REJECT and rule in columns:
-            note(OF_LINES.format(finding=kind.sql(finding)), rule, columns[rule], _what(rule, policies))
+            note(
+                LINE_RULES.format(finding=kind.sql(finding)), rule, columns[rule], _rule_text(rule, policies)
+            )
     if policies[kind.policy] == REJECT:
         what = f"{Reason.CONNECTION_CONFLICT}, days are held by another"
-        note(OF_LINES.format(finding=kind.sql(CONTESTED)), "C4", columns["C4"], what)
+        note(LINE_RULES.format(finding=kind.sql(CONTESTED)), "C4", columns["C4"], what)
     if kind is MEMBERSHIP:
         for rule, finding in POINT_QUERIES.items():
             if policies[rule] == REJECT:
                 named = f"SELECT dso_id, address FROM ({finding}) named (dso_id, address, later)"
-                note(OF_POINTS.format(finding=named), rule, POINT_COLUMNS[rule], _what(rule, policies))
-        note(OF_POINTS.format(finding=DIFFERENT_TERMS), "P6", "congestion_point", DIFFERS)
+                note(POINT_RULES.format(finding=named), rule, POINT_COLUMNS[rule], _rule_text(rule, policies))
+        note(POINT_RULES.format(finding=DIFFERENT_TERMS), "P6", "congestion_point", DIFFERS)
     return found
 
 
-def write_aside(cursor: CursorWrapper) -> IO[bytes]:
+def save_bad_lines(cursor: CursorWrapper) -> IO[bytes]:
     """Save the rows of `bad_line` in a temporary file, which outlasts the savepoint, and return it."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's to close
     with cursor.copy("COPY bad_line TO STDOUT") as copy:
@@ -110,7 +112,7 @@ def write_aside(cursor: CursorWrapper) -> IO[bytes]:
     return file
 
 
-def take_out(cursor: CursorWrapper, layout: Layout, file: IO[bytes]) -> None:
+def remove_bad_lines(cursor: CursorWrapper, layout: Layout, file: IO[bytes]) -> None:
     """Add the saved bad lines to the faults, and remove them from the good lines."""
     cursor.execute("DELETE FROM bad_line")
     with cursor.copy("COPY bad_line FROM STDIN") as copy:
@@ -129,5 +131,5 @@ def take_out(cursor: CursorWrapper, layout: Layout, file: IO[bytes]) -> None:
     cursor.execute(f"DELETE FROM {layout.good_table} g USING bad_line b WHERE b.line = g.line")
 
 
-def _what(rule: str, policies: Policies) -> str:
+def _rule_text(rule: str, policies: Policies) -> str:
     return DESCRIPTIONS[rule].format(long_past_days=policies.long_past_days)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHUNK = 10_000
 
 FAULTS = """
--- Everything that is wrong with a line by itself, by the place of its column.
+-- Everything that is wrong with a line by itself, with the place of its column.
 INSERT INTO import_fault (line, place, "column", rule, value)
 SELECT l.line, f.place, f."column", f.rule, f.value
 FROM {raw} l
@@ -110,7 +110,7 @@ def restage(cursor: CursorWrapper, layout: Layout) -> None:
     analyze_if_large(cursor, "staged_point", cursor.fetchone()[0])
 
 
-def withdrawals(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
+def withdrawal_warning(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
     """Yield a warning if lines end before they start, and so withdraw registered facts (docs/rules.md D3)."""
     cursor.execute(
         f"SELECT count(*) OVER (), line FROM {layout.good_table} WHERE {layout.withdraws}"
@@ -141,14 +141,14 @@ def _blocks(
     """Yield the rows in COPY's text format, many at a time."""
     iterator = iter(rows)
     while block := list(islice(iterator, CHUNK)):
-        said = []
+        block_lines = []
         for row in block:
             if isinstance(row, Fault):
                 put_aside(_line(row.line, [_place(columns, row.column), row.column, f"file: {row.text}", ""]))
             else:
                 values = row.values
-                said.append(_line(row.line, [values[column] for column in columns]))
-        yield said
+                block_lines.append(_line(row.line, [values[column] for column in columns]))
+        yield block_lines
 
 
 def _place(columns: tuple[str, ...], column: str) -> str:

@@ -38,28 +38,30 @@ CONNECTION_COLUMNS = REPRESENTATIONS.columns
 CONGESTION_POINT_COLUMNS = MEMBERSHIPS.columns
 
 STATED = """
--- Of what changes: what the file names, that which is new, and that which it does not name; and all that it names.
+-- How many claims change: those that the file states, the new ones, and those that it does not state. Then, how many
+-- claims it states.
 SELECT count(s.party_id), count(s.party_id) FILTER (WHERE w.old = '{}'), count(*) - count(s.party_id),
     (SELECT count(*) FROM statement)
 FROM claim_change w
 LEFT JOIN statement s ON s.point_id = w.point_id AND s.party_id = w.party_id AND s.connection_id = w.connection_id
 """
 
-THERE = """
--- What is claimed for days after today.
+REGISTERED = """
+-- How many claims there are for days after today.
 SELECT count(*) FROM (
     SELECT DISTINCT c.connection_id, c.{party}, {point} FROM {claims} c
     WHERE c.superseded_by_id IS NULL AND c.period && daterange(%(tomorrow)s, NULL)
 ) there
 """
 
-POINTS_THERE = """
+POINTS_REGISTERED = """
 SELECT count(DISTINCT congestion_point_id) FROM registry_congestionpointterms
 WHERE superseded_by_id IS NULL AND period && daterange(%(tomorrow)s, NULL)
 """
 
 POINTS = """
--- Of the stated congestion points: those that are new, those with other days, those that end unnamed, and all.
+-- How many congestion points are new, have other days or terms, and end because the file does not state them; and how
+-- many there are in all.
 SELECT count(*) FILTER (WHERE d.before = '{}' AND d.after <> '{}'),
     count(*) FILTER (WHERE d.before <> '{}' AND NOT s.omitted AND (
         d.before <> d.after OR EXISTS (
@@ -117,7 +119,7 @@ class RegistryImporter:
             while bad_lines := self._judge(cursor):
                 self.all_good = False
                 with bad_lines:
-                    line_rules.take_out(cursor, self.layout, bad_lines)
+                    line_rules.remove_bad_lines(cursor, self.layout, bad_lines)
                 import_lines.restage(cursor, self.layout)
                 if not self.request.options.skip_bad_lines:
                     break
@@ -127,7 +129,7 @@ class RegistryImporter:
         """Return what changes. Its fingerprint is known only after writing."""
         with connection.cursor() as cursor:
             self.counts = self._count(cursor)
-            warnings = [*import_lines.withdrawals(cursor, self.layout), *self.findings.warnings]
+            warnings = [*import_lines.withdrawal_warning(cursor, self.layout), *self.findings.warnings]
         return Plan(counts=self.counts, warnings=warnings)
 
     def write(self) -> int | None:
@@ -175,9 +177,9 @@ class RegistryImporter:
             )
             if not self.findings.rejections:
                 return None
-            if not line_rules.find(cursor, self.kind, self.policies, today=self.today):
+            if not line_rules.find_bad_lines(cursor, self.kind, self.policies, today=self.today):
                 raise AssertionError(f"no line is to blame: {'; '.join(self.findings.rejections)}")
-            bad_lines = line_rules.write_aside(cursor)
+            bad_lines = line_rules.save_bad_lines(cursor)
             transaction.set_rollback(True)
         return bad_lines
 
@@ -195,13 +197,13 @@ class RegistryImporter:
                 "congestion points unchanged": stated - ended - anew - changed,
             }
             if self._ends_unnamed:
-                cursor.execute(POINTS_THERE, parameters)
+                cursor.execute(POINTS_REGISTERED, parameters)
                 refuse_shrinking(self.request.options, ended, cursor.fetchone()[0], "congestion points")
         claims = "memberships" if self.kind is MEMBERSHIP else "representations"
         cursor.execute(STATED)
         changing, anew, omitted, stated = cursor.fetchone()
         if self._ends_unnamed:
-            cursor.execute(self.kind.sql(THERE), parameters)
+            cursor.execute(self.kind.sql(REGISTERED), parameters)
             refuse_shrinking(self.request.options, omitted, cursor.fetchone()[0], claims)
         return counts | {
             f"{claims} new": anew,

@@ -11,14 +11,14 @@ from registry.previews.effects import conflicts_of
 from registry.previews.presentation import Shown
 from registry.previews.serialization import shown_again
 
-REJECTS_SHOWN = 20
+MAX_REJECTS = 20
 
 State = ImportRun.State
 
-DISPUTED = (ImportRun.Kind.CONNECTIONS, ImportRun.Kind.CONGESTION_POINTS)
+CONTESTABLE_KINDS = (ImportRun.Kind.CONNECTIONS, ImportRun.Kind.CONGESTION_POINTS)
 """The kinds of files whose days may be contested."""
 
-EFFECTS_OF_MANY = (
+EFFECT_WORDS = (
     "gains days",
     "loses days",
     "has days contested",
@@ -34,13 +34,13 @@ ENDS = {
 }
 
 
-def gave_up(error: Exception) -> str:
+def database_error(error: Exception) -> str:
     """Return an error of the database as one sentence. Its text may have several lines."""
     reason = " ".join(str(error).split())
     return f"The database gave up: {reason}{'' if reason.endswith(('.', '?', '!')) else '.'}"
 
 
-def unsaid(running: Running, reason: str) -> str:
+def no_summary(running: Running, reason: str) -> str:
     """Return one sentence on a finished run whose summary cannot be written."""
     run = running.run
     end = {State.APPLIED: "Imported", State.DRY: "A dry run, which changed nothing"}.get(
@@ -60,18 +60,18 @@ def summary(running: Running, rejects_file: str) -> Iterator[str]:
     yield from _totals(run)
     for warning in run.summary["warnings"]:
         yield f"Warning: {warning}"
-    yield from where(running, rejects_file)
+    yield from locations(running, rejects_file)
 
 
 def rejects(running: Running) -> Iterator[str]:
     """Yield the first rejects, and how many more there are."""
     found = running.rejects
-    yield from (str(each).replace("\n", "\\n") for each in found.first[:REJECTS_SHOWN])
-    if (more := found.count - REJECTS_SHOWN) > 0:
+    yield from (str(each).replace("\n", "\\n") for each in found.first[:MAX_REJECTS])
+    if (more := found.count - MAX_REJECTS) > 0:
         yield f"and {more:,} more."
 
 
-def where(running: Running, rejects_file: str) -> Iterator[str]:
+def locations(running: Running, rejects_file: str) -> Iterator[str]:
     """Yield where the result is: the file of rejects, the change, and the number of the import in the admin."""
     if running.rejects_trouble:
         yield f"{running.rejects_trouble} The rejects are in the admin, with import {running.run.pk}."
@@ -85,39 +85,39 @@ def where(running: Running, rejects_file: str) -> Iterator[str]:
 def _totals(run: ImportRun) -> Iterator[str]:
     """Yield how many connections and conflicts the change of the registry is about."""
     if "consequences" in run.summary:
-        shown = shown_again(run.summary["consequences"])
-        if not shown.nothing:
-            yield from (f"{what}: {count}" for what, count in shown.totals_in_words)
-        yield from (f"Warning: {warning}" for warning in shown.found.warnings)
-    elif run.change_id is not None and run.kind in DISPUTED:
+        consequences = shown_again(run.summary["consequences"])
+        if not consequences.nothing:
+            yield from (f"{what}: {count}" for what, count in consequences.totals_in_words)
+        yield from (f"Warning: {warning}" for warning in consequences.found.warnings)
+    elif run.change_id is not None and run.kind in CONTESTABLE_KINDS:
         opened, closed = conflicts_of(run.change_id)
         yield f"Conflicts closed: {closed:,}"
         yield f"Conflicts opened: {opened:,}{'; manage.py list_conflicts --open lists them' if opened else ''}"
 
 
-def _details(said: dict[str, Any]) -> Iterator[str]:
+def _details(summary: dict[str, Any]) -> Iterator[str]:
     """Yield the changes of a dry run, one by one."""
-    if "consequences" in said:
-        yield from said["told"]
-        yield from _told(shown_again(said["consequences"]))
+    if "consequences" in summary:
+        yield from summary["told"]
+        yield from _effect_lines(shown_again(summary["consequences"]))
 
 
-def _told(shown: Shown) -> Iterator[str]:
-    for row in shown.rows:
+def _effect_lines(consequences: Shown) -> Iterator[str]:
+    for row in consequences.rows:
         place = f"{row.connection} in {row.congestion_point}" if row.congestion_point else row.connection
-        effects_said = "; ".join(f"{word} {days}" for word, _, days in row.effects)
-        yield f"{place}: {row.participant} {effects_said}"
-    if (claims := shown.found.claims) > len(shown.rows):
-        yield f"The first {len(shown.rows)} of {claims:,}, by address."
-    yield from shown.found.terms
-    for dispute in shown.conflicts:
-        yield f"Conflict {'opened' if dispute.opened else 'closed'}: {dispute.about}"
-    if shown.conflicts_left_out:
-        yield f"and {shown.conflicts_left_out} conflicts more."
-    for total in shown.totals:
-        effects = zip(EFFECTS_OF_MANY, total.numbers, strict=True)
-        yield f"{total.participant}: {', '.join(_of_many(word, count) for word, count in effects if count != '0')}"
+        effects = "; ".join(f"{word} {days}" for word, _, days in row.effects)
+        yield f"{place}: {row.participant} {effects}"
+    if (claims := consequences.found.claims) > len(consequences.rows):
+        yield f"The first {len(consequences.rows)} of {claims:,}, by address."
+    yield from consequences.found.terms
+    for conflict in consequences.conflicts:
+        yield f"Conflict {'opened' if conflict.opened else 'closed'}: {conflict.about}"
+    if consequences.conflicts_left_out:
+        yield f"and {consequences.conflicts_left_out} conflicts more."
+    for total in consequences.totals:
+        counts = zip(EFFECT_WORDS, total.numbers, strict=True)
+        yield f"{total.participant}: {', '.join(_counted(word, count) for word, count in counts if count != '0')}"
 
 
-def _of_many(word: str, count: str) -> str:
+def _counted(word: str, count: str) -> str:
     return f"{word} on {count} {'connection' if count == '1' else 'connections'}"

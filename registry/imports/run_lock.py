@@ -17,7 +17,7 @@ from common import locks
 
 logger = logging.getLogger(__name__)
 
-TOLD_EVERY = 1.0
+REPORT_INTERVAL = 1.0
 """Seconds between two reports on the same phase."""
 
 LIMITS = "SET lock_timeout = '1s'; SET statement_timeout = '10s'"
@@ -28,22 +28,22 @@ def lock_key(run_id: int) -> tuple[int, int]:
     return locks.IMPORT_RUN, run_id % 2**31
 
 
-class AlreadyHeld(Exception):
+class RunLocked(Exception):
     """Another process executes this run."""
 
 
-class Hold:
+class RunLock:
     """The lock of a run, from creation until `release` or the end of this process.
 
     Raises:
-        AlreadyHeld: Another process has the lock.
+        RunLocked: Another process has the lock.
         psycopg.Error: The connection failed.
     """
 
     def __init__(self, run_id: int) -> None:
         self._run_id = run_id
         self._phase = ""
-        self._told_at = 0.0
+        self._reported_at = 0.0
         self._connection: psycopg.Connection | None = psycopg.connect(
             **connection.get_connection_params(), autocommit=True
         )
@@ -51,17 +51,19 @@ class Hold:
         row = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", lock_key(run_id)).fetchone()
         if row != (True,):
             self.release()
-            raise AlreadyHeld
+            raise RunLocked
 
-    def tell(self, phase: str, detail: str = "") -> None:
+    def report(self, phase: str, detail: str = "") -> None:
         """Write the progress on the row of the run, at most once a second within a phase.
 
         An error of the database is logged, and the import goes on.
         """
         moment = time.monotonic()
-        if self._connection is None or (phase == self._phase and moment - self._told_at < TOLD_EVERY):
+        if self._connection is None or (
+            phase == self._phase and moment - self._reported_at < REPORT_INTERVAL
+        ):
             return
-        self._phase, self._told_at = phase, moment
+        self._phase, self._reported_at = phase, moment
         try:
             self._connection.execute(
                 "UPDATE registry_importrun SET step = %s WHERE id = %s AND state = 'running'",

@@ -14,14 +14,14 @@ from django.db.models.functions import Now
 
 from common.csv.importing import Options
 from common.csv.rejects import Rejects
-from registry.imports.run_lock import AlreadyHeld, Hold, lock_key
+from registry.imports.run_lock import RunLock, RunLocked, lock_key
 from registry.models.imports import ImportRun
 
 State = ImportRun.State
 
 MOST_TRIES = 3
 
-AGAIN = (
+RETRY_NOTE = (
     "Its worker ended in the middle of it, and nothing was changed. It goes on by itself, from the beginning."
 )
 """The message of an upload that waits again."""
@@ -33,14 +33,14 @@ class Running:
 
     Attributes:
         run: The row of the run.
-        hold: Its lock.
+        lock: Its lock.
         rejects: What is wrong with the file.
         rejects_trouble: Why the rejects could not be written to a file.
         shrunk: Whether the run was stopped because it would end too much.
     """
 
     run: ImportRun
-    hold: Hold
+    lock: RunLock
     rejects: Rejects = field(default_factory=Rejects)
     rejects_trouble: str = ""
     shrunk: bool = False
@@ -51,7 +51,7 @@ def options_of(run: ImportRun) -> Options:
     return Options(full=run.full, allow_shrink=run.allow_shrink, skip_bad_lines=run.skip_bad_lines)
 
 
-def begin(
+def start(
     kind: str, *, file_name: str, options: Options, actor: str, reason: str = "", applies: bool
 ) -> Running:
     """Record and lock a new run of this process. If it does not apply, it is a dry run."""
@@ -69,23 +69,23 @@ def begin(
             tries=1,
         )
         # Before others see the row: a run that is running without a lock counts as interrupted.
-        hold = Hold(run.pk)
-    return Running(run, hold)
+        lock = RunLock(run.pk)
+    return Running(run, lock)
 
 
-def take_up(run_id: int) -> Running | None:
+def start_waiting(run_id: int) -> Running | None:
     """Lock and start a waiting run. Return None if it does not wait, or another process has its lock."""
     try:
-        hold = Hold(run_id)
-    except AlreadyHeld:
+        lock = RunLock(run_id)
+    except RunLocked:
         return None
     taken = ImportRun.objects.filter(pk=run_id, state=State.WAITING).update(
         state=State.RUNNING, tries=F("tries") + 1, started_at=Now(), finished_at=None, step="", message=""
     )
     if not taken:
-        hold.release()
+        lock.release()
         return None
-    return Running(ImportRun.objects.get(pk=run_id), hold)
+    return Running(ImportRun.objects.get(pk=run_id), lock)
 
 
 def mark_interrupted() -> list[int]:
@@ -104,11 +104,11 @@ def mark_interrupted() -> list[int]:
     return marked
 
 
-def wait_again() -> list[int]:
+def requeue_interrupted() -> list[int]:
     """Let interrupted uploads wait for a worker again, up to MOST_TRIES tries, and return their numbers."""
     again = ImportRun.objects.filter(uploaded=True, state=State.INTERRUPTED, tries__lt=MOST_TRIES)
     numbers = sorted(again.values_list("pk", flat=True))
     ImportRun.objects.filter(pk__in=numbers, state=State.INTERRUPTED).update(
-        state=State.WAITING, message=AGAIN
+        state=State.WAITING, message=RETRY_NOTE
     )
     return numbers

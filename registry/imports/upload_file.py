@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from common.csv import reader as csv_reader
 from common.csv.reader import Fault, Row, UnreadableFile
-from registry.imports.input_file import BytesRead
+from registry.imports.input_file import BytesRead, never_stopping
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -28,10 +28,6 @@ class Stopped(Exception):
     """The process that reads the file is to stop."""
 
 
-def _go_on() -> bool:
-    return False
-
-
 class Upload:
     """The bytes of an upload, packed by gzip: an `input_file.InputFile`.
 
@@ -45,19 +41,19 @@ class Upload:
         *,
         size: int | None = None,
         content_hash: str = "",
-        stopping: Callable[[], bool] = _go_on,
+        stopping: Callable[[], bool] = never_stopping,
     ) -> None:
         self.packed, self._stopping = packed, stopping
         self.size, self.content_hash = size, content_hash
 
     @contextmanager
-    def rows(self, columns: Sequence[str], told: BytesRead) -> Iterator[Iterator[Row | Fault]]:
-        """Yield the rows under the header `columns`, and report the packed bytes read to `told`.
+    def rows(self, columns: Sequence[str], on_bytes: BytesRead) -> Iterator[Iterator[Row | Fault]]:
+        """Yield the rows under the header `columns`, and report the packed bytes read to `on_bytes`.
 
         The file is first unpacked once to its end, which takes seconds: of a file that is too large, no row is used.
         """
         self._measure()
-        with self._rows(columns, told) as rows:
+        with self._rows(columns, on_bytes) as rows:
             yield rows
 
     def require_header(self, columns: Sequence[str]) -> None:
@@ -82,13 +78,13 @@ class Upload:
                 pass
 
     @contextmanager
-    def _rows(self, columns: Sequence[str], told: BytesRead) -> Iterator[Iterator[Row | Fault]]:
+    def _rows(self, columns: Sequence[str], on_bytes: BytesRead) -> Iterator[Iterator[Row | Fault]]:
         packed = io.BytesIO(self.packed)
 
         def look() -> None:
             if self._stopping():
                 raise Stopped
-            told(packed.tell(), len(self.packed))
+            on_bytes(packed.tell(), len(self.packed))
 
         with (
             gzip.GzipFile(fileobj=packed) as unpacked,

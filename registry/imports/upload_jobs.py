@@ -22,17 +22,17 @@ CHANGED = (
 def wake() -> None:
     """Wake a worker for each waiting upload, including the uploads whose worker died."""
     runs.mark_interrupted()
-    runs.wait_again()
+    runs.requeue_interrupted()
     for run in ImportRun.objects.filter(uploaded=True, state=State.WAITING).only("pk").order_by("pk"):
         uploads.wake(run)
 
 
-def waits() -> bool:
+def is_waiting() -> bool:
     """Return whether any upload waits for a worker or is under way."""
     return ImportRun.objects.filter(uploaded=True, state__in=(State.WAITING, State.RUNNING)).exists()
 
 
-def work(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
+def run_upload(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
     """Preview or apply an upload, if it waits and no other worker executes it.
 
     Args:
@@ -41,7 +41,7 @@ def work(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
         stopping: Whether the worker is to stop. Then the transaction is rolled back, and the upload waits again.
     """
     changed = ImportRun.objects.filter(pk=run_id, message=CHANGED).exists()
-    running = runs.take_up(run_id)
+    running = runs.start_waiting(run_id)
     if running is None:
         return
     run = running.run
@@ -55,9 +55,9 @@ def work(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> None:
             ImportRun.objects.filter(pk=run_id, state=State.WAITING).update(message=CHANGED)
             uploads.wake(run)
         case State.WAITING if stopping():
-            said = CHANGED if changed else runs.AGAIN
-            ImportRun.objects.filter(pk=run_id, state=State.WAITING).update(message=said)
-    uploads.drop_what_is_done(run_id)
+            message = CHANGED if changed else runs.RETRY_NOTE
+            ImportRun.objects.filter(pk=run_id, state=State.WAITING).update(message=message)
+    uploads.delete_finished_file(run_id)
 
 
 def _file_of(run: ImportRun, stopping: Callable[[], bool]) -> Upload:

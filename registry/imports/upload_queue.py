@@ -19,7 +19,7 @@ def lock(run_id: int) -> str:
     return f"import {run_id}"
 
 
-def before(run: ImportRun) -> tuple[list[ImportRun], list[ImportRun]]:
+def uploads_before(run: ImportRun) -> tuple[list[ImportRun], list[ImportRun]]:
     """Return the uploads before a waiting one: those under way, and those that wait, in the order of execution."""
     others = ImportRun.objects.filter(uploaded=True, state__in=(State.WAITING, State.RUNNING))
     under_way: list[ImportRun] = []
@@ -31,17 +31,17 @@ def before(run: ImportRun) -> tuple[list[ImportRun], list[ImportRun]]:
     return under_way, waiting[: waiting.index(run)]
 
 
-def in_words(run: ImportRun) -> str:
+def waiting_reason(run: ImportRun) -> str:
     """Return what a waiting upload waits for, in words."""
-    under_way, waiting = before(run)
+    under_way, waiting = uploads_before(run)
     if under_way:
         at_work = format_html_join(", ", "{} is being {}", ((_link(each), _done(each)) for each in under_way))
-        more = f"{len(waiting)} more {_are(waiting)} before this one" if waiting else "this one is next"
+        more = f"{len(waiting)} more {_is_or_are(waiting)} before this one" if waiting else "this one is next"
         return format_html("{}; {}.", at_work, more)
     if waiting:
         more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
         words = "{}{} {} before this one. A worker takes them up in turn. {}"
-        return format_html(words, _link(waiting[0]), more, _are(waiting), NO_WORKER)
+        return format_html(words, _link(waiting[0]), more, _is_or_are(waiting), NO_WORKER)
     return f"A worker takes it up within seconds. {NO_WORKER}"
 
 
@@ -49,7 +49,7 @@ def _done(run: ImportRun) -> str:
     return "applied" if run.applies else "previewed"
 
 
-def _are(runs: list[ImportRun]) -> str:
+def _is_or_are(runs: list[ImportRun]) -> str:
     return "is" if len(runs) == 1 else "are"
 
 

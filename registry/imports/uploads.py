@@ -22,17 +22,17 @@ from uftp.wakeups import long_jobs, wakeups
 
 State = ImportRun.State
 
-KEPT = timedelta(days=7)
+KEEP_UPLOADS_FOR = timedelta(days=7)
 """How long an upload is stored that nobody approves or discards."""
 
 TASK = "registry.run_import"
 
-BEFORE_A_DECISION = (State.WAITING, State.RUNNING, State.PREVIEWED)
+UNAPPROVED_STATES = (State.WAITING, State.RUNNING, State.PREVIEWED)
 MAY_BE_PREVIEWED_AGAIN = (State.REFUSED, State.FAILED, State.INTERRUPTED)
 MAY_BE_DISCARDED = (State.WAITING, State.PREVIEWED, *MAY_BE_PREVIEWED_AGAIN)
-NEEDS_ITS_FILE = (*BEFORE_A_DECISION, *MAY_BE_PREVIEWED_AGAIN)
+NEEDS_ITS_FILE = (*UNAPPROVED_STATES, *MAY_BE_PREVIEWED_AGAIN)
 
-NOT_DECIDED = f"Nobody decided about it within {KEPT.days} days: the uploaded file was dropped."
+NOT_APPROVED = f"Nobody decided about it within {KEEP_UPLOADS_FOR.days} days: the uploaded file was dropped."
 
 
 class UploadError(ValueError):
@@ -44,13 +44,13 @@ def require_header(upload: Upload, kind: str) -> None:
     upload.require_header(KINDS[kind].columns)
 
 
-def keep(
+def store_upload(
     kind: str, upload: Upload, file_name: str, options: Options, *, actor: str, reason: str
 ) -> ImportRun:
     """Store an upload, which then waits for its preview. Raises UploadError if the same file is already uploaded."""
     with transaction.atomic():
         same = ImportRun.objects.filter(
-            kind=kind, content_hash=upload.content_hash, uploaded=True, state__in=BEFORE_A_DECISION
+            kind=kind, content_hash=upload.content_hash, uploaded=True, state__in=UNAPPROVED_STATES
         ).first()
         if same:
             raise UploadError(
@@ -71,8 +71,8 @@ def keep(
             reason=reason,
         )
         ImportFile.objects.create(run=run, content=upload.packed)
-        said = {"kind": kind, **_said(run), "SHA-256": upload.content_hash}
-        _note(run, "upload import", actor, said)
+        values = {"kind": kind, **_options_in_words(run), "SHA-256": upload.content_hash}
+        _record_audit(run, "upload import", actor, values)
     return run
 
 
@@ -91,9 +91,9 @@ def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
         run = _held(run_id, (State.PREVIEWED,))
         if run.fingerprint != fingerprint:
             raise UploadError("The preview was made again since you saw it: look at it again, then confirm.")
-        _remember(run, previewed_at=run.finished_at, decided_at=timezone.now())
+        _record_times(run, previewed_at=run.finished_at, decided_at=timezone.now())
         _wait(run, applies=True)
-        _note(
+        _record_audit(
             run, "apply import", actor, {words: many for words, many in run.summary.get("counts", []) if many}
         )
     return run
@@ -112,7 +112,7 @@ def preview_again(
         run.allow_shrink |= allow_shrink
         run.skip_bad_lines |= skip_bad_lines
         _wait(run, applies=False)
-        _note(run, "preview import again", actor, _said(run))
+        _record_audit(run, "preview import again", actor, _options_in_words(run))
     return run
 
 
@@ -121,33 +121,35 @@ def discard(run_id: int, *, actor: str) -> ImportRun:
     with transaction.atomic():
         run = _held(run_id, MAY_BE_DISCARDED)
         run.state, run.message = State.DISCARDED, ""
-        _remember(run, discarded_at=timezone.now())
+        _record_times(run, discarded_at=timezone.now())
         run.save(update_fields=["state", "message", "summary"])
         _drop_content(run.pk)
-        _note(run, "discard import", actor)
+        _record_audit(run, "discard import", actor)
     return run
 
 
-def forget(now: datetime) -> int:
+def delete_old_uploads(now: datetime) -> int:
     """Delete the files of uploads that nobody approved or discarded in time, and return how many.
 
     Args:
-        now: The present moment (real time); older than KEPT is too old.
+        now: The present moment (real time); older than KEEP_UPLOADS_FOR is too old.
     """
-    old = Q(finished_at__lt=now - KEPT) | Q(finished_at=None, created_at__lt=now - KEPT)
-    kept = ImportRun.objects.filter(old, uploaded=True, file__content__isnull=False)
+    old = Q(finished_at__lt=now - KEEP_UPLOADS_FOR) | Q(
+        finished_at=None, created_at__lt=now - KEEP_UPLOADS_FOR
+    )
+    stored = ImportRun.objects.filter(old, uploaded=True, file__content__isnull=False)
     with transaction.atomic():
-        undecided = kept.exclude(state__in=(State.WAITING, State.RUNNING))
+        undecided = stored.exclude(state__in=(State.WAITING, State.RUNNING))
         found = list(undecided.select_for_update(of=("self",)).values_list("pk", flat=True))
         ImportFile.objects.filter(run__in=found).update(content=None)
         for run in ImportRun.objects.filter(pk__in=found, state=State.PREVIEWED):
-            run.state, run.message = State.DISCARDED, NOT_DECIDED
-            _remember(run, discarded_at=now)
+            run.state, run.message = State.DISCARDED, NOT_APPROVED
+            _record_times(run, discarded_at=now)
             run.save(update_fields=["state", "message", "summary"])
     return len(found)
 
 
-def drop_what_is_done(run_id: int) -> None:
+def delete_finished_file(run_id: int) -> None:
     """Delete the file of an upload that no longer needs it."""
     if not ImportRun.objects.filter(pk=run_id, state__in=NEEDS_ITS_FILE).exists():
         _drop_content(run_id)
@@ -179,7 +181,7 @@ def _wait(run: ImportRun, *, applies: bool) -> None:
     run.save()
 
 
-def _remember(run: ImportRun, **moments: datetime | None) -> None:
+def _record_times(run: ImportRun, **moments: datetime | None) -> None:
     """Store the moments of its steps in the summary."""
     run.summary |= {step: at.isoformat() for step, at in moments.items() if at}
 
@@ -188,11 +190,11 @@ def _drop_content(run_id: int) -> None:
     ImportFile.objects.filter(run_id=run_id).update(content=None)
 
 
-def _said(run: ImportRun) -> dict[str, str]:
+def _options_in_words(run: ImportRun) -> dict[str, str]:
     """Return the options that are set, for the audit trail."""
     chosen = ("full", "allow_shrink", "skip_bad_lines")
     return {name.replace("_", " "): "yes" for name in chosen if getattr(run, name)}
 
 
-def _note(run: ImportRun, action: str, actor: str, after: Mapping[str, object] | None = None) -> None:
+def _record_audit(run: ImportRun, action: str, actor: str, after: Mapping[str, object] | None = None) -> None:
     audit.note(actor, action, str(run), after=after or None, reason=run.reason, about=run)

@@ -85,7 +85,7 @@ class ImportCommand(BaseCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="print what would change, and change nothing"
         )
-        if self._kind.takes_full:
+        if self._kind.supports_full:
             parser.add_argument(
                 "--full",
                 action="store_true",
@@ -126,7 +126,7 @@ class ImportCommand(BaseCommand):
         try:
             with _interruptible():
                 runs.mark_interrupted()
-                running = runs.begin(
+                running = runs.start(
                     self.import_kind,
                     file_name=name_of(path),
                     options=chosen,
@@ -137,7 +137,7 @@ class ImportCommand(BaseCommand):
                 self._execute(running, path, rejects_path)
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             raise CommandError(
-                f"{import_report.gave_up(error)} Nothing was imported.", returncode=FAILED
+                f"{import_report.database_error(error)} Nothing was imported.", returncode=FAILED
             ) from None
         except KeyboardInterrupt:
             if running is None or not _is_finished(running):
@@ -174,7 +174,7 @@ class ImportCommand(BaseCommand):
                 f"Bad lines that {'would be' if not run.applies else 'were'} skipped: {run.bad_lines:,}."
             )
             sys.exit(status)
-        lines = [run.message, *import_report.where(running, rejects_file)]
+        lines = [run.message, *import_report.locations(running, rejects_file)]
         raise CommandError("\n".join(map(_printable, lines)), returncode=status)
 
     def _summarize(self, running: Running, rejects_file: str) -> None:
@@ -185,7 +185,9 @@ class ImportCommand(BaseCommand):
             self.stdout.flush()
         except (OSError, KeyboardInterrupt) as trouble:
             stdout.discard()
-            self._print(import_report.unsaid(running, getattr(trouble, "strerror", None) or "Interrupted"))
+            self._print(
+                import_report.no_summary(running, getattr(trouble, "strerror", None) or "Interrupted")
+            )
 
     def _print(self, line: str) -> None:
         """Print a line on standard error, without the style of an error; ignore that it cannot be written."""

@@ -35,7 +35,7 @@ class Bar:
         self._ticking = threading.Thread(target=self._tick, name="import progress", daemon=True)
         self._ticking.start()
 
-    def at(self, phase: str) -> None:
+    def phase(self, phase: str) -> None:
         """Show the phase of the import."""
         if phase != self._phase:
             self._phase = phase
@@ -94,7 +94,7 @@ class Lines:
         self._printed_at = time.monotonic()
         self._printed_lines = 0
 
-    def at(self, phase: str) -> None:
+    def phase(self, phase: str) -> None:
         """Show the phase of the import."""
         if phase != self._phase:
             self._phase = phase

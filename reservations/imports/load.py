@@ -167,7 +167,7 @@ class ContractImporter:
         )
 
 
-KIND = Kind(columns=COLUMNS, importer=ContractImporter, takes_full=False)
+KIND = Kind(columns=COLUMNS, importer=ContractImporter, supports_full=False)
 
 
 def _parties(contracts: Iterable[ContractLines]) -> tuple[dict[tuple[str, str], Participant], list[Fault]]:

@@ -86,7 +86,7 @@ def upload() -> int:
     lines = [f"zonkracht.example,{address},2026-08-01,2027-07-31" for address in taken]
     content = "\n".join(["agr,connection,start,end", *lines, ""]).encode()
     with standing(NOW):
-        run = uploads.keep(
+        run = uploads.store_upload(
             ImportRun.Kind.CONNECTIONS,
             pack(BytesIO(content)),
             "zonkracht-2026-08.csv",
@@ -94,7 +94,7 @@ def upload() -> int:
             actor="kim",
             reason="The yearly handover, as agreed on 24 June.",
         )
-        upload_jobs.work(run.pk, now=NOW, stopping=lambda: False)
+        upload_jobs.run_upload(run.pk, now=NOW, stopping=lambda: False)
     uploaded, began = NOW - timedelta(seconds=70), NOW - timedelta(seconds=66)
     ended = began + timedelta(seconds=0.4)
     ImportRun.objects.filter(pk=run.pk).update(created_at=uploaded, started_at=began, finished_at=ended)

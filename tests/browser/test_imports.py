@@ -10,7 +10,7 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from common.csv.importing import Options
 from registry.imports.upload_file import pack
-from registry.imports.uploads import keep
+from registry.imports.uploads import store_upload
 from registry.models import ImportRun, Representation
 from tests.browser.conftest import operator
 from tests.browser.looking import WIDTHS, look
@@ -182,7 +182,7 @@ def test_an_upload_is_followed_and_decided_on_a_telephone(
     page: Page, market: Market, live_server: object, worker: Process
 ) -> None:
     operator("kim")
-    run = keep(
+    run = store_upload(
         ImportRun.Kind.CONNECTIONS,
         pack(io.BytesIO(handover())),
         "dwarsflex-2027.csv",

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from participants.admin_base.html import moment
 from registry.admin.imports.page import change_link, why
-from registry.imports.uploads import KEPT
+from registry.imports.uploads import KEEP_UPLOADS_FOR
 from registry.models.imports import SHRUNK, UNREADABLE, ImportRun
 
 State = ImportRun.State
@@ -109,7 +109,7 @@ def _under_way(run: ImportRun, has_file: bool) -> Outcome:
 
 
 def _to_decide(run: ImportRun) -> Outcome:
-    until = moment((run.finished_at or run.created_at) + KEPT)
+    until = moment((run.finished_at or run.created_at) + KEEP_UPLOADS_FOR)
     says = (
         *filter(None, [run.message]),
         "Nothing is imported yet. Below is what would change; that, and nothing else, is done when you apply it.",

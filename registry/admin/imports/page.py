@@ -175,7 +175,7 @@ def size_in_words(size: int) -> str:
 def progress(run: ImportRun) -> Progress | None:
     """Return the progress of an import that waits or is under way; None in other states."""
     if run.state == State.WAITING:
-        return Progress(upload_queue.in_words(run), None)
+        return Progress(upload_queue.waiting_reason(run), None)
     if run.state != State.RUNNING:
         return None
     phase, _, detail = run.step.partition(" ")

@@ -78,7 +78,7 @@ def _upload(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES)
     if form.is_valid():
         try:
-            run = uploads.keep(
+            run = uploads.store_upload(
                 form.cleaned_data["kind"],
                 form.upload,
                 form.cleaned_data["file"].name,

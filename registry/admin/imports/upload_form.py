@@ -102,7 +102,7 @@ class UploadForm(ReasonForm):
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or self.cleaned_data
         kind = KINDS.get(said.get("kind", ""))
-        if kind and said.get("full") and not kind.takes_full:
+        if kind and said.get("full") and not kind.supports_full:
             self.add_error("full", "A file of this kind is never a full one: what it does not name stays.")
         if said.get("allow_shrink") and not said.get("full"):
             self.add_error(

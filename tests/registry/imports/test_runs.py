@@ -31,7 +31,7 @@ def _agr(db: None) -> None:
 
 def upload(**values: object) -> int:
     """The number of an upload that waits."""
-    run = uploads.keep(
+    run = uploads.store_upload(
         "connections",
         pack(io.BytesIO(CONNECTIONS.text().encode())),
         "file.csv",
@@ -53,7 +53,7 @@ def state(run_id: int) -> tuple[str, int]:
 
 
 def taken(run_id: int) -> Running:
-    running = runs.take_up(run_id)
+    running = runs.start_waiting(run_id)
     assert running is not None
     return running
 
@@ -74,12 +74,12 @@ def lose(running: Running) -> None:
 def test_one_process_at_a_time_is_at_an_upload() -> None:
     number = upload()
     first = taken(number)
-    assert runs.take_up(number) is None
+    assert runs.start_waiting(number) is None
     assert runs.mark_interrupted() == []
     assert state(number) == ("running", 1)
     execute(first, file_of(first), now=NOW)
     assert state(number) == ("shown", 1)
-    assert runs.take_up(number) is None
+    assert runs.start_waiting(number) is None
     assert state(number) == ("shown", 1)
 
 
@@ -88,19 +88,19 @@ def test_a_run_that_nobody_holds_was_interrupted_and_an_upload_is_taken_up_three
     for tries in (1, 2, 3):
         running = taken(number)
         assert state(number) == ("running", tries)
-        running.hold.release()
+        running.lock.release()
         assert runs.mark_interrupted() == [number]
         assert state(number) == ("interrupted", tries)
-        assert runs.wait_again() == ([number] if tries < 3 else [])
-    assert runs.take_up(number) is None
+        assert runs.requeue_interrupted() == ([number] if tries < 3 else [])
+    assert runs.start_waiting(number) is None
 
 
 def test_a_command_s_run_that_was_interrupted_does_not_wait_again() -> None:
-    running = runs.begin("connections", file_name="file.csv", options=Options(), actor="kim", applies=True)
+    running = runs.start("connections", file_name="file.csv", options=Options(), actor="kim", applies=True)
     assert runs.mark_interrupted() == []
-    running.hold.release()
+    running.lock.release()
     assert runs.mark_interrupted() == [running.run.pk]
-    assert runs.wait_again() == []
+    assert runs.requeue_interrupted() == []
 
 
 @pytest.mark.parametrize("other_first", [False, True])
@@ -110,7 +110,7 @@ def test_a_process_that_was_held_to_be_dead_does_no_harm(other_first: bool) -> N
     thought_dead = taken(number)
     lose(thought_dead)
     assert runs.mark_interrupted() == [number]
-    assert runs.wait_again() == [number]
+    assert runs.requeue_interrupted() == [number]
     other = taken(number)
     if other_first:
         execute(other, file_of(other), now=NOW)
@@ -129,7 +129,7 @@ def test_how_far_it_is_is_seen_while_it_is_under_way() -> None:
     seen: list[str] = []
 
     class Watching:
-        def at(self, phase: str) -> None:
+        def phase(self, phase: str) -> None:
             seen.append(ImportRun.objects.values_list("step", flat=True).get())
 
         def read(self, count: int, total: int | None) -> None: ...

@@ -92,7 +92,7 @@ def work() -> None:
     for _ in range(5):
         upload_jobs.wake()
         for pk in list(ImportRun.objects.filter(state=State.WAITING).values_list("pk", flat=True)):
-            upload_jobs.work(pk, now=clock.now(), stopping=lambda: False)
+            upload_jobs.run_upload(pk, now=clock.now(), stopping=lambda: False)
 
 
 def previewed(client: Client, content: bytes, **said: Any) -> ImportRun:
@@ -586,8 +586,8 @@ def test_an_upload_that_is_under_way_cannot_be_discarded(kim: Client) -> None:
 def test_an_upload_that_nobody_decides_about_is_dropped(kim: Client) -> None:
     run, refused = previewed(kim, ones(1)), previewed(kim, b"agr,connection,start,end\none.example,x,,\n")
 
-    assert uploads.forget(timezone.now() + timedelta(days=6)) == 0
-    assert uploads.forget(timezone.now() + timedelta(days=8)) == 2
+    assert uploads.delete_old_uploads(timezone.now() + timedelta(days=6)) == 0
+    assert uploads.delete_old_uploads(timezone.now() + timedelta(days=8)) == 2
 
     run.refresh_from_db()
     refused.refresh_from_db()
