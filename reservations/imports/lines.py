@@ -58,7 +58,7 @@ class OutOfBounds(Unusable):
 
 
 @dataclass(slots=True)
-class Part:
+class ProfilePart:
     """The profile of one kind of day: its stretches, and the line of each."""
 
     stretches: list[Stretch] = field(default_factory=list)
@@ -84,7 +84,7 @@ class ContractLines:
     values: dict[str, Any] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
     lines: list[int] = field(default_factory=list)
-    parts: dict[str | int | date, Part] = field(default_factory=dict)
+    parts: dict[str | int | date, ProfilePart] = field(default_factory=dict)
 
     @property
     def state(self) -> ContractVersion.State:
@@ -106,7 +106,7 @@ class ContractLines:
             isp_minutes=value("isp_duration", calendar.minutes_of(market.isp_duration)),
             deadline=deadline if readable else Deadline(hours=0),
             profile=Profile(
-                tuple(self.parts.get(EVERY_DAY, Part()).stretches),
+                tuple(self.parts.get(EVERY_DAY, ProfilePart()).stretches),
                 {key: tuple(part.stretches) for key, part in self.parts.items() if isinstance(key, int)},
                 {key: tuple(part.stretches) for key, part in self.parts.items() if isinstance(key, date)},
             ),
@@ -181,11 +181,11 @@ def _disagreements(contract: ContractLines, row: Row) -> Iterator[Fault]:
         if column in unusable and texts[column] != contract.texts[column]:
             yield Fault(row.line, column, unusable[column])
         elif column in values and column in contract.values and values[column] != contract.values[column]:
-            said, first = texts[column] or "empty", contract.texts[column] or "empty"
+            stated, first = texts[column] or "empty", contract.texts[column] or "empty"
             yield Fault(
                 row.line,
                 column,
-                f"{said} here, and {first} on line {contract.lines[0]} of the same contract.",
+                f"{stated} here, and {first} on line {contract.lines[0]} of the same contract.",
             )
 
 
@@ -197,7 +197,7 @@ def _add_stretch(contract: ContractLines, row: Row) -> Iterator[Fault]:
         except Unusable as error:
             yield Fault(row.line, column, str(error))
     if len(values.keys() | {"reserved_w"}) == len(STRETCH):
-        part = contract.parts.setdefault(values["days"], Part())
+        part = contract.parts.setdefault(values["days"], ProfilePart())
         part.stretches.append(Stretch(values["first_isp"], values["last_isp"], values.get("reserved_w", 0)))
         part.lines.append(row.line)
 
@@ -261,18 +261,18 @@ def _count(text: str, what: str, least: int) -> int:
 
 
 def _state(text: str) -> ContractVersion.State:
-    said = text.lower() or State.IN_FORCE
-    if said not in State.values:
+    value = text.lower() or State.IN_FORCE
+    if value not in State.values:
         raise Unusable(text, f"one of {', '.join(State.values)}")
-    return State(said)
+    return State(value)
 
 
 def _days(text: str) -> str | int | date:
-    said = text.lower()
-    if said in ("", EVERY_DAY):
+    value = text.lower()
+    if value in ("", EVERY_DAY):
         return EVERY_DAY
     for number, name in enumerate(WEEKDAYS, start=1):
-        if said in (name.lower(), str(number)):
+        if value in (name.lower(), str(number)):
             return number
     return _day(text, "every day, a day of the week such as Monday, or a day such as 2026-12-25")
 

@@ -100,7 +100,7 @@ class ContractImporter:
                 "contracts changed": len(self.differing) - self.new,
                 "contracts unchanged": len(self.comparisons) - len(self.differing),
             },
-            sentences=import_report.told(self.comparisons),
+            sentences=import_report.change_sentences(self.comparisons),
             fingerprint=_fingerprint(self.differing),
         )
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from reservations.contracts.profiles import WEEKDAYS
 from reservations.contracts.versions import Comparison
 
-STRETCHES_SHOWN = 4
+MAX_STRETCHES = 4
 
 
-def told(comparisons: Sequence[Comparison]) -> Iterator[str]:
+def change_sentences(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """Yield a line for each new contract, then for each changed contract."""
     for each in comparisons:
         if each.before is None:
@@ -27,23 +27,24 @@ def _named(comparison: Comparison) -> str:
 
 def _differences(comparison: Comparison) -> str:
     """Return what differs, before and after. Of a profile, name the first stretches that differ."""
-    return "; ".join(_difference(name, *said) for name, said in comparison.differences().items())
+    return "; ".join(_difference(name, *values) for name, values in comparison.differences().items())
 
 
 def _difference(name: str, was: str | None, becomes: str | None) -> str:
-    before, after = (said.split(", ") if said else [] for said in (was, becomes))
+    before, after = (text.split(", ") if text else [] for text in (was, becomes))
     same = {each for each in before if each in after}
     sides = (
-        _shown([each for each in said if each not in same], name, bool(said)) for said in (before, after)
+        _first_stretches([each for each in stretches if each not in same], name, bool(stretches))
+        for stretches in (before, after)
     )
     return f"{name}: {' → '.join(sides)}{', the rest as it is' if same else ''}"
 
 
-def _shown(stretches: list[str], name: str, is_there: bool) -> str:
+def _first_stretches(stretches: list[str], name: str, is_there: bool) -> str:
     """Return the first stretches of one part of a profile, or what applies if there are none."""
     if stretches and stretches != ["nothing"]:
-        more = f" and {len(stretches) - STRETCHES_SHOWN:,} more" if len(stretches) > STRETCHES_SHOWN else ""
-        return ", ".join(stretches[:STRETCHES_SHOWN]) + more
+        more = f" and {len(stretches) - MAX_STRETCHES:,} more" if len(stretches) > MAX_STRETCHES else ""
+        return ", ".join(stretches[:MAX_STRETCHES]) + more
     if is_there:
         return "nothing reserved"
     return "as every day" if name in WEEKDAYS else "as its day of the week"
