@@ -1,1 +1,1 @@
-"""Send what waits in the outbox: ordering, leases, HTTP, attempts."""
+"""The delivery of messages in the outbox: ordering, leases, HTTP, attempts."""

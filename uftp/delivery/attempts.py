@@ -1,7 +1,7 @@
-"""What an attempt to deliver came to: kept, with what follows from it.
+"""The results of delivery attempts: they are stored, and set the next state of the message.
 
-The app that had a message passed on (uftp/delivery/forwarding.py) is told of its end in the transaction that records
-it.
+If the message is passed on (uftp/delivery/forwarding.py), its handler gets the final result in the transaction that
+records it.
 """
 
 import logging
@@ -22,15 +22,15 @@ from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 logger = logging.getLogger(__name__)
 
 PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0)
-"""Seconds after the first, second … failed attempt; the last one again and again. Each with some jitter."""
+"""Pause in seconds after the first, second … failed attempt. The last one repeats. Jitter is added to each."""
 
 LONGEST_IN_LINE = 4
-"""What is passed on pauses as after so many attempts at most: few are tried at a time, and others wait behind them."""
+"""For a message that is passed on, the pause is never longer than after so many attempts: later ones wait for it."""
 
 JITTER = 0.2
 
 LONGEST_UNTOLD = timedelta(minutes=10)
-"""How long at most what became of a message waits to be told to its app, where that failed before."""
+"""Maximum pause before the result is reported to the handler again, if that has failed."""
 
 _KEEP_ATTEMPT = """
 INSERT INTO uftp_deliveryattempt (message_id, started_at, endpoint, status, outcome, detail)
@@ -45,21 +45,27 @@ WHERE id = %(id)s AND state = 'waiting' AND claims = %(claim)s
 RETURNING id
 """
 
-# The attempt is kept whatever has become of the message; its state changes only while this
-# attempt's claim is the latest.
+# The attempt is stored in any case. The state of the message changes only if no worker has leased it since.
 _RECORD = f"WITH attempt AS ({_KEEP_ATTEMPT}) {_SET_STATE}"
 
 DELIVERED, TEMPORARILY, FOR_GOOD = "delivered", "temporary", "permanent"
 EXPIRED = "expired"
-"""The outcome of no attempt: the time of a message that is passed on is over."""
+"""A message that is passed on was not delivered in time. No DeliveryAttempt has this outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one attempt. `reached` is False where the participant's system did not answer at all.
+    """The result of a delivery attempt.
 
-    `fresh` is False for what was found out without one, so that none is kept. `wakes` are those for whom there is
-    something to deliver since it was recorded.
+    Attributes:
+        outcome: DELIVERED, TEMPORARILY, FOR_GOOD or EXPIRED.
+        detail: The reply, or why there was none.
+        endpoint: The URL that was posted to. Empty if there was none.
+        status: The HTTP status, or None without a reply.
+        retry_after: Seconds that the recipient asked to wait, or None.
+        reached: Whether the participant's system replied at all.
+        fresh: False if no POST was made, so that no DeliveryAttempt is stored.
+        wakes: Parties for whom messages were stored or became due when the result was recorded.
     """
 
     outcome: str
@@ -73,10 +79,13 @@ class Result:
 
 
 def record(claim: Claim, result: Result, started_at: datetime, now: datetime) -> tuple[Party, ...]:
-    """Keep the attempt, and set what follows: delivered, failed, or when to try again.
+    """Store the attempt, and set the message's state: delivered, failed, or waiting for the next attempt.
 
-    Gives those for whom there is something to deliver since. Where the app that had a message passed on cannot be
-    told of its end, the attempt is kept and the message waits, for the app to be told later without another POST.
+    If the message is passed on and its handler fails with the final result, the attempt is stored and the message
+    waits. The handler gets the result later, without another POST.
+
+    Returns:
+        The parties for whom messages were stored or became due. They are delivered after the commit.
     """
     state, next_attempt_at, finished_at = OutboundMessage.State.WAITING, None, None
     if result.outcome == DELIVERED:
@@ -128,13 +137,13 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
 
 
 def pause_after(attempts: int, retry_after: float | None) -> timedelta:
-    """How long to wait after `attempts` attempts in vain, and no shorter than the participant asked for."""
+    """Return the pause after `attempts` failed attempts. It is at least `retry_after` seconds."""
     pause = PAUSES[min(attempts, len(PAUSES)) - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     return timedelta(seconds=max(pause, retry_after or 0.0))
 
 
 def _next_attempt(claim: Claim, result: Result, now: datetime) -> datetime:
-    """When to try again. A message that is passed on is tried once more shortly before its end, rather than not."""
+    """Return the moment of the next attempt. A message that is passed on gets a last one shortly before its end."""
     if claim.passes_on is None:
         return min(now + pause_after(claim.attempts, result.retry_after), claim.give_up_at)
     paused = now + pause_after(min(claim.attempts, LONGEST_IN_LINE), None)
@@ -143,14 +152,14 @@ def _next_attempt(claim: Claim, result: Result, now: datetime) -> datetime:
 
 
 def _not_before(claim: Claim, result: Result, now: datetime) -> datetime | None:
-    """Until when its recipient asked to wait with a message that is passed on; None without that."""
+    """Return the moment until which the recipient of a message that is passed on asked to wait, or None."""
     if claim.passes_on is None or result.retry_after is None:
         return None
     return now + timedelta(seconds=result.retry_after)
 
 
 def time_is_over(claim: Claim) -> Result | None:
-    """The end of a message that is passed on and may not be posted any more; None as long as it may."""
+    """Return the result EXPIRED for a message that is passed on if it may no longer be posted, or None."""
     if claim.passes_on is None or timezone.now() < claim.give_up_at:
         return None
     last = DeliveryAttempt.objects.filter(message_id=claim.id).order_by("pk").last()
@@ -158,7 +167,10 @@ def time_is_over(claim: Claim) -> Result | None:
 
 
 def settled_before(claim: Claim) -> Result | None:
-    """What an earlier POST of a message that is passed on came to, where its app could not be told of it then."""
+    """Return the final result of an earlier POST of a message that is passed on, or None.
+
+    There is one if its handler failed with it then.
+    """
     if claim.passes_on is None or claim.attempts == 1:
         return None
     ends = DeliveryAttempt.objects.filter(message_id=claim.id, outcome__in=(DELIVERED, FOR_GOOD))
@@ -167,9 +179,13 @@ def settled_before(claim: Claim) -> Result | None:
 
 
 def _tell(claim: Claim, result: Result, inbound_id: int) -> tuple[Party, ...]:
-    """Tell the app that had a message passed on what became of it, in the caller's transaction.
+    """Call the handler of a message that was passed on with the final result, in the caller's transaction.
 
-    Gives whom to wake deliveries for after the commit. Raises what the app raises.
+    Returns:
+        The parties whose deliveries are to be woken after the commit.
+
+    Raises:
+        Exception: Whatever the handler raises.
     """
     inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=inbound_id)
     handler = handler_of(inbound.message_type)

@@ -1,6 +1,6 @@
-"""The delivery of messages: claimed, posted, recorded, and tried again with growing pauses.
+"""The delivery of messages: leased, posted, recorded, and tried again with growing pauses.
 
-What is due when goes by the real time, also where the clock stands for a test.
+Messages are due by the real time, even if the clock stands still for a test.
 """
 
 import logging
@@ -36,7 +36,7 @@ from uftp.protocol.versions import SUPPORTED
 logger = logging.getLogger(__name__)
 
 REST = 60.0
-"""Seconds at most for which the rest of what is due for a participant waits after it could not be reached."""
+"""Maximum pause in seconds of all due messages to a participant that could not be reached."""
 
 TEMPORARY = frozenset({404, 408, 419, 425, 429})
 
@@ -48,10 +48,15 @@ def deliver_due(
     wake: Callable[[str, str], None],
     stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Deliver what is due for (role, domain), oldest first, until nothing is left or it cannot be reached.
+    """Deliver the due messages to (role, domain), oldest first, until none is left or it cannot be reached.
 
-    Several workers may be at it; each message is posted by one at a time. `wake` is called with role and domain to
-    bring one more where there is more than one message.
+    Several workers may call this at the same time. Each message is posted by one at a time.
+
+    Args:
+        role: The role of the recipient.
+        domain: The domain of the recipient.
+        wake: Called with role and domain to wake another delivery, also to the same recipient if more is due.
+        stopping: Called before each message. No further one is delivered once it returns True.
     """
     alone = True
     while not stopping():
@@ -71,11 +76,13 @@ def deliver_due(
 
 
 def attempt(claim: Claim, role: str, domain: str) -> Result | None:
-    """Post the claimed message once and record what came of it; None where the claim ended before the POST began.
+    """Post a leased message once and record the result.
 
-    A worker that was held up for longer than its claim leaves the message to the one that has claimed it since.
-    Whatever goes wrong is recorded as a temporary failure: a message without it would be posted again and again.
-    A message that is passed on is not posted from its `give_up_at` on, nor where an earlier POST has settled it.
+    Any error is recorded as a temporary failure. Otherwise the message would be posted again at once. A message that
+    is passed on is not posted if its time is over, or if an earlier POST had a final result.
+
+    Returns:
+        The result, or None if the lease is too short for a POST. Then another worker may have the message.
     """
     started_at = timezone.now()
     result = settled_before(claim) or time_is_over(claim) or _post(claim, role, domain)
@@ -107,7 +114,7 @@ def _post(claim: Claim, role: str, domain: str) -> Result | None:
 
 
 def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None:
-    """Return where messages of `major` to (role, domain) are posted: as configured, else as published, else None.
+    """Return the URL for messages of `major` to (role, domain): configured, or else published, or else None.
 
     A configured URL of the form `…/api/v3/…` is used with the message's own major version.
 
@@ -120,7 +127,13 @@ def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None
 
 
 def classify(reply: Reply, endpoint: str, *, again: bool) -> Result:
-    """What a reply means (docs/protocol-support.md, Sending). `again`: this message was posted before."""
+    """Return the result of a reply (docs/protocol-support.md, Sending).
+
+    Args:
+        reply: The reply of the participant's system.
+        endpoint: The URL that was posted to.
+        again: Whether the message was posted before. Then a 400 for a duplicate means that it is delivered.
+    """
     status = reply.status
     detail = f"HTTP {status}" + (f": {reply.text}" if reply.text and status >= 300 else "")
     known_there = status == 400 and again and "duplicate message" in reply.text.lower()
@@ -138,10 +151,10 @@ def _posted_before(claim: Claim) -> bool:
 
 
 def _let_rest_wait(role: str, domain: str, now: datetime) -> None:
-    """Hold back, without counting an attempt, what else is due for a participant that cannot be reached.
+    """Postpone the other due messages to a participant that cannot be reached. It counts as no attempt.
 
-    What was to be given up by `now` fails with it: of thousands that wait, few come to an attempt of their own. But
-    what is passed on comes to an end of its own, in time, as somebody is to be told of it.
+    Messages whose `give_up_at` is over fail at once: if thousands wait, most of them never get an attempt of their
+    own. Messages that are passed on do not: their handlers must get the result, so each gets its own last attempt.
     """
     unclaimed = OutboundMessage.objects.filter(
         recipient_role=role, recipient_domain=domain, state=OutboundMessage.State.WAITING

@@ -1,8 +1,8 @@
-"""Messages that are passed on: the sender's own signed bytes, unchanged, to somebody else than this CRO.
+"""Messages that are passed on: the sender's signed bytes, unchanged, to another participant.
 
-They go out in their sender's name, so that the recipient verifies the sender's signature and answers the sender. The
-app that had one passed on is told what became of it, in the transaction that records it. Those of one sender reach a
-recipient in the order in which they were passed on (uftp/delivery/ordering.py).
+The envelope has the sender's name. So the recipient verifies the sender's signature and answers the sender. The
+handler of the message gets the result, in the transaction that records it. Messages of one sender reach a recipient in
+the order in which they were passed on (uftp/delivery/ordering.py).
 """
 
 from datetime import datetime
@@ -31,13 +31,22 @@ RETURNING id
 def pass_on(
     inbound: InboundMessage, *, recipient_role: str, recipient_domain: str, until: datetime, now: datetime
 ) -> int:
-    """Store `inbound`, as its sender signed it, in the caller's transaction, to be delivered from its commit on.
+    """Store `inbound` as its sender signed it, in the caller's transaction. It is delivered after the commit.
 
-    Gives the id of the OutboundMessage. From `until` on it is not posted any more; `until` and `now`, this moment, are
-    both on the CRO's clock, while what is due when goes by the real time. What becomes of it is told to `passed_on`
-    of the handler of its type (`uftp.handlers.register`).
+    The handler of its type gets the result (`passed_on` of `uftp.handlers.register`).
 
-    Raises IntegrityError where it was passed on to that recipient before.
+    Args:
+        inbound: The message to pass on.
+        recipient_role: The role of the recipient.
+        recipient_domain: The domain of the recipient.
+        until: The moment from which it is not posted any more, on the CRO's clock.
+        now: The present moment, on the CRO's clock. The message is due by the real time.
+
+    Returns:
+        The id of the OutboundMessage.
+
+    Raises:
+        IntegrityError: It was passed on to this recipient before.
     """
     due = timezone.now()
     stored = sql.fetch(
@@ -61,16 +70,16 @@ PASSED_ON, ON_ITS_WAY = "Passed on", "Being passed on"
 _PASSINGS = OutboundMessage.objects.filter(passes_on=OuterRef("pk"), passes_on__isnull=False).order_by("pk")
 
 IS_PASSED_ON = Q(Exists(_PASSINGS), result=ACCEPTED)
-"""Those that were passed on, or are being so, and that this CRO has not answered."""
+"""Condition on InboundMessage: it was or is being passed on, and this CRO has not answered it."""
 
 
 def with_passing(messages: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
-    """`messages`, each with `passing`, the state of its delivery to whom it is passed on; None where it is not."""
+    """Annotate each message with `passing`: the state of its delivery if it is passed on, or None."""
     return messages.annotate(passing=Subquery(_PASSINGS.values("state")[:1]))
 
 
 def with_recipient(messages: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
-    """The same, and `passed_on_to`, such as `AGR flex.example`; None where it is not passed on."""
+    """Annotate each message with `passing`, and with `passed_on_to`, such as `AGR flex.example`, or None."""
     recipient = Concat("recipient_role", Value(" "), "recipient_domain")
     return with_passing(messages).annotate(
         passed_on_to=Subquery(_PASSINGS.annotate(recipient=recipient).values("recipient")[:1])
@@ -78,7 +87,7 @@ def with_recipient(messages: QuerySet[InboundMessage]) -> QuerySet[InboundMessag
 
 
 def result_in_words(result: str, passing: str | None) -> str:
-    """What became of a received message: its result, unless that is up to whom it is passed on to."""
+    """Return the result of a received message, or how far it is passed on if this CRO has not answered it."""
     if passing is None or result != ACCEPTED:
         return result
     return ON_ITS_WAY if passing == OutboundMessage.State.WAITING else PASSED_ON

@@ -1,4 +1,4 @@
-"""One POST: to an address that may be posted to, ended within its time, no redirect followed."""
+"""The HTTP client. A POST goes only to checked addresses, ends within its time, and follows no redirect."""
 
 import contextlib
 import email.utils
@@ -25,7 +25,7 @@ _WRITE_BYTES = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the HTTP status, the beginning of the body, and Retry-After in seconds."""
+    """A reply: the HTTP status, the beginning of the body, and Retry-After in seconds."""
 
     status: int
     text: str
@@ -33,14 +33,14 @@ class Reply:
 
 
 class NotPosted(Exception):
-    """No reply came: one line saying why. Temporary."""
+    """There was no reply, which is a temporary failure. The message is one line that says why."""
 
 
 _ends = threading.local()
 
 
 def _remaining(timeout: float | None, error: type[Exception]) -> float:
-    """Seconds that this thread's POST may still take, at most `timeout`."""
+    """Return the seconds that the POST of this thread may still take, at most `timeout`."""
     left: float = getattr(_ends, "at", time.monotonic() + CONNECT_SECONDS) - time.monotonic()
     if left <= 0:
         raise error("the time for this POST is over")
@@ -48,7 +48,7 @@ def _remaining(timeout: float | None, error: type[Exception]) -> float:
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection whose reads and writes all end with the POST they belong to, however slowly bytes drip."""
+    """A connection whose reads and writes end at the deadline of their POST, even if bytes arrive slowly."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
@@ -76,7 +76,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 class _CheckedNetwork(httpcore.NetworkBackend):
-    """Connects only to addresses that were checked after the host name was resolved."""
+    """Connects only to addresses that are checked after the host name is resolved."""
 
     def __init__(self) -> None:
         self._network = httpcore.SyncBackend()
@@ -121,10 +121,16 @@ def _connections() -> httpcore.ConnectionPool:
 
 
 def post(url: str, body: bytes, *, seconds: float) -> Reply:
-    """POST the SignedMessage `body` to `url` within `seconds`, from the resolved name to the reply's first bytes.
+    """POST the SignedMessage `body` to `url`.
 
-    Raises NotPosted where no reply came: the URL or its address may not be posted to, no connection, no answer in
-    time, not HTTP.
+    Args:
+        url: The endpoint.
+        body: The SignedMessage.
+        seconds: The time for everything, from the look-up of the host name to the beginning of the reply.
+
+    Raises:
+        NotPosted: There was no reply. The URL or its address is not allowed, there was no connection, no reply in
+            time, or the reply was not HTTP.
     """
     headers: dict[bytes | str, bytes | str] = {
         "Content-Type": "text/xml; charset=utf-8",
@@ -167,9 +173,9 @@ def _beginning(response: httpcore.Response) -> str:
 
 
 def _retry_after(response: httpcore.Response) -> float | None:
-    """Seconds until the moment that Retry-After names, in either of its two forms; None where it names none.
+    """Return the seconds of Retry-After, in either of its two forms, or None without a valid one.
 
-    At most LONGEST_RETRY_AFTER, whatever it says.
+    The maximum is LONGEST_RETRY_AFTER.
     """
     for name, value in response.headers:
         if name.lower() == b"retry-after":

@@ -1,4 +1,4 @@
-"""Messages to be posted are claimed: each is held by one worker at a time, and for no longer than its POST may take."""
+"""Leases of messages: one worker at a time has a message to deliver, until a moment after its POST must have ended."""
 
 import time
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from uftp.delivery.ordering import line_up
 from uftp.handlers import Party
 
 MOST_ATTEMPTS = 32_767
-"""As many attempts as are counted."""
+"""The counter of attempts stops here."""
 
 AT_ONCE = 4
-"""Deliveries to one participant at a time."""
+"""Maximum number of concurrent deliveries to one participant."""
 
 MARGIN = 15.0
-"""Seconds of a claim beyond the time that its POST may take."""
+"""Seconds of a lease beyond the maximum time of its POST."""
 
 BYTES_A_SECOND = 1_000_000
-"""A POST gets a second more for each so many bytes."""
+"""A POST gets one more second for so many bytes."""
 
-# The oldest due message of a recipient that no worker holds, held from here on until its claim ends; who sealed it,
-# where it is passed on; whether another is due; and the recipient's endpoint on record. One of the same line before
-# it that still waits keeps it from being claimed.
+# Lease the oldest due message to a recipient that no worker has leased. It is not leased if an earlier message of the
+# same line waits. Also return who sealed a message that is passed on, whether more is due, and the recipient's
+# configured endpoint.
 _CLAIM = """
 WITH due AS (
     SELECT oldest.*, sealed_by_id IS NOT NULL AND give_up_at > %(now)s AND EXISTS (
@@ -68,12 +68,22 @@ LEFT JOIN uftp_sender AS sender ON sender.id = due.sealed_by_id
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A message that this process may post, until `ends` on the monotonic clock.
+    """A lease: this process may post a message.
 
-    `number` is never used for a message again; `attempts` begins anew when staff have it sent again. `passes_on` is
-    the id of the InboundMessage that is passed on, `line` the id of its Sender, and `sealed_by` the role and domain of
-    who signed it. `endpoint` is the recipient's on record, or empty; `more_due` says whether something else was due for
-    it that nobody held.
+    Attributes:
+        id: The id of the OutboundMessage.
+        number: The number of the lease. It is never used again for the same message.
+        attempts: The number of attempts, this one included. It starts again when staff send the message again.
+        version: The version of UFTP.
+        sealed: The signature, then the inner XML.
+        give_up_at: The moment of the last attempt. For a message that is passed on: from then on it is not posted.
+        ends: The end of the lease, in seconds of `time.monotonic()`.
+        recipient: The recipient.
+        passes_on: The id of the InboundMessage that is passed on, or None.
+        line: The id of the Sender whose message is passed on, or None.
+        sealed_by: The party that signed the message.
+        endpoint: The configured endpoint of the recipient. May be empty.
+        more_due: Whether another message to the recipient is due and not leased.
     """
 
     id: int
@@ -92,9 +102,12 @@ class Claim:
 
 
 def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
-    """The oldest due message for (role, domain) that nobody holds, claimed; None without one, or with enough held.
+    """Lease the oldest due message to (role, domain) that is not leased.
 
-    A message that is passed on is left out while an earlier one of its sender waits, and that one is due then.
+    A message that is passed on is left out while an earlier one of its sender waits. The earlier one becomes due.
+
+    Returns:
+        The lease, or None if nothing is due or enough messages to the recipient are leased.
     """
     seconds = settings.DELIVERY_TIMEOUT + MARGIN
     while True:
@@ -138,5 +151,5 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
 
 
 def extra_seconds(sealed: bytes) -> float:
-    """How many seconds more than others the POST of `sealed` may take."""
+    """Return how many seconds longer the POST of `sealed` may take because of its size."""
     return len(sealed) / BYTES_A_SECOND

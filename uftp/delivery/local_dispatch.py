@@ -1,7 +1,6 @@
-"""Local dispatch: threads of the process that made a message deliver it, without a job for each.
+"""Local dispatch: threads of the process that stored a message deliver it, without a job.
 
-A job, which another process may take, is made only where all of these threads are busy, or enough of them with one
-recipient.
+A job for any process is made only if all of these threads are busy, or if enough of them deliver to the recipient.
 """
 
 import logging
@@ -22,14 +21,14 @@ Wake = Callable[[str, str], None]
 
 
 class LocalDispatch:
-    """Has a thread of this process deliver what is due for a participant, or wakes a delivery elsewhere."""
+    """Delivers the due messages to a participant in a thread of this process, or else wakes a delivery elsewhere."""
 
     def __init__(self, deliver: Wake, otherwise: Wake) -> None:
-        """Take what delivers.
+        """Set the two functions that deliver.
 
         Args:
-            deliver: delivers what is due for (role, domain).
-            otherwise: makes a wake-up for (role, domain).
+            deliver: Delivers the due messages to (role, domain).
+            otherwise: Makes a wake-up for (role, domain).
         """
         self._deliver, self._otherwise = deliver, otherwise
         self._lock = threading.Lock()
@@ -40,7 +39,7 @@ class LocalDispatch:
 
     @contextmanager
     def open(self, threads: int) -> Iterator[None]:
-        """Deliver in `threads` threads of this process meanwhile. Wait at the end for what is under way."""
+        """Deliver in `threads` threads inside the `with` block. At its end, wait for the deliveries under way."""
         pool = ThreadPoolExecutor(threads, thread_name_prefix="delivery")
         with self._lock:
             self._pool, self._free = pool, threads
@@ -52,7 +51,7 @@ class LocalDispatch:
             pool.shutdown()
 
     def __call__(self, role: str, domain: str) -> None:
-        """Have what is due for (role, domain) delivered. Call this after the commit of what is due."""
+        """Have the due messages to (role, domain) delivered. Call this after the commit that stores them."""
         party = role, domain
         with self._lock:
             if party in self._about_to_look:

@@ -1,8 +1,8 @@
-"""Messages that are passed on reach a recipient in the order of their sender: each waits for those before it.
+"""The order of messages that are passed on: each waits for the earlier ones of its sender to the same recipient.
 
-One line is what waits from one sender to one recipient, in the order of the ids. Only the first of a line is due as
-its attempts have it; the others are due shortly before they are given up, unless the one before has ended by then.
-No statement here waits for a lock: whoever holds one is at that message, and what was left out is found again.
+The waiting messages of one sender to one recipient are a line, ordered by id. Only the first of a line is due by its
+own attempts. The others are postponed until shortly before their end, or until the one before them has ended. No
+statement here waits for a lock: a worker is at the locked message, and skipped messages are found again later.
 """
 
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from uftp.handlers import Party
 from uftp.models import OutboundMessage
 
 LAST_TRY = timedelta(seconds=30)
-"""How long before its end a message that is passed on is tried for the last time."""
+"""Time between the last attempt for a message that is passed on, and its end."""
 
 BRIEFLY = timedelta(seconds=1)
-"""How long the others of a line wait where somebody is just recording what became of the first."""
+"""Pause of the other messages of a line while the first is locked because its result is being recorded."""
 
-# Those of a line that are due, but not its first, are put off: to shortly before their end, then to their end. Where
-# one of them has become due since the first was tried, that is due at once, unless its recipient asked to wait. Where
-# the first is locked, it may be about to end: they are put off briefly.
+# The due messages of a line, except its first, are postponed until shortly before their end, and then until their end.
+# If one of them has become due since the last attempt for the first, the first is due at once, unless its recipient
+# asked to wait. If the first is locked, it may be about to end, so the others are postponed only for a moment.
 _LINE_UP = """
 WITH first AS (
     SELECT id FROM uftp_outboundmessage
@@ -54,8 +54,8 @@ WHERE id IN (SELECT id FROM held)
     )
 """
 
-# The first of a line of which `ended` has come to its end is due at once. One that ended in its time while others
-# before it still wait leaves these as they are.
+# After the message `ended` of a line, its next message is due at once. If earlier messages of the line still wait,
+# nothing changes.
 _LET_NEXT_GO = """
 UPDATE uftp_outboundmessage
 SET next_attempt_at = %(now)s
@@ -76,10 +76,10 @@ WHERE id = (
 
 
 def line_up(sender_id: int, recipient: Party, now: datetime) -> None:
-    """Put off what is due in the line of `sender_id` to `recipient` but its first, and have that tried at `now`.
+    """Postpone the due messages of a line except the first, and make the first due at `now`.
 
-    So a message that is stored behind another, or about to end there, does not wait for the other's pause to be over.
-    Runs in a transaction of its own.
+    So a new message of the line, or one near its end, does not wait until the pause of the first is over. Call this
+    outside of a transaction.
     """
     sql.fetch(
         _LINE_UP,
@@ -94,12 +94,12 @@ def line_up(sender_id: int, recipient: Party, now: datetime) -> None:
 
 
 def let_next_go(ended: int, sender_id: int, recipient: Party, now: datetime) -> None:
-    """Have the next of a line tried from `now` on; in the transaction that records how the message `ended` did."""
+    """Make the next message of a line due at `now`, in the transaction that records the end of the message `ended`."""
     sql.fetch(_LET_NEXT_GO, {**_line(sender_id, recipient), "ended": ended, "now": now})
 
 
 def is_behind(message: OutboundMessage) -> bool:
-    """Whether one of the same line that was stored before `message` still waits."""
+    """Return whether an earlier message of the same line still waits."""
     line = OutboundMessage.objects.filter(
         sealed_by=message.sealed_by_id,
         recipient_role=message.recipient_role,
@@ -111,7 +111,7 @@ def is_behind(message: OutboundMessage) -> bool:
 
 
 def last_try(give_up_at: datetime, now: datetime) -> datetime:
-    """The latest moment after `now` at which a message that is passed on is tried, or given up where none is left."""
+    """Return the moment of the last attempt, or `give_up_at` if it is too late for one."""
     return give_up_at - LAST_TRY if give_up_at > now + LAST_TRY else give_up_at
 
 

@@ -1,4 +1,4 @@
-"""What is to be sent: stored with its exact bytes in the transaction that it follows from."""
+"""The outbox: messages to be sent are stored with their signed bytes, in the transaction that causes them."""
 
 from datetime import datetime, timedelta
 
@@ -40,10 +40,22 @@ def enqueue(
     result: str = "",
     reason: str = "",
 ) -> int:
-    """Render, sign and store `message`, in the caller's transaction, to be delivered from its commit on.
+    """Render, sign and store `message` in the caller's transaction. It is delivered after the commit.
 
-    Gives the id of the OutboundMessage. `in_reply_to` is the id of the InboundMessage that it answers. `now` is when
-    it was made; what is due when goes by the real time even where the clock stands.
+    Args:
+        message: The message.
+        message_type: Its message type.
+        recipient_role: The role of the recipient. The message has the domain.
+        now: The present moment, on the CRO's clock. The message is due by the real time.
+        in_reply_to: The id of the InboundMessage that it answers.
+        result: The Result of a response.
+        reason: The RejectionReason of a response.
+
+    Returns:
+        The id of the OutboundMessage.
+
+    Raises:
+        ImproperlyConfigured: The CRO has no private key.
     """
     if settings.CRO_SIGNING_KEY is None:
         raise ImproperlyConfigured(
@@ -76,11 +88,17 @@ def enqueue(
 
 
 def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> list[tuple[str, str]]:
-    """Have messages that were delivered or given up delivered once more, in the same bytes.
+    """Have delivered or failed messages delivered again, with the same bytes.
 
-    Gives the (role, domain) pairs to wake deliveries for. A message still waiting to be sent stays as it is; with
-    `waiting_too` it is due at once, unless it is just being posted. One that is passed on is its sender's to send
-    again: it is left alone.
+    A message that is passed on is left out: only its sender may send it again.
+
+    Args:
+        messages: One message, or a condition on messages.
+        waiting_too: Whether a waiting message becomes due at once, unless it is being posted. Otherwise it does not
+            change.
+
+    Returns:
+        The parties whose deliveries are to be woken after the commit.
     """
     which = Q(pk=messages.pk) if isinstance(messages, OutboundMessage) else messages
     due = timezone.now()
@@ -103,7 +121,7 @@ def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> l
 
 
 def may_be_sent_again(messages: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
-    """Those of `messages` that are this CRO's own and that no worker is posting."""
+    """Return the `messages` that are not passed on and that no worker is posting."""
     return messages.filter(passes_on=None).exclude(_under_way(timezone.now()))
 
 
@@ -112,9 +130,16 @@ def _under_way(now: datetime) -> Q:
 
 
 def answer_copy(inbound_id: int, now: datetime) -> list[tuple[str, str]]:
-    """A copy of the message `inbound_id` came at `now`: have its stored answer sent again, once a minute at most.
+    """Send the stored response of a message again, after a copy of it came at `now` (docs/rules.md M11).
 
-    Gives the (role, domain) pairs to wake deliveries for (docs/rules.md M11).
+    This happens at most once per COPIES_ANSWERED_EVERY.
+
+    Args:
+        inbound_id: The id of the InboundMessage.
+        now: The moment of the receipt of the copy.
+
+    Returns:
+        The parties whose deliveries are to be woken after the commit.
     """
     with transaction.atomic():
         answerable = InboundMessage.objects.filter(

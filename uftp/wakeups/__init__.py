@@ -1,1 +1,1 @@
-"""Wake the workers: jobs that say that there is something to do."""
+"""Wake-ups: jobs by which workers look at an inbox, an outbox or a long job."""

@@ -1,8 +1,8 @@
-"""Work of the apps above that takes long: one job at a time in each worker process, and in the way of no message.
+"""Long jobs of other apps, such as imports. A worker process does one at a time, beside the messages.
 
-What there is to do is in the tables of the app that registers it here; a job of the queue is only a wake-up call, as
-for messages. A process that is asked to stop does not wait for such a job: its statement is cancelled, and the app has
-it wait again.
+What there is to do is in the tables of the app that registers the work here. A job of the queue is only a wake-up, as
+for messages. A process that stops does not wait for a long job: its statement is cancelled, and the app lets the work
+wait again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 QUEUE = "long"
 
 CANCEL_EVERY = 0.2
-"""Seconds between looks whether to stop, and between cancellations of what is under way then."""
+"""Seconds between two checks whether to stop, and between two cancellations."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,32 +35,37 @@ _works: list[_Work] = []
 
 
 def register(*, wake: Callable[[], None], waits: Callable[[], bool]) -> None:
-    """Have each sweep call `wake`, which defers jobs for what waits; `worker --until-idle` goes on while it `waits`."""
+    """Register a kind of long job.
+
+    Args:
+        wake: Defers jobs for the waiting work. Each sweep calls it.
+        waits: Returns whether work waits or is under way. Then `worker --until-idle` goes on.
+    """
     _works.append(_Work(wake, waits))
 
 
 def wake() -> None:
-    """Wake whatever waits."""
+    """Wake the waiting work of all kinds."""
     for work in _works:
         work.wake()
 
 
 def waits() -> bool:
-    """Whether anything waits or is under way."""
+    """Return whether work of any kind waits or is under way."""
     return any(work.waits() for work in _works)
 
 
 def queued() -> list[str]:
-    """What the wake-up calls are known by that no worker has fetched, in the order in which they are."""
+    """Return the queueing locks of the jobs that no worker has fetched, in the order of the queue."""
     waiting = ProcrastinateJob.objects.filter(queue_name=QUEUE, status="todo", queueing_lock__isnull=False)
     return [str(lock) for lock in waiting.order_by("-priority", "id").values_list("queueing_lock", flat=True)]
 
 
 @contextmanager
 def cancelled(when: Callable[[], bool]) -> Iterator[None]:
-    """Cancel each statement that this thread has under way on its database connection, as soon as it is so.
+    """Cancel the statements of this thread inside the `with` block, once `when` returns True.
 
-    A statement that is cancelled raises what Django makes of psycopg's QueryCanceled.
+    A cancelled statement raises Django's exception for psycopg's QueryCanceled.
     """
     done, mine = threading.Event(), connections[DEFAULT_DB_ALIAS]
 

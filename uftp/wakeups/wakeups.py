@@ -1,4 +1,4 @@
-"""Wake-up calls: jobs that say where there is something to do. What there is to do is in the tables of messages."""
+"""Wake-ups: jobs that only name an inbox or an outbox. What there is to do is in the tables of messages."""
 
 import json
 import logging
@@ -11,8 +11,8 @@ INBOX, OUTBOX = "inbox", "outbox"
 
 logger = logging.getLogger(__name__)
 
-# A wake-up that waits to be fetched serves for all that was committed before it is. The condition spares the database
-# an error for each of the others; where two get past it at once, the unique index stops one.
+# A wake-up that is not fetched yet covers all that is committed before it is fetched. So a second one is not needed.
+# The condition avoids an error of the unique index each time. If two pass the condition at once, the index stops one.
 _WAKE = """
 SELECT procrastinate_defer_jobs_v1(ARRAY[
     ROW(%(queue)s, %(task)s, 0, NULL, %(lock)s, %(arguments)s::jsonb, NULL)::procrastinate_job_to_defer_v1
@@ -22,17 +22,17 @@ WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = %(lock)s 
 
 
 def wake_inbox(sender_id: int) -> None:
-    """Have the sender's inbox drained. To be called after the commit of what is to be found there."""
+    """Have the inbox of a sender drained. Call this after the commit that stores a message there."""
     wake(INBOX, "uftp.drain_inbox", f"inbox {sender_id}", {"sender_id": sender_id})
 
 
 def wake_outbox(role: str, domain: str) -> None:
-    """Have what is due for (role, domain) delivered. To be called after the commit of what is to be found there."""
+    """Have the due messages to (role, domain) delivered. Call this after the commit that stores them."""
     wake(OUTBOX, "uftp.deliver", f"outbox {role} {domain}", {"role": role, "domain": domain})
 
 
 def wake(queue: str, task: str, lock: str, arguments: dict[str, int | str]) -> None:
-    """Defer a job of `task`, unless one of the same `lock` waits already. A failure is left to the sweep."""
+    """Defer a job of `task` unless one with the same `lock` waits. An error is logged and left to the sweep."""
     try:
         sql.fetch(_WAKE, {"queue": queue, "task": task, "lock": lock, "arguments": json.dumps(arguments)})
     except (DatabaseError, InterfaceError) as error:

@@ -1,1 +1,1 @@
-"""The worker's process and its sweep."""
+"""The worker process and its sweep."""

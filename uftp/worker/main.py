@@ -1,4 +1,4 @@
-"""The background process: fetches wake-ups, sweeps, and stops when told to or when nothing is left."""
+"""The worker process. It fetches wake-ups and sweeps, and stops on a signal or when nothing is left to do."""
 
 import asyncio
 import contextlib
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DELIVERIES = 16
-"""Deliveries at a time in one process; most of their time is waiting for a participant's system."""
+"""Maximum number of concurrent deliveries by jobs in one process. Most of the time they wait for a reply."""
 
 LOCAL_DELIVERIES = 4
-"""Deliveries at a time, beside these, of what this process itself has made."""
+"""Number of further threads for local dispatch."""
 
 POLL_SECONDS = 2.0
 STALLED_AFTER = 30.0
@@ -36,10 +36,14 @@ IDLE_CHECK_SECONDS = 0.2
 
 
 def run(*, until_idle: bool = False, concurrency: int = 6) -> None:
-    """Work until SIGTERM or SIGINT: handle `concurrency` inboxes at a time, deliver, and do one long job at a time.
+    """Handle and deliver messages, and do one long job at a time, until SIGTERM or SIGINT.
 
-    `until_idle`: return as soon as no message waits to be handled, no delivery is due or under way, and no long job.
-    On a signal, the messages at hand are brought to their end first; a long job is given up, and waits again.
+    On a signal, the present messages are finished first. A long job is cancelled and waits again.
+
+    Args:
+        until_idle: Return when no message waits to be handled, no delivery is due or under way, and no long job
+            waits or is under way.
+        concurrency: The number of inboxes that are handled at the same time.
     """
     tasks.stopping.clear()
     with tasks.local_dispatch.open(LOCAL_DELIVERIES):
@@ -64,9 +68,9 @@ async def _run(until_idle: bool, concurrency: int) -> None:
 async def _work(
     working: App, until_idle: bool, concurrency: int, stop: asyncio.Event, stop_all: Callable[[], None]
 ) -> None:
-    """All parts, on one pool of connections, until `stop`. Raises when the database is away at the start."""
+    """Run all parts on one pool of connections until `stop`. Raises if the database is not available at the start."""
     async with working.open_async():
-        # Before anything is taken up: what ended the workers before is counted, however soon it ends this one.
+        # First count what ended earlier workers: otherwise a message that ends each worker at once is never counted.
         await _forget_stalled_jobs(working)
         parts = [
             _keep_going(stop, lambda: _fetch(working, wakeups.INBOX, concurrency, stop)),
@@ -80,7 +84,7 @@ async def _work(
 
 
 async def _keep_going(stop: asyncio.Event, part: Callable[[], Awaitable[None]]) -> None:
-    """Run `part` until `stop`, again after each failure: a database that was away, a worker declared dead."""
+    """Run `part` until `stop`. Restart it after an error, such as a database that was not available."""
     while not stop.is_set():
         try:
             await part()
@@ -91,7 +95,7 @@ async def _keep_going(stop: asyncio.Event, part: Callable[[], Awaitable[None]]) 
 
 
 async def _fetch(working: App, queue: str, concurrency: int, stop: asyncio.Event) -> None:
-    """Take wake-ups from `queue` until `stop`. Returns, or raises, when the database goes away."""
+    """Fetch wake-ups from `queue` until `stop`. Returns or raises if the database is no longer available."""
     worker = Worker(
         app=working,
         queues=[queue],
@@ -119,7 +123,7 @@ async def _sweep_repeatedly(working: App, stop: asyncio.Event) -> None:
 
 
 async def _forget_stalled_jobs(working: App) -> None:
-    """Delete the jobs that workers now dead were at. What they were about is still in the tables, for the sweep."""
+    """Delete the jobs of dead workers. The sweep finds in the tables what is still to be done."""
     await working.job_manager.prune_stalled_workers(STALLED_AFTER)
     for job in await working.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
         if job.task_name == tasks.drain_inbox.name:
@@ -141,7 +145,7 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
-    """What `call` returns, run in a thread of its own database connection."""
+    """Run `call` in a thread with its own database connection, and return its value."""
 
     def guarded() -> T:
         close_old_connections()

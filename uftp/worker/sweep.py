@@ -1,4 +1,4 @@
-"""The sweep: what waits and has no wake-up gets one, whatever became of the one it had."""
+"""The sweep: everything that waits gets a wake-up, even if an earlier wake-up was lost."""
 
 from datetime import datetime
 
@@ -12,9 +12,12 @@ EVERY = 10.0
 
 
 def sweep(now: datetime) -> None:
-    """Wake every inbox with a waiting message, every participant with a delivery due at `now` (real time), long jobs.
+    """Wake each inbox with a waiting message, each outbox with a due message, and the long jobs.
 
-    What is at work already loses nothing by it: a drained inbox and a claimed message are left alone.
+    Work under way is not disturbed: a worker that finds an inbox locked returns, and leased messages are left out.
+
+    Args:
+        now: The present moment, in real time.
     """
     for sender_id in _waiting().values_list("sender_id", flat=True).order_by().distinct():
         wakeups.wake_inbox(sender_id)
@@ -25,7 +28,11 @@ def sweep(now: datetime) -> None:
 
 
 def idle(now: datetime) -> bool:
-    """Whether no inbox has a waiting message, no delivery is due or under way at `now` (real time), and no long job."""
+    """Return whether there is nothing to do: no waiting message, no delivery due or under way, and no long job.
+
+    Args:
+        now: The present moment, in real time.
+    """
     return not _waiting().exists() and not _due(now).exists() and not long_jobs.waits()
 
 
