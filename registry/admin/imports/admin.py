@@ -181,8 +181,8 @@ class ImportRunAdmin(ScalableAdmin):
 
     @admin.display(description="what came of it")
     def outcome(self, run: ImportRun) -> str:
-        said = Truncator(import_page.came_of_it(run)).chars(SAID)
-        return format_html("{} ({})", said, import_page.change_link(run)) if run.change_id else said
+        result = Truncator(import_page.came_of_it(run)).chars(SAID)
+        return format_html("{} ({})", result, import_page.change_link(run)) if run.change_id else result
 
 
 def _rejects(packed: bytes) -> Iterator[list[str]]:

@@ -19,8 +19,8 @@ def import_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[F
     """Yield the figures of uploads to approve and of imports that were not applied, for unlimited staff only."""
     if not (scope.everyone and may_view(ImportRun)):
         return
-    shown = ImportRun.State.PREVIEWED
-    yield counted("Imports to decide on", ImportRun.objects.filter(state=shown), state=shown)
+    previewed = ImportRun.State.PREVIEWED
+    yield counted("Imports to decide on", ImportRun.objects.filter(state=previewed), state=previewed)
     first = today_at(now, market().time_zone) - timedelta(days=DAYS)
     failed = ImportRun.objects.filter(CAME_TO_NOTHING, created_at__date__gte=first)
     yield counted(

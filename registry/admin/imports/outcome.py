@@ -72,8 +72,8 @@ def outcome(run: ImportRun, *, may_decide: bool, has_file: bool) -> Outcome:
         may_decide: Whether the viewer may approve uploads; if not, there is nothing to do next.
         has_file: Whether the uploaded file is still stored.
     """
-    told = _told(run, has_file)
-    return told if may_decide else replace(told, ways=())
+    result = _told(run, has_file)
+    return result if may_decide else replace(result, ways=())
 
 
 def _told(run: ImportRun, has_file: bool) -> Outcome:
@@ -83,8 +83,8 @@ def _told(run: ImportRun, has_file: bool) -> Outcome:
         case State.PREVIEWED:
             return _to_decide(run)
         case State.APPLIED:
-            said = [format_html("It is {}.", change_link(run))] if run.change_id else []
-            return Outcome("ok", "Applied", (*said, *_left_out(run)))
+            change = [format_html("It is {}.", change_link(run))] if run.change_id else []
+            return Outcome("ok", "Applied", (*change, *_left_out(run)))
         case State.UNCHANGED:
             return Outcome(
                 "ok", "Nothing to change", ("All that the file says is on record already.", *_left_out(run))
@@ -101,30 +101,30 @@ def _told(run: ImportRun, has_file: bool) -> Outcome:
 def _under_way(run: ImportRun, has_file: bool) -> Outcome:
     if not run.uploaded:
         return Outcome("", "Dry run: under way" if run.is_dry_run else "Under way")
-    tone, says = "warn" if run.message else "", tuple(filter(None, [run.message]))
+    tone, texts = "warn" if run.message else "", tuple(filter(None, [run.message]))
     if run.state == State.WAITING:
         heading = "Waits to be applied" if run.applies else "Waits to be previewed"
-        return Outcome(tone, heading, says, (_DISCARD,) if has_file else ())
-    return Outcome(tone, "Being applied" if run.applies else "The preview is being made", says)
+        return Outcome(tone, heading, texts, (_DISCARD,) if has_file else ())
+    return Outcome(tone, "Being applied" if run.applies else "The preview is being made", texts)
 
 
 def _to_decide(run: ImportRun) -> Outcome:
     until = moment((run.finished_at or run.created_at) + KEEP_UPLOADS_FOR)
-    says = (
+    texts = (
         *filter(None, [run.message]),
         "Nothing is imported yet. Below is what would change; that, and nothing else, is done when you apply it.",
         *_left_out(run),
         format_html('<span class="quiet">Without a decision it is dropped at {}.</span>', until),
     )
     ways = (Way("Apply", "apply", main=True), _DISCARD)
-    return Outcome("warn", "The preview is ready: decide", says, ways, warning=" ".join(_ending(run)))
+    return Outcome("warn", "The preview is ready: decide", texts, ways, warning=" ".join(_ending(run)))
 
 
 def _ending(run: ImportRun) -> Iterator[str]:
     """Yield a sentence for each kind of row that a full file would end."""
-    for words, many in run.summary.get("counts", []):
-        if run.full and words in ENDING and many:
-            yield f"{many:,} {ENDING[words][many > 1]}."
+    for words, count in run.summary.get("counts", []):
+        if run.full and words in ENDING and count:
+            yield f"{count:,} {ENDING[words][count > 1]}."
 
 
 def _refused(run: ImportRun, has_file: bool) -> Outcome:

@@ -85,12 +85,12 @@ def state_badge(run: ImportRun) -> SafeString:
 
 def counts_in_words(run: ImportRun) -> str:
     """Return the counts that are not zero, such as `3 new, 2 changed`."""
-    return ", ".join(_counted(words, many) for words, many in run.summary.get("counts", []) if many)
+    return ", ".join(_counted(words, count) for words, count in run.summary.get("counts", []) if count)
 
 
-def _counted(words: str, many: int) -> str:
+def _counted(words: str, count: int) -> str:
     """Return a text such as `1 connection changed` or `2 connections changed`."""
-    return "1 " + _PLURAL.sub(r"\1", words) if many == 1 else f"{many:,} {words}"
+    return "1 " + _PLURAL.sub(r"\1", words) if count == 1 else f"{count:,} {words}"
 
 
 def came_of_it(run: ImportRun) -> str:
@@ -100,9 +100,9 @@ def came_of_it(run: ImportRun) -> str:
 
 def why(run: ImportRun) -> str:
     """Return the message of an import as sentences, without the state and without advice for commands."""
-    said = _SAID_ELSEWHERE.sub("", run.message).strip()
-    ended = not said or said[-1] in ".?!"
-    return f"{said[:1].upper()}{said[1:]}{'' if ended else '.'}"
+    text = _SAID_ELSEWHERE.sub("", run.message).strip()
+    ended = not text or text[-1] in ".?!"
+    return f"{text[:1].upper()}{text[1:]}{'' if ended else '.'}"
 
 
 def change_link(run: ImportRun) -> SafeString:
@@ -120,7 +120,7 @@ def options_in_words(run: ImportRun) -> str:
 
 def facts(run: ImportRun) -> list[tuple[str, object]]:
     """Return the terms and texts about an import that do not depend on its result."""
-    said: list[tuple[str, object]] = [
+    rows: list[tuple[str, object]] = [
         ("Kind", run.get_kind_display()),
         ("File", run.file_name),
         ("Size", size_in_words(run.size) if run.size is not None else NOTHING),
@@ -130,21 +130,21 @@ def facts(run: ImportRun) -> list[tuple[str, object]]:
         ("Reason", run.reason or NOTHING),
     ]
     if run.content_hash:
-        said.append(("SHA-256", format_html("<code>{}</code>", run.content_hash)))
-    return said
+        rows.append(("SHA-256", format_html("<code>{}</code>", run.content_hash)))
+    return rows
 
 
 def figures(run: ImportRun) -> list[tuple[str, str]]:
     """Return the counts of an import and its duration, as far as known."""
-    said = [("Lines read", f"{run.lines:,}")] if run.lines is not None else []
+    rows = [("Lines read", f"{run.lines:,}")] if run.lines is not None else []
     if run.bad_lines:
-        said.append(("Bad lines", f"{run.bad_lines:,}"))
-    said += [
-        (f"{words[:1].upper()}{words[1:]}", f"{many:,}") for words, many in run.summary.get("counts", [])
+        rows.append(("Bad lines", f"{run.bad_lines:,}"))
+    rows += [
+        (f"{words[:1].upper()}{words[1:]}", f"{count:,}") for words, count in run.summary.get("counts", [])
     ]
     if (took := duration(run)) is not None:
-        said.append(("Took", in_seconds(took)))
-    return said
+        rows.append(("Took", in_seconds(took)))
+    return rows
 
 
 def duration(run: ImportRun) -> timedelta | None:
@@ -182,8 +182,8 @@ def progress(run: ImportRun) -> Progress | None:
     if phase == "writing" and not run.applies:
         return Progress("Working out what would follow", None)
     percent = int(detail[:-1]) if detail.endswith("%") and detail[:-1].isdigit() else None
-    says = PHASES.get(phase, phase.capitalize() or "It begins")
-    return Progress(says if percent is not None or not detail else f"{says}: {detail}", percent)
+    text = PHASES.get(phase, phase.capitalize() or "It begins")
+    return Progress(text if percent is not None or not detail else f"{text}: {detail}", percent)
 
 
 def steps(run: ImportRun) -> list[Step]:
@@ -239,15 +239,15 @@ def shown(run: ImportRun) -> Shown | None:
 
     For a large change, return the consequences that the preview stored, with the conflicts of the change.
     """
-    kept = run.summary.get("consequences")
+    stored = run.summary.get("consequences")
     if run.state == State.UNCHANGED:
         return None
     if run.change_id is not None:
         found = as_seen(of_change(run.change_id), EVERYONE)
-        if found.found.large and kept:
-            found = replace(shown_again(kept), conflicts=found.conflicts)
-    elif kept:
-        found = shown_again(kept)
+        if found.found.large and stored:
+            found = replace(shown_again(stored), conflicts=found.conflicts)
+    elif stored:
+        found = shown_again(stored)
     else:
         return None
     return None if found.nothing and run.summary.get("told") else with_pages(found)

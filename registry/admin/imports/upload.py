@@ -38,8 +38,8 @@ def add_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     If the body is too large, nothing of it is read. So the CSRF token, which is in the body, is checked only after
     the size.
     """
-    said = str(request.META.get("CONTENT_LENGTH", ""))
-    length = int(said) if said.isdecimal() else 0
+    stated_length = str(request.META.get("CONTENT_LENGTH", ""))
+    length = int(stated_length) if stated_length.isdecimal() else 0
     if length > settings.IMPORT_UPLOAD_MAX_BYTES + BESIDE_THE_FILE:
         form = UploadForm(initial=_initial(model_admin, request))
         return _form(model_admin, request, form, too_large=too_large(length), status=413)

@@ -100,28 +100,28 @@ class UploadForm(ReasonForm):
         return file
 
     def clean(self) -> dict[str, Any]:
-        said: dict[str, Any] = super().clean() or self.cleaned_data
-        kind = KINDS.get(said.get("kind", ""))
-        if kind and said.get("full") and not kind.supports_full:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        kind = KINDS.get(data.get("kind", ""))
+        if kind and data.get("full") and not kind.supports_full:
             self.add_error("full", "A file of this kind is never a full one: what it does not name stays.")
-        if said.get("allow_shrink") and not said.get("full"):
+        if data.get("allow_shrink") and not data.get("full"):
             self.add_error(
                 "allow_shrink", f"Only with “{FULL}”: without that, what the file does not name stays."
             )
-        if kind and said.get("file"):
-            self.upload = pack(said["file"])
+        if kind and data.get("file"):
+            self.upload = pack(data["file"])
             try:
-                require_header(self.upload, said["kind"])
+                require_header(self.upload, data["kind"])
             except UnreadableFile as error:
                 self.add_error("file", str(error))
-        return said
+        return data
 
     @property
     def options(self) -> Options:
         """Return the options of the import, when the form is valid."""
-        said = self.cleaned_data
+        data = self.cleaned_data
         return Options(
-            full=said["full"], allow_shrink=said["allow_shrink"], skip_bad_lines=said["skip_bad_lines"]
+            full=data["full"], allow_shrink=data["allow_shrink"], skip_bad_lines=data["skip_bad_lines"]
         )
 
 
