@@ -109,7 +109,7 @@ class RegisteredParticipant(Check):
     @classmethod
     def as_(cls, role: str) -> RegisteredParticipant:
         """Return the check for a role; its column has the role's name."""
-        return cls(role.lower(), "p.id IS NOT NULL", f"participant: {not_on_record(role)}")
+        return cls(role.lower(), "p.id IS NOT NULL", f"participant: {not_registered(role)}")
 
     @property
     def words(self) -> str:
@@ -118,12 +118,12 @@ class RegisteredParticipant(Check):
         other = OTHER_ROLE[role]
         return f"""CASE WHEN p.id IS NULL AND EXISTS (
             SELECT FROM participants_participant WHERE role = '{other}' AND domain = {self.value}
-        ) THEN 'participant: {not_on_record(role, other)}' ELSE {super().words} END"""
+        ) THEN 'participant: {not_registered(role, other)}' ELSE {super().words} END"""
 
 
-def not_on_record(role: str, other: str = "") -> str:
+def not_registered(role: str, other: str = "") -> str:
     """Return the fault that no participant has `role`; `other` is the role that it has instead, if any."""
-    return f"not on record as {role}{other and f', only as {other}'}"
+    return f"not registered as {role}{other and f', only as {other}'}"
 
 
 def quoted(column: str) -> str:

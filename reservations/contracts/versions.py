@@ -205,7 +205,7 @@ def _compare(
 def _problems(wanted: Wanted, current: ContractVersion | None, has_updates: bool) -> Iterator[Problem]:
     for field, party, role in (("dso", wanted.dso, Role.DSO), ("agr", wanted.agr, Role.AGR)):
         if party.role != role:
-            yield Problem(field, f"{party} is not on record as {role}.")
+            yield Problem(field, f"{party} is not registered as {role}.")
     yield from problems_of_id(wanted.contract_id)
     number = current.number if current else 0
     if wanted.expected is not None and wanted.expected != number:

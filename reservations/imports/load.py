@@ -15,7 +15,7 @@ from participants import audit
 from participants.models import Participant, Role
 from registry.changes import Recorder, Source, analyze
 from registry.imports.file_kinds import Kind
-from registry.imports.layouts import OTHER_ROLE, not_on_record
+from registry.imports.layouts import OTHER_ROLE, not_registered
 from registry.market.market import market
 from registry.models import Change, Market
 from reservations.contracts.versions import Comparison, Wanted, compare, write
@@ -189,7 +189,7 @@ def _parties(contracts: Iterable[ContractLines]) -> tuple[dict[tuple[str, str], 
             continue
         found[role, domain] = Participant(role=role, domain=domain)
         other = found.get((OTHER_ROLE[role], domain))
-        text = not_on_record(role, other.role if other and other.pk else "")
+        text = not_registered(role, other.role if other and other.pk else "")
         if not domain:
             text = f"is empty: give the {role}'s domain"
         faults += [contract.fault(role.lower(), text) for contract in where]

@@ -60,9 +60,9 @@ def imported(party: parties.Party) -> int:
         reason=f"Handed in by {party.tag}",
         lines=2,
         bad_lines=1,
-        summary={"first_rejects": [[2, "agr", "participant: not on record as AGR", f"{party.tag}.example"]]},
+        summary={"first_rejects": [[2, "agr", "participant: not registered as AGR", f"{party.tag}.example"]]},
     )
-    rejects = f"line,column,rule,value\n2,agr,participant: not on record as AGR,{party.tag}.example\n"
+    rejects = f"line,column,rule,value\n2,agr,participant: not registered as AGR,{party.tag}.example\n"
     ImportFile.objects.create(run=run, rejects=gzip.compress(rejects.encode()))
     return run.pk
 

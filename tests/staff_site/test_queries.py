@@ -272,7 +272,7 @@ INSERT INTO registry_importrun (
 SELECT 'connections', CASE WHEN n = many THEN 'refused' ELSE 'applied' END, true, n < many, false, false, false,
     'connections.csv', 1000, md5(n::text), 'kim', 'the yearly handover', now(), now(), now(), 1, '', 20, n %% 2,
     jsonb_build_object('counts', jsonb_build_array(jsonb_build_array('new', 3)), 'first_rejects', (
-        SELECT jsonb_agg(jsonb_build_array(line, 'agr', 'participant: not on record as AGR', 'x.example'))
+        SELECT jsonb_agg(jsonb_build_array(line, 'agr', 'participant: not registered as AGR', 'x.example'))
         FROM generate_series(2, 1 + %(times)s) line
     )),
     '', '', CASE WHEN n < many THEN (SELECT max(id) FROM registry_change) END

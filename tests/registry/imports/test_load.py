@@ -137,11 +137,11 @@ def test_several_terms_of_a_point_and_values_as_spreadsheets_write_them() -> Non
     [
         (
             "nobody.example,ean.871685900000000001,2026-01-01,",
-            "column agr: participant: not on record as AGR: nobody.example",
+            "column agr: participant: not registered as AGR: nobody.example",
         ),
         (
             "grid.example,ean.871685900000000001,2026-01-01,",
-            "column agr: participant: not on record as AGR, only as DSO: grid.example",
+            "column agr: participant: not registered as AGR, only as DSO: grid.example",
         ),
         ("first.example,ean.12,2026-01-01,", "column connection: address: not an entity address"),
         ("first.example,,2026-01-01,", "column connection: address: is empty"),
@@ -193,7 +193,7 @@ def test_9999_12_31_is_open_ended() -> None:
     [
         (
             point(HOME, "2026-01-01", dso="first"),
-            "column dso: participant: not on record as DSO, only as AGR: first",
+            "column dso: participant: not registered as DSO, only as AGR: first",
         ),
         (point(HOME, "2026-01-01", at="east"), "column congestion_point: address"),
         (point(HOME, "2026-01-01", at="ea1.2000-01.example.cro:x"), "column congestion_point: D10"),

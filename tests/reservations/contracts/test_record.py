@@ -236,7 +236,7 @@ def test_everything_that_is_wrong_is_said_at_once(dso: Participant, agr: Partici
         "days",
     ]
     said = dict(told(raised))
-    assert said["dso"] == "AGR agr.example is not on record as DSO."
+    assert said["dso"] == "AGR agr.example is not registered as DSO."
     assert said["isp_duration"] == "PT30M is not the market's ISP duration, which is PT15M."
     assert said["first_isp"] == "every day: ISP 3 is named twice."
     assert said["days"] == "2026-12-25: This day lies outside the contract's days."

@@ -299,9 +299,9 @@ def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
     ("said", "fault"),
     [
         ({"dso": ""}, "dso: participant: is empty: give the DSO's domain"),
-        ({"dso": "nobody.example"}, "dso: participant: not on record as DSO: nobody.example"),
-        ({"dso": "agr.example"}, "dso: participant: not on record as DSO, only as AGR: agr.example"),
-        ({"agr": "grid.example"}, "agr: participant: not on record as AGR, only as DSO: grid.example"),
+        ({"dso": "nobody.example"}, "dso: participant: not registered as DSO: nobody.example"),
+        ({"dso": "agr.example"}, "dso: participant: not registered as DSO, only as AGR: agr.example"),
+        ({"agr": "grid.example"}, "agr: participant: not registered as AGR, only as DSO: grid.example"),
         (
             {"contract_id": ""},
             "contract_id: contract: Give the ContractID on which the DSO and the AGR have agreed.",
@@ -407,7 +407,7 @@ def test_every_bad_line_is_named_at_once(imports: Import) -> None:
     assert faults(imports, f"{text}too,short\n") == [
         "line 2, column last_isp: number: ISPs 1 to 97: the day has ISPs 1 to 96.",
         "line 2, column reserved_w: number: not a whole number of watts, such as 500000 or -500000: much",
-        "line 3, column agr: participant: not on record as AGR: nobody.example",
+        "line 3, column agr: participant: not registered as AGR: nobody.example",
         "line 3, column start: day: not a day, such as 2026-12-31: x",
         "line 3, column end: day: not a day, such as 2026-12-31, or empty: y",
         "line 3, column last_isp: number: ISPs 1 to 98: the day has ISPs 1 to 96.",
