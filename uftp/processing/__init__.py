@@ -1,1 +1,1 @@
-"""Handle what waits in the inbox, one sender at a time."""
+"""The handling of messages in the inbox, one sender at a time."""

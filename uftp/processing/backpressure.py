@@ -1,9 +1,9 @@
-"""Backpressure: handling leaves the machine to receiving.
+"""Backpressure: handling pauses while many messages come in.
 
-Whoever posts a message waits for its 200. The answer comes later in any case.
+A participant's system waits for the 200 of a message, but not for the response. So receiving goes first.
 
-Two mechanisms. A worker runs at a lower priority than the web processes. While messages come in fast, it also pauses
-before it handles the next one, for a while at most: a flood that goes on is handled half of the time.
+There are two mechanisms. A worker runs at a lower priority than the web processes. While messages come in fast, it
+also pauses before it handles the next one. A pause has a maximum: if the flood goes on, handling runs half of the time.
 """
 
 import os
@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from common import sql
 
 NICENESS = 10
-"""The priority of a worker, as `nice` counts: the web processes have 0."""
+"""The `nice` value of a worker. The web processes have 0."""
 
 FAST = 200.0
-"""Receipts a second from which on they need the machine for themselves."""
+"""Receipts per second above which handling pauses."""
 
 LOOK_EVERY = 0.05  # seconds
 LONGEST = 2.0  # seconds
@@ -28,9 +28,9 @@ _RECEIVED = "SELECT last_value FROM uftp_inboundmessage_id_seq"
 
 @dataclass
 class Backpressure:
-    """What one process knows of the pace of receipts. Its threads share it.
+    """The rate of receipts, as one process measures it for all of its threads.
 
-    `received` gives the number of receipts so far. `clock` and `sleep` are those of `time`.
+    `received` returns the number of receipts so far. Tests replace `clock` and `sleep`.
     """
 
     received: Callable[[], int]
@@ -44,7 +44,7 @@ class Backpressure:
     _works_until: float = 0.0
 
     def wait(self, stopping: Callable[[], bool]) -> None:
-        """Wait until receipts slow down, for LONGEST at most, or until `stopping`."""
+        """Wait until receipts slow down, for at most LONGEST seconds, or until `stopping` returns True."""
         while not stopping() and self._is_to_wait():
             self.sleep(LOOK_EVERY)
 
@@ -73,9 +73,9 @@ def _received() -> int:
 
 
 backpressure = Backpressure(_received)
-"""That of this process."""
+"""The backpressure of this process."""
 
 
 def lower_priority() -> None:
-    """Let the web processes go first where they share a machine with this one."""
+    """Give this process a lower priority than the web processes on the same machine."""
     os.nice(max(0, NICENESS - os.nice(0)))

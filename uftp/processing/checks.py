@@ -1,4 +1,4 @@
-"""What every message is checked for, whatever it says (docs/rules.md M1 to M10)."""
+"""The checks of every message before its handler gets it (docs/rules.md M1 to M10)."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _COLUMNS = [
     "last_heard_at",
 ]
 
-# The mode, and the participant in whose name a message came, if it is on record.
+# The mode, and the participant in whose name a message came, if it is registered.
 _SENDER = """
 SELECT mode.value, p.id, p.role, p.domain, p.name, p.endpoint, p.standing, p.placeholders, p.created_at,
     p.last_heard_at
@@ -42,9 +42,13 @@ LEFT JOIN participants_participant AS p ON p.role = %(role)s AND p.domain = %(do
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message as read: what its handler gets, who sent it as far as known, and what cannot be used in it.
+    """A parsed message.
 
-    `mode` is the CRO's as it was read.
+    Attributes:
+        incoming: The message for its handler.
+        participant: The sender, or None if it is not registered.
+        mode: The mode of the CRO at this moment.
+        unusable: Why a value of the metadata cannot be used. Empty if all can.
     """
 
     incoming: Incoming
@@ -54,7 +58,13 @@ class Received:
 
 
 def read(message: InboundMessage, content: bytes, answers: Mapping[Hashable, Any] | None = None) -> Received:
-    """Return the message with its metadata, its sender and the `answers` that were looked up for it."""
+    """Parse the root element of a message, and find its sender and the mode.
+
+    Args:
+        message: The stored message.
+        content: Its inner XML.
+        answers: The answers that were looked up for it, by question.
+    """
     header = parsing.read_header(content)
     unusable = ""
     try:
@@ -85,21 +95,24 @@ def read(message: InboundMessage, content: bytes, answers: Mapping[Hashable, Any
 
 
 def reasons_against(received: Received, handler: Handler | None, duplicate: bool) -> list[str]:
-    """All reasons that apply for refusing the message before its handler sees it.
+    """Return all reasons to reject the message before its handler gets it.
 
-    `duplicate`: another message of this sender holds its MessageID, having been taken up before.
+    Args:
+        received: The parsed message.
+        handler: The handler of its type, or None.
+        duplicate: Whether an earlier message of the sender has the same MessageID.
     """
     incoming = received.incoming
     message, header, metadata = incoming.inbound, incoming.header, incoming.metadata
     reasons: list[str] = []
-    # M1: the envelope's domain is the sender, and is the one answered.
+    # M1: the sender is the domain of the envelope. The response goes there.
     if header.sender_domain != message.sender.domain:
         reasons.append(Reason.MISMATCH_SENDER)
     # M2
     if handler and message.sender.role not in handler.roles:
         reasons.append(Reason.INVALID_ROLE)
-    # M3 and M4: a handler needs a participant on record. The door records strangers that may act; one without a
-    # record was a stranger in closed mode when its message came, or staff have deleted it since.
+    # M3 and M4: a handler needs a registered participant. The endpoint registers new senders that may act. A sender is
+    # still not registered if the mode was closed when its message came, or if staff have deleted it since.
     admission = admit(received.participant, received.mode)
     if received.participant is None and admission is Admission.ALLOWED:
         admission = Admission.UNAUTHORIZED
@@ -108,7 +121,7 @@ def reasons_against(received: Received, handler: Handler | None, duplicate: bool
     # M5
     if not (handler.may_be_addressed_to if handler else this_cro)(header.recipient_domain):
         reasons.append(Reason.UNKNOWN_RECIPIENT)
-    # M6: a response without a handler is read and kept, and that is all.
+    # M6: a response without a handler is stored, and nothing else.
     if handler is None and not is_response(message.message_type):
         reasons.append(_invalid(f"a CRO does not handle {message.message_type}"))
     # M7

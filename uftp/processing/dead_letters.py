@@ -1,7 +1,6 @@
-"""Messages whose handling fails: tried again, and set aside for staff where it keeps failing (docs/rules.md M14).
+"""Messages whose handling fails: they are tried again, and set aside if it keeps failing (docs/rules.md M14).
 
-What is counted against a message is a failed try, of which one that ends the worker is one too; a setback is counted
-for itself.
+Failed tries and setbacks of a message are counted apart. A try that ends the worker is a failed try.
 """
 
 import logging
@@ -27,8 +26,10 @@ TRIES = 3
 PAUSE = 0.5  # seconds, times the number of tries so far
 
 SETBACKS = 5
-"""After so many setbacks in a row a message is set aside. Each is a minute of lost races, or trouble with a database
-that works again at once; one a minute counts."""
+"""After so many setbacks in a row a message is set aside.
+
+A setback is a minute of lost races, or an error of a database that works again at once. At most one a minute counts.
+"""
 
 WORKER_DIED = (
     "The worker's process ended while it was at this message, without saying why: killed, or out of memory."
@@ -37,10 +38,14 @@ WORKER_DIED = (
 
 @dataclass(slots=True)
 class Attempt:
-    """What one transaction was about, for what is to be done once it has ended.
+    """One try to handle a message, for what follows after its transaction.
 
-    `wakes` are those for whom there is something to deliver. `noted` is the number of a message and of its try,
-    where that was counted before it began. `answers` are those that were looked up for the message, by question.
+    Attributes:
+        message: The message, once it is known.
+        duplicate: Whether an earlier message of the sender has the same MessageID.
+        wakes: The parties for whom messages were stored.
+        noted: The id of the message and the number of the try, if the try was counted before it began.
+        answers: The answers that were looked up for the message, by question.
     """
 
     message: InboundMessage | None = None
@@ -53,7 +58,10 @@ class Attempt:
 def note_try(attempt: Attempt) -> tuple[int, int] | None:
     """Count a further try of a message before it begins, so that it counts even if it ends the worker.
 
-    Gives the message's number and that of the try, for the attempt; None where there is to be none.
+    If the message has had all its tries, it is set aside.
+
+    Returns:
+        The id of the message and the number of the try. None if there is no further try.
     """
     message = attempt.message
     assert message is not None
@@ -71,10 +79,10 @@ def note_try(attempt: Attempt) -> tuple[int, int] | None:
 
 
 def note_dead_worker(sender_id: int) -> None:
-    """A worker died while it was at this sender's messages: what it was at counts as tried once.
+    """Count a try of the message that a dead worker was handling: the sender's oldest waiting message.
 
-    That is the oldest one that waits. From then on each try of it is counted before it begins; one that ended a
-    worker with every try is set aside (docs/rules.md M14).
+    From then on, each try of it is counted before it begins. If every try ends a worker, the message is set aside
+    (docs/rules.md M14).
     """
     oldest = (
         InboundMessage.objects.filter(sender_id=sender_id, state=InboundMessage.State.RECEIVED)
@@ -89,11 +97,13 @@ def note_dead_worker(sender_id: int) -> None:
 
 
 def blame(attempt: Attempt, error: Exception) -> bool:
-    """Record what went wrong, and say whether to go on with this inbox.
+    """Record that handling a message failed with `error`.
 
-    A message that fails a few times is set aside for staff, and the next ones go on (docs/rules.md M14). Lost races
-    and a database in trouble are not held against it, so that it keeps waiting for the next wake-up; only where that
-    goes on and on is it set aside too.
+    A message that fails TRIES times is set aside for staff (docs/rules.md M14). Lost races and errors of the database
+    are not failed tries but setbacks: the message waits for the next wake-up. It is set aside after SETBACKS of them.
+
+    Returns:
+        Whether to go on with this inbox.
     """
     message = attempt.message
     if lost_race(error) or server_trouble(error) or message is None:
@@ -123,19 +133,19 @@ def blame(attempt: Attempt, error: Exception) -> bool:
 
 
 def _set_aside(duplicate: bool) -> dict[str, Any]:
-    """What changes of a message that is set aside: it keeps its MessageID for when staff have it handled again."""
+    """Return the values of a message that is set aside. It keeps its MessageID, for when staff process it again."""
     return {"state": InboundMessage.State.SET_ASIDE, "holds_message_id": not duplicate}
 
 
 def _noted(attempt: Attempt) -> bool:
-    """Whether this try was counted before it began."""
+    """Return whether this try was counted before it began."""
     return attempt.message is not None and attempt.noted == (attempt.message.pk, attempt.message.attempts)
 
 
 def _set_back(message: InboundMessage, attempt: Attempt, error: Exception) -> bool:
-    """Count a setback, and no try, and say whether the message was set aside for having had too many.
+    """Count a setback instead of a try, and return whether the message was set aside because of too many.
 
-    It counts only where the database takes this note of it, so that one that is away sets nothing aside.
+    The database counts them. So a database that is not available sets no message aside.
     """
     now = timezone.now()
     before = now - timedelta(seconds=retry.PATIENCE)
@@ -156,12 +166,12 @@ def _set_back(message: InboundMessage, attempt: Attempt, error: Exception) -> bo
 
 
 def _line(error: Exception) -> str:
-    """The error as kept for staff."""
+    """Return the error as one line for staff."""
     return " ".join("".join(traceback.format_exception_only(error)).replace("\x00", "").split())[:2000]
 
 
 def process_again(message: InboundMessage) -> bool:
-    """Have a message that was set aside handled once more; False where it is not set aside.
+    """Let a message that is set aside wait again, and return False if it is not set aside.
 
     The caller wakes the sender's inbox after the commit.
     """

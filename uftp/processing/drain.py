@@ -1,4 +1,4 @@
-"""The handling of received messages: one sender's messages one after another, each in one transaction."""
+"""The handling of received messages. Those of one sender are handled one after another, each in a transaction."""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -34,13 +34,13 @@ _COLUMNS = [
     "attempts",
 ]
 
-# The lock leaves room for the foreign keys of messages that arrive meanwhile.
+# This kind of lock allows the foreign keys of messages that are stored meanwhile.
 _LOCK = """
 SELECT id, role, domain FROM uftp_sender WHERE id = %(sender_id)s FOR NO KEY UPDATE SKIP LOCKED
 """
 
-# The oldest waiting message of a sender, its inner XML, and whether another message of this sender holds its
-# MessageID; the content of that one differs, then (M10).
+# The oldest waiting message of a sender, its inner XML, and whether another message of the sender has its MessageID.
+# The content of the other one differs, as copies are not stored (M10).
 _OLDEST = """
 SELECT id, sender_id, message_type, version, major, message_id, conversation_id, content_hash, size, received_at,
     state, attempts, substring(sealed FROM 65),
@@ -76,9 +76,13 @@ class _Step(Enum):
 def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: False) -> None:
     """Handle the waiting messages of one sender, oldest receipt first, until none is left (docs/rules.md M13).
 
-    Returns at once where another worker is at this sender: that one looks again after it has let go, and so finds
-    what was there when this call came. `wake` is called with role and domain after an answer to them is committed;
-    so are those for whom a handler has something else delivered. `stopping` is asked between messages.
+    Return at once if another worker handles this sender's messages. That worker looks for more messages after it has
+    released the lock, so it finds all that were stored before this call.
+
+    Args:
+        sender_id: The id of the Sender.
+        wake: Called with role and domain for each party for whom messages were stored, after the commit.
+        stopping: Called before each message. No further one is handled once it returns True.
     """
     noted = None
     while not stopping():
@@ -105,7 +109,7 @@ def _waiting(sender_id: int) -> bool:
 
 
 def _step(sender_id: int, attempt: Attempt) -> _Step:
-    """Handle one message in a transaction of its own; look up what its handler needs between transactions."""
+    """Handle one message in a transaction. Look-ups that its handler needs are made between transactions."""
     while True:
         try:
             return retried(lambda: _handle_oldest(sender_id, attempt))
@@ -114,12 +118,12 @@ def _step(sender_id: int, attempt: Attempt) -> _Step:
 
 
 def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
-    """Handle one message, in the caller's transaction, holding the sender's row to its end."""
+    """Handle the oldest message in the caller's transaction, with the sender's row locked to its end."""
     attempt.message, attempt.wakes = None, ()
     locked = sql.fetch(_LOCK, {"sender_id": sender_id})
     if locked is None:
         return _Step.ELSEWHERE
-    # A statement of its own: it sees what was committed until the lock was given.
+    # A second statement, so that it sees everything that was committed before the lock was acquired.
     found = sql.fetch(_OLDEST, {"sender_id": sender_id})
     if found is None:
         return _Step.EMPTY
@@ -148,9 +152,9 @@ def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
 
 
 def _alone() -> bool:
-    """Whether this transaction, to its end, is the only one with a message that failed before, or ended a worker.
+    """Lock the handling of messages that failed before, to the end of this transaction, and return whether it worked.
 
-    So one that ends its worker each time takes no other such message with it.
+    One worker at a time handles such a message. So a message that ends its worker cannot end the try of another one.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.FAILED_BEFORE])
@@ -158,9 +162,10 @@ def _alone() -> bool:
 
 
 def _handle(message: InboundMessage, content: bytes, attempt: Attempt) -> tuple[str, str]:
-    """Check the message, have it handled and store the answer, where this CRO is to answer it.
+    """Check a message, call its handler, and store the response unless another participant answers.
 
-    Gives result and reason, as answered.
+    Returns:
+        Result and reason of the response.
     """
     received = checks.read(message, content, attempt.answers)
     sender = (message.sender.role, message.sender.domain)
@@ -194,6 +199,6 @@ def _handle(message: InboundMessage, content: bytes, attempt: Attempt) -> tuple[
 
 
 def _what_it_says(incoming: Incoming) -> tuple[str, str]:
-    """Result and reason that a response carries itself; a response is never answered (docs/rules.md M12)."""
+    """Return result and reason of a received response. It is never answered (docs/rules.md M12)."""
     said = incoming.header.attributes
     return said.get("Result", ""), said.get("RejectionReason", "")

@@ -1,4 +1,4 @@
-"""Answers: the response to a request, in the request's version, from what its handling gave."""
+"""The responses to requests, in the version of the request."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ _RESPONSES: dict[str, type[Message]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, with what is kept beside its bytes."""
+    """A response, with the values that are stored beside its bytes."""
 
     message: Message
     message_type: str
@@ -37,19 +37,19 @@ class Answer:
 
 
 def accepted(incoming: Incoming, outcome: Outcome, now: datetime) -> Answer:
-    """The Accepted answer, sent at `now`."""
+    """Return the Accepted response, with `now` as its TimeStamp."""
     reason = reasons.warning(outcome.warnings) if outcome.warnings else ""
     return _answer(incoming, messages.ACCEPTED, reason, outcome.fields, now)
 
 
 def rejected(incoming: Incoming, why: Iterable[str], handler: Handler | None, now: datetime) -> Answer:
-    """The Rejected answer, sent at `now`, naming all of `why`."""
+    """Return the Rejected response with the reasons `why`, and with `now` as its TimeStamp."""
     fields = handler.refused(incoming) if handler else {}
     return _answer(incoming, messages.REJECTED, reasons.join(why), fields, now)
 
 
 def enqueue(answer: Answer, incoming: Incoming) -> None:
-    """Store the answer for delivery to the sender of the envelope, in the caller's transaction."""
+    """Store a response to the sender of the envelope, in the caller's transaction."""
     outbox.enqueue(
         answer.message,
         message_type=answer.message_type,
@@ -62,10 +62,18 @@ def enqueue(answer: Answer, incoming: Incoming) -> None:
 
 
 def reject_afterwards(inbound: InboundMessage, why: Iterable[str], now: datetime) -> None:
-    """Answer with Rejected, sent at `now`, a message that was accepted for somebody else to answer.
+    """Reject, in the caller's transaction, a message that was accepted and that another participant should answer.
 
-    In the caller's transaction; `uftp.wakeups.wakeups.wake_outbox` for its sender after the commit delivers the answer
-    at once. Raises ValueError where the message was answered, rejected or not handled before.
+    The response is delivered after the commit. Call `uftp.wakeups.wakeups.wake_outbox` for the sender then to deliver
+    it at once.
+
+    Args:
+        inbound: The message.
+        why: The reasons.
+        now: The TimeStamp of the response.
+
+    Raises:
+        ValueError: The message is not handled yet, was rejected, or was answered.
     """
     accepted_so_far = InboundMessage.objects.filter(
         pk=inbound.pk, state=InboundMessage.State.PROCESSED, result=messages.ACCEPTED, replies=None

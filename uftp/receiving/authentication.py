@@ -25,13 +25,13 @@ from uftp.receiving.requests import MessageRequest
 class AuthenticatedSender:
     """The sender of a message, as its seal proves.
 
-    Args:
+    Attributes:
         role: The role in the envelope.
         domain: The domain in the envelope.
         key: The public key that verified the seal at `at`.
-        at: The moment at which the message was authenticated. It is the message's receipt, too.
+        at: The moment of the authentication. It is also the moment of the receipt.
         participant: The participant, or None if it is not registered.
-        discovered: The key is a published one, and not configured.
+        discovered: The key was found by discovery and is not configured.
         cached: The key was valid for an earlier message. The statement that stores the message confirms it.
     """
 
@@ -53,14 +53,14 @@ class _Known:
 
 
 _known: dict[tuple[str, str], _Known] = {}
-"""By role and domain. It saves queries, and decides nothing: see `AuthenticatedSender.cached`."""
+"""Role and domain to the cached key. It only saves queries: the database confirms it (`AuthenticatedSender.cached`)."""
 
 
 class SealAuthentication(BaseAuthentication):
     """Verifies the seal: `request.user` is an AuthenticatedSender, `request.auth` the sealed content."""
 
     def authenticate(self, request: Request) -> tuple[AuthenticatedSender, bytes]:
-        """Verify by the key of the sender's last message, or else by the keys that are valid.
+        """Verify the seal by the key of the sender's last message, or else by its valid keys.
 
         Raises:
             Refused: 400, 401 or 419.
@@ -72,7 +72,7 @@ class SealAuthentication(BaseAuthentication):
 
 
 def verify(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, bytes]:
-    """Verify the seal by the keys that are valid at `now`; give the sender and the content.
+    """Verify the seal by the keys that are valid at `now`, and return the sender and the content.
 
     Raises:
         Refused: 419 if there is no key, 401 if none of them verifies the seal.
@@ -102,13 +102,13 @@ def verify(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, b
 
 
 def remember(sender: AuthenticatedSender) -> None:
-    """Verify the sender's next message by the same key first, if that is configured for a participant."""
+    """Cache the key of a sender for its next message, if the key is configured."""
     if sender.participant is not None and not sender.discovered:
         _known[sender.role, sender.domain] = _Known(sender.participant, sender.key)
 
 
 def _verify_by_cached_key(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, bytes] | None:
-    """Verify by the key of the sender's last message. None if there is none, or if it does not verify the seal."""
+    """Verify by the key of the sender's last message. Return None if there is none or it does not verify the seal."""
     known = _known.get((signed.sender_role, signed.sender_domain))
     if known is None or len(signed.body) > LARGE:
         return None
@@ -128,7 +128,7 @@ def _verify_by_cached_key(signed: SignedMessage, now: datetime) -> tuple[Authent
 
 
 def _unseal(sealed: bytes, keys: tuple[bytes, ...]) -> tuple[bytes, bytes]:
-    """Give the first of `keys` that verifies `sealed`, and the content. Raises BadSignature."""
+    """Return the first of `keys` that verifies `sealed`, and the content. Raises BadSignature."""
     for key in keys[:-1]:
         try:
             return key, unseal(sealed, [key])

@@ -1,4 +1,4 @@
-"""Refused requests, and how every exception of a request becomes a response of one plain line."""
+"""Refused requests, and the exception handler that turns each exception into a response of one plain line."""
 
 import contextlib
 import logging
@@ -30,9 +30,9 @@ class Refused(APIException):
         status: The HTTP status.
         line: The reason, for the sender.
         retry_after: Seconds after which the sender may try again.
-        claimed: The role and domain in an envelope that could be opened.
-        ends: The beginning and the end of what was read of a body that could not.
-        content: The inner XML, where the signature over it verified.
+        claimed: Role and domain in the envelope, if it could be parsed.
+        ends: The first and the last bytes of a body that could not be parsed.
+        content: The inner XML, if its signature is verified.
     """
 
     def __init__(
@@ -55,10 +55,11 @@ class Refused(APIException):
 
 
 def answer_exception(exception: Exception, context: dict[str, Any]) -> Line | LineThenDiscard:
-    """Answer with the status and the line of a refusal, or with 503: the exception handler of REST framework.
+    """Return the response to an exception: the status and line of a refused request, or 503.
 
-    The sender reads nothing about an error of ours but that there is one. The log says what was refused, from which
-    address and in whose name. Staff see a refused request too, if it is one that is kept.
+    This is the exception handler of REST framework. The response says nothing about an internal error except that
+    there is one. The log has each refused request with its address and the stated sender. Staff see those that are
+    stored.
     """
     if isinstance(exception, Refused):
         return _refuse(exception, context["request"], context["kwargs"]["major"])
@@ -94,9 +95,9 @@ def _refuse(refused: Refused, request: Request, major: int) -> Line | LineThenDi
 
 
 def _line_then_discard(line: str, refused: Refused, request: Request) -> Iterator[bytes]:
-    """Give the line; then read and discard what the client still sends, for a client that sends does not read.
+    """Yield the line, then read and discard the rest of the body: a client may not read before it has sent all.
 
-    Gives up on a client that sends for long.
+    Stop after DISCARD_SECONDS.
     """
     yield line.encode()
     deadline = time.monotonic() + DISCARD_SECONDS
@@ -106,7 +107,7 @@ def _line_then_discard(line: str, refused: Refused, request: Request) -> Iterato
 
 
 def _keep(refused: Refused, request: Request, address: str, major: int) -> None:
-    """Keep the refused request for staff, if it names a sender."""
+    """Store the refused request for staff, if it names a sender."""
     claimed = refused.claimed or refusals.claimed_in(refused.ends)
     if claimed is None:
         return

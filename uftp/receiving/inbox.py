@@ -1,4 +1,4 @@
-"""The receipt of a message: stored once, whatever is sent how often."""
+"""The receipt of messages. A message is stored once, even if copies of it come."""
 
 import hashlib
 from dataclasses import dataclass
@@ -38,11 +38,11 @@ AND EXISTS (
 )
 """
 
-# One statement, and so one short transaction, stores a message of a sender that is not new. It gives no row for a
-# copy, and none for a sender that is not there yet.
+# Store a message of a known Sender in one statement, which is one short transaction. It returns no row for a copy, and
+# no row for a new sender.
 _STORE = _INTO + _MESSAGE + _ONCE
 
-# The same, and it also gives no row where the key is none of the participant's own, or not valid at the moment.
+# The same, but it also returns no row if the key is not configured for the participant or not valid at the receipt.
 _STORE_PROVEN = _INTO + _MESSAGE + _KEY_IS_VALID + _ONCE
 
 _LONGEST_VERSION = 20
@@ -50,7 +50,7 @@ _LONGEST_VERSION = 20
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a message is stored; `copy` where it was there before."""
+    """The ids of a stored message and its Sender. `copy` is True if the message was stored before."""
 
     inbound_id: int
     sender_id: int
@@ -59,7 +59,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A verified and valid message as it came; `sealed` is the signature and `content`, the inner XML."""
+    """A verified and valid message. `content` is the inner XML, `sealed` is the signature and the inner XML."""
 
     role: str
     domain: str
@@ -71,9 +71,9 @@ class Arrived:
 
 
 def receive(arrived: Arrived) -> Receipt:
-    """Store a message, durably once the caller's transaction (or this statement) is committed.
+    """Store a message in the caller's transaction, or else in one statement.
 
-    A message with the same sender, MessageID and content as an earlier one is not stored again (docs/rules.md M11).
+    A copy of an earlier message, with the same sender, MessageID and content, is not stored (docs/rules.md M11).
     """
     values = _values(arrived)
     stored = sql.fetch(_STORE, values)
@@ -95,8 +95,8 @@ def receive_proven(arrived: Arrived, key: bytes) -> Receipt | None:
     """Store a message as `receive` does, if the key that verified it is configured and valid at its receipt.
 
     Returns:
-        None, with nothing stored, where the key is not, and where there is more to do than to store: the message is a
-        copy, or the first of its sender.
+        The receipt. None, with nothing stored, if the key is not valid, if the message is a copy, or if it is the
+        first of its sender.
     """
     stored = sql.fetch(_STORE_PROVEN, {**_values(arrived), "key": key})
     return Receipt(stored[0], stored[1], copy=False) if stored else None

@@ -1,4 +1,4 @@
-"""Large bodies are received one at a time, so that several cannot fill the memory together."""
+"""The lock for large bodies. They are received one at a time, so that several cannot fill the memory."""
 
 import threading
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ LARGE = 4_000_000
 """The length in bytes above which a body is large."""
 
 WAIT = 20.0
-"""Seconds that a request waits for another with a large body."""
+"""Maximum seconds that a request with a large body waits for another one."""
 
 _one = threading.Lock()
 
 
 @contextmanager
 def one_at_a_time(length: int) -> Iterator[None]:
-    """Wait, if a body of `length` bytes is large, until no other large one is being received.
+    """Lock the receiving of large bodies, if `length` bytes are large.
 
     Raises:
         Refused: 503, after `WAIT` seconds.

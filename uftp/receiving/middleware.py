@@ -1,4 +1,4 @@
-"""The short way to the message endpoint: past the middleware that staff's screens need."""
+"""The middleware that calls the message endpoint before the middleware for the screens of staff."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,10 @@ from uftp.receiving.views import MessageView
 def messages_first(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: a message has no session, no cookie, no user, and no page to protect; its signature is all it has."""
+    """Call the message endpoint without the middleware after this one.
+
+    That middleware is for sessions, users and pages, which a message does not have.
+    """
     take = MessageView.as_view()
 
     def respond(request: HttpRequest) -> HttpResponseBase:

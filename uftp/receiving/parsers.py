@@ -1,4 +1,4 @@
-"""The parser of the message endpoint: a body of `text/xml` becomes a SignedMessage."""
+"""The parser of the message endpoint. It turns a body of `text/xml` into a SignedMessage."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -12,7 +12,7 @@ from uftp.receiving.refusals import ENDS
 
 
 class SignedMessageParser(BaseParser):
-    """Reads a body as long as its Content-Length, which is checked before, and opens the envelope."""
+    """Reads a body by its Content-Length, which has been checked, and parses the envelope."""
 
     media_type = "text/xml"
 
@@ -22,7 +22,11 @@ class SignedMessageParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> SignedMessage:
-        """Give the envelope with its Body decoded. Raises Refused (400)."""
+        """Return the envelope with its Body decoded.
+
+        Raises:
+            Refused: 400.
+        """
         assert parser_context is not None
         body = _read(stream, int(parser_context["request"].META["CONTENT_LENGTH"]))
         try:
@@ -32,7 +36,7 @@ class SignedMessageParser(BaseParser):
 
 
 def _read(stream: IO[bytes], length: int) -> bytes:
-    """Read `length` bytes of the body. Raises Refused (400) if it ends before."""
+    """Read `length` bytes of the body. Raises Refused (400) if it is shorter."""
     body = stream.read(length)
     if len(body) == length:
         return body

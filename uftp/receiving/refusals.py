@@ -1,9 +1,8 @@
-"""What was refused at the door, kept for staff: within bounds, so that nobody can fill a disk with it.
+"""The refused requests that are stored for staff, within limits, so that nobody can fill a disk.
 
-A request in the name of a participant that is on record is kept; so is one whose signature proves its sender, with
-the beginning of its inner XML. Those who prove themselves and are not on record share the bounds of one sender, since
-whoever has a domain has as many names as they like. Of anything else, and beyond these bounds, there is a line in the
-log.
+A refused request is stored if it names a registered participant, or if its signature proves its sender. In the second
+case the beginning of the inner XML is stored too. All proven senders that are not registered share the limits of one
+sender: the owner of a domain has any number of names. All other refused requests are only in the log.
 """
 
 import logging
@@ -24,17 +23,17 @@ from uftp.models import Refusal
 logger = logging.getLogger(__name__)
 
 STATUSES = (400, 401, 413, 419)
-"""What is wrong with the request itself. The others are for the moment: they say to come again, or how."""
+"""The statuses of refused requests that are stored: the request itself is wrong. The others are temporary."""
 
 PER_MINUTE = 120
 PER_MINUTE_AND_ADDRESS = 30
-"""Refusals that one web process looks into a minute: of all addresses, and of one."""
+"""Maximum number of refused requests that one web process considers in a minute: of all addresses, and of one."""
 
 OF_STRANGERS_PER_MINUTE = 10
-"""Refusals of senders not on record that one web process keeps a minute."""
+"""Maximum number of refused requests of unregistered senders that one web process stores in a minute."""
 
 ENDS = 4096
-"""Bytes at both ends of a body in which it says whose it is: the large attribute is the one between."""
+"""Number of bytes at both ends of a body that are searched for its sender. The large attribute is between them."""
 
 CONTENT_BYTES = 1_000_000
 CONTENT_BYTES_OF_STRANGERS = 100_000
@@ -42,16 +41,17 @@ DAYS = 30
 ROWS = 100_000
 ROWS_OF_SENDER = 1_000
 CONTENTS_OF_SENDER = 100
-"""What is kept: so many days, rows, rows of one sender (proven and claimed ones apart), and XML with the latest.
+"""Limits of what is stored: days, rows, rows of one sender, and rows of one sender with XML.
 
-All senders that are not on record are one here."""
+Proven and unproven rows of a sender are counted apart. All unregistered senders count as one.
+"""
 
 DAY = timedelta(days=1)
 
 _CLAIMED_DOMAIN = re.compile(rb"SenderDomain\s*=\s*[\"']([a-z0-9.-]{1,253})[\"']")
 _CLAIMED_ROLE = re.compile(rb"SenderRole\s*=\s*[\"']([A-Z]{3})[\"']")
 
-# The refusals that are beyond one of the bounds.
+# Delete the refused requests beyond one of the limits.
 _PRUNE = """
 DELETE FROM uftp_refusal WHERE id IN (
     SELECT id FROM (
@@ -64,7 +64,7 @@ DELETE FROM uftp_refusal WHERE id IN (
 )
 """
 
-# The XML of all but each sender's latest refusals.
+# Delete the XML of refused requests, except of the latest ones of each sender.
 _FORGET_CONTENTS = """
 UPDATE uftp_refusal SET content = NULL WHERE id IN (
     SELECT id FROM (
@@ -79,7 +79,7 @@ UPDATE uftp_refusal SET content = NULL WHERE id IN (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A request as it was refused: `role` and `domain` as claimed, `content` where the signature proves them."""
+    """A refused request. `role` and `domain` are those in the envelope. `content` is set if they are proven."""
 
     at: datetime
     address: str
@@ -93,7 +93,7 @@ class Refused:
 
 
 class _Budget:
-    """Counts by the minute, of one process."""
+    """Counts refused requests of one web process by the minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -103,7 +103,7 @@ class _Budget:
         self._by_address: Counter[str] = Counter()
 
     def take(self, address: str, minute: int) -> bool:
-        """Whether one more from `address` is within the bounds of this minute."""
+        """Count a refused request from `address`, and return whether it is within the limits of the minute."""
         with self._lock:
             if minute != self._minute:
                 self._minute, self._all, self._of_strangers = minute, 0, 0
@@ -115,7 +115,7 @@ class _Budget:
             return True
 
     def take_stranger(self) -> bool:
-        """Whether one of a sender not on record is within the bounds of the minute that was last taken from."""
+        """Count one of an unregistered sender, and return whether it is within the limit of the latest minute."""
         with self._lock:
             self._of_strangers += 1
             return self._of_strangers <= OF_STRANGERS_PER_MINUTE
@@ -125,13 +125,16 @@ _budget = _Budget()
 
 
 def claimed_in(ends: bytes) -> tuple[str, str] | None:
-    """The role and domain that an envelope names in what was read of it; None where it does not say so plainly."""
+    """Return the role and domain in the first and last bytes of an envelope, or None if they are not found."""
     role, domain = _CLAIMED_ROLE.search(ends), _CLAIMED_DOMAIN.search(ends)
     return (role[1].decode(), domain[1].decode()) if role and domain else None
 
 
 def keep(refused: Refused) -> None:
-    """Keep a refusal if it is one to keep. Never raises for trouble with the database: then the log has it alone."""
+    """Store a refused request if it is within the limits.
+
+    An error of the database is only logged.
+    """
     if refused.status not in STATUSES or refused.role not in Role.values:
         return
     if not _budget.take(refused.address, int(refused.at.timestamp()) // 60):
@@ -164,13 +167,20 @@ def _on_record(role: str, domain: str) -> bool:
 
 
 def last_day(scope: Scope, now: datetime | None = None) -> QuerySet[Refusal]:
-    """The refusals of the 24 hours before `now` (default: now) that claim to be of participants in `scope`."""
+    """Return the refused requests of the 24 hours before `now` that name participants in `scope`.
+
+    The default of `now` is the present moment.
+    """
     since = (now or clock.now()) - DAY
     return scope.restrict_named(Refusal.objects.defer("content").filter(at__gte=since), "role", "domain")
 
 
 def prune(now: datetime) -> tuple[int, int]:
-    """Delete what is beyond the bounds at `now`; gives how many rows, and of how many more the XML."""
+    """Delete the refused requests, and the XML of them, that are beyond the limits at `now`.
+
+    Returns:
+        The number of deleted rows, and the number of other rows whose XML was deleted.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_PRUNE, {"before": now - DAYS * DAY, "rows": ROWS, "rows_of_sender": ROWS_OF_SENDER})
         rows = cursor.rowcount

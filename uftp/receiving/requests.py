@@ -9,13 +9,12 @@ from uftp.protocol.messages import SignedMessage
 
 
 class MessageRequest(Request):
-    """A request whose data is a SignedMessage, and never a form."""
+    """A request whose data is a SignedMessage, never a form."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.META = self._request.META  # REST framework finds it by a failed look-up each time
-        # The context refers to the request, and such a circle stays in memory, with its body, until the garbage
-        # collector runs.
+        # The context refers to the request. This cycle would keep the body in memory until the garbage collector runs.
         self.parser_context = {}
 
     @cached_property

@@ -9,7 +9,7 @@ PLAIN = "text/plain; charset=utf-8"
 
 
 class _Afterwards(HttpResponseBase):
-    """Calls `afterwards` once the response is sent, so that the sender does not wait for it."""
+    """A response that calls `afterwards` once it is sent, so that the sender does not wait for that."""
 
     afterwards: Callable[[], None] | None = None
 
@@ -20,15 +20,15 @@ class _Afterwards(HttpResponseBase):
 
 
 class Line(_Afterwards, HttpResponse):
-    """A status with a line."""
+    """A response with a status and a line."""
 
 
 class LineThenDiscard(_Afterwards, StreamingHttpResponse):
-    """A status with a line, sent while the body that still arrives is read and discarded."""
+    """A response with a status and a line, sent while the rest of the request's body is read and discarded."""
 
 
 def line_of(status: int, line: str, retry_after: int | None = None) -> Line:
-    """Make a response of `status` and `line`; `retry_after` is in seconds."""
+    """Return a response with `status` and `line`. `retry_after` is in seconds."""
     response = Line(f"{line}\n", status=status, content_type=PLAIN)
     response["Content-Length"] = str(len(response.content))
     if retry_after is not None:

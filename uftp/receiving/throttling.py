@@ -10,10 +10,10 @@ from rest_framework.views import APIView
 
 
 class AddressThrottle(BaseThrottle):
-    """Counts the requests of an address in each minute of the clock. Each web process counts for itself."""
+    """Counts the requests of an address in each minute of the clock. Each web process has its own counts."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        """Count the request; tell whether it is within the limit of its minute."""
+        """Count the request, and return whether it is within the limit of its minute."""
         minute, self._second = divmod(int(time.time()), 60)
         key = f"uftp:requests:{request.META.get('REMOTE_ADDR', '')}:{minute}"
         cache.add(key, 0, timeout=120)
@@ -24,5 +24,5 @@ class AddressThrottle(BaseThrottle):
         return count <= settings.UFTP_REQUESTS_PER_MINUTE
 
     def wait(self) -> int:
-        """Give the seconds until the next minute."""
+        """Return the seconds until the next minute."""
         return 60 - self._second

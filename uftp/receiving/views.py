@@ -1,4 +1,4 @@
-"""The message endpoint: a POST becomes a stored message, or is refused (docs/protocol-support.md, "Receiving")."""
+"""The message endpoint. It stores a posted message, or refuses the request (docs/protocol-support.md, "Receiving")."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn, cast
@@ -27,24 +27,24 @@ from uftp.wakeups import wakeups
 
 
 class MessageView(APIView):
-    """`/shapeshifter/api/v<major>/message`. The seal is what authenticates a sender."""
+    """The view of `/shapeshifter/api/v<major>/message`. Senders are authenticated by their seal."""
 
     http_method_names = ["post"]
     parser_classes = (SignedMessageParser,)
     authentication_classes = (SealAuthentication,)
     throttle_classes = (AddressThrottle,)
     default_response_headers: dict[str, str] = {}
-    """None: REST framework puts Allow on every response."""
+    """Empty, because REST framework would add Allow to every response."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> MessageRequest:
-        """Wrap the request, with nothing read yet."""
+        """Wrap the request. Nothing of its body is read yet."""
         return MessageRequest(request, parsers=self.get_parsers(), authenticators=self.get_authenticators())
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check the method, the headers and the throttle before the body is read.
 
-        REST framework authenticates first. Here that reads the body, so it waits for `post`, where a large body has
-        its turn.
+        REST framework would authenticate here. That reads the body, so it is done in `post`, where large bodies are
+        received one at a time.
         """
         if request.method != "POST":
             self.http_method_not_allowed(request)
@@ -57,11 +57,11 @@ class MessageView(APIView):
         self.check_throttles(request)
 
     def throttled(self, request: Request, wait: float) -> NoReturn:
-        """Refuse a request beyond the limit of its address."""
+        """Refuse a request above the limit of its address."""
         raise Refused(429, "too many requests from this address", retry_after=int(wait))
 
     def post(self, request: MessageRequest, major: int) -> HttpResponse:
-        """Answer 200 with an empty body once the message is durably stored."""
+        """Return 200 with an empty body once the message is durably stored."""
         with one_at_a_time(self.length):
             sender, content = cast(AuthenticatedSender, request.user), cast(bytes, request.auth)
             receipt = receive(request.data, sender, content, major)
@@ -110,7 +110,7 @@ def _store_confirmed(
 ) -> Receipt | None:
     """Store a message in one statement, which confirms the cached key.
 
-    None, with nothing stored, if the key is no longer valid, or if there is more to do than to store.
+    Return None, with nothing stored, if this is not possible: see `inbox.receive_proven`.
     """
     try:
         receipt = inbox.receive_proven(_arrived(sealed, sender, content, major), sender.key)
@@ -122,7 +122,7 @@ def _store_confirmed(
 
 
 def _store(arrived: Arrived, sender: AuthenticatedSender) -> Receipt:
-    """Store the message and what it shows about its sender; to a copy, send the response again."""
+    """Store the message, register or update its sender, and send the response again if the message is a copy."""
     if sender.participant is None and admission.current_mode() == Mode.OPEN:
         with transaction.atomic():
             admission.record_first_contact(sender.role, sender.domain, sender.key, sender.at)

@@ -1,4 +1,4 @@
-"""`manage.py list_messages`: messages in and out, and what became of them."""
+"""`manage.py list_messages`: list received and sent messages with their state and result."""
 
 import json
 from argparse import ArgumentTypeError
@@ -97,7 +97,7 @@ class Command(BaseCommand):
             self._print_lines(islice(rows, 100 if limit is None else limit))
 
     def _print_json(self, rows: Iterable[dict[str, Any]]) -> None:
-        """One array, a row at a time: there may be very many."""
+        """Print one array, a row at a time, because there may be very many rows."""
         self.stdout.write("[", ending="")
         for number, row in enumerate(rows):
             plain = {name: _plain(value) for name, value in row.items() if name != "moment"}
@@ -128,9 +128,10 @@ def _count(text: str) -> int:
 
 
 def _rows(direction: str, messages: QuerySet[Any], fields: list[str]) -> Iterator[dict[str, Any]]:
-    """Each message's fields by their plain names, newest first, and its `moment`.
+    """Yield the fields of each message by their plain names, newest first, and its `moment`.
 
-    What is sent names its envelope's sender: this CRO, unless it passes on the message with the id `passes_on`.
+    A sent message has the sender of its envelope. That is this CRO, unless a message with the id `passes_on` is passed
+    on.
     """
     for row in messages.values(*fields).iterator(chunk_size=1000):
         named = {_NAMES.get(key, key): value for key, value in row.items()}

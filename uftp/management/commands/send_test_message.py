@@ -1,4 +1,4 @@
-"""`manage.py send_test_message`: find out whether a participant can be reached."""
+"""`manage.py send_test_message`: test whether a participant can be reached."""
 
 from typing import Any
 
