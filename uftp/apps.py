@@ -1,12 +1,17 @@
+"""The configuration of the app."""
+
 from django.apps import AppConfig
 
 
 class UftpConfig(AppConfig):
+    """Registers the handlers of the connectivity test, and what this app adds to screens."""
+
     name = "uftp"
     verbose_name = "UFTP messages"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Register the handlers and the screen extension."""
         from participants.admin_base.extensions import extend_screens
         from participants.models import Role
         from uftp import connectivity, handlers

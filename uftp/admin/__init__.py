@@ -1,4 +1,4 @@
-"""The operator's screens for messages in and out, their deliveries, and what was refused at the door."""
+"""The screens of received and sent messages, delivery attempts and refused requests."""
 
 from uftp.admin.inbound import InboundMessageAdmin, SenderAdmin
 from uftp.admin.outbound import DeliveryAttemptAdmin, OutboundMessageAdmin

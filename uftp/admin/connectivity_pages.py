@@ -1,6 +1,7 @@
-"""The connectivity test on the screens: one is sent, and its page shows step by step what becomes of it.
+"""The pages of the connectivity test: staff send a TestMessage, and its page shows each step.
 
-The layer of participants knows no messages; the card, the pages and the action are registered in `uftp.apps`.
+They are below the page of a participant. `uftp.admin.extension` adds them there, because `participants` must not
+import this app.
 """
 
 from datetime import timedelta
@@ -35,10 +36,10 @@ from uftp.wakeups import wakeups
 
 AT_ONCE = 1000
 LOOKS_FOR = timedelta(minutes=15)
-"""For how long a page looks by itself for what becomes of a test."""
+"""Time after the start of a test for which its page polls."""
 
 EARLIER = 5
-"""Earlier tests on the page of a participant's tests."""
+"""Maximum number of tests on the page of a participant's tests."""
 
 PAGE, ONE, STEPS = (
     f"participants_participant_{name}"
@@ -70,7 +71,7 @@ def _send(participant: Participant, actor: str) -> OutboundMessage:
 
 
 def overview(model_admin: ScopedAdmin, request: HttpRequest, participant: Participant) -> HttpResponse:
-    """Show the latest tests; a POST sends another one, and leads to its page."""
+    """Show the latest tests. A POST sends another one and redirects to its page."""
     may = model_admin.has_change_permission(request, participant)
     if request.method == "POST":
         if not may:
@@ -97,7 +98,7 @@ def overview(model_admin: ScopedAdmin, request: HttpRequest, participant: Partic
 def one_test(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, test_id: int
 ) -> HttpResponse:
-    """Show one test, step by step."""
+    """Show the steps of one test."""
     may = model_admin.has_change_permission(request, participant)
     return model_admin.page(
         request,
@@ -112,7 +113,7 @@ def one_test(
 def steps_of_test(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, test_id: int
 ) -> HttpResponse:
-    """Show the part of that page that changes; the page asks for it again and again."""
+    """Show the part of the page of one test that changes. The page polls it."""
     shown = _steps(model_admin, request, participant, test_id)
     return render(request, "admin/uftp/test_message_steps.html", shown)
 
@@ -120,7 +121,7 @@ def steps_of_test(
 def _steps(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, test_id: int
 ) -> dict[str, Any]:
-    """What the page of one test shows, and what its polled part becomes."""
+    """Return the context of the page of one test and of its polled part."""
     test = _tests_of(participant).filter(pk=test_id).first()
     if test is None:
         raise Http404
@@ -140,7 +141,7 @@ def _steps(
 def _ways_on(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, test: OutboundMessage
 ) -> list[tuple[str, str]]:
-    """Where this member of staff can do something about a test that is tried in vain: (URL, text)."""
+    """Return URL and text of the actions that this member of staff can take on a test that is not delivered."""
     failed = test.state == OutboundMessage.State.FAILED
     if not failed and not (test.state == OutboundMessage.State.WAITING and test.attempts):
         return []
@@ -171,7 +172,7 @@ def _send_button(
 
 
 def connectivity_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card:
-    """Whether it can be reached, as far as the latest test tells."""
+    """Return the card with the result of the latest test."""
     latest = _tests_of(participant).first()
     says: list[tuple[str, object]] = [("Latest test", NOTHING)]
     if latest:
@@ -187,7 +188,7 @@ def connectivity_card(model_admin: Any, request: HttpRequest, participant: Parti
 def send_test_messages(
     model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Participant]
 ) -> None:
-    """Send a TestMessage to each participant chosen, and link to what becomes of it."""
+    """Send a TestMessage to each selected participant, and link to the page of the test."""
     for participant in queryset[:AT_ONCE]:
         sent = _send(participant, request.user.get_username())
         page = format_html('<a href="{}">See what becomes of it</a>', _url(ONE, participant, sent))

@@ -1,4 +1,4 @@
-"""What becomes of a test message, step by step and in words: stored, delivered, answered, and what to do if not."""
+"""The steps of a connectivity test, in words: stored, delivered, answered, and what staff can do."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +14,12 @@ from uftp import meanings
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal
 
 PATIENCE = timedelta(seconds=30)
-"""After so long without an answer there is something to look at."""
+"""After this time without a response, the page says what to check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a test: its badge, what it is, what came of it, and what there is to do."""
+    """A step of a test: its badge, its title, its result in words, and what staff can do."""
 
     badge: SafeString
     title: str
@@ -29,7 +29,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What has become of a test: its steps, how it stands in few words, and whether more is to come."""
+    """The progress of a test: its steps, its outcome in a few words, and whether it is over."""
 
     steps: list[Step]
     outcome: SafeString
@@ -37,7 +37,7 @@ class Course:
 
 
 def course_of(test: OutboundMessage, now: datetime) -> Course:
-    """What has become of `test` by the real moment `now`."""
+    """Return the progress of `test` at the moment `now`, in real time."""
     attempts = list(test.delivery_attempts.order_by("pk"))
     steps = [Step(badge("ok", "done"), "Stored", f"at {moment(test.created_at)}, to be delivered at once")]
     delivery, delivered = _delivery(test, attempts, now)
@@ -72,7 +72,7 @@ def course_of(test: OutboundMessage, now: datetime) -> Course:
 
 
 def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datetime) -> tuple[Step, bool]:
-    """How far the delivery is, with each attempt, and whether it has come to its end well."""
+    """Return the step of the delivery with all attempts, and whether the test is delivered."""
     said: list[str] = [_attempt_in_words(attempt) for attempt in attempts]
     todo = meanings.of_attempt(attempts[-1]).todo if attempts else ""
     if attempts and attempts[-1].status in (401, 419):
@@ -104,7 +104,7 @@ def _attempt_in_words(attempt: DeliveryAttempt) -> SafeString:
 
 
 def _answer(attempt: DeliveryAttempt) -> str:
-    """What came back, or in few words why nothing did."""
+    """Return the reply to an attempt, or in a few words why there was none."""
     known = next((few for said, few in _IN_FEW_WORDS.items() if said in attempt.detail), "")
     return known if known and attempt.status is None else attempt.detail.rstrip(".")
 
@@ -115,11 +115,11 @@ _IN_FEW_WORDS = {
     "ConnectTimeout": "connection timed out",
     "Timeout": "no answer in time",
 }
-"""What the detail of an attempt without an answer holds, to what staff read of it."""
+"""Text in the detail of an attempt without a reply to the words for staff."""
 
 
 def _waits_for_answer(test: OutboundMessage, now: datetime) -> Step:
-    """What staff read while there is no answer yet; after a while, what to look at."""
+    """Return the step of a response that has not come yet. After a while it says what to check."""
     since = now - (test.finished_at or now)
     if since < PATIENCE:
         return Step(badge("", "awaited"), "Answer", "Its system has the test; its answer is awaited.")
@@ -167,7 +167,7 @@ def _in_words(seconds: float) -> str:
 
 
 def _in_how_long(time: timedelta) -> str:
-    """`in 40 seconds`; what is due is done at once."""
+    """Return a duration such as `in 40 seconds`, or `at once`."""
     seconds = round(time.total_seconds())
     if seconds < 1:
         return "at once"
@@ -181,6 +181,7 @@ def _in_how_long(time: timedelta) -> str:
 
 
 def own_key() -> str:
+    """Return a sentence with the domain and the public key of this CRO, or "" if it has no key."""
     if settings.CRO_SIGNING_KEY is None:
         return ""
     key = format_public_key(public_key_of_seed(settings.CRO_SIGNING_KEY))

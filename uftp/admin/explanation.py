@@ -1,4 +1,4 @@
-"""What is wrong with a message, as part of a page."""
+"""The explanation of an invalid message as HTML."""
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -7,7 +7,10 @@ from uftp.protocol.diagnostics.explanation import Explanation
 
 
 def faults(explanation: Explanation, *, otherwise: str) -> SafeString:
-    """Each fault with its line, what would be right, and the text meant; `otherwise` where there is none."""
+    """Return a list of the faults, each with its place, correction and excerpt.
+
+    Without faults, return the note of the explanation, or else the text `otherwise`.
+    """
     if not explanation.faults:
         return format_html("<p>{}</p>", explanation.note or otherwise)
     items = format_html_join(

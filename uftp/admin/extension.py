@@ -1,4 +1,4 @@
-"""What messages add to the screens of participants, and the dashboard."""
+"""The cards, pages, actions and figures that this app adds to the screens of participants and the dashboard."""
 
 from participants.admin_base.extensions import ScreenExtension
 from participants.models import Participant

@@ -1,4 +1,4 @@
-"""The dashboard's figures of messages that need a look."""
+"""The figures on the dashboard about messages that staff should look at."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +10,7 @@ from uftp.receiving import refusals
 
 
 def message_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[Figure]:
-    """What could not be handled, delivered or let in."""
+    """Yield the figures of messages that were not handled or delivered, and of refused requests."""
     inbound, outbound = InboundMessage.State, OutboundMessage.State
     if may_view(InboundMessage):
         stuck = InboundMessage.objects.filter(state=inbound.SET_ASIDE)
@@ -20,7 +20,7 @@ def message_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[
         sent = scope.restrict_named(OutboundMessage.objects.all(), "recipient_role", "recipient_domain")
         waiting, failed = sent.filter(state=outbound.WAITING), sent.filter(state=outbound.FAILED)
         yield counted("Deliveries waiting", waiting, state__exact=outbound.WAITING)
-        # Staff can do nothing about a message that was passed on in vain: what follows is the app's to show.
+        # Staff can do nothing here about a message that was passed on and failed. The app that passed it on shows it.
         own = failed.filter(passes_on=None)
         yield counted("Deliveries failed", own, state__exact=outbound.FAILED, passed_on="no")
     if may_view(Refusal):

@@ -1,4 +1,4 @@
-"""What the lists of messages, deliveries and refusals are filtered by."""
+"""The filters of the lists of messages, delivery attempts and refused requests."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +17,7 @@ ROLES = ("AGR", "DSO")
 
 
 class DomainFilter(TextFilter):
-    """A filter that offers the domains of the participants whom this member of staff may look at."""
+    """A filter that suggests the domains of the participants in the viewer's scope."""
 
     parameter_name = "domain"
 
@@ -26,7 +26,7 @@ class DomainFilter(TextFilter):
         return seen.order_by("domain").values_list("domain", flat=True).distinct()[:SUGGESTIONS]
 
     def meant(self) -> list[str]:
-        """The domains that the text stands for."""
+        """Return the domains that match the text."""
         return self.domains(Participant.objects.all())
 
 
@@ -93,7 +93,7 @@ class ResultFilter(ChoiceFilter):
 
 
 class ReceivedResultFilter(ResultFilter):
-    """What is passed on is not accepted: this CRO has not answered it."""
+    """A filter by result. A message that is passed on is not accepted: this CRO has not answered it."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("passed on", "Passed on, or being so"), *super().lookups(request, model_admin)]

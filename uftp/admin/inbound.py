@@ -1,4 +1,4 @@
-"""The screen of messages received: what became of them, what their rejection means, and having one handled again."""
+"""The screens of received messages and their senders, and the action to process messages again."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ ANSWERS_SHOWN = 20
 
 
 def rows_of_senders(rows: QuerySet[InboundMessage], scope: Scope) -> QuerySet[InboundMessage]:
-    """Those of `rows` that a participant of `scope` sent."""
+    """Return the rows whose sender is a participant in `scope`."""
     if scope.everyone:
         return rows
     senders = scope.restrict_named(Sender.objects.all(), "role", "domain")
@@ -148,7 +148,7 @@ class InboundMessageAdmin(MessageAdmin):
         return PROCESS_AGAIN.ask(self, request, queryset)
 
     def get_fieldsets(self, request: HttpRequest, obj: InboundMessage | None = None) -> Any:
-        """What says nothing of this message is left out."""
+        """Leave out the fields that are empty for this message."""
         empty = set()
         if obj is not None:
             passed_on = obj.passings.exists()
@@ -211,7 +211,7 @@ class InboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="passed on to")
     def passed_on(self, message: InboundMessage) -> str:
-        """To whom, and how far that is: a recipient that the one who asks may look at leads to the message sent."""
+        """Return the recipients with the state of the delivery, and a link if the recipient is in the viewer's scope."""
         passings = message.passings.defer("sealed").order_by("pk")
         linked = self.shown_within(message).restrict_named(passings, "recipient_role", "recipient_domain")
         found = set(linked.values_list("pk", flat=True))
@@ -219,7 +219,10 @@ class InboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="by the schema")
     def explained(self, message: InboundMessage) -> str:
-        """What the schema has against a message that was rejected as invalid: little, as the door held it to it."""
+        """Return the faults by the schema of a message that was rejected as invalid.
+
+        There are hardly any: the message endpoint has validated the message by the same schema.
+        """
         if message.size > MOST_BYTES:
             return NOTHING
         content = stored_xml.read(message, 0, MOST_BYTES)

@@ -1,4 +1,4 @@
-"""What the screens of messages in and out have in common: their XML, their conversation, whom they are with."""
+"""The common parts of the screens of received and sent messages: XML, conversation and participant."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ from uftp.protocol.diagnostics.pretty_xml import NotLaidOut, lay_out
 SHOWN_BYTES = 200_000
 REASON_IN_LIST = 120
 THREAD = 20
-"""Messages of a conversation, each way, that the page of one of them shows."""
+"""Maximum number of messages of a conversation on a page, in each direction."""
 
 Message = InboundMessage | OutboundMessage
 
@@ -35,18 +35,28 @@ TONES = {"Accepted": "ok", "Rejected": "warn", "delivered": "ok", "failed": "bad
 
 
 def badge(state: str, words: str) -> SafeString | str:
-    """A state or result as a badge; nothing for none."""
+    """Return a state or result as a badge, or "" without `words`."""
     return format_html('<span class="badge {}">{}</span>', TONES.get(state, ""), words) if words else ""
 
 
 def badge_of_result(message: Message) -> SafeString | str:
-    """What a message says or got as its result; a received one is of `uftp.delivery.forwarding.with_passing`."""
+    """Return the result of a message as a badge.
+
+    A received message must come from `uftp.delivery.forwarding.with_passing`.
+    """
     words = result_in_words(message.result, getattr(message, "passing", None))
     return badge(words, words)
 
 
 def xml_box(beginning: bytes, note: str, page: str, *, whole: bool) -> SafeString:
-    """XML laid out, after `note` and a link to the whole of it at `page`; as it is where it cannot be laid out."""
+    """Return readable XML as HTML, or the unchanged XML if it cannot be made readable.
+
+    Args:
+        beginning: The XML or its beginning.
+        note: A sentence before the link. May be empty.
+        page: The URL of the complete XML.
+        whole: Whether `beginning` is the complete XML.
+    """
     try:
         shown = lay_out(beginning, whole=whole)
     except NotLaidOut as wrong:
@@ -62,7 +72,7 @@ def xml_box(beginning: bytes, note: str, page: str, *, whole: bool) -> SafeStrin
 
 
 def download(model_admin: ScalableAdmin, request: HttpRequest, message: Message) -> HttpResponseBase:
-    """Send the whole inner XML as a file, exactly as it was signed."""
+    """Send the whole inner XML as a file, with the signed bytes unchanged."""
     return StreamingHttpResponse(
         stored_xml.pieces(message),
         content_type="application/xml",
@@ -74,7 +84,7 @@ def download(model_admin: ScalableAdmin, request: HttpRequest, message: Message)
 
 
 class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
-    """Messages are looked at, never edited. Their signed bytes stay in the database: pages read their beginning."""
+    """The screens of messages, which are never edited. Pages read only the beginning of the signed bytes."""
 
     change_form_template = "admin/uftp/message_change_form.html"
     pages: ClassVar[Sequence[Page]] = (Page("<path:object_id>/xml/", "xml", download),)
@@ -84,21 +94,21 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
         return super().get_queryset(request).defer("sealed")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The message, and for whom the one who asks may look: its page links to no page that they would not find."""
+        """Return the message with the viewer's scope, so that its page links only to pages in this scope."""
         message = super().get_object(request, object_id, from_field)
         if message is not None:
             message._shown_within = self.seen(request)
         return message
 
     def shown_within(self, message: Message) -> Scope:
-        """The participants whose messages the page of this one may link to."""
+        """Return the participants to whose messages the page of `message` may link."""
         scope: Scope = getattr(message, "_shown_within", NOBODY)
         return scope
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """MessageIDs are stored in lower case, ConversationIDs as they were written."""
+        """Search also in lower case: MessageIDs are stored in lower case, ConversationIDs verbatim."""
         found, duplicates = super().get_search_results(request, queryset, search_term)
         if search_term != search_term.lower() and not found.exists():
             return super().get_search_results(request, queryset, search_term.lower())
@@ -136,7 +146,7 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="conversation")
     def conversation(self, message: Message) -> str:
-        """The messages of its conversation with the same participant, earliest first."""
+        """Return the messages of its conversation with the same participant, earliest first."""
         role, domain = self.retry_action.party(message)
         said = message.conversation_id
         received = with_passing(
@@ -157,14 +167,14 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="laid out")
     def xml(self, message: Message) -> str:
-        """The beginning of the inner XML, laid out; as it is where it cannot be."""
+        """Return the beginning of the inner XML in readable form."""
         whole = message.size <= SHOWN_BYTES
         note = "" if whole else f"The first {filesizeformat(SHOWN_BYTES)} of {filesizeformat(message.size)}. "
         page = self.url_to("xml", message.pk)
         return xml_box(stored_xml.read(message, 0, SHOWN_BYTES), note, page, whole=whole)
 
     def _party_link(self, message: Message) -> str:
-        """A link to the participant, or its name where staff have never been told of it."""
+        """Return a link to the participant, or its role and domain if it is not registered."""
         role, domain = self.retry_action.party(message)
         participant = Participant.objects.filter(role=role, domain=domain).first()
         return link(participant) if participant else f"{role} {domain}"
@@ -173,7 +183,7 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
 def _told(
     messages: QuerySet[Any], this: Message
 ) -> Iterator[tuple[datetime, str, SafeString | str, SafeString]]:
-    """Moment, direction, mark of the message that is shown, and words, of each of the latest `messages`."""
+    """Yield moment, CSS class, HTML attribute and text of each of the latest `messages`, `this` marked as current."""
     for message in messages.defer("sealed").order_by("-pk")[:THREAD]:
         inward = isinstance(message, InboundMessage)
         at = message.received_at if inward else message.created_at

@@ -1,4 +1,4 @@
-"""The screens of messages sent and of the attempts to deliver them."""
+"""The screens of sent messages and delivery attempts, and the action to send messages again."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -126,7 +126,7 @@ class OutboundMessageAdmin(MessageAdmin):
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: OutboundMessage | None = None) -> Any:
-        """Whom it is passed on for is said of what is passed on alone."""
+        """Leave out the field "passed on for" if the message is not passed on."""
         own = obj is not None and obj.passes_on_id is None
         return [
             (
@@ -170,7 +170,7 @@ class OutboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="passed on for")
     def passed_on_for(self, message: OutboundMessage) -> str:
-        """Whose message it is; to those who may look at that one, it leads there."""
+        """Return the sender of the message that is passed on, with a link if it is in the viewer's scope."""
         if message.passes_on_id is None:
             return NOTHING
         inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=message.passes_on_id)
@@ -181,7 +181,7 @@ class OutboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="delivery")
     def delivery(self, message: OutboundMessage) -> str:
-        """Its state, and when a waiting one is tried next."""
+        """Return the state of a message, and the moment of the next attempt if it waits."""
         if message.state != OutboundMessage.State.WAITING:
             return self.state_badge(message)
         return format_html("{} {}", self.state_badge(message), moment(message.next_attempt_at))
@@ -207,7 +207,7 @@ class OutboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="attempts")
     def tries(self, message: OutboundMessage) -> str:
-        """Each attempt and what it meant, the latest last; then when the next one is due."""
+        """Return a table of the attempts and their meanings, the latest last, then the next attempt."""
         latest = list(message.delivery_attempts.order_by("-pk")[:ATTEMPTS_SHOWN])
         rows: list[Sequence[object]] = [_row(attempt) for attempt in reversed(latest)]
         if message.state == OutboundMessage.State.WAITING and not is_behind(message):

@@ -1,4 +1,4 @@
-"""What the page of a participant says of its messages, and how many of them wait to be handled."""
+"""The cards about messages on the page of a participant, and the number of its waiting messages."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from uftp.models import InboundMessage, OutboundMessage, Sender
 
 
 def waiting(participants: Sequence[Participant]) -> dict[int, int]:
-    """How many messages of each of `participants` wait to be handled, by its primary key; none: left out."""
+    """Return how many messages of each participant wait to be handled, by primary key. Zeros are left out."""
     keys = {(each.role, each.domain): each.pk for each in participants}
     rows = InboundMessage.objects.filter(state=InboundMessage.State.RECEIVED)
     if len(keys) == 1:
@@ -25,7 +25,7 @@ def waiting(participants: Sequence[Participant]) -> dict[int, int]:
 
 
 def received_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
-    """The latest message from it, and what waits or is set aside; each leads to the list behind it."""
+    """Return the card of messages received from the participant: the latest, waiting and set aside, with links."""
     if not request.user.has_perm("uftp.view_inboundmessage"):
         return None
     received = with_passing(
@@ -43,9 +43,9 @@ def received_card(model_admin: Any, request: HttpRequest, participant: Participa
 
 
 def sent_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
-    """The latest message to it, and what waits or could not be delivered; each leads to the list behind it.
+    """Return the card of messages sent to the participant: the latest, waiting and not delivered, with links.
 
-    Of what was passed on in vain, staff have nothing to send again.
+    Messages that are passed on do not count as not delivered: staff cannot send them again.
     """
     if not request.user.has_perm("uftp.view_outboundmessage"):
         return None
@@ -79,7 +79,7 @@ def _latest(rows: QuerySet[Any]) -> str:
 
 
 def _several(rows: QuerySet[Any], participant: Participant, *, state: str, **query: str) -> str:
-    """How many are in `state`, leading to them, by `query` too, where there are any."""
+    """Return the number of rows in `state`, with a link to their list (also filtered by `query`) if there are any."""
     many = count_in_words(rows.filter(state=state))
     if many == "0":
         return many

@@ -1,4 +1,4 @@
-"""The screen of what was refused at the door: why, and what is wrong with a message whose sender is proven."""
+"""The screen of refused requests: the meaning of each, and the faults of a message whose sender is proven."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from uftp.receiving.refusals import DAYS
 
 
 def download(model_admin: ScalableAdmin, request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """Send what is stored of the inner XML as a file."""
+    """Send the stored part of the inner XML as a file."""
     if refusal.content is None:
         raise Http404
     return HttpResponse(
@@ -136,6 +136,6 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 
 def _kept(refusal: Refusal) -> tuple[bytes, bool]:
-    """What is kept of the inner XML, and whether that is all of it."""
+    """Return the stored part of the inner XML, and whether it is complete."""
     content = bytes(refusal.content or b"")
     return content, len(content) == refusal.content_size

@@ -1,4 +1,4 @@
-"""Having something done once more with messages: one on its page, many from the list, always with a reason."""
+"""The actions that handle or send messages again: one on its page, or several from the list, with a reason."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from participants.models import Participant
 from uftp.models import InboundMessage, OutboundMessage
 
 AT_ONCE = 1000
-"""How many messages one action takes on."""
+"""Maximum number of messages of one action."""
 
 SHOWN = 50
 
@@ -28,18 +28,22 @@ Message = InboundMessage | OutboundMessage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAction:
-    """What can be done once more with a kind of messages, and what staff read about it.
+    """An action that retries a kind of messages, and its texts for staff.
 
     Attributes:
         name: The name of the action in the list, and of the page of one message.
-        button: The text on the button; the audit trail has it in lower case.
-        button_for: The text on the button for one message, if it differs.
-        eligible: Narrows rows to those with which it can be done.
-        run: Does it in the caller's transaction with those of the messages, by primary key, that are still eligible.
-            Returns these messages.
-        wake: Has it begin at once, after the commit.
-        party: Role and domain of the participant that the message came from or goes to.
-        audited_as: The message in the audit trail.
+        permission: The permission that it needs.
+        button: The text on the button. The audit trail has it in lower case.
+        done: The text after success, after "messages are".
+        failed: The text if no message is eligible.
+        consequences: The sentences on the page about the consequences.
+        eligible: Narrows rows to messages that can be retried.
+        run: Retries those messages with these primary keys that are still eligible, in the caller's transaction.
+            Returns them.
+        wake: Wakes the work, after the commit.
+        party: Returns role and domain of the participant that the message came from or goes to.
+        audited_as: Returns the text for the message in the audit trail.
+        button_for: Returns the text on the button for one message, if it differs.
     """
 
     name: str
@@ -57,29 +61,29 @@ class RetryAction:
 
     @property
     def page(self) -> Page:
-        """The page on which it is done with one message."""
+        """Return the page of one message on which staff confirm the action."""
         return Page(f"<path:object_id>/{self.name.replace('_', '-')}/", self.name, self.view, may=self.may)
 
     def may(self, model_admin: ScopedAdmin, request: HttpRequest, message: Any) -> bool:
-        """Whether this member of staff may do it, and acts for the participant of the message."""
+        """Return whether this member of staff has the permission, and acts for the participant of the message."""
         return self.is_allowed(request) and self._acted_on(model_admin, request, message).exists()
 
     def text_for(self, message: Any) -> str:
-        """What the button on the page of this message says."""
+        """Return the text on the button on the page of `message`."""
         return self.button_for(message) if self.button_for else self.button
 
     def is_allowed(self, request: HttpRequest) -> bool:
-        """Whether this member of staff has the permission."""
+        """Return whether this member of staff has the permission."""
         return bool(request.user.has_perm(self.permission))
 
     def is_offered(self, model_admin: ScopedAdmin, request: HttpRequest, message: Any) -> bool:
-        """Whether this member of staff can do it with this message now."""
+        """Return whether this member of staff can retry `message` now."""
         return (
             self.is_allowed(request) and self.eligible(self._acted_on(model_admin, request, message)).exists()
         )
 
     def view(self, model_admin: ScopedAdmin, request: HttpRequest, message: Any) -> HttpResponse:
-        """Show the consequences, ask why, and do it with one message."""
+        """Show the consequences and the form for the reason, and retry one message on a valid POST."""
         back = model_admin.url_to("change", message.pk)
         rows = list(
             self._with_parties(model_admin, self.eligible(self._acted_on(model_admin, request, message)))
@@ -96,7 +100,7 @@ class RetryAction:
     def ask(
         self, model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
-        """The same with the eligible ones of the messages chosen in the list."""
+        """Show the same form for the messages selected in the list, and retry the eligible ones on a valid POST."""
         eligible = self._with_parties(model_admin, self.eligible(queryset)).order_by("pk")
         rows = list(eligible[:AT_ONCE])
         if not rows:
@@ -180,5 +184,5 @@ class RetryAction:
         return {(role, domain): pk for pk, role, domain in rows}
 
     def _acted_on(self, model_admin: ScopedAdmin, request: HttpRequest, message: Any) -> QuerySet[Any]:
-        """The message, if this member of staff acts for its participant."""
+        """Return the message, if this member of staff acts for its participant."""
         return model_admin.acted_on(request, model_admin.model._default_manager.filter(pk=message.pk))

@@ -1,4 +1,4 @@
-"""The inner XML of stored messages, read a piece at a time."""
+"""The inner XML of stored messages, read in pieces."""
 
 from collections.abc import Iterator
 from typing import LiteralString
@@ -9,7 +9,7 @@ from uftp.protocol.sealing import SIGNATURE_BYTES
 
 PIECE_BYTES = 4_000_000
 
-# One piece of the signed bytes; the rest stays with the server.
+# Return one piece of the signed bytes. The others are not sent by the database.
 _PIECE: dict[type[InboundMessage] | type[OutboundMessage], LiteralString] = {
     InboundMessage: """
         SELECT substring(sealed FROM %(first)s::int FOR %(length)s::int)
@@ -23,7 +23,7 @@ _PIECE: dict[type[InboundMessage] | type[OutboundMessage], LiteralString] = {
 
 
 def read(message: InboundMessage | OutboundMessage, start: int, length: int) -> bytes:
-    """At most `length` bytes of the message's inner XML from byte `start` on, counted from 0."""
+    """Return at most `length` bytes of the inner XML of `message`, from byte `start` on, counted from 0."""
     found = sql.fetch(
         _PIECE[type(message)],
         {"id": message.pk, "first": SIGNATURE_BYTES + start + 1, "length": length},
@@ -32,6 +32,6 @@ def read(message: InboundMessage | OutboundMessage, start: int, length: int) -> 
 
 
 def pieces(message: InboundMessage | OutboundMessage) -> Iterator[bytes]:
-    """The whole inner XML, PIECE_BYTES at a time."""
+    """Yield the whole inner XML in pieces of PIECE_BYTES."""
     for start in range(0, message.size, PIECE_BYTES):
         yield read(message, start, PIECE_BYTES)

@@ -73,7 +73,7 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> Line | Li
 
 
 def _refuse(refused: Refused, request: Request, major: int) -> Line | LineThenDiscard:
-    # Tracebacks refer to the response, and the response to the exception. Such a circle keeps the body in memory.
+    # Tracebacks refer to the response, and the response to the exception. This cycle would keep the body in memory.
     refused.__traceback__ = refused.__context__ = None
     address = request.META.get("REMOTE_ADDR", "")
     sender = " ".join(refused.claimed) if refused.claimed else "an unknown sender"

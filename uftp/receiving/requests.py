@@ -13,7 +13,7 @@ class MessageRequest(Request):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.META = self._request.META  # REST framework finds it by a failed look-up each time
+        self.META = self._request.META  # otherwise REST framework finds it by a failed look-up each time
         # The context refers to the request. This cycle would keep the body in memory until the garbage collector runs.
         self.parser_context = {}
 
@@ -21,8 +21,8 @@ class MessageRequest(Request):
     def data(self) -> SignedMessage:  # type: ignore[override]
         """Read and parse the body.
 
-        REST framework would choose a parser and look for a form by the Content-Type. That is checked before, and
-        reading it again costs about as much as opening the envelope.
+        REST framework would read the Content-Type to choose a parser and to find a form. It is checked already, and
+        reading it again costs about as much as parsing the envelope.
         """
         (parser,) = self.parsers or ()
         return cast(SignedMessage, parser.parse(self.stream, self.content_type, {"request": self}))

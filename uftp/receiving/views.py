@@ -69,6 +69,7 @@ class MessageView(APIView):
         return HttpResponse(status=200, headers={"Content-Length": "0"})
 
     def get_exception_handler(self) -> Callable[..., Any]:
+        """Return the handler that answers with one plain line."""
         return answer_exception
 
 
