@@ -50,6 +50,7 @@ def of_connection(
     """Return a picture of the claims on `connection`, with a table that says the same.
 
     Args:
+        connection: The connection.
         today: The market's day, which is marked in the picture.
         known_at: An aware moment: show what was known at it. None: what is known at present.
         scope: Only claims of its participants are shown, and only conflicts that one of them is a party of.

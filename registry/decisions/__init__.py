@@ -1,1 +1,1 @@
-"""What staff decide: settle, adjust, reverse."""
+"""Let staff settle conflicts, adjust days and reverse decisions."""

@@ -1,8 +1,7 @@
-"""Staff adjust the days of one current row: of a claim, or of a congestion point's terms (docs/rules.md C13).
+"""Adjust the days of one current claim or of a congestion point's terms (docs/rules.md C13).
 
-A message says everything about a thing; an adjustment is about the one row that staff look at, and takes its days
-literally: the last day is the last day. It moves no sender's place among its revisions. Like the verbs of
-`registry.decisions.settle`, `adjust` is one transaction that may lose a race: `common.retry.retried` does it again.
+An adjustment is about the one row that staff selected, and takes its days literally. It moves no revision place.
+`adjust` is one transaction that may lose a race: callers repeat it with `common.retry.retried`.
 """
 
 from __future__ import annotations
@@ -88,21 +87,34 @@ GROUP BY 1, 3, 4, 5
 
 
 class AdjustmentError(ValueError):
-    """The row's days cannot become these; the message says why and what can be done."""
+    """The row cannot have these days; the message says why, and what staff can do."""
 
 
 @transaction.atomic
 def adjust(
     row: Row, first: date, last: date | None, *, source: Source, today: date, expected: str | None = None
 ) -> int:
-    """Give the current row the days from `first` to `last` (inclusive; None: open-ended); returns the change's number.
+    """Adjust the days of a current row, and return the number of the change.
 
-    Days that are claimed anew and held by another become contested, whatever the policy for messages; days set free
-    go to the claimant that has waited longest. A membership stays within its congestion point's days as the policies
-    P3 and P4 say; a shortened point clips its connections. `today` is the market's day, `expected` the fingerprint of
-    the consequences that were shown. Raises AdjustmentError where the row is not current, no reason is given, the
-    days end before they start or are the row's already, and where they cannot be; and
-    consequences.ConsequencesChanged.
+    Days that are claimed newly and that another party holds become contested, whatever the policy for messages. Days
+    that are released pass to the claimant that has waited longest. The policies P3 and P4 decide about days of a
+    membership outside its congestion point. A congestion point that gets shorter cuts the days of its connections.
+
+    Args:
+        row: The row whose days change.
+        first: The first day it is to have.
+        last: The last day it is to have (inclusive); None: open-ended.
+        source: Who adjusts, and why.
+        today: The market's day.
+        expected: The fingerprint of the consequences that staff saw; None: they saw none.
+
+    Returns:
+        The number of the change.
+
+    Raises:
+        AdjustmentError: The row is not current, there is no reason, the last day lies before the first, the row has
+            these days already, or it cannot have them.
+        ConsequencesChanged: The adjustment would have other consequences than `expected`.
     """
     if not source.reason.strip():
         raise AdjustmentError("An adjustment needs a reason.")
@@ -147,9 +159,15 @@ def adjust(
 
 
 def given_days(row: Row, days: Days, change: int) -> Sequence[Days]:
-    """What became of `days`, which `change` was to give to the row: those of the rows that it left on any of them.
+    """Return the periods (half-open) of the row's claim or terms that share a day with `days`, as `change` left them.
 
-    They are fewer where a policy clips a membership, and more where rows of the same claim or terms became one.
+    Neighbouring rows are joined. The result has fewer days than `days` where a policy cut a membership. It has more
+    where rows of the same claim or terms became one.
+
+    Args:
+        row: The row that was adjusted; it may be superseded.
+        days: The days that staff requested.
+        change: The number of the change.
     """
     if isinstance(row, CongestionPointTerms):
         rows: QuerySet[Any] = CongestionPointTerms.objects.filter(congestion_point=row.congestion_point_id)
@@ -243,7 +261,7 @@ def _adjust_terms(
 
 
 def _write_claims(cursor: CursorWrapper, kind: ClaimKind, recorder: Recorder, today: date) -> bool:
-    """Judge and write what is staged, as under the policy `hold`; returns whether there was anything."""
+    """Judge and write the staged claims as under the policy `hold`; return whether there were any."""
     cursor.execute("SELECT EXISTS (SELECT FROM claim_change)")
     if not cursor.fetchone()[0]:
         return False
@@ -256,7 +274,17 @@ def _write_claims(cursor: CursorWrapper, kind: ClaimKind, recorder: Recorder, to
 def _within_point(
     cursor: CursorWrapper, row: CongestionPointConnection, days: Days, policies: Policies
 ) -> Multirange[date]:
-    """The days that the policies leave a membership that is to have `days` (docs/rules.md P3, P4, P5)."""
+    """Return the days that the policies leave to a membership (docs/rules.md P3, P4, P5).
+
+    Args:
+        cursor: A cursor in the transaction of the adjustment.
+        row: The membership.
+        days: The days that staff requested.
+        policies: The policies in force.
+
+    Raises:
+        AdjustmentError: All days lie outside the congestion point's, or a policy is to reject such days.
+    """
     parameters: dict[str, Any] = {"point": row.congestion_point_id, "said": Multirange([days])}
     cursor.execute(MEASURE_ROW, parameters)
     of_point, within, early, outside = cursor.fetchone()
@@ -280,7 +308,7 @@ def _within_point(
 
 
 def _require_current(row: Row) -> None:
-    """Raise AdjustmentError where the row is not what the registry holds for true, saying since when."""
+    """Raise AdjustmentError when the row is superseded; the message says by which change."""
     (superseded_by,) = type(row).objects.filter(pk=row.pk).values_list("superseded_by", flat=True)
     if superseded_by is not None:
         change = (

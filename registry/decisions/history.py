@@ -1,4 +1,4 @@
-"""Closed conflicts: by whom, when and how they were closed, and which decision about their days is the latest."""
+"""Find out how conflicts were closed, and which decision about their days is the latest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,12 @@ GROUP BY 1 ORDER BY 2 DESC, 1
 
 
 def require_open(cursor: CursorWrapper, chosen: int = 1) -> None:
-    """Raise SettlementError where a chosen conflict is closed: by whom, when and how."""
+    """Raise SettlementError when a selected conflict is closed; the message says by whom, when and how.
+
+    Args:
+        cursor: A cursor with the numbers of the conflicts in the table `selected_conflict`.
+        chosen: How many conflicts are selected.
+    """
     cursor.execute(CLOSED)
     closed: list[tuple[int, int]] = cursor.fetchall()
     if not closed:
@@ -67,9 +72,9 @@ def _how_closed(cursor: CursorWrapper, change: Change) -> str:
 
 
 def replacing(conflict: Conflict) -> list[Conflict]:
-    """The later decisions between the two where these are about every day of the decided `conflict`; by number.
+    """Return the later decisions that together replace the decision about `conflict`, by number.
 
-    Empty while some of its days were not decided since: these can be decided again.
+    Return an empty list while some of its days were not decided later: staff can decide these again.
     """
     if conflict.closed_by_id is None:
         return []
@@ -85,16 +90,17 @@ def replacing(conflict: Conflict) -> list[Conflict]:
 
 
 def latest_decision(conflict: Conflict) -> list[Conflict]:
-    """The conflicts that staff decided last between the two about any of the conflict's days; by one change.
+    """Return the conflicts of the latest decision between the two parties about any day of `conflict`.
 
-    Itself, those that replace it, or others that came up later; empty where staff decided nothing.
+    They were decided by one change. They may be `conflict` itself, its replacements, or later conflicts. The list is
+    empty when staff decided nothing.
     """
     found = list(_decided_between(conflict).order_by("-closed_by_id", "pk"))
     return [row for row in found if row.closed_by_id == found[0].closed_by_id]
 
 
 def _decided_between(conflict: Conflict) -> QuerySet[Conflict]:
-    """The conflicts between the two about any of the conflict's days that staff decided."""
+    """Return the conflicts between the two parties about any day of `conflict` that staff decided."""
     return Conflict.objects.filter(
         Q(holder=conflict.holder_id, claimant=conflict.claimant_id)
         | Q(holder=conflict.claimant_id, claimant=conflict.holder_id),
@@ -109,10 +115,14 @@ Refusable = Representation | CongestionPointConnection
 
 
 def refusals(claims: Iterable[Refusable], *, known_at: datetime | None = None) -> dict[Refusable, Conflict]:
-    """For each refused claim the latest decision by which days of it are another's; in one query.
+    """Return, for each refused claim, the latest decision that gave days of it to another party.
 
-    Decisions made once a claim was superseded, or after `known_at` (aware; None: at present), do not concern it. A
-    refused claim without one was refused by the policy `newest wins`.
+    A decision does not concern a claim that was superseded before it. A refused claim that is not in the result was
+    refused by the policy `newest wins`. Runs one query.
+
+    Args:
+        claims: Claims of any standing.
+        known_at: Ignore decisions made after this aware moment; None: take all decisions.
     """
     refused = [claim for claim in claims if claim.standing == ClaimStanding.REFUSED]
     if not refused:
@@ -126,7 +136,7 @@ def refusals(claims: Iterable[Refusable], *, known_at: datetime | None = None) -
 
 
 def _refuses(conflict: Conflict, claim: Refusable) -> bool:
-    """Whether the decision about `conflict` took days from `claim`, which has waited for them since before it."""
+    """Return whether the decision about `conflict` took days from `claim`, which was waiting for them before it."""
     if isinstance(claim, Representation):
         kind, party = Conflict.Kind.REPRESENTATION, claim.agr_id
     else:
@@ -146,7 +156,7 @@ def _refuses(conflict: Conflict, claim: Refusable) -> bool:
 
 
 def _lost(conflict: Conflict, party: int) -> Days | None:
-    """The days that the decision took from `party`; None: none."""
+    """Return the days (half-open) that the decision took from `party`; None when it took none."""
     days: Days = conflict.period
     match conflict.decision:
         case Conflict.Decision.KEEP:

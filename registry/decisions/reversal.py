@@ -1,4 +1,4 @@
-"""Reversing a decision: a decided conflict is decided anew, and nothing of the first decision is erased.
+"""Reverse a decision: staff decide a decided conflict again, and the first decision is kept.
 
 The decision that replaces it is a conflict of its own, opened and closed by one change (docs/rules.md C12).
 """
@@ -64,7 +64,12 @@ SELECT EXISTS (
 
 
 class Decidable(NamedTuple):
-    """Which days of a decided conflict can be decided anew, and why the others cannot; all half-open."""
+    """Days (half-open) of a decided conflict by what stands in the way of deciding them again.
+
+    `either` are the days that can be decided again: days of `holders`, which the holder holds and the claimant is
+    refused, and days of `claimants`, the reverse. `contested` are contested between the two. `not_decided_later` were
+    not decided later. The last two are the days of these that each party claims.
+    """
 
     holders: Multirange[date]
     claimants: Multirange[date]
@@ -85,12 +90,25 @@ def settle_anew(
     today: date,
     expected: str | None = None,
 ) -> int:
-    """Decide a decided conflict anew (docs/rules.md C12); returns the number of the change.
+    """Decide a decided conflict again (docs/rules.md C12), and return the number of the change.
 
-    About those of its days that both still claim, of which one holds what the other is refused, and about which the
-    two were not told anything later. `decision` and `at` are as for `conflicts.settle`, and so are holder and
-    claimant: those of the conflict. Raises SettlementError, saying why, where there is no such day, or it is so
-    already; and consequences.ConsequencesChanged.
+    The decision is about those days of the conflict that both parties still claim, that one of them holds and the
+    other is refused, and that no later decision is about.
+
+    Args:
+        conflict_id: The number of the conflict.
+        decision: As for `settle`; holder and claimant are the conflict's.
+        at: As for `settle`.
+        source: Who decides, and why.
+        today: The market's day.
+        expected: The fingerprint of the consequences that staff saw; None: they saw none.
+
+    Returns:
+        The number of the change.
+
+    Raises:
+        SettlementError: There is no such day, or the decision would change nothing; the message says why.
+        ConsequencesChanged: The decision would have other consequences than `expected`.
     """
     check_decision(decision, at, source)
     conflict = (
@@ -182,7 +200,7 @@ def _hold_connection(cursor: CursorWrapper, conflict: Conflict) -> None:
 
 
 def _decidable_days(cursor: CursorWrapper, conflict: Conflict) -> list[Days]:
-    """The runs of days that can be decided anew; raises SettlementError where there are none."""
+    """Return the runs of days that can be decided again; raise SettlementError when there are none."""
     parameters: dict[str, Any] = {
         "holder": conflict.holder_id,
         "claimant": conflict.claimant_id,
@@ -230,7 +248,10 @@ def _why_not(conflict: Conflict, found: Decidable) -> str:
 
 
 def of_run(days: Days, decision: str, at: date | None) -> tuple[str, date | None]:
-    """What a decision comes to for one run of days: a split before or after it gives the run to one of the two."""
+    """Return the decision for one run of days, and the day of its split.
+
+    A split at a day before or after the run gives the whole run to one of the two.
+    """
     if at is None or decision != Conflict.Decision.SPLIT:
         return decision, None
     if days.lower is not None and at <= days.lower:

@@ -1,4 +1,4 @@
-"""What all decisions of staff about contested days have in common: who gets which, and carrying it out."""
+"""Check and apply the rulings of staff: which party gets which contested days."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ KINDS = {kind.conflict.value: kind for kind in (REPRESENTATION, MEMBERSHIP)}
 
 
 class SettlementError(ValueError):
-    """The conflict cannot be settled like that; the message says why and what can be done."""
+    """The conflict cannot be settled like that; the message says why, and what staff can do."""
 
 
 def check_decision(decision: str, at: date | None, source: Source) -> None:
-    """Raise SettlementError for a decision without a reason, that is none, or with a day that it does not take."""
+    """Raise SettlementError when a decision is unknown, has no reason, or has a day and is not a split."""
     if not source.reason.strip():
         raise SettlementError("A settlement needs a reason.")
     if decision not in Conflict.Decision.values:
@@ -34,7 +34,7 @@ def check_decision(decision: str, at: date | None, source: Source) -> None:
 
 
 def no_split(runs: Iterable[Days]) -> SettlementError:
-    """What is wrong with a split's day that is missing, or not within the days and after their first."""
+    """Return the error for a split whose day is missing, outside the days, or their first."""
     return SettlementError(
         f"A split needs a day within {list_in_words(runs)} and after its first:"
         " from then on the claimant gets the days."
@@ -42,7 +42,7 @@ def no_split(runs: Iterable[Days]) -> SettlementError:
 
 
 def shares(decision: str, at: date | None) -> tuple[str, str]:
-    """The days that the holder keeps and those that the claimant gets, as ranges of PostgreSQL's."""
+    """Return the days that the holder keeps and the days that the claimant gets, as range literals of PostgreSQL."""
     if decision == Conflict.Decision.KEEP:
         return "(,)", "empty"
     if decision == Conflict.Decision.GIVE:
@@ -51,21 +51,21 @@ def shares(decision: str, at: date | None) -> tuple[str, str]:
 
 
 def carry_out(cursor: CursorWrapper, kind: ClaimKind, *, change: int, today: date) -> None:
-    """Judge the claims that the staged rulings are about, write what differs, and close and open conflicts.
+    """Judge the claims that the staged rulings are about, write what changes, and close and open conflicts.
 
-    Where several hold a day together, the ruling is between the two it names: the others stay.
+    A ruling is between the two parties that it names. Another party that holds the same day keeps it.
     """
     standings.judge(cursor, kind, change=change, policy=HOLD, today=today)
     standings.write(cursor, kind, change=change, policy=HOLD, today=today)
 
 
 def in_words(decision: str, at: date | None, holder: object, claimant: object) -> str:
-    """A decision as people read it: who gets the days."""
+    """Return a decision in words: who gets the days."""
     if decision == Conflict.Decision.SPLIT:
         return f"{claimant} gets the days from {at} on"
     return f"{holder} keeps the days" if decision == Conflict.Decision.KEEP else f"{claimant} gets the days"
 
 
 def listed(items: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Join words: `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))

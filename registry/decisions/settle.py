@@ -1,6 +1,6 @@
-"""Conflicts: how staff settle contested days between a holder and a claimant, and what was decided about a claim.
+"""Settle conflicts: staff decide which of two parties gets the contested days.
 
-Each verb is one transaction that may lose a race: callers from outside wrap it in `common.retry.retried`.
+Each function that settles is one transaction that may lose a race: callers repeat it with `common.retry.retried`.
 """
 
 from __future__ import annotations
@@ -78,13 +78,24 @@ def settle(
     today: date,
     expected: str | None = None,
 ) -> int:
-    """Decide an open conflict, for all its days (docs/rules.md C9); returns the number of the change.
+    """Settle an open conflict for all its days (docs/rules.md C9), and return the number of the change.
 
-    `keep`: the holder keeps them, the claimant's claim is refused. `give`: the claimant gets them, the holder's is
-    refused. `split`: the holder keeps the days before `at`, the claimant gets those from `at` on. `expected`: the
-    fingerprint of the consequences that were shown. Raises SettlementError where the conflict is not open, the
-    decision is none of these, no reason is given, or `at` is not a day within the conflict after its first; and
-    consequences.ConsequencesChanged.
+    Args:
+        conflict_id: The number of the conflict.
+        decision: `keep`: the holder keeps the days, and the claimant's claim is refused. `give`: the claimant gets the
+            days, and the holder's claim is refused. `split`: the holder keeps the days before `at`, and the claimant
+            gets the days from `at` on.
+        at: The day of a split, within the conflict and after its first day; None for other decisions.
+        source: Who settles, and why.
+        today: The market's day.
+        expected: The fingerprint of the consequences that staff saw; None: they saw none.
+
+    Returns:
+        The number of the change.
+
+    Raises:
+        SettlementError: The conflict is not open, the decision is unknown, there is no reason, or `at` does not fit.
+        ConsequencesChanged: The decision would have other consequences than `expected`.
     """
     check_decision(decision, at, source)
     conflict = (
@@ -132,11 +143,25 @@ def settle_many(
     today: date,
     expected: str | None = None,
 ) -> int:
-    """Decide open conflicts between the same two parties as one, all or none (docs/rules.md C11).
+    """Settle open conflicts between the same two parties together: all of them, or none (docs/rules.md C11).
 
-    Works on sets: 100,000 conflicts are as many statements as one. Parameters and result as for `settle`. Raises
-    SettlementError also where there are none, they are not all of one kind, holder and claimant, some are closed, or
-    a split's day does not lie within each of them after its first; and consequences.ConsequencesChanged.
+    The work is done on sets: 100,000 conflicts need as many statements as one.
+
+    Args:
+        conflicts: Open conflicts of one kind, with one holder and one claimant.
+        decision: As for `settle`.
+        at: As for `settle`; it must lie within each of the conflicts and after its first day.
+        source: Who settles, and why.
+        today: The market's day.
+        expected: The fingerprint of the consequences that staff saw; None: they saw none.
+
+    Returns:
+        The number of the change.
+
+    Raises:
+        SettlementError: As for `settle`; or there are no conflicts, they are of several kinds or between several
+            parties, some are closed, or `at` does not split each of them.
+        ConsequencesChanged: The decision would have other consequences than `expected`.
     """
     check_decision(decision, at, source)
     with connection.cursor() as cursor:
@@ -175,7 +200,7 @@ def settle_many(
 
 
 def alike(conflict: Conflict) -> QuerySet[Conflict]:
-    """The open conflicts of its kind between its two parties that the same message opened, or the same change."""
+    """Return the open conflicts of the same kind and parties that the same message, or else the same change, opened."""
     message = conflict.opened_by.message_id
     opened = Q(opened_by__message=message) if message else Q(opened_by=conflict.opened_by_id)
     return Conflict.objects.filter(
@@ -188,15 +213,15 @@ def alike(conflict: Conflict) -> QuerySet[Conflict]:
 
 
 def refused_by(claim: Representation | CongestionPointConnection) -> Conflict | None:
-    """The latest decision of staff by which days of this refused claim are another's.
+    """Return the latest decision of staff that gave days of this refused claim to another party.
 
-    None where the claim is not refused, or was by the policy `newest wins`.
+    Return None when the claim is not refused, or when the policy `newest wins` refused it.
     """
     return refusals([claim]).get(claim)
 
 
 def _splits(at: date | None, days: Days) -> bool:
-    """Whether `at` is a day within `days` and after their first."""
+    """Return whether `at` is a day within `days` and after their first day."""
     return at is not None and days.lower is not None and days.lower < at and at in days
 
 
@@ -209,7 +234,7 @@ def _settle_chosen(
     today: date,
     chosen: int = 1,
 ) -> Recorder:
-    """Lock the connections of the chosen conflicts, see that these are open still, and decide them."""
+    """Lock the connections of the selected conflicts, check that the conflicts are still open, and decide them."""
     keeps, gives = shares(decision, at)
 
     def compute(_: bool) -> None:
@@ -236,7 +261,7 @@ def _settle_chosen(
 
 
 def _choose(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> int:
-    """Stage the numbers of the conflicts; returns how many there are."""
+    """Stage the numbers of the conflicts, and return how many there are."""
     try:
         query, parameters = (
             Conflict.objects.filter(pk__in=conflicts.values("pk"))
@@ -255,7 +280,7 @@ def _choose(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> int:
 
 
 def _example(cursor: CursorWrapper) -> Conflict:
-    """One of the chosen conflicts, which are all of one kind and between the same two parties."""
+    """Return a conflict with the kind and parties of the selected ones; raise SettlementError when these differ."""
     cursor.execute(PARTIES)
     parties: list[tuple[Any, ...]] = cursor.fetchall()
     if len(parties) > 1:

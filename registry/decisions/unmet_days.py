@@ -1,4 +1,4 @@
-"""Days that are claimed and do not count: which of those that staff asked for, and why."""
+"""Find the days that staff requested for a claim and that do not count."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ ORDER BY claim.period
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Days (half-open) of a claim that do not count: `days` after a change, `unchanged` those that did not before it.
+    """Days (half-open) of a claim that do not count after a change.
 
-    `decision`: by which they are refused; None where they are contested, or refused by the policy `newest wins`.
+    `unchanged` are those of `days` that had the same standing before the change. `decision` is the one that refused the
+    days; it is None when they are contested, or when the policy `newest wins` refused them.
     """
 
     standing: str
@@ -54,18 +55,22 @@ class Waiting:
 
     @property
     def why(self) -> str:
+        """Return what refused the days, to be put after their standing; empty when they are contested."""
         if self.standing != ClaimStanding.REFUSED:
             return ""
         return f", by conflict {self.decision.pk}" if self.decision else ", by the policy “newest wins”"
 
     @property
     def in_words(self) -> str:
-        """`2026-03-01 to 2026-03-31 is refused, by conflict 15`."""
+        """Return a text such as `2026-03-01 to 2026-03-31 is refused, by conflict 15`."""
         return f"{list_in_words(self.days)} is {self.standing}{self.why}"
 
     @property
     def unchanged_in_words(self) -> str:
-        """`stays refused 2026-03-01 to 2026-03-31, by conflict 15`; empty where all of it is so by the change."""
+        """Return a text such as `stays refused 2026-03-01 to 2026-03-31, by conflict 15`.
+
+        It is empty when the change gave all days their standing.
+        """
         if not self.unchanged:
             return ""
         return f"stays {self.standing} {list_in_words(self.unchanged)}{self.why}"
@@ -76,7 +81,13 @@ def waiting(
     asked: Iterable[Days],
     change: int,
 ) -> list[Waiting]:
-    """Of the days `asked` for the claim that `row` is of, those that do not count after `change`, by days."""
+    """Return the requested days that do not count after a change, in the order of the days.
+
+    Args:
+        row: A row of the claim; terms have no days that do not count.
+        asked: The days that staff requested.
+        change: The number of the change.
+    """
     if isinstance(row, CongestionPointTerms):
         return []
     model: type[Representation | CongestionPointConnection] = type(row)

@@ -1,1 +1,1 @@
-"""What a change would do, shown before it is done."""
+"""Preview the consequences of a change, and describe those of changes made."""

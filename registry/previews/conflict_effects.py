@@ -1,4 +1,4 @@
-"""The conflicts that a change opened and closed, one by one."""
+"""List the conflicts that a change opened and closed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 NAMED = 20
-"""Conflicts that are told one by one of those that a change opened, and of those that it closed."""
+"""At most this many opened conflicts are listed for a change, and this many closed ones."""
 
 NAME = """
 -- The first conflicts that the change opened or closed; a decision that replaces another is neither.
@@ -35,7 +35,7 @@ ORDER BY f.id
 class ConflictLine:
     """A conflict that a change opened or closed; `days` are half-open.
 
-    `number` is None where it is opened in a rehearsal: it will have another one.
+    `number` is None for a conflict that a preview opens: it gets its number when the action is done.
     """
 
     opened: bool
@@ -49,7 +49,7 @@ class ConflictLine:
 
 
 def conflict_lines(cursor: CursorWrapper, change: int) -> tuple[ConflictLine, ...]:
-    """The first NAMED conflicts that the change closed, then the first that it opened, each by number."""
+    """Return the conflicts that the change closed, then those that it opened: the first NAMED of each, by number."""
     found = []
     for opened, by in ((False, "closed_by"), (True, "opened_by")):
         cursor.execute(NAME.format(by=by), {"change": change, "named": NAMED})
@@ -58,5 +58,5 @@ def conflict_lines(cursor: CursorWrapper, change: int) -> tuple[ConflictLine, ..
 
 
 def without_new_numbers(lines: Iterable[ConflictLine]) -> tuple[ConflictLine, ...]:
-    """`lines` of a rehearsal, which takes back the conflicts that it opens."""
+    """Return the lines of a preview without the numbers of the conflicts that it opened."""
     return tuple(replace(line, number=None) if line.opened else line for line in lines)

@@ -1,8 +1,7 @@
-"""What a change did to the days of claims, conflicts and congestion points; and what one would do, by rehearsing it.
+"""Compute the consequences of a change for the days of claims, conflicts and congestion points.
 
-A rehearsal runs the verb itself and takes everything back, so that what staff are shown is what will happen. The
-fingerprint ties the two together: a verb that is given one applies nothing when it would do anything else
-(docs/rules.md C14).
+A preview runs the real verb and rolls it back, so it shows what the action will do. The fingerprint of the preview is
+given to the verb when the action is done: the verb applies nothing if its consequences differ (docs/rules.md C14).
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 SHOWN = 50
-"""Lines, and congestion points, that are told one by one."""
+"""At most this many claims, and this many congestion points, are listed."""
 
 MAX_FACTS = 20_000
-"""A page shows the effects of a change of up to this number of facts."""
+"""A page shows the effects of a change of up to this many facts."""
 
 IS_LARGE = """
 -- Whether the change is about more facts than a page reads through.
@@ -151,10 +150,11 @@ ORDER BY p.address, p.domain
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What became of one claim: of a participant on a connection, in a congestion point for a membership.
+    """The effects of a change on one claim.
 
-    Days are half-open. `gained` count since and did not before, `lost` the reverse, `contested` and `refused` are so
-    since, `withdrawn` are claimed no more.
+    Days are half-open. `congestion_point` is None for a representation. `gained` days count now and did not before;
+    `lost` is the reverse. `contested` and `refused` days have this standing now and did not before. `withdrawn` days
+    are no longer claimed.
     """
 
     connection: str
@@ -170,7 +170,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PartyTotal:
-    """On how many connections a participant gained days, lost some, and so on."""
+    """The number of a participant's connections on which each effect occurred."""
 
     participant: str
     participant_id: int
@@ -183,11 +183,12 @@ class PartyTotal:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What a change did: the first 50 claims by address, and totals; `claims` counts all of them.
+    """All that a change does.
 
-    `opened` and `closed` count conflicts, `conflicts` has the first 20 of each, `terms` tells of congestion points in
-    words, `warnings` is what staff should know besides. `large`: the change is about more facts than a page reads
-    through, and only its conflicts and congestion points are told.
+    `lines` has the first 50 claims by address, and `claims` counts all of them. `opened` and `closed` count
+    conflicts, and `conflicts` has the first 20 of each. `terms` has a sentence for each congestion point that
+    changes. `warnings` are the notices for staff. When `large` is set, the change is about too many facts for a page:
+    only its conflicts and congestion points are given.
     """
 
     lines: tuple[Line, ...] = ()
@@ -204,17 +205,21 @@ class Consequences:
 
 
 class _TakenBack(Exception):
-    """Ends a rehearsal."""
+    """Roll back a preview."""
 
 
 def rehearse(
     verb: Callable[[], int | None], *, patience: Patience = LONG, whose: int | None = None
 ) -> Consequences:
-    """What `verb` would do, told by doing it and taking everything back; raises what the verb raises.
+    """Return the consequences of `verb`: run it, and roll it back.
 
-    `verb` returns the number of the change that it made, None where it made none. Locks and statements are waited for
-    as long as `patience` says; of the rehearsals of one member of staff, `whose` number is given, one is made at a
-    time. Raises patience.Busy.
+    Args:
+        verb: Returns the number of the change that it made, or None when it made none. Its exceptions are passed on.
+        patience: How long to wait for locks and statements.
+        whose: The number of a member of staff, who gets one preview at a time; None: no such limit.
+
+    Raises:
+        Busy: The preview exceeded the limits.
     """
     found = Consequences()
     with connection.cursor() as cursor:
@@ -233,9 +238,10 @@ def rehearse(
 
 
 def of_change(change_id: int, *, exact: bool = False) -> Consequences:
-    """What the change did.
+    """Return the consequences of a change that was made.
 
-    One that is about more than 20,000 facts is told without them, unless `exact`: then the work grows with the change.
+    A change that is about more than 20,000 facts has no lines, unless `exact` is set. With `exact`, the work grows
+    with the change.
     """
     parameters = {"change": change_id, "shown": SHOWN, "max_facts": MAX_FACTS}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -267,13 +273,13 @@ def of_change(change_id: int, *, exact: bool = False) -> Consequences:
 
 
 def conflicts_of(change_id: int) -> tuple[int, int]:
-    """How many conflicts the change opened, and how many it closed."""
+    """Return how many conflicts the change opened, and how many it closed."""
     with connection.cursor() as cursor:
         return _conflicts(cursor, change_id)
 
 
 def require(change_id: int, expected: str | None) -> None:
-    """Raise ConsequencesChanged unless the change does what the fingerprint `expected` is of; None expects nothing."""
+    """Raise ConsequencesChanged when the fingerprint of the change is not `expected`; None matches any change."""
     if expected is None:
         return
     with connection.cursor() as cursor:
@@ -303,7 +309,7 @@ def _compare(cursor: CursorWrapper, change: int) -> None:
 
 
 def _fingerprint(cursor: CursorWrapper, change: int, terms: tuple[str, ...]) -> str:
-    """Of the compared claims, the conflicts and the congestion points of the change."""
+    """Return a hash of the compared claims, and of the conflicts and congestion points of the change."""
     cursor.execute(FINGERPRINT, {"change": change})
     return sha256(repr((cursor.fetchone(), terms)).encode()).hexdigest()[:32]
 

@@ -1,6 +1,7 @@
-"""Consequences as staff see them: in words, without names and congestion points of whom they may not see.
+"""Describe consequences in words for one member of staff.
 
-The template `admin/registry/consequences.html` shows them: beside a form, and on the page of a change.
+Participants and congestion points outside the viewer's scope are not named. The template
+`admin/registry/consequences.html` renders the result, beside a form and on the page of a change.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ EFFECTS = (
     ("refused", "refused", "refused"),
     ("withdrawn", "no longer claims", ""),
 )
-"""What can happen to days: the field of a line or total, the word for it, and how it is marked."""
+"""What can happen to days: the name of the field of a line or total, the word for it, and its style."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What happens to one participant's days of one connection: (word, mark, days) each.
+    """The effects on one participant's days of one connection: (word, style, days) for each.
 
-    The numbers are those of the pages to which the names lead; None: a name that leads nowhere.
+    The numbers identify the pages that the names link to; None: no link.
     """
 
     connection: str
@@ -44,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A conflict that is opened or closed: its number (None: it has none so far) and what it is about, in words."""
+    """A conflict that is opened or closed, in words; `number` is None when it has no number yet."""
 
     opened: bool
     number: int | None
@@ -53,7 +54,7 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """On how many connections each of EFFECTS happens to a participant, in their order."""
+    """The number of a participant's connections on which each effect occurs, in the order of EFFECTS."""
 
     participant: str
     numbers: tuple[str, ...]
@@ -62,7 +63,10 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the template needs; `conflicts` are those told one by one, `points`: rows name congestion points."""
+    """Consequences for the template.
+
+    `conflicts` are the conflicts that are listed. `points` tells whether a row names a congestion point.
+    """
 
     found: Consequences
     rows: tuple[Row, ...]
@@ -72,13 +76,13 @@ class Shown:
 
     @property
     def nothing(self) -> bool:
-        """Whether no day of anything changes."""
+        """Return whether nothing changes."""
         found = self.found
         return not (found.connections or found.opened or found.closed or found.terms or found.large)
 
     @property
     def totals_in_words(self) -> list[tuple[str, str]]:
-        """(what, how many) of the whole."""
+        """Return labels and numbers for the whole change."""
         found = self.found
         said = [("Conflicts closed", f"{found.closed:,}"), ("Conflicts opened", f"{found.opened:,}")]
         return (
@@ -87,18 +91,18 @@ class Shown:
 
     @property
     def conflicts_left_out(self) -> str:
-        """How many conflicts are counted and not told one by one; empty where all are told."""
+        """Return the number of conflicts that are counted but not listed; empty when all are listed."""
         left = self.found.opened + self.found.closed - len(self.conflicts)
         return f"{left:,}" if left else ""
 
     @property
     def left_out(self) -> int:
-        """The number of lines that are listed where that is not all of them; else 0."""
+        """Return the number of listed rows when the list may be cut; 0 when it is complete."""
         return SHOWN if len(self.rows) == SHOWN else 0
 
 
 def as_seen(found: Consequences, scope: Scope) -> Shown:
-    """`found` for a member of staff who looks at the participants in `scope`."""
+    """Return the consequences for a viewer, with names only of the participants in `scope`."""
 
     def name(of: Line | PartyTotal) -> str:
         return of.participant if of.participant_id in scope else SOMEBODY
@@ -132,7 +136,7 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
 
 
 def with_pages(shown: Shown) -> Shown:
-    """`shown` with the numbers of the connections and congestion points that there are, for who may see all."""
+    """Add the numbers of existing connections and congestion points, for a viewer who may see all."""
     connections = dict(
         Connection.objects.filter(address__in={row.connection for row in shown.rows}).values_list(
             "address", "pk"
@@ -164,7 +168,10 @@ def _dispute(line: ConflictLine, scope: Scope) -> Dispute:
 
 
 def _effects(line: Line) -> Iterator[tuple[str, str, str]]:
-    """What happens, said once where days are lost because they are refused or no longer claimed."""
+    """Yield the effects on a claim.
+
+    Days that are lost because they are refused or no longer claimed appear only as lost.
+    """
     for field, word, mark in EFFECTS:
         days = getattr(line, field)
         if days and not (field in ("refused", "withdrawn") and days == line.lost):

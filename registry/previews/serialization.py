@@ -1,4 +1,4 @@
-"""Consequences as they are kept with an import, to be shown again as they were told."""
+"""Store consequences with an import as JSON, and read them again for its page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from registry.previews.presentation import Dispute, Row, Shown, Total, as_seen
 
 
 def kept(found: Consequences) -> dict[str, Any]:
-    """`found` as JSON can hold it, in words, with the names of all participants."""
+    """Return the consequences as values for JSON, with texts and the names of all participants."""
     shown = as_seen(found, EVERYONE)
     return {
         "rows": [asdict(row) for row in shown.rows],
@@ -30,7 +30,7 @@ def kept(found: Consequences) -> dict[str, Any]:
 
 
 def shown_again(said: Mapping[str, Any]) -> Shown:
-    """What `kept` made, as the template of consequences takes it."""
+    """Return the consequences that `kept` stored, for the template of consequences."""
     return Shown(
         found=Consequences(
             claims=said.get("claims", 0),

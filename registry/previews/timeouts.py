@@ -1,4 +1,4 @@
-"""How long staff's work on the registry may keep a web thread: it gives up a lock, or a statement, after a while."""
+"""Limit how long a request of staff may wait for a lock or a statement of the database."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ LOCK_NOT_AVAILABLE, STATEMENT_CANCELED = "55P03", "57014"
 
 
 class Busy(ValueError):
-    """It took too long; the message tells staff what to do."""
+    """The work took too long; the message says what staff can do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds to wait for one lock, and for one statement to end."""
+    """Limits in seconds: the wait for one lock, and the duration of one statement."""
 
     lock: int
     statement: int
 
 
 SHORT = Patience(lock=2, statement=10)
-"""For what is shown while staff fill in a form."""
+"""For previews that are made while staff fill in a form."""
 LONG = Patience(lock=2, statement=120)
-"""For what staff ask for by a button, about any number of facts."""
+"""For previews that staff request with a button, about any number of facts."""
 DECIDED = Patience(lock=20, statement=120)
-"""For what staff decide."""
+"""For decisions that are applied."""
 
 
 @contextmanager
 def limited(patience: Patience) -> Iterator[None]:
-    """In a transaction: what is done to the database within raises Busy where it exceeds `patience`.
+    """Limit the work on the database in this context, which must be within a transaction.
 
-    The limits end with the transaction, or with the savepoint around it that is rolled back.
+    The limits end with the transaction, or with the rollback of a savepoint around this context.
+
+    Raises:
+        Busy: A lock or a statement exceeded the limits.
     """
     _limit(patience)
     try:
@@ -50,9 +53,14 @@ def limited(patience: Patience) -> Iterator[None]:
 
 
 def take_turn(whose: int, *, wait: int) -> None:
-    """In a transaction: from here to its end, or its rollback, no other takes the turn of the number `whose`.
+    """Take the lock for previews of `whose`, and hold it until the transaction ends or is rolled back.
 
-    Raises Busy after `wait` seconds in which another had it.
+    Args:
+        whose: The number of the member of staff.
+        wait: Seconds to wait for the lock.
+
+    Raises:
+        Busy: Another preview of the same member of staff had the lock all this time.
     """
     _limit(Patience(lock=wait, statement=0))
     try:
@@ -74,7 +82,7 @@ def _limit(patience: Patience) -> None:
 
 
 def _in_words(error: DatabaseError, patience: Patience) -> str:
-    """What exceeded `patience`; empty: `error` is about something else."""
+    """Return the message for staff when a limit was exceeded; empty for any other error."""
     state = sqlstate(error)
     if state == LOCK_NOT_AVAILABLE:
         return (

@@ -1,1 +1,1 @@
-"""Read the registry: on a day, as known at a moment."""
+"""Read the registry for a day, as known at a moment."""

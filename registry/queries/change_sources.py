@@ -1,4 +1,4 @@
-"""Where a change came from, in the words of staff."""
+"""Describe where a change came from."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from registry.models import Change
 
 
 def told(change: Change) -> str:
-    """`by kim on 2026-07-01 14:00:05 CEST`: who made the change, and its moment in the market's zone."""
+    """Return who made the change and when: `by kim on 2026-07-01 14:00:05 CEST`, in the market's time zone."""
     return f"by {maker(change)} {_on(change.moment)}".rstrip()
 
 
 def maker(change: Change) -> str:
-    """Whose change it is: the sender of a message, its delivery, an import, or a member of staff."""
+    """Return the source of the change: a message and its sender, a delivery, an import, or a member of staff."""
     if change.message is not None:
         passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
         return f"{passed_on}{change.message.message_type} of {change.message.sender}"

@@ -1,7 +1,7 @@
-"""How many connections of each congestion point an AGR represents: counted ahead, for lists and figures.
+"""Count ahead how many connections of each congestion point an AGR represents, for lists and figures.
 
-All congestion points are counted when the market's day changes; on the same day only those that a change since has
-touched. Both count the same from the facts, so that a figure never drifts.
+When the market's day changes, all congestion points are counted. On the same day, only those that later changes touched
+are counted. Both count from the facts, so that the figures never drift.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from participants.scope import Scope
 
 MANY = 10_000
-"""Changes after which all congestion points are counted rather than those that they touched."""
+"""After more changes than this, all congestion points are counted."""
 
 WORK_MEMORY = "64MB"
-"""What one step of a count may hold in memory; beyond, PostgreSQL sorts and joins on disk."""
+"""Memory for one step of a count; beyond it, PostgreSQL sorts and joins on disk."""
 
 COUNTED_POINTS = """
 CREATE TEMPORARY TABLE IF NOT EXISTS counted_point (id bigint PRIMARY KEY) ON COMMIT DROP;
@@ -95,9 +95,13 @@ SET day = excluded.day, connections = excluded.connections, represented = exclud
 
 
 def count(*, today: date, now: datetime) -> int:
-    """Bring the coverage up to `today`, the market's day, and to the latest change; gives how many points it counted.
+    """Bring the coverage up to date, and return how many congestion points were counted.
 
-    `now` (aware) is kept as the moment of counting. Where another process is counting, it does nothing.
+    Do nothing and return 0 while another process is counting.
+
+    Args:
+        today: The market's day.
+        now: An aware moment, stored as the moment of counting.
     """
     upto = _latest_change()
     with transaction.atomic(), connection.cursor() as cursor:
@@ -128,19 +132,22 @@ def count(*, today: date, now: datetime) -> int:
 
 
 def counted_at() -> datetime | None:
-    """When the coverage was last brought up to date; None where it never was."""
+    """Return when the coverage was last brought up to date; None when it never was."""
     return CoverageState.objects.values_list("counted_at", flat=True).first()
 
 
 def bands(scope: Scope) -> list[tuple[str, int, str]]:
-    """(label, how many congestion points, query string of their list) for each band of coverage, from none to all."""
+    """Return label, number of congestion points and query string of their list for each band of coverage.
+
+    The bands run from none to all. Only congestion points of DSOs in `scope` are counted.
+    """
     rows = scope.restrict(CongestionPointCoverage.objects.all(), "congestion_point__dso")
     many = dict(rows.values_list("band").annotate(Count("pk")).order_by())
     return [(str(band.label), many.get(band.value, 0), f"coverage={band.value}") for band in Coverage]
 
 
 def _changes(after: datetime | None, upto: datetime | None) -> list[int]:
-    """The changes that became known after `after` and up to `upto`; MANY and one at most."""
+    """Return the changes that became known after `after` and up to `upto`, but at most MANY + 1."""
     if after is None or upto is None or upto <= after:
         return []
     fresh = Change.objects.filter(moment__gt=after, moment__lte=upto)
@@ -149,7 +156,7 @@ def _changes(after: datetime | None, upto: datetime | None) -> list[int]:
 
 @transaction.atomic
 def _latest_change() -> datetime | None:
-    """The moment of the latest change; all changes up to it are committed."""
+    """Return the moment of the latest change; all changes up to it are committed."""
     wait_for_stamped_changes()
     latest: datetime | None = Change.objects.aggregate(Max("moment"))["moment__max"]
     return latest

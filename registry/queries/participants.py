@@ -1,6 +1,6 @@
-"""What a participant is told of the registry: its own, and no more (docs/rules.md Q1 to Q7).
+"""Answer the queries of participants: each reads only what is its own (docs/rules.md Q1 to Q7).
 
-Answers are streamed: what may be long comes as an iterable that reads from the database while the answer is written.
+Responses are streamed: long lists are iterables that read from the database while the response is written.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ ORDER BY {order}
 
 
 def claims_any(agr: Participant, day: date) -> bool:
-    """Whether the AGR claims any connection on `day`, whatever the standing (docs/rules.md Q1)."""
+    """Return whether the AGR claims any connection on `day`, with any standing (docs/rules.md Q1)."""
     return Representation.objects.current().on(day).filter(agr=agr).exists()
 
 
 def portfolio(agr: Participant, day: date) -> tuple[Iterator[DSOPortfolio], Iterator[str]]:
-    """The AGR's connections on `day`: by DSO and congestion point, and those behind none (docs/rules.md Q2, Q3).
+    """Return the AGR's connections on `day`: by DSO and congestion point, and those without one (docs/rules.md Q2, Q3).
 
-    To be walked in this order, each DSO's congestion points included: they are read from the database on the way.
+    Both iterables read from one query: exhaust the first, with the congestion points of each DSO, before the second.
     """
     by_dso = groupby(_rows(PORTFOLIO, AT_ONCE_POINTS, agr=agr.pk, day=day), itemgetter(0))
     unallocated: list[str] = []
@@ -100,9 +100,10 @@ def portfolio(agr: Participant, day: date) -> tuple[Iterator[DSOPortfolio], Iter
 
 
 def registered_point(dso: Participant, address: str) -> CongestionPoint | None:
-    """The congestion point that this DSO has registered at `address`, for whatever days (docs/rules.md Q5).
+    """Return the congestion point that this DSO registered at `address` for any day, or None (docs/rules.md Q5).
 
-    Asks for the DSO's own alone, so that whether another DSO has one there shows in nothing, time included.
+    The query reads only the DSO's own rows. So neither the result nor the time it takes shows whether another DSO has a
+    congestion point at this address.
     """
     point = CongestionPoint.objects.filter(dso=dso, address=address).first()
     if point is None or not CongestionPointTerms.objects.current().filter(congestion_point=point).exists():
@@ -113,10 +114,10 @@ def registered_point(dso: Participant, address: str) -> CongestionPoint | None:
 def connections_behind(
     point: CongestionPoint, day: date, policies: Policies
 ) -> Iterator[tuple[str, str | None]]:
-    """(connection, AGR active there or None) behind a congestion point on `day` (docs/rules.md Q6, Q7).
+    """Yield the connections of a congestion point on `day`, each with its active AGR or None (docs/rules.md Q6, Q7).
 
-    Under the disclosure policy `counts` the connections are pseudonyms of this CRO's, in no order, and new ones each
-    time.
+    Under the disclosure policy `counts`, pseudonyms under this CRO's domain replace the connections. They are new for
+    each query and in no order.
     """
     hidden = policies["disclosure"] == COUNTS
     query = BEHIND.format(order="random()" if hidden else "n.address")
@@ -126,7 +127,10 @@ def connections_behind(
 
 
 def placeholder() -> DSOPortfolio:
-    """Says that there is nothing in a portfolio, to libraries whose schema wants one (docs/rules.md Q4)."""
+    """Return a portfolio that stands for an empty one (docs/rules.md Q4).
+
+    It is for libraries whose schema requires an element.
+    """
     address = f"{own_address_prefix()}:none"
     return DSOPortfolio(
         dso_domain=settings.CRO_DOMAIN,
@@ -142,7 +146,7 @@ def placeholder() -> DSOPortfolio:
 
 
 def own_address_prefix() -> str:
-    """What the entity addresses under this CRO's own domain begin with, up to the colon."""
+    """Return how entity addresses under this CRO's own domain begin, without the colon."""
     return f"ea1.2000-01.{'.'.join(reversed(settings.CRO_DOMAIN.split('.')))}"
 
 
@@ -158,7 +162,7 @@ def _congestion_point(row: tuple[Any, ...]) -> PortfolioCongestionPoint:
 
 
 def _rows(query: str, at_once: int, **parameters: Any) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query as the server hands them out, some at a time."""
+    """Yield the rows of a query, fetched from the server in batches of `at_once`."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(query, parameters)
         while rows := cursor.fetchmany(at_once):

@@ -1,6 +1,6 @@
-"""What lies behind a congestion point on a day, with who is active there: as staff read it.
+"""Read the members of a congestion point on a day, and who represents them, for staff.
 
-On a day on which the congestion point has no terms, nothing lies behind it (docs/rules.md Q6).
+On a day on which the congestion point has no terms, it has no members (docs/rules.md Q6).
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from registry.periods import last_day
 
 NOBODY_ACTIVE = "no aggregator"
 ANOTHER = "another aggregator"
-"""An AGR that is none of the business of who looks."""
+"""Stands for an AGR outside the viewer's scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """An AGR (None: nobody, or another that is not told) and how many of a congestion point's connections it has."""
+    """An AGR and how many of a congestion point's connections it represents.
+
+    `agr` is None for connections without an AGR, and for AGRs outside the viewer's scope.
+    """
 
     agr: int | None
     name: str
@@ -39,13 +42,15 @@ class Active:
 
 
 def terms_on(point: CongestionPoint, day: date) -> CongestionPointTerms | None:
-    """The terms of `point` on `day`; None where it does not exist then."""
+    """Return the terms of `point` on `day`; None when it does not exist on that day."""
     return CongestionPointTerms.objects.current().on(day).filter(congestion_point=point).first()
 
 
 def memberships(point: CongestionPoint, day: date) -> QuerySet[CongestionPointConnection]:
-    """The memberships that count on `day`, by address, each with `active_agr`, its `active_domain` and
-    `active_period`: the AGR that is active there and its days, None where there is none."""
+    """Return the memberships that count on `day`, by address, with the AGR that is active there.
+
+    Each has `active_agr`, `active_domain` and `active_period` (half-open); they are None when no AGR is active.
+    """
     related = "connection__representations"
     return (
         _effective(point, day)
@@ -70,15 +75,15 @@ def memberships(point: CongestionPoint, day: date) -> QuerySet[CongestionPointCo
 
 
 def waiting(point: CongestionPoint, day: date) -> int:
-    """How many memberships are claimed for `day` but do not count."""
+    """Return how many memberships are claimed for `day` but do not count."""
     claimed = CongestionPointConnection.objects.current().on(day).filter(congestion_point=point)
     return claimed.exclude(standing=ClaimStanding.EFFECTIVE).count()
 
 
 def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, list[Active]]:
-    """How many connections lie behind `point` on `day`, and who is active there: most connections first.
+    """Return the number of connections of `point` on `day`, and the AGRs that represent them, most connections first.
 
-    AGRs outside `scope` are told as one. Connections without an AGR come last.
+    AGRs outside `scope` form one entry. Connections without an AGR come last.
     """
     total = _effective(point, day).count()
     found = (
@@ -111,8 +116,11 @@ def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, l
 
 
 def as_lines(point: CongestionPoint, day: date, scope: Scope) -> Iterator[tuple[object, ...]]:
-    """Each connection behind `point` on `day` as a line of a file: address, first and last day of its membership,
-    AGR, first and last day of the AGR's."""
+    """Yield the lines of a file of the connections of `point` on `day`.
+
+    A line has the address, the first and last day of the membership, the AGR, and the first and last day of the AGR's
+    representation.
+    """
     if terms_on(point, day) is None:
         return
     for row in rows_of(memberships(point, day)):
@@ -130,14 +138,17 @@ def as_lines(point: CongestionPoint, day: date, scope: Scope) -> Iterator[tuple[
 
 
 def name_of(agr: int | None, domain: str | None, scope: Scope) -> str | None:
-    """The domain of an active AGR for who looks at `scope`; None where nobody is active."""
+    """Return the domain of an active AGR for a viewer with `scope`; None when no AGR is active."""
     if agr is None:
         return None
     return domain if agr in scope else ANOTHER
 
 
 def percent(part: int, whole: int) -> str:
-    """`33.3 %`; never rounded to none or all of what is neither. `–` of nothing."""
+    """Return a share such as `33.3 %`; a dash when `whole` is 0.
+
+    The result is `0 %` or `100 %` only when the share is exactly none or all.
+    """
     if not whole:
         return "–"
     if part in (0, whole):

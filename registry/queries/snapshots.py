@@ -1,4 +1,4 @@
-"""The registry as people and scripts read it: plain values, days inclusive, for any day and any past moment."""
+"""Show the registry as plain values for staff and scripts: days inclusive, on any day, as known at any past moment."""
 
 from __future__ import annotations
 
@@ -28,10 +28,15 @@ from registry.periods import Days, last_day
 def show_connection(
     address: str, *, on: date | None = None, known_at: datetime | None = None
 ) -> dict[str, Any]:
-    """All claims on a connection and its open conflicts, as JSON can hold them.
+    """Return all claims on a connection and its open conflicts, as values for JSON.
 
-    `on` keeps what is about that day; `known_at` (aware) tells what the registry held for true at that moment rather
-    than what it holds now. Raises Connection.DoesNotExist.
+    Args:
+        address: The entity address of the connection.
+        on: Only claims and conflicts about this day; None: about any day.
+        known_at: What the registry held for true at this aware moment; None: at present.
+
+    Raises:
+        Connection.DoesNotExist: There is no such connection.
     """
     if known_at is not None:
         wait_for_stamped_changes()
@@ -67,10 +72,18 @@ def show_connection(
 def show_congestion_point(
     dso: str, address: str, *, on: date | None = None, known_at: datetime | None = None
 ) -> dict[str, Any]:
-    """The terms of a DSO's congestion point and the connections claimed to lie behind it, as JSON can hold them.
+    """Return the terms of a DSO's congestion point and the connections claimed for it, as values for JSON.
 
-    `on` and `known_at` as for `show_connection`; with `on`, each connection names the AGR that is effective there.
-    Raises CongestionPoint.DoesNotExist.
+    With `on`, each connection names the AGR that is effective on that day.
+
+    Args:
+        dso: The domain of the DSO.
+        address: The entity address of the congestion point.
+        on: As for `show_connection`.
+        known_at: As for `show_connection`.
+
+    Raises:
+        CongestionPoint.DoesNotExist: There is no such congestion point.
     """
     if known_at is not None:
         wait_for_stamped_changes()
@@ -111,9 +124,12 @@ def show_congestion_point(
 def list_conflicts(
     conflicts: QuerySet[Conflict] | None = None, *, only_open: bool = False, known_at: datetime | None = None
 ) -> list[dict[str, Any]]:
-    """Conflicts, by number, as JSON can hold them: all, the open ones, or those given.
+    """Return conflicts by number, as values for JSON.
 
-    With `known_at`, how a conflict ended later is not told.
+    Args:
+        conflicts: The conflicts to return; None: all, or all open ones.
+        only_open: Return only open conflicts; used only without `conflicts`.
+        known_at: An aware moment; how conflicts ended later is left out. None: at present.
     """
     if conflicts is None:
         conflicts = Conflict.objects.filter(closed_by__isnull=True) if only_open else Conflict.objects.all()
