@@ -211,7 +211,7 @@ class InboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="passed on to")
     def passed_on(self, message: InboundMessage) -> str:
-        """Return the recipients with the state of the delivery, and a link if the recipient is in the viewer's scope."""
+        """Return the recipients, each with the state of its delivery, and a link if the viewer may see it."""
         passings = message.passings.defer("sealed").order_by("pk")
         linked = self.shown_within(message).restrict_named(passings, "recipient_role", "recipient_domain")
         found = set(linked.values_list("pk", flat=True))
