@@ -36,7 +36,7 @@ _STRAY = "A quote stands in a field that is not quoted; quote the field, and wri
 _CUT_OFF = "It is the last line: is the file cut off?"
 
 
-_known: dict[frozenset[str], str] = {}
+_registered_headers: dict[frozenset[str], str] = {}
 
 
 class UnreadableFile(ValueError):
@@ -66,18 +66,18 @@ class Fault:
         return f"line {self.line}{self.column and f', column {self.column}'}: {self.text}"
 
 
-def know(columns: Iterable[str], what: str) -> None:
+def register_header(columns: Iterable[str], what: str) -> None:
     """Register what a file with these `columns` holds, for the message where another file is required."""
-    _known[frozenset(columns)] = what
+    _registered_headers[frozenset(columns)] = what
 
 
-def name_of(path: str) -> str:
+def file_name(path: str) -> str:
     """Return the file's name without its folder, as imports record it."""
     return "standard input" if path == STANDARD_INPUT else Path(path).name
 
 
 @contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
+def open_file(path: str) -> Iterator[BinaryIO]:
     """Open a file and unpack it if gzip packed it.
 
     Args:
@@ -93,12 +93,12 @@ def opened(path: str) -> Iterator[BinaryIO]:
         )
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be opened: {error.strerror}.") from None
-    with packed, unpacked(packed) as file:
+    with packed, unpack(packed) as file:
         yield file
 
 
 @contextmanager
-def unpacked(packed: io.BufferedReader[Any]) -> Iterator[BinaryIO]:
+def unpack(packed: io.BufferedReader[Any]) -> Iterator[BinaryIO]:
     """Unpack an open file if gzip packed it."""
     if not packed.peek(len(_GZIP)).startswith(_GZIP):
         yield packed
@@ -107,7 +107,7 @@ def unpacked(packed: io.BufferedReader[Any]) -> Iterator[BinaryIO]:
         yield io.BufferedReader(file)
 
 
-def rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, None, None]:
+def read_rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, None, None]:
     """Yield each row after the header, or the fault of its line. Skip lines without any value.
 
     Args:
@@ -202,9 +202,9 @@ def _header(split: Callable[[str], list[str]], columns: Sequence[str], text: str
         "named more than once": [name for name, times in Counter(header).items() if times > 1],
     }
     if any(differences.values()):
-        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in differences.items() if names)
-        what = None if differences["named more than once"] else _known.get(frozenset(header))
-        these = f"These are the columns of {what}" if what else said.capitalize()
+        differing = "; ".join(f"{what}: {', '.join(names)}" for what, names in differences.items() if names)
+        what = None if differences["named more than once"] else _registered_headers.get(frozenset(header))
+        these = f"These are the columns of {what}" if what else differing.capitalize()
         raise UnreadableFile(f"line {line}: This names other columns than wanted. {these}. {wanted}")
     return header
 

@@ -20,10 +20,10 @@ from common.display import NOTHING
 
 M = TypeVar("M", bound=Model)
 
-AT_ONCE = 2_000
+BATCH_SIZE = 2_000
 """Rows read from the database and sent in one piece."""
 
-PATIENCE = "60s"
+TIMEOUT = "60s"
 """How long the database waits for a client that has stopped reading before it ends the export."""
 
 LINE_ENDS = re.compile(r"</(?:div|p|li|tr)>|<br ?/?>")
@@ -31,7 +31,7 @@ FORMULA = re.compile(r"[=+\-@\t\r]")
 NUMBER = re.compile(r"[+-]?[0-9][0-9.,:%]*")
 
 
-def respond(
+def csv_response(
     filename: str, headings: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> StreamingHttpResponse:
     """Return a response that downloads `rows` as the CSV file `filename`.
@@ -39,7 +39,7 @@ def respond(
     Args:
         filename: The name that the browser saves.
         headings: The first line.
-        rows: Cells, written by `text`. A generator is read while the file is sent, in the time zone of the request.
+        rows: Cells, written by `cell_text`. A generator is read while the file is sent, in the request's time zone.
     """
     return StreamingHttpResponse(
         _pieces(headings, rows, get_current_timezone()),
@@ -48,15 +48,15 @@ def respond(
     )
 
 
-def rows_of(found: QuerySet[M]) -> Iterator[M]:
-    """Yield the rows of `found` from a server-side cursor, so that memory holds at most AT_ONCE of them."""
+def stream_rows(found: QuerySet[M]) -> Iterator[M]:
+    """Yield the rows of `found` from a server-side cursor, so that memory holds at most BATCH_SIZE of them."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENCE}'")
-        yield from found.iterator(chunk_size=AT_ONCE)
+            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{TIMEOUT}'")
+        yield from found.iterator(chunk_size=BATCH_SIZE)
 
 
-def text(value: object) -> str:
+def cell_text(value: object) -> str:
     """Return `value` as plain text for a CSV cell.
 
     A day is `2026-03-01`. An aware moment is `2026-03-01T13:00:05+01:00`, in the current time zone, to the second. HTML
@@ -69,13 +69,13 @@ def text(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return localtime(value).isoformat(timespec="seconds")
-    said = str(value)
+    plain = str(value)
     if isinstance(value, SafeString):
-        said = unescape(strip_tags(LINE_ENDS.sub("\n", said)))
-        said = "; ".join(" ".join(line.split()) for line in said.splitlines() if line.strip())
-    if said == NOTHING:
+        plain = unescape(strip_tags(LINE_ENDS.sub("\n", plain)))
+        plain = "; ".join(" ".join(line.split()) for line in plain.splitlines() if line.strip())
+    if plain == NOTHING:
         return ""
-    return f"'{said}" if FORMULA.match(said) and not NUMBER.fullmatch(said) else said
+    return f"'{plain}" if FORMULA.match(plain) and not NUMBER.fullmatch(plain) else plain
 
 
 def _pieces(headings: Sequence[str], rows: Iterable[Sequence[object]], zone: tzinfo) -> Iterator[bytes]:
@@ -83,7 +83,9 @@ def _pieces(headings: Sequence[str], rows: Iterable[Sequence[object]], zone: tzi
     while True:
         with override(zone):
             written = StringIO()
-            csv.writer(written).writerows([text(cell) for cell in line] for line in islice(lines, AT_ONCE))
+            csv.writer(written).writerows(
+                [cell_text(cell) for cell in line] for line in islice(lines, BATCH_SIZE)
+            )
         if not (piece := written.getvalue()):
             return
         yield piece.encode()

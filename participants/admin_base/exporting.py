@@ -62,10 +62,13 @@ class ExportingAdmin(AuditedAdmin):
         columns: Sequence[Any] = self.export_display or [
             name for name in shown.list_display if name != CHECKBOX
         ]
-        return csv_writer.respond(
+        return csv_writer.csv_response(
             f"{slugify(str(self.opts.verbose_name_plural))}.csv",
             [self._heading(column) for column in columns],
-            ([self._cell(column, row) for column in columns] for row in csv_writer.rows_of(shown.queryset)),
+            (
+                [self._cell(column, row) for column in columns]
+                for row in csv_writer.stream_rows(shown.queryset)
+            ),
         )
 
     def is_export(self, request: HttpRequest) -> bool:

@@ -43,10 +43,10 @@ KINDS: dict[str, Kind] = {
 """The kinds, by the values of ImportRun.Kind."""
 
 for _name, _kind in KINDS.items():
-    csv_reader.know(_kind.columns, ImportRun.Kind(_name).label.lower())
+    csv_reader.register_header(_kind.columns, ImportRun.Kind(_name).label.lower())
 
 
 def register(name: ImportRun.Kind, kind: Kind) -> None:
     """Add a kind of file."""
     KINDS[name] = kind
-    csv_reader.know(kind.columns, name.label.lower())
+    csv_reader.register_header(kind.columns, name.label.lower())

@@ -82,10 +82,10 @@ class FileOnDisk:
             watched = _CountedBytes(raw, began.st_size, on_bytes)
             with (
                 io.BufferedReader(watched, CHUNK) as packed,
-                csv_reader.unpacked(packed) as unpacked,
+                csv_reader.unpack(packed) as unpacked,
                 io.BufferedReader(_Lines(unpacked, self._on_lines), CHUNK) as file,
             ):
-                yield self._read_to_end(csv_reader.rows(file, columns), packed, watched, began)
+                yield self._read_to_end(csv_reader.read_rows(file, columns), packed, watched, began)
 
     def _read_to_end(
         self,
@@ -144,7 +144,7 @@ class FileOnDisk:
                 on_bytes(count, None)
         except OSError as error:
             raise UnreadableFile(
-                f"{csv_reader.name_of(self._path)} cannot be read to its end: {error.strerror}."
+                f"{csv_reader.file_name(self._path)} cannot be read to its end: {error.strerror}."
             ) from None
         copy.seek(0)
         self._copy = copy

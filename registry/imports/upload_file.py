@@ -89,7 +89,7 @@ class Upload:
         with (
             gzip.GzipFile(fileobj=packed) as unpacked,
             io.BufferedReader(_Bounded(unpacked, look), CHUNK) as file,
-            closing(csv_reader.rows(file, columns)) as rows,
+            closing(csv_reader.read_rows(file, columns)) as rows,
         ):
             yield rows
 

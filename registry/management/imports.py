@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError
 
 from common import clock, stdout
 from common.csv.importing import MAX_ENDED_SHARE, Options
-from common.csv.reader import STANDARD_INPUT, name_of
+from common.csv.reader import STANDARD_INPUT, file_name
 from participants import audit
 from registry.imports import report as import_report
 from registry.imports import runs
@@ -128,7 +128,7 @@ class ImportCommand(BaseCommand):
                 runs.mark_interrupted()
                 running = runs.start(
                     self.import_kind,
-                    file_name=name_of(path),
+                    file_name=file_name(path),
                     options=chosen,
                     actor=audit.command_line(),
                     reason=options["reason"],

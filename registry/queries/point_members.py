@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Count, F, FilteredRelation, Q, QuerySet
 
-from common.csv.writer import rows_of
+from common.csv.writer import stream_rows
 from participants.scope import Scope
 from registry.models import (
     ClaimStanding,
@@ -123,7 +123,7 @@ def as_lines(point: CongestionPoint, day: date, scope: Scope) -> Iterator[tuple[
     """
     if terms_on(point, day) is None:
         return
-    for row in rows_of(memberships(point, day)):
+    for row in stream_rows(memberships(point, day)):
         active: Any = row
         agr = name_of(active.active_agr, active.active_domain, scope)
         shown = active.active_period if active.active_agr is not None and active.active_agr in scope else None

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Collate
 
-from common.csv.writer import text
+from common.csv.writer import cell_text
 from registry.changes import wait_for_stamped_changes
 from registry.market.market import LAST_MICROSECOND
 from registry.periods import DAY, half_open, last_day
@@ -244,5 +244,5 @@ def _source(reference: str, message_id: str, received_at: datetime, time_zone: s
 def _cells(*values: str) -> str:
     """Texts as neighbouring cells of a line."""
     written = StringIO()
-    csv.writer(written, lineterminator=END).writerow([text(value) for value in values])
+    csv.writer(written, lineterminator=END).writerow([cell_text(value) for value in values])
     return written.getvalue().removesuffix(END)

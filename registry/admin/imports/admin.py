@@ -60,7 +60,7 @@ def rejects_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun)
     )
     if packed is None:
         raise Http404
-    return csv_writer.respond(f"import-{run.pk}.rejects.csv", HEADER, _rejects(bytes(packed)))
+    return csv_writer.csv_response(f"import-{run.pk}.rejects.csv", HEADER, _rejects(bytes(packed)))
 
 
 def _course(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.utils.functional import cached_property
 from django.utils.text import slugify
 
 from common import clock
-from common.csv.writer import respond
+from common.csv.writer import csv_response
 from common.display import NOTHING
 from participants.admin_base.filters import DSOFilter
 from participants.admin_base.html import lines, link, moment
@@ -126,7 +126,7 @@ def connections_csv(
     day = _asked(request)
     headings = ("Connection", "First day", "Last day", "AGR", "AGR's first day", "AGR's last day")
     rows = point_members.as_lines(point, day, model_admin.seen(request))
-    return respond(f"{_name(point, day)}-connections.csv", headings, rows)
+    return csv_response(f"{_name(point, day)}-connections.csv", headings, rows)
 
 
 def aggregators_csv(
@@ -144,7 +144,7 @@ def aggregators_csv(
         )
         for each in told
     ]
-    return respond(f"{_name(point, day)}-aggregators.csv", ("AGR", "Connections", "Share (%)"), rows)
+    return csv_response(f"{_name(point, day)}-aggregators.csv", ("AGR", "Connections", "Share (%)"), rows)
 
 
 def _asked(request: HttpRequest) -> date:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.csv.reader import Fault, Row, UnreadableFile, name_of, opened, rows
+from common.csv.reader import Fault, Row, UnreadableFile, file_name, open_file, read_rows
 
 COLUMNS = ("agr", "connection", "start")
 LINES = ["agr,connection,start", "agr.example,ean.1,2026-01-01", "Größe,ean.2,"]
@@ -23,7 +23,7 @@ READ = [
 
 def read(content: bytes | str) -> list[Row | Fault]:
     data = content.encode() if isinstance(content, str) else content
-    return list(rows(io.BytesIO(data), COLUMNS))
+    return list(read_rows(io.BytesIO(data), COLUMNS))
 
 
 def said(content: bytes | str) -> list[str]:
@@ -182,8 +182,8 @@ def test_a_header_that_does_not_match_says_what_is_wanted(content: bytes | str, 
 
 
 def read_file(path: str) -> list[Row | Fault]:
-    with opened(path) as file:
-        return list(rows(file, COLUMNS))
+    with open_file(path) as file:
+        return list(read_rows(file, COLUMNS))
 
 
 def test_a_file_is_read_plain_or_packed(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_file_is_read_plain_or_packed(tmp_path: Path) -> None:
     (tmp_path / "plain.csv").write_bytes(text)
     (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(text))
     assert read_file(str(tmp_path / "plain.csv")) == read_file(str(tmp_path / "packed.csv.gz")) == READ
-    assert name_of(str(tmp_path / "packed.csv.gz")) == "packed.csv.gz"
+    assert file_name(str(tmp_path / "packed.csv.gz")) == "packed.csv.gz"
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -205,7 +205,7 @@ def test_standard_input_is_read_and_stays_open(
         assert read_file("-") == READ
         piped.seek(0)
         assert read_file("-") == READ
-    assert name_of("-") == "standard input"
+    assert file_name("-") == "standard input"
 
 
 def test_a_file_that_is_not_there_or_a_folder_says_so(tmp_path: Path) -> None:
@@ -231,8 +231,8 @@ def test_a_large_file_is_read_as_a_stream(tmp_path: Path) -> None:
         file.writelines(f"agr.example,ean.{number},2026-01-01\n" for number in range(200_000))
     tracemalloc.start()
     try:
-        with opened(str(path)) as content:
-            assert sum(1 for _ in rows(content, COLUMNS)) == 200_000
+        with open_file(str(path)) as content:
+            assert sum(1 for _ in read_rows(content, COLUMNS)) == 200_000
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.timezone import override
 from guardian.shortcuts import assign_perm
 
-from common.csv.writer import respond, text
+from common.csv.writer import cell_text, csv_response
 from common.display import NOTHING
 from participants import audit
 from participants.admin_base.html import lines
@@ -79,11 +79,11 @@ def many(db: None) -> Callable[[int], None]:
 )
 def test_a_cell_is_plain_text(cell: object, written: str) -> None:
     with override("Europe/Amsterdam"):
-        assert text(cell) == written
+        assert cell_text(cell) == written
 
 
 def test_a_table_of_one_s_own_is_a_file() -> None:
-    response = respond("point.csv", ["AGR", "Connections"], iter([["agr.example", 3], ['"x", y', None]]))
+    response = csv_response("point.csv", ["AGR", "Connections"], iter([["agr.example", 3], ['"x", y', None]]))
 
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"] == 'attachment; filename="point.csv"'
@@ -102,7 +102,7 @@ def test_rows_are_read_as_the_file_is_sent() -> None:
             taken += 1
             yield [number]
 
-    pieces = iter(respond("x.csv", ["Number"], rows()))
+    pieces = iter(csv_response("x.csv", ["Number"], rows()))
     next(pieces)
 
     assert taken < 5_000

@@ -22,7 +22,7 @@ from common.csv.importing import (
     import_file,
     no_report,
 )
-from common.csv.reader import Fault, Row, rows
+from common.csv.reader import Fault, Row, read_rows
 from common.csv.rejects import Rejects
 from common.previews import ConsequencesChanged
 from common.retry import retried
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.django_db
 
 
 def read(*lines: str) -> list[Row | Fault]:
-    return list(rows(io.BytesIO("\n".join([HEADER, *lines]).encode()), PARTICIPANT_COLUMNS))
+    return list(read_rows(io.BytesIO("\n".join([HEADER, *lines]).encode()), PARTICIPANT_COLUMNS))
 
 
 def take(

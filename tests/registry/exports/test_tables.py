@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.csv.importing import ImportRequest, ImportResult, Options, import_file
-from common.csv.reader import rows
+from common.csv.reader import read_rows
 from participants.imports.load import PARTICIPANT_COLUMNS, ParticipantImporter
 from participants.models import AuditEntry, Participant, PublicKey
 from registry.exports.tables import export_congestion_points, export_connections, export_participants
@@ -260,7 +260,7 @@ def participant_file() -> bytes:
 
 def take_participants(content: bytes, options: Options) -> ImportResult:
     request = ImportRequest(now=NOW, file_name="participants.csv", actor="kim", options=options)
-    return import_file(ParticipantImporter, rows(io.BytesIO(content), PARTICIPANT_COLUMNS), request)
+    return import_file(ParticipantImporter, read_rows(io.BytesIO(content), PARTICIPANT_COLUMNS), request)
 
 
 def some_participants() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from common.csv.importing import Importer, ImportRequest, ImportResult, Options, import_file
-from common.csv.reader import rows
+from common.csv.reader import read_rows
 from common.csv.rejects import Reject, Rejects
 from participants.models import Participant
 from registry.imports.load import (
@@ -65,7 +65,7 @@ def _take(
         rejects=Rejects() if rejects is None else rejects,
         expected=expected,
     )
-    return import_file(importer, rows(io.BytesIO(text.encode()), columns), request)
+    return import_file(importer, read_rows(io.BytesIO(text.encode()), columns), request)
 
 
 def all_of(rejects: Rejects) -> list[Reject]:
@@ -73,7 +73,7 @@ def all_of(rejects: Rejects) -> list[Reject]:
     file = io.BytesIO()
     rejects.write_csv(file)
     file.seek(0)
-    read = rows(file, ("line", "column", "rule", "value"))
+    read = read_rows(file, ("line", "column", "rule", "value"))
     return [
         Reject(int(row.values["line"]), *(row.values[c] for c in ("column", "rule", "value"))) for row in read
     ]
