@@ -175,7 +175,7 @@ class Shrunk(ValueError):
         super().__init__(
             f"The file would {verb} {ended:,} of the {total:,} {what} that there are ({100 * ended / total:.0f} %),"
             f" more than {100 * MAX_ENDED_SHARE:.0f} %: is all of it there? --allow-shrink --dry-run shows what it"
-            f" would {verb}, and --allow-shrink takes it all the same."
+            f" would {verb}, and --allow-shrink imports it all the same."
         )
 
 

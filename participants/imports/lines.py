@@ -94,7 +94,7 @@ def check_repetitions(lines: Lines) -> None:
     for each in named.values():
         for wanted in each if len(each) > 1 else ():
             other = next(other for other in each if other is not wanted)
-            rule = f"participant: line {other.line} says something else of it; say it once"
+            rule = f"participant: line {other.line} states other values for it; state it once"
             lines.fault(wanted.line, "", rule, " ".join(wanted.party))
 
 

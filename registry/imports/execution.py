@@ -254,7 +254,7 @@ class _Execution:
         except _TakenOver:
             self.run.refresh_from_db()
         except (DatabaseError, InterfaceError):
-            logger.exception("What came of import %s could not be recorded.", self.run.pk)
+            logger.exception("The result of import %s could not be recorded.", self.run.pk)
             self.run.state, self.run.message = values["state"], values.get("message", "")
         if not isinstance(error, Exception) and self.run.state == State.INTERRUPTED:
             raise error
@@ -285,7 +285,7 @@ class _Execution:
             case OSError():
                 message = f"{error.strerror or error}.\n{nothing}"
             case Exception() if lost_race(error):
-                message = f"The same was changed by others again and again meanwhile.\n{nothing}"
+                message = f"Others changed the same facts at each try.\n{nothing}"
             case Exception() if server_trouble(error):
                 message = f"{import_report.database_error(error)}\n{nothing}"
             case Exception():

@@ -189,25 +189,25 @@ class RegistryImporter:
         counts = {}
         if self.kind is MEMBERSHIP:
             cursor.execute(POINTS)
-            anew, changed, ended, stated = cursor.fetchone()
+            new, changed, ended, stated = cursor.fetchone()
             counts = {
-                "congestion points new": anew,
+                "congestion points new": new,
                 "congestion points changed": changed,
                 "congestion points ended": ended,
-                "congestion points unchanged": stated - ended - anew - changed,
+                "congestion points unchanged": stated - ended - new - changed,
             }
             if self._ends_unnamed:
                 cursor.execute(POINTS_REGISTERED, parameters)
                 refuse_shrinking(self.request.options, ended, cursor.fetchone()[0], "congestion points")
         claims = "memberships" if self.kind is MEMBERSHIP else "representations"
         cursor.execute(STATED)
-        changing, anew, omitted, stated = cursor.fetchone()
+        changing, new, omitted, stated = cursor.fetchone()
         if self._ends_unnamed:
             cursor.execute(self.kind.sql(REGISTERED), parameters)
             refuse_shrinking(self.request.options, omitted, cursor.fetchone()[0], claims)
         return counts | {
-            f"{claims} new": anew,
-            f"{claims} changed": changing - anew,
+            f"{claims} new": new,
+            f"{claims} changed": changing - new,
             f"{claims} ended": omitted,
             f"{claims} unchanged": stated - changing,
         }

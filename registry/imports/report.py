@@ -37,7 +37,7 @@ ENDS = {
 def database_error(error: Exception) -> str:
     """Return an error of the database as one sentence. Its text may have several lines."""
     reason = " ".join(str(error).split())
-    return f"The database gave up: {reason}{'' if reason.endswith(('.', '?', '!')) else '.'}"
+    return f"The database failed: {reason}{'' if reason.endswith(('.', '?', '!')) else '.'}"
 
 
 def no_summary(running: Running, reason: str) -> str:

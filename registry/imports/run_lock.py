@@ -70,7 +70,9 @@ class RunLock:
                 [f"{phase} {detail}".strip(), self._run_id],
             )
         except psycopg.Error as error:
-            logger.warning("Import %s goes on without telling how far it is: %s", self._run_id, error)
+            logger.warning(
+                "Import %s continues, but its progress cannot be recorded: %s", self._run_id, error
+            )
             if self._connection.closed:
                 self._connection = None
 

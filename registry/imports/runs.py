@@ -21,9 +21,7 @@ State = ImportRun.State
 
 MOST_TRIES = 3
 
-RETRY_NOTE = (
-    "Its worker ended in the middle of it, and nothing was changed. It goes on by itself, from the beginning."
-)
+RETRY_NOTE = "Its worker ended in the middle of it, and nothing was changed. It starts again by itself."
 """The message of an upload that waits again."""
 
 

@@ -32,7 +32,7 @@ MAY_BE_PREVIEWED_AGAIN = (State.REFUSED, State.FAILED, State.INTERRUPTED)
 MAY_BE_DISCARDED = (State.WAITING, State.PREVIEWED, *MAY_BE_PREVIEWED_AGAIN)
 NEEDS_ITS_FILE = (*UNAPPROVED_STATES, *MAY_BE_PREVIEWED_AGAIN)
 
-NOT_APPROVED = f"Nobody decided about it within {KEEP_UPLOADS_FOR.days} days: the uploaded file was dropped."
+NOT_APPROVED = f"Nobody approved it within {KEEP_UPLOADS_FOR.days} days: the uploaded file was deleted."
 
 
 class UploadError(ValueError):
@@ -169,7 +169,7 @@ def _held(run_id: int, states: tuple[ImportRun.State, ...]) -> ImportRun:
     """Lock and return an upload that is in one of `states` and has its file. Raises UploadError."""
     run = ImportRun.objects.select_for_update().filter(pk=run_id, uploaded=True).first()
     if run is None or run.state not in states or not has_its_file(run):
-        raise UploadError("Nothing is done: it is no longer as you saw it. Look at how it stands.")
+        raise UploadError("Nothing was done: the import has changed since you saw it. Look at it again.")
     return run
 
 

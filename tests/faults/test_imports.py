@@ -217,7 +217,7 @@ def test_its_database_connection_is_lost(file: Path) -> None:
     with held(NO_CHANGES), importing(file) as process:
         terminate(await_the_hold(process))
         assert status(process) == 1, process.log
-    assert "The database gave up: terminating connection" in process.log
+    assert "The database failed: terminating connection" in process.log
     run = ImportRun.objects.get()
     assert run.state == "failed"
     assert run.message in process.log

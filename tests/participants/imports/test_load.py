@@ -265,7 +265,7 @@ def test_I1_every_bad_line_of_a_file_of_participants_is_said_at_once_and_nothing
         "line 4, column domain: domain: cro.example is this CRO's own domain; give the participant's.",
         "line 5: file: 2 fields, where the header has 6.",
         "line 7, column public_key: public key: Line 8 names the same key; each role and domain has its own.",
-        "line 9: participant: line 10 says something else of it; say it once: AGR c.example",
+        "line 9: participant: line 10 states other values for it; state it once: AGR c.example",
         "line 13, column domain: domain: is empty",
         "line 12, column role: role: none of AGR, DSO: …",
     ):

@@ -604,5 +604,5 @@ def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
         process.kill()
     assert process.process.returncode == 1, process.log
     assert re.fullmatch(
-        r"CommandError: The database gave up: .*connections\? Nothing was imported\.\n", process.log
+        r"CommandError: The database failed: .*connections\? Nothing was imported\.\n", process.log
     ), process.log

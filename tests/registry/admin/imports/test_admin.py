@@ -350,7 +350,7 @@ def test_the_page_of_a_change_leads_to_its_import(kim: Client) -> None:
     [
         (
             "shrunk",
-            "The file would end 9 of 10. --allow-shrink takes it all the same.",
+            "The file would end 9 of 10. --allow-shrink imports it all the same.",
             "run it with --allow",
         ),
         (
@@ -358,7 +358,7 @@ def test_the_page_of_a_change_leads_to_its_import(kim: Client) -> None:
             "line 1: This is not UTF-8.",
             "Correct the file, or its name, and run the command again.",
         ),
-        ("", "The database gave up: gone.", "Run the command again: what was imported already"),
+        ("", "The database failed: gone.", "Run the command again: what was imported already"),
     ],
 )
 def test_what_a_command_s_run_advises(kim: Client, stopped: str, message: str, advice: str) -> None:
@@ -507,7 +507,7 @@ def by_command(state: str, *, applies: bool, **said: Any) -> ImportRun:
     [(State.REFUSED, "refused"), (State.FAILED, "failed"), (State.INTERRUPTED, "interrupted")],
 )
 def test_a_dry_run_that_came_to_nothing_is_told_from_an_import(kim: Client, state: str, heading: str) -> None:
-    dry = by_command(state, applies=False, full=True, message="The database gave up.\nNothing was imported.")
+    dry = by_command(state, applies=False, full=True, message="The database failed.\nNothing was imported.")
 
     said = page(kim, dry)
 
@@ -592,7 +592,7 @@ def test_an_upload_that_nobody_decides_about_is_dropped(kim: Client) -> None:
     run.refresh_from_db()
     refused.refresh_from_db()
     assert (run.state, refused.state) == (State.DISCARDED, State.REFUSED)
-    assert "Nobody decided about it within 7 days" in page(kim, run)
+    assert "Nobody approved it within 7 days" in page(kim, run)
     assert not has_content(run)
     assert not has_content(refused)
     assert "Take the good lines" not in page(kim, refused)
@@ -605,7 +605,7 @@ def test_a_worker_that_died_is_taken_over_three_times(kim: Client) -> None:
         upload_jobs.wake()
         run.refresh_from_db()
         assert run.state == State.WAITING
-        assert "It goes on by itself, from the beginning." in page(kim, run)
+        assert "It starts again by itself." in page(kim, run)
     ImportRun.objects.filter(pk=run.pk).update(state=State.RUNNING, tries=3)
     upload_jobs.wake()
     run.refresh_from_db()
@@ -658,7 +658,7 @@ def test_a_worker_that_is_stopped_gives_the_import_up_and_another_takes_it(kim: 
         assert (run.state, run.tries, run.applies) == (State.WAITING, 0, True)
         assert has_content(run)
         assert "consequences" in run.summary
-        assert "It goes on by itself, from the beginning." in page(kim, run)
+        assert "It starts again by itself." in page(kim, run)
     with working() as worker:
         reached(run, State.APPLIED, worker)
     assert Representation.objects.count() == 2
