@@ -1,4 +1,4 @@
-"""The screens of the common reference: looked at here, changed by messages, imports and decisions."""
+"""Screens of the common reference: staff view it here; messages, imports and decisions change it."""
 
 from registry.admin.changes.admin import ChangeAdmin, RevisionPlaceAdmin
 from registry.admin.conflicts.admin import ConflictAdmin

@@ -1,4 +1,4 @@
-"""What the common reference adds to the screens of participants and messages, and the dashboard."""
+"""Add the common reference to the dashboard, and to the screens of participants and messages."""
 
 from participants.admin_base.extensions import ScreenExtension
 from registry.admin.changes.admin import ChangeInline

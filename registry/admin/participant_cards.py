@@ -1,4 +1,4 @@
-"""What the page of a participant says of the common reference: what it claims, and its conflicts."""
+"""Show on the page of a participant how much it has registered, and its conflicts."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ from registry.models import Conflict, CongestionPoint, CongestionPointConnection
 
 
 def reference_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
-    """How much the participant has registered, and which conflicts it is a party of."""
+    """Return the card with a participant's registered facts and open conflicts.
+
+    Return None when the viewer may see none of them.
+    """
     says: list[tuple[str, object]] = []
     held: list[tuple[str, QuerySet[Any]]]
     if participant.role == Role.AGR:
@@ -37,5 +40,5 @@ def _may_look(request: HttpRequest, model: Any) -> bool:
 
 
 def _several(rows: QuerySet[Any], participant: Participant, words: str = "") -> SafeString:
-    """How many there are, leading to them."""
+    """Return the number of rows, as a link to their list."""
     return list_link(rows.model, f"{count_in_words(rows)} {words}".strip(), domain=participant.domain)

@@ -1,4 +1,4 @@
-"""Decisions of staff about the common reference: they see the consequences first, and bring about only those."""
+"""Forms of staff that show the consequences first, and then do exactly what was previewed."""
 
 from __future__ import annotations
 
@@ -25,17 +25,23 @@ from registry.previews.presentation import Shown, as_seen
 from registry.previews.timeouts import DECIDED, LONG, SHORT, Busy, Patience, limited
 
 Verb = Callable[[Source, date, str | None], int]
-"""What is decided: given its source, the market's day and the fingerprint of what staff were shown (None: nothing
-was shown), the id of the change that it made."""
+"""A decision to make.
+
+It takes its source, the market's day, and the fingerprint of the consequences that staff saw (None: they saw none).
+It returns the number of the change that it made.
+"""
 
 REFUSALS = (SettlementError, AdjustmentError, ConsequencesChanged, Busy)
-"""What a verb raises where it does not do what was asked; the words are for staff."""
+"""Errors by which a verb does nothing; their messages are for staff."""
 
 LONGEST_REASON = 2_000
 LIVE = 1_000
-"""How many conflicts or claims consequences are at most shown of while a form is filled in; of more, by its button."""
+"""Consequences are previewed while staff fill in a form for up to this many conflicts or claims.
+
+For more, staff press a button.
+"""
 TRIES = 5
-"""How often a rehearsal is done that loses races."""
+"""How often a preview is run that loses races."""
 TOO_MANY = "Too many to show while you fill in the form: give a reason and press the button to see what would follow."
 NOT_SHOWN = "Look at the consequences below. If they are what you mean, press the button once more."
 
@@ -50,7 +56,7 @@ class DayInput(forms.DateInput):
 
 
 class ReasonedForm(forms.Form):
-    """Asks why; `rehearsing` does without, for staff give their reason last."""
+    """A form with a reason; `rehearsing` leaves the reason out, because staff give it last."""
 
     reason = forms.CharField(
         max_length=LONGEST_REASON,
@@ -66,18 +72,18 @@ class ReasonedForm(forms.Form):
 
     @property
     def what_is_missing(self) -> str:
-        """What to fill in before the consequences can be shown."""
+        """Return what staff must fill in before the consequences can be shown."""
         return " ".join(str(error) for errors in self.errors.values() for error in errors)
 
     @property
     def why(self) -> str:
-        """The reason given, once the form is valid."""
+        """Return the reason of a valid form."""
         return str(self.cleaned_data.get("reason") or "rehearsal")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of a form that was sent: the change it made, or what to show beside the form."""
+    """The result of a form: the change that it made, or what to show beside the form."""
 
     change: int | None = None
     shown: Shown | None = None
@@ -86,7 +92,14 @@ class Attempt:
 
 
 def rehearsed(request: HttpRequest, verb: Verb, reason: str, *, patience: Patience = SHORT) -> Attempt:
-    """What `verb` would do, or why it would not; nothing stays of it."""
+    """Preview `verb`: return its consequences, or why it does nothing.
+
+    Args:
+        request: The request of the member of staff.
+        verb: The decision to preview.
+        reason: The reason given so far.
+        patience: How long to wait for locks and statements.
+    """
     source, today = Source.of_staff(request.user.get_username(), reason), this_day()
     whose = request.user.pk
     try:
@@ -99,9 +112,9 @@ def rehearsed(request: HttpRequest, verb: Verb, reason: str, *, patience: Patien
 
 
 def attempted(request: HttpRequest, verb: Verb, reason: str) -> Attempt:
-    """Do `verb`, provided that its consequences are those that the page showed; else show them.
+    """Do `verb` if its consequences are those that the page showed; otherwise return its consequences.
 
-    The page sends the fingerprint of what it showed as `expected`.
+    The page sends the fingerprint of the consequences that it showed as `expected`.
     """
     expected = request.POST.get("expected", "")
     if not expected:
@@ -122,7 +135,7 @@ def attempted(request: HttpRequest, verb: Verb, reason: str) -> Attempt:
 
 
 def _undisturbed(run: Callable[[], Consequences]) -> Consequences:
-    """What `run` returns; where it loses races, the first runs that do are done again."""
+    """Return the result of `run`, which is repeated up to TRIES times when it loses a race."""
     for _ in range(TRIES - 1):
         try:
             return run()
@@ -133,10 +146,10 @@ def _undisturbed(run: Callable[[], Consequences]) -> Consequences:
 
 
 def fragment(request: HttpRequest, attempt: Attempt) -> TemplateResponse:
-    """The consequences alone, for the place that the page keeps for them."""
+    """Return the consequences alone, for their place on the page."""
     return TemplateResponse(request, "admin/registry/rehearsal.html", {"attempt": attempt})
 
 
 def this_day() -> date:
-    """The market's day."""
+    """Return the market's day."""
     return today_at(clock.now(), market().time_zone)

@@ -1,4 +1,4 @@
-"""What a page of the registry is asked for: which day its facts are about, and as known at which moment."""
+"""Forms that choose the day that facts are about, and the past moment at which they were known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registry.market.market import LAST_MICROSECOND
 
 NO_DAY = "This is no day of the calendar: write it as 2026-03-01."
 SAME_SECOND = timedelta(microseconds=LAST_MICROSECOND)
-"""Pages show moments to the second: what happened within it is known at it."""
+"""Pages show moments to the second: a moment chosen on a page means the end of its second."""
 
 
 class TimeInput(forms.TimeInput):
@@ -27,7 +27,7 @@ class TimeInput(forms.TimeInput):
 
 
 class OnDayForm(forms.Form):
-    """Asks for a day, in the past or the future; without one, today."""
+    """Chooses a day, in the past or the future; empty: today."""
 
     on = forms.DateField(label="On day", required=False, widget=DayInput, error_messages={"invalid": NO_DAY})
 
@@ -38,7 +38,7 @@ class OnDayForm(forms.Form):
 
     @property
     def day(self) -> date:
-        """The day asked for; today where none is, or what is asked makes no sense."""
+        """Return the chosen day; today when none is chosen or the form is invalid."""
         found: date | None = self._said("on")
         return found or self.today
 
@@ -47,7 +47,7 @@ class OnDayForm(forms.Form):
 
 
 class KnownForm(OnDayForm):
-    """Asks for a past moment as well, in the time zone of the page: what the registry held for true then."""
+    """Chooses a past moment as well, in the time zone of the page: what the registry held for true then."""
 
     known_day = forms.DateField(
         label="As known at day",
@@ -89,7 +89,7 @@ class KnownForm(OnDayForm):
 
     @property
     def known_at(self) -> datetime | None:
-        """The moment asked for; None: the present."""
+        """Return the chosen moment (aware); None: the present."""
         found: datetime | None = self._said("known_at")
         return found
 

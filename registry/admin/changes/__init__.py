@@ -1,1 +1,1 @@
-"""The screens for changes of the registry."""
+"""Screens of changes of the registry."""

@@ -1,4 +1,4 @@
-"""The operator's screens for how the common reference came to be as it is: changes and revisions."""
+"""Screens of changes and revision places."""
 
 from typing import Any
 
@@ -30,6 +30,8 @@ from uftp.models import InboundMessage, Sender
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """The list and the pages of changes."""
+
     change_form_template = "admin/registry/change.html"
     list_display = ("number", "known_from", "kind", "source", "why")
     export_display = (
@@ -54,12 +56,15 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         return [row.pk]
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Change]) -> QuerySet[Change]:
-        """Changes of a fact of a participant in scope."""
+        """Return the changes of a fact of a participant in scope."""
         scope = self.seen(request)
         return rows if scope.everyone else rows.filter(participants__overlap=sorted(scope.ids))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        """Changes with their messages; each knows whether who looks may know whose message it was."""
+        """Return changes with their messages.
+
+        `sender_is_seen` tells whether the viewer may see the sender of the message.
+        """
         scope = self.seen(request)
         named = Value(True) if scope.everyone else Q(message__sender__in=_senders(scope))
         rows: QuerySet[Change] = (
@@ -70,10 +75,10 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         return rows.select_related("message__sender").defer("message__sealed")
 
     def page_context(self, request: HttpRequest, row: Change) -> dict[str, Any]:
-        """What the change did to days and conflicts, for those who see every participant.
+        """Add the consequences of the change, for a viewer who sees every participant.
 
-        Others find on the page the facts and conflicts of theirs: what it did to those of others is not theirs to know.
-        What a change did to other facts than days, these say.
+        Other viewers see on the page only the facts and conflicts of their participants. A change of facts without
+        days has no consequences to show.
         """
         context, scope = super().page_context(request, row), self.seen(request)
         if scope.everyone:
@@ -105,7 +110,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Change | None:
-        """The change, with the scope in which its page counts."""
+        """Return the change, with the viewer's scope for the counts on its page."""
         change: Change | None = super().get_object(request, object_id, from_field)
         if change is not None:
             change.counted_in = self.seen(request)  # type: ignore[attr-defined]
@@ -131,45 +136,51 @@ def _is_import(change: Change) -> bool:
 
 
 def _file_of(change: Change) -> str:
-    """The file of an import; with a link to the import on the page of the change, for those who see it."""
+    """Return the file of an import; as a link to the import on the page of the change, for a viewer who sees all."""
     run = getattr(change, "import_run", None)
     return change.file_name if run is None else link(run, f"Import {run.pk}: {change.file_name}")
 
 
 def _why(change: Change) -> str:
-    """The reason that was given, or what is told of a delivery."""
+    """Return the reason that staff gave, or what is recorded about a delivery."""
     return change.why if _is_import(change) else change.reason
 
 
 def _tells_sender(change: Change) -> bool:
-    """Whether `change` came from a message, of whose sender who looks may know."""
+    """Return whether `change` came from a message whose sender the viewer may see."""
     return change.message is not None and getattr(change, "sender_is_seen", False)
 
 
 def _senders(scope: Scope) -> list[int]:
-    """The senders that the participants in `scope` are."""
+    """Return the numbers of the senders that are participants in `scope`."""
     return list(scope.restrict_named(Sender.objects.all(), "role", "domain").values_list("pk", flat=True))
 
 
 class SenderFilter(ParticipantFilter):
+    """Revision places by the domain of their sender."""
+
     title = "sender's domain"
     fields = ("sender",)
 
 
 class UpdateTypeFilter(ChoiceFilter):
+    """Revision places by type of update."""
+
     title = "type"
     parameter_name = field = "update_type"
     values = ("AGRPortfolioUpdate", "DSOPortfolioUpdate")
 
 
 class ReasonActionForm(ActionForm):
-    """Asks why beside the choice of an action."""
+    """The choice of an action, with a field for the reason."""
 
     reason = forms.CharField(required=False, label="Reason:", max_length=500)
 
 
 @admin.register(RevisionPlace)
 class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """The list of revision places, and the action that resets them."""
+
     scope_by = ("sender",)
     list_display = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
     export_display = (
@@ -189,7 +200,7 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     actions = ("reset",)
 
     def audit_object(self, row: RevisionPlace) -> Participant:
-        """The entry of a reset is about the sender: the place is gone with it."""
+        """Return the sender: the audit entry of a reset is about it, because the place is deleted."""
         return row.sender
 
     @admin.display(description="TimeStamp")
@@ -222,7 +233,7 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 
 def conflicts_of(change: Change, scope: Scope) -> str:
-    """How many conflicts of parties in `scope` a change opened and closed, as links to them."""
+    """Return how many conflicts of parties in `scope` a change opened and closed, as links to them."""
     said = []
     for verb, field in (("opened", "opened_by"), ("closed", "closed_by")):
         rows = Conflict.objects.filter(**{field: change})
@@ -234,6 +245,8 @@ def conflicts_of(change: Change, scope: Scope) -> str:
 
 
 class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
+    """The changes that a message made, on its page."""
+
     model = Change
     template = "admin/shown_inline.html"
     without_rows = "Nothing: the message changed no day of anything."
@@ -243,7 +256,7 @@ class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
     scope = NOBODY
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        """Django makes an inline anew for each request, so that it can keep in which scope to count."""
+        """Store the viewer's scope for the counts; Django makes a new inline for each request."""
         self.scope = seen_by(request.user)
         return super().get_queryset(request)
 

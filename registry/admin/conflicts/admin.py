@@ -1,4 +1,4 @@
-"""The operator's screen for conflicts: the queue, and where its other pages are."""
+"""The list of conflicts; the other modules here have its pages."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from registry.models import Conflict
 
 @admin.register(Conflict)
 class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """The list of conflicts, and their pages."""
+
     scope_by = ("holder", "claimant")
     linked_lookups = ("opened_by__id__exact", "closed_by__id__exact")
     list_display = (
@@ -72,7 +74,7 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Open conflicts have an age, closed ones an outcome."""
+        """Show the age of open conflicts, and how closed ones ended."""
         closed = request.GET.get("state") in ("closed", "all") or "decision" in request.GET
         left_out = "age" if closed else "outcome"
         return tuple(name for name in self.list_display if name != left_out)
@@ -81,12 +83,12 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         return bool(request.user.has_perm(bulk.RIGHT))
 
     def is_export(self, request: HttpRequest) -> bool:
-        """All rows are asked for, and not a page of them, where a whole list is settled."""
+        """Return whether all rows are needed: for an export, and when a whole list is settled."""
         asked = request.resolver_match
         return super().is_export(request) or (asked is not None and asked.url_name in bulk.SETTLING)
 
     def audit_changes(self, row: Conflict) -> list[int]:
-        """Those that opened and closed it, and those by which it was decided anew."""
+        """Return the changes that opened and closed the conflict, and those of later decisions about it."""
         later = row.replaced_by.values_list("closed_by_id", flat=True)
         numbers = {row.opened_by_id, row.closed_by_id, *later}
         return sorted(number for number in numbers if number is not None)

@@ -1,8 +1,8 @@
-"""Settling many conflicts between the same two parties at once: which ones, the form, the consequences, one change.
+"""Settle many conflicts between the same two parties by one change.
 
-The page's address says which: `like` (the open conflicts of the same kind between the same two that came with the same
-message as this one), `ids` (chosen by hand), or `list` (the open ones of the list so filtered); and `pair`, which of
-them where they are between several parties.
+The address of the page selects the conflicts: `like` (the open conflicts of the same kind and parties that the same
+message opened), `ids` (selected one by one), or `list` (all open ones of a filtered list). When the selection has
+several pairs of parties, `pair` selects one of them.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from registry.queries.change_sources import maker
 RIGHT = "registry.settle_conflict"
 
 BY_HAND = 1_000
-"""Conflicts that are chosen one by one."""
+"""At most this many conflicts may be selected one by one."""
 
 NONE_OPEN = (
     "None of these conflicts is open any more: somebody has settled them, or the claims changed so that nothing"
     " is left to settle."
 )
 SETTLING = ("registry_conflict_settle", "registry_conflict_settle_preview")
-"""What the pages are called in URLs."""
+"""The names of the pages in URLs."""
 IDS = re.compile(r"\d{1,18}(,\d{1,18})*")
 PAIR = re.compile(r"(representation|membership)-(\d{1,18})-(\d{1,18})")
 
 
 class BadSelection(ValueError):
-    """The address does not say which conflicts are meant; the words say what to do."""
+    """The address does not select conflicts; the message says what staff can do."""
 
 
 def may_settle(model_admin: ScopedAdmin, request: HttpRequest) -> bool:
-    """Whether this member of staff may view conflicts and settle them."""
+    """Return whether this member of staff may view and settle conflicts."""
     return may_view(model_admin, request) and request.user.has_perm(RIGHT)
 
 
 def why_not(model_admin: ScopedAdmin, request: HttpRequest, *parties: Participant) -> str:
-    """Why this member of staff may not settle conflicts between `parties`; empty: they may."""
+    """Return why this member of staff may not settle conflicts between `parties`; empty when they may."""
     if not request.user.has_perm(RIGHT):
         return "You may look at this; settling conflicts is a right that you do not have."
     if not model_admin.may_act(request, *parties):
@@ -65,7 +65,11 @@ def why_not(model_admin: ScopedAdmin, request: HttpRequest, *parties: Participan
 
 
 def listed(model_admin: ScopedAdmin, request: HttpRequest, query: str) -> QuerySet[Conflict]:
-    """The rows of the list with the filters, search and order of `query`, a query string. Raises BadSelection."""
+    """Return the rows of the list with the filters, search and order of a query string.
+
+    Raises:
+        BadSelection: The list has no such filters.
+    """
     own = request.GET
     request.GET = QueryDict(query)
     try:
@@ -80,6 +84,7 @@ def listed(model_admin: ScopedAdmin, request: HttpRequest, query: str) -> QueryS
 def settle_together(
     model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Conflict]
 ) -> HttpResponse | None:
+    """Open the page that settles the selected conflicts."""
     if request.POST.get("select_across") == "1":
         return HttpResponseRedirect(settling(list=request.GET.urlencode()))
     ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: BY_HAND + 1])
@@ -97,7 +102,7 @@ def settle_together(
 
 
 def settle_many_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
-    """The page; sent back with a decision, it settles the conflicts."""
+    """Show the page that settles many conflicts; a POST with a decision settles them."""
     try:
         rows = _chosen(model_admin, request)
     except BadSelection as error:
@@ -123,7 +128,7 @@ def settle_many_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResp
 
 
 def settle_many_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
-    """What the decision in the form would bring about, as a piece of the page."""
+    """Return the consequences of the decision in the form, as a part of the page."""
     if request.method != "POST":
         return HttpResponseRedirect(f"{settling()}?{request.GET.urlencode()}")
     try:
@@ -142,7 +147,7 @@ def settle_many_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpR
 
 
 def _foreseen_of(request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> Attempt:
-    """What the decision sent would bring about, with or without its reason; or what it lacks."""
+    """Return the consequences of the decision in the form, with or without a reason; or what the form lacks."""
     form = _many_form(pair, request.POST, rehearsing=True)
     if not form.is_valid():
         return Attempt(hint=form.what_is_missing)
@@ -150,7 +155,7 @@ def _foreseen_of(request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> 
 
 
 def _chosen(model_admin: ScopedAdmin, request: HttpRequest) -> QuerySet[Conflict]:
-    """The open conflicts that the address names, so far as they are in scope. Raises BadSelection."""
+    """Return the open conflicts in scope that the address selects; raise BadSelection when it selects none."""
     said = request.GET
     mine = model_admin.get_queryset(request)
     if "like" in said:
@@ -198,7 +203,7 @@ def _queue_of(request: HttpRequest) -> str:
 
 
 def _source(model_admin: ScopedAdmin, request: HttpRequest) -> str:
-    """What opened the conflicts, where they are those that came together; else empty."""
+    """Return what opened the conflicts when the address selects those of one message; otherwise an empty text."""
     first = model_admin.get_object(request, request.GET["like"]) if "like" in request.GET else None
     if first is None:
         return ""
@@ -251,12 +256,12 @@ def _many_page(
 
 
 def settling(**said: str) -> str:
-    """The address of the page that settles together the conflicts so named."""
+    """Return the address of the page that settles the conflicts selected by `said`."""
     page = reverse("admin:registry_conflict_settle")
     return f"{page}?{urlencode(said)}" if said else page
 
 
-# They come before every address that takes any text for a conflict's number.
+# These come before the addresses in which any text may be the number of a conflict.
 PAGES = (
     Page("settle/", "settle", settle_many_view),
     Page("settle/preview/", "settle_preview", settle_many_preview, may=may_settle),

@@ -1,4 +1,4 @@
-"""Filters and columns of the queue of conflicts."""
+"""Filters of the list of conflicts, and the age of a conflict."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from registry.models import Change, Conflict, CongestionPoint, CongestionPointCo
 
 
 class PartyFilter(ParticipantFilter):
+    """Conflicts by the domain of either party."""
+
     title = "domain of either party"
     fields = ("holder", "claimant")
 
 
 class PointFilter(TextFilter):
-    """Conflicts about the connections that are claimed to lie behind a congestion point.
+    """Conflicts about connections with a claimed membership in a congestion point.
 
-    Claims of those that who looks may not see count for nothing.
+    Congestion points outside the viewer's scope do not match.
     """
 
     title = "congestion point"
@@ -39,7 +41,7 @@ class PointFilter(TextFilter):
 
 
 class DecisionFilter(ChoiceFilter):
-    """Conflicts by what staff decided."""
+    """Conflicts by the decision of staff."""
 
     title = parameter_name = field = "decision"
     values = tuple(Conflict.Decision.values)
@@ -54,7 +56,7 @@ class DecisionFilter(ChoiceFilter):
 
 
 class OpenFilter(admin.SimpleListFilter):
-    """Open conflicts, unless staff ask for those that are closed, or for a decision."""
+    """Open conflicts, unless staff choose closed ones, or a decision."""
 
     title = "state"
     parameter_name = "state"
@@ -84,9 +86,9 @@ class OpenFilter(admin.SimpleListFilter):
 class OpenedFilter(DayRangeFilter):
     """Conflicts by the day on which they opened.
 
-    The list is in the order of their numbers, and by the moments of changes alone PostgreSQL cannot tell where in it
-    to begin: numbers that bound the days from outside, with a day to spare, do. A conflict gets its number before the
-    moment of the change that opens it, and no change takes as long as a day.
+    The list is in the order of numbers, and PostgreSQL cannot find the place of a moment in it. So the filter adds
+    bounds by number, with a day as margin. A conflict gets its number before the moment of the change that opens it,
+    and no change takes as long as a day.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -104,7 +106,7 @@ class OpenedFilter(DayRangeFilter):
 
 
 def _numbers(*, newest: bool, **when: datetime) -> dict[str, int | None]:
-    """The first and last number of the conflicts that the newest, or oldest, changes `when` opened."""
+    """Return the first and last number of the conflicts that the newest, or oldest, changes in `when` opened."""
     changes = Change.objects.filter(**when).order_by("-moment" if newest else "moment")[:NEARBY]
     return Conflict.objects.filter(opened_by__in=changes.values("pk")).aggregate(
         first=Min("pk"), last=Max("pk")
@@ -112,7 +114,7 @@ def _numbers(*, newest: bool, **when: datetime) -> dict[str, int | None]:
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """`3 days`: how long ago `since` was, in its largest whole unit; empty where there is none."""
+    """Return how long ago `since` was, in its largest whole unit, such as `3 days`; empty when it is None."""
     if since is None:
         return ""
     passed = now - since

@@ -1,4 +1,4 @@
-"""The form in which staff decide one conflict or many between the same two parties."""
+"""The form in which staff settle one conflict, or many between the same two parties."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPLIT = Conflict.Decision.SPLIT
 
 
 class DecisionForm(ReasonedForm):
-    """Asks for a decision between `holder` and `claimant` about `days`; None: those of several conflicts."""
+    """A decision between `holder` and `claimant` about `days`; `days` is None for several conflicts."""
 
     decision = forms.ChoiceField(
         widget=forms.RadioSelect, error_messages={"required": "Choose who gets the days."}
@@ -60,7 +60,7 @@ class DecisionForm(ReasonedForm):
         return cleaned
 
     def _wrong_split(self, at: date | None) -> str:
-        """Why the days cannot be split at a day; empty where they can, as far as the form knows."""
+        """Return why the days cannot be split at a day; empty when the form finds nothing wrong."""
         if at is None:
             return "Say at which day the days are split."
         if self.days is None:
@@ -72,13 +72,13 @@ class DecisionForm(ReasonedForm):
 
     @property
     def day(self) -> date | None:
-        """The day at which to split; None for the other decisions. Once the form is valid."""
+        """Return the day of a split; None for the other decisions. The form must be valid."""
         at: date | None = self.cleaned_data.get("at")
         return at if self.cleaned_data["decision"] == SPLIT else None
 
 
 def choices(holder: Participant, claimant: Participant) -> list[tuple[str, str]]:
-    """What can be decided between the two, in words."""
+    """Return the possible decisions between the two, in words."""
     return [
         (Conflict.Decision.KEEP, f"Keep: {holder} keeps the days; the claim of {claimant} is refused"),
         (Conflict.Decision.GIVE, f"Give: {claimant} gets the days; they are refused to {holder}"),
@@ -87,7 +87,7 @@ def choices(holder: Participant, claimant: Participant) -> list[tuple[str, str]]
 
 
 def decision_in_words(decision: str, holder: Participant, claimant: Participant, at: date | None) -> str:
-    """`AGR one.example keeps the days`: what staff decided; empty where they decided nothing."""
+    """Return a decision in words, such as `AGR one.example keeps the days`; empty when there is none."""
     if decision == Conflict.Decision.KEEP:
         return f"{holder} keeps the days"
     if decision == Conflict.Decision.GIVE:
@@ -98,5 +98,5 @@ def decision_in_words(decision: str, holder: Participant, claimant: Participant,
 
 
 def decided(conflict: Conflict) -> str:
-    """What staff decided about a conflict, in words."""
+    """Return the decision about a conflict, in words."""
     return decision_in_words(conflict.decision, conflict.holder, conflict.claimant, conflict.split_at)

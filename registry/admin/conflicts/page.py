@@ -1,4 +1,4 @@
-"""What the page of one conflict shows: both claims with where they come from, who else waits, earlier decisions."""
+"""The content of a conflict's page: the claims of both parties, other claims, and earlier decisions."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from registry.queries.change_sources import maker
 from uftp.models import InboundMessage
 
 SHOWN = 20
-"""Claims and decisions of one kind that the page lists."""
+"""At most this many claims or decisions of one kind are listed."""
 SEARCHED = 200
-"""Rows of one party about one connection among which the message behind a claim is looked for."""
+"""The message behind a claim is searched among this many rows of the party about the connection."""
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """One claim of a party as it stands.
+    """A current claim of a party.
 
-    `source`: what the party said it in; `answer`: (mark, result, warnings or reasons) of that message, None where who
-    looks may not see the party: it is about other connections as well. `adjust_url`: where its days are adjusted;
-    empty for who may not.
+    `source` is the message, import or decision in which the party stated it. `answer` is (style, result, warnings or
+    reasons) of that message; it is None when the viewer may not see the party, because the message is about other
+    connections as well. `adjust_url` is the page that adjusts the days; empty when the viewer may not adjust them.
     """
 
     row: Representation | CongestionPointConnection
@@ -54,7 +54,7 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision of staff, in words, and when it was made."""
+    """A decision of staff in words, and when it was made."""
 
     conflict: Conflict
     days: str
@@ -72,7 +72,7 @@ class Side:
 
 
 def claims_of(kind: str) -> QuerySet[Any]:
-    """Claims of a conflict's kind, with what the page says of them."""
+    """Return the claims of a conflict's kind, with the related rows that the page needs."""
     rows: QuerySet[Any] = (
         Representation.objects.select_related("agr", "connection")
         if kind == Conflict.Kind.REPRESENTATION
@@ -84,11 +84,12 @@ def claims_of(kind: str) -> QuerySet[Any]:
 
 
 def party_field(kind: str) -> str:
+    """Return the field of a claim with its party."""
     return "agr" if kind == Conflict.Kind.REPRESENTATION else "dso"
 
 
 def sides(conflict: Conflict, *, seen: Scope, adjusted_for: Scope) -> list[Side]:
-    """Holder and claimant; claims of participants outside `seen` are told, but not linked."""
+    """Return holder and claimant with their claims; participants outside `seen` are named without links."""
     return [
         Side(
             title,
@@ -138,7 +139,10 @@ def _answer(message: InboundMessage) -> tuple[str, str, str] | None:
 
 
 def _refusal(claim: Any, conflict: Conflict, seen: Scope) -> str:
-    """Why a refused claim is; empty where it is not, or where that was decided between two who are not in `seen`."""
+    """Return why a claim is refused.
+
+    Return an empty text when it is not refused, or when `seen` has neither party of the decision that refused it.
+    """
     if claim.standing != ClaimStanding.REFUSED:
         return ""
     decision = refused_by(claim)
@@ -151,9 +155,14 @@ def _refusal(claim: Any, conflict: Conflict, seen: Scope) -> str:
 
 
 def origin(claim: Any, rows: Iterable[Any]) -> Change:
-    """The change by which the party said `claim`: among `rows`, its own about the connection, the latest first.
+    """Return the change in which the party stated `claim`.
 
-    A decision or another party's message may have recorded the claim as it stands; what the party said came before.
+    A decision or another party's message may have recorded the present row of the claim; the party stated it in an
+    earlier change.
+
+    Args:
+        claim: A claim of the page.
+        rows: The party's claims on the connection, the latest first.
     """
     party = party_of(claim)
     point = getattr(claim, "congestion_point_id", None)
@@ -167,18 +176,19 @@ def origin(claim: Any, rows: Iterable[Any]) -> Change:
 
 
 def is_message_of(change: Change, party: Participant) -> bool:
+    """Return whether the change came from a message of `party`."""
     sender = change.message.sender if change.message else None
     return sender is not None and (sender.role, sender.domain) == (party.role, party.domain)
 
 
 def overlap(one: Days, other: Days) -> bool:
-    """Whether two stored periods share a day."""
+    """Return whether two stored periods (half-open) share a day."""
     begin = max(one.lower or date.min, other.lower or date.min)
     return begin < min(one.upper or date.max, other.upper or date.max)
 
 
 def other_claims(conflict: Conflict, *, seen: Scope) -> list[Claimed]:
-    """What others, so far as they are in `seen`, claim of the conflict's days, who has waited longest first."""
+    """Return the claims of other parties in `seen` on the conflict's days; the longest waiting comes first."""
     field = party_field(conflict.kind)
     rows = claims_of(conflict.kind).filter(
         connection=conflict.connection_id, period__overlap=conflict.period, superseded_by=None
@@ -189,7 +199,7 @@ def other_claims(conflict: Conflict, *, seen: Scope) -> list[Claimed]:
 
 
 def other_decisions(conflict: Conflict) -> list[Decided]:
-    """What else staff decided between these two about this connection, latest first."""
+    """Return the other decisions of staff between the two parties about the connection, the latest first."""
     parties = [conflict.holder_id, conflict.claimant_id]
     rows = (
         Conflict.objects.filter(
@@ -208,7 +218,7 @@ def other_decisions(conflict: Conflict) -> list[Decided]:
 
 
 def open_between(conflict: Conflict) -> list[Conflict]:
-    """The open conflicts between these two about this connection."""
+    """Return the open conflicts between the two parties about the connection."""
     parties = [conflict.holder_id, conflict.claimant_id]
     return list(
         Conflict.objects.filter(

@@ -1,4 +1,4 @@
-"""Between whom conflicts are: those of one kind with one holder and one claimant are settled together."""
+"""Group conflicts by kind, holder and claimant: those of one group can be settled together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAIRS_SHOWN = 100
 
 @dataclass(frozen=True)
 class Pair:
-    """Conflicts of one kind between the same two, and how many of them are chosen."""
+    """Conflicts of one kind between the same two parties, and how many of them are selected."""
 
     kind: str
     holder: Participant
@@ -26,21 +26,23 @@ class Pair:
 
     @property
     def words(self) -> str:
+        """Return the number and kind of the conflicts in words."""
         kind = Conflict.Kind(self.kind).label.lower()
         return f"{self.number:,} {kind} conflict{'' if self.number == 1 else 's'}"
 
     @property
     def title(self) -> str:
-        """What the page that settles them is called."""
+        """Return the title of the page that settles them."""
         return f"Settle {self.words}" + (" together" if self.number > 1 else "")
 
     @property
     def key(self) -> str:
+        """Return how an address selects this pair."""
         return f"{self.kind}-{self.holder.pk}-{self.claimant.pk}"
 
 
 def pairs_in(rows: QuerySet[Conflict]) -> list[Pair]:
-    """Between whom `rows` are, most conflicts first; PAIRS_SHOWN and one more at most."""
+    """Return the pairs of `rows`, most conflicts first, but at most PAIRS_SHOWN + 1."""
     counted = (
         rows.values("kind", "holder", "claimant").annotate(number=Count("pk")).order_by("-number", "kind")
     )
@@ -52,7 +54,7 @@ def pairs_in(rows: QuerySet[Conflict]) -> list[Pair]:
 
 
 def settled_in_words(change_id: int, pair: Pair, form: DecisionForm) -> str:
-    """What was decided about how many conflicts, with a link to the change."""
+    """Return a message on what was decided about how many conflicts, with a link to the change."""
     change = Change.objects.get(pk=change_id)
     number = Conflict.objects.filter(closed_by=change).exclude(decision="").count()
     decided = decision_in_words(form.cleaned_data["decision"], pair.holder, pair.claimant, form.day)

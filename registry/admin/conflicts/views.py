@@ -1,4 +1,4 @@
-"""The page of one conflict: what staff decide about it, and what would follow."""
+"""The page of one conflict, where staff settle it and see the consequences."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from registry.decisions.settle import alike, settle, settle_anew
 from registry.models import Conflict
 
 TOP = "#content-start"
-"""Where a page begins; browsers would otherwise go to the place at which the form was."""
+"""Where the page begins; without it, browsers go to the place of the form."""
 
 FILTERS = "_changelist_filters"
-"""What Django's admin calls the filters of the list that a page was reached from."""
+"""The query parameter in which Django's admin keeps the filters of the list that a page was opened from."""
 
 
 def conflict_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:
-    """The page of one conflict; sent back with a decision, it settles the conflict."""
+    """Show the page of one conflict; a POST with a decision settles it."""
     if request.method != "POST":
         return _page(model_admin, request, conflict, _form(conflict), Attempt())
     if reason := why_not(model_admin, request, conflict.holder, conflict.claimant):
@@ -57,7 +57,7 @@ def conflict_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conf
 
 
 def preview_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:
-    """What the decision in the form would bring about, as a piece of the page."""
+    """Return the consequences of the decision in the form, as a part of the page."""
     if reason := why_not(model_admin, request, conflict.holder, conflict.claimant):
         raise PermissionDenied(reason)
     if request.method != "POST":
@@ -76,7 +76,7 @@ def _form(conflict: Conflict, *data: Any, rehearsing: bool = False) -> DecisionF
 
 
 def _foreseen(request: HttpRequest, conflict: Conflict) -> Attempt:
-    """What the decision sent would bring about, with or without its reason; or what it lacks."""
+    """Return the consequences of the decision in the form, with or without a reason; or what the form lacks."""
     form = _form(conflict, request.POST, rehearsing=True)
     if not form.is_valid():
         return Attempt(hint=form.what_is_missing)
@@ -94,7 +94,7 @@ def _verb(request: HttpRequest, conflict: Conflict, form: DecisionForm) -> Verb:
 
 
 def _is_done_already(request: HttpRequest, conflict: Conflict, form: DecisionForm) -> bool:
-    """Whether this member of staff decided exactly this and nobody anything since: a form that was sent twice."""
+    """Return whether the form was sent twice: this member of staff made exactly this decision, and it is the latest."""
     latest, anew = latest_decision(conflict), bool(request.POST.get("anew"))
     by, reason, decision = request.user.get_username(), form.why, form.cleaned_data["decision"]
     return bool(latest) and all(
@@ -106,7 +106,7 @@ def _is_done_already(request: HttpRequest, conflict: Conflict, form: DecisionFor
 
 
 def _on_success(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:
-    """Back to the queue, or on to the next conflict in it, saying what was decided."""
+    """Go to the list, or to the next conflict in it, with a message on what was decided."""
     said = _said(conflict, latest_decision(conflict))
     model_admin.message_user(request, said, messages.SUCCESS)
     following = _next(model_admin, request, conflict) if "_next" in request.POST else None
@@ -117,13 +117,13 @@ def _on_success(model_admin: ScopedAdmin, request: HttpRequest, conflict: Confli
 
 
 def _queue(request: HttpRequest) -> str:
-    """The queue, filtered as it was when staff left it for the page that they are on."""
+    """Return the address of the list, with the filters that it had when staff left it."""
     queue, filters = reverse("admin:registry_conflict_changelist"), request.GET.get(FILTERS, "")
     return f"{queue}?{filters}" if filters else queue
 
 
 def _next(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> Conflict | None:
-    """The conflict that comes after this one in the queue that it was opened from, or the queue's first."""
+    """Return the next conflict of the list from which this one was opened, or the first one of the list."""
     try:
         rows = listed(model_admin, request, request.GET.get(FILTERS, ""))
     except BadSelection:
@@ -182,7 +182,7 @@ def _page(
 
 
 def _said(conflict: Conflict, latest: list[Conflict]) -> str:
-    """What was decided by the latest decision about a conflict, and which number it has where that is another one."""
+    """Return a message on the latest decision about a conflict, with its number when it is another conflict."""
     if conflict in latest:
         (settled,) = (each for each in latest if each == conflict)
         return format_html("{} is settled: {}.", link(settled, f"Conflict {settled.pk}"), decided(settled))
@@ -195,6 +195,7 @@ def _said(conflict: Conflict, latest: list[Conflict]) -> str:
 
 
 def page_of(conflict: Conflict) -> str:
+    """Return the address of a conflict's page."""
     return reverse("admin:registry_conflict_change", args=[conflict.pk])
 
 

@@ -1,1 +1,1 @@
-"""The screens for facts: terms, memberships, representations."""
+"""Screens of facts: terms, memberships and representations."""

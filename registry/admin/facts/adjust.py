@@ -1,4 +1,4 @@
-"""Adjusting the days of one fact: the form, its consequences, and what to do where the fact is no longer current."""
+"""The page that adjusts the days of one fact, with a preview of the consequences."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ CONFLICT = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class AdjustForm(ReasonedForm):
-    """Asks for the days that a fact is to have."""
+    """The days that a fact is to have, and the reason."""
 
     first = forms.DateField(
         widget=DayInput,
@@ -81,12 +81,12 @@ class AdjustForm(ReasonedForm):
 
 
 def may_adjust(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> bool:
-    """Whether this member of staff may adjust the days of `row`."""
+    """Return whether this member of staff may adjust the days of `row`."""
     return request.user.has_perm(RIGHT) and model_admin.may_act(request, party_of(row))
 
 
 def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> HttpResponse:
-    """The page; sent back with days and a reason, it adjusts the fact."""
+    """Show the page that adjusts a fact; a POST with days and a reason adjusts it."""
     if request.method != "POST":
         first, last = row.period.lower, periods.last_day(row.period)
         return _adjust_page(
@@ -120,14 +120,14 @@ def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable)
 
 
 def preview_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> HttpResponse:
-    """What the days in the form would bring about, as a piece of the page."""
+    """Return the consequences of the days in the form, as a part of the page."""
     if request.method != "POST":
         return HttpResponseRedirect(adjusting(row))
     return fragment(request, foreseen(request, row) if is_live(row) else Attempt(hint=TOO_MANY))
 
 
 def _afterwards(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> str:
-    """The conflict from which staff came, where it is in the address; else the thing that the fact is about."""
+    """Return the address of the conflict that staff came from, or else of the item that the fact is about."""
     came_from = request.GET.get("conflict", "")
     conflicts = model_admin.seen(request).restrict(Conflict.objects.all(), "holder", "claimant")
     if CONFLICT.fullmatch(came_from) and conflicts.filter(pk=came_from).exists():
@@ -169,7 +169,7 @@ def _adjust_page(
 
 
 def is_live(row: Adjustable) -> bool:
-    """Whether an adjustment concerns few enough claims to show its consequences while the form is filled in."""
+    """Return whether the adjustment concerns few enough claims for a preview while the form is filled in."""
     if not isinstance(row, CongestionPointTerms):
         return True
     claims = CongestionPointConnection.objects.current().filter(congestion_point=row.congestion_point_id)
@@ -177,7 +177,14 @@ def is_live(row: Adjustable) -> bool:
 
 
 def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | None:
-    """The change by which `by` adjusted the row to exactly this, where that holds still: a form that was sent twice."""
+    """Return the change that already adjusted the row like this; None when there is none: a form may be sent twice.
+
+    Args:
+        row: The row on the page.
+        days: The days that the form requests (half-open).
+        by: The member of staff.
+        why: The reason in the form.
+    """
     change = row.superseded_by_id
     if change is None:
         return None
@@ -189,7 +196,7 @@ def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | Non
 
 
 def foreseen(request: HttpRequest, row: Adjustable) -> Attempt:
-    """What the days sent would bring about, with or without a reason; or what the form lacks."""
+    """Return the consequences of the days in the form, with or without a reason; or what the form lacks."""
     form = AdjustForm(request.POST, rehearsing=True)
     if not form.is_valid():
         return Attempt(hint=form.what_is_missing)
@@ -197,7 +204,7 @@ def foreseen(request: HttpRequest, row: Adjustable) -> Attempt:
 
 
 def adjusts(row: Adjustable, form: AdjustForm) -> Verb:
-    """The verb that gives `row` the days in the form, which is valid."""
+    """Return the verb that gives `row` the days of the form, which must be valid."""
     first, last = form.cleaned_data["first"], form.cleaned_data["last"]
 
     def verb(source: Source, today: date, expected: str | None) -> int:
@@ -207,30 +214,30 @@ def adjusts(row: Adjustable, form: AdjustForm) -> Verb:
 
 
 def adjusting(row: Adjustable) -> str:
-    """The address of the page that adjusts `row`."""
+    """Return the address of the page that adjusts `row`."""
     return reverse(f"admin:registry_{row._meta.model_name}_adjust", args=[row.pk])
 
 
 def party_of(row: Adjustable) -> Participant:
-    """Whose days they are."""
+    """Return the party of a claim, or the DSO of a congestion point's terms."""
     if isinstance(row, Representation):
         return row.agr
     return row.dso if isinstance(row, CongestionPointConnection) else row.congestion_point.dso
 
 
 def words(row: Adjustable) -> str:
-    """What the days are of: `the representation of ean.8716… by AGR one.example`."""
+    """Return what the days belong to, such as `the representation of ean.8716… by AGR one.example`."""
     return f"the {row._meta.verbose_name} of {row}" if isinstance(row, Claim) else f"the {row}"
 
 
 def superseding(row: Adjustable) -> Change | None:
-    """The change by which `row` ceased to be current, with its message; None where it is current."""
+    """Return the change that superseded `row`, with its message; None when `row` is current."""
     changes = Change.objects.select_related("message__sender").defer("message__sealed")
     return changes.filter(pk=row.superseded_by_id).first() if row.superseded_by_id else None
 
 
 def current_of(row: Adjustable) -> QuerySet[Any]:
-    """What is current about the same thing of the same party, by days."""
+    """Return the current rows of the same item and party, by days."""
     if isinstance(row, Representation):
         rows: QuerySet[Any] = Representation.objects.filter(connection=row.connection_id, agr=row.agr_id)
     elif isinstance(row, CongestionPointConnection):

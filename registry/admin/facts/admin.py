@@ -1,4 +1,4 @@
-"""The operator's screens for the common reference: looked at here, changed by messages, imports and decisions."""
+"""The lists of facts: staff view them here; messages, imports and decisions change them."""
 
 from django.contrib import admin
 
@@ -21,6 +21,8 @@ RECORDED = ("recorded_by__moment", RecordedFilter)
 
 @admin.register(CongestionPointTerms)
 class CongestionPointTermsAdmin(FactAdmin):
+    """The list and the pages of terms."""
+
     scope_by = ("congestion_point__dso",)
     linked_lookups = (*LINKED, "congestion_point__id__exact")
     list_display = ("congestion_point", "dso", "days", "terms", "recorded", "superseded")
@@ -59,6 +61,8 @@ class CongestionPointTermsAdmin(FactAdmin):
 
 @admin.register(CongestionPointConnection)
 class MembershipAdmin(FactAdmin):
+    """The list and the pages of memberships."""
+
     linked_lookups = (*LINKED, "congestion_point__id__exact")
     scope_by = ("dso",)
     list_display = (
@@ -117,6 +121,8 @@ class MembershipAdmin(FactAdmin):
 
 @admin.register(Representation)
 class RepresentationAdmin(FactAdmin):
+    """The list and the pages of representations."""
+
     scope_by = ("agr",)
     linked_lookups = LINKED
     list_display = ("connection", "agr", "days", "standing", "recorded", "superseded")

@@ -1,4 +1,4 @@
-"""What the screens of facts have in common: their days, and the changes that recorded and superseded them."""
+"""The common part of the screens of facts: days, and the changes that recorded and superseded the facts."""
 
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ EXPORTED_DAYS: tuple[Column, ...] = (
     ("First day", lambda row: row.period.lower),
     ("Last day", lambda row: periods.last_day(row.period)),
 )
-"""The columns of a file that say the days of a row; no last day: open-ended."""
+"""The columns of an export with the days of a row; an empty last day means open-ended."""
 
 EXPORTED_CHANGES: tuple[Column, ...] = (
     ("Recorded", "recorded_by.moment"),
@@ -27,7 +27,7 @@ EXPORTED_CHANGES: tuple[Column, ...] = (
 
 
 class KnowledgeFilter(admin.SimpleListFilter):
-    """Facts that the registry holds for true, unless staff ask for those of the past."""
+    """Current facts, unless staff choose superseded ones."""
 
     title = "what is known"
     parameter_name = "known"
@@ -48,11 +48,11 @@ class KnowledgeFilter(admin.SimpleListFilter):
 
 
 LINKED = ("recorded_by__id__exact", "superseded_by__id__exact")
-"""How the page of a change leads to its facts."""
+"""The lookups with which the page of a change links to its facts."""
 
 
 class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
-    """Facts come from messages, imports and decisions; here they are looked at."""
+    """The list and the pages of one kind of fact; messages, imports and decisions change the facts."""
 
     change_form_template = "admin/registry/adjustable_change_form.html"
     list_select_related: ClassVar[tuple[str, ...]] = ()
@@ -62,11 +62,11 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def audit_changes(self, row: Fact) -> list[int]:
-        """Those that recorded and superseded it."""
+        """Return the changes that recorded and superseded the fact."""
         return [number for number in (row.recorded_by_id, row.superseded_by_id) if number is not None]
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """The heading says what the fact is about, and its days. A current fact leads to adjusting it."""
+        """Add a heading with the item and the days of the fact; a current fact links to the page that adjusts it."""
         context = super().page_context(request, row)
         context["subtitle"] = f"{getattr(row, str(self.list_display[0]))}, {periods.in_words(row.period)}"
         if row.superseded_by_id is None and adjust.may_adjust(self, request, row):
@@ -91,11 +91,11 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 
 def by_change(change: Change | None) -> str:
-    """When a change became known, as a link to it."""
+    """Return when a change became known, as a link to the change."""
     return link(change, moment(change.moment)) if change else NOTHING
 
 
 def current_first(facts: FactQuerySet[Any]) -> QuerySet[Any]:
-    """Facts about one thing for reading: what is current first, then what was superseded last, each by days."""
+    """Return facts in the order for reading: current ones, then those superseded last, each by days."""
     latest = F("superseded_by__moment").desc(nulls_first=True)
     return facts.order_by(latest, "period").select_related("recorded_by", "superseded_by")

@@ -1,4 +1,4 @@
-"""How many facts of each kind a change recorded and superseded, as links to them."""
+"""Count the facts of each kind that a change recorded and superseded, as links to them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ RECORDED, SUPERSEDED = ("recorded", "recorded_by"), ("superseded", "superseded_b
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of facts: whose they are, and the list that shows them.
+    """A kind of fact, and the list that shows it.
 
-    `owners` are the paths from a fact to its participants. `listed` is the table of the list, and `path` leads from
-    its rows to the facts, where these have no list of their own. `days`: the facts are claims of days, of which a list
-    shows the current ones unless it is asked for all, and the page of a change says what came of it.
+    `owners` are the paths from a fact to its participants. `listed` is the model of the list. When the facts have no
+    list of their own, `path` leads from the rows of that list to them. `days` marks claims and terms: their list
+    shows current facts unless asked for all, and the page of a change shows the effects on their days.
     """
 
     model: type[Model]
@@ -34,7 +34,7 @@ class Kind:
     days: bool = False
 
     def links(self, change: Change, scope: Scope) -> Iterator[SafeString]:
-        """`2 recorded`, `1 superseded`: those in `scope`, each as a link to them; none for 0."""
+        """Yield links such as `2 recorded` and `1 superseded` to the facts in `scope`; none for 0."""
         for verb, field in self.verbs:
             rows = self.model._default_manager.filter(**{field: change})
             many = count_in_words(scope.restrict(rows, *self.owners))
@@ -49,16 +49,16 @@ KINDS = (
     Kind(CongestionPointConnection, ("dso",), CongestionPointConnection, days=True),
     Kind(Representation, ("agr",), Representation, days=True),
 )
-"""Those of the registry; apps above register theirs (`participants.admin_base.extensions`)."""
+"""The kinds of the registry; apps above register theirs (`participants.admin_base.extensions`)."""
 
 
 def kinds() -> list[Kind]:
-    """The kinds of facts of every app."""
+    """Return the kinds of facts of every app."""
     return [*KINDS, *extensions.fact_kinds()]
 
 
 def what_it_changed(change: Change, scope: Scope) -> str:
-    """What of each kind a change recorded and superseded, of participants in `scope`, a line for each kind."""
+    """Return how many facts of participants in `scope` a change recorded and superseded, a line for each kind."""
     said = []
     for kind in kinds():
         if links := list(kind.links(change, scope)):
@@ -70,7 +70,7 @@ def what_it_changed(change: Change, scope: Scope) -> str:
 
 
 def is_about_other_than_days(change: Change) -> bool:
-    """Whether a change recorded facts that are no claims of days."""
+    """Return whether a change recorded facts that are neither claims nor terms."""
     return any(
         kind.model._default_manager.filter(recorded_by=change).exists() for kind in kinds() if not kind.days
     )

@@ -1,4 +1,4 @@
-"""Filters of the lists of facts: by what they are about, their days, and when they were recorded."""
+"""Filters of the lists of facts: by item, by days, and by the day of recording."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from registry.models import Change, CongestionPoint, Connection
 from registry.periods import Days, half_open
 
 SPARE = timedelta(days=1)
-"""Longer than any change takes from beginning to end."""
+"""No change takes as long as this from beginning to end."""
 NEARBY = 1_000
-"""Changes among which the first or last of some days is looked for."""
+"""At most this many changes are searched for the first or last one of some days."""
 
 
 class DSOOfPointFilter(DSOFilter):
+    """Terms by the DSO of their congestion point."""
+
     fields = ("congestion_point__dso",)
 
 
 class ConnectionFilter(TextFilter):
-    """The rows about the connection with the entity address typed in."""
+    """Facts about the connection with a typed entity address."""
 
     title = parameter_name = "connection"
 
@@ -42,7 +44,7 @@ class ConnectionFilter(TextFilter):
 
 
 class CongestionPointFilter(TextFilter):
-    """The rows about the congestion points, of whichever DSO, with the entity address typed in."""
+    """Facts about the congestion points, of any DSO, with a typed entity address."""
 
     title = "congestion point"
     parameter_name = "point"
@@ -59,10 +61,10 @@ class CongestionPointFilter(TextFilter):
 
 
 class RecordedFilter(DayRangeFilter):
-    """The rows that were recorded on the days typed in.
+    """Facts recorded on the typed days.
 
-    The days alone do not tell PostgreSQL where in the list to begin; the numbers of changes well before and after
-    them do. A change gets its number before its moment, and none takes as long as SPARE.
+    By the days alone, PostgreSQL cannot find where in the list to begin. So the filter adds the numbers of changes
+    well before and after them. A change gets its number before its moment, and no change takes as long as SPARE.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -84,7 +86,7 @@ class RecordedFilter(DayRangeFilter):
 
 
 class DaysFilter(DayRangeFilter):
-    """The rows that are about one of the days typed in, at least; either end may be left open."""
+    """Facts that are about at least one of the typed days; either end may be left empty."""
 
     template = "admin/registry/days_filter.html"
     named = "days that it is about"
@@ -111,9 +113,9 @@ class DaysFilter(DayRangeFilter):
         return queryset.none() if asked.isempty else self.about(queryset, asked)
 
     def about(self, queryset: QuerySet[Any], asked: Days) -> QuerySet[Any]:
-        """The rows that are about one of the days `asked`, at least."""
+        """Return the rows that are about at least one of the days `asked` (half-open)."""
         found = queryset.filter(**{f"{self.field_path}__overlap": asked})
-        # The same said once more, in the words of the index of first days.
+        # The same condition again, for the index of first days.
         return (
             found
             if asked.upper is None

@@ -1,10 +1,10 @@
-"""The terms of a congestion point in words."""
+"""Describe the terms of a congestion point in words."""
 
 from registry.models import CongestionPointTerms
 
 
 def terms_in_words(terms: CongestionPointTerms) -> str:
-    """`day-ahead by AGR, intraday by DSO, mutex offers`: what holds on the terms' days."""
+    """Return terms in words, such as `day-ahead by AGR, intraday by DSO, mutex offers`."""
     said = [f"day-ahead by {terms.day_ahead_redispatch_by}"]
     if terms.intraday_redispatch_by:
         said.append(f"intraday by {terms.intraday_redispatch_by}")

@@ -1,1 +1,1 @@
-"""The screens for the market and the policies."""
+"""Screens of the market and the policies."""

@@ -1,4 +1,4 @@
-"""The market on the screens: its time zone and ISP duration, and what a change of them means before it is made."""
+"""The page of the market: its time zone and ISP duration, and the consequences of changing them."""
 
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ HALF_A_YEAR = timedelta(days=182)
 
 
 class MarketForm(forms.Form):
-    """What the market is to be."""
+    """The time zone and ISP duration that the market is to have."""
 
     time_zone = forms.ChoiceField(
         choices=lambda: [(zone, zone) for zone in usable_zones()],
@@ -34,7 +34,7 @@ class MarketForm(forms.Form):
 
 
 class SureForm(ReasonForm):
-    """The second step: the same again, unseen, and why."""
+    """The second step: the same values in hidden fields, and the reason."""
 
     time_zone = forms.CharField(widget=forms.HiddenInput)
     isp_duration = forms.CharField(widget=forms.HiddenInput)
@@ -43,6 +43,8 @@ class SureForm(ReasonForm):
 
 @admin.register(Market)
 class MarketAdmin(OneRowAdmin):
+    """The page of the market."""
+
     def change_view(
         self,
         request: HttpRequest,
@@ -50,7 +52,7 @@ class MarketAdmin(OneRowAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The market; a change is first shown with what it means, and made once staff have said why."""
+        """Show the market; a POST first shows the consequences of the change, and asks for the reason."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if object_id != "1":
@@ -79,7 +81,7 @@ class MarketAdmin(OneRowAdmin):
         )
 
     def _ask_again(self, request: HttpRequest, before: Market, wanted: dict[str, str]) -> HttpResponse:
-        """What the change means, and the question why; or the change, where that is answered."""
+        """Show the consequences of the change and ask for the reason; with a reason, make the change."""
         form = SureForm(request.POST if "sure" in request.POST else None, initial=wanted)
         if form.is_valid():
             set_market(**wanted, actor=actor(request), reason=form.cleaned_data["reason"])
@@ -101,7 +103,7 @@ class MarketAdmin(OneRowAdmin):
 
 
 def _meaning(before: Market, wanted: dict[str, str], now: datetime) -> list[str]:
-    """What changing the market from `before` to what is `wanted` has for its consequences, one sentence or two each."""
+    """Return the consequences of changing the market, in one or two sentences each."""
     said = []
     old, new = before.time_zone, wanted["time_zone"]
     if new != old:

@@ -1,4 +1,4 @@
-"""Policies on the screens: all of them in words on one page, and one to be set with a reason."""
+"""The page of all policies with their choices in words, and the page that sets one of them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,8 +30,11 @@ from registry.models import Policy, PolicySetting
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A policy on a page: its words, its value, each choice as (value, in general, in the example, whether it holds,
-    whether it is the default), and since when it holds by whom."""
+    """A policy on a page.
+
+    Each of `choices` is (value, text, text of the example, whether it is in force, whether it is the default).
+    `since` says since when the value is in force, and who set it.
+    """
 
     name: str
     place: str
@@ -43,8 +46,11 @@ class Shown:
 
 
 class PolicyForm(ReasonForm):
-    """Offers the values of a policy. `was` is the one that the page showed, so that nobody undoes unseen what another
-    has done."""
+    """The values of a policy to choose from.
+
+    `was` is the value that the page showed. It prevents that staff overwrite a change of a colleague that they did
+    not see.
+    """
 
     value = forms.ChoiceField(error_messages={"required": "Choose one."})
     was = forms.CharField(widget=forms.HiddenInput)
@@ -84,7 +90,7 @@ class PolicyForm(ReasonForm):
 
 
 def _label(words: Words, choice: policies.PolicyDefinition, value: str, present: str) -> str:
-    """A choice with what follows from it, in general and in the example."""
+    """Return the label of a choice, with its consequences in general and in the example."""
     general, example = words.choices[value]
     return format_html(
         '<strong>{}</strong>{}{}<span class="follows">{}</span><span class="follows quiet">In the example: {}</span>',
@@ -98,13 +104,15 @@ def _label(words: Words, choice: policies.PolicyDefinition, value: str, present:
 
 @admin.register(Policy)
 class PolicyAdmin(ReasonedAdmin):
+    """The pages of the policies."""
+
     about_participants = False
     list_display = ("name", "value", "about", "since")
     export_display = ("name", "value", "about")
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
-        """All policies; one that nobody has set gets its row when it is first looked at."""
+        """Return all policies; create a row with the default for each that has none."""
         Policy.objects.bulk_create(
             [Policy(name=choice.name, value=choice.default) for choice in policies.POLICIES.values()],
             ignore_conflicts=True,
@@ -129,7 +137,7 @@ class PolicyAdmin(ReasonedAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Every policy with its choices in words, and which of them holds."""
+        """Show every policy with its choices in words, and the choice that is in force."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         values, since = policies.in_force().values, _since(list(policies.POLICIES))
@@ -156,7 +164,7 @@ class PolicyAdmin(ReasonedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """One policy: for those who may, a form that sets it."""
+        """Show one policy; staff with the permission can set it."""
         name = unquote(object_id)
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -201,7 +209,7 @@ class PolicyAdmin(ReasonedAdmin):
 
 
 def _since(names: list[str]) -> dict[str, str]:
-    """Since when the value of each of these policies holds, who set it and why; two queries."""
+    """Return, for each policy, since when its value is in force, who set it and why; runs two queries."""
     set_at = dict(
         PolicySetting.objects.filter(name__in=names)
         .order_by("name", "-set_at", "-id")
@@ -228,6 +236,8 @@ def _since(names: list[str]) -> dict[str, str]:
 
 
 class PolicyFilter(ChoiceFilter):
+    """Policy settings by policy."""
+
     title = "policy"
     parameter_name = field = "name"
     values = tuple(policies.POLICIES)
@@ -235,6 +245,8 @@ class PolicyFilter(ChoiceFilter):
 
 @admin.register(PolicySetting)
 class PolicySettingAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """The list of policy settings."""
+
     about_participants = False
     list_display = ("name", "value", "set_since")
     export_display = ("name", "value", ("Since", "set_at"))

@@ -1,4 +1,4 @@
-"""Each policy in words: what it is about, what each choice has for its consequence, and an example (docs/rules.md)."""
+"""Describe each policy, its choices and their consequences in words, with an example (docs/rules.md)."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ from registry.market.policies import (
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A policy for those who choose: what happens, an example of it, and for each value what follows in that example.
+    """A policy in words: what it is about, and an example.
 
-    `choices`: value to what follows from it in general, and in the example.
+    `choices` maps each value to its consequences in general and in the example.
     """
 
     title: str
@@ -216,9 +216,9 @@ WORDS: dict[str, dict[str, Words]] = {
         ),
     },
 }
-"""Group to its policies, in the order in which they are shown."""
+"""The policies of each group, in the order of the page."""
 
 
 def words_of(name: str) -> Words:
-    """The words of the policy `name`, one of `registry.market.policies.POLICIES`."""
+    """Return the texts of the policy `name`, one of `registry.market.policies.POLICIES`."""
     return next(group[name] for group in WORDS.values() if name in group)

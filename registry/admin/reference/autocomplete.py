@@ -1,4 +1,4 @@
-"""Entity addresses that a field offers while one types their beginning."""
+"""Suggest entity addresses while staff type their beginning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUGGESTED = 10
 
 
 def suggest(model_admin: ScalableAdmin, request: HttpRequest) -> JsonResponse:
-    """The addresses in scope that begin with `term`: a JSON object with `results`."""
+    """Return the addresses in scope that begin with `term`, as a JSON object with `results`."""
     term = request.GET.get("term", "").strip().replace("\x00", "")
     rows = model_admin.get_queryset(request).filter(address__startswith=term).order_by("address")
     found = rows.values_list("address", flat=True).distinct()[:SUGGESTED]
@@ -25,11 +25,11 @@ SUGGEST = Page("suggest/", "suggest", suggest)
 
 
 class SuggestingAdmin(ScalableAdmin):
-    """The table's addresses are suggested, to each member of staff those in their scope."""
+    """A screen whose addresses are suggested to staff, within their scope."""
 
     pages: ClassVar[Sequence[Page]] = (SUGGEST,)
 
     @property
     def suggest_url(self) -> str:
-        """Where the suggestions are."""
+        """Return the address of the suggestions."""
         return self.url_to(SUGGEST.name)

@@ -1,4 +1,4 @@
-"""The operator's screens of congestion points: the list by coverage, and one of them with what lies behind it."""
+"""The list of congestion points with their coverage, and the page of one with its connections."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from registry.periods import in_words
 from registry.queries import point_members
 
 AT_ONCE = 100
-"""Connections on a page, and terms."""
+"""At most this many connections, and terms, are on a page."""
 
 
 class CoverageFilter(admin.SimpleListFilter):
@@ -59,7 +59,7 @@ class CoverageFilter(admin.SimpleListFilter):
 
 
 class CountedPages(Paginator[Any]):
-    """Pages of rows whose number is known."""
+    """Pages of rows whose number is already known."""
 
     def __init__(self, rows: QuerySet[Any], per_page: int, *, count: int) -> None:
         super().__init__(rows, per_page)
@@ -73,7 +73,7 @@ class CountedPages(Paginator[Any]):
 def congestion_point_page(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> HttpResponse:
-    """The page of one congestion point; `on` says for which day."""
+    """Show the page of one congestion point for the day `on`."""
     today = _today()
     form = OnDayForm(request, today=today)
     day = form.day
@@ -122,7 +122,7 @@ def congestion_point_page(
 def connections_csv(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> StreamingHttpResponse:
-    """The connections behind the congestion point on the day `on`, with the AGR that is active at each."""
+    """Export the connections of the congestion point on the day `on`, each with its active AGR."""
     day = _asked(request)
     headings = ("Connection", "First day", "Last day", "AGR", "AGR's first day", "AGR's last day")
     rows = point_members.as_lines(point, day, model_admin.seen(request))
@@ -132,7 +132,7 @@ def connections_csv(
 def aggregators_csv(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> StreamingHttpResponse:
-    """Who is active behind the congestion point on the day `on`, at how many of its connections."""
+    """Export the AGRs that represent connections of the congestion point on the day `on`, and how many."""
     day = _asked(request)
     here = point_members.terms_on(point, day)
     _, told = point_members.aggregators(point, day, model_admin.seen(request)) if here else (0, [])
@@ -164,6 +164,8 @@ PAGES = (
 
 @admin.register(CongestionPoint)
 class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
+    """The list of congestion points, and their pages."""
+
     scope_by = ("dso",)
     list_display = ("address", "operator", "terms", "connections", "represented", "share")
     export_display = (
@@ -228,7 +230,7 @@ def _connection(row: Any, seen: Any) -> dict[str, Any]:
 
 
 def _picture(point: CongestionPoint, rows: list[CongestionPointTerms], today: date) -> Any:
-    """The current terms over time."""
+    """Draw the current terms over time."""
     bars = tuple(
         Bar(
             row.period,
@@ -259,12 +261,12 @@ def _share(point: CongestionPoint) -> str:
 
 
 def _number(percent: str) -> str:
-    """`33.3` of `33.3 %`."""
+    """Return a share without its sign: `33.3` for `33.3 %`."""
     return percent.removesuffix(" %")
 
 
 def _name(point: CongestionPoint, day: date) -> str:
-    """The beginning of a file's name."""
+    """Return the beginning of a file's name."""
     return f"{slugify(point.address.replace(':', '-').replace('.', '-'))[:80]}-{day}"
 
 

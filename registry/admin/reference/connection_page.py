@@ -1,4 +1,4 @@
-"""What the page of a connection says: who has it on a day, and every claim that was ever made on it."""
+"""The content of a connection's page: its claims on a day, and the history of all claims."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AT_ONCE = 100
 """Claims of the history on one page."""
 
 CONFLICTS = 20
-"""Conflicts that the page lists; the rest is in the list of conflicts."""
+"""At most this many conflicts are on the page; the list of conflicts has all."""
 
 MODELS: tuple[type[Representation], type[CongestionPointConnection]] = (
     Representation,
@@ -42,7 +42,10 @@ PARTIES = {Representation: "agr", CongestionPointConnection: "dso"}
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A claim in words: of whom, on what, its days; `because` says why it does not count; `adjust_url` may be empty."""
+    """A claim in words.
+
+    `because` says why it does not count. `adjust_url` is empty when the viewer may not adjust it.
+    """
 
     what: SafeString
     days: str
@@ -54,7 +57,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A claim of the history with where it comes from and what took its place; `then` shows the page as known then."""
+    """A claim of the history, with the sources of the changes that recorded and superseded it.
+
+    `then` is the query that shows the page as known when the claim was recorded.
+    """
 
     told: Told
     recorded: str
@@ -66,7 +72,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads the page: the participants they look at and adjust for."""
+    """The viewer of the page: the participants that they see and adjust for."""
 
     seen: Scope
     adjusts_for: Scope
@@ -74,9 +80,11 @@ class Reader:
 
     @classmethod
     def of(cls, seen: Scope, adjusts_for: Scope) -> Reader:
+        """Return the viewer with these scopes."""
         return cls(seen, adjusts_for, frozenset() if seen.everyone else frozenset(seen.domains()))
 
     def told(self, claim: Refusable, refused: dict[Refusable, Conflict]) -> Told:
+        """Return a claim in words for the viewer."""
         may_adjust = claim.superseded_by_id is None and party_of(claim) in self.adjusts_for
         return Told(
             what=_what(claim),
@@ -88,7 +96,7 @@ class Reader:
         )
 
     def source(self, change: Change) -> SafeString | str:
-        """Where a change came from, with a link to the message; a message of somebody out of scope is not told."""
+        """Return where a change came from, with a link to its message; a sender out of scope is not named."""
         if change.message is not None:
             sender = change.message.sender
             if not self.seen.everyone and (sender.role, sender.domain) not in self.named:
@@ -102,9 +110,15 @@ class Reader:
 def facts_on(
     connection: Connection, day: date, known_at: datetime | None, reader: Reader
 ) -> tuple[list[Told], list[Told]]:
-    """(representations, memberships) claimed for `day`, as known at a moment (None: at present).
+    """Return the representations and memberships claimed for `day`.
 
-    What counts comes first, then who has waited longest.
+    Effective claims come first, then those that have waited longest.
+
+    Args:
+        connection: The connection of the page.
+        day: The day that the claims are about.
+        known_at: As known at this aware moment; None: at present.
+        reader: The viewer of the page.
     """
     longest_first = F("waiting_since").asc(nulls_first=True)
     claims = [
@@ -117,7 +131,7 @@ def facts_on(
 
 
 def history(connection: Connection, number: str, reader: Reader) -> tuple[Page[Any], list[Recorded]]:
-    """A page of all claims that there ever were on `connection`, latest first."""
+    """Return a page of all claims ever made on `connection`, the latest first."""
     keys = [
         reader.seen.restrict(model.objects.filter(connection=connection), PARTIES[model])
         .annotate(model=Value(model._meta.model_name, output_field=CharField()))
@@ -139,7 +153,7 @@ def history(connection: Connection, number: str, reader: Reader) -> tuple[Page[A
 
 
 def conflicts_of(connection: Connection, seen: Scope) -> list[Conflict]:
-    """The conflicts about `connection`, open ones first, then the latest."""
+    """Return the conflicts about `connection`, open ones first, then the latest."""
     rows = seen.restrict(Conflict.objects.filter(connection=connection), "holder", "claimant")
     return list(
         rows.select_related("holder", "claimant", "opened_by", "closed_by").order_by(
@@ -157,7 +171,7 @@ def _on(
 
 
 def _with_sources(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """With what the page says of a claim, so that it asks no more for each."""
+    """Select the related rows that the page needs of each claim, so that no query runs for each claim."""
     related = ("agr",) if rows.model is Representation else ("dso", "congestion_point")
     changes = ("recorded_by__message__sender", "superseded_by__message__sender", "waiting_since")
     return rows.select_related(*related, *changes).defer(
@@ -173,7 +187,7 @@ def _what(claim: Refusable) -> SafeString:
 
 
 def _because(claim: Refusable, decision: Conflict | None) -> SafeString | str:
-    """Why a claim does not count; empty where it does."""
+    """Return why a claim does not count; empty when it does."""
     if claim.standing == "contested":
         since = claim.waiting_since
         return f"waiting since {moment(since.moment)}" if since else ""
@@ -198,7 +212,7 @@ def _recorded(claim: Refusable, refused: dict[Refusable, Conflict], reader: Read
 
 
 def _then(at: datetime | None) -> str:
-    """The query by which the page shows what was known at `at`."""
+    """Return the query that shows the page as known at `at`; empty for None."""
     if at is None:
         return ""
     here = localtime(at)

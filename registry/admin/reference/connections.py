@@ -1,4 +1,4 @@
-"""The operator's screens of connections: the list, and one of them on any day, as known at any moment."""
+"""The list of connections, and the page of one on any day, as known at any moment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ from registry.periods import in_words
 
 @transaction.atomic
 def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
-    """The page of one connection; `on`, `known_day` and `known_time` say for which day and as known when."""
+    """Show the page of one connection.
+
+    `on` selects the day; `known_day` and `known_time` select the moment at which the facts were known.
+    """
     now = clock.now()
     today = today_at(now, market().time_zone)
     form = KnownForm(request, today=today, now=now)
@@ -61,6 +64,8 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
 
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
+    """The list of connections, and their pages."""
+
     list_display = ("address", "agr", "points")
     export_display = (
         "address",
@@ -76,7 +81,7 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
     pages = (SUGGEST, Page(CHANGE, "change", connection_page, may=may_read))
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> QuerySet[Connection]:
-        """Connections that a participant in scope has, or ever had, a claim on."""
+        """Return the connections that a participant in scope claims or ever claimed."""
         scope = self.seen(request)
         if scope.everyone:
             return rows
@@ -85,12 +90,15 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
         return rows.filter(pk__in=represented.union(connected, all=True))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """By address; latest first where some of all connections are shown, of which no index has the addresses."""
+        """Order by address; for limited staff, the latest first.
+
+        No index has the addresses of the connections in a scope.
+        """
         some = not self.seen(request).everyone and not request.GET.get("q", "").strip()
         return ("-pk",) if some else ("address",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        """Each with what counts today, as `active` and `inside`."""
+        """Return connections with the claims that count today, as `active` and `inside`."""
         today, seen = today_at(clock.now(), market().time_zone), self.seen(request)
         active = Representation.objects.current().on(today).filter(standing=ClaimStanding.EFFECTIVE)
         inside = (
@@ -124,7 +132,7 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, str] | None = None
     ) -> HttpResponse:
-        """A search for a whole address goes straight to its connection."""
+        """Show the list; a search for a whole address goes straight to its connection."""
         searched = request.GET.get("q", "").strip().replace("\x00", "")
         if request.method == "GET" and searched and self.has_view_permission(request):
             found = self.in_scope(request, Connection.objects.filter(address=searched)).first()
