@@ -71,6 +71,7 @@ class KnownForm(OnDayForm):
         self.fields["known_time"].help_text = f"In {get_current_timezone()}"
 
     def clean(self) -> dict[str, Any]:
+        """Compute the chosen moment as `known_at`; it must not be in the future."""
         cleaned: dict[str, Any] = super().clean() or {}
         day, at = cleaned.get("known_day"), cleaned.get("known_time")
         if at and not day and "known_day" not in self.errors:

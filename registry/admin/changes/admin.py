@@ -53,6 +53,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     fields = ("number", "known_from", "kind", "source", "why", "facts", "conflicts")
 
     def audit_changes(self, row: Change) -> list[int]:
+        """Return the change itself: its audit entries are on its page."""
         return [row.pk]
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Change]) -> QuerySet[Change]:
@@ -88,14 +89,17 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="number")
     def number(self, change: Change) -> str:
+        """Return the number of the change."""
         return str(change.pk)
 
     @admin.display(description="known from")
     def known_from(self, change: Change) -> str:
+        """Return the moment from which the change was known."""
         return moment(change.moment)
 
     @admin.display(description="source")
     def source(self, change: Change) -> str:
+        """Return where the change came from; a sender outside the viewer's scope is not named."""
         if _is_import(change):
             by = f" by {change.actor}" if change.actor else ""
             return format_html("{}{}", _file_of(change), by)
@@ -120,14 +124,17 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="reason")
     def why(self, change: Change) -> str:
+        """Return the reason of the change."""
         return _why(change) or NOTHING
 
     @admin.display(description="facts")
     def facts(self, change: Change) -> str:
+        """Return how many facts of each kind the change recorded and superseded."""
         return what_it_changed(change, getattr(change, "counted_in", NOBODY))
 
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
+        """Return how many conflicts the change opened and closed."""
         return conflicts_of(change, getattr(change, "counted_in", NOBODY))
 
 
@@ -205,17 +212,21 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="TimeStamp")
     def time_stamp_in_words(self, place: RevisionPlace) -> str:
+        """Return the TimeStamp of the sender's last update."""
         return moment(place.time_stamp)
 
     @admin.display(description="moved")
     def updated(self, place: RevisionPlace) -> str:
+        """Return when the place last moved."""
         return moment(place.updated_at)
 
     def has_reset_permission(self, request: HttpRequest) -> bool:
+        """Return whether this member of staff may reset places."""
         return bool(request.user.has_perm("registry.change_revisionplace"))
 
     @admin.action(description="Reset, so that any update passes next", permissions=["reset"])
     def reset(self, request: HttpRequest, queryset: QuerySet[RevisionPlace]) -> None:
+        """Delete the selected places, so that the next update of their senders is accepted with any TimeStamp."""
         reason = request.POST.get("reason", "").strip()
         try:
             edits.require_reason("a reset", reason)
@@ -262,12 +273,15 @@ class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
 
     @admin.display(description="known from")
     def known_from(self, change: Change) -> str:
+        """Return the moment from which the change was known, as a link to it."""
         return by_change(change)
 
     @admin.display(description="what")
     def what(self, change: Change) -> str:
+        """Return how many facts of each kind the change recorded and superseded."""
         return what_it_changed(change, self.scope)
 
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
+        """Return how many conflicts the change opened and closed."""
         return conflicts_of(change, self.scope)

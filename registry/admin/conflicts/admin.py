@@ -71,6 +71,7 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         css = {"all": ("cro_project/decisions.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
+        """Return conflicts with the rows that the list names."""
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
@@ -80,6 +81,7 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         return tuple(name for name in self.list_display if name != left_out)
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
+        """Return whether this member of staff may settle conflicts."""
         return bool(request.user.has_perm(bulk.RIGHT))
 
     def is_export(self, request: HttpRequest) -> bool:
@@ -95,19 +97,23 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="number", ordering="pk")
     def number(self, conflict: Conflict) -> str:
+        """Return the number of the conflict."""
         return str(conflict.pk)
 
     @admin.display(description="contested days")
     def days(self, conflict: Conflict) -> str:
+        """Return the contested days."""
         return periods.in_words(conflict.period)
 
     @admin.display(description="age", ordering="-pk")
     def age(self, conflict: Conflict) -> str:
+        """Return how long ago the conflict opened."""
         opened = conflict.opened_by.moment
         return format_html('<span title="{}">{}</span>', moment(opened), age(opened, clock.now()))
 
     @admin.display(description="outcome")
     def outcome(self, conflict: Conflict) -> str:
+        """Return how the conflict ended, and by which change."""
         if conflict.closed_by is None:
             return "Open"
         said = conflict.get_decision_display() or "No decision"

@@ -32,6 +32,7 @@ class PointFilter(TextFilter):
     parameter_name = "point"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the conflicts that match the typed address."""
         if not self.text:
             return queryset
         named = self.seen.restrict(CongestionPoint.objects.filter(address=self.text), "dso")
@@ -47,9 +48,11 @@ class DecisionFilter(ChoiceFilter):
     values = tuple(Conflict.Decision.values)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the decisions, and the choice of conflicts that ended without one."""
         return [*Conflict.Decision.choices, ("none", "Closed without a decision")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the conflicts with the chosen decision."""
         if self.value() == "none":
             return queryset.filter(decision="", closed_by__isnull=False)
         return super().queryset(request, queryset)
@@ -66,18 +69,22 @@ class OpenFilter(admin.SimpleListFilter):
         super().__init__(request, *args)
 
     def value(self) -> str | None:
+        """Return the chosen state; closed ones when a decision is chosen."""
         return super().value() or ("closed" if self.decided else None)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the states besides open."""
         return [("closed", "Closed"), ("all", "All")]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield the choices, with open as the first."""
         first, *others = super().choices(changelist)
         without = [self.parameter_name, DecisionFilter.parameter_name]
         yield {**first, "display": "Open", "query_string": changelist.get_query_string(remove=without)}
         yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the conflicts in the chosen state."""
         if self.value() == "all":
             return queryset
         return queryset.filter(closed_by__isnull=self.value() != "closed")
@@ -96,6 +103,7 @@ class OpenedFilter(DayRangeFilter):
         self.title = "day it opened"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the conflicts that opened on the chosen days."""
         found = super().queryset(request, queryset)
         begin, end = self.bounds()
         if begin and (last := _numbers(moment__lte=begin - SPARE, newest=True)["last"]):

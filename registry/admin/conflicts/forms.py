@@ -53,6 +53,7 @@ class DecisionForm(ReasonedForm):
             at.widget.attrs["max"] = str(last)
 
     def clean(self) -> dict[str, Any]:
+        """Check the day of a split."""
         cleaned: dict[str, Any] = super().clean() or {}
         splits = cleaned.get("decision") == SPLIT and "at" not in self.errors
         if splits and (wrong := self._wrong_split(cleaned.get("at"))):

@@ -52,10 +52,12 @@ class CongestionPointTermsAdmin(FactAdmin):
 
     @admin.display(description="DSO")
     def dso(self, terms: CongestionPointTerms) -> str:
+        """Return the DSO of the congestion point."""
         return str(terms.congestion_point.dso)
 
     @admin.display(description="terms")
     def terms(self, terms: CongestionPointTerms) -> str:
+        """Return the terms in words."""
         return terms_in_words(terms)
 
 
@@ -116,6 +118,7 @@ class MembershipAdmin(FactAdmin):
 
     @admin.display(description="DSO")
     def operator(self, membership: CongestionPointConnection) -> str:
+        """Return the DSO, as a link."""
         return link(membership.dso)
 
 

@@ -33,13 +33,16 @@ class KnowledgeFilter(admin.SimpleListFilter):
     parameter_name = "known"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices besides current facts."""
         return [("superseded", "Superseded"), ("all", "All")]
 
     def choices(self, changelist: Any) -> Any:
+        """Return the choices, with current facts as the first."""
         first, *others = super().choices(changelist)
         return [{**first, "display": "Current"}, *others]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the facts of the chosen kind."""
         if self.value() == "all":
             return queryset
         if self.value() == "superseded":
@@ -59,6 +62,7 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
     pages = adjust.PAGES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return facts with the rows that the list names."""
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def audit_changes(self, row: Fact) -> list[int]:
@@ -75,18 +79,22 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="days")
     def days(self, fact: Fact) -> str:
+        """Return the days of the fact."""
         return periods.in_words(fact.period)
 
     @admin.display(description="recorded")
     def recorded(self, fact: Fact) -> str:
+        """Return when the fact was recorded, as a link to the change."""
         return by_change(fact.recorded_by)
 
     @admin.display(description="superseded")
     def superseded(self, fact: Fact) -> str:
+        """Return when the fact was superseded, as a link to the change."""
         return by_change(fact.superseded_by)
 
     @admin.display(description="waiting since")
     def waiting(self, claim: Claim) -> str:
+        """Return since when the claim waits, as a link to the change."""
         return by_change(claim.waiting_since)
 
 

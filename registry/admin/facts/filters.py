@@ -34,9 +34,11 @@ class ConnectionFilter(TextFilter):
 
     @property
     def suggest_url(self) -> str:
+        """Return the address of the suggestions."""
         return reverse("admin:registry_connection_suggest")
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the facts about the connection."""
         if not self.text:
             return queryset
         found = Connection.objects.filter(address=self.text).first()
@@ -51,9 +53,11 @@ class CongestionPointFilter(TextFilter):
 
     @property
     def suggest_url(self) -> str:
+        """Return the address of the suggestions."""
         return reverse("admin:registry_congestionpoint_suggest")
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the facts about the congestion points."""
         if not self.text:
             return queryset
         found = list(CongestionPoint.objects.filter(address=self.text).values_list("pk", flat=True))
@@ -72,6 +76,7 @@ class RecordedFilter(DayRangeFilter):
         self.title = "when it was recorded"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the facts that were recorded on the typed days."""
         found = super().queryset(request, queryset)
         begin, end = self.bounds()
         if begin:
@@ -96,12 +101,14 @@ class DaysFilter(DayRangeFilter):
         self.title = self.named
 
     def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield the one choice: to remove the days."""
         yield {
             "selected": bool(self.first or self.last),
             "query_string": changelist.get_query_string(remove=self.parameters),
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the facts that are about the typed days."""
         try:
             first = date.fromisoformat(self.first) if self.first else date.min
             last = date.fromisoformat(self.last) if self.last else None

@@ -72,6 +72,7 @@ class PolicyForm(ReasonForm):
         self.order_fields(["value", "was", "reason"])
 
     def clean_value(self) -> str:
+        """Return the value as it is stored; it must differ from the present one."""
         try:
             value = policies.parse_setting(self.name, self.cleaned_data["value"])[1]
         except policies.UnknownPolicy as error:
@@ -81,6 +82,7 @@ class PolicyForm(ReasonForm):
         return value
 
     def clean_was(self) -> str:
+        """Return the value that the page showed; it must still be in force."""
         was: str = self.cleaned_data["was"]
         if was != self.present:
             raise ValidationError(
@@ -121,17 +123,21 @@ class PolicyAdmin(ReasonedAdmin):
         return rows.filter(name__in=policies.POLICIES)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return False: the rules name all policies."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Policy | None = None) -> bool:
+        """Return False: the rules name all policies."""
         return False
 
     @admin.display(description="what it decides")
     def about(self, policy: Policy) -> str:
+        """Return what the policy decides."""
         return words_of(policy.name).about
 
     @admin.display(description="since")
     def since(self, policy: Policy) -> str:
+        """Return since when the value is in force."""
         return _since([policy.name])[policy.name]
 
     def changelist_view(
@@ -255,4 +261,5 @@ class PolicySettingAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="since")
     def set_since(self, setting: PolicySetting) -> str:
+        """Return when the policy was set."""
         return moment(setting.set_at)

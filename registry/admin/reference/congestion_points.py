@@ -50,9 +50,11 @@ class CoverageFilter(admin.SimpleListFilter):
     parameter_name = "coverage"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the bands of coverage."""
         return [(str(band.value), str(band.label)) for band in Coverage]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the congestion points in the chosen band."""
         asked = self.value()
         known = {str(band.value) for band in Coverage}
         return queryset.filter(coverage__band=int(asked)) if asked in known else queryset
@@ -67,6 +69,7 @@ class CountedPages(Paginator[Any]):
 
     @cached_property
     def count(self) -> int:
+        """Return the known number of rows."""
         return self._known
 
 
@@ -184,35 +187,42 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
     pages = PAGES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CongestionPoint]:
+        """Return congestion points with their current terms."""
         current = CongestionPointTerms.objects.current().order_by("period")
         return super().get_queryset(request).prefetch_related(Prefetch("terms", current, "current_terms"))
 
     @admin.display(description="DSO")
     def operator(self, point: CongestionPoint) -> str:
+        """Return the DSO, as a link."""
         return link(point.dso)
 
     @admin.display(description="current terms")
     def terms(self, point: CongestionPoint) -> str:
+        """Return the current terms, a line for each run of days."""
         current: list[CongestionPointTerms] = getattr(point, "current_terms", [])
         return lines(f"{in_words(terms.period)}: {terms_in_words(terms)}" for terms in current)
 
     @admin.display(description="connections")
     def connections(self, point: CongestionPoint) -> str:
+        """Return how many connections it had when it was last counted."""
         counted = _counted(point)
         return f"{counted.connections:,}" if counted else NOTHING
 
     @admin.display(description="represented")
     def represented(self, point: CongestionPoint) -> str:
+        """Return how many of its connections an AGR represented when it was last counted."""
         counted = _counted(point)
         return f"{counted.represented:,}" if counted else NOTHING
 
     @admin.display(description="share")
     def share(self, point: CongestionPoint) -> str:
+        """Return the share of its connections that an AGR represented."""
         return _share(point)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        """Show the list, with the day and moment of the last count."""
         state = CoverageState.objects.first()
         counted = {"coverage_day": state.day, "coverage_counted": moment(state.counted_at)} if state else {}
         return super().changelist_view(request, {**counted, **(extra_context or {})})

@@ -119,11 +119,13 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
 
     @admin.display(description="AGR today")
     def agr(self, connection: Connection) -> str:
+        """Return the AGR that is active today, as a link."""
         active: list[Representation] = getattr(connection, "active", [])
         return lines(link(claim.agr) for claim in active)
 
     @admin.display(description="congestion point today")
     def points(self, connection: Connection) -> str:
+        """Return the congestion points that the connection belongs to today, as links."""
         inside: list[CongestionPointConnection] = getattr(connection, "inside", [])
         return lines(
             link(claim.congestion_point, f"{claim.congestion_point} of {claim.dso}") for claim in inside
