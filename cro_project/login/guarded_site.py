@@ -1,4 +1,4 @@
-"""An admin site that opens to those who have given what their log-in needs."""
+"""An admin site that requires a complete log-in, with the second factor where one is needed."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from participants import audit
 
 
 class GuardedSite(AdminSite):
-    """Every page of it, but those of the log-in, asks `has_permission`, which asks for the second factor too."""
+    """Check `has_permission`, which includes the second factor, on every page but those of the log-in."""
 
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and two_factor.suffices(request.user)
@@ -32,9 +32,9 @@ class GuardedSite(AdminSite):
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The first step; who may see the screens already is led there.
+        """Show the first step of the log-in. Redirect a member of staff who is logged in already.
 
-        A session that was opened before a second factor was required ends.
+        End a session that was opened before a second factor was required.
         """
         if request.method == "GET" and self.has_permission(request):
             return redirect("admin:index")
@@ -54,7 +54,7 @@ class GuardedSite(AdminSite):
         return PasswordStep.as_view(extra_context=context)(request)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Whoever changes their own password is in the audit trail with it."""
+        """Change the own password, with an audit entry."""
         answer: Any = super().password_change(request, extra_context)
         user = request.user
         if request.method == "POST" and answer.status_code == 302 and user.is_authenticated:

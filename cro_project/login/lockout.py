@@ -1,4 +1,4 @@
-"""What staff see who have given a wrong password or code too often (docs/settings.md, Staff)."""
+"""The page for staff who gave a wrong password or code too often (docs/settings.md, Staff)."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from participants.admin_base.html import moment
 def page(
     request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    """429 and a page of the admin that says from when on the log-in is open again; `response` is not shown."""
+    """Return 429 and a page with the moment from which on the log-in is open again. `response` is not used."""
     user_name = get_client_username(request, credentials)
     last = AccessAttempt.objects.filter(
         username=user_name, ip_address=request.META.get("REMOTE_ADDR")

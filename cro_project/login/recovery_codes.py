@@ -1,7 +1,7 @@
-"""Recovery codes on their way from the page that makes them to the one that shows them, once.
+"""Pass new recovery codes to the page that shows them once.
 
-They travel in a cookie, encrypted with a key that the session keeps until they are shown: the database alone says
-nothing of them, and neither does the cookie.
+A cookie holds the codes, encrypted. The session holds the key until the codes are shown. So neither the database nor
+the cookie alone discloses them.
 """
 
 import base64
@@ -20,11 +20,11 @@ from common import clock
 
 CODES = "two_factor_codes"
 SECONDS = 600
-"""For which codes that were made can be shown, or said to be kept."""
+"""How long new codes can be shown, and confirmed as stored."""
 
 
 def show_codes(request: HttpRequest, codes: list[str], after: str) -> HttpResponse:
-    """Lead to the page that shows `codes`, and when they are kept to the URL `after`."""
+    """Redirect to the page that shows `codes`; once the user has stored them, that page leads to the URL `after`."""
     key = random(SecretBox.KEY_SIZE)
     request.session[CODES] = {
         "key": key.hex(),
@@ -45,7 +45,7 @@ def show_codes(request: HttpRequest, codes: list[str], after: str) -> HttpRespon
 
 
 def were_made(request: HttpRequest) -> bool:
-    """Whether codes were made in this session, lately, of which nobody has said that they are kept."""
+    """Return whether this session has new codes that the user has not confirmed as stored."""
     made = request.session.get(CODES)
     if made and clock.now().timestamp() > made["until"]:
         del request.session[CODES]
@@ -54,7 +54,7 @@ def were_made(request: HttpRequest) -> bool:
 
 
 def take_codes(request: HttpRequest) -> list[str]:
-    """The codes that were made, the first time that it is asked; then none."""
+    """Return the new codes at the first call, and none at later calls."""
     made: dict[str, Any] = request.session[CODES]
     key = made.pop("key", "")
     request.session.modified = True
@@ -69,11 +69,11 @@ def take_codes(request: HttpRequest) -> list[str]:
 
 
 def forget_codes(answer: HttpResponse) -> None:
-    """Have the browser forget the cookie."""
+    """Delete the cookie in the browser."""
     answer.delete_cookie(CODES, path=reverse("admin:two_factor_codes"), samesite="Strict")
 
 
 def kept(request: HttpRequest) -> str:
-    """They are kept: the URL of the page after them."""
+    """Confirm that the user has stored the codes. Return the URL of the next page."""
     after: str = request.session.pop(CODES)["next"]
     return after

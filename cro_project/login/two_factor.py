@@ -1,7 +1,7 @@
 """The second factor of staff: a code from an app on their telephone (TOTP), or one of ten recovery codes.
 
-A member of staff is *enrolled* who has such an app set up. Codes are checked by django-otp: one code counts once,
-and after each wrong one the next is taken only after a wait that doubles.
+A member of staff who has set up such an app is *enrolled*. django-otp checks the codes: each code is valid once, and
+after each wrong one there is a wait, which doubles every time.
 """
 
 import secrets
@@ -33,24 +33,24 @@ APP_DIGITS = 6
 RECOVERY_DIGITS = 12
 RECOVERY_CODES = 10
 STORED_LENGTH = 16
-"""Hexadecimal digits kept of the hash of a recovery code, as many as there is room for."""
+"""Hexadecimal digits stored of a recovery code's hash: the size of the column."""
 
 SECRET_BYTES = 20
 OWN = "own account"
-"""Why staff change what is theirs alone, in the audit trail."""
+"""The reason in audit entries about changes of one's own account."""
 
 STEPS_OFF = 1
 """Steps of 30 seconds by which the clock of a telephone may be wrong."""
 
 
 def enrolled_since(user: User) -> datetime | None:
-    """When the app of `user` was set up; None where there is none."""
+    """Return when the app of `user` was set up; None if there is none."""
     app = TOTPDevice.objects.filter(user=user, confirmed=True).order_by("id").first()
     return app.created_at if app else None
 
 
 def is_enrolled(user: Any) -> bool:
-    """Whether `user` must give a code at log-in; asked of the database once for each user object."""
+    """Return whether `user` must give a code at log-in. Query the database once for each user object."""
     known = getattr(user, "_enrolled", None)
     if known is None:
         known = user._enrolled = TOTPDevice.objects.filter(user_id=user.pk, confirmed=True).exists()
@@ -58,33 +58,33 @@ def is_enrolled(user: Any) -> bool:
 
 
 def has_verified(user: Any) -> bool:
-    """Whether the session that `user` came with was opened with a second factor that is still set up."""
+    """Return whether the session of `user` was opened with a second factor that is still set up."""
     return getattr(user, "otp_device", None) is not None
 
 
 def suffices(user: Any) -> bool:
-    """Whether what `user` has shown at log-in is enough for the screens of staff."""
+    """Return whether the log-in of `user` is sufficient for the screens of staff."""
     return has_verified(user) or not (settings.TWO_FACTOR_REQUIRED or is_enrolled(user))
 
 
 def codes_left(user: User) -> int:
-    """How many recovery codes of `user` are unused."""
+    """Return how many recovery codes of `user` are unused."""
     return int(StaticToken.objects.filter(device__user=user).count())
 
 
 def make_secret() -> str:
-    """A secret for an app, in hexadecimal."""
+    """Make a secret for an app, in hexadecimal."""
     return secrets.token_hex(SECRET_BYTES)
 
 
 def secret_to_type(secret: str) -> str:
-    """`secret` (hexadecimal) as apps take it when it is typed: Base32 in groups of four."""
+    """Return `secret` (hexadecimal) in the form that one types into an app: Base32 in groups of four."""
     text = b32encode(bytes.fromhex(secret)).decode()
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def picture(user: User, secret: str) -> SafeString:
-    """An SVG with the QR code that an app reads to take over `secret` (hexadecimal) for `user`."""
+    """Return an SVG with the QR code of `secret` (hexadecimal) and `user`, to be read by an app."""
     address = TOTPDevice(user=user, key=secret).config_url
     drawn = segno.make(address, error="m").svg_inline(
         omitsize=True, dark="#000", light="#fff", border=4, svgclass="qr", lineclass=None, title="QR code"
@@ -93,9 +93,10 @@ def picture(user: User, secret: str) -> SafeString:
 
 
 def only_digits(text: str) -> str:
-    """The digits of a code as a person types it, in groups or not.
+    """Return the digits of a typed code, which may be in groups.
 
-    Raises ValidationError where it can be neither an app's code nor a recovery code.
+    Raises:
+        ValidationError: The text is neither an app's code nor a recovery code.
     """
     digits = "".join(text.replace("-", " ").split())
     if not (digits.isascii() and digits.isdigit() and len(digits) in (APP_DIGITS, RECOVERY_DIGITS)):
@@ -107,9 +108,9 @@ def only_digits(text: str) -> str:
 
 
 class SecondFactorBackend(BaseBackend):
-    """Tells `authenticate(request, username=…, code=…)` whether the code is right; the password was checked before.
+    """Check the code in `authenticate(request, username=…, code=…)`. The password was checked before.
 
-    It stands behind the backend of django-axes, so that wrong codes lock a log-in as wrong passwords do.
+    It is listed after the backend of django-axes, so wrong codes lock a log-in as wrong passwords do.
     """
 
     def authenticate(  # type: ignore[override]
@@ -125,7 +126,7 @@ class SecondFactorBackend(BaseBackend):
 
 
 def waits_until(user: User, code: str) -> datetime | None:
-    """Until when codes like `code` are refused, right or wrong, because of wrong ones before; None: they are not."""
+    """Return until when codes of this kind are refused after earlier wrong ones; None if they are not."""
     device = _device_for(user, code)
     if device is None:
         return None
@@ -135,17 +136,26 @@ def waits_until(user: User, code: str) -> datetime | None:
 
 
 def _device_for(user: User, code: str) -> Any:
-    """What could have given `code`: the app or the recovery codes of `user`, by the number of digits."""
+    """Return the device that `code` is from, by its number of digits: the app or the recovery codes of `user`."""
     kind = TOTPDevice if len(code) == APP_DIGITS else StaticDevice
     return kind.objects.filter(user=user, confirmed=True).order_by("id").first()
 
 
 def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
-    """Set up the app of `user` that holds `secret` (hexadecimal), in place of an earlier one.
+    """Set up the app of `user`, instead of an earlier one, and end all sessions of `user`.
 
-    `code` shows that the app works, and is used up by that. Returns the app and ten recovery codes, which replace
-    earlier ones. All sessions of `user` end: the caller opens one again. Raises ValidationError where the code
-    is wrong, and where there is no secret.
+    The caller opens a session again.
+
+    Args:
+        user: Whose app it is.
+        secret: The secret that the app holds, in hexadecimal.
+        code: Proves that the app works. It cannot be used again.
+
+    Returns:
+        The app, and ten recovery codes, which replace earlier ones.
+
+    Raises:
+        ValidationError: The code is wrong, or there is no secret.
     """
     if len(secret) != 2 * SECRET_BYTES:
         raise ValidationError("The picture that you used is no longer valid; let the app read this one.")
@@ -173,7 +183,7 @@ def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
 
 
 def renew_codes(user: User) -> list[str]:
-    """Make ten recovery codes of `user`, which replace earlier ones."""
+    """Make ten recovery codes for `user`. They replace earlier ones."""
     with transaction.atomic():
         _lock(user)
         audit.note(user.get_username(), "made recovery codes", subject(user), reason=OWN, about=user)
@@ -181,9 +191,10 @@ def renew_codes(user: User) -> list[str]:
 
 
 def turn_off(user: User, *, actor: str, reason: str = "") -> None:
-    """Forget the app and the recovery codes of `user`, whose sessions all end.
+    """Delete the app and the recovery codes of `user`, and end all sessions of `user`.
 
-    Raises ValidationError where there is no app, and where `actor` is another than `user` and gives no reason.
+    Raises:
+        ValidationError: There is no app, or `actor` is not `user` and gives no reason.
     """
     own = actor == user.get_username()
     if not own and not reason.strip():
@@ -206,7 +217,7 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
 
 
 def note_recovery(user: User) -> None:
-    """Put into the audit trail that `user` logged in with a recovery code."""
+    """Record in the audit trail that `user` logged in with a recovery code."""
     audit.note(
         user.get_username(),
         "used recovery code",
@@ -225,12 +236,12 @@ def end_sessions(user: User) -> None:
 
 
 def subject(user: User) -> str:
-    """What the audit trail calls `user`."""
+    """Return the name of `user` in the audit trail."""
     return f"user {user.get_username()}"
 
 
 def _lock(user: User) -> None:
-    """Let others who change the second factor of `user` wait for this transaction."""
+    """Lock the second factor of `user` until the transaction ends."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
@@ -243,6 +254,6 @@ def _replace_codes(user: User) -> list[str]:
 
 
 def _stored(user: User, code: str) -> str:
-    """What the database has of a recovery code of `user`: a hash, for which one needs SECRET_KEY."""
+    """Return what the database stores of a recovery code: a hash keyed with SECRET_KEY."""
     keyed = salted_hmac("recovery code", f"{user.pk} {code}", algorithm="sha256")
     return keyed.hexdigest()[:STORED_LENGTH]

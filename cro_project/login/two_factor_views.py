@@ -1,4 +1,4 @@
-"""The pages on which members of staff look after their own second factor; what changes it asks for the password."""
+"""The pages for one's own second factor. Each change asks for the password."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from participants.admin_base.html import moment
 
 
 class PasswordForm(forms.Form):
-    """Asks for the password of whoever is logged in, and counts a wrong one like a log-in that failed."""
+    """Ask for the user's own password. A wrong one counts as a failed log-in."""
 
     password = forms.CharField(
         label="Your password",
@@ -44,14 +44,14 @@ class PasswordForm(forms.Form):
 
 
 class SetUpForm(AppCodeForm, PasswordForm):
-    """The password, and the code that shows that the app has taken over the secret."""
+    """The password, and a code that proves that the app holds the secret."""
 
     field_order = ["code", "password"]
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
 class OwnPage(View):
-    """A page about the second factor of whoever looks at it, with a form that changes it."""
+    """A page about the user's own second factor, with a form that changes it."""
 
     form_class: type[Any] = PasswordForm
     template = "admin/two_factor_form.html"
@@ -66,7 +66,7 @@ class OwnPage(View):
 
     @cached_property
     def user(self) -> User:
-        """Whoever is logged in, as a row of the database."""
+        """The user's row of the database."""
         return User.objects.get(username=self.request.user.get_username())
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -77,11 +77,11 @@ class OwnPage(View):
         return (self.change(form) if form.is_valid() else None) or self.show(form)
 
     def change(self, form: Any) -> HttpResponse | None:
-        """Do it, and lead to the page after it; None where it cannot be done, and the form says why."""
+        """Make the change and redirect. Return None if it is not possible; the form then holds the error."""
         raise NotImplementedError
 
     def more(self) -> dict[str, Any]:
-        """What the template needs beside the form."""
+        """Return what the template needs besides the form."""
         return {}
 
     def show(self, form: Any = None) -> HttpResponse:
@@ -99,7 +99,7 @@ class OwnPage(View):
 
 
 class Overview(OwnPage):
-    """Whether there is a second factor, since when, and what can be done about it."""
+    """Show whether there is a second factor, since when, and what can be changed."""
 
     http_method_names = ["get", "head", "options"]
     template = "admin/two_factor.html"
@@ -135,7 +135,7 @@ class SetUp(OwnPage):
 
 
 class Codes(OwnPage):
-    """Shows recovery codes once; then says that they were shown, until whoever they belong to has kept them."""
+    """Show recovery codes once. After that, say that they were shown, until the user confirms that they are stored."""
 
     template = "admin/two_factor_codes.html"
     title = "Your recovery codes"
@@ -158,7 +158,7 @@ class Codes(OwnPage):
 
 
 class OfEnrolled(OwnPage):
-    """A page for those who have a second factor."""
+    """A page for users who have a second factor."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not two_factor.is_enrolled(request.user):
