@@ -1,4 +1,4 @@
-"""Who a sender is, by which keys it is known, and whether it may act."""
+"""Find out who a sender is, which keys it has, and whether it may act."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ HEARD_EVERY = timedelta(minutes=1)
 
 
 class Admission(StrEnum):
-    """What a sender gets: allowed to act, or the RejectionReason of its answer."""
+    """The result of `admit`: the sender may act, or the RejectionReason of its response."""
 
     ALLOWED = "allowed"
     BARRED = "Barred Sender"
@@ -23,10 +23,11 @@ class Admission(StrEnum):
 
 
 def admit(participant: Participant | None, mode: str) -> Admission:
-    """Whether a sender whose signature verified may act, in `mode` (`open` or `closed`).
+    """Decide whether a sender whose signature verified may act (docs/protocol-support.md, Standing).
 
-    `participant` is None for a sender that is not configured and whose key discovery proved. The table is in
-    docs/protocol-support.md, Standing.
+    Args:
+        participant: None for a sender that is not configured, and whose key was found by discovery.
+        mode: `open` or `closed`.
     """
     match participant.standing if participant else Standing.KNOWN:
         case Standing.BARRED:
@@ -40,15 +41,16 @@ def admit(participant: Participant | None, mode: str) -> Admission:
 
 
 def current_mode() -> str:
-    """`open` or `closed`; open until staff close it."""
+    """Return the mode, `open` or `closed`. It is open until staff close it."""
     return Mode.objects.filter(pk=1).values_list("value", flat=True).first() or Mode.OPEN
 
 
 @dataclass(frozen=True, slots=True)
 class KeyLookup:
-    """Who a sender is as far as configured, and the 32-byte keys that may verify its signature.
+    """The configured participant, if there is one, and the 32-byte keys that may verify the sender's signature.
 
-    `discovered`: the keys are published ones, so that a sender they prove is to be recorded.
+    Attributes:
+        discovered: The keys were found by discovery. A sender that they prove has to be recorded.
     """
 
     participant: Participant | None
@@ -57,11 +59,21 @@ class KeyLookup:
 
 
 def find_keys(role: str, domain: str, now: datetime, source: discovery.Discovery | None = None) -> KeyLookup:
-    """The keys that (role, domain) may sign with at `now`: configured ones, or else those it publishes.
+    """Find the keys that (role, domain) may sign with at `now`: the configured ones, else the published ones.
 
-    Two queries at most. A published key that staff have ended for this participant does not count. No keys:
-    the sender cannot be known (419), and the same where DiscoveryFailed is raised. `source` stands in for the
-    one that the settings name.
+    Makes two queries at most. A published key that staff have ended for this participant is left out.
+
+    Args:
+        role: The role of the sender.
+        domain: The domain of the sender.
+        now: An aware moment.
+        source: Where keys are published; by default the source in the settings.
+
+    Returns:
+        The keys. Without any, the sender is unknown (419).
+
+    Raises:
+        DiscoveryFailed: The keys cannot be looked up at the moment (419).
     """
     if role not in Role.values or domain == settings.CRO_DOMAIN:
         return KeyLookup(None, ())
@@ -77,11 +89,16 @@ def find_keys(role: str, domain: str, now: datetime, source: discovery.Discovery
 
 
 def record_first_contact(role: str, domain: str, key: bytes, now: datetime) -> Participant:
-    """The participant (role, domain), recorded as known where it was not there yet.
+    """Return the participant (role, domain). Record it with the standing known if it is new.
 
-    `key` is the published key that proved it. It goes into the audit trail and not among the configured keys,
-    so that the participant rotates its keys where it publishes them. Two first messages at once record one
-    participant.
+    Two first messages at the same time record one participant.
+
+    Args:
+        role: The role of the sender.
+        domain: The domain of the sender.
+        key: The published key that verified the message. It is written to the audit trail, but not configured: the
+            participant rotates its keys where it publishes them.
+        now: An aware moment.
     """
     participant, created = Participant.objects.get_or_create(
         role=role, domain=domain, defaults={"standing": Standing.KNOWN, "last_heard_at": now}
@@ -99,7 +116,7 @@ def record_first_contact(role: str, domain: str, key: bytes, now: datetime) -> P
 
 
 def record_heard(participant: Participant, now: datetime) -> None:
-    """Keep when `participant` was last heard, to the minute: most messages cost no query."""
+    """Record when `participant` was last heard from, to the minute. So most messages need no query."""
     before = now - HEARD_EVERY
     if participant.last_heard_at is None or participant.last_heard_at <= before:
         Participant.objects.filter(

@@ -1,4 +1,4 @@
-"""The audit trail: who changed what, from what to what, and why. Entries are only ever added."""
+"""The audit trail: who changed what, from which values to which, and why. Entries are only added, never edited."""
 
 import getpass
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ def note(
     about: Model | None,
     participants: Iterable[Participant | int] = (),
 ) -> AuditEntry:
-    """Add to the audit trail that `actor` did `action` to `subject`, in the caller's transaction: see `entry`."""
+    """Add an entry to the audit trail, in the caller's transaction. The arguments are those of `entry`."""
     noted = entry(actor, action, subject, before, after, reason, about=about, participants=participants)
     noted.save()
     return noted
@@ -64,7 +64,7 @@ def entry(
 
 
 def command_line() -> str:
-    """The actor of a command: the system's user who runs it."""
+    """Return the actor of a command: the user of the operating system who runs it."""
     try:
         return f"command line: {getpass.getuser()}"
     except (OSError, KeyError):

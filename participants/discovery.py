@@ -1,4 +1,4 @@
-"""Keys and endpoints that participants publish about themselves (docs/protocol-support.md, Discovery)."""
+"""Look up the keys and endpoints that participants publish (docs/protocol-support.md, Discovery)."""
 
 from typing import Protocol
 
@@ -15,27 +15,29 @@ LOOKUP_SECONDS = 5.0
 
 
 class DiscoveryFailed(Exception):
-    """A lookup that gave no usable answer. Temporary: 419 for a message in, a retry for one out."""
+    """A lookup gave no usable answer. This is temporary: 419 for a received message, a retry for a message to send."""
 
 
 class Discovery(Protocol):
-    """A source of what participants publish. Roles are `AGR`, `DSO` or `CRO`; domains are in lower case."""
+    """A source of published keys and endpoints. Roles are `AGR`, `DSO` or `CRO`; domains are in lower case."""
 
     def keys(self, role: str, domain: str) -> tuple[bytes, ...]:
-        """The 32-byte signature keys that (role, domain) publishes; none where it publishes none.
+        """Return the 32-byte signature keys that (role, domain) publishes; empty if there are none.
 
-        Raises DiscoveryFailed where the source cannot tell, or what it tells is no key.
+        Raises:
+            DiscoveryFailed: The source gives no answer, or the answer is not a key.
         """
 
     def endpoint(self, role: str, domain: str, major: int) -> str | None:
-        """The URL for messages of major version `major` to (role, domain); None where none is published.
+        """Return the URL for messages of major version `major` to (role, domain); None if none is published.
 
-        Raises DiscoveryFailed where the source cannot tell, or what it tells is not to be posted to.
+        Raises:
+            DiscoveryFailed: The source gives no answer, or the answer is no URL to post to.
         """
 
 
 class NoDiscovery:
-    """Nobody publishes anything: only what is configured counts."""
+    """A source without any entry: only configured keys and endpoints are used."""
 
     def keys(self, role: str, domain: str) -> tuple[bytes, ...]:
         return ()
@@ -45,18 +47,18 @@ class NoDiscovery:
 
 
 class DnsDiscovery:
-    """What participants publish in DNS, as answered by the resolver, which has to be a trusted one."""
+    """The entries that participants publish in DNS. The resolver must be a trusted one."""
 
     def __init__(self, resolver: dns.resolver.Resolver | None = None) -> None:
-        """`resolver`: by default the one that the system is configured with."""
+        """Use `resolver`; by default the resolver of the operating system."""
         self._resolver = resolver
 
     def version(self, domain: str) -> str | None:
-        """The specification version, such as `3.1.0`, at `_usef.<domain>`; None where none is published."""
+        """Return the specification version at `_usef.<domain>`, such as `3.1.0`; None if none is published."""
         return next(iter(self._texts(f"_usef.{domain}")), None)
 
     def keys(self, role: str, domain: str) -> tuple[bytes, ...]:
-        """One or two keys in the TXT record at `_<role>._usef.<domain>`; other texts there do not count."""
+        """Return the one or two keys in the TXT record at `_<role>._usef.<domain>`; ignore other texts there."""
         name = f"_{role.lower()}._usef.{domain}"
         found: dict[bytes, None] = {}
         for text in self._texts(name):
@@ -74,7 +76,7 @@ class DnsDiscovery:
         return tuple(found)
 
     def endpoint(self, role: str, domain: str, major: int) -> str | None:
-        """`https://<host>/shapeshifter/api/v<major>/message`, the host being the CNAME of its record."""
+        """Return `https://<host>/shapeshifter/api/v<major>/message`; the host is the CNAME of its record."""
         name = f"_http._{role.lower()}._usef.{domain}"
         for record in self._records(name, "CNAME"):
             if isinstance(record, CNAME):
@@ -88,7 +90,7 @@ class DnsDiscovery:
         return None
 
     def _texts(self, name: str) -> list[str]:
-        """The texts at `name`, each with its strings joined."""
+        """Return the texts at `name`, the strings of each joined."""
         return [
             b"".join(record.strings).decode("ascii", "replace").strip()
             for record in self._records(name, "TXT")
@@ -109,5 +111,5 @@ class DnsDiscovery:
 
 
 def configured() -> Discovery:
-    """The source that the settings name: DNS where DISCOVERY_DNS is on, else none."""
+    """Return the source in the settings: DNS if DISCOVERY_DNS is on, else NoDiscovery."""
     return DnsDiscovery() if settings.DISCOVERY_DNS else NoDiscovery()

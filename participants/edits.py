@@ -1,6 +1,6 @@
-"""A participant or a key takes other values in memory: what is checked, and what the audit trail says of it.
+"""Change a participant or a key in memory: check the values and build the audit entry.
 
-`registering` stores one at a time under its lock, `bulk` those of a whole file.
+`participants/registration.py` stores one row at a time under its lock; `participants/imports/` stores a whole file.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,12 @@ Values = Mapping[str, str | bool]
 
 
 def give(stored: Participant, given: Values, *, reason: str) -> Values:
-    """Give `stored` the values `given`, by field, and return what those that differed were.
+    """Set the fields of `stored` to the values `given`, and return the former values of the fields that changed.
 
-    Raises ValidationError for a value that it may not have, and for a change of standing without a `reason`. Other
-    values are not checked: what may be stored depends on the settings, and these may have been others.
+    Values that do not change are not checked: they may have been stored under other settings.
+
+    Raises:
+        ValidationError: A value is not allowed, or the standing changes without a `reason`.
     """
     before = {field: getattr(stored, field) for field in given if getattr(stored, field) != given[field]}
     for field in before:
@@ -42,26 +44,26 @@ def give(stored: Participant, given: Values, *, reason: str) -> Values:
 
 
 def require_reason(change: str, reason: str) -> None:
-    """Raise ValidationError where `reason` does not say why."""
+    """Raise ValidationError if `reason` is empty."""
     if not reason.strip():
         raise ValidationError({"reason": f"Say why: {change} is recorded with its reason."})
 
 
 def begin(key: PublicKey, *, first: bool, now: datetime) -> None:
-    """Say of a key that is added from when on it is valid where nobody has: the first one of its participant always."""
+    """Set when a new key becomes valid, if this is not set. The first key of a participant has no beginning."""
     key.added_at = now
     if key.valid_from is None and not first:
         key.valid_from = now
 
 
 def end(key: PublicKey, moment: datetime) -> None:
-    """Have `key` verify no signature from `moment` on. One that ends earlier stays as it is."""
+    """End the validity of `key` at `moment`, exclusive. A key that ends earlier is not changed."""
     if key.valid_until is None or key.valid_until > moment:
         key.valid_until = max(moment, key.valid_from or moment)
 
 
 def span(key: PublicKey) -> dict[str, str]:
-    """From when until when `key` is valid, in words."""
+    """Return from when until when `key` is valid, in words."""
     return {
         "valid from": key.valid_from.isoformat() if key.valid_from else "always",
         "valid until": key.valid_until.isoformat() if key.valid_until else "it is replaced",
@@ -69,7 +71,7 @@ def span(key: PublicKey) -> dict[str, str]:
 
 
 def participant_entry(participant: Participant, before: Values | None, actor: str, reason: str) -> AuditEntry:
-    """The audit entry, not stored, of values that were `before`; None: the participant was added."""
+    """Build, without storing it, the audit entry of a change; `before` is None if the participant was added."""
     fields = FIELDS if before is None else before
     return audit.entry(
         actor,
@@ -84,7 +86,7 @@ def participant_entry(participant: Participant, before: Values | None, actor: st
 
 
 def key_entry(key: PublicKey, before: Mapping[str, str] | None, actor: str, reason: str) -> AuditEntry:
-    """The audit entry, not stored, of a key whose `span` was `before`; None: the key was added."""
+    """Build, without storing it, the audit entry of a key; `before` is its former `span`, None if it was added."""
     after = span(key)
     changed = [moment for moment in after if before is None or before[moment] != after[moment]]
     return audit.entry(

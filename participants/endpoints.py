@@ -1,4 +1,4 @@
-"""Which addresses messages may be posted to."""
+"""Check which addresses messages may be posted to."""
 
 import ipaddress
 import re
@@ -17,15 +17,18 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class EndpointRefused(ValueError):
-    """Says why nothing is posted to an address, and what to give in its place."""
+    """Messages may not be posted to an address. The text is the reason, and what to use instead."""
 
 
 def check_endpoint(url: str) -> None:
-    """Raise EndpointRefused unless messages may be posted to `url`, as far as its text tells.
+    """Check the text of an endpoint's URL.
 
-    It has to be an absolute http or https URL without user, password or fragment. Unless
-    UFTP_ALLOW_PRIVATE_ENDPOINTS: https only, and no host that names this machine or a private network. What
-    its host name resolves to is for `check_resolved_address`, at the time of delivery.
+    It must be an absolute http or https URL without user, password or fragment. Without
+    UFTP_ALLOW_PRIVATE_ENDPOINTS it must be https, and the host must not name this machine or a private network.
+    `check_resolved_address` checks what the host name resolves to, at the time of delivery.
+
+    Raises:
+        EndpointRefused: Messages may not be posted to `url`.
     """
     if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
         raise EndpointRefused(
@@ -58,10 +61,13 @@ def check_endpoint(url: str) -> None:
 
 
 def check_resolved_address(address: str) -> None:
-    """Raise EndpointRefused unless messages may be posted to the IP address `address`.
+    """Check an IP address before a message is posted to it.
 
-    Unless UFTP_ALLOW_PRIVATE_ENDPOINTS that is a public unicast address: not loopback, private, link-local,
-    shared, reserved or multicast, nor such an IPv4 address wrapped into an IPv6 one.
+    Without UFTP_ALLOW_PRIVATE_ENDPOINTS it must be a public unicast address: not loopback, private, link-local, shared,
+    reserved or multicast, nor an IPv6 address that contains such an IPv4 address.
+
+    Raises:
+        EndpointRefused: Messages may not be posted to `address`.
     """
     try:
         given = ipaddress.ip_address(address.partition("%")[0])
@@ -75,7 +81,7 @@ _EXAMPLE = "https://uftp.agr.example/shapeshifter/api/v3/message"
 
 
 def _literal(host: str) -> Address | None:
-    """The IP address that `host` spells out, or None for a name."""
+    """Return the IP address that `host` is written as; None if `host` is a name."""
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -93,7 +99,7 @@ def _names_local(host: str) -> bool:
 
 
 def _meanings(address: Address) -> list[Address]:
-    """`address`, and the IPv4 address that an IPv6 one may be turned into on the way."""
+    """Return `address`, and the IPv4 address that a network may translate an IPv6 one into."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     if address.ipv4_mapped:

@@ -1,4 +1,4 @@
-"""Public keys as participants publish them, and the ones that must not be trusted."""
+"""Read and write public keys as participants publish them, and refuse weak ones."""
 
 import base64
 import binascii
@@ -10,19 +10,22 @@ PREFIX = "cs1."
 _P = 2**255 - 19
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 SMALL_ORDER = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER_8})
-"""The y coordinates of all points of order 1, 2, 4 and 8, in every encoding: there anybody can sign."""
+"""The y coordinates of all points of order 1, 2, 4 and 8, in every encoding. Anybody can sign with these."""
 
 
 class InvalidKey(ValueError):
-    """Says what is wrong with a public key and what to give; never repeats what may be a private one."""
+    """A public key is not usable. The text is the reason, and never contains the key: it may be private."""
 
 
 def parse_public_key(text: str) -> bytes:
-    """The 32-byte Ed25519 signature key in `text` (docs/protocol-support.md, Signing).
+    """Return the 32-byte Ed25519 signature key in `text` (docs/protocol-support.md, Signing).
 
-    `text` is `cs1.` and the Base64 of 32 bytes (signature key) or 64 bytes (signature key, then encryption
-    key), or the bare Base64 of 32 bytes. Raises InvalidKey where the form or the length is wrong, where the
-    key is a private one, and where it is no point that a signature can be trusted under.
+    Args:
+        text: `cs1.` and the Base64 of 32 bytes (signature key) or 64 bytes (signature key, then encryption key); or
+            Base64 of 32 bytes alone.
+
+    Raises:
+        InvalidKey: The form or the length is wrong, the key is a private one, or it is a weak key.
     """
     text = text.strip()
     raw = _decode(text.removeprefix(PREFIX))
@@ -52,17 +55,17 @@ def parse_public_key(text: str) -> bytes:
 
 
 def format_public_key(key: bytes) -> str:
-    """The text under which the 32-byte signature key `key` is published: `cs1.` and Base64."""
+    """Return the published text of the 32-byte signature key `key`: `cs1.` and Base64."""
     return PREFIX + base64.b64encode(key).decode()
 
 
 def public_key_of_seed(seed: bytes) -> bytes:
-    """The 32-byte public key of the 32-byte private seed `seed`."""
+    """Return the 32-byte public key of the 32-byte private seed `seed`."""
     return crypto_sign_seed_keypair(seed)[0]
 
 
 def _decode(text: str) -> bytes:
-    """The bytes in `text`, which has to be their one canonical Base64."""
+    """Return the bytes in `text`, which must be canonical Base64."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Who may talk to this CRO: participants, their public keys, the mode, and the audit trail of staff."""
+"""Participants, their public keys, the mode, and the audit trail."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Role(models.TextChoices):
-    """The roles that a participant plays towards a CRO (docs/protocol-support.md, Roles)."""
+    """The role of a participant (docs/protocol-support.md, Roles)."""
 
     AGR = "AGR", "Aggregator (AGR)"
     DSO = "DSO", "Distribution system operator (DSO)"
 
 
 class Standing(models.TextChoices):
-    """What the operator thinks of a participant; `participants.admission.admit` says what follows."""
+    """A participant's standing, set by the operator. `participants.admission.admit` decides what it allows."""
 
     KNOWN = "known", "Known"
     AUTHORIZED = "authorized", "Authorized"
@@ -43,7 +43,7 @@ class Standing(models.TextChoices):
 
 
 class Participant(models.Model):
-    """One (role, domain) that exchanges messages with this CRO."""
+    """A party, (role, domain), that exchanges messages with this CRO."""
 
     role = models.CharField(max_length=3, choices=Role.choices)
     domain = models.CharField(max_length=253, help_text="Internet domain in lower case, such as agr.example")
@@ -81,7 +81,7 @@ class Participant(models.Model):
         return f"{self.role} {self.domain}"
 
     def clean(self) -> None:
-        """Raise ValidationError for what a domain, a name or an endpoint to post to must not be."""
+        """Check domain, name and endpoint. Raise ValidationError for one that is not allowed."""
         errors = {}
         self.name = self.name.strip()
         if CONTROL.search(self.name):
@@ -106,7 +106,7 @@ class Participant(models.Model):
 
 class PublicKeyQuerySet(models.QuerySet["PublicKey"]):
     def valid_at(self, moment: datetime) -> PublicKeyQuerySet:
-        """Keys that may verify a signature at `moment` (aware)."""
+        """Return the keys that may verify a signature at `moment` (aware)."""
         return self.filter(
             Q(valid_from__isnull=True) | Q(valid_from__lte=moment),
             Q(valid_until__isnull=True) | Q(valid_until__gt=moment),
@@ -114,9 +114,9 @@ class PublicKeyQuerySet(models.QuerySet["PublicKey"]):
 
 
 class PublicKey(models.Model):
-    """An Ed25519 signature key of a participant; several are valid at once while it rotates.
+    """An Ed25519 signature key of a participant. Several are valid at once during a rotation.
 
-    One that was given without a beginning has none, so that it does not matter whose clock is behind.
+    A key that was added without a beginning has none, so a clock that is slow cannot make it invalid.
     """
 
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="keys")
@@ -164,18 +164,18 @@ class PublicKey(models.Model):
         super().save(*args, **kwargs)
 
     def is_valid_at(self, moment: datetime) -> bool:
-        """Whether it may verify a signature at `moment` (aware)."""
+        """Return whether this key may verify a signature at `moment` (aware)."""
         return (self.valid_from is None or self.valid_from <= moment) and (
             self.valid_until is None or moment < self.valid_until
         )
 
     def clean(self) -> None:
-        """Put the text into its published form; raise ValidationError for a key not to trust or taken."""
+        """Bring the text into its published form. Raise ValidationError for a weak or a taken key."""
         self.clean_text()
         self.check_beside(PublicKey.objects.filter(value=self.value).exclude(pk=self.pk))
 
     def clean_text(self) -> None:
-        """Put the text into its published form; raise ValidationError for a key not to trust."""
+        """Bring the text into its published form. Raise ValidationError for a weak key."""
         try:
             self._read_text()
         except InvalidKey as wrong:
@@ -184,7 +184,7 @@ class PublicKey(models.Model):
             raise ValidationError({"text": "This is this CRO's own public key; give the participant's."})
 
     def check_beside(self, others: Iterable[PublicKey]) -> None:
-        """Raise ValidationError where the key is taken by one of `others`, rows of the same value."""
+        """Raise ValidationError if one of `others`, rows with the same key, is valid at the same time."""
         for other in others:
             if other.participant_id == self.participant_id:
                 raise ValidationError(
@@ -205,7 +205,7 @@ class PublicKey(models.Model):
         self.text = text if text.startswith(PREFIX) else format_public_key(self.value)
 
     def _overlaps(self, other: PublicKey) -> bool:
-        """Whether both are valid at some moment."""
+        """Return whether there is a moment at which both are valid."""
         return _begins_before(self.valid_from, other.valid_until) and _begins_before(
             other.valid_from, self.valid_until
         )
@@ -216,7 +216,7 @@ def _begins_before(begin: datetime | None, end: datetime | None) -> bool:
 
 
 class Mode(models.Model):
-    """The one row that says whether the CRO is open or closed."""
+    """The mode of this CRO, open or closed. The table has one row."""
 
     OPEN, CLOSED = "open", "closed"
 
@@ -235,7 +235,7 @@ class Mode(models.Model):
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     def about(self, row: models.Model) -> AuditEntryQuerySet:
-        """The entries whose object is `row`."""
+        """Return the entries whose object is `row`."""
         return self.filter(content_type=ContentType.objects.get_for_model(row), object_pk=str(row.pk))
 
 

@@ -1,7 +1,7 @@
 """Register and change participants, their keys and the mode. Every change goes into the audit trail.
 
-The command line, the admin and imports all come through here: what may not be raises ValidationError, naming
-the field, what is wrong with it and what to give.
+The commands, the admin and imports use these functions. A value that is not allowed raises ValidationError, with the
+field, the reason and the remedy.
 """
 
 from collections.abc import Mapping
@@ -32,11 +32,22 @@ def add_or_update_participant(
     placeholders: bool | None = None,
     reason: str = "",
 ) -> tuple[Participant, bool]:
-    """The participant (role, domain) with the values given, and whether it was added.
+    """Add or update the participant (role, domain). Return it, and whether it was added.
 
-    None leaves a value as it is; one that is added is authorized unless `standing` says otherwise. A
-    `public_key` (its published text) that is not valid for it at `now` is added; its other keys stay valid,
-    for a rotation, unless `replace_keys` ends them at once. A change of standing needs a `reason`.
+    None leaves a value unchanged. A new participant is authorized unless `standing` is given.
+
+    Args:
+        role: `AGR` or `DSO`.
+        domain: In lower case.
+        actor: Who makes the change, for the audit trail.
+        now: An aware moment.
+        public_key: Its published text. It is added if it is not valid for the participant at `now`.
+        replace_keys: End the other keys at once. Otherwise they stay valid, for a rotation.
+        endpoint: The URL for messages to the participant.
+        name: What staff call the participant.
+        standing: The participant's standing; a change needs a `reason`.
+        placeholders: Whether empty responses get a placeholder.
+        reason: Why, for the audit trail.
     """
     participant = _locked(role=role, domain=domain)
     given = {"endpoint": endpoint, "name": name, "standing": standing, "placeholders": placeholders}
@@ -59,7 +70,7 @@ def add_or_update_participant(
 
 @transaction.atomic
 def add_participant(participant: Participant, *, actor: str, reason: str = "") -> None:
-    """Check and save `participant`, a row that is not stored yet."""
+    """Check and save the new row `participant`."""
     participant.full_clean()
     participant.save()
     edits.participant_entry(participant, None, actor, reason).save()
@@ -74,11 +85,17 @@ def change_participant(
     reason: str = "",
     was: Values | None = None,
 ) -> None:
-    """Give `participant` the values `given`, by field; what else is stored of it stays as others left it.
+    """Change the fields `given` of `participant`, and no others. Do nothing if they have these values already.
 
-    Nothing happens where they are stored already. With `was`, what they were when it was decided, it is refused to
-    overwrite what another has changed since: see `hold`. A change of standing needs a `reason`. The row that was
-    handed over is left with what is stored.
+    Afterwards `participant` has the stored values. A change of standing needs a `reason`.
+
+    Args:
+        participant: The row to change.
+        given: The new values, by field.
+        actor: Who makes the change, for the audit trail.
+        reason: Why, for the audit trail.
+        was: The values on which the change is based. If another user has changed one of them since, the change is
+            refused: see `hold`.
     """
     stored = hold(participant, given, was)
     before = edits.give(stored, given, reason=reason)
@@ -90,9 +107,10 @@ def change_participant(
 
 
 def hold(participant: Participant, given: Values, was: Values | None = None) -> Participant:
-    """What is stored of `participant`, locked until the caller's transaction ends.
+    """Lock the row of `participant` until the caller's transaction ends, and return it.
 
-    Raises ValidationError where one of the `given` values would overwrite another than it `was`.
+    Raises:
+        ValidationError: A field of `given` has another stored value than in `was`.
     """
     stored = Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
     meanwhile = {
@@ -109,7 +127,7 @@ def hold(participant: Participant, given: Values, was: Values | None = None) -> 
 def set_standing(
     participant: Participant, standing: str, *, actor: str, reason: str, was: str | None = None
 ) -> None:
-    """Give `participant` the standing `standing`, for `reason`; with `was`, only where it has that one still."""
+    """Set the standing of `participant`, for `reason`. With `was`, only if that is the present standing."""
     expected = None if was is None else {"standing": was}
     change_participant(participant, {"standing": standing}, actor=actor, reason=reason, was=expected)
 
@@ -124,10 +142,17 @@ def add_key(
     begins: datetime | None = None,
     reason: str = "",
 ) -> PublicKey:
-    """The key with the published text `text`, valid for `participant` beside its other keys.
+    """Add the key with the published text `text` to `participant`, beside its other keys, and return it.
 
-    It is valid from the moment `begins` on, at once without it; the first key has no beginning then. One that is valid
-    without an end already stays as it is; one that was withdrawn is valid again from `begins`, or `now`, on.
+    A key that is valid without an end already is not changed. A key that was withdrawn becomes valid again.
+
+    Args:
+        participant: Whose key it is.
+        text: The published text of the key.
+        actor: Who adds it, for the audit trail.
+        now: An aware moment.
+        begins: When the key becomes valid (aware); at once without it. The first key then has no beginning.
+        reason: Why, for the audit trail.
     """
     try:
         value = parse_public_key(text)
@@ -156,10 +181,16 @@ def rotate_key(
     now: datetime,
     reason: str,
 ) -> PublicKey:
-    """Have the key with the published text `text` take the place of the participant's others.
+    """Replace the keys of `participant` by the key with the published text `text`.
 
-    It is valid from `begins` on, at once without it. The others stay valid beside it for `overlap`, and end then
-    where they do not end earlier; zero: they end at the moment from which it is valid.
+    Args:
+        participant: Whose key it is.
+        text: The published text of the key.
+        begins: When the key becomes valid (aware); at once without it.
+        overlap: How long the other keys stay valid after that. A key that ends earlier is not changed.
+        actor: Who rotates the keys, for the audit trail.
+        now: An aware moment.
+        reason: Why, for the audit trail.
     """
     require_reason("a new key", reason)
     _lock(participant.pk)
@@ -172,7 +203,7 @@ def rotate_key(
 
 @transaction.atomic
 def end_key(key: PublicKey, end: datetime, *, actor: str, now: datetime, reason: str = "") -> None:
-    """Have `key` verify no signature from `end` on. One that ends earlier stays as it is."""
+    """End the validity of `key` at `end`, exclusive. A key that ends earlier is not changed."""
     _lock(key.participant_id)
     key.refresh_from_db()
     edits.end(key, end)
@@ -180,7 +211,7 @@ def end_key(key: PublicKey, end: datetime, *, actor: str, now: datetime, reason:
 
 
 def withdraw_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "") -> None:
-    """End `key` at `now`. One that has ended stays as it is."""
+    """End the validity of `key` at `now`. A key that has ended is not changed."""
     end_key(key, now, actor=actor, now=now, reason=reason)
 
 
@@ -188,9 +219,18 @@ def withdraw_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "")
 def change_key(
     key: PublicKey, given: Mapping[str, datetime | None], *, was: str, actor: str, now: datetime, reason: str
 ) -> None:
-    """Give `key` the moments `given`, `valid_from`, `valid_until` or both.
+    """Change `valid_from`, `valid_until` or both of `key` to the moments in `given`.
 
-    `was` is what `validity` said when that was decided. Raises ValidationError where it says something else by then.
+    Args:
+        key: The key to change.
+        given: The new moments, by field.
+        was: The `validity` on which the change is based.
+        actor: Who makes the change, for the audit trail.
+        now: An aware moment.
+        reason: Why, for the audit trail.
+
+    Raises:
+        ValidationError: The `validity` is no longer `was`, or a moment is not allowed.
     """
     _lock(key.participant_id)
     key.refresh_from_db()
@@ -204,15 +244,15 @@ def change_key(
 
 
 def validity(key: PublicKey) -> str:
-    """From when until when `key` is valid, as one text that differs whenever they do."""
+    """Return from when until when `key` is valid, as one text, to compare with."""
     return " – ".join(edits.span(key).values())
 
 
 def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None:
-    """Check and save `key` as it stands, under the lock of its participant.
+    """Check and save `key`, under the lock of its participant.
 
-    One that is added without a beginning begins `now`; the first of its participant has none, unless it was another
-    participant's before.
+    A new key without a beginning becomes valid at `now`. The first key of a participant has no beginning, unless it was
+    another participant's key before.
     """
     stored = PublicKey.objects.filter(pk=key.pk).first() if key.pk else None
     if stored is None:
@@ -226,7 +266,7 @@ def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None
 
 @transaction.atomic
 def set_mode(value: str, *, actor: str, reason: str) -> None:
-    """Open or close the CRO (`open`, `closed`), for `reason`; nothing happens where it is so already."""
+    """Set the mode to `open` or `closed`, for `reason`. Do nothing if this is the mode already."""
     mode = Mode.objects.select_for_update(no_key=True).filter(pk=1).first() or Mode()
     before, mode.value = mode.value, value
     mode.full_clean(validate_unique=False)
@@ -237,7 +277,7 @@ def set_mode(value: str, *, actor: str, reason: str) -> None:
 
 
 def explain(error: ValidationError) -> str:
-    """`error` in one line: each field with what is wrong with it."""
+    """Return `error` in one line: each field with its error."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
     return " ".join(
@@ -250,9 +290,9 @@ _NAMES = {"text": "public key", "public_key": "public key"}
 
 
 def _locked(**which: object) -> Participant | None:
-    """The participant found, locked so that no other change of it, or of its keys, runs beside this one.
+    """Lock a participant, so that no other change of it or of its keys runs at the same time.
 
-    The rows of others may go on referring to it.
+    Rows of other tables can refer to it meanwhile.
     """
     return Participant.objects.select_for_update(no_key=True).filter(**which).first()
 
@@ -269,7 +309,7 @@ def _in_words(participant: Participant, field: str) -> str:
 
 
 def _was_anothers(key: PublicKey) -> bool:
-    """Whether the key in `key.text` has ended for another participant; a text that is no key is nobody's."""
+    """Return whether the key in `key.text` was another participant's. False if the text is no key."""
     try:
         value = parse_public_key(key.text)
     except InvalidKey:

@@ -1,4 +1,4 @@
-"""For which participants a member of staff may look and act.
+"""Return for which participants a member of staff may look and act.
 
 Django's permissions of a model say what a member of staff may do; the scope says for whom. Who holds the permission
 `participants.act_for_every_participant` acts for all, and who holds `participants.see_every_participant` looks at all.
@@ -28,22 +28,23 @@ SEES, ACTS = "view_participant", "change_participant"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A set of participants: `everyone`, or those with the primary keys `ids`; `roles` says which role each plays."""
+    """A set of participants: `everyone`, or those with the primary keys `ids`, with the role of each in `roles`."""
 
     everyone: bool = False
     ids: frozenset[int] = frozenset()
     roles: Mapping[int, str] = field(default_factory=dict, compare=False)
 
     def __contains__(self, participant: Participant | int | None) -> bool:
-        """Whether `participant`, a row or its primary key, is one of them; None only where everyone is."""
+        """Return whether the set has `participant`, a row or its primary key. Only `everyone` has None."""
         pk = participant.pk if isinstance(participant, Participant) else participant
         return self.everyone or pk in self.ids
 
     def restrict(self, rows: QuerySet[M], *paths: str) -> QuerySet[M]:
-        """Those of `rows` where one of `paths`, each of which leads to a participant, leads to one of these.
+        """Return the rows that concern a participant of this set.
 
-        A path leads from a row to one participant at most (`agr`, `congestion_point__dso`; `pk` for participants
-        themselves). Where the scope is everyone, `rows` as they are.
+        Args:
+            rows: The rows to filter. If the scope is everyone, they are returned unchanged.
+            paths: Lookups from a row to its participant, such as `agr` or `congestion_point__dso`; `pk` for participants.
         """
         if self.everyone:
             return rows
@@ -64,7 +65,7 @@ class Scope:
         return sorted(pk for pk in self.ids if self.roles.get(pk, role) == role)
 
     def restrict_named(self, rows: QuerySet[M], role: str, domain: str) -> QuerySet[M]:
-        """Those of `rows` whose fields `role` and `domain` name one of these participants; one query more."""
+        """Return the rows whose fields `role` and `domain` name a participant of this set. Makes one more query."""
         if self.everyone:
             return rows
         named: dict[str, list[str]] = {}
@@ -88,12 +89,12 @@ EVERYONE = Scope(everyone=True)
 
 
 def seen_by(user: User | AnonymousUser) -> Scope:
-    """The participants that `user` may look at, in two queries, kept on `user`."""
+    """Return the participants that `user` may look at. Makes two queries; the result is cached on `user`."""
     return _scopes(user)[0]
 
 
 def acted_for_by(user: User | AnonymousUser) -> Scope:
-    """The participants that `user` may act for, in two queries, kept on `user`; all of them are seen as well."""
+    """Return the participants that `user` may act for, all of which `user` may also look at. Cached on `user`."""
     return _scopes(user)[1]
 
 
