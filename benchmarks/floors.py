@@ -172,7 +172,7 @@ def _opened(message: Message, sender: Sender) -> bytes:
 
 @cache
 def _schema() -> etree.XMLSchema:
-    return etree.XMLSchema(etree.parse(settings.BASE_DIR / "uftp" / "schema" / "uftp-3.xsd"))
+    return etree.XMLSchema(etree.parse(settings.BASE_DIR / "uftp" / "protocol" / "schema" / "uftp-3.xsd"))
 
 
 class _Collector:

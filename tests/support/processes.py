@@ -52,7 +52,9 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", *arguments],
             cwd=settings.BASE_DIR,
-            env=environment_here(DJANGO_SETTINGS_MODULE=settings_module, PYTHONUNBUFFERED="1", **environment),
+            env=environment_here(
+                **{"DJANGO_SETTINGS_MODULE": settings_module, "PYTHONUNBUFFERED": "1", **environment}
+            ),
             stdout=self._log if output is None else output,
             stderr=self._log,
             start_new_session=True,
