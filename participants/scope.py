@@ -44,7 +44,8 @@ class Scope:
 
         Args:
             rows: The rows to filter. If the scope is everyone, they are returned unchanged.
-            paths: Lookups from a row to its participant, such as `agr` or `congestion_point__dso`; `pk` for participants.
+            paths: Lookups from a row to its participant, such as `agr` or `congestion_point__dso`; `pk` for a
+                participant itself.
         """
         if self.everyone:
             return rows

@@ -1,4 +1,4 @@
-"""The operator's screens for participants, their keys, the mode and the decisions of staff."""
+"""The operator's screens for participants, their keys, the mode and the audit trail."""
 
 from participants.admin.audit_entries import AuditEntryAdmin
 from participants.admin.mode import ModeAdmin

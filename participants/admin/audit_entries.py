@@ -1,4 +1,4 @@
-"""The decisions: everything that staff did, in the order in which they did it, each with who, what and why."""
+"""The screens of the audit trail: everything that staff did, with who, what and why, the latest first."""
 
 import json
 from collections import defaultdict
@@ -35,7 +35,7 @@ SELECT value FROM found WHERE value IS NOT NULL LIMIT {limit}
 
 
 class ActorFilter(TextFilter):
-    """Whose decisions."""
+    """Entries by actor."""
 
     title = "who"
     parameter_name = column = "actor"
@@ -57,14 +57,14 @@ class ActorFilter(TextFilter):
 
 
 class ActionFilter(ActorFilter):
-    """Decisions of one kind."""
+    """Entries by action."""
 
     title = "what"
     parameter_name = column = "action"
 
 
 class ConcernedFilter(TextFilter):
-    """Decisions about a participant, given as `AGR agr.example` or by its domain, or a part of that, alone."""
+    """Entries about a participant, given as `AGR agr.example`, or as its domain or a part of it."""
 
     title = parameter_name = "participant"
 
@@ -84,9 +84,9 @@ class ConcernedFilter(TextFilter):
 
 
 def add_pages(request: HttpRequest, site: AdminSite, entries: Iterable[AuditEntry]) -> None:
-    """Give each of `entries` the URL of its object's page, as `page`; empty where who asks would not find it.
+    """Set `page` of each entry to the URL of its object's page; empty if the viewer may not see that page.
 
-    One query for each kind of object.
+    Makes one query for each kind of object.
     """
     of_kind = defaultdict(list)
     for entry in entries:
@@ -117,7 +117,7 @@ class AuditEntryList(ExportingList):
 
 
 def _as_json(stored: object) -> str | None:
-    """What an entry holds of before or after, as it holds it."""
+    """Return the stored values before or after, as JSON."""
     return None if stored is None else json.dumps(stored, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""The public keys of a participant, as staff see them, and the pages on which they rotate and end them."""
+"""The public keys of a participant, and the pages to rotate and end them."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ LONGEST_OVERLAP_DAYS = 365
 
 
 def state(key: PublicKey, now: datetime) -> tuple[str, str]:
-    """The tone and the words for whether `key` is valid at `now`, and for how long."""
+    """Return the tone and the text that say whether `key` is valid at `now`, and for how long."""
     if key.valid_until and key.valid_until <= now:
         return "", "ended"
     if key.valid_from and key.valid_from > now:
@@ -41,7 +41,7 @@ def state(key: PublicKey, now: datetime) -> tuple[str, str]:
 
 
 def in_force(participant: Participant, now: datetime) -> SafeString:
-    """How many keys of `participant` are valid at `now`, with a warning where none is."""
+    """Return how many keys of `participant` are valid at `now`, with a warning if none is."""
     valid = sum(key.is_valid_at(now) for key in participant.keys.all())
     if not valid:
         return badge("bad", "none valid")
@@ -49,7 +49,7 @@ def in_force(participant: Participant, now: datetime) -> SafeString:
 
 
 def key_table(keys: Iterable[PublicKey], now: datetime, *, may_change: bool = False) -> SafeString:
-    """The keys with their days and their state in words at `now`; a link to change each where `may_change`."""
+    """Return a table of the keys with their validity and state at `now`, with links to change them if `may_change`."""
     rows = []
     for key in keys:
         tone, text = state(key, now)
@@ -73,7 +73,7 @@ def key_table(keys: Iterable[PublicKey], now: datetime, *, may_change: bool = Fa
 
 
 class RotationForm(ReasonForm):
-    """A key to take the place of the participant's others."""
+    """A key that replaces the participant's other keys."""
 
     public_key = forms.CharField(
         label="New public key",
@@ -97,7 +97,7 @@ class RotationForm(ReasonForm):
         self.fields["begins"].help_text = f"Empty: at once. In the time of {get_current_timezone_name()}"
 
     def rotate(self, participant: Participant, *, actor: str, now: datetime, reason: str) -> PublicKey:
-        """Do what the form says, once it is valid. Raises ValidationError."""
+        """Rotate the keys as the valid form says. Raise ValidationError if that is refused."""
         return registration.rotate_key(
             participant,
             self.cleaned_data["public_key"],
@@ -110,7 +110,7 @@ class RotationForm(ReasonForm):
 
 
 class ValidityForm(ReasonForm):
-    """From when until when a key is valid. `was` is what the page showed."""
+    """The validity of a key. `was` is the validity that the page showed."""
 
     valid_from = forms.DateTimeField(
         required=False, widget=MomentInput, help_text="Empty: without a beginning"
@@ -127,13 +127,13 @@ class ValidityForm(ReasonForm):
         )
 
     def moments(self) -> dict[str, datetime | None]:
-        """What was changed, once the form is valid."""
+        """Return the moments that were changed, once the form is valid."""
         names: tuple[str, ...] = ("valid_from", "valid_until")
         return {name: self.cleaned_data[name] for name in names if name in self.changed_data}
 
 
 def rotate(model_admin: ScopedAdmin, request: HttpRequest, participant: Participant) -> HttpResponse:
-    """Takes the key that is to replace the others."""
+    """Ask for the key that replaces the others, and rotate."""
     form = RotationForm(request.POST or None)
     now = clock.now()
     if request.method == "POST" and form.is_valid():
@@ -162,7 +162,7 @@ def rotate(model_admin: ScopedAdmin, request: HttpRequest, participant: Particip
 def preview_rotation(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant
 ) -> HttpResponse:
-    """The keys as they would be: does what the form says, looks, and takes it back."""
+    """Return the keys as they would be: rotate, read them, and roll back."""
     form = RotationForm({**request.POST.dict(), "reason": "preview"})
     now = clock.now()
     if not form.is_valid():
@@ -184,7 +184,7 @@ def preview_rotation(
 def change_key(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, key_id: int
 ) -> HttpResponse:
-    """Sets from when until when a key is valid, or ends it at once."""
+    """Change the validity of a key, or end it at once."""
     key = participant.keys.filter(pk=key_id).first()
     if key is None:
         raise Http404
@@ -221,7 +221,7 @@ def change_key(
 
 
 def _in_words(span: timedelta) -> str:
-    """`13 days`, `5 hours`, `20 minutes`: a span, rounded to the nearest of its largest unit."""
+    """Return a span in words, rounded to its largest unit: `13 days`, `5 hours`, `20 minutes`."""
     for seconds, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         many = round(span.total_seconds() / seconds)
         if many >= 1 and span.total_seconds() >= seconds * 0.99:

@@ -1,4 +1,4 @@
-"""The mode: what it is and means, and the switch, which shows whom it concerns and asks again."""
+"""The mode: its page, and the page that switches it, which shows the participants concerned."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ MEANS = {
 
 
 def switch(model_admin: OneRowAdmin, request: HttpRequest, value: str) -> HttpResponse:
-    """Shows what switching to `value` changes for whom, asks why, and does it."""
+    """Show what switching to `value` changes and for whom, ask for a reason, and switch."""
     if value not in MEANS:
         raise Http404
     before, back = current_mode(), model_admin.url_to("change", 1)
@@ -82,7 +82,7 @@ def switch(model_admin: OneRowAdmin, request: HttpRequest, value: str) -> HttpRe
 
 @admin.register(Mode)
 class ModeAdmin(OneRowAdmin):
-    """Looked at on one page; switched on another, in a second step."""
+    """One page shows the mode; another one switches it, in a second step."""
 
     pages = (Page("1/switch/<slug:value>/", "switch", switch, may=may_change),)
 
@@ -93,7 +93,7 @@ class ModeAdmin(OneRowAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """What the mode is, since when and why; nothing changes here."""
+        """Show the mode, since when and why. Nothing is changed here."""
         if object_id != "1":
             raise Http404
         if not self.has_view_permission(request) or request.method == "POST":
@@ -121,7 +121,7 @@ def _other(mode: str) -> str:
 
 
 def _concerned(before: str, after: str) -> list[str]:
-    """The standings with which one may act in one of the two modes and not in the other."""
+    """Return the standings that allow to act in one of the two modes only."""
     return [
         standing
         for standing in Standing.values
@@ -131,7 +131,7 @@ def _concerned(before: str, after: str) -> list[str]:
 
 
 def _counts(seen: Scope) -> list[tuple[object, int, str, str]]:
-    """For each standing: as a badge, how many have it, and what they get in open and in closed mode."""
+    """Return for each standing its badge, how many have it, and its result in open and in closed mode."""
     rows: list[tuple[object, int, str, str]] = []
     participants = seen.restrict(Participant.objects.all(), "pk")
     for standing in Standing:

@@ -1,4 +1,4 @@
-"""Participants: the list, the page of one with everything about it, and adding and editing."""
+"""The screens of participants: the list, the page of a participant, adding and editing."""
 
 from typing import Any
 
@@ -29,11 +29,11 @@ from participants.models import AuditEntry, Participant, PublicKey
 _EDITED = ["name", "endpoint", "placeholders"]
 _ADDED = ["role", "domain", "name", "public_key", "endpoint", "standing", "placeholders"]
 LATEST = 5
-"""Decisions shown on the page of a participant."""
+"""Audit entries on the page of a participant."""
 
 
 class ParticipantForm(ReasonModelForm):
-    """What is configured about a participant; one that is added gets its first key here too."""
+    """The configuration of a participant. A new participant gets its first key here too."""
 
     public_key = forms.CharField(
         required=False,
@@ -62,7 +62,7 @@ class ParticipantForm(ReasonModelForm):
                 self.fields[name].show_hidden_initial = True
 
     def clean(self) -> dict[str, Any]:
-        """Change only what was changed on the page, and nothing that another has changed since it was opened."""
+        """Check that no other user has changed the edited fields since the page was opened."""
         said: dict[str, Any] = super().clean() or {}
         if self.instance.pk and not self.errors:
             given = {name: said[name] for name in self.edited()}
@@ -72,17 +72,17 @@ class ParticipantForm(ReasonModelForm):
         return said
 
     def edited(self) -> list[str]:
-        """The fields that differ from what the page showed."""
+        """Return the fields that differ from the values that the page showed."""
         return [name for name in _EDITED if name in self.changed_data]
 
     def _shown(self, name: str) -> Any:
-        """What the page showed in the field `name`."""
+        """Return the value that the page showed in the field `name`."""
         return self.fields[name].to_python(self.data.get(self.add_initial_prefix(name)))
 
 
 @admin.register(Participant)
 class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
-    """Standing and keys have pages of their own, which say what follows; the rest is edited on the participant's."""
+    """Standing and keys have pages of their own, which show the consequences. The rest is edited on the main page."""
 
     scope_by = ("pk",)
     form = ParticipantForm
@@ -114,7 +114,7 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Participant], search_term: str
     ) -> tuple[QuerySet[Participant], bool]:
-        """Participants are hundreds, so that what is searched for may stand anywhere in them."""
+        """Search anywhere in the text: there are only hundreds of participants."""
         term = search_term.strip().replace("\x00", "")
         if not term:
             return queryset, False
@@ -142,13 +142,13 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
         return moment(participant.last_heard_at) if participant.last_heard_at else "never"
 
     def get_fields(self, request: HttpRequest, obj: Participant | None = None) -> Any:
-        """One that is added gets a role, a domain and a key; one that is there keeps its role and domain."""
+        """Return the fields. Role, domain and first key are only for a new participant."""
         if obj is None:
             return [*_ADDED, "reason"]
         return [*_EDITED, "reason"] if self.has_change_permission(request, obj) else _EDITED
 
     def has_delete_permission(self, request: HttpRequest, obj: Participant | None = None) -> bool:
-        """Participants are suspended or barred, never deleted: what they did stays theirs."""
+        """Participants are suspended or barred, never deleted: their messages and facts refer to them."""
         return False
 
     def save_model(self, request: HttpRequest, obj: Participant, form: Any, change: bool) -> None:
@@ -164,7 +164,7 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
     def response_add(
         self, request: HttpRequest, obj: Participant, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """On to the participant's page, where it can be tested."""
+        """Redirect to the participant's page, where the connection can be tested."""
         self.message_user(request, f"{obj} is added.", messages.SUCCESS)
         return HttpResponseRedirect(self.url_to("change", obj.pk))
 

@@ -1,4 +1,4 @@
-"""Staff give participants another standing: one on its page, or many in the list, always with a reason."""
+"""Change the standing of one participant on its page, or of several in the list, always with a reason."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A standing that staff can give: what the button says, what has happened after, and what follows from it."""
+    """A change of standing: the text of the button, of the confirmation, and of the consequence."""
 
     verb: str
     done: str
@@ -62,12 +62,12 @@ TONES = {Standing.AUTHORIZED: "ok", Standing.SUSPENDED: "warn", Standing.BARRED:
 
 
 def standing_badge(standing: str) -> SafeString:
-    """A standing as staff see it everywhere."""
+    """Return the badge of a standing."""
     return badge(TONES.get(Standing(standing), ""), Standing(standing).label)
 
 
 def meaning(standing: str, mode: str) -> str:
-    """What `standing` has for its consequence while the CRO's mode is `mode`."""
+    """Return in words what `standing` allows while the CRO's mode is `mode`."""
     match standing:
         case Standing.AUTHORIZED:
             return "Its messages are handled, whether the CRO is open or closed."
@@ -82,7 +82,7 @@ def meaning(standing: str, mode: str) -> str:
 
 
 class StandingForm(ReasonForm):
-    """Asks why. `was` is the standing that the page showed, so that nobody undoes unseen what another has done."""
+    """Ask for a reason. `was` is the standing that the page showed, so that a change by another user is noticed."""
 
     was = forms.ChoiceField(choices=Standing.choices, widget=forms.HiddenInput)
 
@@ -90,7 +90,7 @@ class StandingForm(ReasonForm):
 def set_standing(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, standing: str
 ) -> HttpResponse:
-    """Says what will follow, asks why, and does it."""
+    """Show the consequences, ask for a reason, and change the standing."""
     if standing not in DECISIONS:
         raise Http404
     decision = DECISIONS[standing]
@@ -141,7 +141,7 @@ def suspend(
 def _set_many(
     model_admin: ScopedAdmin, request: HttpRequest, chosen: QuerySet[Participant], standing: str, action: str
 ) -> HttpResponse | None:
-    """Shows whom it is about, asks why, and does it to all of them at once."""
+    """Show the participants, ask for a reason, and change the standing of all of them at once."""
     decision = DECISIONS[standing]
     concerned = [
         participant
@@ -188,7 +188,7 @@ def _set_many(
 
 
 def _give(was: dict[Participant, str], standing: str, request: HttpRequest, form: ReasonForm) -> None:
-    """Give each the standing, all or none. Raises ValidationError where one has another by then than it `was`."""
+    """Change the standing of all or none. Raise ValidationError if one is no longer what it `was`."""
 
     def give() -> None:
         for participant in sorted(was, key=lambda each: each.pk):

@@ -1,4 +1,4 @@
-"""What the audit trail says of something, on the page of that thing."""
+"""Link the page of an object to its audit entries."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -18,14 +18,16 @@ from participants.scope import seen_by
 
 
 def reference(row: Model) -> str:
-    """`row` in the address of the list of audit entries, such as `registry.conflict:5`."""
+    """Return `row` as it is named in the URL of the list of audit entries, such as `registry.conflict:5`."""
     return f"{row._meta.label_lower}:{row.pk}"
 
 
 def about(referred: str, changes: Iterable[int] = ()) -> Q:
-    """The audit entries about the object with this `reference`, where it is one.
+    """Return the condition for audit entries about an object, or of decisions that made certain changes.
 
-    And those of the decisions that the `changes` of the registry, by their numbers, carried out.
+    Args:
+        referred: The `reference` of the object. One that names no object matches nothing.
+        changes: Numbers of changes of the registry.
     """
     model, _, pk = referred.partition(":")
     app, _, name = model.partition(".")
@@ -37,14 +39,14 @@ def about(referred: str, changes: Iterable[int] = ()) -> Q:
 
 
 class AuditedAdmin(BaseAdmin):
-    """The page of a row leads to the audit entries about it, where there are any."""
+    """Link the page of a row to its audit entries, if there are any."""
 
     def audit_object(self, row: Any) -> Model:
-        """The object of the audit entries about `row`."""
+        """Return the object of the audit entries about `row`."""
         return row  # type: ignore[no-any-return]
 
     def audit_changes(self, row: Any) -> list[int]:
-        """The numbers of the changes of the registry that made of `row` what it is, by decisions among others."""
+        """Return the numbers of the changes of the registry that made `row` what it is."""
         return []
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
@@ -52,7 +54,7 @@ class AuditedAdmin(BaseAdmin):
         return {**super().page_context(request, row), "audit_trail": audit_trail}
 
     def _audit_trail(self, request: HttpRequest, row: Any) -> str:
-        """Where the entries about `row` are; empty where there are none, or not for this member of staff."""
+        """Return the URL of the entries about `row`; empty if there are none, or the viewer may not see them."""
         if not request.user.has_perm("participants.view_auditentry"):
             return ""
         referred, changes = reference(self.audit_object(row)), self.audit_changes(row)
@@ -67,7 +69,7 @@ class AuditedAdmin(BaseAdmin):
 
 
 def what_changed(entry: AuditEntry) -> list[str]:
-    """What an entry says of each value: `standing: authorized → barred`, or one value alone."""
+    """Return each changed value in words: `standing: authorized → barred`, or one value alone."""
     before, after = _values(entry.before), _values(entry.after)
     said = []
     for name in dict.fromkeys([*before, *after]):
