@@ -1,4 +1,4 @@
 """What screens show in place of a value."""
 
-NOTHING = "–"
+PLACEHOLDER = "–"
 """Shown where there is no value; a CSV file leaves the cell empty."""

@@ -9,9 +9,9 @@ from django.db.models import Q
 
 from participants import audit, discovery
 from participants.keys import format_public_key
-from participants.models import Mode, Participant, Role, Standing
+from participants.models import Mode, Participant, ParticipantStanding, Role
 
-HEARD_EVERY = timedelta(minutes=1)
+LAST_HEARD_RESOLUTION = timedelta(minutes=1)
 
 
 class Admission(StrEnum):
@@ -29,12 +29,12 @@ def admit(participant: Participant | None, mode: str) -> Admission:
         participant: None for a sender that is not configured, and whose key was found by discovery.
         mode: `open` or `closed`.
     """
-    match participant.standing if participant else Standing.KNOWN:
-        case Standing.BARRED:
+    match participant.standing if participant else ParticipantStanding.KNOWN:
+        case ParticipantStanding.BARRED:
             return Admission.BARRED
-        case Standing.AUTHORIZED:
+        case ParticipantStanding.AUTHORIZED:
             return Admission.ALLOWED
-        case Standing.KNOWN if mode == Mode.OPEN:
+        case ParticipantStanding.KNOWN if mode == Mode.OPEN:
             return Admission.ALLOWED
         case _:
             return Admission.UNAUTHORIZED
@@ -101,23 +101,23 @@ def record_first_contact(role: str, domain: str, key: bytes, now: datetime) -> P
         now: An aware moment.
     """
     participant, created = Participant.objects.get_or_create(
-        role=role, domain=domain, defaults={"standing": Standing.KNOWN, "last_heard_at": now}
+        role=role, domain=domain, defaults={"standing": ParticipantStanding.KNOWN, "last_heard_at": now}
     )
     if created:
-        audit.note(
+        audit.record(
             "discovery",
             "recorded on first contact",
             str(participant),
-            after={"standing": Standing.KNOWN.value, "published key": format_public_key(key)},
+            after={"standing": ParticipantStanding.KNOWN.value, "published key": format_public_key(key)},
             about=participant,
             participants=[participant],
         )
     return participant
 
 
-def record_heard(participant: Participant, now: datetime) -> None:
+def record_last_heard(participant: Participant, now: datetime) -> None:
     """Record when `participant` was last heard from, to the minute. So most messages need no query."""
-    before = now - HEARD_EVERY
+    before = now - LAST_HEARD_RESOLUTION
     if participant.last_heard_at is None or participant.last_heard_at <= before:
         Participant.objects.filter(
             Q(last_heard_at__isnull=True) | Q(last_heard_at__lte=before), pk=participant.pk

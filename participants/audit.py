@@ -12,7 +12,7 @@ from participants.models import AuditEntry, Participant
 Values = Mapping[str, Any]
 
 
-def note(
+def record(
     actor: str,
     action: str,
     subject: str,
@@ -23,13 +23,13 @@ def note(
     about: Model | None,
     participants: Iterable[Participant | int] = (),
 ) -> AuditEntry:
-    """Add an entry to the audit trail, in the caller's transaction. The arguments are those of `entry`."""
-    noted = entry(actor, action, subject, before, after, reason, about=about, participants=participants)
+    """Add an entry to the audit trail, in the caller's transaction. The arguments are those of `build_entry`."""
+    noted = build_entry(actor, action, subject, before, after, reason, about=about, participants=participants)
     noted.save()
     return noted
 
 
-def entry(
+def build_entry(
     actor: str,
     action: str,
     subject: str,
@@ -63,7 +63,7 @@ def entry(
     )
 
 
-def command_line() -> str:
+def command_actor() -> str:
     """Return the actor of a command: the user of the operating system who runs it."""
     try:
         return f"command line: {getpass.getuser()}"

@@ -17,7 +17,7 @@ Values = Mapping[str, str | bool]
 """Values of a participant, by field."""
 
 
-def give(stored: Participant, given: Values, *, reason: str) -> Values:
+def apply_values(stored: Participant, given: Values, *, reason: str) -> Values:
     """Set the fields of `stored` to the values `given`, and return the former values of the fields that changed.
 
     Values that do not change are not checked: they may have been stored under other settings.
@@ -49,20 +49,20 @@ def require_reason(change: str, reason: str) -> None:
         raise ValidationError({"reason": f"Say why: {change} is recorded with its reason."})
 
 
-def begin(key: PublicKey, *, first: bool, now: datetime) -> None:
+def start_validity(key: PublicKey, *, first: bool, now: datetime) -> None:
     """Set when a new key becomes valid, if this is not set. The first key of a participant has no beginning."""
     key.added_at = now
     if key.valid_from is None and not first:
         key.valid_from = now
 
 
-def end(key: PublicKey, moment: datetime) -> None:
+def end_validity(key: PublicKey, moment: datetime) -> None:
     """End the validity of `key` at `moment`, exclusive. A key that ends earlier is not changed."""
     if key.valid_until is None or key.valid_until > moment:
         key.valid_until = max(moment, key.valid_from or moment)
 
 
-def span(key: PublicKey) -> dict[str, str]:
+def validity_in_words(key: PublicKey) -> dict[str, str]:
     """Return from when until when `key` is valid, in words."""
     return {
         "valid from": key.valid_from.isoformat() if key.valid_from else "always",
@@ -73,7 +73,7 @@ def span(key: PublicKey) -> dict[str, str]:
 def participant_entry(participant: Participant, before: Values | None, actor: str, reason: str) -> AuditEntry:
     """Build, without storing it, the audit entry of a change; `before` is None if the participant was added."""
     fields = FIELDS if before is None else before
-    return audit.entry(
+    return audit.build_entry(
         actor,
         "added participant" if before is None else "changed participant",
         str(participant),
@@ -87,9 +87,9 @@ def participant_entry(participant: Participant, before: Values | None, actor: st
 
 def key_entry(key: PublicKey, before: Mapping[str, str] | None, actor: str, reason: str) -> AuditEntry:
     """Build, without storing it, the audit entry of a key; `before` is its former `span`, None if it was added."""
-    after = span(key)
+    after = validity_in_words(key)
     changed = [moment for moment in after if before is None or before[moment] != after[moment]]
-    return audit.entry(
+    return audit.build_entry(
         actor,
         "added public key" if before is None else "changed public key",
         f"{key.participant} {key.text}",

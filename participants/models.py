@@ -33,7 +33,7 @@ class Role(models.TextChoices):
     DSO = "DSO", "Distribution system operator (DSO)"
 
 
-class Standing(models.TextChoices):
+class ParticipantStanding(models.TextChoices):
     """A participant's standing, set by the operator. `participants.admission.admit` decides what it allows."""
 
     KNOWN = "known", "Known"
@@ -54,7 +54,9 @@ class Participant(models.Model):
         help_text="URL that messages to it are posted to, such as "
         "https://uftp.agr.example/shapeshifter/api/v3/message; empty: found by discovery",
     )
-    standing = models.CharField(max_length=10, choices=Standing.choices, default=Standing.AUTHORIZED)
+    standing = models.CharField(
+        max_length=10, choices=ParticipantStanding.choices, default=ParticipantStanding.AUTHORIZED
+    )
     placeholders = models.BooleanField(
         default=True,
         help_text="Answer empty portfolio queries with a placeholder that its library's schema accepts",

@@ -97,8 +97,8 @@ def change_participant(
         was: The values on which the change is based. If another user has changed one of them since, the change is
             refused: see `hold`.
     """
-    stored = hold(participant, given, was)
-    before = edits.give(stored, given, reason=reason)
+    stored = lock_and_check(participant, given, was)
+    before = edits.apply_values(stored, given, reason=reason)
     if before:
         stored.save(update_fields=list(before))
         edits.participant_entry(stored, before, actor, reason).save()
@@ -106,7 +106,7 @@ def change_participant(
         setattr(participant, field, getattr(stored, field))
 
 
-def hold(participant: Participant, given: Values, was: Values | None = None) -> Participant:
+def lock_and_check(participant: Participant, given: Values, was: Values | None = None) -> Participant:
     """Lock the row of `participant` until the caller's transaction ends, and return it.
 
     Raises:
@@ -206,7 +206,7 @@ def end_key(key: PublicKey, end: datetime, *, actor: str, now: datetime, reason:
     """End the validity of `key` at `end`, exclusive. A key that ends earlier is not changed."""
     _lock(key.participant_id)
     key.refresh_from_db()
-    edits.end(key, end)
+    edits.end_validity(key, end)
     _save_key(key, actor=actor, now=now, reason=reason)
 
 
@@ -234,7 +234,7 @@ def change_key(
     """
     _lock(key.participant_id)
     key.refresh_from_db()
-    if was != validity(key):
+    if was != validity_token(key):
         raise ValidationError(
             "Meanwhile somebody else has changed when this key is valid. Open the page again, and decide anew."
         )
@@ -243,9 +243,9 @@ def change_key(
     _save_key(key, actor=actor, now=now, reason=reason)
 
 
-def validity(key: PublicKey) -> str:
+def validity_token(key: PublicKey) -> str:
     """Return from when until when `key` is valid, as one text, to compare with."""
-    return " – ".join(edits.span(key).values())
+    return " – ".join(edits.validity_in_words(key).values())
 
 
 def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None:
@@ -256,10 +256,12 @@ def _save_key(key: PublicKey, *, actor: str, now: datetime, reason: str) -> None
     """
     stored = PublicKey.objects.filter(pk=key.pk).first() if key.pk else None
     if stored is None:
-        edits.begin(key, first=not (_was_anothers(key) or key.participant.keys.exists()), now=now)
+        edits.start_validity(
+            key, first=not (_belonged_to_another(key) or key.participant.keys.exists()), now=now
+        )
     key.full_clean(exclude=["value"])
-    before = edits.span(stored) if stored else None
-    if before != edits.span(key):
+    before = edits.validity_in_words(stored) if stored else None
+    if before != edits.validity_in_words(key):
         key.save()
         edits.key_entry(key, before, actor, reason).save()
 
@@ -273,10 +275,10 @@ def set_mode(value: str, *, actor: str, reason: str) -> None:
     if before != value:
         require_reason(f"the change of mode from {before} to {value}", reason)
         mode.save()
-        audit.note(actor, "set mode", "mode", {"mode": before}, {"mode": value}, reason, about=mode)
+        audit.record(actor, "set mode", "mode", {"mode": before}, {"mode": value}, reason, about=mode)
 
 
-def explain(error: ValidationError) -> str:
+def error_in_one_line(error: ValidationError) -> str:
     """Return `error` in one line: each field with its error."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
@@ -308,7 +310,7 @@ def _in_words(participant: Participant, field: str) -> str:
     return str(value) or "empty"
 
 
-def _was_anothers(key: PublicKey) -> bool:
+def _belonged_to_another(key: PublicKey) -> bool:
     """Return whether the key in `key.text` was another participant's. False if the text is no key."""
     try:
         value = parse_public_key(key.text)

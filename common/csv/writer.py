@@ -16,7 +16,7 @@ from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone, localtime, override
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 
 M = TypeVar("M", bound=Model)
 
@@ -73,7 +73,7 @@ def cell_text(value: object) -> str:
     if isinstance(value, SafeString):
         plain = unescape(strip_tags(LINE_ENDS.sub("\n", plain)))
         plain = "; ".join(" ".join(line.split()) for line in plain.splitlines() if line.strip())
-    if plain == NOTHING:
+    if plain == PLACEHOLDER:
         return ""
     return f"'{plain}" if FORMULA.match(plain) and not NUMBER.fullmatch(plain) else plain
 

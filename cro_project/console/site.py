@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from common import clock
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from cro_project.console import menu
 from cro_project.login.guarded_site import GuardedSite
 
@@ -39,7 +39,7 @@ HIDDEN = {"uftp": ("Sender",)}
 class CROAdminSite(GuardedSite):
     enable_nav_sidebar = False
     site_url = None
-    empty_value_display = NOTHING
+    empty_value_display = PLACEHOLDER
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Every page carries the menu; before the log-in there is none."""

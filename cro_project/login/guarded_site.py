@@ -59,5 +59,5 @@ class GuardedSite(AdminSite):
         user = request.user
         if request.method == "POST" and answer.status_code == 302 and user.is_authenticated:
             name = user.get_username()
-            audit.note(name, "changed own password", f"user {name}", reason=two_factor.OWN, about=user)
+            audit.record(name, "changed own password", f"user {name}", reason=two_factor.OWN, about=user)
         return answer

@@ -170,7 +170,7 @@ def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
         _lock(user)
         earlier, _ = TOTPDevice.objects.filter(user=user).delete()
         app = TOTPDevice.objects.create(user=user, name="app", key=secret, last_t=shown.t())
-        audit.note(
+        audit.record(
             user.get_username(),
             "replaced second factor" if earlier else "set up second factor",
             subject(user),
@@ -186,7 +186,7 @@ def renew_codes(user: User) -> list[str]:
     """Make ten recovery codes for `user`. They replace earlier ones."""
     with transaction.atomic():
         _lock(user)
-        audit.note(user.get_username(), "made recovery codes", subject(user), reason=OWN, about=user)
+        audit.record(user.get_username(), "made recovery codes", subject(user), reason=OWN, about=user)
         return _replace_codes(user)
 
 
@@ -206,7 +206,7 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
             raise ValidationError(f"{user.get_username()} has no second factor.")
         devices.delete()
         StaticDevice.objects.filter(user=user).delete()
-        audit.note(
+        audit.record(
             actor,
             "turned off second factor" if own else "reset second factor",
             subject(user),
@@ -218,7 +218,7 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
 
 def note_recovery(user: User) -> None:
     """Record in the audit trail that `user` logged in with a recovery code."""
-    audit.note(
+    audit.record(
         user.get_username(),
         "used recovery code",
         subject(user),

@@ -74,7 +74,7 @@ def save(
         after = _described(user)
         changed = [name for name in after if after[name] != before.get(name, "")]
         if changed:
-            audit.note(
+            audit.record(
                 by.get_username(),
                 "added user" if new else "changed user",
                 two_factor.subject(user),
@@ -94,7 +94,7 @@ def set_password(user: User, password: str, *, by: User, reason: str) -> None:
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
-        audit.note(
+        audit.record(
             by.get_username(), "set password", two_factor.subject(user), reason=reason.strip(), about=user
         )
 

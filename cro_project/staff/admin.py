@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.models import UserObjectPermission
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from common.retry import retried
 from cro_project.login import two_factor
 from cro_project.staff import accounts
@@ -139,11 +139,11 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
 
     @admin.display(description="name")
     def full_name(self, user: User) -> str:
-        return user.get_full_name() or NOTHING
+        return user.get_full_name() or PLACEHOLDER
 
     @admin.display(description="groups")
     def in_groups(self, user: Any) -> str:
-        return ", ".join((["superuser"] if user.is_superuser else []) + user.group_names) or NOTHING
+        return ", ".join((["superuser"] if user.is_superuser else []) + user.group_names) or PLACEHOLDER
 
     @admin.display(description="for whom")
     def limited_to(self, user: Any) -> str:
@@ -159,11 +159,11 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
 
     @admin.display(description="acts for")
     def acts_for_in_words(self, user: Any) -> str:
-        return ", ".join(user.acts_for_names) or NOTHING
+        return ", ".join(user.acts_for_names) or PLACEHOLDER
 
     @admin.display(description="sees")
     def sees_in_words(self, user: Any) -> str:
-        return ", ".join(user.sees_names) or NOTHING
+        return ", ".join(user.sees_names) or PLACEHOLDER
 
     @admin.display(description="last log-in", ordering="last_login")
     def last_log_in(self, user: User) -> str:

@@ -70,7 +70,7 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
             obj.permissions.set(permissions)
             after = {"permissions": _names(permissions)}
             if after != before:
-                audit.note(
+                audit.record(
                     actor(request),
                     "changed group" if change else "added group",
                     f"group {obj.name}",

@@ -15,10 +15,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from participants.admin_base.audited import what_changed
-from participants.admin_base.exporting import ExportingList
-from participants.admin_base.filters import SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
-from participants.admin_base.html import lines, moment
+from participants.admin_base.audited import changes_in_words
+from participants.admin_base.exporting import ExportableChangeList
+from participants.admin_base.filters import MAX_SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
+from participants.admin_base.html import moment, one_per_line
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import AuditEntry, Participant
 
@@ -45,9 +45,9 @@ class ActorFilter(TextFilter):
             theirs = AuditEntry.objects.filter(participants__overlap=sorted(self.seen.ids)).order_by(
                 self.column
             )
-            return theirs.values_list(self.column, flat=True).distinct()[:SUGGESTIONS]
+            return theirs.values_list(self.column, flat=True).distinct()[:MAX_SUGGESTIONS]
         with connection.cursor() as cursor:
-            cursor.execute(_DISTINCT.format(column=self.column, limit=SUGGESTIONS))
+            cursor.execute(_DISTINCT.format(column=self.column, limit=MAX_SUGGESTIONS))
             return [value for (value,) in cursor.fetchall()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -69,7 +69,7 @@ class ConcernedFilter(TextFilter):
     title = parameter_name = "participant"
 
     def suggestions(self) -> Iterable[str]:
-        return [f"{role} {domain}" for role, domain in self.seen.domains()[:SUGGESTIONS]]
+        return [f"{role} {domain}" for role, domain in self.seen.domains()[:MAX_SUGGESTIONS]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
@@ -108,7 +108,7 @@ def add_pages(request: HttpRequest, site: AdminSite, entries: Iterable[AuditEntr
                 entry.page = reverse(name, args=[quote(entry.object_pk)])  # type: ignore[attr-defined]
 
 
-class AuditEntryList(ExportingList):
+class AuditEntryList(ExportableChangeList):
     """A page of entries, each with a link to its object."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -171,7 +171,7 @@ class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="before → after")
     def changed(self, entry: AuditEntry) -> str:
-        return lines(what_changed(entry))
+        return one_per_line(changes_in_words(entry))
 
     @admin.display(description="why")
     def why(self, entry: AuditEntry) -> str:

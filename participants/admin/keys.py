@@ -40,7 +40,7 @@ def state(key: PublicKey, now: datetime) -> tuple[str, str]:
     return "ok", "valid"
 
 
-def in_force(participant: Participant, now: datetime) -> SafeString:
+def valid_keys_in_words(participant: Participant, now: datetime) -> SafeString:
     """Return how many keys of `participant` are valid at `now`, with a warning if none is."""
     valid = sum(key.is_valid_at(now) for key in participant.keys.all())
     if not valid:
@@ -120,7 +120,7 @@ class ValidityForm(ReasonForm):
 
     def __init__(self, *args: Any, key: PublicKey, **kwargs: Any) -> None:
         kept = {"valid_from": key.valid_from, "valid_until": key.valid_until}
-        super().__init__(*args, initial={**kept, "was": registration.validity(key)}, **kwargs)
+        super().__init__(*args, initial={**kept, "was": registration.validity_token(key)}, **kwargs)
         self.fields["valid_until"].help_text = (
             f"Empty: until it is replaced. In the time of {get_current_timezone_name()}. "
             "“End it at once” needs no moment: messages signed with it are refused from then on."
@@ -171,7 +171,7 @@ def preview_rotation(
         try:
             form.rotate(participant, actor=actor(request), now=now, reason="preview")
         except ValidationError as error:
-            shown = format_html('<p class="notice bad">{}</p>', registration.explain(error))
+            shown = format_html('<p class="notice bad">{}</p>', registration.error_in_one_line(error))
         else:
             shown = format_html(
                 '<h2>The keys after that</h2><div class="notice">{}</div>',

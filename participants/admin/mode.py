@@ -14,12 +14,12 @@ from participants.admin_base.html import link, list_link, moment
 from participants.admin_base.pages import Page, may_change
 from participants.admin_base.reasons import OneRowAdmin, ReasonForm, actor
 from participants.admission import Admission, admit, current_mode
-from participants.models import AuditEntry, Mode, Participant, Standing
+from participants.models import AuditEntry, Mode, Participant, ParticipantStanding
 from participants.scope import Scope
 
-SHOWN = 50
+MAX_NAMED = 50
 
-MEANS = {
+MEANINGS = {
     Mode.OPEN: (
         "Participants that are known or authorized may act. A sender that is not on record, but whose published key "
         "proves who it is, is recorded as known and may act at once."
@@ -33,7 +33,7 @@ MEANS = {
 
 def switch(model_admin: OneRowAdmin, request: HttpRequest, value: str) -> HttpResponse:
     """Show what switching to `value` changes and for whom, ask for a reason, and switch."""
-    if value not in MEANS:
+    if value not in MEANINGS:
         raise Http404
     before, back = current_mode(), model_admin.url_to("change", 1)
     if before == value:
@@ -49,7 +49,7 @@ def switch(model_admin: OneRowAdmin, request: HttpRequest, value: str) -> HttpRe
         model_admin.message_user(request, f"This CRO is {value}.", messages.SUCCESS)
         return HttpResponseRedirect(back)
     seen = model_admin.seen(request).restrict(Participant.objects.all(), "pk")
-    concerned = list(seen.filter(standing__in=_concerned(before, value)))
+    concerned = list(seen.filter(standing__in=_affected_standings(before, value)))
     waiting = waiting_messages(concerned)
     verb = "Close" if value == Mode.CLOSED else "Open"
     return model_admin.page(
@@ -61,7 +61,7 @@ def switch(model_admin: OneRowAdmin, request: HttpRequest, value: str) -> HttpRe
         submit=f"{verb} this CRO",
         cancel=back,
         closing=value == Mode.CLOSED,
-        means=MEANS[value],
+        means=MEANINGS[value],
         concerned=len(concerned),
         messages_waiting=sum(waiting.values()),
         rows=[
@@ -72,10 +72,10 @@ def switch(model_admin: OneRowAdmin, request: HttpRequest, value: str) -> HttpRe
                 moment(each.last_heard_at),
                 waiting.get(each.pk, 0),
             )
-            for each in sorted(concerned, key=lambda each: -waiting.get(each.pk, 0))[:SHOWN]
+            for each in sorted(concerned, key=lambda each: -waiting.get(each.pk, 0))[:MAX_NAMED]
         ],
-        more=max(0, len(concerned) - SHOWN),
-        every=list_link(Participant, "all of them", standing__exact=Standing.KNOWN),
+        more=max(0, len(concerned) - MAX_NAMED),
+        every=list_link(Participant, "all of them", standing__exact=ParticipantStanding.KNOWN),
         counts=_counts(model_admin.seen(request)),
     )
 
@@ -106,7 +106,7 @@ class ModeAdmin(OneRowAdmin):
             trail=[],
             mode=mode,
             label=Mode(value=mode),
-            modes=[(Mode(value=value), MEANS[value], value == mode) for value in MEANS],
+            modes=[(Mode(value=value), MEANINGS[value], value == mode) for value in MEANINGS],
             set=AuditEntry.objects.about(Mode()).first(),
             counts=_counts(self.seen(request)),
             may=self.has_change_permission(request),
@@ -120,11 +120,11 @@ def _other(mode: str) -> str:
     return Mode.CLOSED if mode == Mode.OPEN else Mode.OPEN
 
 
-def _concerned(before: str, after: str) -> list[str]:
+def _affected_standings(before: str, after: str) -> list[str]:
     """Return the standings that allow to act in one of the two modes only."""
     return [
         standing
-        for standing in Standing.values
+        for standing in ParticipantStanding.values
         if (admit(Participant(standing=standing), before) is Admission.ALLOWED)
         != (admit(Participant(standing=standing), after) is Admission.ALLOWED)
     ]
@@ -134,7 +134,7 @@ def _counts(seen: Scope) -> list[tuple[object, int, str, str]]:
     """Return for each standing its badge, how many have it, and its result in open and in closed mode."""
     rows: list[tuple[object, int, str, str]] = []
     participants = seen.restrict(Participant.objects.all(), "pk")
-    for standing in Standing:
+    for standing in ParticipantStanding:
         open_, closed = (
             "may act" if admission is Admission.ALLOWED else f"refused: {admission.value}"
             for admission in (

@@ -12,23 +12,23 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common import clock
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants import edits, registration
 from participants.admin import keys, standing
-from participants.admin.keys import in_force, key_table
-from participants.admin.standing import DECISIONS, authorize, meaning, standing_badge, suspend
-from participants.admin_base.audited import what_changed
+from participants.admin.keys import key_table, valid_keys_in_words
+from participants.admin.standing import STANDING_CHANGES, authorize, meaning, standing_badge, suspend
+from participants.admin_base.audited import changes_in_words
 from participants.admin_base.extensions import Card, badge, button, cards
 from participants.admin_base.filters import LastHeardFilter
-from participants.admin_base.html import lines, link, list_link, moment, table
+from participants.admin_base.html import link, list_link, moment, one_per_line, table
 from participants.admin_base.reasons import ReasonedAdmin, ReasonModelForm, actor
 from participants.admin_base.scalable import ScalableAdmin
 from participants.admission import current_mode
 from participants.models import AuditEntry, Participant, PublicKey
 
-_EDITED = ["name", "endpoint", "placeholders"]
-_ADDED = ["role", "domain", "name", "public_key", "endpoint", "standing", "placeholders"]
-LATEST = 5
+_EDITABLE_FIELDS = ["name", "endpoint", "placeholders"]
+_ADD_FIELDS = ["role", "domain", "name", "public_key", "endpoint", "standing", "placeholders"]
+MAX_LATEST_ENTRIES = 5
 """Audit entries on the page of a participant."""
 
 
@@ -57,7 +57,7 @@ class ParticipantForm(ReasonModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in _EDITED if self.instance.pk else ():
+        for name in _EDITABLE_FIELDS if self.instance.pk else ():
             if name in self.fields:
                 self.fields[name].show_hidden_initial = True
 
@@ -67,13 +67,13 @@ class ParticipantForm(ReasonModelForm):
         if self.instance.pk and not self.errors:
             given = {name: said[name] for name in self.edited()}
             was: edits.Values = {name: self._shown(name) for name in given}
-            stored = registration.hold(self.instance, given, was)
-            said |= {name: getattr(stored, name) for name in _EDITED if name not in given}
+            stored = registration.lock_and_check(self.instance, given, was)
+            said |= {name: getattr(stored, name) for name in _EDITABLE_FIELDS if name not in given}
         return said
 
     def edited(self) -> list[str]:
         """Return the fields that differ from the values that the page showed."""
-        return [name for name in _EDITED if name in self.changed_data]
+        return [name for name in _EDITABLE_FIELDS if name in self.changed_data]
 
     def _shown(self, name: str) -> Any:
         """Return the value that the page showed in the field `name`."""
@@ -86,7 +86,15 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
 
     scope_by = ("pk",)
     form = ParticipantForm
-    list_display = ["domain", "role_shown", "name", "standing_shown", "keys_valid", "last_heard", "endpoint"]
+    list_display = [
+        "domain",
+        "role_column",
+        "name",
+        "standing_column",
+        "keys_valid",
+        "last_heard",
+        "endpoint",
+    ]
     export_display = (
         "domain",
         "role",
@@ -100,7 +108,7 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
     list_filter = ["role", "standing", LastHeardFilter]
     search_fields = ["domain__startswith"]
     search_help_text = "Part of a domain, a name or an endpoint; or what a public key starts with"
-    sortable_by = ("domain", "role_shown", "name", "standing_shown", "last_heard")
+    sortable_by = ("domain", "role_column", "name", "standing_column", "last_heard")
     ordering = ("role", "domain")
     actions = [authorize, suspend]
     pages = (*standing.PAGES, *keys.PAGES)
@@ -126,11 +134,11 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
         return queryset.filter(found | Q(role__iexact=role, domain__iexact=domain)), False
 
     @admin.display(description="role", ordering="role")
-    def role_shown(self, participant: Participant) -> str:
+    def role_column(self, participant: Participant) -> str:
         return participant.role
 
     @admin.display(description="standing", ordering="standing")
-    def standing_shown(self, participant: Participant) -> SafeString:
+    def standing_column(self, participant: Participant) -> SafeString:
         return standing_badge(participant.standing)
 
     @admin.display(description="keys valid")
@@ -144,8 +152,8 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
     def get_fields(self, request: HttpRequest, obj: Participant | None = None) -> Any:
         """Return the fields. Role, domain and first key are only for a new participant."""
         if obj is None:
-            return [*_ADDED, "reason"]
-        return [*_EDITED, "reason"] if self.has_change_permission(request, obj) else _EDITED
+            return [*_ADD_FIELDS, "reason"]
+        return [*_EDITABLE_FIELDS, "reason"] if self.has_change_permission(request, obj) else _EDITABLE_FIELDS
 
     def has_delete_permission(self, request: HttpRequest, obj: Participant | None = None) -> bool:
         """Participants are suspended or barred, never deleted: their messages and facts refer to them."""
@@ -185,7 +193,7 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
                     _card_about(row),
                     *cards(self, request, row),
                     self._key_card(request, row),
-                    self._decisions_card(request, row),
+                    self._audit_card(request, row),
                 ],
                 "title": str(row),
                 "subtitle": None,
@@ -200,12 +208,12 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
         ]
         if given:
             says.append(("Since", f"{moment(given.moment)}, by {given.actor}"))
-            says.append(("Why", given.reason or NOTHING))
+            says.append(("Why", given.reason or PLACEHOLDER))
         tools = []
         if self.has_change_permission(request, participant):
             tools = [
                 button(self.url_to("standing", participant.pk, standing), decision.verb)
-                for standing, decision in DECISIONS.items()
+                for standing, decision in STANDING_CHANGES.items()
                 if standing != participant.standing
             ]
         return Card("Standing", says, tools)
@@ -214,23 +222,23 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
         may, now = self.has_change_permission(request, participant), clock.now()
         return Card(
             "Public keys",
-            [("In force", in_force(participant, now))],
+            [("In force", valid_keys_in_words(participant, now))],
             [button(self.url_to("rotate", participant.pk), "Rotate key")] if may else [],
             key_table(participant.keys.all(), now, may_change=may),
             wide=True,
         )
 
-    def _decisions_card(self, request: HttpRequest, participant: Participant) -> Card | None:
+    def _audit_card(self, request: HttpRequest, participant: Participant) -> Card | None:
         if not request.user.has_perm("participants.view_auditentry"):
             return None
-        latest = AuditEntry.objects.filter(participants__contains=[participant.pk])[:LATEST]
+        latest = AuditEntry.objects.filter(participants__contains=[participant.pk])[:MAX_LATEST_ENTRIES]
         rows = [
             (
                 link(entry, moment(entry.moment)),
                 entry.actor,
                 entry.action,
-                lines(what_changed(entry)),
-                entry.reason or NOTHING,
+                one_per_line(changes_in_words(entry)),
+                entry.reason or PLACEHOLDER,
             )
             for entry in latest
         ]
@@ -244,7 +252,7 @@ def _card_about(participant: Participant) -> Card:
     return Card(
         "About it",
         [
-            ("Name", participant.name or NOTHING),
+            ("Name", participant.name or PLACEHOLDER),
             ("Endpoint", participant.endpoint or "found by discovery"),
             ("Last heard from", moment(heard) if heard else "never"),
             ("Added", moment(participant.created_at)),

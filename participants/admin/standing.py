@@ -18,13 +18,13 @@ from participants.admin_base.pages import Page, may_change
 from participants.admin_base.reasons import ReasonForm, actor
 from participants.admin_base.scoped import ScopedAdmin
 from participants.admission import current_mode
-from participants.models import Mode, Participant, Standing
+from participants.models import Mode, Participant, ParticipantStanding
 
-SHOWN = 50
+MAX_NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class StandingChange:
     """A change of standing: the text of the button, of the confirmation, and of the consequence."""
 
     verb: str
@@ -40,40 +40,46 @@ _STAYS = (
     "What it has registered stays, and goes on counting. Answers that wait for it are still delivered. "
     "You can take this back at any time by authorizing it; what was refused meanwhile it has to send anew."
 )
-DECISIONS: dict[str, Decision] = {
-    Standing.AUTHORIZED: Decision(
+STANDING_CHANGES: dict[str, StandingChange] = {
+    ParticipantStanding.AUTHORIZED: StandingChange(
         "Authorize",
         "authorized",
         "From then on its messages are handled, whether the CRO is open or closed. What was refused before is not "
         "handled now: it has to send that anew. You can take this back at any time by suspending or barring it.",
     ),
-    Standing.SUSPENDED: Decision(
+    ParticipantStanding.SUSPENDED: StandingChange(
         "Suspend", "suspended", f"{_REFUSED.format(reason='“Unauthorized”')}\n{_STAYS}"
     ),
-    Standing.BARRED: Decision("Bar", "barred", f"{_REFUSED.format(reason='“Barred Sender”')}\n{_STAYS}"),
-    Standing.KNOWN: Decision(
+    ParticipantStanding.BARRED: StandingChange(
+        "Bar", "barred", f"{_REFUSED.format(reason='“Barred Sender”')}\n{_STAYS}"
+    ),
+    ParticipantStanding.KNOWN: StandingChange(
         "Set to known",
         "set to known",
         "From then on its messages are handled while the CRO is open, and refused with “Unauthorized” while it is "
         "closed. You can take this back at any time by authorizing it.",
     ),
 }
-TONES = {Standing.AUTHORIZED: "ok", Standing.SUSPENDED: "warn", Standing.BARRED: "bad"}
+TONES = {
+    ParticipantStanding.AUTHORIZED: "ok",
+    ParticipantStanding.SUSPENDED: "warn",
+    ParticipantStanding.BARRED: "bad",
+}
 
 
 def standing_badge(standing: str) -> SafeString:
     """Return the badge of a standing."""
-    return badge(TONES.get(Standing(standing), ""), Standing(standing).label)
+    return badge(TONES.get(ParticipantStanding(standing), ""), ParticipantStanding(standing).label)
 
 
 def meaning(standing: str, mode: str) -> str:
     """Return in words what `standing` allows while the CRO's mode is `mode`."""
     match standing:
-        case Standing.AUTHORIZED:
+        case ParticipantStanding.AUTHORIZED:
             return "Its messages are handled, whether the CRO is open or closed."
-        case Standing.SUSPENDED:
+        case ParticipantStanding.SUSPENDED:
             return "Each of its messages is answered Rejected: Unauthorized."
-        case Standing.BARRED:
+        case ParticipantStanding.BARRED:
             return "Each of its messages is answered Rejected: Barred Sender."
         case _ if mode == Mode.OPEN:
             return "The CRO is open, so its messages are handled; in closed mode they would be refused."
@@ -84,16 +90,16 @@ def meaning(standing: str, mode: str) -> str:
 class StandingForm(ReasonForm):
     """Ask for a reason. `was` is the standing that the page showed, so that a change by another user is noticed."""
 
-    was = forms.ChoiceField(choices=Standing.choices, widget=forms.HiddenInput)
+    was = forms.ChoiceField(choices=ParticipantStanding.choices, widget=forms.HiddenInput)
 
 
 def set_standing(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, standing: str
 ) -> HttpResponse:
     """Show the consequences, ask for a reason, and change the standing."""
-    if standing not in DECISIONS:
+    if standing not in STANDING_CHANGES:
         raise Http404
-    decision = DECISIONS[standing]
+    decision = STANDING_CHANGES[standing]
     back = model_admin.url_to("change", participant.pk)
     form = StandingForm(request.POST or None, initial={"was": participant.standing})
     if participant.standing == standing:
@@ -101,7 +107,7 @@ def set_standing(
         return HttpResponseRedirect(back)
     if request.method == "POST" and form.is_valid():
         try:
-            _give({participant: form.cleaned_data["was"]}, standing, request, form)
+            _set_standings({participant: form.cleaned_data["was"]}, standing, request, form)
         except ValidationError as error:
             form.refuse(error)
             participant.refresh_from_db()
@@ -128,21 +134,21 @@ def set_standing(
 def authorize(
     model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Participant]
 ) -> HttpResponse | None:
-    return _set_many(model_admin, request, queryset, Standing.AUTHORIZED, "authorize")
+    return _set_many(model_admin, request, queryset, ParticipantStanding.AUTHORIZED, "authorize")
 
 
 @admin.action(description="Suspend", permissions=["change"])
 def suspend(
     model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Participant]
 ) -> HttpResponse | None:
-    return _set_many(model_admin, request, queryset, Standing.SUSPENDED, "suspend")
+    return _set_many(model_admin, request, queryset, ParticipantStanding.SUSPENDED, "suspend")
 
 
 def _set_many(
     model_admin: ScopedAdmin, request: HttpRequest, chosen: QuerySet[Participant], standing: str, action: str
 ) -> HttpResponse | None:
     """Show the participants, ask for a reason, and change the standing of all of them at once."""
-    decision = DECISIONS[standing]
+    decision = STANDING_CHANGES[standing]
     concerned = [
         participant
         for participant in chosen.order_by("role", "domain")
@@ -156,7 +162,7 @@ def _set_many(
     if form.is_valid():
         try:
             was = {each: request.POST.get(f"was_{each.pk}", "") for each in concerned}
-            _give(was, standing, request, form)
+            _set_standings(was, standing, request, form)
         except ValidationError as error:
             form.refuse(error)
             concerned = list(chosen.filter(pk__in=[each.pk for each in concerned]).order_by("role", "domain"))
@@ -178,16 +184,18 @@ def _set_many(
         follows=decision.follows.splitlines(),
         rows=[
             (link(each), each.name, standing_badge(each.standing), waiting.get(each.pk, 0))
-            for each in concerned[:SHOWN]
+            for each in concerned[:MAX_NAMED]
         ],
-        more=max(0, len(concerned) - SHOWN),
+        more=max(0, len(concerned) - MAX_NAMED),
         were=[(each.pk, each.standing) for each in concerned],
         checkbox=helpers.ACTION_CHECKBOX_NAME,
         action=action,
     )
 
 
-def _give(was: dict[Participant, str], standing: str, request: HttpRequest, form: ReasonForm) -> None:
+def _set_standings(
+    was: dict[Participant, str], standing: str, request: HttpRequest, form: ReasonForm
+) -> None:
     """Change the standing of all or none. Raise ValidationError if one is no longer what it `was`."""
 
     def give() -> None:

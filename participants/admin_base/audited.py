@@ -10,7 +10,7 @@ from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.base import BaseAdmin
 from participants.admin_base.html import moment
 from participants.models import AuditEntry
@@ -22,7 +22,7 @@ def reference(row: Model) -> str:
     return f"{row._meta.label_lower}:{row.pk}"
 
 
-def about(referred: str, changes: Iterable[int] = ()) -> Q:
+def entries_about(referred: str, changes: Iterable[int] = ()) -> Q:
     """Return the condition for audit entries about an object, or of decisions that made certain changes.
 
     Args:
@@ -58,7 +58,7 @@ class AuditedAdmin(BaseAdmin):
         if not request.user.has_perm("participants.view_auditentry"):
             return ""
         referred, changes = reference(self.audit_object(row)), self.audit_changes(row)
-        entries, scope = AuditEntry.objects.filter(about(referred, changes)), seen_by(request.user)
+        entries, scope = AuditEntry.objects.filter(entries_about(referred, changes)), seen_by(request.user)
         if not scope.everyone:
             entries = entries.filter(participants__overlap=sorted(scope.ids))
         if not entries.exists():
@@ -68,7 +68,7 @@ class AuditedAdmin(BaseAdmin):
         return f"{page}?{urlencode({name: text for name, text in asked.items() if text})}"
 
 
-def what_changed(entry: AuditEntry) -> list[str]:
+def changes_in_words(entry: AuditEntry) -> list[str]:
     """Return each changed value in words: `standing: authorized → barred`, or one value alone."""
     before, after = _values(entry.before), _values(entry.after)
     said = []
@@ -77,8 +77,8 @@ def what_changed(entry: AuditEntry) -> list[str]:
         if name in before and name in after:
             said.append(f"{name}: {old} → {new}")
         elif name in before and entry.after is None:
-            said.append(f"{name}: {old} → {NOTHING}")
-        elif (only := old if name in before else new) != NOTHING:
+            said.append(f"{name}: {old} → {PLACEHOLDER}")
+        elif (only := old if name in before else new) != PLACEHOLDER:
             said.append(f"{name}: {only}")
     return said
 
@@ -91,7 +91,7 @@ def _in_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value == "":
-        return NOTHING
+        return PLACEHOLDER
     if isinstance(value, str) and "T" in value:
         try:
             at = datetime.fromisoformat(value)

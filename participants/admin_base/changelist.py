@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 
-class AskedList(ChangeList):
+class StrictChangeList(ChangeList):
     """A list that answers no other question.
 
     Django's takes any lookup on a field of the model: one on a row that belongs to others, or to a table that points

@@ -13,7 +13,7 @@ from django.utils.text import capfirst, slugify
 
 from common.csv import writer as csv_writer
 from participants.admin_base.audited import AuditedAdmin
-from participants.admin_base.changelist import AskedList
+from participants.admin_base.changelist import StrictChangeList
 
 CHECKBOX = "action_checkbox"
 
@@ -22,7 +22,7 @@ Column = str | tuple[str, str | Callable[[Any], object]]
 (`opened_by.moment`; nothing where one of them is None), or with what makes the value of a row."""
 
 
-class ExportingList(AskedList):
+class ExportableChangeList(StrictChangeList):
     """A list that knows where its rows are as CSV."""
 
     def export_url(self) -> str:
@@ -39,8 +39,8 @@ class ExportingAdmin(AuditedAdmin):
     linked_lookups: ClassVar[Sequence[str]] = ()
     """The lookups beside those of filters with which pages of ours link to this list."""
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ExportingList]:
-        return ExportingList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ExportableChangeList]:
+        return ExportableChangeList
 
     def get_urls(self) -> list[Any]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"

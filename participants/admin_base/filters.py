@@ -13,14 +13,14 @@ from django.http import HttpRequest
 from django.utils.timezone import make_aware
 
 from common import clock
-from participants.admin_base.audited import about
+from participants.admin_base.audited import entries_about
 from participants.models import Participant, Role
 from participants.scope import Scope, seen_by
 
 _CHANGES = re.compile(r"\d{1,18}(,\d{1,18}){0,99}", re.ASCII)
 
-SUGGESTIONS = 500
-MEANT = 100
+MAX_SUGGESTIONS = 500
+MAX_MATCHES = 100
 """Values that a part of one stands for, at most."""
 LAST_DAY = "24h"
 """What a list's address says of rows of the 24 hours before now."""
@@ -59,7 +59,7 @@ class TextFilter(admin.SimpleListFilter):
         if self.text in values:
             return [self.text]
         part = self.text.lower()
-        return [self.text, *[value for value in values if part in value.lower()][:MEANT]]
+        return [self.text, *[value for value in values if part in value.lower()][:MAX_MATCHES]]
 
     def domains(self, participants: QuerySet[Participant], said: str = "") -> list[str]:
         """The domain that was `said` (the text), and where none of `participants` seen has it those that contain it."""
@@ -68,7 +68,7 @@ class TextFilter(admin.SimpleListFilter):
         if known.filter(domain=text).exists():
             return [text]
         parts = known.filter(domain__contains=text).order_by("domain")
-        return [text, *parts.values_list("domain", flat=True).distinct()[:MEANT]]
+        return [text, *parts.values_list("domain", flat=True).distinct()[:MAX_MATCHES]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("", "")]
@@ -90,7 +90,7 @@ class ParticipantFilter(TextFilter):
 
     def suggestions(self) -> Iterable[str]:
         known = self.seen.restrict(Participant.objects.filter(role__in=self.roles), "pk")
-        return known.order_by("domain").values_list("domain", flat=True).distinct()[:SUGGESTIONS]
+        return known.order_by("domain").values_list("domain", flat=True).distinct()[:MAX_SUGGESTIONS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
@@ -191,7 +191,7 @@ class SubjectFilter(TextFilter):
         if self.text:
             queryset = queryset.filter(Q(subject=self.text) | Q(subject__startswith=f"{self.text} "))
         if self.object or self.changes:
-            queryset = queryset.filter(about(self.object, self.changes))
+            queryset = queryset.filter(entries_about(self.object, self.changes))
         return queryset
 
 

@@ -11,21 +11,21 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 
-COUNTED = 10_000
+MAX_COUNTED = 10_000
 """Rows that a page counts; beyond, it says that there are more."""
 
 
 def moment(at: datetime | None) -> str:
     """`2026-03-01 13:00:05 CET`: a moment (aware) in the time zone of the page, which it names."""
-    return f"{localtime(at):%Y-%m-%d %H:%M:%S %Z}" if at else NOTHING
+    return f"{localtime(at):%Y-%m-%d %H:%M:%S %Z}" if at else PLACEHOLDER
 
 
 def link(to: Model | None, text: object = None) -> str:
     """A link to the admin page of a row, by its own words or `text`."""
     if to is None:
-        return NOTHING
+        return PLACEHOLDER
     page = reverse(f"admin:{to._meta.app_label}_{to._meta.model_name}_change", args=[to.pk])
     return format_html('<a href="{}">{}</a>', page, to if text is None else text)
 
@@ -38,24 +38,24 @@ def list_link(model: type[Model], text: object, **query: object) -> SafeString:
 
 def count_in_words(rows: QuerySet[Any]) -> str:
     """How many rows there are: `0`, `17`, `more than 10,000`. Reads no more than it counts."""
-    counted = rows.order_by()[: COUNTED + 1].count()
-    return f"more than {COUNTED:,}" if counted > COUNTED else f"{counted:,}"
+    counted = rows.order_by()[: MAX_COUNTED + 1].count()
+    return f"more than {MAX_COUNTED:,}" if counted > MAX_COUNTED else f"{counted:,}"
 
 
-def lines(items: Iterable[object]) -> str:
+def one_per_line(items: Iterable[object]) -> str:
     """One item a line."""
-    return format_html_join("", "<div>{}</div>", ((item,) for item in items)) or NOTHING
+    return format_html_join("", "<div>{}</div>", ((item,) for item in items)) or PLACEHOLDER
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table; NOTHING where there are no rows."""
+    """A table; PLACEHOLDER where there are no rows."""
     body = format_html_join(
         "",
         "<tr>{}</tr>",
         ((format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows),
     )
     if not body:
-        return NOTHING
+        return PLACEHOLDER
     head = format_html_join("", '<th scope="col">{}</th>', ((heading,) for heading in headings))
     return format_html(
         '<div class="rows" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',

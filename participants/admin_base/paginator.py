@@ -7,15 +7,15 @@ from django.core.paginator import Page, Paginator
 from django.db import connections
 from django.db.models import QuerySet
 
-CAP = 10_000
+MAX_COUNT = 10_000
 
 
-class RoughCount(int):
+class CappedCount(int):
     """A count that says of itself how exact it is."""
 
     words: str
 
-    def __new__(cls, number: int, words: str) -> "RoughCount":
+    def __new__(cls, number: int, words: str) -> "CappedCount":
         rough = super().__new__(cls, number)
         rough.words = f"{words} {number:,}"
         return rough
@@ -25,10 +25,10 @@ class RoughCount(int):
 
 
 class CappedPaginator(Paginator[Any]):
-    """Pages through the first CAP rows of a queryset; beyond, one searches or filters.
+    """Pages through the first MAX_COUNT rows of a queryset; beyond, one searches or filters.
 
-    `count` is exact up to CAP. Beyond it is CAP, or for a table without any condition the estimate of
-    PostgreSQL's statistics. No statement reads more than CAP + 1 of the rows that match. `found_more`: there are more
+    `count` is exact up to MAX_COUNT. Beyond it is MAX_COUNT, or for a table without any condition the estimate of
+    PostgreSQL's statistics. No statement reads more than MAX_COUNT + 1 of the rows that match. `found_more`: there are more
     rows like these than the queryset has.
     """
 
@@ -41,7 +41,7 @@ class CappedPaginator(Paginator[Any]):
     def page(self, number: int | str) -> Page[Any]:
         """The rows of one page. Where many come before it or match, its keys are read first: those cost no join."""
         page = super().page(number)
-        many = page.number > 1 or int(self.count) >= CAP
+        many = page.number > 1 or int(self.count) >= MAX_COUNT
         if many and not self.object_list.query.combinator:
             first = page.start_index() - 1
             keys = list(self.object_list.values_list("pk", flat=True)[first : first + self.per_page])
@@ -53,18 +53,18 @@ class CappedPaginator(Paginator[Any]):
         rows = self.object_list
         if not rows.query.where and not rows.query.combinator:
             estimate = self._estimate(rows)
-            if estimate > CAP:
-                return RoughCount(estimate, "about")
-        counted = rows.order_by()[: CAP + 1].count()
+            if estimate > MAX_COUNT:
+                return CappedCount(estimate, "about")
+        counted = rows.order_by()[: MAX_COUNT + 1].count()
         if self._found_more:
-            return RoughCount(counted, "more than")
-        return RoughCount(CAP, "more than") if counted > CAP else counted
+            return CappedCount(counted, "more than")
+        return CappedCount(MAX_COUNT, "more than") if counted > MAX_COUNT else counted
 
     @cached_property
     def num_pages(self) -> int:
         if self.count == 0 and not self.allow_empty_first_page:
             return 0
-        return max(1, -(-min(int(self.count), CAP) // self.per_page))
+        return max(1, -(-min(int(self.count), MAX_COUNT) // self.per_page))
 
     @staticmethod
     def _estimate(rows: QuerySet[Any]) -> int:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from common.retry import retried
 from participants.admin_base.scoped import ScopedAdmin
 
-SAY_WHY = "Say why: this is recorded with its reason."
+REASON_REQUIRED = "Say why: this is recorded with its reason."
 
 
 def reason_field() -> forms.CharField:
@@ -18,7 +18,7 @@ def reason_field() -> forms.CharField:
     return forms.CharField(
         widget=forms.Textarea(attrs={"rows": 2, "cols": 40}),
         help_text="Why; kept with your name among the decisions",
-        error_messages={"required": SAY_WHY},
+        error_messages={"required": REASON_REQUIRED},
     )
 
 
@@ -66,14 +66,14 @@ class ReasonedAdmin(ScopedAdmin):
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         view = super().add_view
-        return _undisturbed(request, lambda: view(request, *args, **kwargs))
+        return _retry_lost_races(request, lambda: view(request, *args, **kwargs))
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         view = super().change_view
-        return _undisturbed(request, lambda: view(request, *args, **kwargs))
+        return _retry_lost_races(request, lambda: view(request, *args, **kwargs))
 
 
-def _undisturbed(request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
+def _retry_lost_races(request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
     """What `view` answers; what is saved there is done again where it loses a race."""
     return retried(view) if request.method == "POST" else view()
 

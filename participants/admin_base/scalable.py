@@ -12,10 +12,10 @@ from django.http import HttpRequest
 from participants.admin_base.paginator import CappedPaginator
 from participants.admin_base.scoped import ScopedAdmin, ScopedChecks
 
-FOUND = 1_000
+MAX_FOUND = 1_000
 """Rows that a search shows. Who finds more types more: many more keys PostgreSQL would not look up by index."""
 
-SEARCHES = ("__exact", "__startswith")
+ALLOWED_SEARCHES = ("__exact", "__startswith")
 
 
 class ScalableChecks(ScopedChecks):
@@ -28,12 +28,12 @@ class ScalableChecks(ScopedChecks):
         return [
             checks.Error(
                 f"search_fields: {field!r} reads every row.",
-                hint=f"End it in {' or '.join(SEARCHES)}, and see that an index serves it.",
+                hint=f"End it in {' or '.join(ALLOWED_SEARCHES)}, and see that an index serves it.",
                 obj=admin_obj.__class__,
                 id="participants.E001",
             )
             for field in admin_obj.search_fields
-            if not field.endswith(SEARCHES)
+            if not field.endswith(ALLOWED_SEARCHES)
         ]
 
     def _filters(self, admin_obj: Any) -> list[checks.CheckMessage]:
@@ -59,7 +59,7 @@ class ScalableAdmin(ScopedAdmin):
     * Rows come in the order of their primary key, latest first, and no column head sorts them another way
       unless `sortable_by` names it: name only what has an index.
     * The text searched for is taken as a whole, and compared with each of `search_fields`, which end in
-      `__exact` or `__startswith`; each comparison uses an index of its own and yields FOUND + 1 rows at most.
+      `__exact` or `__startswith`; each comparison uses an index of its own and yields MAX_FOUND + 1 rows at most.
     """
 
     checks_class = ScalableChecks
@@ -86,7 +86,7 @@ class ScalableAdmin(ScopedAdmin):
             return queryset, False
         if "\x00" in term:
             return queryset.none(), False
-        cap = None if self.is_export(request) else FOUND + 1
+        cap = None if self.is_export(request) else MAX_FOUND + 1
         branches = []
         for field in fields:
             with suppress(ValueError, ValidationError):
@@ -98,8 +98,8 @@ class ScalableAdmin(ScopedAdmin):
         if not cap:
             return queryset.filter(pk__in=matching), False
         keys = [row["pk"] for row in matching]
-        request.found_more = len(keys) > FOUND  # type: ignore[attr-defined]
-        return queryset.filter(pk__in=keys[:FOUND]), False
+        request.found_more = len(keys) > MAX_FOUND  # type: ignore[attr-defined]
+        return queryset.filter(pk__in=keys[:MAX_FOUND]), False
 
     def get_paginator(
         self,

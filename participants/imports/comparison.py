@@ -16,7 +16,7 @@ from django.db.models import Q
 from participants import edits
 from participants.edits import Values
 from participants.imports.lines import Lines, ParticipantLine
-from participants.models import Participant, PublicKey, Role, Standing
+from participants.models import Participant, ParticipantStanding, PublicKey, Role
 
 Span = Mapping[str, str]
 """The validity of a key in words, as `edits.span` returns it."""
@@ -24,10 +24,10 @@ Span = Mapping[str, str]
 COLUMN_OF = {"reason": "standing", "text": "public_key", NON_FIELD_ERRORS: ""}
 """The column of the file for errors of a field that has another name."""
 
-SUSPENDABLE = frozenset({Standing.AUTHORIZED.value, Standing.KNOWN.value})
+SUSPENDABLE = frozenset({ParticipantStanding.AUTHORIZED.value, ParticipantStanding.KNOWN.value})
 """Standings of participants that a full file may suspend."""
 
-CHOICES = {"role": Role.values, "standing": Standing.values}
+CHOICES = {"role": Role.values, "standing": ParticipantStanding.values}
 """The allowed values of the columns that have only a few."""
 
 LABELS = {"public_key": "public key", "": "participant"}
@@ -157,10 +157,10 @@ class _Keys:
     def end(self, change: ParticipantChange, *, but: Mapping[bytes, str]) -> None:
         """End the participant's keys that are not among `but`."""
         for value, key in self.of(change.participant).items():
-            before = edits.span(key)
+            before = edits.validity_in_words(key)
             if value not in but:
-                edits.end(key, self.now)
-                if edits.span(key) != before:
+                edits.end_validity(key, self.now)
+                if edits.validity_in_words(key) != before:
                     change.ended.append((key, before))
 
 
@@ -175,7 +175,7 @@ def _values(
     before: Values | None = None
     try:
         if stored:
-            before = edits.give(row, values, reason=reason)
+            before = edits.apply_values(row, values, reason=reason)
         else:
             row.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
@@ -188,12 +188,12 @@ def _add_keys(lines: Lines, wanted: ParticipantLine, change: ParticipantChange, 
     own = known.of(change.participant)
     for value, text in wanted.keys.items():
         key = own.get(value)
-        before = edits.span(key) if key else None
+        before = edits.validity_in_words(key) if key else None
         others = known.of_others(change.participant, value)
         if key is None:
             key = PublicKey(participant=change.participant, text=text)
             was_anothers = any(other.valid_until for other in others)
-            edits.begin(key, first=not own and not was_anothers, now=known.now)
+            edits.start_validity(key, first=not own and not was_anothers, now=known.now)
         elif key.valid_until is None or key.valid_until > known.now:
             continue
         else:
@@ -245,5 +245,7 @@ def suspend(row: Participant, reason: str) -> ParticipantChange | None:
     if row.standing not in SUSPENDABLE:
         return None
     return ParticipantChange(
-        row, edits.give(row, {"standing": Standing.SUSPENDED.value}, reason=reason), unnamed=True
+        row,
+        edits.apply_values(row, {"standing": ParticipantStanding.SUSPENDED.value}, reason=reason),
+        unnamed=True,
     )

@@ -103,7 +103,7 @@ def rehearsed(request: HttpRequest, verb: Verb, reason: str, *, patience: Patien
     source, today = Source.of_staff(request.user.get_username(), reason), this_day()
     whose = request.user.pk
     try:
-        found = _undisturbed(
+        found = _retry_lost_races(
             lambda: rehearse(lambda: verb(source, today, None), patience=patience, whose=whose)
         )
     except REFUSALS as refusal:
@@ -134,7 +134,7 @@ def attempted(request: HttpRequest, verb: Verb, reason: str) -> Attempt:
         return Attempt(error=str(refusal))
 
 
-def _undisturbed(run: Callable[[], Consequences]) -> Consequences:
+def _retry_lost_races(run: Callable[[], Consequences]) -> Consequences:
     """Return the result of `run`, which is repeated up to TRIES times when it loses a race."""
     for _ in range(TRIES - 1):
         try:

@@ -139,7 +139,7 @@ def adjust(
     given = list_in_words(given_days(row, days, change))
     asked = {"asked for": in_words(days)} if given != in_words(days) else {}
     uncounted = [each.in_words for each in waiting(row, [days], change)]
-    audit.note(
+    audit.record(
         source.actor,
         "adjust period",
         _subject(row),

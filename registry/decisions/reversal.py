@@ -161,7 +161,7 @@ def settle_anew(
         for days, part, day in decided
     )
     effects.require(change, expected)
-    audit.note(
+    audit.record(
         source.actor,
         "settle conflict anew",
         f"conflict {conflict_id} about {conflict.connection}",

@@ -111,7 +111,7 @@ def settle(
             raise no_split([conflict.period])
         change = _settle_chosen(cursor, conflict, decision, at, source, today)
     effects.require(change.change_id(), expected)
-    audit.note(
+    audit.record(
         source.actor,
         "settle conflict",
         f"conflict {conflict_id} about {conflict.connection}",
@@ -181,7 +181,7 @@ def settle_many(
                 )
         change = _settle_chosen(cursor, conflict, decision, at, source, today, chosen)
     effects.require(change.change_id(), expected)
-    audit.note(
+    audit.record(
         source.actor,
         "settle conflicts",
         f"{chosen:,} conflicts between {conflict.holder} and {conflict.claimant}",

@@ -145,7 +145,7 @@ class RegistryImporter:
         after = {**{what: f"{count:,}" for what, count in self.counts.items()}, "change": change}
         action = f"import {self.kind.conflict.label.lower()}s"
         about = Change(pk=change)
-        audit.note(request.actor, action, request.file_name, None, after, request.reason, about=about)
+        audit.record(request.actor, action, request.file_name, None, after, request.reason, about=about)
         return change
 
     def finish(self) -> None:

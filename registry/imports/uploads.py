@@ -197,4 +197,4 @@ def _options_in_words(run: ImportRun) -> dict[str, str]:
 
 
 def _record_audit(run: ImportRun, action: str, actor: str, after: Mapping[str, object] | None = None) -> None:
-    audit.note(actor, action, str(run), after=after or None, reason=run.reason, about=run)
+    audit.record(actor, action, str(run), after=after or None, reason=run.reason, about=run)

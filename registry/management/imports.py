@@ -130,7 +130,7 @@ class ImportCommand(BaseCommand):
                     self.import_kind,
                     file_name=file_name(path),
                     options=chosen,
-                    actor=audit.command_line(),
+                    actor=audit.command_actor(),
                     reason=options["reason"],
                     applies=not options["dry_run"],
                 )

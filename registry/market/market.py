@@ -122,7 +122,7 @@ def set_market(
     row.save()
     after = {"time_zone": row.time_zone, "isp_duration": row.isp_duration}
     if before != after:
-        audit.note(actor, "set market", "market", before, after, reason, about=row)
+        audit.record(actor, "set market", "market", before, after, reason, about=row)
     return row
 
 

@@ -173,7 +173,7 @@ def set_policy(
     PolicySetting.objects.create(name=name, value=value, **({"set_at": now} if now else {}))
     policy, _ = Policy.objects.update_or_create(name=name, defaults={"value": value})
     if before != value:
-        audit.note(actor, "set policy", name, {"value": before}, {"value": value}, reason, about=policy)
+        audit.record(actor, "set policy", name, {"value": before}, {"value": value}, reason, about=policy)
     return name, value
 
 

@@ -74,6 +74,6 @@ def reset(sender: Participant, update_type: str, *, actor: str, reason: str) -> 
     place.delete()
     subject = f"{update_type} of {sender}"
     # The place is gone: the entry is about whose it was.
-    audit.note(
+    audit.record(
         actor, "reset revision place", subject, before, None, reason, about=sender, participants=[sender]
     )

@@ -132,7 +132,7 @@ def _record(wanted: Wanted, source: Source) -> ContractVersion | None:
     parties = [wanted.dso.pk, wanted.agr.pk]
     if source.kind == Change.Kind.STAFF:
         differences = comparison.differences()
-        audit.note(
+        audit.record(
             source.actor,
             "change contract" if comparison.current else "add contract",
             f"contract {wanted.contract_id} of {wanted.dso} and {wanted.agr}",

@@ -120,7 +120,7 @@ class ContractImporter:
         change, request = self.recorder.change_id(), self.request
         after = {"contracts": f"{self.new:,} new, {len(versions) - self.new:,} changed", "change": change}
         about = Change(pk=change)
-        audit.note(
+        audit.record(
             request.actor, "import contracts", request.file_name, None, after, request.reason, about=about
         )
         return change

@@ -136,7 +136,7 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
     if before.state == state:
         raise SettlementError(f"{update} is {is_now} already.")
     recorder = Recorder(source)
-    audit.note(
+    audit.record(
         source.actor,
         "settle reservation update",
         f"{update} under {update.contract}",

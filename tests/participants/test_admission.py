@@ -14,7 +14,7 @@ from participants.admission import (
     current_mode,
     find_keys,
     record_first_contact,
-    record_heard,
+    record_last_heard,
 )
 from participants.discovery import DiscoveryFailed
 from participants.models import AuditEntry, Participant
@@ -190,13 +190,13 @@ def test_having_heard_costs_a_write_a_minute(
     add_participant: AddParticipant, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     participant = add_participant()
-    record_heard(participant, NOW)
+    record_last_heard(participant, NOW)
     participant.refresh_from_db()
     assert participant.last_heard_at == NOW
 
     with django_assert_num_queries(0):
-        record_heard(participant, NOW + timedelta(seconds=59))
-    record_heard(participant, NOW + timedelta(seconds=60))
+        record_last_heard(participant, NOW + timedelta(seconds=59))
+    record_last_heard(participant, NOW + timedelta(seconds=60))
 
     participant.refresh_from_db()
     assert participant.last_heard_at == NOW + timedelta(seconds=60)

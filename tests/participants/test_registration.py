@@ -13,7 +13,7 @@ from participants.registration import (
     add_key,
     change_participant,
     end_key,
-    explain,
+    error_in_one_line,
     rotate_key,
     set_mode,
     set_standing,
@@ -31,7 +31,7 @@ def test_a_change_of_standing_needs_a_reason(add_participant: AddParticipant, re
     with pytest.raises(ValidationError, match="from authorized to barred") as refusal:
         set_standing(participant, "barred", actor="kim", reason=reason)
 
-    assert explain(refusal.value).startswith("reason: Say why")
+    assert error_in_one_line(refusal.value).startswith("reason: Say why")
     assert Participant.objects.get().standing == "authorized"
 
 
@@ -238,7 +238,7 @@ def test_the_database_itself_keeps_to_the_form_of_domains(db: None, domain: str)
     "do", ["UPDATE participants_auditentry SET actor = ''", "DELETE FROM participants_auditentry"]
 )
 def test_audit_entries_are_never_changed(db: None, do: str) -> None:
-    audit.note("kim", "did", "something", about=None)
+    audit.record("kim", "did", "something", about=None)
 
     with (
         pytest.raises(DatabaseError, match="never changed"),
@@ -251,4 +251,4 @@ def test_audit_entries_are_never_changed(db: None, do: str) -> None:
 
 
 def test_the_actor_of_a_command_is_whoever_runs_it() -> None:
-    assert audit.command_line().startswith("command line")
+    assert audit.command_actor().startswith("command line")

@@ -99,9 +99,9 @@ def test_strangers_and_those_who_left_see_nobody(parties: list[Participant]) -> 
 def test_the_audit_trail_tells_whom_an_entry_is_about(parties: list[Participant], client: Client) -> None:
     user = staff("view_auditentry")
     assign_perm("participants.view_participant", user, parties[0])
-    audit.note("kim", "tested", "about a", participants=[parties[0], parties[1].pk, parties[0]], about=None)
-    audit.note("kim", "tested", "about b", participants=[parties[1]], about=None)
-    audit.note("kim", "tested", "about nobody", about=None)
+    audit.record("kim", "tested", "about a", participants=[parties[0], parties[1].pk, parties[0]], about=None)
+    audit.record("kim", "tested", "about b", participants=[parties[1]], about=None)
+    audit.record("kim", "tested", "about nobody", about=None)
     client.force_login(user)
 
     page = client.get("/admin/participants/auditentry/").content.decode()

@@ -284,4 +284,4 @@ def allow_shared_connections() -> None:
     """Several DSOs may have a connection, so that sharing one is no conflict."""
     at = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=1)
     set_policy("membership conflicts", "allow", actor="kim", reason="", now=at)
-    audit.note("kim", "did", "something of no participant's", about=None)
+    audit.record("kim", "did", "something of no participant's", about=None)

@@ -21,10 +21,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common import clock
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants import audit
 from participants.admin_base.extensions import Card, button
-from participants.admin_base.html import lines, link, moment
+from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import Page
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
@@ -57,7 +57,7 @@ def _tests_of(participant: Participant) -> QuerySet[OutboundMessage]:
 def _send(participant: Participant, actor: str) -> OutboundMessage:
     with transaction.atomic():
         sent = send_test_message(participant, clock.now())
-        audit.note(
+        audit.record(
             actor,
             "sent TestMessage",
             str(participant),
@@ -174,7 +174,7 @@ def _send_button(
 def connectivity_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card:
     """Return the card with the result of the latest test."""
     latest = _tests_of(participant).first()
-    says: list[tuple[str, object]] = [("Latest test", NOTHING)]
+    says: list[tuple[str, object]] = [("Latest test", PLACEHOLDER)]
     if latest:
         page = format_html('<a href="{}">{}</a>', _url(ONE, participant, latest), moment(latest.created_at))
         says = [("Latest test", page), ("Result", course_of(latest, timezone.now()).outcome)]
@@ -192,7 +192,7 @@ def send_test_messages(
     for participant in queryset[:AT_ONCE]:
         sent = _send(participant, request.user.get_username())
         page = format_html('<a href="{}">See what becomes of it</a>', _url(ONE, participant, sent))
-        said = lines([f"A TestMessage to {participant} is on its way.", page])
+        said = one_per_line([f"A TestMessage to {participant} is on its way.", page])
         model_admin.message_user(request, said, messages.SUCCESS)
 
 

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from participants.admin_base.extensions import badge
-from participants.admin_base.html import lines, link, moment
+from participants.admin_base.html import link, moment, one_per_line
 from participants.keys import format_public_key, public_key_of_seed
 from uftp import meanings
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal
@@ -79,9 +79,9 @@ def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datet
         todo = f"{todo} {own_key()}"
     match test.state:
         case OutboundMessage.State.DELIVERED:
-            return Step(badge("ok", "done"), "Delivered", lines(said)), True
+            return Step(badge("ok", "done"), "Delivered", one_per_line(said)), True
         case OutboundMessage.State.FAILED:
-            return Step(badge("bad", "failed"), "Delivery", lines(said), todo), False
+            return Step(badge("bad", "failed"), "Delivery", one_per_line(said), todo), False
     if not attempts:
         says = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
         return Step(badge("", "under way"), "Delivery", says), False
@@ -90,7 +90,7 @@ def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datet
             f"Next attempt at {moment(test.next_attempt_at)}, {_in_how_long(test.next_attempt_at - now)}. "
             f"It goes on until {moment(test.give_up_at)}."
         )
-    return Step(badge("warn", "tried"), "Delivery", lines(said), todo), False
+    return Step(badge("warn", "tried"), "Delivery", one_per_line(said), todo), False
 
 
 def _attempt_in_words(attempt: DeliveryAttempt) -> SafeString:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from participants.admin_base.filters import SUGGESTIONS, ChoiceFilter, TextFilter
+from participants.admin_base.filters import MAX_SUGGESTIONS, ChoiceFilter, TextFilter
 from participants.models import Participant
 from uftp.delivery.forwarding import IS_PASSED_ON
 from uftp.models import Sender
@@ -23,7 +23,7 @@ class DomainFilter(TextFilter):
 
     def suggestions(self) -> Iterable[str]:
         seen = self.seen.restrict(Participant.objects.all(), "pk")
-        return seen.order_by("domain").values_list("domain", flat=True).distinct()[:SUGGESTIONS]
+        return seen.order_by("domain").values_list("domain", flat=True).distinct()[:MAX_SUGGESTIONS]
 
     def meant(self) -> list[str]:
         """Return the domains that match the text."""

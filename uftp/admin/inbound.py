@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.filters import DayRangeFilter
-from participants.admin_base.html import lines, link, list_link, moment
+from participants.admin_base.html import link, list_link, moment, one_per_line
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import Scope
 from uftp import meanings
@@ -199,12 +199,12 @@ class InboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="what this means")
     def meaning(self, message: InboundMessage) -> str:
-        return lines(" ".join(filter(None, each)) for each in meanings.of_reason(message.reason))
+        return one_per_line(" ".join(filter(None, each)) for each in meanings.of_reason(message.reason))
 
     @admin.display(description="answered by")
     def answers(self, message: InboundMessage) -> str:
         replies = message.replies.defer("sealed").order_by("pk")[:ANSWERS_SHOWN]
-        return lines(
+        return one_per_line(
             link(reply, f"{reply.message_type}: {reply.result or 'sent'}, {reply.get_state_display()}")
             for reply in replies
         )
@@ -215,7 +215,9 @@ class InboundMessageAdmin(MessageAdmin):
         passings = message.passings.defer("sealed").order_by("pk")
         linked = self.shown_within(message).restrict_named(passings, "recipient_role", "recipient_domain")
         found = set(linked.values_list("pk", flat=True))
-        return lines(_passing(passing, linked=passing.pk in found) for passing in passings[:ANSWERS_SHOWN])
+        return one_per_line(
+            _passing(passing, linked=passing.pk in found) for passing in passings[:ANSWERS_SHOWN]
+        )
 
     @admin.display(description="by the schema")
     def explained(self, message: InboundMessage) -> str:
@@ -224,7 +226,7 @@ class InboundMessageAdmin(MessageAdmin):
         There are hardly any: the message endpoint has validated the message by the same schema.
         """
         if message.size > MOST_BYTES:
-            return NOTHING
+            return PLACEHOLDER
         content = stored_xml.read(message, 0, MOST_BYTES)
         explanation = explain(content, for_major(message.major, "").schema)
         return explanations.faults(

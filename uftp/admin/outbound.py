@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.filters import DayRangeFilter
-from participants.admin_base.html import lines, link, list_link, moment, table
+from participants.admin_base.html import link, list_link, moment, one_per_line, table
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from uftp import meanings
 from uftp.admin.filters import (
@@ -172,7 +172,7 @@ class OutboundMessageAdmin(MessageAdmin):
     def passed_on_for(self, message: OutboundMessage) -> str:
         """Return the sender of the message that is passed on, with a link if it is in the viewer's scope."""
         if message.passes_on_id is None:
-            return NOTHING
+            return PLACEHOLDER
         inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=message.passes_on_id)
         sender = inbound.sender
         seen = self.shown_within(message).restrict_named(Sender.objects.all(), "role", "domain")
@@ -212,7 +212,13 @@ class OutboundMessageAdmin(MessageAdmin):
         rows: list[Sequence[object]] = [_row(attempt) for attempt in reversed(latest)]
         if message.state == OutboundMessage.State.WAITING and not is_behind(message):
             rows.append(
-                [moment(message.next_attempt_at), NOTHING, "The next attempt is due.", NOTHING, NOTHING]
+                [
+                    moment(message.next_attempt_at),
+                    PLACEHOLDER,
+                    "The next attempt is due.",
+                    PLACEHOLDER,
+                    PLACEHOLDER,
+                ]
             )
         shown = table(["At", "Took", "What came of it", "What its system said", "Endpoint"], rows)
         if len(latest) < ATTEMPTS_SHOWN:
@@ -223,7 +229,7 @@ class OutboundMessageAdmin(MessageAdmin):
     @admin.display(description="answer to")
     def answered(self, message: OutboundMessage) -> str:
         if message.in_reply_to_id is None:
-            return NOTHING
+            return PLACEHOLDER
         return link(InboundMessage.objects.defer("sealed").get(pk=message.in_reply_to_id))
 
 
@@ -232,11 +238,11 @@ def _row(attempt: DeliveryAttempt) -> list[object]:
     return [
         moment(attempt.started_at),
         f"{max(seconds, 0.0):.1f} s",
-        lines(filter(None, meanings.of_attempt(attempt))),
-        Truncator(attempt.detail or (f"HTTP {attempt.status}" if attempt.status else NOTHING)).chars(
+        one_per_line(filter(None, meanings.of_attempt(attempt))),
+        Truncator(attempt.detail or (f"HTTP {attempt.status}" if attempt.status else PLACEHOLDER)).chars(
             DETAIL_SHOWN
         ),
-        attempt.endpoint or NOTHING,
+        attempt.endpoint or PLACEHOLDER,
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.extensions import Card
 from participants.admin_base.html import count_in_words, link, list_link, moment
 from participants.models import Participant
@@ -71,7 +71,7 @@ def _sender(participant: Participant) -> QuerySet[Sender]:
 def _latest(rows: QuerySet[Any]) -> str:
     message = rows.order_by("-pk").defer("sealed").first()
     if message is None:
-        return NOTHING
+        return PLACEHOLDER
     at = message.received_at if isinstance(message, InboundMessage) else message.created_at
     words = result_in_words(message.result, getattr(message, "passing", None))
     result = f", {words}" if words else ""

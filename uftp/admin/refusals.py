@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from participants.admin_base.filters import DayRangeFilter
-from participants.admin_base.html import lines, link, moment
+from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import Page
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
@@ -106,7 +106,7 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
         elif refusal.content is None:
             said.append("Its XML is no longer kept: there have been many since.")
         said.append(f"Kept for {DAYS} days.")
-        return lines(said)
+        return one_per_line(said)
 
     @admin.display(description="size")
     def size_in_words(self, refusal: Refusal) -> str:

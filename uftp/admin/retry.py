@@ -160,7 +160,7 @@ class RetryAction:
             done = self.run([row.pk for row in rows])
             known = self._participants(done)
             for message in done:
-                audit.note(
+                audit.record(
                     actor(request),
                     self.button.lower(),
                     self.audited_as(message),

@@ -118,7 +118,7 @@ def _store_confirmed(
     except (InvalidXML, DatabaseError, InterfaceError):
         return None
     if receipt is not None and sender.participant is not None:
-        admission.record_heard(sender.participant, sender.at)
+        admission.record_last_heard(sender.participant, sender.at)
     return receipt
 
 
@@ -129,7 +129,7 @@ def _store(arrived: Arrived, sender: AuthenticatedSender) -> Receipt:
             admission.record_first_contact(sender.role, sender.domain, sender.key, sender.at)
     receipt = inbox.receive(arrived)
     if sender.participant is not None:
-        admission.record_heard(sender.participant, sender.at)
+        admission.record_last_heard(sender.participant, sender.at)
         remember(sender)
     if receipt.copy:
         for recipient in outbox.answer_copy(receipt.inbound_id, sender.at):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cro_project.login import two_factor
 from participants import audit
-from participants.registration import explain
+from participants.registration import error_in_one_line
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"there is no user {username!r}")
         try:
-            two_factor.turn_off(user, actor=audit.command_line(), reason=reason)
+            two_factor.turn_off(user, actor=audit.command_actor(), reason=reason)
         except ValidationError as impossible:
-            raise CommandError(explain(impossible)) from None
+            raise CommandError(error_in_one_line(impossible)) from None
         self.stdout.write(f"The second factor of {username} is reset.")

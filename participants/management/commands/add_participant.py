@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common import clock
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants import audit
-from participants.models import Role, Standing
-from participants.registration import add_or_update_participant, explain
+from participants.models import ParticipantStanding, Role
+from participants.registration import add_or_update_participant, error_in_one_line
 
 
 class Command(BaseCommand):
@@ -29,7 +29,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--endpoint", help="URL that messages to it are posted to")
         parser.add_argument("--name")
-        parser.add_argument("--standing", choices=Standing.values, help="authorized for one that is added")
+        parser.add_argument(
+            "--standing", choices=ParticipantStanding.values, help="authorized for one that is added"
+        )
         parser.add_argument("--reason", default="", help="why, for the audit trail")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,12 +45,12 @@ class Command(BaseCommand):
                 endpoint=options["endpoint"],
                 name=options["name"],
                 standing=options["standing"],
-                reason=options["reason"] or NOTHING,
-                actor=audit.command_line(),
+                reason=options["reason"] or PLACEHOLDER,
+                actor=audit.command_actor(),
                 now=now,
             )
         except ValidationError as error:
-            raise CommandError(explain(error)) from None
+            raise CommandError(error_in_one_line(error)) from None
         keys = participant.keys.valid_at(now).count()
         self.stdout.write(
             f"{participant} {'added' if added else 'updated'}: {participant.standing}, "

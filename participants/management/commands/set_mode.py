@@ -5,10 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants import audit
 from participants.models import Mode
-from participants.registration import explain, set_mode
+from participants.registration import error_in_one_line, set_mode
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            set_mode(options["mode"], actor=audit.command_line(), reason=options["reason"] or NOTHING)
+            set_mode(options["mode"], actor=audit.command_actor(), reason=options["reason"] or PLACEHOLDER)
         except ValidationError as error:
-            raise CommandError(explain(error)) from None
+            raise CommandError(error_in_one_line(error)) from None
         self.stdout.write(f"The CRO is {options['mode']}.")

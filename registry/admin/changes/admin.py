@@ -11,10 +11,10 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants import edits
 from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
-from participants.admin_base.html import count_in_words, lines, link, list_link, moment
+from participants.admin_base.html import count_in_words, link, list_link, moment, one_per_line
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
 from participants.scope import NOBODY, Scope, seen_by
@@ -104,7 +104,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
             by = f" by {change.actor}" if change.actor else ""
             return format_html("{}{}", _file_of(change), by)
         if change.message is None:
-            return change.actor or NOTHING
+            return change.actor or PLACEHOLDER
         passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
         if not _tells_sender(change):
             return f"{passed_on}{change.message.message_type} of another participant"
@@ -125,7 +125,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     @admin.display(description="reason")
     def why(self, change: Change) -> str:
         """Return the reason of the change."""
-        return _why(change) or NOTHING
+        return _why(change) or PLACEHOLDER
 
     @admin.display(description="facts")
     def facts(self, change: Change) -> str:
@@ -252,7 +252,7 @@ def conflicts_of(change: Change, scope: Scope) -> str:
         if many != "0":
             query = {f"{field}__id__exact": change.pk, "state": "all"}
             said.append(list_link(Conflict, f"{many} {verb}", **query))
-    return lines(said)
+    return one_per_line(said)
 
 
 class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):

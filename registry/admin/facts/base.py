@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.exporting import Column
 from participants.admin_base.html import link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -100,7 +100,7 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 def by_change(change: Change | None) -> str:
     """Return when a change became known, as a link to the change."""
-    return link(change, moment(change.moment)) if change else NOTHING
+    return link(change, moment(change.moment)) if change else PLACEHOLDER
 
 
 def current_first(facts: FactQuerySet[Any]) -> QuerySet[Any]:

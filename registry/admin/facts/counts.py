@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from participants.admin_base import extensions
-from participants.admin_base.html import count_in_words, lines, list_link
+from participants.admin_base.html import count_in_words, list_link, one_per_line
 from participants.scope import Scope
 from registry.models import Change, CongestionPointConnection, CongestionPointTerms, Representation
 
@@ -66,7 +66,7 @@ def what_it_changed(change: Change, scope: Scope) -> str:
             said.append(
                 format_html("{}: {}", name, format_html_join(" · ", "{}", ((link,) for link in links)))
             )
-    return lines(said)
+    return one_per_line(said)
 
 
 def is_about_other_than_days(change: Change) -> bool:

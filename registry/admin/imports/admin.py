@@ -18,7 +18,7 @@ from django.utils.text import Truncator
 from common.csv import writer as csv_writer
 from common.csv.rejects import HEADER, Rejects
 from participants.admin_base.filters import DayRangeFilter
-from participants.admin_base.html import lines, moment
+from participants.admin_base.html import moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ScalableAdmin
 from participants.admin_base.scoped import ScopedAdmin
@@ -177,7 +177,7 @@ class ImportRunAdmin(ScalableAdmin):
     @admin.display(description="lines")
     def lines_read(self, run: ImportRun) -> str:
         read = [] if run.lines is None else [f"{run.lines:,}"]
-        return lines([*read, *([f"{run.bad_lines:,} bad"] if run.bad_lines else [])])
+        return one_per_line([*read, *([f"{run.bad_lines:,} bad"] if run.bad_lines else [])])
 
     @admin.display(description="what came of it")
     def outcome(self, run: ImportRun) -> str:

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.csv.importing import MAX_ENDED_SHARE
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.extensions import badge
 from participants.admin_base.html import moment
 from participants.scope import EVERYONE
@@ -95,7 +95,7 @@ def _counted(words: str, count: int) -> str:
 
 def came_of_it(run: ImportRun) -> str:
     """Return the result of an import in one line."""
-    return why(run) or counts_in_words(run) or NOTHING
+    return why(run) or counts_in_words(run) or PLACEHOLDER
 
 
 def why(run: ImportRun) -> str:
@@ -115,7 +115,7 @@ def options_in_words(run: ImportRun) -> str:
     """Return the options of an import in words."""
     chosen = ["dry run"] if run.is_dry_run else []
     chosen += [words for name, words in OPTIONS.items() if getattr(run, name)]
-    return "; ".join(chosen).capitalize() or NOTHING
+    return "; ".join(chosen).capitalize() or PLACEHOLDER
 
 
 def facts(run: ImportRun) -> list[tuple[str, object]]:
@@ -123,11 +123,11 @@ def facts(run: ImportRun) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         ("Kind", run.get_kind_display()),
         ("File", run.file_name),
-        ("Size", size_in_words(run.size) if run.size is not None else NOTHING),
+        ("Size", size_in_words(run.size) if run.size is not None else PLACEHOLDER),
         ("Options", options_in_words(run)),
         ("Asked for by", run.actor if not run.uploaded else f"{run.actor}, who uploaded it"),
         ("At", moment(run.created_at)),
-        ("Reason", run.reason or NOTHING),
+        ("Reason", run.reason or PLACEHOLDER),
     ]
     if run.content_hash:
         rows.append(("SHA-256", format_html("<code>{}</code>", run.content_hash)))

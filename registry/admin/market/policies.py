@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.text import slugify
 
 from common import clock
-from participants.admin.mode import MEANS
+from participants.admin.mode import MEANINGS
 from participants.admin_base.extensions import badge
 from participants.admin_base.filters import ChoiceFilter
 from participants.admin_base.html import moment
@@ -159,7 +159,7 @@ class PolicyAdmin(ReasonedAdmin):
             may=self.has_change_permission(request),
             export=self.url_to("export"),
             mode=Mode(value=current_mode()) if request.user.has_perm("participants.view_mode") else None,
-            mode_means=MEANS[current_mode()],
+            mode_means=MEANINGS[current_mode()],
             market=market() if request.user.has_perm("registry.view_market") else None,
         )
 

@@ -16,9 +16,9 @@ from django.utils.text import slugify
 
 from common import clock
 from common.csv.writer import csv_response
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.filters import DSOFilter
-from participants.admin_base.html import lines, link, moment
+from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from registry.admin.facts.adjust import RIGHT, adjusting
@@ -200,19 +200,19 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
     def terms(self, point: CongestionPoint) -> str:
         """Return the current terms, a line for each run of days."""
         current: list[CongestionPointTerms] = getattr(point, "current_terms", [])
-        return lines(f"{in_words(terms.period)}: {terms_in_words(terms)}" for terms in current)
+        return one_per_line(f"{in_words(terms.period)}: {terms_in_words(terms)}" for terms in current)
 
     @admin.display(description="connections")
     def connections(self, point: CongestionPoint) -> str:
         """Return how many connections it had when it was last counted."""
         counted = _counted(point)
-        return f"{counted.connections:,}" if counted else NOTHING
+        return f"{counted.connections:,}" if counted else PLACEHOLDER
 
     @admin.display(description="represented")
     def represented(self, point: CongestionPoint) -> str:
         """Return how many of its connections an AGR represented when it was last counted."""
         counted = _counted(point)
-        return f"{counted.represented:,}" if counted else NOTHING
+        return f"{counted.represented:,}" if counted else PLACEHOLDER
 
     @admin.display(description="share")
     def share(self, point: CongestionPoint) -> str:
@@ -234,7 +234,7 @@ def _connection(row: Any, seen: Any) -> dict[str, Any]:
     return {
         "connection": link(row.connection),
         "days": link(row, in_words(row.period)),
-        "agr": agr or NOTHING,
+        "agr": agr or PLACEHOLDER,
         "agr_days": in_words(row.active_period) if told else "",
     }
 
@@ -267,7 +267,7 @@ def _counted(point: CongestionPoint) -> CongestionPointCoverage | None:
 
 def _share(point: CongestionPoint) -> str:
     counted = _counted(point)
-    return point_members.percent(counted.represented, counted.connections) if counted else NOTHING
+    return point_members.percent(counted.represented, counted.connections) if counted else PLACEHOLDER
 
 
 def _number(percent: str) -> str:

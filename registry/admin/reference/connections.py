@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from common import clock
-from participants.admin_base.html import lines, link, moment
+from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY
@@ -121,13 +121,13 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
     def agr(self, connection: Connection) -> str:
         """Return the AGR that is active today, as a link."""
         active: list[Representation] = getattr(connection, "active", [])
-        return lines(link(claim.agr) for claim in active)
+        return one_per_line(link(claim.agr) for claim in active)
 
     @admin.display(description="congestion point today")
     def points(self, connection: Connection) -> str:
         """Return the congestion points that the connection belongs to today, as links."""
         inside: list[CongestionPointConnection] = getattr(connection, "inside", [])
-        return lines(
+        return one_per_line(
             link(claim.congestion_point, f"{claim.congestion_point} of {claim.dso}") for claim in inside
         )
 

@@ -23,7 +23,7 @@ class Command(BaseCommand):
             row = set_market(
                 time_zone=options["time_zone"],
                 isp_duration=options["isp_duration"],
-                actor=audit.command_line(),
+                actor=audit.command_actor(),
                 reason=options["reason"],
             )
         except UnknownMarket as error:

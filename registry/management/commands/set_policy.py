@@ -35,7 +35,7 @@ class Command(BaseCommand):
             name, value = set_policy(
                 options["name"],
                 options["value"],
-                actor=audit.command_line(),
+                actor=audit.command_actor(),
                 reason=options["reason"],
                 now=clock.now(),
             )

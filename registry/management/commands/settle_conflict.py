@@ -37,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="why; it is kept with the decision")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source = Source.of_staff(audit.command_line(), options["reason"])
+        source = Source.of_staff(audit.command_actor(), options["reason"])
         today = today_at(clock.now(), market().time_zone)
         decide = settle_anew if options["anew"] else settle
         try:

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import DateField, Prefetch, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ScalableAdmin
 from registry.admin.previewed_forms import this_day
@@ -182,12 +182,12 @@ class ContractAdmin(ScalableAdmin):
     @admin.display(description="days")
     def days(self, contract: Contract) -> str:
         version = current(contract)
-        return days_in_words(version) if version else NOTHING
+        return days_in_words(version) if version else PLACEHOLDER
 
     @admin.display(description="state")
     def state(self, contract: Contract) -> str:
         version, today = current(contract), contract.today  # type: ignore[attr-defined]
-        return state_badge(version, today) if version else NOTHING
+        return state_badge(version, today) if version else PLACEHOLDER
 
     @admin.display(description="deadline")
     def deadline(self, contract: Contract) -> str:
@@ -211,4 +211,4 @@ def _profiles(contract: Contract) -> list[VersionProfile]:
 
 def _of(contract: Contract, name: str) -> str:
     version = current(contract)
-    return str(getattr(version, name)) if version else NOTHING
+    return str(getattr(version, name)) if version else PLACEHOLDER

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from participants.admin_base.filters import SUGGESTIONS
+from participants.admin_base.filters import MAX_SUGGESTIONS
 from participants.models import Participant, Role
 from participants.scope import Scope
 from registry.admin.previewed_forms import LONGEST_REASON, DayInput
@@ -55,7 +55,7 @@ class ParticipantField(forms.CharField):
     @property
     def suggestions(self) -> list[str]:
         known = self.scope.restrict(Participant.objects.filter(role=self.role), "pk")
-        return list(known.order_by("domain").values_list("domain", flat=True)[:SUGGESTIONS])
+        return list(known.order_by("domain").values_list("domain", flat=True)[:MAX_SUGGESTIONS])
 
     def clean(self, value: Any) -> Any:
         domain = str(super().clean(value)).lower()

@@ -8,7 +8,7 @@ from datetime import date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants.admin_base.extensions import badge
 from registry.periods import in_words, last_day
 from reservations.contracts.profiles import Profile
@@ -58,7 +58,7 @@ def most_watts(rows: Iterable[VersionProfile]) -> int:
 def greatest(rows: Iterable[VersionProfile]) -> str:
     """The same in words."""
     found = most_watts(rows)
-    return in_watts(found) if found else NOTHING
+    return in_watts(found) if found else PLACEHOLDER
 
 
 def differences(
@@ -71,7 +71,7 @@ def differences(
     ]
     names = dict.fromkeys([*told[1], *told[0]])
     return [
-        (name, told[0].get(name, NOTHING), told[1].get(name, NOTHING))
+        (name, told[0].get(name, PLACEHOLDER), told[1].get(name, PLACEHOLDER))
         for name in names
         if told[0].get(name) != told[1].get(name)
     ]

@@ -11,7 +11,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from common import clock
-from participants.admin_base.filters import SUGGESTIONS
+from participants.admin_base.filters import MAX_SUGGESTIONS
 from participants.admin_base.pages import Page
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
@@ -123,7 +123,7 @@ def _file(
 def _domains(contracts: QuerySet[Contract], party: str) -> list[str]:
     """Domains of parties to `contracts`, to choose from."""
     of_these = Participant.objects.filter(pk__in=contracts.order_by().values(party))
-    return list(of_these.order_by("domain").values_list("domain", flat=True)[:SUGGESTIONS])
+    return list(of_these.order_by("domain").values_list("domain", flat=True)[:MAX_SUGGESTIONS])
 
 
 PAGE = Page("settlement/", "settlement", settlement_view, may_view_updates)

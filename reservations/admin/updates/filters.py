@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from common import clock
-from participants.admin_base.filters import SUGGESTIONS, TextFilter
+from participants.admin_base.filters import MAX_SUGGESTIONS, TextFilter
 from registry.admin.facts.filters import DaysFilter
 from registry.market.market import market, today_at
 from registry.periods import Days
@@ -74,7 +74,7 @@ class ContractFilter(TextFilter):
 
     def suggestions(self) -> Iterable[str]:
         seen = self.seen.restrict(Contract.objects.all(), "dso", "agr")
-        return seen.order_by("contract_id").values_list("contract_id", flat=True).distinct()[:SUGGESTIONS]
+        return seen.order_by("contract_id").values_list("contract_id", flat=True).distinct()[:MAX_SUGGESTIONS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:

@@ -17,10 +17,10 @@ from django.utils.timezone import override
 from guardian.shortcuts import assign_perm
 
 from common.csv.writer import cell_text, csv_response
-from common.display import NOTHING
+from common.display import PLACEHOLDER
 from participants import audit
-from participants.admin_base.html import lines
-from participants.admin_base.paginator import CAP
+from participants.admin_base.html import one_per_line
+from participants.admin_base.paginator import MAX_COUNT
 from participants.models import Participant
 
 EXPORT = "/admin/participants/auditentry/export/"
@@ -54,7 +54,7 @@ def many(db: None) -> Callable[[int], None]:
     ("cell", "written"),
     [
         ("plain", "plain"),
-        (NOTHING, ""),
+        (PLACEHOLDER, ""),
         (None, ""),
         ("", ""),
         (17, "17"),
@@ -67,8 +67,8 @@ def many(db: None) -> Callable[[int], None]:
         (False, "no"),
         ("<b>", "<b>"),
         (format_html('<a href="/x">{}</a>', "a & b"), "a & b"),
-        (lines(["one", "two"]), "one; two"),
-        (lines([]), ""),
+        (one_per_line(["one", "two"]), "one; two"),
+        (one_per_line([]), ""),
         ("=1+1", "'=1+1"),
         ("+cmd", "'+cmd"),
         ("@SUM(A1)", "'@SUM(A1)"),
@@ -121,7 +121,7 @@ def test_the_list_leads_to_all_its_rows(admin_client: Client, many: Callable[[in
 
 
 def test_moments_are_the_market_s_with_their_offset(admin_client: Client, db: None) -> None:
-    audit.note("kim", "did", "thing", {"standing": "known"}, {"standing": "barred"}, "=because", about=None)
+    audit.record("kim", "did", "thing", {"standing": "known"}, {"standing": "barred"}, "=because", about=None)
 
     (row,) = read(admin_client.get(EXPORT))
 
@@ -131,11 +131,11 @@ def test_moments_are_the_market_s_with_their_offset(admin_client: Client, db: No
 
 
 def test_a_search_exports_more_than_a_page_counts(admin_client: Client, many: Callable[[int], None]) -> None:
-    many(2 * CAP + 10)
+    many(2 * MAX_COUNT + 10)
 
     found = read(admin_client.get(f"{EXPORT}?q=odd"))
 
-    assert len(found) == CAP + 5
+    assert len(found) == MAX_COUNT + 5
 
 
 @pytest.mark.django_db(transaction=True)
@@ -159,8 +159,8 @@ def test_who_is_limited_gets_their_rows_alone(client: Client, db: None) -> None:
     user = User.objects.create_user("lee", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
     assign_perm("participants.view_participant", user, own)
-    audit.note("kim", "did", "about own", participants=[own], about=None)
-    audit.note("kim", "did", "about other", participants=[other], about=None)
+    audit.record("kim", "did", "about own", participants=[own], about=None)
+    audit.record("kim", "did", "about other", participants=[other], about=None)
     client.force_login(user)
 
     assert [row["About"] for row in read(client.get(EXPORT))] == ["about own"]

@@ -35,11 +35,11 @@ def test_a_decision_says_who_what_about_from_what_to_what_and_why(
 
 def test_decisions_are_filtered_and_searched(staff: Client, add_participant: AddParticipant) -> None:
     agr, dso = add_participant(public_key=None), add_participant("DSO", "agr.example", public_key=None)
-    audit.note("kim", "set mode", "mode", reason="trial", participants=(), about=None)
-    audit.note(
+    audit.record("kim", "set mode", "mode", reason="trial", participants=(), about=None)
+    audit.record(
         "lee", "settle", "conflict 1 about ean.1", reason="contract", participants=[agr, dso], about=None
     )
-    audit.note(
+    audit.record(
         "lee",
         "reset",
         "AGRPortfolioUpdate of AGR agr.example",
@@ -68,7 +68,7 @@ def test_decisions_are_filtered_and_searched(staff: Client, add_participant: Add
 
 def test_filters_offer_who_and_what_there_is(staff: Client, add_participant: AddParticipant) -> None:
     add_participant()
-    audit.note("lee", "did something odd", "mode", about=None)
+    audit.record("lee", "did something odd", "mode", about=None)
 
     offered = re.findall(r'<option value="([^"]*)"', staff.get(LIST).content.decode())
 
@@ -111,7 +111,7 @@ def test_the_list_reads_the_same_number_of_queries_for_more_rows(
     add_participant()
     few = queries()
     for number in range(30):
-        audit.note("lee", f"did {number}", f"conflict {number} about ean.1", about=None)
+        audit.record("lee", f"did {number}", f"conflict {number} about ean.1", about=None)
 
     assert queries() == few
 
@@ -121,7 +121,7 @@ def test_limited_staff_see_the_decisions_about_theirs(add_participant: AddPartic
 
     theirs = add_participant(reason="theirs")
     add_participant("DSO", "grid.example", public_key=None, reason="another's")
-    audit.note("kim", "set mode", "mode", reason="everybody's", about=None)
+    audit.record("kim", "set mode", "mode", reason="everybody's", about=None)
     sam = User.objects.create_user("sam", is_staff=True)
     sam.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     assign_perm("participants.view_participant", sam, Participant.objects.get(pk=theirs.pk))

@@ -19,7 +19,7 @@ def parties(add_participant: AddParticipant) -> list[Participant]:
         for domain in ("agr.example", "other-agr.example", "grid.example")
     ]
     for party in made:
-        audit.note(
+        audit.record(
             "lee",
             f"greeted {party.domain}",
             "mode",

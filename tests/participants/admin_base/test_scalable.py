@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from participants.admin_base.paginator import CAP, CappedPaginator
+from participants.admin_base.paginator import MAX_COUNT, CappedPaginator
 from participants.admin_base.scalable import ScalableAdmin
 from participants.models import AuditEntry
 
@@ -49,7 +49,7 @@ def test_a_small_table_is_counted(db: None) -> None:
 def test_a_big_table_is_estimated(big_table: QuerySet[AuditEntry]) -> None:
     with CaptureQueriesContext(connection) as asked:
         paginator = pages(big_table)
-        assert (str(paginator.count), paginator.num_pages) == ("about 30,000", CAP // 50)
+        assert (str(paginator.count), paginator.num_pages) == ("about 30,000", MAX_COUNT // 50)
 
     assert len(asked) == 1
     assert "pg_class" in asked[0]["sql"]
@@ -58,9 +58,9 @@ def test_a_big_table_is_estimated(big_table: QuerySet[AuditEntry]) -> None:
 def test_what_matches_much_is_counted_to_the_cap(big_table: QuerySet[AuditEntry]) -> None:
     with CaptureQueriesContext(connection) as asked:
         paginator = pages(big_table.filter(actor="kim"))
-        assert (str(paginator.count), paginator.num_pages) == ("more than 10,000", CAP // 50)
+        assert (str(paginator.count), paginator.num_pages) == ("more than 10,000", MAX_COUNT // 50)
 
-    assert f"LIMIT {CAP + 1}" in asked[0]["sql"]
+    assert f"LIMIT {MAX_COUNT + 1}" in asked[0]["sql"]
     assert "ORDER BY" not in asked[0]["sql"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from participants.admin_base.audited import what_changed
+from participants.admin_base.audited import changes_in_words
 from participants.models import AuditEntry, Participant
 from registry.changes import Source, wait_for_stamped_changes
 from registry.market.market import set_market
@@ -132,7 +132,7 @@ def test_single_days_that_an_end_leaves_out_are_told_with_an_arrow(
     version = record(dso, agr, "C-1", TERMS, state=State.IN_FORCE, source=STAFF)
     assert version
     end(version.contract, CHRISTMAS - timedelta(days=1), source=STAFF)
-    told = what_changed(AuditEntry.objects.latest("pk"))
+    told = changes_in_words(AuditEntry.objects.latest("pk"))
     assert "2026-12-25: 1-96: 2,000 W → –" in told
     assert "state: in force → ended" in told
 

@@ -28,8 +28,8 @@ class Command(BaseCommand):
             )
         with transaction.atomic():
             sent = send_test_message(participant, clock.now())
-            audit.note(
-                audit.command_line(),
+            audit.record(
+                audit.command_actor(),
                 "sent TestMessage",
                 str(participant),
                 after={"MessageID": sent.message_id},

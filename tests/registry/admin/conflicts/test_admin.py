@@ -579,7 +579,7 @@ def test_all_of_a_filtered_list_are_settled_together(staff: Client) -> None:
 
 def test_all_that_a_search_finds_are_settled_together(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     contested(*range(1, 8))
-    monkeypatch.setattr(scalable, "FOUND", 3)
+    monkeypatch.setattr(scalable, "MAX_FOUND", 3)
 
     many(staff, f"list=q%3D{home(1)[:10]}", "keep")
 
