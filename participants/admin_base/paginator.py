@@ -25,11 +25,10 @@ class CappedCount(int):
 
 
 class CappedPaginator(Paginator[Any]):
-    """Pages through the first MAX_COUNT rows of a queryset; beyond, one searches or filters.
+    """Page through the first MAX_COUNT rows of a queryset; for more, one searches or filters.
 
-    `count` is exact up to MAX_COUNT. Beyond it is MAX_COUNT, or for a table without any condition the estimate of
-    PostgreSQL's statistics. No statement reads more than MAX_COUNT + 1 of the rows that match. `found_more`: there are more
-    rows like these than the queryset has.
+    `count` is exact up to MAX_COUNT. Beyond it is MAX_COUNT, or PostgreSQL's estimate for a table without conditions. No
+    statement reads more than MAX_COUNT + 1 of the matching rows. `found_more`: more rows match than the queryset has.
     """
 
     object_list: QuerySet[Any]
