@@ -34,7 +34,7 @@ def forget_refusals(timestamp: int) -> None:
     refusals.prune(timezone.now())
 
 
-def _deliver_here(role: str, domain: str) -> None:
+def _deliver_locally(role: str, domain: str) -> None:
     delivery.deliver_due(role, domain, stopping=stopping.is_set, wake=dispatch)
 
 
@@ -43,4 +43,4 @@ def dispatch(role: str, domain: str) -> None:
     local_dispatch(role, domain)
 
 
-local_dispatch = LocalDispatch(_deliver_here, wake_outbox)
+local_dispatch = LocalDispatch(_deliver_locally, wake_outbox)

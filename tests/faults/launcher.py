@@ -41,7 +41,7 @@ WORKER_POINTS = {
 PASSING_POINTS = {
     "handling committed, before the wake-up": Point("uftp.tasks", "dispatch"),
     "posted, before the attempt is recorded": Point("uftp.delivery.deliver", "record"),
-    "app told, before the commit": Point("uftp.delivery.attempts", "_tell", after=True),
+    "app told, before the commit": Point("uftp.delivery.attempts", "_report_to_handler", after=True),
     "attempt recorded": Point("uftp.delivery.deliver", "record", after=True),
 }
 IMPORT_POINTS = {

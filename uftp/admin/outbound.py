@@ -25,7 +25,7 @@ from uftp.admin.filters import (
 from uftp.admin.messages import MessageAdmin
 from uftp.admin.retry import RetryAction
 from uftp.delivery import outbox
-from uftp.delivery.ordering import is_behind
+from uftp.delivery.ordering import waits_for_earlier
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Sender
 from uftp.wakeups import wakeups
 
@@ -198,7 +198,7 @@ class OutboundMessageAdmin(MessageAdmin):
                 if own:
                     return f"Nothing, unless you send it again: {given_up}"
                 return f"Nothing: {given_up} Only its sender can send it again, as a message of its own."
-        if is_behind(message):
+        if waits_for_earlier(message):
             first = "An earlier message of its sender to this participant is delivered first, then this one."
             return f"{first} It is not passed on any more from {end} on."
         return f"Attempt {message.attempts + 1} is due at {moment(message.next_attempt_at)}. " + (
@@ -210,7 +210,7 @@ class OutboundMessageAdmin(MessageAdmin):
         """Return a table of the attempts and their meanings, the latest last, then the next attempt."""
         latest = list(message.delivery_attempts.order_by("-pk")[:ATTEMPTS_SHOWN])
         rows: list[Sequence[object]] = [_row(attempt) for attempt in reversed(latest)]
-        if message.state == OutboundMessage.State.WAITING and not is_behind(message):
+        if message.state == OutboundMessage.State.WAITING and not waits_for_earlier(message):
             rows.append(
                 [
                     moment(message.next_attempt_at),

@@ -14,8 +14,8 @@ from django.utils import timezone
 from common import clock, sql
 from common.retry import retried
 from uftp import meanings
-from uftp.delivery.leases import Claim
-from uftp.delivery.ordering import last_try, let_next_go
+from uftp.delivery.leases import Lease
+from uftp.delivery.ordering import last_try, release_next
 from uftp.handlers import Party, Passed, handler_of
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 
@@ -24,15 +24,15 @@ logger = logging.getLogger(__name__)
 PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0)
 """Pause in seconds after the first, second … failed attempt. The last one repeats. Jitter is added to each."""
 
-LONGEST_IN_LINE = 4
+MAX_PAUSE_IN_LINE = 4
 """For a message that is passed on, the pause is never longer than after so many attempts: later ones wait for it."""
 
 JITTER = 0.2
 
-LONGEST_UNTOLD = timedelta(minutes=10)
+MAX_UNREPORTED = timedelta(minutes=10)
 """Maximum pause before the result is reported to the handler again, if that has failed."""
 
-_KEEP_ATTEMPT = """
+_STORE_ATTEMPT = """
 INSERT INTO uftp_deliveryattempt (message_id, started_at, endpoint, status, outcome, detail)
 VALUES (%(id)s, %(started_at)s, %(endpoint)s, %(status)s, %(outcome)s, %(detail)s)
 """
@@ -41,12 +41,12 @@ _SET_STATE = """
 UPDATE uftp_outboundmessage
 SET state = %(state)s, next_attempt_at = %(next_attempt_at)s, finished_at = %(finished_at)s, claimed_until = NULL,
     not_before = %(not_before)s
-WHERE id = %(id)s AND state = 'waiting' AND claims = %(claim)s
+WHERE id = %(id)s AND state = 'waiting' AND claims = %(lease)s
 RETURNING id
 """
 
 # The attempt is stored in any case. The state of the message changes only if no worker has leased it since.
-_RECORD = f"WITH attempt AS ({_KEEP_ATTEMPT}) {_SET_STATE}"
+_RECORD = f"WITH attempt AS ({_STORE_ATTEMPT}) {_SET_STATE}"
 
 DELIVERED, TEMPORARILY, FOR_GOOD = "delivered", "temporary", "permanent"
 EXPIRED = "expired"
@@ -54,7 +54,7 @@ EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class AttemptResult:
     """The result of a delivery attempt.
 
     Attributes:
@@ -64,7 +64,7 @@ class Result:
         status: The HTTP status, or None without a reply.
         retry_after: Seconds that the recipient asked to wait, or None.
         reached: Whether the participant's system replied at all.
-        fresh: False if no POST was made, so that no DeliveryAttempt is stored.
+        is_new_attempt: False if no POST was made, so that no DeliveryAttempt is stored.
         wakes: Parties for whom messages were stored or became due when the result was recorded.
     """
 
@@ -74,11 +74,11 @@ class Result:
     status: int | None = None
     retry_after: float | None = None
     reached: bool = True
-    fresh: bool = True
+    is_new_attempt: bool = True
     wakes: tuple[Party, ...] = ()
 
 
-def record(claim: Claim, result: Result, started_at: datetime, now: datetime) -> tuple[Party, ...]:
+def record(lease: Lease, result: AttemptResult, started_at: datetime, now: datetime) -> tuple[Party, ...]:
     """Store the attempt, and set the message's state: delivered, failed, or waiting for the next attempt.
 
     If the message is passed on and its handler fails with the final result, the attempt is stored and the message
@@ -90,14 +90,14 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
     state, next_attempt_at, finished_at = OutboundMessage.State.WAITING, None, None
     if result.outcome == DELIVERED:
         state, finished_at = OutboundMessage.State.DELIVERED, now
-    elif result.outcome in (FOR_GOOD, EXPIRED) or now >= claim.give_up_at:
+    elif result.outcome in (FOR_GOOD, EXPIRED) or now >= lease.give_up_at:
         state, finished_at = OutboundMessage.State.FAILED, now
     else:
-        next_attempt_at = _next_attempt(claim, result, now)
-    statement = _RECORD if result.fresh else _SET_STATE
+        next_attempt_at = _next_attempt(lease, result, now)
+    statement = _RECORD if result.is_new_attempt else _SET_STATE
     values = {
-        "id": claim.id,
-        "claim": claim.number,
+        "id": lease.id,
+        "lease": lease.number,
         "started_at": started_at,
         "endpoint": result.endpoint[:500],
         "status": result.status,
@@ -106,33 +106,35 @@ def record(claim: Claim, result: Result, started_at: datetime, now: datetime) ->
         "state": str(state),
         "next_attempt_at": next_attempt_at,
         "finished_at": finished_at,
-        "not_before": _not_before(claim, result, now),
+        "not_before": _not_before(lease, result, now),
     }
 
-    def keep() -> tuple[Party, ...] | None:
+    def store() -> tuple[Party, ...] | None:
         if sql.fetch(statement, values) is None:
             return None
-        if claim.passes_on is None or claim.line is None or finished_at is None:
+        if lease.passes_on is None or lease.sender_id is None or finished_at is None:
             return ()
-        told = _tell(claim, result, claim.passes_on)
-        let_next_go(claim.id, claim.line, claim.recipient, now)
-        return told
+        parties = _report_to_handler(lease, result, lease.passes_on)
+        release_next(lease.id, lease.sender_id, lease.recipient, now)
+        return parties
 
-    if claim.passes_on is None or finished_at is None:
-        wakes = keep()
+    if lease.passes_on is None or finished_at is None:
+        wakes = store()
     else:
         try:
-            wakes = retried(keep)
+            wakes = retried(store)
         except Exception:
-            logger.exception("What became of message %s is told later, for an error of ours.", claim.id)
-            pause = min(pause_after(claim.attempts, None), LONGEST_UNTOLD)
+            logger.exception(
+                "The result of message %s is reported to its handler later: internal error.", lease.id
+            )
+            pause = min(pause_after(lease.attempts, None), MAX_UNREPORTED)
             values |= {"state": "waiting", "next_attempt_at": now + pause, "finished_at": None}
             sql.fetch(statement, values)
             return ()
     if wakes is None:
-        logger.warning("Message %s was taken over while attempt %s was under way.", claim.id, claim.attempts)
+        logger.warning("Message %s was taken over while attempt %s was under way.", lease.id, lease.attempts)
     elif state is OutboundMessage.State.FAILED:
-        logger.error("Message %s cannot be delivered: %s", claim.id, result.detail)
+        logger.error("Message %s cannot be delivered: %s", lease.id, result.detail)
     return wakes or ()
 
 
@@ -142,43 +144,45 @@ def pause_after(attempts: int, retry_after: float | None) -> timedelta:
     return timedelta(seconds=max(pause, retry_after or 0.0))
 
 
-def _next_attempt(claim: Claim, result: Result, now: datetime) -> datetime:
+def _next_attempt(lease: Lease, result: AttemptResult, now: datetime) -> datetime:
     """Return the moment of the next attempt. A message that is passed on gets a last one shortly before its end."""
-    if claim.passes_on is None:
-        return min(now + pause_after(claim.attempts, result.retry_after), claim.give_up_at)
-    paused = now + pause_after(min(claim.attempts, LONGEST_IN_LINE), None)
-    at = paused if paused < claim.give_up_at else last_try(claim.give_up_at, now)
-    return min(max(at, _not_before(claim, result, now) or at), claim.give_up_at)
+    if lease.passes_on is None:
+        return min(now + pause_after(lease.attempts, result.retry_after), lease.give_up_at)
+    paused = now + pause_after(min(lease.attempts, MAX_PAUSE_IN_LINE), None)
+    at = paused if paused < lease.give_up_at else last_try(lease.give_up_at, now)
+    return min(max(at, _not_before(lease, result, now) or at), lease.give_up_at)
 
 
-def _not_before(claim: Claim, result: Result, now: datetime) -> datetime | None:
+def _not_before(lease: Lease, result: AttemptResult, now: datetime) -> datetime | None:
     """Return the moment until which the recipient of a message that is passed on asked to wait, or None."""
-    if claim.passes_on is None or result.retry_after is None:
+    if lease.passes_on is None or result.retry_after is None:
         return None
     return now + timedelta(seconds=result.retry_after)
 
 
-def time_is_over(claim: Claim) -> Result | None:
+def expired_result(lease: Lease) -> AttemptResult | None:
     """Return the result EXPIRED for a message that is passed on if it may no longer be posted, or None."""
-    if claim.passes_on is None or timezone.now() < claim.give_up_at:
+    if lease.passes_on is None or timezone.now() < lease.give_up_at:
         return None
-    last = DeliveryAttempt.objects.filter(message_id=claim.id).order_by("pk").last()
-    return Result(EXPIRED, _not_in_time(last), fresh=False)
+    last = DeliveryAttempt.objects.filter(message_id=lease.id).order_by("pk").last()
+    return AttemptResult(EXPIRED, _expiry_text(last), is_new_attempt=False)
 
 
-def settled_before(claim: Claim) -> Result | None:
+def earlier_result(lease: Lease) -> AttemptResult | None:
     """Return the final result of an earlier POST of a message that is passed on, or None.
 
     There is one if its handler failed with it then.
     """
-    if claim.passes_on is None or claim.attempts == 1:
+    if lease.passes_on is None or lease.attempts == 1:
         return None
-    ends = DeliveryAttempt.objects.filter(message_id=claim.id, outcome__in=(DELIVERED, FOR_GOOD))
-    end = ends.order_by("pk").first()
-    return Result(end.outcome, end.detail, end.endpoint, end.status, fresh=False) if end else None
+    final = DeliveryAttempt.objects.filter(message_id=lease.id, outcome__in=(DELIVERED, FOR_GOOD))
+    first = final.order_by("pk").first()
+    if first is None:
+        return None
+    return AttemptResult(first.outcome, first.detail, first.endpoint, first.status, is_new_attempt=False)
 
 
-def _tell(claim: Claim, result: Result, inbound_id: int) -> tuple[Party, ...]:
+def _report_to_handler(lease: Lease, result: AttemptResult, inbound_id: int) -> tuple[Party, ...]:
     """Call the handler of a message that was passed on with the final result, in the caller's transaction.
 
     Returns:
@@ -191,7 +195,7 @@ def _tell(claim: Claim, result: Result, inbound_id: int) -> tuple[Party, ...]:
     handler = handler_of(inbound.message_type)
     if handler is None:
         return ()
-    role, domain = claim.recipient
+    role, domain = lease.recipient
     passed = Passed(
         inbound=inbound,
         recipient_role=role,
@@ -200,13 +204,13 @@ def _tell(claim: Claim, result: Result, inbound_id: int) -> tuple[Party, ...]:
         expired=result.outcome in (TEMPORARILY, EXPIRED),
         at=clock.now(),
         endpoint=result.endpoint,
-        detail=_not_in_time(result) if result.outcome == TEMPORARILY else result.detail,
+        detail=_expiry_text(result) if result.outcome == TEMPORARILY else result.detail,
     )
     return tuple(handler.passed_on(passed))
 
 
-def _not_in_time(last: DeliveryAttempt | Result | None) -> str:
+def _expiry_text(last: DeliveryAttempt | AttemptResult | None) -> str:
     if last is None:
         return "not delivered in time; there was no attempt"
-    came = meanings.with_detail(last.detail) if last.status is None else last.detail
-    return f"not delivered in time; the last attempt: {came}"
+    reply = meanings.with_detail(last.detail) if last.status is None else last.detail
+    return f"not delivered in time; the last attempt: {reply}"

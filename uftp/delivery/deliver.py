@@ -21,21 +21,21 @@ from uftp.delivery.attempts import (
     DELIVERED,
     FOR_GOOD,
     TEMPORARILY,
-    Result,
+    AttemptResult,
+    earlier_result,
+    expired_result,
     record,
-    settled_before,
-    time_is_over,
 )
-from uftp.delivery.http_client import NotPosted, Reply, post
-from uftp.delivery.leases import Claim, claim_oldest, extra_seconds
-from uftp.delivery.ordering import LAST_TRY
+from uftp.delivery.http_client import NoReply, Reply, post
+from uftp.delivery.leases import Lease, extra_seconds, lease_oldest
+from uftp.delivery.ordering import LAST_TRY_BEFORE_END
 from uftp.models import DeliveryAttempt, OutboundMessage
 from uftp.protocol.rendering import seal_envelope
 from uftp.protocol.versions import SUPPORTED
 
 logger = logging.getLogger(__name__)
 
-REST = 60.0
+MAX_RECIPIENT_PAUSE = 60.0
 """Maximum pause in seconds of all due messages to a participant that could not be reached."""
 
 TEMPORARY = frozenset({404, 408, 419, 425, 429})
@@ -61,21 +61,21 @@ def deliver_due(
     alone = True
     while not stopping():
         now = timezone.now()
-        claim = claim_oldest(role, domain, now)
-        if claim is None:
+        lease = lease_oldest(role, domain, now)
+        if lease is None:
             return
-        if alone and claim.more_due:
+        if alone and lease.more_due:
             wake(role, domain)
         alone = False
-        result = attempt(claim, role, domain)
+        result = attempt(lease, role, domain)
         for party in result.wakes if result else ():
             wake(*party)
         if result is not None and not result.reached:
-            _let_rest_wait(role, domain, timezone.now())
+            _postpone_others(role, domain, timezone.now())
             return
 
 
-def attempt(claim: Claim, role: str, domain: str) -> Result | None:
+def attempt(lease: Lease, role: str, domain: str) -> AttemptResult | None:
     """Post a leased message once and record the result.
 
     Any error is recorded as a temporary failure. Otherwise the message would be posted again at once. A message that
@@ -85,32 +85,32 @@ def attempt(claim: Claim, role: str, domain: str) -> Result | None:
         The result, or None if the lease is too short for a POST. Then another worker may have the message.
     """
     started_at = timezone.now()
-    result = settled_before(claim) or time_is_over(claim) or _post(claim, role, domain)
+    result = earlier_result(lease) or expired_result(lease) or _post(lease, role, domain)
     if result is None:
         return None
-    return replace(result, wakes=record(claim, result, started_at, timezone.now()))
+    return replace(result, wakes=record(lease, result, started_at, timezone.now()))
 
 
-def _post(claim: Claim, role: str, domain: str) -> Result | None:
-    seconds = settings.DELIVERY_TIMEOUT + extra_seconds(claim.sealed)
+def _post(lease: Lease, role: str, domain: str) -> AttemptResult | None:
+    seconds = settings.DELIVERY_TIMEOUT + extra_seconds(lease.sealed)
     endpoint = ""
     try:
-        endpoint = _endpoint(claim.endpoint, role, domain, SUPPORTED[claim.version].major) or ""
+        endpoint = _endpoint(lease.endpoint, role, domain, SUPPORTED[lease.version].major) or ""
         if not endpoint:
-            raise NotPosted("no endpoint is configured or published for this participant")
-        sender_role, sender_domain = claim.sealed_by
-        envelope = seal_envelope(sender_domain, sender_role, claim.sealed)
-        if time.monotonic() > claim.ends - seconds:
+            raise NoReply("no endpoint is configured or published for this participant")
+        sender_role, sender_domain = lease.sealed_by
+        envelope = seal_envelope(sender_domain, sender_role, lease.sealed)
+        if time.monotonic() > lease.expires_at - seconds:
             return None
-        if over := time_is_over(claim):
+        if over := expired_result(lease):
             return over
         reply = post(endpoint, envelope, seconds=seconds)
-        return classify(reply, endpoint, again=_posted_before(claim))
-    except (NotPosted, discovery.DiscoveryFailed) as failure:
-        return Result(TEMPORARILY, str(failure), endpoint, reached=False)
+        return classify(reply, endpoint, again=_posted_before(lease))
+    except (NoReply, discovery.DiscoveryFailed) as failure:
+        return AttemptResult(TEMPORARILY, str(failure), endpoint, reached=False)
     except Exception as error:
-        logger.exception("Message %s was not delivered for an error of ours.", claim.id)
-        return Result(TEMPORARILY, f"an error of ours: {type(error).__name__}: {error}", endpoint)
+        logger.exception("Message %s was not delivered: internal error.", lease.id)
+        return AttemptResult(TEMPORARILY, f"an error of ours: {type(error).__name__}: {error}", endpoint)
 
 
 def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None:
@@ -126,7 +126,7 @@ def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None
     return discovery.configured().endpoint(role, domain, major)
 
 
-def classify(reply: Reply, endpoint: str, *, again: bool) -> Result:
+def classify(reply: Reply, endpoint: str, *, again: bool) -> AttemptResult:
     """Return the result of a reply (docs/protocol-support.md, Sending).
 
     Args:
@@ -143,30 +143,30 @@ def classify(reply: Reply, endpoint: str, *, again: bool) -> Result:
         outcome = FOR_GOOD
     else:
         outcome = TEMPORARILY
-    return Result(outcome, detail, endpoint, status, reply.retry_after)
+    return AttemptResult(outcome, detail, endpoint, status, reply.retry_after)
 
 
-def _posted_before(claim: Claim) -> bool:
-    return claim.number > 1 and DeliveryAttempt.objects.filter(message_id=claim.id).exists()
+def _posted_before(lease: Lease) -> bool:
+    return lease.number > 1 and DeliveryAttempt.objects.filter(message_id=lease.id).exists()
 
 
-def _let_rest_wait(role: str, domain: str, now: datetime) -> None:
+def _postpone_others(role: str, domain: str, now: datetime) -> None:
     """Postpone the other due messages to a participant that cannot be reached. It counts as no attempt.
 
     Messages whose `give_up_at` is over fail at once: if thousands wait, most of them never get an attempt of their
     own. Messages that are passed on do not: their handlers must get the result, so each gets its own last attempt.
     """
-    unclaimed = OutboundMessage.objects.filter(
+    unleased = OutboundMessage.objects.filter(
         recipient_role=role, recipient_domain=domain, state=OutboundMessage.State.WAITING
     ).exclude(claimed_until__gt=now)
-    given_up = unclaimed.filter(give_up_at__lte=now, passes_on=None).update(
+    given_up = unleased.filter(give_up_at__lte=now, passes_on=None).update(
         state=OutboundMessage.State.FAILED, next_attempt_at=None, claimed_until=None, finished_at=now
     )
     if given_up:
         logger.error("%s messages to %s %s, which cannot be reached, are given up.", given_up, role, domain)
-    pause = timedelta(seconds=random.uniform(REST / 2, REST))  # noqa: S311
-    due = unclaimed.filter(next_attempt_at__lte=now)
-    due.filter(passes_on__isnull=False, give_up_at__gt=now + LAST_TRY).update(
-        next_attempt_at=Least(Value(now + pause), F("give_up_at") - LAST_TRY)
+    pause = timedelta(seconds=random.uniform(MAX_RECIPIENT_PAUSE / 2, MAX_RECIPIENT_PAUSE))  # noqa: S311
+    due = unleased.filter(next_attempt_at__lte=now)
+    due.filter(passes_on__isnull=False, give_up_at__gt=now + LAST_TRY_BEFORE_END).update(
+        next_attempt_at=Least(Value(now + pause), F("give_up_at") - LAST_TRY_BEFORE_END)
     )
     due.update(next_attempt_at=Least(Value(now + pause), "give_up_at"))

@@ -65,7 +65,7 @@ def pass_on(
     return outbound_id
 
 
-PASSED_ON, ON_ITS_WAY = "Passed on", "Being passed on"
+PASSED_ON, BEING_PASSED_ON = "Passed on", "Being passed on"
 
 _PASSINGS = OutboundMessage.objects.filter(passes_on=OuterRef("pk"), passes_on__isnull=False).order_by("pk")
 
@@ -90,4 +90,4 @@ def result_in_words(result: str, passing: str | None) -> str:
     """Return the result of a received message, or how far it is passed on if this CRO has not answered it."""
     if passing is None or result != ACCEPTED:
         return result
-    return ON_ITS_WAY if passing == OutboundMessage.State.WAITING else PASSED_ON
+    return BEING_PASSED_ON if passing == OutboundMessage.State.WAITING else PASSED_ON

@@ -18,8 +18,8 @@ import httpcore
 from participants.endpoints import EndpointRefused, check_endpoint, check_resolved_address
 
 CONNECT_SECONDS = 10.0
-KEPT_BYTES = 2000
-LONGEST_RETRY_AFTER = 7 * 86400.0  # seconds
+MAX_REPLY_BYTES = 2000
+MAX_RETRY_AFTER = 7 * 86400.0  # seconds
 _WRITE_BYTES = 1 << 18
 
 
@@ -32,16 +32,16 @@ class Reply:
     retry_after: float | None
 
 
-class NotPosted(Exception):
+class NoReply(Exception):
     """There was no reply, which is a temporary failure. The message is one line that says why."""
 
 
-_ends = threading.local()
+_deadlines = threading.local()
 
 
 def _remaining(timeout: float | None, error: type[Exception]) -> float:
     """Return the seconds that the POST of this thread may still take, at most `timeout`."""
-    left: float = getattr(_ends, "at", time.monotonic() + CONNECT_SECONDS) - time.monotonic()
+    left: float = getattr(_deadlines, "at", time.monotonic() + CONNECT_SECONDS) - time.monotonic()
     if left <= 0:
         raise error("the time for this POST is over")
     return left if timeout is None else min(left, timeout)
@@ -129,7 +129,7 @@ def post(url: str, body: bytes, *, seconds: float) -> Reply:
         seconds: The time for everything, from the look-up of the host name to the beginning of the reply.
 
     Raises:
-        NotPosted: There was no reply. The URL or its address is not allowed, there was no connection, no reply in
+        NoReply: There was no reply. The URL or its address is not allowed, there was no connection, no reply in
             time, or the reply was not HTTP.
     """
     headers: dict[bytes | str, bytes | str] = {
@@ -138,7 +138,7 @@ def post(url: str, body: bytes, *, seconds: float) -> Reply:
         "User-Agent": "uftp-cro",
     }
     timeouts = {"connect": min(CONNECT_SECONDS, seconds), "read": seconds, "write": seconds, "pool": seconds}
-    with _ending_in(seconds):
+    with _deadline(seconds):
         try:
             check_endpoint(url)
             with _connections().stream(
@@ -146,47 +146,47 @@ def post(url: str, body: bytes, *, seconds: float) -> Reply:
             ) as response:
                 return Reply(response.status, _beginning(response), _retry_after(response))
         except EndpointRefused as refused:
-            raise NotPosted(str(refused)) from refused
+            raise NoReply(str(refused)) from refused
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise NotPosted(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+            raise NoReply(f"{type(error).__name__}: {error}".rstrip(": ")) from error
         except (httpcore.UnsupportedProtocol, OSError, ValueError) as error:
-            raise NotPosted(f"{type(error).__name__}: {error}") from error
+            raise NoReply(f"{type(error).__name__}: {error}") from error
 
 
 @contextlib.contextmanager
-def _ending_in(seconds: float) -> Iterator[None]:
-    _ends.at = time.monotonic() + seconds
+def _deadline(seconds: float) -> Iterator[None]:
+    _deadlines.at = time.monotonic() + seconds
     try:
         yield
     finally:
-        del _ends.at
+        del _deadlines.at
 
 
 def _beginning(response: httpcore.Response) -> str:
-    kept = b""
+    beginning = b""
     with contextlib.suppress(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
         for piece in response.iter_stream():
-            kept += piece
-            if len(kept) >= KEPT_BYTES:
+            beginning += piece
+            if len(beginning) >= MAX_REPLY_BYTES:
                 break
-    return " ".join(kept[:KEPT_BYTES].decode("utf-8", "replace").replace("\x00", "").split())
+    return " ".join(beginning[:MAX_REPLY_BYTES].decode("utf-8", "replace").replace("\x00", "").split())
 
 
 def _retry_after(response: httpcore.Response) -> float | None:
     """Return the seconds of Retry-After, in either of its two forms, or None without a valid one.
 
-    The maximum is LONGEST_RETRY_AFTER.
+    The maximum is MAX_RETRY_AFTER.
     """
     for name, value in response.headers:
         if name.lower() == b"retry-after":
             text = value.decode("ascii", "replace").strip()
             if text.isdigit():
-                return min(float(text[:9]), LONGEST_RETRY_AFTER)
+                return min(float(text[:9]), MAX_RETRY_AFTER)
             try:
                 until = email.utils.parsedate_to_datetime(text)
                 until = until if until.tzinfo else until.replace(tzinfo=UTC)
                 seconds = (until - datetime.now(UTC)).total_seconds()
             except (ValueError, TypeError, OverflowError):
                 return None
-            return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
+            return min(max(0.0, seconds), MAX_RETRY_AFTER)
     return None

@@ -7,31 +7,31 @@ from datetime import datetime
 from django.conf import settings
 
 from common import sql
-from uftp.delivery.ordering import line_up
+from uftp.delivery.ordering import postpone_later_messages
 from uftp.handlers import Party
 
-MOST_ATTEMPTS = 32_767
+MAX_ATTEMPTS = 32_767
 """The counter of attempts stops here."""
 
-AT_ONCE = 4
+MAX_CONCURRENT = 4
 """Maximum number of concurrent deliveries to one participant."""
 
 MARGIN = 15.0
 """Seconds of a lease beyond the maximum time of its POST."""
 
-BYTES_A_SECOND = 1_000_000
+BYTES_PER_SECOND = 1_000_000
 """A POST gets one more second for so many bytes."""
 
 # Lease the oldest due message to a recipient that no worker has leased. It is not leased if an earlier message of the
 # same line waits. Also return who sealed a message that is passed on, whether more is due, and the recipient's
 # configured endpoint.
-_CLAIM = """
+_LEASE = """
 WITH due AS (
     SELECT oldest.*, sealed_by_id IS NOT NULL AND give_up_at > %(now)s AND EXISTS (
         SELECT FROM uftp_outboundmessage AS before
         WHERE before.sealed_by_id = oldest.sealed_by_id AND before.recipient_role = %(role)s
             AND before.recipient_domain = %(domain)s AND before.state = 'waiting' AND before.id < oldest.id
-    ) AS is_behind
+    ) AS waits_for_earlier
     FROM (
         SELECT id, sealed_by_id, give_up_at FROM uftp_outboundmessage
         WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
@@ -40,19 +40,19 @@ WITH due AS (
                 SELECT count(*) FROM uftp_outboundmessage
                 WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
                     AND claimed_until > %(now)s
-            ) < %(at_once)s
+            ) < %(max_concurrent)s
         ORDER BY next_attempt_at, id
         LIMIT 1
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS oldest
-), claimed AS (
+), leased AS (
     UPDATE uftp_outboundmessage
-    SET attempts = least(attempts + 1, %(most_attempts)s), claims = claims + 1,
-        claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_a_second)s)
-    WHERE id = (SELECT id FROM due WHERE NOT is_behind)
+    SET attempts = least(attempts + 1, %(max_attempts)s), claims = claims + 1,
+        claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_per_second)s)
+    WHERE id = (SELECT id FROM due WHERE NOT waits_for_earlier)
     RETURNING claims, attempts, version, sealed, passes_on_id
 )
-SELECT due.id, due.sealed_by_id, due.is_behind, due.give_up_at, claimed.*, sender.role, sender.domain,
+SELECT due.id, due.sealed_by_id, due.waits_for_earlier, due.give_up_at, leased.*, sender.role, sender.domain,
     EXISTS (
         SELECT FROM uftp_outboundmessage AS other
         WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
@@ -61,13 +61,13 @@ SELECT due.id, due.sealed_by_id, due.is_behind, due.give_up_at, claimed.*, sende
     ),
     (SELECT endpoint FROM participants_participant WHERE role = %(role)s AND domain = %(domain)s)
 FROM due
-LEFT JOIN claimed ON true
+LEFT JOIN leased ON true
 LEFT JOIN uftp_sender AS sender ON sender.id = due.sealed_by_id
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Lease:
     """A lease: this process may post a message.
 
     Attributes:
@@ -77,10 +77,10 @@ class Claim:
         version: The version of UFTP.
         sealed: The signature, then the inner XML.
         give_up_at: The moment of the last attempt. For a message that is passed on: from then on it is not posted.
-        ends: The end of the lease, in seconds of `time.monotonic()`.
+        expires_at: The end of the lease, in seconds of `time.monotonic()`.
         recipient: The recipient.
         passes_on: The id of the InboundMessage that is passed on, or None.
-        line: The id of the Sender whose message is passed on, or None.
+        sender_id: The id of the Sender whose message is passed on, or None.
         sealed_by: The party that signed the message.
         endpoint: The configured endpoint of the recipient. May be empty.
         more_due: Whether another message to the recipient is due and not leased.
@@ -92,16 +92,16 @@ class Claim:
     version: str
     sealed: bytes
     give_up_at: datetime
-    ends: float
+    expires_at: float
     recipient: Party
     passes_on: int | None
-    line: int | None
+    sender_id: int | None
     sealed_by: Party
     endpoint: str
     more_due: bool
 
 
-def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
+def lease_oldest(role: str, domain: str, now: datetime) -> Lease | None:
     """Lease the oldest due message to (role, domain) that is not leased.
 
     A message that is passed on is left out while an earlier one of its sender waits. The earlier one becomes due.
@@ -113,38 +113,46 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
     while True:
         started = time.monotonic()
         found = sql.fetch(
-            _CLAIM,
+            _LEASE,
             {
                 "role": role,
                 "domain": domain,
                 "now": now,
                 "seconds": float(seconds),
-                "bytes_a_second": BYTES_A_SECOND,
-                "at_once": AT_ONCE,
-                "most_attempts": MOST_ATTEMPTS,
+                "bytes_per_second": BYTES_PER_SECOND,
+                "max_concurrent": MAX_CONCURRENT,
+                "max_attempts": MAX_ATTEMPTS,
             },
         )
         if found is None:
             return None
-        outbound_id, line, is_behind, give_up_at, *claimed, sender_role, sender_domain, more_due, endpoint = (
-            found
-        )
-        if not is_behind:
+        (
+            outbound_id,
+            sender_id,
+            waits_for_earlier,
+            give_up_at,
+            *leased,
+            sender_role,
+            sender_domain,
+            more_due,
+            endpoint,
+        ) = found
+        if not waits_for_earlier:
             break
-        line_up(line, (role, domain), now)
-    number, attempts, version, sealed, passes_on = claimed
-    return Claim(
+        postpone_later_messages(sender_id, (role, domain), now)
+    number, attempts, version, sealed, passes_on = leased
+    return Lease(
         id=outbound_id,
         number=number,
         attempts=attempts,
         version=version,
         sealed=sealed,
         give_up_at=give_up_at,
-        ends=started + seconds + extra_seconds(sealed),
+        expires_at=started + seconds + extra_seconds(sealed),
         recipient=(role, domain),
         passes_on=passes_on,
-        line=line,
-        sealed_by=("CRO", settings.CRO_DOMAIN) if line is None else (sender_role, sender_domain),
+        sender_id=sender_id,
+        sealed_by=("CRO", settings.CRO_DOMAIN) if sender_id is None else (sender_role, sender_domain),
         endpoint=endpoint or "",
         more_due=more_due,
     )
@@ -152,4 +160,4 @@ def claim_oldest(role: str, domain: str, now: datetime) -> Claim | None:
 
 def extra_seconds(sealed: bytes) -> float:
     """Return how many seconds longer the POST of `sealed` may take because of its size."""
-    return len(sealed) / BYTES_A_SECOND
+    return len(sealed) / BYTES_PER_SECOND

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from django.db import close_old_connections
 
-from uftp.delivery.leases import AT_ONCE
+from uftp.delivery.leases import MAX_CONCURRENT
 from uftp.handlers import Party
 
 logger = logging.getLogger(__name__)
@@ -23,19 +23,19 @@ Wake = Callable[[str, str], None]
 class LocalDispatch:
     """Delivers the due messages to a participant in a thread of this process, or else wakes a delivery elsewhere."""
 
-    def __init__(self, deliver: Wake, otherwise: Wake) -> None:
+    def __init__(self, deliver: Wake, fallback: Wake) -> None:
         """Set the two functions that deliver.
 
         Args:
             deliver: Delivers the due messages to (role, domain).
-            otherwise: Makes a wake-up for (role, domain).
+            fallback: Makes a wake-up for (role, domain).
         """
-        self._deliver, self._otherwise = deliver, otherwise
+        self._deliver, self._fallback = deliver, fallback
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._free = 0
-        self._under_way: Counter[Party] = Counter()
-        self._about_to_look: set[Party] = set()
+        self._active: Counter[Party] = Counter()
+        self._starting: set[Party] = set()
 
     @contextmanager
     def open(self, threads: int) -> Iterator[None]:
@@ -54,30 +54,30 @@ class LocalDispatch:
         """Have the due messages to (role, domain) delivered. Call this after the commit that stores them."""
         party = role, domain
         with self._lock:
-            if party in self._about_to_look:
+            if party in self._starting:
                 return
-            here = self._pool is not None and self._free > 0 and self._under_way[party] < AT_ONCE
+            here = self._pool is not None and self._free > 0 and self._active[party] < MAX_CONCURRENT
             if here and self._pool is not None:
                 self._free -= 1
-                self._under_way[party] += 1
-                self._about_to_look.add(party)
+                self._active[party] += 1
+                self._starting.add(party)
                 self._pool.submit(self._run, party)
         if not here:
-            self._otherwise(role, domain)
+            self._fallback(role, domain)
 
     def _run(self, party: Party) -> None:
         try:
             close_old_connections()
             with self._lock:
-                self._about_to_look.discard(party)
+                self._starting.discard(party)
             self._deliver(*party)
         except Exception:
-            logger.warning("A delivery to %s %s stumbled and is left to the sweep.", *party, exc_info=True)
+            logger.warning("A delivery to %s %s failed and is left to the sweep.", *party, exc_info=True)
         finally:
             with self._lock:
-                self._about_to_look.discard(party)
+                self._starting.discard(party)
                 self._free += 1
-                self._under_way[party] -= 1
-                if not self._under_way[party]:
-                    del self._under_way[party]
+                self._active[party] -= 1
+                if not self._active[party]:
+                    del self._active[party]
             close_old_connections()

@@ -11,52 +11,52 @@ from common import sql
 from uftp.handlers import Party
 from uftp.models import OutboundMessage
 
-LAST_TRY = timedelta(seconds=30)
+LAST_TRY_BEFORE_END = timedelta(seconds=30)
 """Time between the last attempt for a message that is passed on, and its end."""
 
-BRIEFLY = timedelta(seconds=1)
+SHORT_DELAY = timedelta(seconds=1)
 """Pause of the other messages of a line while the first is locked because its result is being recorded."""
 
 # The due messages of a line, except its first, are postponed until shortly before their end, and then until their end.
 # If one of them has become due since the last attempt for the first, the first is due at once, unless its recipient
 # asked to wait. If the first is locked, it may be about to end, so the others are postponed only for a moment.
-_LINE_UP = """
+_POSTPONE_LATER = """
 WITH first AS (
     SELECT id FROM uftp_outboundmessage
     WHERE sealed_by_id = %(sender)s AND recipient_role = %(role)s AND recipient_domain = %(domain)s
         AND state = 'waiting'
     ORDER BY id
     LIMIT 1
-), held AS (
+), locked AS (
     SELECT id FROM uftp_outboundmessage
     WHERE id = (SELECT id FROM first) AND state = 'waiting'
     FOR NO KEY UPDATE SKIP LOCKED
-), behind AS (
+), later AS (
     SELECT id, next_attempt_at FROM uftp_outboundmessage
     WHERE sealed_by_id = %(sender)s AND recipient_role = %(role)s AND recipient_domain = %(domain)s
         AND state = 'waiting' AND id <> (SELECT id FROM first) AND next_attempt_at <= %(now)s
         AND give_up_at > %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
     FOR NO KEY UPDATE SKIP LOCKED
-), put_off AS (
+), postponed AS (
     UPDATE uftp_outboundmessage
     SET next_attempt_at = CASE
-        WHEN NOT EXISTS (SELECT FROM held) THEN least(give_up_at, %(soon)s)
+        WHEN NOT EXISTS (SELECT FROM locked) THEN least(give_up_at, %(soon)s)
         WHEN give_up_at > %(last_try_ends)s THEN give_up_at - %(last_try)s
         ELSE give_up_at
     END
-    WHERE id IN (SELECT id FROM behind)
+    WHERE id IN (SELECT id FROM later)
 )
 UPDATE uftp_outboundmessage
 SET next_attempt_at = least(next_attempt_at, greatest(%(now)s, not_before))
-WHERE id IN (SELECT id FROM held)
-    AND (SELECT max(next_attempt_at) FROM behind) > coalesce(
+WHERE id IN (SELECT id FROM locked)
+    AND (SELECT max(next_attempt_at) FROM later) > coalesce(
         (SELECT max(finished_at) FROM uftp_deliveryattempt WHERE message_id = (SELECT id FROM first)), '-infinity'
     )
 """
 
 # After the message `ended` of a line, its next message is due at once. If earlier messages of the line still wait,
 # nothing changes.
-_LET_NEXT_GO = """
+_RELEASE_NEXT = """
 UPDATE uftp_outboundmessage
 SET next_attempt_at = %(now)s
 WHERE id = (
@@ -75,30 +75,30 @@ WHERE id = (
 """
 
 
-def line_up(sender_id: int, recipient: Party, now: datetime) -> None:
+def postpone_later_messages(sender_id: int, recipient: Party, now: datetime) -> None:
     """Postpone the due messages of a line except the first, and make the first due at `now`.
 
     So a new message of the line, or one near its end, does not wait until the pause of the first is over. Call this
     outside of a transaction.
     """
     sql.fetch(
-        _LINE_UP,
+        _POSTPONE_LATER,
         {
             **_line(sender_id, recipient),
             "now": now,
-            "soon": now + BRIEFLY,
-            "last_try": LAST_TRY,
-            "last_try_ends": now + LAST_TRY,
+            "soon": now + SHORT_DELAY,
+            "last_try": LAST_TRY_BEFORE_END,
+            "last_try_ends": now + LAST_TRY_BEFORE_END,
         },
     )
 
 
-def let_next_go(ended: int, sender_id: int, recipient: Party, now: datetime) -> None:
+def release_next(ended: int, sender_id: int, recipient: Party, now: datetime) -> None:
     """Make the next message of a line due at `now`, in the transaction that records the end of the message `ended`."""
-    sql.fetch(_LET_NEXT_GO, {**_line(sender_id, recipient), "ended": ended, "now": now})
+    sql.fetch(_RELEASE_NEXT, {**_line(sender_id, recipient), "ended": ended, "now": now})
 
 
-def is_behind(message: OutboundMessage) -> bool:
+def waits_for_earlier(message: OutboundMessage) -> bool:
     """Return whether an earlier message of the same line still waits."""
     line = OutboundMessage.objects.filter(
         sealed_by=message.sealed_by_id,
@@ -112,7 +112,7 @@ def is_behind(message: OutboundMessage) -> bool:
 
 def last_try(give_up_at: datetime, now: datetime) -> datetime:
     """Return the moment of the last attempt, or `give_up_at` if it is too late for one."""
-    return give_up_at - LAST_TRY if give_up_at > now + LAST_TRY else give_up_at
+    return give_up_at - LAST_TRY_BEFORE_END if give_up_at > now + LAST_TRY_BEFORE_END else give_up_at
 
 
 def _line(sender_id: int, recipient: Party) -> dict[str, object]:

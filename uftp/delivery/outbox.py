@@ -14,7 +14,7 @@ from uftp.protocol.messages import Message
 from uftp.protocol.rendering import render
 from uftp.protocol.sealing import seal
 
-COPIES_ANSWERED_EVERY = timedelta(minutes=1)
+COPY_ANSWER_INTERVAL = timedelta(minutes=1)
 
 _STORE = """
 INSERT INTO uftp_outboundmessage (
@@ -105,7 +105,7 @@ def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> l
     with transaction.atomic():
         chosen = list(
             OutboundMessage.objects.filter(which, passes_on=None)
-            .exclude(_under_way(due) if waiting_too else Q(state=OutboundMessage.State.WAITING))
+            .exclude(_leased(due) if waiting_too else Q(state=OutboundMessage.State.WAITING))
             .select_for_update()
             .values_list("pk", "recipient_role", "recipient_domain")
         )
@@ -122,17 +122,17 @@ def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> l
 
 def may_be_sent_again(messages: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
     """Return the `messages` that are not passed on and that no worker is posting."""
-    return messages.filter(passes_on=None).exclude(_under_way(timezone.now()))
+    return messages.filter(passes_on=None).exclude(_leased(timezone.now()))
 
 
-def _under_way(now: datetime) -> Q:
+def _leased(now: datetime) -> Q:
     return Q(state=OutboundMessage.State.WAITING, claimed_until__isnull=False, claimed_until__gt=now)
 
 
-def answer_copy(inbound_id: int, now: datetime) -> list[tuple[str, str]]:
+def resend_response(inbound_id: int, now: datetime) -> list[tuple[str, str]]:
     """Send the stored response of a message again, after a copy of it came at `now` (docs/rules.md M11).
 
-    This happens at most once per COPIES_ANSWERED_EVERY.
+    This happens at most once per COPY_ANSWER_INTERVAL.
 
     Args:
         inbound_id: The id of the InboundMessage.
@@ -143,7 +143,7 @@ def answer_copy(inbound_id: int, now: datetime) -> list[tuple[str, str]]:
     """
     with transaction.atomic():
         answerable = InboundMessage.objects.filter(
-            Q(last_copy_at__isnull=True) | Q(last_copy_at__lte=now - COPIES_ANSWERED_EVERY), pk=inbound_id
+            Q(last_copy_at__isnull=True) | Q(last_copy_at__lte=now - COPY_ANSWER_INTERVAL), pk=inbound_id
         )
         if not answerable.select_for_update(no_key=True, of=("self",)).values_list("pk"):
             return []

@@ -132,6 +132,6 @@ def _store(arrived: Arrived, sender: AuthenticatedSender) -> Receipt:
         admission.record_last_heard(sender.participant, sender.at)
         remember(sender)
     if receipt.copy:
-        for recipient in outbox.answer_copy(receipt.inbound_id, sender.at):
+        for recipient in outbox.resend_response(receipt.inbound_id, sender.at):
             wakeups.wake_outbox(*recipient)
     return receipt

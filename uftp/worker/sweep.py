@@ -21,8 +21,8 @@ def sweep(now: datetime) -> None:
     """
     for sender_id in _waiting().values_list("sender_id", flat=True).order_by().distinct():
         wakeups.wake_inbox(sender_id)
-    unclaimed = _due(now).exclude(claimed_until__gt=now)
-    for role, domain in unclaimed.values_list("recipient_role", "recipient_domain").order_by().distinct():
+    unleased = _due(now).exclude(claimed_until__gt=now)
+    for role, domain in unleased.values_list("recipient_role", "recipient_domain").order_by().distinct():
         wakeups.wake_outbox(role, domain)
     long_jobs.wake()
 

@@ -54,7 +54,7 @@ def test_one_more_is_woken_where_something_else_is_due_that_nobody_holds(
     for _ in range(messages):
         say(agr)
     for _ in range(held):
-        assert leases.claim_oldest(agr.role, agr.domain, timezone.now())
+        assert leases.lease_oldest(agr.role, agr.domain, timezone.now())
     woken: list[tuple[str, str]] = []
 
     delivery.deliver_due(agr.role, agr.domain, wake=lambda role, domain: woken.append((role, domain)))
@@ -285,7 +285,7 @@ def test_a_public_name_that_resolves_to_a_private_address_is_not_posted_to(
     resolved = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", receiver.port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolved)
     settings.UFTP_ALLOW_PRIVATE_ENDPOINTS = False
-    with pytest.raises(http_client.NotPosted, match="not a public address"):
+    with pytest.raises(http_client.NoReply, match="not a public address"):
         http_client.post(f"https://agr.example.com:{receiver.port}/", b"<x/>", seconds=5)
     assert receiver.posts == []
 
@@ -307,7 +307,7 @@ def test_a_reply_that_drips_ends_with_its_time() -> None:
 
         threading.Thread(target=drip, daemon=True).start()
         started = time.monotonic()
-        with pytest.raises(http_client.NotPosted):
+        with pytest.raises(http_client.NoReply):
             http_client.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"<x/>", seconds=1)
         assert time.monotonic() - started < 3
 
@@ -352,10 +352,10 @@ def test_one_that_was_held_up_beyond_its_claim_changes_nothing(receiver: Receive
     """A paused worker comes back after another has taken over, before its POST and after it."""
     message = say(agr)
     now = timezone.now()
-    early = leases.claim_oldest("AGR", agr.domain, now)
+    early = leases.lease_oldest("AGR", agr.domain, now)
     assert early is not None
-    assert leases.claim_oldest("AGR", agr.domain, now + timedelta(seconds=40)) is None
-    second = leases.claim_oldest("AGR", agr.domain, now + timedelta(seconds=46))
+    assert leases.lease_oldest("AGR", agr.domain, now + timedelta(seconds=40)) is None
+    second = leases.lease_oldest("AGR", agr.domain, now + timedelta(seconds=46))
     assert second is not None
     assert second.attempts == 2
     result = delivery.classify(http_client.Reply(500, "", None), receiver.url, again=False)
@@ -376,12 +376,12 @@ def test_one_that_was_held_up_until_staff_sent_the_message_again_changes_nothing
     """Attempts are counted anew then, so that its attempt and that of the later claim are both the first."""
     message = say(agr)
     now = timezone.now()
-    held_up = leases.claim_oldest("AGR", agr.domain, now)
+    held_up = leases.lease_oldest("AGR", agr.domain, now)
     assert held_up is not None
     OutboundMessage.objects.update(claimed_until=now)
     deliver(agr)
     assert outbox.send_again(message)
-    later = leases.claim_oldest("AGR", agr.domain, timezone.now())
+    later = leases.lease_oldest("AGR", agr.domain, timezone.now())
     assert later is not None
     assert later.attempts == held_up.attempts
     result = delivery.classify(http_client.Reply(403, "", None), receiver.url, again=False)

@@ -272,7 +272,7 @@ def test_what_is_held_up_before_its_post_until_the_time_is_over_is_not_posted(
         worker = threading.Thread(target=work)
         worker.start()
         claimed = OutboundMessage.objects.filter(claimed_until__lt=passing.give_up_at + timedelta(minutes=1))
-        wait_for("the claim", claimed.exists)
+        wait_for("the lease", claimed.exists)
         wait_for("the end of the time", lambda: timezone.now() >= passing.give_up_at)
         del zone.trouble[name]
         worker.join(30)
@@ -284,10 +284,10 @@ def test_a_post_that_ends_in_vain_after_the_time_is_the_last_one(
     receiver: Receiver, dso: Peer, agr: Peer, app: App
 ) -> None:
     passing = passed_on(agr, dso)
-    claim = leases.claim_oldest("AGR", agr.domain, timezone.now())
-    assert claim is not None
+    lease = leases.lease_oldest("AGR", agr.domain, timezone.now())
+    assert lease is not None
     result = delivery.classify(http_client.Reply(503, "", None), receiver.url, again=False)
-    delivery_attempts.record(claim, result, timezone.now(), claim.give_up_at)
+    delivery_attempts.record(lease, result, timezone.now(), lease.give_up_at)
     assert state_of(passing) == "failed"
     (told,) = app.told
     assert (told.expired, told.detail) == (True, "not delivered in time; the last attempt: HTTP 503")
@@ -370,7 +370,7 @@ def test_a_worker_that_was_held_up_does_not_tell_twice(
 ) -> None:
     passing = passed_on(agr, dso)
     now = timezone.now()
-    held_up = leases.claim_oldest("AGR", agr.domain, now)
+    held_up = leases.lease_oldest("AGR", agr.domain, now)
     assert held_up is not None
     OutboundMessage.objects.update(claimed_until=now)
     deliver(agr)
@@ -609,10 +609,10 @@ def test_a_later_one_is_not_claimed_while_the_earlier_is_being_posted(
 ) -> None:
     first, second = passed_on(agr, dso), passed_on(agr, dso)
     now = timezone.now()
-    held = leases.claim_oldest("AGR", agr.domain, now)
+    held = leases.lease_oldest("AGR", agr.domain, now)
     assert held is not None
     assert held.id == first.pk
-    assert leases.claim_oldest("AGR", agr.domain, timezone.now()) is None
+    assert leases.lease_oldest("AGR", agr.domain, timezone.now()) is None
     assert in_seconds(second) > 3000
     delivery.attempt(held, "AGR", agr.domain)
     assert in_seconds(second) <= 0
@@ -630,7 +630,7 @@ def test_a_later_one_is_put_off_briefly_while_what_became_of_the_earlier_is_reco
 
     def work() -> None:
         try:
-            found.append(leases.claim_oldest("AGR", agr.domain, timezone.now()))
+            found.append(leases.lease_oldest("AGR", agr.domain, timezone.now()))
         finally:
             connection.close()
 

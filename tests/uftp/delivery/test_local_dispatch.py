@@ -8,7 +8,7 @@ from queue import Queue
 
 import pytest
 
-from uftp.delivery.leases import AT_ONCE
+from uftp.delivery.leases import MAX_CONCURRENT
 from uftp.delivery.local_dispatch import LocalDispatch
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,8 +54,8 @@ def test_a_process_that_is_no_worker_wakes_one(endpoints: Endpoints) -> None:
 
 
 def test_a_dead_endpoint_holds_nobody_else_up(endpoints: Endpoints) -> None:
-    with endpoints.dispatch.open(AT_ONCE + 1):
-        for _ in range(AT_ONCE):
+    with endpoints.dispatch.open(MAX_CONCURRENT + 1):
+        for _ in range(MAX_CONCURRENT):
             endpoints.begin(DEAD)
 
         endpoints.dispatch(*DEAD)
