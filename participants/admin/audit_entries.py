@@ -113,7 +113,9 @@ class AuditEntryList(ExportableChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        add_pages(request, self.model_admin.admin_site, self.result_list)
+        shown: Any = self.model_admin
+        if not shown.is_export(request):
+            add_pages(request, shown.admin_site, self.result_list)
 
 
 def _as_json(stored: object) -> str | None:
@@ -123,6 +125,7 @@ def _as_json(stored: object) -> str | None:
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
+    audited = False
     export_display = (
         ("Moment", "moment"),
         "who",

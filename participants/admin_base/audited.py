@@ -39,7 +39,12 @@ def entries_about(referred: str, changes: Iterable[int] = ()) -> Q:
 
 
 class AuditedAdmin(BaseAdmin):
-    """Link the page of a row to its audit entries, if there are any."""
+    """Link the page of a row to its audit entries, if there are any.
+
+    Set `audited = False` if no entry is ever about such a row.
+    """
+
+    audited = True
 
     def audit_object(self, row: Any) -> Model:
         """Return the object of the audit entries about `row`."""
@@ -55,7 +60,7 @@ class AuditedAdmin(BaseAdmin):
 
     def _audit_trail(self, request: HttpRequest, row: Any) -> str:
         """Return the URL of the entries about `row`; empty if there are none, or the viewer may not see them."""
-        if not request.user.has_perm("participants.view_auditentry"):
+        if not self.audited or not request.user.has_perm("participants.view_auditentry"):
             return ""
         referred, changes = reference(self.audit_object(row)), self.audit_changes(row)
         entries, scope = AuditEntry.objects.filter(entries_about(referred, changes)), seen_by(request.user)

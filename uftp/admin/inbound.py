@@ -254,6 +254,7 @@ def _passing(passing: OutboundMessage, *, linked: bool) -> str:
 
 @admin.register(Sender)
 class SenderAdmin(ReadOnlyAdmin, ScalableAdmin):
+    audited = False
     list_display = ("domain", "role", "received")
     export_display = ("domain", "role")
     search_fields = ("domain__startswith",)

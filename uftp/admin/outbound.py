@@ -248,6 +248,7 @@ def _row(attempt: DeliveryAttempt) -> list[object]:
 
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
+    audited = False
     list_display = ("started", "message", "recipient", "outcome", "meaning", "detail")
     export_display = (
         ("Started", "started_at"),

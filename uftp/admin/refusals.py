@@ -37,6 +37,7 @@ def download(model_admin: ScalableAdmin, request: HttpRequest, refusal: Refusal)
 
 @admin.register(Refusal)
 class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
+    audited = False
     list_display = ("received", "claimed", "proven", "status", "line", "size_in_words", "address")
     export_display = (
         ("Refused", "at"),
