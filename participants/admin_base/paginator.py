@@ -27,7 +27,7 @@ class CappedCount(int):
 class CappedPaginator(Paginator[Any]):
     """Page through the first MAX_COUNT rows of a queryset; for more, one searches or filters.
 
-    `count` is exact up to MAX_COUNT. Beyond it is MAX_COUNT, or PostgreSQL's estimate for a table without conditions. No
+    `count` is exact up to MAX_COUNT. Beyond it is MAX_COUNT, or for a whole table PostgreSQL's estimate. No
     statement reads more than MAX_COUNT + 1 of the matching rows. `found_more`: more rows match than the queryset has.
     """
 
