@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
@@ -354,25 +355,31 @@ def test_what_the_agr_refuses_for_good_is_undone(
     same("remaining", {CONTRACTED}, set(agreement.remaining().values()))
 
 
-@pytest.fixture
-def unchanging(cro: RunningCro) -> Iterator[ZoneInfo]:
-    """Have the market in a zone where no time of day comes twice, while the test runs."""
-    cro.manage("set_market", "--time-zone", "Africa/Lagos")
-    yield ZoneInfo("Africa/Lagos")
-    cro.manage("set_market", "--time-zone", ZONE.key)
+UNCHANGING = ZoneInfo("Africa/Lagos")
+"""A zone where no time of day comes twice."""
+
+
+@contextmanager
+def market_in(cro: RunningCro, zone: ZoneInfo) -> Iterator[None]:
+    cro.manage("set_market", "--time-zone", zone.key)
+    try:
+        yield
+    finally:
+        cro.manage("set_market", "--time-zone", ZONE.key)
 
 
 @both_versions
 def test_what_does_not_reach_the_agr_until_the_deadline_is_undone(
-    unchanging: ZoneInfo, make_agreement: Callable[..., Agreement], version: str
+    cro: RunningCro, make_agreement: Callable[..., Agreement], version: str
 ) -> None:
     """The deadline of the day after it is in a few seconds, by a time of day that means one moment."""
-    soon = (datetime.now(UTC) + timedelta(seconds=8)).astimezone(unchanging)
+    soon = (datetime.now(UTC) + timedelta(seconds=8)).astimezone(UNCHANGING)
     agreement = make_agreement(deadline_hours="", deadline_days=1, deadline_time=f"{soon:%H:%M:%S}")
     agreement.agr.stop()
-    update = agreement.send(version, (FIRST, 12, 0), day=soon.date() + DAY, time_zone=unchanging.key)
-    wait_for("the update being checked", lambda: agreement.states(update) == ["received"])
-    agreement.await_states(update, "received", "undone", within=40)
+    with market_in(cro, UNCHANGING):
+        update = agreement.send(version, (FIRST, 12, 0), day=soon.date() + DAY, time_zone=UNCHANGING.key)
+        wait_for("the update being checked", lambda: agreement.states(update) == ["received"])
+        agreement.await_states(update, "received", "undone", within=40)
     assert datetime.now(UTC) >= soon.replace(microsecond=0)
     deadline = soon.replace(microsecond=0).isoformat()
     words = f"{agreement.agr.domain} could not be reached by {deadline}, the deadline"
