@@ -1,4 +1,5 @@
 # What is here for: make run (try it), make test (everything that is checked), make demo, make lint,
+# make test-clocks (the tests at other days and hours; takes four times as long),
 # make screenshots (the pictures in docs/), make bench and make bench-large (the figures in docs/performance.md).
 
 PORT ?= 8000
@@ -9,13 +10,16 @@ DEPTRY := $(VENV)/bin/deptry --no-ansi
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 export PORT
 
-.PHONY: run test lint demo screenshots bench bench-large lock install install-dev
+.PHONY: run test test-clocks lint demo screenshots bench bench-large lock install install-dev
 
 run: install
 	@exec $(PY) manage.py run
 
 test: install-dev lint
 	@$(PY) -m pytest -n 2
+
+test-clocks: install-dev
+	@sh tests/clocks/run $(PY)
 
 lint: install-dev
 	@$(VENV)/bin/ruff check
