@@ -1,4 +1,4 @@
-"""What the address of a list may ask: its filters, its search, its columns' order, and what our own pages link to."""
+"""Restrict what a list's URL may ask for: filters, search, sorting, and the lookups that our pages link with."""
 
 from typing import Any
 
@@ -10,16 +10,17 @@ from django.http import HttpRequest
 
 
 class StrictChangeList(ChangeList):
-    """A list that answers no other question.
+    """A list that accepts only the lookups and sortings that it offers.
 
-    Django's takes any lookup on a field of the model: one on a row that belongs to others, or to a table that points
-    here, tells by what it finds whether that row exists. It sorts by columns that offer no sorting, too.
+    Django accepts any lookup on a field of the model. By its result, a lookup on a row of others, or on a table that
+    refers to this one, discloses whether that row exists. Django also sorts by columns that offer no sorting.
     """
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """What Django makes of the filters, the lookups that `linked_lookups` names among what remains.
+        """Return Django's filters, and besides them only the lookups in `linked_lookups`.
 
-        Raises IncorrectLookupParameters for any other lookup, and for what no text of PostgreSQL holds.
+        Raises:
+            IncorrectLookupParameters: Another lookup, or a value that PostgreSQL cannot hold as text.
         """
         if any("\x00" in text for texts in self.filter_params.values() for text in texts):
             raise IncorrectLookupParameters("NUL")
@@ -41,7 +42,7 @@ class StrictChangeList(ChangeList):
         return rows
 
     def _sorts(self, asked: str) -> bool:
-        """Whether the column that `asked` names (`3`, or `-3` for the other way) is one to sort by."""
+        """Return whether one can sort by the column `asked`, such as `3`, or `-3` for the opposite order."""
         number = asked.removeprefix("-")
         if not number.isdecimal() or int(number) >= len(self.list_display):
             return False

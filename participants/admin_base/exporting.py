@@ -1,4 +1,4 @@
-"""Lists of the admin that can be had as CSV: all rows of what is filtered and searched for, a value in each column."""
+"""Export lists of the admin as CSV: all rows that match the filters and the search, a value in each column."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -18,12 +18,12 @@ from participants.admin_base.changelist import StrictChangeList
 CHECKBOX = "action_checkbox"
 
 Column = str | tuple[str, str | Callable[[Any], object]]
-"""A column of a file: one that the list has, or a heading with the path of the attributes that lead to the value
-(`opened_by.moment`; nothing where one of them is None), or with what makes the value of a row."""
+"""A column of a file: a column of the list, or a heading with a path of attributes (`opened_by.moment`), or a heading
+with a function of the row. A path is empty if one of its attributes is None."""
 
 
 class ExportableChangeList(StrictChangeList):
-    """A list that knows where its rows are as CSV."""
+    """A list with the URL of its CSV export."""
 
     def export_url(self) -> str:
         page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_export")
@@ -31,13 +31,13 @@ class ExportableChangeList(StrictChangeList):
 
 
 class ExportingAdmin(AuditedAdmin):
-    """The list of each table leads to its rows as CSV."""
+    """Add a CSV export to the list of a table."""
 
     export_display: ClassVar[Sequence[Column]] = ()
-    """The columns of the file, where those of the list say several things at once, or say them in words."""
+    """The columns of the file, if they are not those of the list."""
 
     linked_lookups: ClassVar[Sequence[str]] = ()
-    """The lookups beside those of filters with which pages of ours link to this list."""
+    """The lookups, besides those of filters, with which our pages link to this list."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ExportableChangeList]:
         return ExportableChangeList
@@ -47,7 +47,7 @@ class ExportingAdmin(AuditedAdmin):
         return [path("export/", self.admin_site.admin_view(self.export_view), name=name), *super().get_urls()]
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The rows of the list with the same filters, search, order and scope: not its page, all of them."""
+        """Return all rows of the list as CSV, with the same filters, search, order and scope."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         query = request.GET.copy()
@@ -72,7 +72,7 @@ class ExportingAdmin(AuditedAdmin):
         )
 
     def is_export(self, request: HttpRequest) -> bool:
-        """Whether all rows are asked for, and not a page of them."""
+        """Return whether the request is for all rows, not for a page of them."""
         asked = request.resolver_match
         return asked is not None and (asked.url_name or "").endswith("_export")
 
@@ -82,7 +82,7 @@ class ExportingAdmin(AuditedAdmin):
         return capfirst(str(label_for_field(column, self.model, model_admin=self)))
 
     def _cell(self, column: Any, row: Any) -> object:
-        """What the file says of `row` in a column."""
+        """Return the value of `row` in a column of the file."""
         try:
             if isinstance(column, tuple):
                 of = column[1]
@@ -95,7 +95,7 @@ class ExportingAdmin(AuditedAdmin):
 
 
 def _value_at(row: Any, path: str) -> object:
-    """What the attributes of `path` lead to from `row`."""
+    """Return the value at the attribute path `path` of `row`."""
     value = row
     for name in path.split("."):
         if value is None:

@@ -1,4 +1,4 @@
-"""Filters for lists of any size: what is looked for is typed in, so that no values need to be collected."""
+"""Filters for lists of any size: the value is typed in, so the values of the table need not be collected."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -21,15 +21,15 @@ _CHANGES = re.compile(r"\d{1,18}(,\d{1,18}){0,99}", re.ASCII)
 
 MAX_SUGGESTIONS = 500
 MAX_MATCHES = 100
-"""Values that a part of one stands for, at most."""
+"""How many values a part of a value may match."""
 LAST_DAY = "24h"
-"""What a list's address says of rows of the 24 hours before now."""
+"""The value in a list's URL for the 24 hours before now."""
 
 
 class TextFilter(admin.SimpleListFilter):
-    """A filter with a field to type into; a subclass says in `queryset` what its `text` means.
+    """A filter with a text field. A subclass filters by `text` in `queryset`.
 
-    `seen` are the participants that may be suggested to who looks.
+    `seen` are the participants that may be suggested to the viewer.
     """
 
     template = "admin/text_filter.html"
@@ -41,7 +41,7 @@ class TextFilter(admin.SimpleListFilter):
 
     @property
     def text(self) -> str:
-        """What was typed; empty: the filter is not used."""
+        """Return the typed text; empty if the filter is not used."""
         return (self.value() or "").strip().replace("\x00", "")
 
     @property
@@ -50,11 +50,11 @@ class TextFilter(admin.SimpleListFilter):
         return self.text
 
     def suggestions(self) -> Iterable[str]:
-        """What the browser offers while one types."""
+        """Return the values that the browser offers while one types."""
         return ()
 
     def among(self, known: Iterable[str]) -> list[str]:
-        """What the text means of `known` values: itself, and where it is none of them those that contain it."""
+        """Return the text if it is one of `known`, else the known values that contain it."""
         values = list(known)
         if self.text in values:
             return [self.text]
@@ -81,7 +81,7 @@ class TextFilter(admin.SimpleListFilter):
 
 
 class ParticipantFilter(TextFilter):
-    """The rows of which one of `fields` is the participant with the domain typed in, or one with a part of it."""
+    """Filter by a participant in one of `fields`, given by its domain or a part of it."""
 
     title = "domain"
     parameter_name = "domain"
@@ -118,7 +118,7 @@ class DSOFilter(ParticipantFilter):
 
 
 class LastHeardFilter(admin.SimpleListFilter):
-    """The participants that have been silent for a while; one that was never heard from counts as silent."""
+    """Filter the participants that sent nothing for some time, or never."""
 
     title = "last heard from"
     parameter_name = "heard"
@@ -196,7 +196,7 @@ class SubjectFilter(TextFilter):
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """The rows whose `field` has one of the values that the program knows."""
+    """Filter by a `field` with a fixed set of values."""
 
     field = ""
     values: Iterable[str] = ()
@@ -212,9 +212,9 @@ class ChoiceFilter(admin.SimpleListFilter):
 
 
 class DayRangeFilter(admin.FieldListFilter):
-    """Rows with a moment on the days typed in, first and last included, in the time zone of the page.
+    """Filter by a moment on the given days, both inclusive, in the time zone of the page.
 
-    Or, with one click, those of the 24 hours before now.
+    One link filters the 24 hours before now.
     """
 
     template = "admin/day_range_filter.html"
@@ -233,12 +233,12 @@ class DayRangeFilter(admin.FieldListFilter):
 
     @property
     def backwards(self) -> bool:
-        """Whether the days end before they begin, so that no row fits."""
+        """Return whether the last day is before the first, so that no row matches."""
         return bool(self.first and self.last and self.first > self.last)
 
     @property
     def said(self) -> str:
-        """The days, to be named where no row fits."""
+        """Return the days, for the text of an empty list."""
         days = [f"{word} {day}" for word, day in (("from", self.first), ("to", self.last)) if day]
         return " ".join([*(["last 24 hours"] if self.recent else []), *days])
 
@@ -264,7 +264,7 @@ class DayRangeFilter(admin.FieldListFilter):
         return queryset
 
     def bounds(self) -> tuple[datetime | None, datetime | None]:
-        """From which moment on, and before which one; None where nothing bounds it."""
+        """Return the first moment, and the end, exclusive; None if there is no bound."""
         begin = clock.now() - timedelta(days=1) if self.recent else None
         end = None
         try:
@@ -287,5 +287,5 @@ def _start_of(day: date) -> datetime:
 
 
 def _other_parameters(request: HttpRequest, own: list[str]) -> list[tuple[str, str]]:
-    """What a form of one filter must send along: the other filters and the search, but not the page."""
+    """Return the parameters that the form of one filter must keep: other filters and the search, not the page."""
     return [(name, str(value)) for name, value in request.GET.items() if name not in [*own, "p", "e"]]

@@ -1,4 +1,4 @@
-"""Small pieces of admin pages: moments, links and tables."""
+"""Make small pieces of admin pages: moments, links and tables."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,16 +14,16 @@ from django.utils.timezone import localtime
 from common.display import PLACEHOLDER
 
 MAX_COUNTED = 10_000
-"""Rows that a page counts; beyond, it says that there are more."""
+"""How many rows a page counts at most; then it says that there are more."""
 
 
 def moment(at: datetime | None) -> str:
-    """`2026-03-01 13:00:05 CET`: a moment (aware) in the time zone of the page, which it names."""
+    """Return an aware moment in the time zone of the page: `2026-03-01 13:00:05 CET`."""
     return f"{localtime(at):%Y-%m-%d %H:%M:%S %Z}" if at else PLACEHOLDER
 
 
 def link(to: Model | None, text: object = None) -> str:
-    """A link to the admin page of a row, by its own words or `text`."""
+    """Return a link to the admin page of a row, with `text` or the row's own name."""
     if to is None:
         return PLACEHOLDER
     page = reverse(f"admin:{to._meta.app_label}_{to._meta.model_name}_change", args=[to.pk])
@@ -31,24 +31,24 @@ def link(to: Model | None, text: object = None) -> str:
 
 
 def list_link(model: type[Model], text: object, **query: object) -> SafeString:
-    """A link to the admin's list of `model`, searched and filtered by `query`."""
+    """Return a link to the admin's list of `model`, searched and filtered by `query`."""
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return format_html('<a href="{}?{}">{}</a>', page, urlencode(query), text)
 
 
 def count_in_words(rows: QuerySet[Any]) -> str:
-    """How many rows there are: `0`, `17`, `more than 10,000`. Reads no more than it counts."""
+    """Count rows, in words: `0`, `17`, `more than 10,000`. Reads at most MAX_COUNTED + 1 rows."""
     counted = rows.order_by()[: MAX_COUNTED + 1].count()
     return f"more than {MAX_COUNTED:,}" if counted > MAX_COUNTED else f"{counted:,}"
 
 
 def one_per_line(items: Iterable[object]) -> str:
-    """One item a line."""
+    """Return the items, each on a line of its own."""
     return format_html_join("", "<div>{}</div>", ((item,) for item in items)) or PLACEHOLDER
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table; PLACEHOLDER where there are no rows."""
+    """Return a table; PLACEHOLDER if there are no rows."""
     body = format_html_join(
         "",
         "<tr>{}</tr>",

@@ -1,4 +1,4 @@
-"""Pages of a table beside Django's own: each is a view, registered with its address and who gets it."""
+"""Pages of a table besides Django's own: views, each with its URL and the permission for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ def may_add(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
 
 
 ROW = ("object_id", "pk")
-"""What the key of a row is called in an address."""
+"""The names of a row's key in a URL."""
 
 CHANGE = "<path:object_id>/change/"
-"""The address of the page of one row. A page registered there stands in place of Django's form."""
+"""The route of the page of a row. A page with this route replaces Django's form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Pages of tables of any size: rows are counted to a cap, and a whole table by the planner's estimate."""
+"""Page through tables of any size: count rows up to a bound, and a whole table by PostgreSQL's estimate."""
 
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ MAX_COUNT = 10_000
 
 
 class CappedCount(int):
-    """A count that says of itself how exact it is."""
+    """A count that can be written with how exact it is."""
 
     words: str
 
@@ -38,7 +38,7 @@ class CappedPaginator(Paginator[Any]):
         self._found_more = found_more
 
     def page(self, number: int | str) -> Page[Any]:
-        """The rows of one page. Where many come before it or match, its keys are read first: those cost no join."""
+        """Return the rows of one page. For late pages and many matches, read the keys first: that needs no join."""
         page = super().page(number)
         many = page.number > 1 or int(self.count) >= MAX_COUNT
         if many and not self.object_list.query.combinator:
@@ -67,7 +67,7 @@ class CappedPaginator(Paginator[Any]):
 
     @staticmethod
     def _estimate(rows: QuerySet[Any]) -> int:
-        """How many rows the table had when it was last analysed; -1 where it never was."""
+        """Return how many rows the table had when it was last analysed; -1 if it never was."""
         with connections[rows.db].cursor() as cursor:
             cursor.execute(
                 "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(quote_ident(%s))",

@@ -1,4 +1,4 @@
-"""Forms and pages in which staff change something, and say why."""
+"""Forms and pages that ask for a reason when staff change something."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ REASON_REQUIRED = "Say why: this is recorded with its reason."
 
 
 def reason_field() -> forms.CharField:
-    """Asks why; without an answer nothing happens."""
+    """Return the required field for the reason."""
     return forms.CharField(
         widget=forms.Textarea(attrs={"rows": 2, "cols": 40}),
         help_text="Why; kept with your name among the decisions",
@@ -23,7 +23,7 @@ def reason_field() -> forms.CharField:
 
 
 class ReasonForm(forms.Form):
-    """A form that asks for a reason, after whatever else it asks."""
+    """A form with a reason as its last field."""
 
     reason = reason_field()
 
@@ -32,7 +32,7 @@ class ReasonForm(forms.Form):
         self.order_fields([name for name in self.fields if name != "reason"])
 
     def refuse(self, error: ValidationError) -> None:
-        """Show what a verb refuses, each error at its field as far as the form has it."""
+        """Show the errors of a refused change, each at its field if the form has it."""
         if not hasattr(error, "error_dict"):
             self.add_error(None, error)
             return
@@ -42,13 +42,13 @@ class ReasonForm(forms.Form):
 
 
 class ReasonModelForm(forms.ModelForm[Any]):
-    """The same for the form of a row."""
+    """A form of a row with a reason as its last field."""
 
     reason = reason_field()
 
 
 class MomentInput(forms.DateTimeInput):
-    """A moment in the time zone of the page."""
+    """An input for a moment in the time zone of the page."""
 
     input_type = "datetime-local"
 
@@ -57,7 +57,7 @@ class MomentInput(forms.DateTimeInput):
 
 
 class ReasonedAdmin(ScopedAdmin):
-    """Asks those who may change something why they do."""
+    """Ask for a reason on the pages that change a row."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
@@ -74,19 +74,19 @@ class ReasonedAdmin(ScopedAdmin):
 
 
 def _retry_lost_races(request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
-    """What `view` answers; what is saved there is done again where it loses a race."""
+    """Call `view`; if what it saves loses a race, call it again."""
     return retried(view) if request.method == "POST" else view()
 
 
 def actor(request: HttpRequest) -> str:
-    """The name under which the audit trail keeps who asks."""
+    """Return the user's name for the audit trail."""
     return request.user.get_username()
 
 
 class OneRowAdmin(ReasonedAdmin):
-    """The admin of a table that has one row, such as the mode: the row's page stands for the list.
+    """The admin of a table with one row, such as the mode. The row's page replaces the list.
 
-    The row is neither added nor deleted, and is about no participant.
+    The row is never added or deleted, and concerns no participant.
     """
 
     about_participants = False

@@ -1,4 +1,4 @@
-"""What the admin of a table of any size has in common: pages, search and filters that read few rows."""
+"""The base for tables of any size: pages, search and filters that read few rows."""
 
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -13,13 +13,13 @@ from participants.admin_base.paginator import CappedPaginator
 from participants.admin_base.scoped import ScopedAdmin, ScopedChecks
 
 MAX_FOUND = 1_000
-"""Rows that a search shows. Who finds more types more: many more keys PostgreSQL would not look up by index."""
+"""How many rows a search shows. PostgreSQL would not look up many more keys by index."""
 
 ALLOWED_SEARCHES = ("__exact", "__startswith")
 
 
 class ScalableChecks(ScopedChecks):
-    """Refuses at start what would read a whole table."""
+    """Check at start that no list reads a whole table."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         return [*super().check(admin_obj, **kwargs), *self._search(admin_obj), *self._filters(admin_obj)]
@@ -74,11 +74,11 @@ class ScalableAdmin(ScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """The rows of `queryset` in which a search field matches `search_term`; never one twice.
+        """Return the rows of `queryset` in which a search field matches `search_term`, each once.
 
-        The keys of what matches are read first: as a subquery they would have PostgreSQL scan the whole table. An
-        export, which reads whatever there is, has no cap and takes the subquery.
-        A field that cannot hold `search_term`, such as a number for a word, matches nothing; no text holds NUL.
+        The keys of the matching rows are read first: with a subquery PostgreSQL would scan the whole table. An export
+        has no bound, and uses the subquery. A field that cannot hold `search_term`, such as a number for a word, gives
+        no rows. No text holds NUL.
         """
         term = search_term.strip()
         fields = list(self.get_search_fields(request))
@@ -109,13 +109,13 @@ class ScalableAdmin(ScopedAdmin):
         orphans: int = 0,
         allow_empty_first_page: bool = True,
     ) -> CappedPaginator:
-        """Pages of what was found; they say so where a search found more."""
+        """Return a paginator, which knows whether a search found more rows than it shows."""
         found_more = getattr(request, "found_more", False)
         return CappedPaginator(queryset, per_page, orphans, allow_empty_first_page, found_more=found_more)
 
 
 class ReadOnlyAdmin:
-    """Mix-in for what staff look at and never edit; stands before the ModelAdmin among the bases."""
+    """Mix-in for tables that staff never edit; it must be listed before the ModelAdmin."""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Admin pages of which each member of staff gets the rows of the participants they are responsible for."""
+"""Restrict admin pages to the rows of the participants that a member of staff is responsible for."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from participants.scope import Scope, acted_for_by, seen_by
 
 
 class ScopedChecks(ModelAdminChecks):
-    """Refuses at start a page that does not say whose its rows are."""
+    """Check at start that each page states which participants its rows concern."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         return [*super().check(admin_obj, **kwargs), *self._scope(admin_obj)]
@@ -37,10 +37,10 @@ class ScopedChecks(ModelAdminChecks):
 
 
 class ScopedAdmin(ExportingAdmin):
-    """Base of every admin page of ours: shows the rows that are in scope, and knows no others.
+    """Base of all our admin pages: only rows in the viewer's scope exist for it.
 
-    `scope_by` are the paths from a row to its participants; a row is in scope where one of them is seen. What paths
-    cannot say, `in_scope` does. A table that is about no participant has `about_participants = False`.
+    `scope_by` are the lookups from a row to its participants. A row is in scope if one of them is. Override `in_scope`
+    where lookups are not sufficient. A table that concerns no participant has `about_participants = False`.
     """
 
     checks_class = ScopedChecks
@@ -48,20 +48,20 @@ class ScopedAdmin(ExportingAdmin):
     about_participants = True
 
     def seen(self, request: HttpRequest) -> Scope:
-        """The participants that this member of staff may look at."""
+        """Return the participants that the member of staff may look at."""
         return seen_by(request.user)
 
     def acted_for(self, request: HttpRequest) -> Scope:
-        """The participants that this member of staff may act for."""
+        """Return the participants that the member of staff may act for."""
         return acted_for_by(request.user)
 
     def may_act(self, request: HttpRequest, *participants: Participant | int | None) -> bool:
-        """Whether this member of staff may act for all of `participants`; whatever it is that they may do."""
+        """Return whether the member of staff may act for all of `participants`."""
         scope = self.acted_for(request)
         return all(participant in scope for participant in participants)
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of `rows` that are about a participant whom this member of staff may look at."""
+        """Return the rows that concern a participant that the member of staff may look at."""
         return self.seen(request).restrict(rows, *self.scope_by)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -69,7 +69,7 @@ class ScopedAdmin(ExportingAdmin):
         return self.in_scope(request, rows) if self.about_participants else rows
 
     def acted_on(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of `rows` on which this member of staff may act: they act for all participants of such a row."""
+        """Return the rows that the member of staff may change: they may act for all participants of such a row."""
         scope = self.acted_for(request)
         if not self.about_participants or scope.everyone:
             return rows
@@ -80,14 +80,15 @@ class ScopedAdmin(ExportingAdmin):
         return rows
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
-        """An action on rows that were chosen in the list passes over those that are only looked at."""
+        """Run an action on the selected rows, without those that the member of staff may only look at."""
         return super().response_action(request, self.acted_on(request, queryset), *args)
 
     def row_or_404(self, request: HttpRequest, object_id: str) -> Any:
-        """The row with the key `object_id`, as it stands in a URL, for a view of one's own.
+        """Return the row with the key `object_id` of a URL.
 
-        Raises PermissionDenied for those who may look at no row of the table, Http404 for a row that is out of scope
-        as for one that does not exist.
+        Raises:
+            PermissionDenied: The member of staff may not look at the table.
+            Http404: The row is out of scope, or does not exist. Both look the same.
         """
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -99,11 +100,11 @@ class ScopedAdmin(ExportingAdmin):
         return row
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> Any:
-        """Django's own pages answer like those of one's own: no such page, or not for whom asks."""
+        """Answer in Django's own pages as in ours: 404 for a row that does not exist or is out of scope."""
         raise Http404
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """What is about participants is added by those who act for every participant."""
+        """Return whether rows can be added: only by staff who act for every participant."""
         return super().has_add_permission(request) and (
             not self.about_participants or self.acted_for(request).everyone
         )
@@ -118,7 +119,7 @@ class ScopedAdmin(ExportingAdmin):
         return row is None or self.may_act(request, *self._parties(row))
 
     def _parties(self, row: Any) -> Iterable[Any]:
-        """The primary keys of the participants to which `scope_by` leads from `row`."""
+        """Return the primary keys of the participants that `row` concerns by `scope_by`."""
         for path in self.scope_by:
             found = row
             for name in path.split("__"):
