@@ -1,4 +1,4 @@
-"""The screens of flexibility reservations: contracts, and what DSOs leave reserved under them."""
+"""Show staff the contracts and reservation updates, and what of a contract remains reserved."""
 
 from reservations.admin.contracts.admin import ContractAdmin
 from reservations.admin.updates.admin import ReservationUpdateAdmin

@@ -1,4 +1,4 @@
-"""What reservations add to the screens of participants, messages and changes, and the dashboard."""
+"""Add reservations to the screens of participants, messages and changes, and to the dashboard."""
 
 from participants.admin_base.extensions import ScreenExtension
 from registry.admin.facts.counts import RECORDED, Kind

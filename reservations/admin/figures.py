@@ -1,4 +1,4 @@
-"""The dashboard's figures of reservations that need a look."""
+"""Count the contracts and updates that staff should look at, for the dashboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from reservations.models import Contract, ContractVersion, ReservationUpdate
 
 
 def reservation_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[Figure]:
-    """Updates that are undone, until their day is over or one that counts is there; contracts in draft."""
+    """Yield the number of undone updates, and of contracts in draft.
+
+    An update is counted until its day is over, or until a later update counts in its place.
+    """
     today = today_at(now, market().time_zone)
     if may_view(ReservationUpdate):
         undone = unreplaced(scope.restrict(ReservationUpdate.objects.all(), "dso", "agr"), today)

@@ -1,4 +1,4 @@
-"""What the page of a participant says of its reservations."""
+"""Show a participant's contracts and updates on its page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ IN_CARD = {
 
 
 def reservations_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
-    """The participant's contracts in force, and its updates that nobody has settled."""
+    """Return the participant's contracts in force, and its updates without an outcome.
+
+    Return None for a viewer who may view neither.
+    """
     party = participant.role.lower()
     says: list[tuple[str, object]] = []
     if _may_look(request, Contract):
@@ -46,7 +49,7 @@ def _may_look(request: HttpRequest, model: type[Model]) -> bool:
 
 
 def _several(rows: QuerySet[Any], participant: Participant, state: str) -> SafeString | str:
-    """How many there are, leading to them where there are any."""
+    """Return the number of rows; a link to their list where it is not 0."""
     many = count_in_words(rows)
     if many == "0":
         return many

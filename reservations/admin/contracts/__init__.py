@@ -1,1 +1,1 @@
-"""The screens for contracts."""
+"""Show, enter and change contracts."""

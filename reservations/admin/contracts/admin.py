@@ -1,4 +1,4 @@
-"""The operator's screens of contracts: the list, the page of one and of a version, and where the other pages are."""
+"""Show staff the contracts: the list, the page of a contract, and the page of each version."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEES_UPDATES = "reservations.view_reservationupdate"
 
 
 def contract_view(model_admin: ScalableAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
-    """The page of one contract, by its current version."""
+    """Return the page of a contract, as its current version has it."""
     version = current(contract)
     if version is None:
         raise Http404
@@ -54,7 +54,7 @@ def contract_view(model_admin: ScalableAdmin, request: HttpRequest, contract: Co
 def version_view(
     model_admin: ScalableAdmin, request: HttpRequest, contract: Contract, number: int
 ) -> HttpResponse:
-    """What one version of a contract said, and what differed from the one before it."""
+    """Return the page of one version of a contract, with its differences from the version before it."""
     version = contract.versions.filter(number=number).select_related("recorded_by", "superseded_by").first()
     if version is None:
         raise Http404
@@ -76,7 +76,7 @@ def version_view(
 def _tools(
     model_admin: ScalableAdmin, request: HttpRequest, contract: Contract, version: ContractVersion
 ) -> list[tuple[str, str]]:
-    """(URL, text) of what this member of staff may do with the contract."""
+    """Return (URL, text) of each action that this member of staff may do with the contract."""
     if not model_admin.has_change_permission(request, contract):
         return []
     state = ContractVersion.State
@@ -93,7 +93,7 @@ def _tools(
 
 
 def _days(contract: Contract, version: ContractVersion, today: date) -> dict[str, str]:
-    """Where the contract's day, its month and its settlement are."""
+    """Return the links to the contract's day, month and settlement page."""
     day = contract_page.looked_at(version, today)
     return {
         "day": str(day),
@@ -107,6 +107,8 @@ def _days(contract: Contract, version: ContractVersion, today: date) -> dict[str
 
 @admin.register(Contract)
 class ContractAdmin(ScalableAdmin):
+    """Show contracts; they are entered, changed and ended on pages of their own."""
+
     scope_by = ("dso", "agr")
     list_display = (
         "contract_id",
@@ -154,7 +156,10 @@ class ContractAdmin(ScalableAdmin):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contract]:
-        """Each with its current version and what that reserves, as `current_versions`, and the day that it is."""
+        """Return the contracts in scope, with what a line of the list needs.
+
+        Each has its current version with the profiles as `current_versions`, and the market's day as `today`.
+        """
         versions = ContractVersion.objects.current().prefetch_related("profiles")
         rows: QuerySet[Contract] = super().get_queryset(request).select_related("dso", "agr")
         shown = rows.prefetch_related(Prefetch("versions", versions, "current_versions"))
@@ -164,7 +169,7 @@ class ContractAdmin(ScalableAdmin):
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Contract | None = None) -> bool:
-        """Contracts are ended, never deleted."""
+        """Return False: a contract is ended, never deleted."""
         return False
 
     @admin.display(description="DSO")
@@ -199,7 +204,7 @@ class ContractAdmin(ScalableAdmin):
 
 
 def current(contract: Contract) -> ContractVersion | None:
-    """The current version of a contract of the list; every contract has one but while it is being entered."""
+    """Return the current version of a contract of the list; None while the contract is being entered."""
     found: list[ContractVersion] = getattr(contract, "current_versions", [])
     return found[0] if found else None
 

@@ -1,6 +1,6 @@
-"""The pages on which staff enter a contract and change one: its terms, and its profile in an editor.
+"""Enter and change contracts: the terms in a form, the profile in an editor.
 
-Every button of the editor sends the whole form; the page comes back with what the button did, unsaved.
+Every button of the editor posts the whole form. The page comes back with what the button did; nothing is saved yet.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ SAVE, CHECK = "save", "check"
 
 
 def add_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
-    """The form of a new contract; sent with Save, it is recorded."""
+    """Return the form of a new contract; with Save, record the contract."""
     return _edit(model_admin, request, None)
 
 
 def add_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
-    """What the profile in the form looks like, and what is wrong with it."""
+    """Return the charts of the profile in the form, and what is wrong with it, as a part of the page."""
     if request.method != "POST":
         return HttpResponseRedirect(model_admin.url_to("add"))
     return _shown(model_admin, request, None)
 
 
 def edit_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
-    """The form of a contract; sent with Save, it is recorded as the contract's next version."""
+    """Return the form of a contract; with Save, record its next version."""
     return _edit(model_admin, request, contract)
 
 
 def edit_preview(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
-    """What the profile in the form looks like, and what is wrong with it."""
+    """Return the charts of the profile in the form, and what is wrong with it, as a part of the page."""
     if request.method != "POST":
         return HttpResponseRedirect(model_admin.url_to("edit", contract.pk))
     return _shown(model_admin, request, contract)
@@ -80,7 +80,7 @@ def _edit(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | N
 
 
 def _opened(model_admin: ScopedAdmin, request: HttpRequest, version: ContractVersion | None) -> Asked:
-    """The form as it is before anything is typed."""
+    """Return the form before anything is typed."""
     form = ContractForm(seen=model_admin.acted_for(request), version=version)
     return Asked(form, SavingForm(version=version), stored(version), Tools(), [])
 
@@ -88,7 +88,7 @@ def _opened(model_admin: ScopedAdmin, request: HttpRequest, version: ContractVer
 def _sent(
     model_admin: ScopedAdmin, request: HttpRequest, version: ContractVersion | None, button: str
 ) -> Asked:
-    """The form as it was sent, with what `button` did to the profile; Save and Check ask for all of its fields."""
+    """Return the posted form after `button` has changed the profile; only Save and Check validate its fields."""
     editor = Editor.of_form(request.POST, *of_the_market())
     tools = run_tool(button, editor, request.POST)
     form = ContractForm(request.POST, seen=model_admin.acted_for(request), version=version)
@@ -106,7 +106,7 @@ def _save(
     version: ContractVersion | None,
     asked: Asked,
 ) -> HttpResponse | None:
-    """Record what the form says and go to the contract; None where that is refused, and the form says why."""
+    """Record the contract and redirect to it; return None where it is refused, with the problems in the form."""
     said = asked.form.cleaned_data
     terms = asked.form.terms(asked.editor.profile, asked.editor.minutes)
     source = asked.source(actor(request))
@@ -157,7 +157,7 @@ def _shown(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | 
 
 
 def _past(request: HttpRequest, version: ContractVersion | None, asked: Asked) -> list[str]:
-    """What saving the form means for days that are past, as far as this member of staff sees updates."""
+    """Return the effects of saving on past days; nothing for a viewer without permission to view updates."""
     if version is None or not request.user.has_perm("reservations.view_reservationupdate"):
         return []
     return changes_past(version, asked.terms(version), asked.editor.time_zone, this_day())
@@ -204,10 +204,10 @@ def _edit_page(
 
 KINDS = (EVERY_DAY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
 MOST_KINDS = 400
-"""Kinds of day that a form has room for."""
+"""How many kinds of day a form can hold."""
 
 OPEN = 5
-"""Kinds of day that are open at once; of more, those that are not saved or wrong."""
+"""How many kinds of day the page shows open; of more, it opens only those that are unsaved or wrong."""
 
 DENIED = "Changing a contract needs the right to change contracts, and to act for both parties."
 PAGES = (

@@ -1,4 +1,4 @@
-"""What the list of contracts is filtered by: what their current versions say."""
+"""Filter contracts by what their current versions state."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ from reservations.models import Contract, ContractVersion, KnownQuerySet
 State = ContractVersion.State
 
 COMING = "coming"
-"""What the list's address says of contracts whose days begin after today."""
+"""Value of the state filter for contracts that begin after today."""
 
 
 def in_state(
     versions: KnownQuerySet[ContractVersion], state: str, today: date
 ) -> KnownQuerySet[ContractVersion]:
-    """Those of `versions` that are a draft, or else in force on `today`, ended before it, or coming after it."""
+    """Return the versions that are in a state on `today`.
+
+    Args:
+        versions: The versions to choose from.
+        state: `draft`, `in force` on `today`, `ended` before it, or `coming` after it.
+        today: The market's day.
+    """
     draft = Q(state=State.DRAFT)
     if state == State.DRAFT:
         return versions.filter(draft)
@@ -39,12 +45,12 @@ def in_state(
 
 
 def with_version(contracts: QuerySet[Contract], versions: QuerySet[ContractVersion]) -> QuerySet[Contract]:
-    """Those of `contracts` that have one of `versions`."""
+    """Return the contracts that have one of `versions`."""
     return contracts.filter(Exists(versions.filter(contract=OuterRef("pk"))))
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Contracts by whether they are in force today."""
+    """Filter contracts by their state today."""
 
     title = parameter_name = "state"
 
@@ -65,7 +71,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class ContractDaysFilter(DaysFilter):
-    """Contracts one of whose days, at least, is among those typed in."""
+    """Filter contracts that have at least one of the days typed in."""
 
     named = "days in force"
 
@@ -74,7 +80,7 @@ class ContractDaysFilter(DaysFilter):
 
 
 class PointFilter(TextFilter):
-    """Contracts about the congestion point with the entity address typed in, or its beginning."""
+    """Filter contracts by the beginning of the congestion point's entity address."""
 
     title = "congestion point"
     parameter_name = "point"

@@ -1,4 +1,4 @@
-"""The form in which staff enter and change a contract: its terms, its state and why; the profile has an editor."""
+"""Ask for a contract's terms, its state and the reason; its profile has an editor of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PLACES = {
     "deadline_time": "deadline",
     "deadline_hours": "deadline",
 }
-"""The fields of the form by the names that contracts' verbs have for them, where they differ."""
+"""The field of the form for each field that a problem names, where the names differ."""
 
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.]\d+)?)?", re.ASCII)
 
@@ -42,7 +42,7 @@ CALENDAR = "This is no day of the calendar: write it as 2026-03-01."
 
 
 class ParticipantField(forms.CharField):
-    """Asks for one of the participants of a role by its domain; suggests those that are in scope."""
+    """Ask for a participant of a role by its domain; only participants in scope are suggested and accepted."""
 
     def __init__(self, role: Role, **kwargs: Any) -> None:
         required = {"required": f"Give the domain of the {role}."}
@@ -54,6 +54,7 @@ class ParticipantField(forms.CharField):
 
     @property
     def suggestions(self) -> list[str]:
+        """Return domains of participants in scope, in their order."""
         known = self.scope.restrict(Participant.objects.filter(role=self.role), "pk")
         return list(known.order_by("domain").values_list("domain", flat=True)[:MAX_SUGGESTIONS])
 
@@ -67,7 +68,7 @@ class ParticipantField(forms.CharField):
 
 
 class DeadlineInput(forms.Widget):
-    """Two ways to say a deadline, of which one is chosen; its value is a mapping of what is typed."""
+    """Ask for a deadline in one of two ways; the value is a mapping of the texts typed."""
 
     use_fieldset = True
     NAMES = ("kind", "days", "at", "hours")
@@ -87,7 +88,7 @@ class DeadlineInput(forms.Widget):
 
 
 class DeadlineField(forms.Field):
-    """Asks for a Deadline."""
+    """Ask for a Deadline."""
 
     widget = DeadlineInput
 
@@ -119,7 +120,7 @@ def _whole(text: str, otherwise: str) -> int:
 
 
 def _typed(deadline: Deadline | None) -> dict[str, str]:
-    """What the fields of a deadline show for it."""
+    """Return the texts that the fields of a deadline begin with."""
     if deadline is None:
         return {"kind": DAYS}
     if deadline.hours is not None:
@@ -128,7 +129,7 @@ def _typed(deadline: Deadline | None) -> dict[str, str]:
 
 
 class ContractForm(forms.Form):
-    """What a contract says but for its profile. The parties and the ContractID of one that is there stay."""
+    """Ask for a contract without its profile; the parties and the ContractID of a stored contract cannot be changed."""
 
     dso = ParticipantField(Role.DSO, label="DSO")
     agr = ParticipantField(Role.AGR, label="AGR")
@@ -181,7 +182,7 @@ class ContractForm(forms.Form):
                 del self.fields[name]
 
     def terms(self, profile: Profile, minutes: int) -> Terms:
-        """What the form says, with `profile`, which has ISPs of `minutes`; stand-ins for what is wrong in it."""
+        """Return the terms in the form, with `profile` in ISPs of `minutes`; a default replaces each wrong value."""
         said = self.cleaned_data
         last = said.get("last")
         return Terms(
@@ -204,9 +205,10 @@ def _shown(version: ContractVersion) -> dict[str, Any]:
 
 
 class SavingForm(forms.Form):
-    """The state that a contract is to have, and why. `expected` is the version that the page showed; 0: none yet.
+    """Ask for the state that a contract shall have, and for the reason.
 
-    Only a draft has a choice: what is in force or ended stays so, and has pages of its own for that.
+    `expected` is the number of the version that the page was made from; 0 for a new contract. Only a draft has a choice
+    of state. A contract in force or ended keeps its state: pages of its own change it.
     """
 
     state = forms.ChoiceField(
@@ -232,25 +234,25 @@ class SavingForm(forms.Form):
             del self.fields["state"]
 
     def about(self, version: ContractVersion) -> SavingForm:
-        """The same as typed, for `version`, which came in between."""
+        """Return the same input for `version`, which another member of staff recorded meanwhile."""
         data = {name: self.data[name] for name in self.data} | {"expected": str(version.number)}
         return SavingForm(data, version=version)
 
     @property
     def chosen(self) -> State:
-        """The state that the contract is to have, once the form is valid."""
+        """Return the state that the contract shall have; only for a valid form."""
         return State(self.cleaned_data.get("state", self.present))
 
 
 def as_typed(form: F, sent: Any) -> F:
-    """`form`, which is not bound, with what was typed in it and without judging that."""
+    """Return `form`, unbound, with the posted values as its initial values, so that none is validated."""
     for name, field in form.fields.items():
         form.initial[name] = field.widget.value_from_datadict(sent, {}, name)
     return form
 
 
 def refuse(problems: Iterable[Problem], *among: forms.Form, editor: Editor) -> list[str]:
-    """Show each problem at its field or its kind of day; gives back the texts of those that have no place."""
+    """Add each problem to its field or to its kind of day; return the texts of the problems that have neither."""
     left = []
     by_name = {
         (part.day.isoformat() if part.day else part.name).lower(): part for part in editor.parts.values()

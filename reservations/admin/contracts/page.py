@@ -1,4 +1,4 @@
-"""What the page of a contract shows: its profile drawn, its versions, its updates, and what staff should notice."""
+"""Collect what the page of a contract shows: its profile, versions, updates and notices."""
 
 from __future__ import annotations
 
@@ -29,18 +29,21 @@ from reservations.models import Contract, ContractVersion, UpdateState
 from reservations.updates.checks import is_active_behind
 
 NAMED = 7
-"""Kinds of day that are named at once."""
+"""How many kinds of day a sentence names at most."""
 
 PICTURES = 20
-"""Kinds of day that are drawn, beside those that are not saved."""
+"""How many kinds of day have a chart; unsaved ones have one in addition."""
 
 VERSIONS = 50
-"""Versions on the page, the latest."""
+"""How many versions the page lists, latest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A kind of day: what is reserved on it, in lines of (ISPs, times, watts), and drawn where it is `pictured`."""
+    """The power reserved on a kind of day.
+
+    `lines` has (ISPs, times, watts) for each stretch. The chart is empty unless `pictured`.
+    """
 
     key: str
     name: str
@@ -53,7 +56,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A version: when it was recorded, by whom and why, and what differs from the one before."""
+    """A version: when, by whom and why it was recorded, and its differences from the version before it."""
 
     number: int
     url: str
@@ -66,13 +69,19 @@ class Told:
 
 
 def drawn(editor: Editor) -> list[Drawn]:
-    """Every kind of day of a profile, all in one scale; the first of them, and what is not saved, with a picture."""
+    """Return every kind of day of a profile, all in the same scale.
+
+    Only the first `PICTURES` kinds and the unsaved ones have a chart.
+    """
     groups = [[part] for part in editor.parts.values()]
     return _drawn(editor, groups)
 
 
 def drawn_together(editor: Editor) -> list[Drawn]:
-    """The same with days that are alike as one, and without every day where each day of the week has its own."""
+    """Return the kinds of day of a profile, with days of the same kind and the same power merged into one.
+
+    "Every day" is left out when each day of the week has power of its own.
+    """
     found: dict[tuple[int, Stretches, DayTimes], list[Part]] = {}
     for part in editor.parts.values():
         kind = 0 if part.key == EVERY_DAY else len(part.key)
@@ -115,7 +124,7 @@ def _drawn(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[Drawn]:
 
 
 def _name(group: Sequence[Part]) -> str:
-    """`Monday to Friday`, `Saturday, Sunday`: what days that are alike are called."""
+    """Return the name of merged kinds of day, for example `Monday to Friday` or `Saturday, Sunday`."""
     numbers = [int(part.key) for part in group if len(part.key) == 1]
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return f"{group[0].name} to {group[-1].name}"
@@ -128,12 +137,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _but(names: Sequence[str]) -> str:
-    """Which days are not meant by every day."""
+    """Return a sentence that names the days with a profile of their own, which "every day" does not cover."""
     return f"But for {_some(names)}." if names else ""
 
 
 def versions(contract: Contract) -> list[Told]:
-    """The versions of `contract`, the latest first."""
+    """Return the versions of `contract`, latest first."""
     rows = list(
         contract.versions.order_by("-number")
         .select_related("recorded_by__message__sender")
@@ -160,21 +169,21 @@ def versions(contract: Contract) -> list[Told]:
 
 
 def updates_by_state(contract: Contract) -> list[tuple[str, str, int]]:
-    """(state, its name, how many of the contract's updates are in it), in the order in which states follow."""
+    """Return (state, label, number of the contract's updates in it) for each state, in the order of a life cycle."""
     rows = UpdateState.objects.current().filter(update__contract=contract).order_by()
     many = dict(rows.values_list("state").annotate(many=Count("pk")))
     return [(state.value, str(state.label), many.get(state.value, 0)) for state in UpdateState.State]
 
 
 def looked_at(version: ContractVersion, today: date) -> date:
-    """The day on which to look at a contract: today, or the nearest one of its days."""
+    """Return the day of the contract that is nearest to today."""
     last = last_day(version.period)
     nearest: date = max(today, version.period.lower)
     return min(nearest, last) if last else nearest
 
 
 def notices(contract: Contract, version: ContractVersion, today: date, seen: Scope) -> list[str]:
-    """What keeps updates from being accepted, or has them treated otherwise than staff may expect."""
+    """Return warnings: what makes updates be rejected, and what else staff may not expect."""
     found = []
     dso, agr, address = contract.dso, contract.agr, version.congestion_point
     rejected = "updates are rejected with “Invalid CongestionPoint”"
@@ -221,13 +230,13 @@ def _of_the_market(version: ContractVersion, day: date) -> list[str]:
 
 
 def editor_of(version: ContractVersion, profile: Profile | None = None) -> Editor:
-    """The profile of a version, as it is drawn and edited."""
+    """Return an editor with the profile of a version, or with `profile` where it is given."""
     found = profiles_of([version])[version.pk] if profile is None else profile
     return Editor.of(found, version.isp_minutes, version.time_zone)
 
 
 def facts(contract: Contract, version: ContractVersion, state: str, seen: Scope) -> list[tuple[str, Any]]:
-    """(term, what it is) of a version, but for its profile."""
+    """Return (term, value) for each fact of a version but its profile."""
     return [
         ("State", state),
         ("DSO", _party(contract.dso, seen)),
@@ -243,6 +252,7 @@ def facts(contract: Contract, version: ContractVersion, state: str, seen: Scope)
 
 
 def days_of(version: ContractVersion) -> str:
+    """Return the days of a version in words, both inclusive."""
     last = last_day(version.period)
     return f"{version.period.lower} to {last}" if last else f"from {version.period.lower}, without an end"
 

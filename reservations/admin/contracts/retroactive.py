@@ -1,4 +1,4 @@
-"""What a change of a contract means for days that are past, said before it is saved (docs/rules.md F17)."""
+"""Say, before a change of a contract is saved, what it does to past days (docs/rules.md F17)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from reservations.models import ContractVersion, ReservationUpdate, UpdateState
 from reservations.settlement.energy import Energy, of_watts
 
 MOST_DAYS = 1500
-"""Past days whose energy is added up; of more, it is not said."""
+"""How many past days have their energy added up; of more, no energy is stated."""
 
 
 def changes_past(version: ContractVersion, to: Terms, time_zone: str, today: date) -> list[str]:
-    """What becomes of the days before `today` if `version`, the current one, is followed by one that says `to`.
+    """Return what happens to the days before `today` when `to` becomes the next version.
 
-    A sentence or two each; nothing for a draft, and where no day is past. `time_zone` is that of `to`.
+    Args:
+        version: The current version.
+        to: The terms of the next version.
+        time_zone: The time zone of `to`.
+        today: The market's day.
+
+    Returns:
+        Sentences; none for a draft, and none where no day is past.
     """
     if version.state == ContractVersion.State.DRAFT:
         return []
@@ -51,7 +58,7 @@ def _days(first: date, end: date) -> list[date]:
 
 
 def _settled(version: ContractVersion, first: date, end: date) -> set[date]:
-    """The days from `first` up to `end`, exclusive, with updates that count."""
+    """Return the days from `first` up to `end`, half-open, that have updates that count."""
     counting = UpdateState.objects.current().filter(state__in=UpdateState.COUNTING)
     updates = ReservationUpdate.objects.filter(
         contract=version.contract_id, period__gte=first, period__lt=end, pk__in=counting.values("update")
@@ -60,7 +67,7 @@ def _settled(version: ContractVersion, first: date, end: date) -> set[date]:
 
 
 def _energy(terms: Terms, time_zone: str, within: Days, days: Sequence[date]) -> Energy:
-    """What is contracted on those of `days` that are `within` the contract."""
+    """Return the energy contracted on those `days` that are `within` the contract."""
     of_days = (
         of_watts(terms.profile.watts_on(day, terms.isp_minutes, time_zone), terms.isp_minutes)
         for day in days
@@ -70,7 +77,7 @@ def _energy(terms: Terms, time_zone: str, within: Days, days: Sequence[date]) ->
 
 
 def _many(days: Sequence[date], one: str, more: str) -> str:
-    """`1 day, 2026-03-01, has …`, `5 days between 2026-02-01 and 2026-03-01 have …`."""
+    """Return the days in words: `1 day, 2026-03-01, has …`, or `5 days from 2026-02-01 to 2026-03-01 have …`."""
     if len(days) == 1:
         return one.format(f"1 day, {days[0]},")
     return more.format(f"{len(days):,} days from {days[0]} to {days[-1]}")

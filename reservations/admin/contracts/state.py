@@ -1,4 +1,4 @@
-"""The pages on which staff put a contract in force or end it: they see what that means before it is done."""
+"""Put contracts in force, end them, and make them drafts again; each page shows the consequences first."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ VERBS = {
     State.IN_FORCE: (contracts.put_in_force, "Put in force", "in force", "contract_in_force.html"),
     State.DRAFT: (contracts.back_to_draft, "Make a draft again", "a draft", "contract_back_to_draft.html"),
 }
-"""By the state that a contract gets: the verb, what it is called, what the contract is then, and the template."""
+"""By the new state: the verb, its title, the words for the state, and the template."""
 
 NAMED = 10
-"""Days that are named, at most."""
+"""How many days a sentence names at most."""
 
 
 class DecisionForm(ReasonForm):
-    """Asks why. `expected` is the number of the version that the page showed."""
+    """Ask for the reason; `expected` is the number of the version that the page was made from."""
 
     expected = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class EndForm(DecisionForm):
-    """Asks for the last day; `seen` is the one that the page showed the consequences of."""
+    """Ask for the last day, too; the page posts back as `seen` the last day that it showed the consequences of."""
 
     last = forms.DateField(
         widget=DayInput,
@@ -64,12 +64,12 @@ class EndForm(DecisionForm):
 
 
 def put_in_force_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
-    """Says what follows and asks why; sent back, it puts the contract in force."""
+    """Show what it means and ask for the reason; on a POST, put the contract in force."""
     return _decide(model_admin, request, contract, State.IN_FORCE)
 
 
 def back_to_draft_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
-    """Says what follows and asks why; sent back, it makes the contract a draft again."""
+    """Show what it means and ask for the reason; on a POST, make the contract a draft again."""
     if contract.updates.exists():
         said = "Updates are about the contract: it cannot become a draft again. End it instead."
         model_admin.message_user(request, said, messages.WARNING)
@@ -112,7 +112,7 @@ def _decide(
 
 
 def end_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
-    """Says what follows from a last day and asks why; sent back after that was seen, it ends the contract."""
+    """Ask for the last day and the reason; end the contract once its consequences were shown for the same day."""
     version = contract.versions.current().get()
     if version.state == State.DRAFT:
         model_admin.message_user(request, "A draft is not in force and cannot end.", messages.WARNING)
@@ -150,7 +150,7 @@ def end_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract)
 
 
 def end_preview(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
-    """What the last day in the form would mean, as a piece of the page."""
+    """Return the consequences of the last day in the form, as a part of the page."""
     version = contract.versions.current().get()
     if request.method != "POST":
         return HttpResponseRedirect(model_admin.url_to("end", contract.pk))
@@ -162,7 +162,7 @@ def end_preview(model_admin: ScopedAdmin, request: HttpRequest, contract: Contra
 
 
 def _do(request: HttpRequest, form: DecisionForm, verb: Verb) -> bool:
-    """Do what the form asks for; False where it is refused, and the form says why."""
+    """Do what the form asks for; return False where it is refused, after adding the problems to the form."""
     source = Source.of_staff(actor(request), form.cleaned_data["reason"])
     try:
         retried(lambda: verb(source))
@@ -175,7 +175,7 @@ def _do(request: HttpRequest, form: DecisionForm, verb: Verb) -> bool:
 
 
 def _meaning(request: HttpRequest, contract: Contract, version: ContractVersion) -> dict[str, Any] | None:
-    """What follows from the last day in the form; None without one."""
+    """Return the consequences of the last day in the form; None without a last day."""
     form = EndForm(request.POST)
     form.is_valid()
     last: date | None = form.cleaned_data.get("last")
@@ -186,7 +186,7 @@ def _meaning(request: HttpRequest, contract: Contract, version: ContractVersion)
 
 
 def _said(contract: Contract, version: ContractVersion, last: date, *, sees: bool) -> list[SafeString | str]:
-    """What it means that the contract ends with `last`, a sentence or two each."""
+    """Return the consequences of ending the contract with `last`, in sentences."""
     before, today = last_day(version.period), this_day()
     if last < version.period.lower:
         return [
@@ -211,7 +211,7 @@ def _said(contract: Contract, version: ContractVersion, last: date, *, sees: boo
 
 
 def _of_updates(contract: Contract, last: date) -> SafeString | str:
-    """How many updates count for days that the contract loses, and for which."""
+    """Return a sentence on the updates that count for days after `last`: their number and their days."""
     counting = UpdateState.objects.current().filter(state__in=UpdateState.COUNTING)
     updates: QuerySet[ReservationUpdate] = ReservationUpdate.objects.filter(
         contract=contract, period__gt=last, pk__in=counting.values("update")

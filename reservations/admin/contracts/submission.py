@@ -1,4 +1,4 @@
-"""What staff typed into the form of a contract, checked as it would be recorded, with what is wrong at its place."""
+"""Check what staff typed into the form of a contract, and put each problem at its place."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ NO_CHANGE = "Nothing changes: this is what the contract says."
 
 @dataclass
 class Asked:
-    """A form as it was sent, or as it is to be shown; `refused` is what is wrong in no field of it.
+    """The forms of a contract as posted, or as they begin.
 
-    `meanwhile` says who changed the contract since the form was opened, and what differs by that. `checked`: staff
-    asked whether it could be recorded, and it could.
+    `refused` are problems of no field. `meanwhile` is set where another member of staff changed the contract since the
+    form was opened: a sentence, and the differences. `checked`: staff pressed Check, and the contract can be recorded.
     """
 
     form: ContractForm
@@ -47,6 +47,7 @@ class Asked:
 
     @property
     def wrong(self) -> bool:
+        """Return whether anything in the forms or in the profile is wrong."""
         return bool(
             self.form.errors
             or self.saving.errors
@@ -57,22 +58,22 @@ class Asked:
 
     @property
     def reserves_nothing(self) -> bool:
-        """Whether no kind of day has any power."""
+        """Return whether no kind of day has any power."""
         return not any(part.stretches for part in self.editor.parts.values())
 
     def terms(self, version: ContractVersion) -> Terms:
-        """What the form says; where its terms cannot be read, those of `version` with the form's profile."""
+        """Return the terms in the form; where they are not valid, those of `version` with the profile in the form."""
         profile, minutes = self.editor.profile, self.editor.minutes
         if self.form.is_valid():
             return self.form.terms(profile, minutes)
         return replace(terms_of(version, profile), isp_minutes=minutes)
 
     def source(self, by: str) -> Source:
-        """That of what `by`, a member of staff, records, once the forms are checked."""
+        """Return the source of a change by `by`, a member of staff, with the reason typed; only after validation."""
         return Source.of_staff(by, self.saving.cleaned_data.get("reason", ""))
 
     def check(self, contract: Contract | None, by: str) -> None:
-        """Say all that keeps `by` from recording this, as far as it can be read; nothing is written."""
+        """Add every problem that recording this by `by` would meet, as far as the form is valid; write nothing."""
         self.form.full_clean()
         self.saving.full_clean()
         source = self.source(by)
@@ -104,7 +105,7 @@ class Asked:
             self.refused = [NO_CHANGE]
 
     def refuse(self, contract: Contract | None, found: Iterable[Problem]) -> None:
-        """Show each of the problems that were found at its place."""
+        """Add each problem at its place; where the contract was changed meanwhile, show that first."""
         now, expected = current_of(contract), self.saving.cleaned_data.get("expected")
         if contract and now and expected is not None and now.number != expected:
             self.meanwhile = _meanwhile(contract, expected, now)
@@ -116,7 +117,7 @@ class Asked:
         self.refused = refuse(found, self.form, self.saving, editor=self.editor)
 
     def _linked(self, problem: Problem) -> Problem:
-        """The problem that there is such a contract already with a link to it; any other as it is."""
+        """Return the problem that such a contract exists with a link to it; every other problem unchanged."""
         said = self.form.cleaned_data
         if problem.field != "contract_id" or not {"dso", "agr", "contract_id"} <= said.keys():
             return problem
@@ -130,7 +131,7 @@ class Asked:
 
 
 def of_the_market() -> tuple[int, str]:
-    """The minutes of the market's ISPs, and its time zone."""
+    """Return the minutes of the market's ISPs, and its time zone."""
     of = market()
     minutes = calendar.minutes_of(of.isp_duration)
     assert minutes is not None
@@ -138,7 +139,7 @@ def of_the_market() -> tuple[int, str]:
 
 
 def stored(version: ContractVersion | None) -> Editor:
-    """The profile that `version` has, in the market's ISPs; an empty one without it."""
+    """Return an editor with the profile of `version` in the market's ISPs; an empty one without a version."""
     minutes, zone = of_the_market()
     if version is None:
         return Editor.of(Profile(), minutes, zone)
@@ -147,14 +148,14 @@ def stored(version: ContractVersion | None) -> Editor:
 
 
 def current_of(contract: Contract | None) -> ContractVersion | None:
-    """The version of `contract` as it stands at this moment."""
+    """Return the current version of `contract`, read anew."""
     return contract.versions.current().first() if contract else None
 
 
 def _meanwhile(
     contract: Contract, expected: int, now: ContractVersion
 ) -> tuple[str, list[tuple[str, str, str]]]:
-    """Who changed the contract since version `expected`, and what differs."""
+    """Return who changed the contract since version `expected`, and the differences."""
     was = contract.versions.filter(number=expected).first()
     profiles = profiles_of([version for version in (was, now) if version])
     before = (was, profiles[was.pk]) if was else None

@@ -1,4 +1,4 @@
-"""What the screens say of a contract's version in few words: its state on a day, its power, what differs."""
+"""Show a version's state, days, power and differences in a few words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOTHING_RESERVED = (
 
 
 def state_on(version: ContractVersion, today: date) -> tuple[str, str]:
-    """The tone of a badge and what it says: whether the contract is in force on the day `today`."""
+    """Return the tone and the text of the badge for the state of a version on `today`."""
     last = last_day(version.period)
     if version.state == State.DRAFT:
         return "", "Draft"
@@ -39,6 +39,7 @@ def state_on(version: ContractVersion, today: date) -> tuple[str, str]:
 
 
 def state_badge(version: ContractVersion, today: date) -> SafeString:
+    """Return the badge for the state of a version on `today`; the day in it is not broken over lines."""
     tone, said = state_on(version, today)
     words, _, day = said.rpartition(" ")
     return badge(
@@ -47,16 +48,17 @@ def state_badge(version: ContractVersion, today: date) -> SafeString:
 
 
 def days_in_words(version: ContractVersion) -> str:
+    """Return the days of a version in words."""
     return in_words(version.period)
 
 
 def most_watts(rows: Iterable[VersionProfile]) -> int:
-    """The greatest power, in watts, that a version reserves at any time, in either direction; 0: none."""
+    """Return the power farthest from 0 that a version reserves, in watts with its sign; 0 where it reserves none."""
     return max((stretch[2] for row in rows for stretch in row.stretches), key=abs, default=0)
 
 
 def greatest(rows: Iterable[VersionProfile]) -> str:
-    """The same in words."""
+    """Return the power farthest from 0 that a version reserves, in words."""
     found = most_watts(rows)
     return in_watts(found) if found else PLACEHOLDER
 
@@ -64,7 +66,7 @@ def greatest(rows: Iterable[VersionProfile]) -> str:
 def differences(
     before: tuple[ContractVersion, Profile] | None, after: tuple[ContractVersion, Profile]
 ) -> list[tuple[str, str, str]]:
-    """(what, before, after) of all that a version says otherwise than the one before it; each may be NOTHING."""
+    """Return (term, before, after) for each term that differs; a placeholder stands for a missing value."""
     told = [
         words_of(terms_of(version, profile), version.state, version.time_zone) if version else {}
         for version, profile in (before or (None, Profile()), after)

@@ -1,1 +1,1 @@
-"""The screens for one day or month of a contract."""
+"""Show what a contract reserves on a day or in a month, and export it."""

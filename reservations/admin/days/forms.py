@@ -1,4 +1,4 @@
-"""What the pages of what contracts reserve are asked for: a day or month, contracts, a moment of knowledge."""
+"""Ask for a day or month, for contracts, and for a past moment, on the pages of reserved power."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from django.http import Http404, HttpRequest
 from registry.admin.time_forms import KnownForm
 
 FIRST, LAST = date(1900, 1, 1), date(9998, 12, 31)
-"""The days that have pages."""
+"""The first and the last day that have pages."""
 
 
 class MonthInput(forms.TextInput):
-    """The browser's own field for a month; where it has none, a text."""
+    """A month field of the browser; a text field where the browser has none."""
 
     input_type = "month"
 
 
 class DayForm(KnownForm):
-    """Asks for a day that has a page, and a past moment."""
+    """Ask for a day that has a page, and for a past moment."""
 
     def clean_on(self) -> date | None:
         day: date | None = self.cleaned_data["on"]
@@ -32,7 +32,7 @@ class DayForm(KnownForm):
 
 
 class MonthForm(KnownForm):
-    """Asks for a month, and a past moment."""
+    """Ask for a month, and for a past moment."""
 
     month = forms.RegexField(
         r"^[0-9]{4}-(0[1-9]|1[0-2])\Z",
@@ -57,13 +57,13 @@ class MonthForm(KnownForm):
 
     @property
     def chosen(self) -> date:
-        """The first day of the month asked for; without one, of the month that the page is of."""
+        """Return the first day of the requested month; of the page's month where none is requested."""
         said = self._said("month")
         return month_in(said) if said else self.today
 
 
 class OverviewForm(MonthForm):
-    """Asks for the month of some contracts."""
+    """Ask for a month, for parties, and for a past moment."""
 
     dso = forms.CharField(label="DSO's domain", required=False)
     agr = forms.CharField(label="AGR's domain", required=False)
@@ -71,14 +71,18 @@ class OverviewForm(MonthForm):
 
 
 def asked_beside(form: KnownForm, **more: str) -> str:
-    """`?known_day=…`: what else than the day or month was asked, to be asked of another page."""
+    """Return the query string for another page: `more`, and what the form has but its day or month."""
     names = [name for name in form.fields if name not in ("on", "month")]
     said = {name: form.data[name] for name in names if form.data.get(name)}
     return f"?{urlencode({**more, **said})}" if more or said else ""
 
 
 def day_in(text: str) -> date:
-    """A day written as YYYY-MM-DD in an address. Raises Http404 for anything else, and where there is no page of it."""
+    """Return the day of a URL, written as YYYY-MM-DD.
+
+    Raises:
+        Http404: The text is no day, or the day has no page.
+    """
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
         raise Http404
     try:
@@ -91,5 +95,9 @@ def day_in(text: str) -> date:
 
 
 def month_in(text: str) -> date:
-    """The first day of a month written as YYYY-MM in an address. Raises Http404 for anything else."""
+    """Return the first day of a month of a URL, written as YYYY-MM.
+
+    Raises:
+        Http404: The text is no month, or the month has no page.
+    """
     return day_in(f"{text}-01")

@@ -1,4 +1,4 @@
-"""What the pages of a contract's day, of its month and of all contracts' month say."""
+"""Collect what the pages of a contract's day, its month and the overview show."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from reservations.settlement.energy import Totals
 from reservations.settlement.remaining import Counting, DayFigures, Run, figures
 
 SAID = 12
-"""Elements of an update that the page of a day repeats."""
+"""How many ISP elements of an update the page of a day lists."""
 
 UPDATES = 100
-"""Updates that the page of a day lists, the latest."""
+"""How many updates the page of a day lists; the latest ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Neighbouring ISPs that are alike, or a single one: their times and power, and the update that says so."""
+    """One ISP, or neighbouring ISPs with the same power; `by` names the update that determines what remains."""
 
     isps: str
     times: str
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An update of the day: what it says, and its states as known, the latest first."""
+    """An update of the day: its ISPs, and its states as known, latest first."""
 
     update: SafeString | str
     isps: list[str]
@@ -58,13 +58,13 @@ class Said:
 
 
 def lines(day: DayFigures) -> list[Line]:
-    """A line for each run of ISPs that are in the contract."""
+    """Return a line for each run of ISPs with contracted power."""
     times = times_of(day)
     return [_line(run, times) for run in day.runs() if run.contracted]
 
 
 def each_isp(day: DayFigures) -> list[Line]:
-    """A line for each ISP that is in the contract."""
+    """Return a line for each ISP with contracted power."""
     times = times_of(day)
     return [
         _line(Run(isp, isp, run.contracted, run.remaining, run.by), times)
@@ -75,12 +75,18 @@ def each_isp(day: DayFigures) -> list[Line]:
 
 
 def times_of(day: DayFigures) -> DayTimes:
-    """When the day's ISPs are."""
+    """Return the clock times of the day's ISPs."""
     return clock_times.of_day(day.day, day.version.isp_minutes, day.version.time_zone)
 
 
 def updates_on(contract: Contract, day: date, known_at: datetime | None) -> list[Said]:
-    """The updates of a contract for a Period, whatever became of them, in the order in which they follow each other."""
+    """Return the updates of a contract for a Period, in any state, in their order.
+
+    Args:
+        contract: The contract.
+        day: The Period.
+        known_at: A past moment, aware; None for the present.
+    """
     states = UpdateState.objects.select_related("recorded_by")
     known = Q(recorded_by__moment__lte=known_at) if known_at else Q()
     rows = (
@@ -98,9 +104,13 @@ def month_of(
     *,
     url_of: Callable[[int, date], str] = lambda contract, day: "",
 ) -> dict[int, list[DayOfMonth]]:
-    """Each day of the month that begins with `month`, of each contract by its primary key; one query more than figures.
+    """Return each day of a month, for each contract by its primary key; one query more than `figures`.
 
-    `url_of` says where a contract's day is.
+    Args:
+        contracts: The contracts.
+        month: The first day of the month.
+        known_at: A past moment, aware; None for the present.
+        url_of: Return the URL of a contract's day.
     """
     first, last = month, last_of(month)
     totals: dict[int, dict[date, Totals]] = defaultdict(dict)
@@ -122,7 +132,7 @@ def month_of(
 
 
 def sum_of(days: Iterable[DayOfMonth]) -> tuple[Totals, Mapping[str, int]]:
-    """The energy of several days, and how many updates are in which state."""
+    """Return the energy of several days, and the number of updates in each state."""
     updates: Counter[str] = Counter()
     totals = Totals()
     for day in days:
@@ -132,25 +142,27 @@ def sum_of(days: Iterable[DayOfMonth]) -> tuple[Totals, Mapping[str, int]]:
 
 
 def days_of(month: date) -> list[date]:
-    """The days of the month that begins with `month`."""
+    """Return the days of the month that begins with `month`."""
     return [month + timedelta(days=number) for number in range((last_of(month) - month).days + 1)]
 
 
 def last_of(month: date) -> date:
-    """The last day of the month that the day `month` is in."""
+    """Return the last day of the month that contains `month`."""
     return month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
 def day_url(contract: int, day: date) -> str:
+    """Return the URL of a contract's day."""
     return reverse("admin:reservations_contract_day", args=[contract, day.isoformat()])
 
 
 def month_url(contract: int, month: date) -> str:
+    """Return the URL of a contract's month."""
     return reverse("admin:reservations_contract_month", args=[contract, f"{month:%Y-%m}"])
 
 
 def settlement_url(contract: Contract, first: date, last: date, **known: str) -> str:
-    """Where the settlement of the contract from `first` to `last` is; `known` asks for a moment of knowledge."""
+    """Return the URL of the settlement of the contract from `first` to `last`; `known` may name a past moment."""
     asked = {
         "first": first,
         "last": last,
@@ -162,6 +174,7 @@ def settlement_url(contract: Contract, first: date, last: date, **known: str) ->
 
 
 def update_url(update: Counting) -> str:
+    """Return the URL of an update's page."""
     return reverse("admin:reservations_reservationupdate_change", args=[update.id])
 
 
@@ -198,7 +211,7 @@ def _said(update: ReservationUpdate, states: Sequence[UpdateState]) -> Said:
 def _states(
     contracts: Sequence[Contract], first: date, last: date, known_at: datetime | None
 ) -> dict[tuple[int, date], dict[str, int]]:
-    """How many updates are in which state, for each contract and Period."""
+    """Return the number of updates in each state, by contract and Period."""
     states = UpdateState.objects.current() if known_at is None else UpdateState.objects.known_at(known_at)
     keys = [contract.pk for contract in contracts]
     states = states.filter(update__contract__in=keys, update__period__range=(first, last))

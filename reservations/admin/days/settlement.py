@@ -1,4 +1,4 @@
-"""The page from which the settlement of reservations is downloaded."""
+"""Download the settlement of reservations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reservations.settlement.export import NothingChosen, chosen, export, for_go
 
 
 class SettlementForm(KnownForm):
-    """Asks for the days, the contracts and the moment of a settlement; without any, offers the month before."""
+    """Ask for the days, the contracts and the past moment of a settlement; at first, offer the last month."""
 
     first = forms.DateField(
         label="First day",
@@ -67,12 +67,12 @@ class SettlementForm(KnownForm):
 
     @property
     def known_at(self) -> datetime | None:
-        """The past moment asked for; None: the present, also where that is what was asked for."""
+        """Return the requested past moment; None for the present, also where the present is requested."""
         found = super().known_at
         return None if found == self.now else found
 
     def narrowed(self, contracts: QuerySet[Contract]) -> QuerySet[Contract] | None:
-        """Those of `contracts` that are asked for; None, and what is wrong is said, where something is."""
+        """Return the requested contracts among `contracts`; None where the form is not valid, with its errors added."""
         if not self.is_bound or not self.is_valid():
             return None
         said = self.cleaned_data
@@ -86,9 +86,9 @@ class SettlementForm(KnownForm):
 
 
 def settlement_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponseBase:
-    """The form, or the file that it asks for.
+    """Return the form, or the requested file.
 
-    The file is what `manage.py export_reservations` writes, of the contracts in scope.
+    The file is as `manage.py export_reservations` writes it, with the contracts in scope.
     """
     now = clock.now()
     form = SettlementForm(request, today=today_at(now, market().time_zone), now=now)
@@ -109,7 +109,7 @@ def settlement_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespo
 def _file(
     contracts: QuerySet[Contract], first: date, last: date, known_at: datetime | None
 ) -> StreamingHttpResponse:
-    """The settlement, named after its days and the moment that it is known at; a file's name has no colons."""
+    """Return the settlement as a file named after its days and its moment; the name has no colons."""
     if known_at is None or not for_good(known_at):
         known_at = present_moment()
     known = f"-known-at-{iso_text(known_at, market().time_zone).replace(':', '')}" if known_at else ""
@@ -121,7 +121,7 @@ def _file(
 
 
 def _domains(contracts: QuerySet[Contract], party: str) -> list[str]:
-    """Domains of parties to `contracts`, to choose from."""
+    """Return domains of a party of `contracts`, to suggest."""
     of_these = Participant.objects.filter(pk__in=contracts.order_by().values(party))
     return list(of_these.order_by("domain").values_list("domain", flat=True)[:MAX_SUGGESTIONS])
 

@@ -1,4 +1,4 @@
-"""The pages of what contracts reserve: one of them on a day and in a month, and all of them in a month."""
+"""Show the power that contracts reserve: one contract on a day or in a month, and all contracts in a month."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from reservations.settlement.export import NothingChosen, chosen
 from reservations.settlement.remaining import figures
 
 RIGHT = "reservations.view_reservationupdate"
-"""Whoever looks at what is left of a contract looks at its updates."""
+"""The permission for these pages: what remains of a contract is known from its updates."""
 
 AT_ONCE = 50
-"""Contracts on a page of the overview."""
+"""How many contracts a page of the overview shows."""
 
 State = UpdateState.State
 PATTERN = "overview"
@@ -44,7 +44,7 @@ PATTERN = "overview"
 
 @transaction.atomic
 def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, day: str) -> HttpResponse:
-    """What a contract reserves on a day, and the updates about it."""
+    """Return the page of a contract's day, with the updates for it."""
     pk, shown, now = contract.pk, day_in(day), clock.now()
     form = DayForm(request, today=shown, now=now)
     if form.day != shown:
@@ -89,7 +89,7 @@ def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract,
 def month_view(
     model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, month: str
 ) -> HttpResponse:
-    """What a contract reserves on each day of a month."""
+    """Return the page of a contract's month."""
     pk, first = contract.pk, month_in(month)
     form = MonthForm(request, month=first, now=clock.now())
     if form.chosen != first:
@@ -124,7 +124,7 @@ def month_view(
 
 @transaction.atomic
 def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
-    """What all contracts reserve in a month, those that are in force in it."""
+    """Return the page of a month of all contracts in scope that are in force in it."""
     now = clock.now()
     form = OverviewForm(request, month=today_at(now, market().time_zone).replace(day=1), now=now)
     month, known_at = form.chosen, _known(form)
@@ -186,12 +186,12 @@ def _page(
 def may_view_updates(
     model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | None = None
 ) -> bool:
-    """Whether this member of staff may view contracts and the updates about them."""
+    """Return whether this member of staff may view contracts and their updates."""
     return request.user.has_perm(RIGHT) and may_view(model_admin, request, contract)
 
 
 def _of_contract(contract: Contract, days: list[DayOfMonth], month: date, form: KnownForm) -> dict[str, Any]:
-    """A line of the overview."""
+    """Return a line of the overview."""
     totals, updates = day_page.sum_of(days)
     return {
         "contract": contract,
@@ -210,12 +210,12 @@ def _strip_words(days: list[DayOfMonth]) -> str:
 
 
 def _beside(month: date) -> tuple[date, date]:
-    """The first days of the months before and after the one that begins with `month`."""
+    """Return the first days of the months before and after the month that begins with `month`."""
     return (month - DAY).replace(day=1), day_page.last_of(month) + DAY
 
 
 def _known(form: KnownForm) -> datetime | None:
-    """The moment asked for, once nothing becomes known at it any more."""
+    """Return the requested moment, after waiting until no change gets a moment before it."""
     known_at = form.known_at
     if known_at is not None:
         wait_for_stamped_changes()
@@ -223,7 +223,7 @@ def _known(form: KnownForm) -> datetime | None:
 
 
 def _csv(contract: Contract, first: date, last: date, form: KnownForm) -> str:
-    """Where the settlement of the contract for these days is, as known at the moment asked for."""
+    """Return the URL of the contract's settlement for these days, known at the requested moment."""
     known = {name: form.data[name] for name in ("known_day", "known_time") if form.data.get(name)}
     return day_page.settlement_url(contract, first, last, **known)
 

@@ -42,6 +42,7 @@ class Scale:
         return round(ABOVE + HEIGHT * (self.high - value) / (self.high - self.low), 2)
 
     def lines(self) -> list[int]:
+        """Return the values of the lines of the grid."""
         return list(range(self.low, self.high + 1, self.step))
 
 

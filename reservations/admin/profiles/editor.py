@@ -53,6 +53,7 @@ class Row:
 
     @property
     def empty(self) -> bool:
+        """Return whether nothing is typed in the row."""
         return not (self.first or self.last or self.watts)
 
 
@@ -73,14 +74,17 @@ class Part:
 
     @property
     def day(self) -> date | None:
+        """Return the single day; None for other kinds of day."""
         return day_of(self.key)
 
     @property
     def name(self) -> str:
+        """Return the name of the kind of day."""
         return name_of(self.key)
 
     @property
     def right(self) -> bool:
+        """Return whether nothing is wrong."""
         return not self.wrong and not any(row.wrong for row in self.rows)
 
 

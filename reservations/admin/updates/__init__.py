@@ -1,1 +1,1 @@
-"""The screens for reservation updates."""
+"""Show reservation updates, and record their outcome."""

@@ -1,4 +1,4 @@
-"""The operator's screens of reservation updates: the list, and one of them with everything that became of it."""
+"""Show staff the reservation updates: the list, and the page of each with its history."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from reservations.isps import clock_times
 from reservations.models import FOUND_BY, ReservationUpdate, UpdateState
 
 SHOWN = 60
-"""Characters of a Reference in the list."""
+"""How many characters of a Reference the list shows."""
 
 
 def update_view(model_admin: ScalableAdmin, request: HttpRequest, update: ReservationUpdate) -> HttpResponse:
-    """The page of one update, with everything that became of it."""
+    """Return the page of an update, with its history."""
     state, seen, version = state_of(update), model_admin.seen(request), update.version
     together, more = update_page.beside(update)
     to_agr = update.addressed_to == ReservationUpdate.AddressedTo.AGR
@@ -70,6 +70,8 @@ def update_view(model_admin: ScalableAdmin, request: HttpRequest, update: Reserv
 
 @admin.register(ReservationUpdate)
 class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """Show reservation updates; nothing of them can be edited."""
+
     scope_by = ("contract__dso", "contract__agr")
     list_display = (
         "for_day",
@@ -117,12 +119,15 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationUpdate]:
-        """Updates, each with its current state and what its line and page name."""
+        """Return the updates in scope, each with its current state and the rows that its line and page name."""
         named = with_state(super().get_queryset(request)).select_related(*self.list_select_related)
         return named.defer("message__sealed").annotate(found_by=Left("reference", FOUND_BY))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Latest first; by Period or receipt where that is asked for, so that its own index reads the page alone."""
+        """Return latest first; by Period or by receipt where a filter of it is set.
+
+        The index of that column then reads only the rows of the page.
+        """
         for field in ("period", "received_at"):
             if any(request.GET.get(f"{field}_{end}") for end in ("from", "to")):
                 return (f"-{field}", "-pk")
@@ -131,7 +136,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """MessageIDs are stored in lower case, and a Reference is found by its first characters."""
+        """Search the first characters of a Reference as stored, and a MessageID in lower case, as it is stored."""
         found, duplicates = super().get_search_results(request, queryset, search_term.strip()[:FOUND_BY])
         if search_term != search_term.lower() and not found.exists():
             return super().get_search_results(request, queryset, search_term.lower())
@@ -141,7 +146,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
 
     def audit_changes(self, row: ReservationUpdate) -> list[int]:
-        """Those that recorded it and its states."""
+        """Return the ids of the changes that recorded the update and its states."""
         changes = row.states.order_by("id").values_list("recorded_by_id", flat=True)
         return list(dict.fromkeys([row.recorded_by_id, *changes]))
 
@@ -175,7 +180,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 
 def _all_beside(model_admin: ScalableAdmin, update: ReservationUpdate) -> str:
-    """The list of the updates for its contract and Period."""
+    """Return the URL of the list of all updates for the same contract and Period."""
     day = str(update.period)
     asked = {"contract__id__exact": str(update.contract_id), "period_from": day, "period_to": day}
     return f"{model_admin.url_to('changelist')}?{urlencode(asked)}"

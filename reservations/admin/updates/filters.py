@@ -1,4 +1,4 @@
-"""What the list of reservation updates is filtered by."""
+"""Filter reservation updates by state, Period and ContractID."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from registry.periods import Days
 from reservations.models import Contract, ReservationUpdate, UpdateState
 
 UNREPLACED = "unreplaced"
-"""What the list's address says of undone updates that nothing has replaced."""
+"""Value of the state filter for undone updates that no later update replaces."""
 
 
 def in_state(updates: QuerySet[ReservationUpdate], state: str) -> QuerySet[ReservationUpdate]:
-    """Those of `updates` that are in `state`."""
+    """Return the updates whose current state is `state`."""
     return updates.filter(states__superseded_by=None, states__current=state)
 
 
 def unreplaced(updates: QuerySet[ReservationUpdate], today: date) -> QuerySet[ReservationUpdate]:
-    """Those of `updates` that are undone, for a Period that is not over, and no later one counts in their place."""
+    """Return the undone updates for a Period from `today` on, without a later update that counts in their place."""
     later = ReservationUpdate.objects.filter(
         Q(time_stamp__gt=OuterRef("time_stamp"))
         | Q(time_stamp=OuterRef("time_stamp"), pk__gt=OuterRef("pk")),
@@ -40,7 +40,7 @@ def unreplaced(updates: QuerySet[ReservationUpdate], today: date) -> QuerySet[Re
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Updates by their state."""
+    """Filter updates by their current state."""
 
     title = parameter_name = "state"
 
@@ -57,7 +57,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class PeriodFilter(DaysFilter):
-    """Updates for the days typed in, first and last included; either end may be left open."""
+    """Filter updates by Period, first and last day inclusive; either may be left open."""
 
     named = "Period"
 
@@ -67,7 +67,7 @@ class PeriodFilter(DaysFilter):
 
 
 class ContractFilter(TextFilter):
-    """Updates under the contracts with the ContractID typed in."""
+    """Filter updates by the ContractID typed in, among contracts in scope."""
 
     title = "ContractID"
     parameter_name = "contract"

@@ -1,4 +1,4 @@
-"""The page of a FlexReservationUpdate that passed the checks leads to the update."""
+"""Link the page of a FlexReservationUpdate message to its reservation update."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,7 +13,7 @@ from uftp.models import InboundMessage
 
 
 class UpdateInline(ReadOnlyAdmin, admin.TabularInline[ReservationUpdate, InboundMessage]):
-    """On the page of a FlexReservationUpdate that passed the checks: the update."""
+    """Show the reservation update on the page of its FlexReservationUpdate message."""
 
     model = ReservationUpdate
     template = "admin/shown_inline.html"

@@ -1,4 +1,4 @@
-"""Staff settle a reservation update on the parties' word: a page that asks for the decision, and why."""
+"""Record the outcome of a reservation update that both parties confirm, with a reason."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ ON_ITS_WAY = "It is still being delivered: settle it once it is passed on or und
 
 
 class SettleForm(ReasonForm):
-    """Asks what becomes of an update, other than it is, and why. `was` is the state that staff looked at."""
+    """Ask for an outcome other than the present state, and for the reason.
+
+    `was` is the state that the page was made from.
+    """
 
     decision = forms.ChoiceField(
         widget=forms.RadioSelect,
@@ -51,7 +54,7 @@ class SettleForm(ReasonForm):
         decision.choices = [each for each in DECISIONS.items() if each[0] != state]
 
     def once_more(self, refusal: str, *, state: str) -> SettleForm:
-        """The form as it was filled in, about the update in `state`, with why it was refused."""
+        """Return the form as filled in, for the update in its new `state`, with the reason of the refusal."""
         form = SettleForm({**self.cleaned_data, "was": state}, state=state)
         form.is_valid()
         form.add_error(None, refusal)
@@ -59,17 +62,17 @@ class SettleForm(ReasonForm):
 
 
 def may_record_outcome(model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate) -> bool:
-    """Whether this member of staff has the permission, and acts for both parties."""
+    """Return whether this member of staff has the permission, and acts for both parties."""
     return request.user.has_perm(RIGHT) and model_admin.may_act(request, update.dso_id, update.agr_id)
 
 
 def is_offered(model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate) -> bool:
-    """Whether this member of staff can settle the update at this moment."""
+    """Return whether this member of staff can record an outcome of the update now."""
     return may_record_outcome(model_admin, request, update) and state_of(update) != State.RECEIVED
 
 
 def outcome_view(model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate) -> HttpResponse:
-    """Asks whether the parties accept or reject the update, and why; sent back, it settles the update."""
+    """Ask for the outcome and the reason; on a POST, record them."""
     state, back = state_of(update), model_admin.url_to("change", update.pk)
     if state == State.RECEIVED:
         model_admin.message_user(request, ON_ITS_WAY, messages.WARNING)
@@ -87,7 +90,7 @@ def outcome_view(model_admin: ScopedAdmin, request: HttpRequest, update: Reserva
 def _record(
     model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate, said: Mapping[str, Any]
 ) -> str:
-    """Settle `update` as was `said` in the form; gives why that is refused, else nothing."""
+    """Record the outcome in the form; return why it is refused, or an empty string."""
     accepted, source = said["decision"] == State.ACCEPTED, Source.of_staff(actor(request), said["reason"])
     try:
         retried(lambda: settle(update, accepted=accepted, source=source, expected=said["was"]))

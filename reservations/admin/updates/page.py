@@ -1,4 +1,4 @@
-"""What the page of a reservation update says: its ISPs, what became of it, its delivery, the AGR's answers."""
+"""Collect what the page of a reservation update shows: its ISPs, its states, its delivery and the AGR's answers."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from uftp.admin.outbound import OutboundMessageAdmin
 from uftp.models import InboundMessage, OutboundMessage, Sender
 
 TOGETHER = 50
-"""Updates for the same contract and Period that the page lists, and answers of the AGR."""
+"""How many updates for the same contract and Period the page lists, and how many responses."""
 
 ANSWER = "FlexReservationUpdateResponse"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Neighbouring ISPs of an update that are alike; `by` says what holds for them, empty where this update does.
+    """Neighbouring ISPs of an update with the same values.
 
-    `remains` is empty where the day is no longer in the contract, and a least and a greatest power where the day is
-    settled in shorter ISPs.
+    `by` names the update that determines what remains; it is empty where that is this update. `remains` is empty where
+    the day is no longer in the contract. It is a least and a greatest power where the day is now settled in shorter ISPs.
     """
 
     isps: str
@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Became:
-    """A state of an update: since when, by what, and why; `superseded`: it is in it no more."""
+    """A state of an update: since when, by what and why; `superseded` where it is not the current one."""
 
     state: SafeString
     since: str
@@ -71,7 +71,10 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """The message that passes an update on; without its page, what comes next and its attempts for who may not look."""
+    """The message that passes an update on.
+
+    `page`, `following` and `tries` are empty for a viewer who may not see the AGR's messages.
+    """
 
     page: str
     state: str
@@ -80,18 +83,18 @@ class Passing:
 
 
 def with_state(updates: QuerySet[ReservationUpdate]) -> QuerySet[ReservationUpdate]:
-    """`updates`, each with its current state, for `state_of`; one query more."""
+    """Return the updates with their current states prefetched for `state_of`."""
     return updates.prefetch_related(Prefetch("states", UpdateState.objects.current(), "current_states"))
 
 
 def state_of(update: ReservationUpdate) -> str:
-    """The state of one of `with_state`."""
+    """Return the current state of an update that `with_state` fetched."""
     (current,) = update.current_states  # type: ignore[attr-defined]
     return str(current.state)
 
 
 def lines(update: ReservationUpdate) -> list[Line]:
-    """What the update says of its ISPs, in their order, beside what was contracted and what remains at present."""
+    """Return what the update states for its ISPs, in order, with the contracted and the present remaining power."""
     version = update.version
     contracted = profiles_of([version])[version.pk].watts_on(
         update.period, version.isp_minutes, version.time_zone
@@ -129,9 +132,10 @@ def lines(update: ReservationUpdate) -> list[Line]:
 def _now(
     at_present: DayFigures | None, number: int, minutes: int
 ) -> tuple[tuple[int, ...], tuple[Counting | None, ...]]:
-    """What remains of an ISP of so many `minutes`, and which updates say so; nothing where the contract has it not.
+    """Return the watts that remain in an ISP of `minutes` now, and the updates that determine them.
 
-    Where the day is settled in ISPs of another duration: what remains at least and at most of those in its time.
+    Where the day is now settled in ISPs of another duration, return the least and the greatest watts of the ISPs in the
+    same time. Both results are empty where the day is no longer in the contract.
     """
     if at_present is None:
         return (), ()
@@ -157,7 +161,7 @@ def _said_by(update: ReservationUpdate, by: Counting | None) -> SafeString | str
 
 
 def history(update: ReservationUpdate, seen: Scope) -> list[Became]:
-    """The states of the update, the latest first."""
+    """Return the states of the update, latest first."""
     rows = update.states.select_related("recorded_by__message__sender").defer("recorded_by__message__sealed")
     return [
         Became(
@@ -172,7 +176,7 @@ def history(update: ReservationUpdate, seen: Scope) -> list[Became]:
 
 
 def _maker(update: ReservationUpdate, change: Change, seen: Scope) -> SafeString | str:
-    """What brought a state about; a message as a link, where it is one of a participant that is seen."""
+    """Return what caused a state; a link to the message where its sender is in scope."""
     if change.kind == Change.Kind.DELIVERY:
         return f"delivery to {update.agr}"
     if change.message is None or not _is_seen(update, change.message.sender, seen):
@@ -186,7 +190,7 @@ def _is_seen(update: ReservationUpdate, sender: Sender, seen: Scope) -> bool:
 
 
 def beside(update: ReservationUpdate) -> tuple[list[Beside], bool]:
-    """The updates for its contract and Period in the order in which they follow each other; whether there are more."""
+    """Return the updates for the same contract and Period, in their order, and whether there are more than listed."""
     rows = with_state(ReservationUpdate.objects.filter(contract=update.contract_id, period=update.period))
     found = list(rows.order_by("time_stamp", "id")[: TOGETHER + 1])
     return [
@@ -202,7 +206,7 @@ def beside(update: ReservationUpdate) -> tuple[list[Beside], bool]:
 
 
 def passing(update: ReservationUpdate, site: AdminSite, seen: Scope) -> Passing | None:
-    """How far the message is with which it is passed on to the AGR; None where it is not."""
+    """Return the progress of passing the update on to the AGR; None where it is not passed on."""
     sent = OutboundMessage.objects.filter(
         passes_on=update.message_id, recipient_role="AGR", recipient_domain=update.agr.domain
     )
@@ -221,7 +225,10 @@ def passing(update: ReservationUpdate, site: AdminSite, seen: Scope) -> Passing 
 
 
 def answers(update: ReservationUpdate, seen: Scope) -> list[SafeString]:
-    """The copies of the AGR's answers in the update's conversation, the first first, and which one settled it."""
+    """Return the copies of the AGR's responses in the update's conversation, earliest first.
+
+    Each says whether it gave an outcome.
+    """
     settled = update.states.filter(recorded_by__message__message_type=ANSWER)
     counted = {row.recorded_by.message_id for row in settled.select_related("recorded_by")}
     received = InboundMessage.objects.filter(
@@ -242,7 +249,7 @@ def _told(received: QuerySet[InboundMessage], counted: set[int | None], links: b
 
 
 def answered(update: ReservationUpdate, seen: Scope) -> list[SafeString | str]:
-    """What this CRO answered the DSO; where the DSO is seen, as a link and with how far its delivery is."""
+    """Return this CRO's responses to the DSO; with link and delivery state where the DSO is in scope."""
     replies = update.message.replies.defer("sealed").order_by("pk")[:TOGETHER]
     return [
         format_html("{} {}", link(reply, reply.result), message_badge(reply.state, reply.get_state_display()))

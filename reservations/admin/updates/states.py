@@ -1,4 +1,4 @@
-"""The states of reservation updates in staff's words."""
+"""Explain the states of reservation updates to staff."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ MEANS = {
 
 
 def state_badge(state: str) -> SafeString:
+    """Return the badge of a state."""
     return badge(TONES[State(state)], State(state).label)
 
 
 def meaning(update: ReservationUpdate, state: str) -> str:
-    """What `state` means for `update`, and what can be done."""
+    """Return what `state` means for `update`, and what staff can do."""
     return MEANS[State(state)].format(agr=update.agr.domain, dso=update.dso.domain)
