@@ -18,7 +18,7 @@ from common.retry import lost_race, retried
 from participants.scope import seen_by
 from registry.changes import Source
 from registry.decisions.adjust import AdjustmentError
-from registry.decisions.settle import SettlementError
+from registry.decisions.settle import DecisionError
 from registry.market.market import market, today_at
 from registry.previews.effects import Consequences, rehearse
 from registry.previews.presentation import Shown, as_seen
@@ -31,7 +31,7 @@ It takes its source, the market's day, and the fingerprint of the consequences t
 It returns the number of the change that it made.
 """
 
-REFUSALS = (SettlementError, AdjustmentError, ConsequencesChanged, Busy)
+REFUSALS = (DecisionError, AdjustmentError, ConsequencesChanged, Busy)
 """Errors by which a verb does nothing; their messages are for staff."""
 
 LONGEST_REASON = 2_000

@@ -18,7 +18,7 @@ from psycopg.types.multirange import Multirange
 from participants import audit
 from participants.models import Participant
 from registry.changes import Recorder, Source, lock_changed_connections, notice
-from registry.decisions.unmet_days import waiting
+from registry.decisions.unmet_days import unmet_days
 from registry.market.policies import ACCEPT, HOLD, REJECT, Policies, in_force
 from registry.models import (
     Change,
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 Row = Representation | CongestionPointConnection | CongestionPointTerms
 
-HOLD_POINT = "SELECT id FROM registry_congestionpoint WHERE id = %s FOR NO KEY UPDATE"
+LOCK_POINT = "SELECT id FROM registry_congestionpoint WHERE id = %s FOR NO KEY UPDATE"
 
 CHANGE_CLAIM = """
--- The claim that the row is a part of, with other days in the row's place.
+-- The claim of the row, with the new days in place of the row's.
 INSERT INTO claim_change
 SELECT point_id, party_id, connection_id, old, old - %(row_days)s::datemultirange + %(days)s::datemultirange
 FROM (
@@ -55,11 +55,11 @@ WHERE old <> old - %(row_days)s::datemultirange + %(days)s::datemultirange
 """
 
 MEASURE_ROW = """
--- The days of a congestion point; those of the row that lie within them, before the first of them, and otherwise
--- outside.
-SELECT days, said * days, said * early, said - days - early
+-- The days of a congestion point. Of the requested days: those within them, those before the
+-- first of them, and the others.
+SELECT days, requested * days, requested * early, requested - days - early
 FROM (
-    SELECT coalesce(range_agg(period), '{}') AS days, %(said)s::datemultirange AS said,
+    SELECT coalesce(range_agg(period), '{}') AS days, %(requested)s::datemultirange AS requested,
         datemultirange(daterange(NULL, lower(range_agg(period)))) AS early
     FROM registry_congestionpointterms WHERE congestion_point_id = %(point)s AND superseded_by_id IS NULL
 ) point
@@ -76,7 +76,7 @@ VALUES (%(point)s, datemultirange(%(days)s::daterange), lower(%(days)s::daterang
 """
 
 WANT_TERMS = """
--- The terms of the point, with other days in the row's place.
+-- The terms of the congestion point, with the new days in place of the row's.
 INSERT INTO wanted_terms
 SELECT congestion_point_id, unnest(range_agg(CASE WHEN id = %(row)s THEN %(days)s::daterange ELSE period END)),
     mutex_offers_supported, day_ahead_redispatch_by, intraday_redispatch_by
@@ -136,18 +136,18 @@ def adjust(
             party = _adjust_claim(cursor, row, days, recorder, today)
     change = recorder.change_id()
     effects.require(change, expected)
-    given = list_in_words(given_days(row, days, change))
-    asked = {"asked for": in_words(days)} if given != in_words(days) else {}
-    uncounted = [each.in_words for each in waiting(row, [days], change)]
+    result = list_in_words(resulting_days(row, days, change))
+    requested = {"asked for": in_words(days)} if result != in_words(days) else {}
+    unmet = [each.in_words for each in unmet_days(row, [days], change)]
     audit.record(
         source.actor,
         "adjust period",
         _subject(row),
         {"days": in_words(row.period)},
         {
-            "days": given,
-            **asked,
-            **({"of these": "; ".join(uncounted)} if uncounted else {}),
+            "days": result,
+            **requested,
+            **({"of these": "; ".join(unmet)} if unmet else {}),
             "change": change,
         },
         source.reason,
@@ -158,7 +158,7 @@ def adjust(
     return change
 
 
-def given_days(row: Row, days: Days, change: int) -> Sequence[Days]:
+def resulting_days(row: Row, days: Days, change: int) -> Sequence[Days]:
     """Return the periods (half-open) of the row's claim or terms that share a day with `days`, as `change` left them.
 
     Neighbouring rows are joined. The result has fewer days than `days` where a policy cut a membership. It has more
@@ -195,7 +195,7 @@ def _adjust_claim(
         kind, party, point, wanted = REPRESENTATION, row.agr, 0, Multirange([days])
     else:
         kind, party, point = MEMBERSHIP, row.dso, row.congestion_point_id
-        cursor.execute(HOLD_POINT, [point])
+        cursor.execute(LOCK_POINT, [point])
         _require_current(row)
         wanted = _within_point(cursor, row, days, in_force())
 
@@ -214,14 +214,16 @@ def _adjust_claim(
 
     lock_changed_connections(cursor, compute)
     changed = _write_claims(cursor, kind, recorder, today)
-    stays = [said for each in waiting(row, wanted, recorder.change_id()) if (said := each.unchanged_in_words)]
+    unchanged = [
+        text for each in unmet_days(row, wanted, recorder.change_id()) if (text := each.unchanged_in_words)
+    ]
     if not changed:
         raise AdjustmentError(
             f"Nothing changes: {party} claims {list_in_words(wanted)} of it already"
-            f"{''.join(f'; it {said}' for said in stays)}."
+            f"{''.join(f'; it {text}' for text in unchanged)}."
         )
-    for said in stays:
-        notice(f"{party} {said}.")
+    for text in unchanged:
+        notice(f"{party} {text}.")
     return party
 
 
@@ -230,7 +232,7 @@ def _adjust_terms(
 ) -> Participant:
     point = row.congestion_point
     parameters: dict[str, Any] = {"point": point.pk, "row": row.pk, "days": days}
-    cursor.execute(HOLD_POINT, [point.pk])
+    cursor.execute(LOCK_POINT, [point.pk])
     _require_current(row)
     cursor.execute(OTHER_TERMS, parameters)
     (others,) = cursor.fetchone()
@@ -285,13 +287,13 @@ def _within_point(
     Raises:
         AdjustmentError: All days lie outside the congestion point's, or a policy is to reject such days.
     """
-    parameters: dict[str, Any] = {"point": row.congestion_point_id, "said": Multirange([days])}
+    parameters: dict[str, Any] = {"point": row.congestion_point_id, "requested": Multirange([days])}
     cursor.execute(MEASURE_ROW, parameters)
-    of_point, within, early, outside = cursor.fetchone()
-    exists = f"which has {list_in_words(of_point)}" if of_point else "which has no days"
+    point_days, within, early, outside = cursor.fetchone()
+    exists = f"which has {list_in_words(point_days)}" if point_days else "which has no days"
     if not within:
         raise AdjustmentError(f"These days lie outside the congestion point's, {exists}.")
-    taken = list(within)
+    left = list(within)
     for rule, strays, what in (
         ("P4", early, "start before the congestion point"),
         ("P3", outside, "end after the congestion point, or span a gap between its days"),
@@ -301,10 +303,10 @@ def _within_point(
         if policies[rule] == REJECT:
             raise AdjustmentError(f"These days {what}, {exists}, and the policy {rule} is to reject that.")
         if policies[rule] == ACCEPT:
-            taken += list(strays)
+            left += list(strays)
         else:
             notice(f"These days {what}, {exists}: by the policy {rule}, {list_in_words(strays)} is left out.")
-    return Multirange(taken)
+    return Multirange(left)
 
 
 def _require_current(row: Row) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
 
-from registry.decisions.rulings import SettlementError, in_words, listed
+from registry.decisions.rulings import DecisionError, decision_in_words, join_words
 from registry.models import Change, Conflict
 from registry.queries.change_sources import told
 
@@ -21,19 +21,19 @@ from registry.models import ClaimStanding, CongestionPointConnection, Representa
 from registry.periods import Days
 
 CLOSED = """
--- The chosen conflicts that are closed, by the change that closed them.
+-- The selected conflicts that are closed, by the change that closed them.
 SELECT f.closed_by_id, count(*) FROM selected_conflict JOIN registry_conflict f ON f.id = conflict_id
 WHERE f.closed_by_id IS NOT NULL
 GROUP BY 1 ORDER BY 2 DESC, 1
 """
 
 
-def require_open(cursor: CursorWrapper, chosen: int = 1) -> None:
-    """Raise SettlementError when a selected conflict is closed; the message says by whom, when and how.
+def require_open(cursor: CursorWrapper, selected: int = 1) -> None:
+    """Raise DecisionError when a selected conflict is closed; the message says by whom, when and how.
 
     Args:
         cursor: A cursor with the numbers of the conflicts in the table `selected_conflict`.
-        chosen: How many conflicts are selected.
+        selected: How many conflicts are selected.
     """
     cursor.execute(CLOSED)
     closed: list[tuple[int, int]] = cursor.fetchall()
@@ -44,14 +44,14 @@ def require_open(cursor: CursorWrapper, chosen: int = 1) -> None:
         .defer("message__sealed")
         .in_bulk([change for change, _ in closed[:3]])
     )
-    if chosen == 1:
-        raise SettlementError(_how_closed(cursor, changes[closed[0][0]]))
+    if selected == 1:
+        raise DecisionError(_how_closed(cursor, changes[closed[0][0]]))
     by = [f"{count:,} {told(changes[change])}" for change, count in closed[:3]]
     others = sum(count for _, count in closed[3:])
     total = sum(count for _, count in closed)
-    raise SettlementError(
-        f"{total:,} of the {chosen:,} conflicts {'is' if total == 1 else 'are'} closed meanwhile:"
-        f" {listed([*by, *([f'{others:,} by others'] if others else [])])}. Nothing was settled;"
+    raise DecisionError(
+        f"{total:,} of the {selected:,} conflicts {'is' if total == 1 else 'are'} closed meanwhile:"
+        f" {join_words([*by, *([f'{others:,} by others'] if others else [])])}. Nothing was settled;"
         " look at those that are open."
     )
 
@@ -64,14 +64,14 @@ def _how_closed(cursor: CursorWrapper, change: Change) -> str:
             f"Conflict {conflict.pk} is closed: its days are no longer contested since a change {told(change)}."
             " There is nothing left to settle in it."
         )
-    decision = in_words(conflict.decision, conflict.split_at, conflict.holder, conflict.claimant)
+    decision = decision_in_words(conflict.decision, conflict.split_at, conflict.holder, conflict.claimant)
     return (
         f"Conflict {conflict.pk} is closed: it was settled {told(change)}: {decision}."
         " To reverse it, decide it again."
     )
 
 
-def replacing(conflict: Conflict) -> list[Conflict]:
+def later_decisions(conflict: Conflict) -> list[Conflict]:
     """Return the later decisions that together replace the decision about `conflict`, by number.
 
     Return an empty list while some of its days were not decided later: staff can decide these again.
@@ -131,11 +131,13 @@ def refusals(claims: Iterable[Refusable], *, known_at: datetime | None = None) -
     if known_at is not None:
         made = made.filter(closed_by__moment__lte=known_at)
     decided = list(made.exclude(decision="").order_by("-closed_by_id", "-pk"))
-    found = {claim: next((each for each in decided if _refuses(each, claim)), None) for claim in refused}
+    found = {
+        claim: next((each for each in decided if _takes_days_from(each, claim)), None) for claim in refused
+    }
     return {claim: conflict for claim, conflict in found.items() if conflict}
 
 
-def _refuses(conflict: Conflict, claim: Refusable) -> bool:
+def _takes_days_from(conflict: Conflict, claim: Refusable) -> bool:
     """Return whether the decision about `conflict` took days from `claim`, which was waiting for them before it."""
     if isinstance(claim, Representation):
         kind, party = Conflict.Kind.REPRESENTATION, claim.agr_id
@@ -151,11 +153,11 @@ def _refuses(conflict: Conflict, claim: Refusable) -> bool:
         return False
     if claim.superseded_by_id and claim.superseded_by_id <= conflict.closed_by_id:
         return False
-    lost = _lost(conflict, party)
+    lost = _days_taken_from(conflict, party)
     return lost is not None and _overlap(lost, claim.period)
 
 
-def _lost(conflict: Conflict, party: int) -> Days | None:
+def _days_taken_from(conflict: Conflict, party: int) -> Days | None:
     """Return the days (half-open) that the decision took from `party`; None when it took none."""
     days: Days = conflict.period
     match conflict.decision:

@@ -14,7 +14,14 @@ from psycopg.types.multirange import Multirange
 
 from participants import audit
 from registry.changes import Recorder, Source, lock_changed_connections
-from registry.decisions.rulings import KINDS, SettlementError, carry_out, check_decision, in_words, no_split
+from registry.decisions.rulings import (
+    KINDS,
+    DecisionError,
+    apply_rulings,
+    check_decision,
+    decision_in_words,
+    no_split,
+)
 from registry.models import Conflict
 from registry.periods import Days, list_in_words
 from registry.periods import in_words as days_in_words
@@ -25,9 +32,9 @@ from registry.sql.staging import prepare
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-DECIDABLE = """
--- Of the decided days, those that the holder holds and the claimant is refused, the reverse of these, and those that
--- the two contest; without the days that were decided later. And the days that each of the two claims.
+REVERSIBLE_DAYS = """
+-- Of the decided days that were not decided later: those that the holder holds and the claimant is refused,
+-- the reverse, both of these, and those that the two contest; then all of them, and those that each of the two claims.
 WITH side AS (
     SELECT s.party_id,
         coalesce(range_agg(c.period) FILTER (WHERE c.standing = 'effective'), '{{}}') AS holds,
@@ -53,8 +60,8 @@ FROM about, side h, side c
 WHERE h.party_id = %(holder)s AND c.party_id = %(claimant)s
 """
 
-TAKES_ANYTHING = """
--- Whether anybody loses a day by the rulings.
+TAKES_EFFECTIVE_DAYS = """
+-- Whether a party loses a day by the rulings.
 SELECT EXISTS (
     SELECT FROM ruling r
     JOIN {claims} c ON c.connection_id = r.connection_id AND c.{party} = r.loser AND c.superseded_by_id IS NULL
@@ -63,7 +70,7 @@ SELECT EXISTS (
 """
 
 
-class Decidable(NamedTuple):
+class ReversibleDays(NamedTuple):
     """Days (half-open) of a decided conflict by what stands in the way of deciding them again.
 
     `either` are the days that can be decided again: days of `holders`, which the holder holds and the claimant is
@@ -107,7 +114,7 @@ def settle_anew(
         The number of the change.
 
     Raises:
-        SettlementError: There is no such day, or the decision would change nothing; the message says why.
+        DecisionError: There is no such day, or the decision would change nothing; the message says why.
         ConsequencesChanged: The decision would have other consequences than `expected`.
     """
     check_decision(decision, at, source)
@@ -117,32 +124,32 @@ def settle_anew(
         .first()
     )
     if conflict is None:
-        raise SettlementError(f"There is no conflict {conflict_id}.")
+        raise DecisionError(f"There is no conflict {conflict_id}.")
     if conflict.closed_by is None:
-        raise SettlementError(f"Conflict {conflict_id} is open: settle it.")
+        raise DecisionError(f"Conflict {conflict_id} is open: settle it.")
     if not conflict.decision:
-        raise SettlementError(
+        raise DecisionError(
             f"Conflict {conflict_id} ended without a decision {told(conflict.closed_by)}: there is none to replace."
         )
     kind = KINDS[conflict.kind]
     with connection.cursor() as cursor:
         prepare(cursor)
-        _hold_connection(cursor, conflict)
-        runs = _decidable_days(cursor, conflict)
-        decided = [(days, *of_run(days, decision, at)) for days in runs]
+        _lock_connection(cursor, conflict)
+        runs = _reversible_days(cursor, conflict)
+        decided = [(days, *decision_for_run(days, decision, at)) for days in runs]
         parts = {part for _, part, _ in decided}
         if decision == Conflict.Decision.SPLIT and (at is None or parts in ({"keep"}, {"give"})):
             raise no_split(runs)
         _stage_rulings(cursor, conflict, decided)
-        cursor.execute(kind.sql(TAKES_ANYTHING))
+        cursor.execute(kind.sql(TAKES_EFFECTIVE_DAYS))
         if not cursor.fetchone()[0]:
-            raise SettlementError(
-                f"It is so already: {in_words(decision, at, conflict.holder, conflict.claimant)}"
+            raise DecisionError(
+                f"It is so already: {decision_in_words(decision, at, conflict.holder, conflict.claimant)}"
                 f" ({list_in_words(runs)})."
             )
         recorder = Recorder(source)
         change = recorder.change_id()
-        carry_out(cursor, kind, change=change, today=today)
+        apply_rulings(cursor, kind, change=change, today=today)
     decisions = Conflict.objects.bulk_create(
         Conflict(
             kind=conflict.kind,
@@ -188,7 +195,7 @@ def settle_anew(
     return change
 
 
-def _hold_connection(cursor: CursorWrapper, conflict: Conflict) -> None:
+def _lock_connection(cursor: CursorWrapper, conflict: Conflict) -> None:
     def compute(_: bool) -> None:
         cursor.execute("DELETE FROM ruling")
         cursor.execute(
@@ -199,8 +206,8 @@ def _hold_connection(cursor: CursorWrapper, conflict: Conflict) -> None:
     lock_changed_connections(cursor, compute)
 
 
-def _decidable_days(cursor: CursorWrapper, conflict: Conflict) -> list[Days]:
-    """Return the runs of days that can be decided again; raise SettlementError when there are none."""
+def _reversible_days(cursor: CursorWrapper, conflict: Conflict) -> list[Days]:
+    """Return the runs of days that can be decided again; raise DecisionError when there are none."""
     parameters: dict[str, Any] = {
         "holder": conflict.holder_id,
         "claimant": conflict.claimant_id,
@@ -209,14 +216,14 @@ def _decidable_days(cursor: CursorWrapper, conflict: Conflict) -> list[Days]:
         "days": Multirange([conflict.period]),
         "decided": conflict.closed_by_id,
     }
-    cursor.execute(KINDS[conflict.kind].sql(DECIDABLE), parameters)
-    found = Decidable(*cursor.fetchone())
+    cursor.execute(KINDS[conflict.kind].sql(REVERSIBLE_DAYS), parameters)
+    found = ReversibleDays(*cursor.fetchone())
     if found.either:
         return list(found.either)
-    raise SettlementError(f"Conflict {conflict.pk} cannot be decided again: {_why_not(conflict, found)}.")
+    raise DecisionError(f"Conflict {conflict.pk} cannot be decided again: {_why_not(conflict, found)}.")
 
 
-def _why_not(conflict: Conflict, found: Decidable) -> str:
+def _why_not(conflict: Conflict, found: ReversibleDays) -> str:
     if not found.not_decided_later:
         later = (
             Conflict.objects.filter(
@@ -247,7 +254,7 @@ def _why_not(conflict: Conflict, found: Decidable) -> str:
     return f"{list_in_words(found.not_decided_later)} is by now another's, or counts for both"
 
 
-def of_run(days: Days, decision: str, at: date | None) -> tuple[str, date | None]:
+def decision_for_run(days: Days, decision: str, at: date | None) -> tuple[str, date | None]:
     """Return the decision for one run of days, and the day of its split.
 
     A split at a day before or after the run gives the whole run to one of the two.

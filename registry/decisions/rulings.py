@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 KINDS = {kind.conflict.value: kind for kind in (REPRESENTATION, MEMBERSHIP)}
 
 
-class SettlementError(ValueError):
+class DecisionError(ValueError):
     """The conflict cannot be settled like that; the message says why, and what staff can do."""
 
 
 def check_decision(decision: str, at: date | None, source: Source) -> None:
-    """Raise SettlementError when a decision is unknown, has no reason, or has a day and is not a split."""
+    """Raise DecisionError when a decision is unknown, has no reason, or has a day and is not a split."""
     if not source.reason.strip():
-        raise SettlementError("A settlement needs a reason.")
+        raise DecisionError("A settlement needs a reason.")
     if decision not in Conflict.Decision.values:
-        raise SettlementError(f"A conflict is settled by keep, give or split, not {decision!r}.")
+        raise DecisionError(f"A conflict is settled by keep, give or split, not {decision!r}.")
     if at is not None and decision != Conflict.Decision.SPLIT:
-        raise SettlementError("A day goes with split alone.")
+        raise DecisionError("A day goes with split alone.")
 
 
-def no_split(runs: Iterable[Days]) -> SettlementError:
+def no_split(runs: Iterable[Days]) -> DecisionError:
     """Return the error for a split whose day is missing, outside the days, or their first."""
-    return SettlementError(
+    return DecisionError(
         f"A split needs a day within {list_in_words(runs)} and after its first:"
         " from then on the claimant gets the days."
     )
@@ -50,7 +50,7 @@ def shares(decision: str, at: date | None) -> tuple[str, str]:
     return f"(,{at})", f"[{at},)"
 
 
-def carry_out(cursor: CursorWrapper, kind: ClaimKind, *, change: int, today: date) -> None:
+def apply_rulings(cursor: CursorWrapper, kind: ClaimKind, *, change: int, today: date) -> None:
     """Judge the claims that the staged rulings are about, write what changes, and close and open conflicts.
 
     A ruling is between the two parties that it names. Another party that holds the same day keeps it.
@@ -59,13 +59,13 @@ def carry_out(cursor: CursorWrapper, kind: ClaimKind, *, change: int, today: dat
     standings.write(cursor, kind, change=change, policy=HOLD, today=today)
 
 
-def in_words(decision: str, at: date | None, holder: object, claimant: object) -> str:
+def decision_in_words(decision: str, at: date | None, holder: object, claimant: object) -> str:
     """Return a decision in words: who gets the days."""
     if decision == Conflict.Decision.SPLIT:
         return f"{claimant} gets the days from {at} on"
     return f"{holder} keeps the days" if decision == Conflict.Decision.KEEP else f"{claimant} gets the days"
 
 
-def listed(items: Sequence[str]) -> str:
+def join_words(items: Sequence[str]) -> str:
     """Join words: `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))

@@ -19,8 +19,8 @@ from registry.decisions.history import refusals, require_open
 from registry.decisions.reversal import settle_anew
 from registry.decisions.rulings import (
     KINDS,
-    SettlementError,
-    carry_out,
+    DecisionError,
+    apply_rulings,
     check_decision,
     no_split,
     shares,
@@ -34,10 +34,10 @@ from registry.sql.staging import analyze_if_large, prepare
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-__all__ = ["SettlementError", "alike", "refused_by", "settle", "settle_anew", "settle_many"]
+__all__ = ["DecisionError", "refusing_decision", "settle", "settle_anew", "settle_many", "similar_conflicts"]
 
-RULE = """
--- Each open conflict that was chosen: the days that its holder keeps, and those that its claimant gets.
+STAGE_RULINGS = """
+-- For each selected open conflict: the days that its holder keeps, and those that its claimant gets.
 INSERT INTO ruling
 SELECT f.connection_id, part.days, part.winner, part.loser
 FROM selected_conflict
@@ -54,14 +54,14 @@ SELECT DISTINCT f.kind, f.holder_id, f.claimant_id
 FROM selected_conflict JOIN registry_conflict f ON f.id = conflict_id
 """
 
-WITHOUT = """
--- How many of the chosen conflicts a day does not split.
+NOT_SPLIT = """
+-- How many of the selected conflicts the day does not split.
 SELECT count(*) FROM selected_conflict JOIN registry_conflict f ON f.id = conflict_id
 WHERE NOT (f.period @> %(at)s::date AND lower(f.period) < %(at)s::date)
 """
 
-DECIDE = """
--- The decision closes the chosen conflicts: of their days, each is one party's and refused to the other.
+CLOSE_CONFLICTS = """
+-- Close the selected conflicts: each of their days goes to one party and is refused to the other.
 UPDATE registry_conflict f
 SET decision = %(decision)s, split_at = %(at)s, decided_by = %(by)s, reason = %(reason)s, closed_by_id = %(change)s
 FROM selected_conflict WHERE f.id = conflict_id
@@ -94,7 +94,7 @@ def settle(
         The number of the change.
 
     Raises:
-        SettlementError: The conflict is not open, the decision is unknown, there is no reason, or `at` does not fit.
+        DecisionError: The conflict is not open, the decision is unknown, there is no reason, or `at` does not fit.
         ConsequencesChanged: The decision would have other consequences than `expected`.
     """
     check_decision(decision, at, source)
@@ -102,14 +102,14 @@ def settle(
         Conflict.objects.select_related("connection", "holder", "claimant").filter(pk=conflict_id).first()
     )
     if conflict is None:
-        raise SettlementError(f"There is no conflict {conflict_id}.")
+        raise DecisionError(f"There is no conflict {conflict_id}.")
     with connection.cursor() as cursor:
         prepare(cursor)
         cursor.execute("INSERT INTO selected_conflict VALUES (%s)", [conflict_id])
         require_open(cursor)
         if decision == Conflict.Decision.SPLIT and not _splits(at, conflict.period):
             raise no_split([conflict.period])
-        change = _settle_chosen(cursor, conflict, decision, at, source, today)
+        change = _settle_selected(cursor, conflict, decision, at, source, today)
     effects.require(change.change_id(), expected)
     audit.record(
         source.actor,
@@ -159,33 +159,33 @@ def settle_many(
         The number of the change.
 
     Raises:
-        SettlementError: As for `settle`; or there are no conflicts, they are of several kinds or between several
+        DecisionError: As for `settle`; or there are no conflicts, they are of several kinds or between several
             parties, some are closed, or `at` does not split each of them.
         ConsequencesChanged: The decision would have other consequences than `expected`.
     """
     check_decision(decision, at, source)
     with connection.cursor() as cursor:
         prepare(cursor)
-        chosen = _choose(cursor, conflicts)
-        conflict = _example(cursor)
-        require_open(cursor, chosen)
+        selected = _stage_conflicts(cursor, conflicts)
+        conflict = _any_conflict(cursor)
+        require_open(cursor, selected)
         if decision == Conflict.Decision.SPLIT:
             if at is None:
-                raise SettlementError("A split needs a day: from then on the claimant gets the days.")
-            cursor.execute(WITHOUT, {"at": at})
-            (without,) = cursor.fetchone()
-            if without:
-                raise SettlementError(
-                    f"{at} does not split {without:,} of the {chosen:,} conflicts: it must be a day within each of"
+                raise DecisionError("A split needs a day: from then on the claimant gets the days.")
+            cursor.execute(NOT_SPLIT, {"at": at})
+            (unsplit,) = cursor.fetchone()
+            if unsplit:
+                raise DecisionError(
+                    f"{at} does not split {unsplit:,} of the {selected:,} conflicts: it must be a day within each of"
                     " them and after its first. Settle those by themselves."
                 )
-        change = _settle_chosen(cursor, conflict, decision, at, source, today, chosen)
+        change = _settle_selected(cursor, conflict, decision, at, source, today, selected)
     effects.require(change.change_id(), expected)
     audit.record(
         source.actor,
         "settle conflicts",
-        f"{chosen:,} conflicts between {conflict.holder} and {conflict.claimant}",
-        {"holder": conflict.holder.domain, "claimant": conflict.claimant.domain, "conflicts": chosen},
+        f"{selected:,} conflicts between {conflict.holder} and {conflict.claimant}",
+        {"holder": conflict.holder.domain, "claimant": conflict.claimant.domain, "conflicts": selected},
         {
             "decision": decision,
             "change": change.change_id(),
@@ -199,7 +199,7 @@ def settle_many(
     return change.change_id()
 
 
-def alike(conflict: Conflict) -> QuerySet[Conflict]:
+def similar_conflicts(conflict: Conflict) -> QuerySet[Conflict]:
     """Return the open conflicts of the same kind and parties that the same message, or else the same change, opened."""
     message = conflict.opened_by.message_id
     opened = Q(opened_by__message=message) if message else Q(opened_by=conflict.opened_by_id)
@@ -212,7 +212,7 @@ def alike(conflict: Conflict) -> QuerySet[Conflict]:
     )
 
 
-def refused_by(claim: Representation | CongestionPointConnection) -> Conflict | None:
+def refusing_decision(claim: Representation | CongestionPointConnection) -> Conflict | None:
     """Return the latest decision of staff that gave days of this refused claim to another party.
 
     Return None when the claim is not refused, or when the policy `newest wins` refused it.
@@ -225,29 +225,29 @@ def _splits(at: date | None, days: Days) -> bool:
     return at is not None and days.lower is not None and days.lower < at and at in days
 
 
-def _settle_chosen(
+def _settle_selected(
     cursor: CursorWrapper,
     conflict: Conflict,
     decision: str,
     at: date | None,
     source: Source,
     today: date,
-    chosen: int = 1,
+    selected: int = 1,
 ) -> Recorder:
     """Lock the connections of the selected conflicts, check that the conflicts are still open, and decide them."""
     keeps, gives = shares(decision, at)
 
     def compute(_: bool) -> None:
         cursor.execute("DELETE FROM ruling")
-        cursor.execute(RULE, {"keeps": keeps, "gives": gives})
+        cursor.execute(STAGE_RULINGS, {"keeps": keeps, "gives": gives})
         analyze_if_large(cursor, "ruling", cursor.rowcount)
 
     lock_changed_connections(cursor, compute)
-    require_open(cursor, chosen)
+    require_open(cursor, selected)
     recorder = Recorder(source)
     change = recorder.change_id()
     cursor.execute(
-        DECIDE,
+        CLOSE_CONFLICTS,
         {
             "decision": decision,
             "at": at,
@@ -256,11 +256,11 @@ def _settle_chosen(
             "change": change,
         },
     )
-    carry_out(cursor, KINDS[conflict.kind], change=change, today=today)
+    apply_rulings(cursor, KINDS[conflict.kind], change=change, today=today)
     return recorder
 
 
-def _choose(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> int:
+def _stage_conflicts(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> int:
     """Stage the numbers of the conflicts, and return how many there are."""
     try:
         query, parameters = (
@@ -270,21 +270,21 @@ def _choose(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> int:
             .query.sql_with_params()
         )
     except EmptyResultSet:
-        raise SettlementError("There are no conflicts to settle.") from None
+        raise DecisionError("There are no conflicts to settle.") from None
     cursor.execute(f"INSERT INTO selected_conflict {query}", parameters)
-    chosen = int(cursor.rowcount)
-    if not chosen:
-        raise SettlementError("There are no conflicts to settle.")
-    analyze_if_large(cursor, "selected_conflict", chosen)
-    return chosen
+    selected = int(cursor.rowcount)
+    if not selected:
+        raise DecisionError("There are no conflicts to settle.")
+    analyze_if_large(cursor, "selected_conflict", selected)
+    return selected
 
 
-def _example(cursor: CursorWrapper) -> Conflict:
-    """Return a conflict with the kind and parties of the selected ones; raise SettlementError when these differ."""
+def _any_conflict(cursor: CursorWrapper) -> Conflict:
+    """Return a conflict with the kind and parties of the selected ones; raise DecisionError when these differ."""
     cursor.execute(PARTIES)
     parties: list[tuple[Any, ...]] = cursor.fetchall()
     if len(parties) > 1:
-        raise SettlementError(
+        raise DecisionError(
             f"The conflicts are of {len(parties):,} sorts: conflicts that are settled together are of one kind, with"
             " one holder and one claimant. Choose fewer."
         )

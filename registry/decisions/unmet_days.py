@@ -20,9 +20,9 @@ from registry.models import (
 from registry.periods import Days, list_in_words
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION
 
-WAITING = """
--- Of the days asked for, those that a row of the claim is contested or refused on after the change, and those of them
--- on which the claim was so before it.
+UNMET_DAYS = """
+-- The requested days on which a row of the claim is contested or refused after the change; and of these, the days on
+-- which the claim had the same standing before the change.
 WITH claim AS (
     SELECT c.id, c.standing, c.period,
         c.recorded_by_id < %(change)s AND (c.superseded_by_id IS NULL OR c.superseded_by_id >= %(change)s) AS was,
@@ -32,16 +32,16 @@ WITH claim AS (
 ), before AS (
     SELECT standing, range_agg(period) AS days FROM claim WHERE was GROUP BY standing
 )
-SELECT claim.id, claim.standing, %(asked)s::datemultirange * claim.period::datemultirange,
-    coalesce(%(asked)s::datemultirange * claim.period::datemultirange * before.days, '{{}}')
+SELECT claim.id, claim.standing, %(requested)s::datemultirange * claim.period::datemultirange,
+    coalesce(%(requested)s::datemultirange * claim.period::datemultirange * before.days, '{{}}')
 FROM claim LEFT JOIN before USING (standing)
-WHERE is_so AND standing <> 'effective' AND %(asked)s::datemultirange && claim.period
+WHERE is_so AND standing <> 'effective' AND %(requested)s::datemultirange && claim.period
 ORDER BY claim.period
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnmetDays:
     """Days (half-open) of a claim that do not count after a change.
 
     `unchanged` are those of `days` that had the same standing before the change. `decision` is the one that refused the
@@ -76,16 +76,16 @@ class Waiting:
         return f"stays {self.standing} {list_in_words(self.unchanged)}{self.why}"
 
 
-def waiting(
+def unmet_days(
     row: Representation | CongestionPointConnection | CongestionPointTerms,
-    asked: Iterable[Days],
+    requested: Iterable[Days],
     change: int,
-) -> list[Waiting]:
+) -> list[UnmetDays]:
     """Return the requested days that do not count after a change, in the order of the days.
 
     Args:
         row: A row of the claim; terms have no days that do not count.
-        asked: The days that staff requested.
+        requested: The days that staff requested.
         change: The number of the change.
     """
     if isinstance(row, CongestionPointTerms):
@@ -100,14 +100,14 @@ def waiting(
         "connection": row.connection_id,
         "party": party,
         "point": point,
-        "asked": Multirange(list(asked)),
+        "requested": Multirange(list(requested)),
     }
     with connection.cursor() as cursor:
-        cursor.execute(kind.sql(WAITING), parameters)
+        cursor.execute(kind.sql(UNMET_DAYS), parameters)
         found = cursor.fetchall()
     claims = model._default_manager.in_bulk([number for number, *_ in found])
     refused = refusals(claims.values())
     return [
-        Waiting(standing, tuple(days), tuple(unchanged), refused.get(claims[number]))
+        UnmetDays(standing, tuple(days), tuple(unchanged), refused.get(claims[number]))
         for number, standing, days, unchanged in found
     ]

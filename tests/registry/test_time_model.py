@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 
 from registry.decisions.adjust import AdjustmentError, Row
-from registry.decisions.settle import SettlementError
+from registry.decisions.settle import DecisionError
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
 from registry.previews.effects import rehearse
 from registry.updates import statements
@@ -321,7 +321,7 @@ def is_done(world: World, verb: Callable[[str | None], int]) -> bool:
     before = world.view()
     try:
         shown = rehearse(lambda: verb(None))
-    except (SettlementError, AdjustmentError) as refused:
+    except (DecisionError, AdjustmentError) as refused:
         note(f"        refused: {refused}")
         return False
     assert world.view() == before, "the rehearsal left something behind"

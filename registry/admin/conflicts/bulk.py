@@ -27,7 +27,7 @@ from registry.admin.conflicts.forms import DecisionForm
 from registry.admin.conflicts.pairs import PAIRS_SHOWN, Pair, pairs_in, settled_in_words
 from registry.admin.previewed_forms import LIVE, TOO_MANY, Attempt, Verb, attempted, fragment, rehearsed
 from registry.changes import Source
-from registry.decisions.settle import alike, settle_many
+from registry.decisions.settle import settle_many, similar_conflicts
 from registry.models import Change, Conflict
 from registry.queries.change_sources import maker
 
@@ -162,7 +162,7 @@ def _chosen(model_admin: ScopedAdmin, request: HttpRequest) -> QuerySet[Conflict
         first = model_admin.get_object(request, said["like"])
         if first is None:
             raise BadSelection("There is no such conflict. Choose the conflicts in the list.")
-        rows = mine.filter(pk__in=alike(first).values("pk"))
+        rows = mine.filter(pk__in=similar_conflicts(first).values("pk"))
     elif "ids" in said:
         if not IDS.fullmatch(said["ids"]) or said["ids"].count(",") >= BY_HAND:
             raise BadSelection(f"Choose between one and {BY_HAND:,} conflicts in the list.")

@@ -15,7 +15,7 @@ from participants.models import Participant
 from participants.scope import Scope
 from registry.admin.conflicts.forms import decided
 from registry.admin.facts.adjust import adjusting, party_of
-from registry.decisions.settle import refused_by
+from registry.decisions.settle import refusing_decision
 from registry.models import (
     Change,
     ClaimStanding,
@@ -145,7 +145,7 @@ def _refusal(claim: Any, conflict: Conflict, seen: Scope) -> str:
     """
     if claim.standing != ClaimStanding.REFUSED:
         return ""
-    decision = refused_by(claim)
+    decision = refusing_decision(claim)
     if decision is None:
         return "The policy “newest wins” gave these days to another."
     if decision.holder_id not in seen and decision.claimant_id not in seen:

@@ -28,9 +28,9 @@ from registry.admin.facts.adjust import RIGHT
 from registry.admin.previewed_forms import Attempt, Verb, attempted, fragment, rehearsed, this_day
 from registry.changes import Source
 from registry.charts import timeline
-from registry.decisions.history import latest_decision, replacing
-from registry.decisions.reversal import of_run
-from registry.decisions.settle import alike, settle, settle_anew
+from registry.decisions.history import later_decisions, latest_decision
+from registry.decisions.reversal import decision_for_run
+from registry.decisions.settle import settle, settle_anew, similar_conflicts
 from registry.models import Conflict
 
 TOP = "#content-start"
@@ -100,7 +100,7 @@ def _is_done_already(request: HttpRequest, conflict: Conflict, form: DecisionFor
     return bool(latest) and all(
         (row.replaces_id if anew else row.pk) == conflict.pk
         and (row.decided_by, row.reason) == (by, reason)
-        and (row.decision, row.split_at) == of_run(row.period, decision, form.day)
+        and (row.decision, row.split_at) == decision_for_run(row.period, decision, form.day)
         for row in latest
     )
 
@@ -140,8 +140,8 @@ def _page(
 ) -> HttpResponse:
     seen = model_admin.seen(request)
     is_open = conflict.closed_by_id is None
-    replaced = replacing(conflict) if conflict.decision else []
-    more = alike(conflict).exclude(pk=conflict.pk)
+    replaced = later_decisions(conflict) if conflict.decision else []
+    more = similar_conflicts(conflict).exclude(pk=conflict.pk)
     adjusted_for = model_admin.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY
     context = {
         "trail": [(_queue(request), "Conflicts")],
@@ -155,7 +155,7 @@ def _page(
         "decided": decided(conflict),
         "open": [] if is_open else conflict_page.open_between(conflict),
         "replaced_by": list(conflict.replaced_by.order_by("pk")),
-        "replacing": replaced,
+        "later_decisions": replaced,
         "more": count_in_words(more) if is_open else "0",
         "together": settling(like=str(conflict.pk)),
         "sides": conflict_page.sides(conflict, seen=seen, adjusted_for=adjusted_for),

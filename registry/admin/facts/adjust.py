@@ -30,8 +30,8 @@ from registry.admin.previewed_forms import (
     rehearsed,
 )
 from registry.changes import Source
-from registry.decisions.adjust import adjust, given_days
-from registry.decisions.unmet_days import waiting
+from registry.decisions.adjust import adjust, resulting_days
+from registry.decisions.unmet_days import unmet_days
 from registry.models import (
     Change,
     Claim,
@@ -106,13 +106,13 @@ def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable)
         change = done_already(row, days, by=request.user.get_username(), why=form.why)
     if change is None:
         return _adjust_page(model_admin, request, row, form, attempt)
-    given = periods.list_in_words(given_days(row, days, change))
+    given = periods.list_in_words(resulting_days(row, days, change))
     said = format_html(
         "The days of {} are {}{}{}. {}",
         words(row),
         given,
         "" if given == asked else f"; you asked for {asked}",
-        "".join(f"; {each.in_words}" for each in waiting(row, [days], change)),
+        "".join(f"; {each.in_words}" for each in unmet_days(row, [days], change)),
         link(Change.objects.get(pk=change), "See what changed"),
     )
     model_admin.message_user(request, said, messages.SUCCESS)
@@ -191,7 +191,7 @@ def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | Non
     entries = AuditEntry.objects.filter(action="adjust period", actor=by, reason=why, after__change=change)
     asked = [after.get("asked for", after["days"]) for entry in entries if (after := entry.after)]
     latest = Change.objects.latest("pk").pk
-    holds = given_days(row, days, change) == given_days(row, days, latest)
+    holds = resulting_days(row, days, change) == resulting_days(row, days, latest)
     return change if asked == [periods.in_words(days)] and holds else None
 
 

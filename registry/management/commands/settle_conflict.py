@@ -8,7 +8,7 @@ from common import clock
 from common.retry import retried
 from participants import audit
 from registry.changes import Source
-from registry.decisions.settle import SettlementError, settle, settle_anew
+from registry.decisions.settle import DecisionError, settle, settle_anew
 from registry.management import output
 from registry.market.market import market, today_at
 from registry.models import Conflict
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                     options["id"], options["decision"], at=options["at"], source=source, today=today
                 )
             )
-        except SettlementError as error:
+        except DecisionError as error:
             raise CommandError(str(error)) from None
         done = "decided again" if options["anew"] else "settled"
         self.stdout.write(f"Conflict {options['id']} is {done}: {options['decision']}.")

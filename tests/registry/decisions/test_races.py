@@ -13,7 +13,7 @@ import pytest
 from participants.models import AuditEntry
 from registry.changes import Source
 from registry.decisions.adjust import AdjustmentError, Row
-from registry.decisions.settle import SettlementError
+from registry.decisions.settle import DecisionError
 from registry.models import Change, Conflict
 from tests.registry.decisions.decisions import decide, decide_many, membership, move, representation, terms
 from tests.registry.dsl import Registry, agr_says, days, dso_says, point
@@ -35,7 +35,7 @@ class Told:
         self.errors[source.actor] = None
         try:
             verb()
-        except (SettlementError, AdjustmentError) as error:
+        except (DecisionError, AdjustmentError) as error:
             self.errors[source.actor] = str(error)
 
     def one_is_done_and_the_other_told(self, words: str) -> str:

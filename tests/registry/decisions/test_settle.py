@@ -11,7 +11,7 @@ from common.retry import retried
 from participants.models import AuditEntry
 from registry.changes import Source
 from registry.decisions.history import refusals
-from registry.decisions.settle import SettlementError, alike, refused_by, settle_many
+from registry.decisions.settle import DecisionError, refusing_decision, settle_many, similar_conflicts
 from registry.models import Change, Conflict, Representation
 from registry.previews.effects import of_change, rehearse
 from tests.registry.decisions.decisions import (
@@ -72,7 +72,7 @@ def test_C9_the_decision_is_on_the_record_with_both_parties(world: World, contes
 
 def test_C9_who_settled_it_meanwhile_is_told(world: World, contested: Conflict) -> None:
     decide(world, contested, "give", source=Source.of_staff("lee", "moved house"))
-    with pytest.raises(SettlementError) as refused:
+    with pytest.raises(DecisionError) as refused:
         decide(world, contested, "keep")
     said = str(refused.value)
     assert said.startswith(f"Conflict {contested.pk} is closed: it was settled by lee on 20")
@@ -83,7 +83,7 @@ def test_C9_who_settled_it_meanwhile_is_told(world: World, contested: Conflict) 
 def test_C9_what_ended_it_meanwhile_is_told(world: World, contested: Conflict) -> None:
     agr_says(world, "agr-2", ("home-1", 9, 1))
     with pytest.raises(
-        SettlementError, match="no longer contested since a change by AGRPortfolioUpdate of AGR agr-2"
+        DecisionError, match="no longer contested since a change by AGRPortfolioUpdate of AGR agr-2"
     ):
         decide(world, contested, "keep")
 
@@ -118,8 +118,8 @@ def test_C9_a_decision_is_between_the_two_it_names_where_several_hold_the_day(wo
 
 def test_C11_what_one_message_contests_is_settled_as_one(world: World, many: Conflict) -> None:
     agr_says(world, "agr-3", ("home-1", 2, None))
-    assert alike(many).count() == len(CONNECTIONS)
-    change = decide_many(world, alike(many), "split", 5)
+    assert similar_conflicts(many).count() == len(CONNECTIONS)
+    change = decide_many(world, similar_conflicts(many), "split", 5)
     assert_sound()
     for home in CONNECTIONS:
         assert days(world, "agr-1", home) == "effective 0..4, refused 5.."
@@ -138,11 +138,11 @@ def test_C11_what_one_message_contests_is_settled_as_one(world: World, many: Con
 def test_C11_conflicts_that_are_closed_are_counted_and_nothing_is_settled(
     world: World, many: Conflict
 ) -> None:
-    numbers = list(alike(many).values_list("pk", flat=True))
+    numbers = list(similar_conflicts(many).values_list("pk", flat=True))
     decide(world, many, "give", source=Source.of_staff("lee", "moved house"))
     agr_says(world, "agr-2", ("home-1", 9, 1), ("home-2", 9, 1))
     before = written()
-    with pytest.raises(SettlementError) as refused:
+    with pytest.raises(DecisionError) as refused:
         decide_many(world, Conflict.objects.filter(pk__in=numbers), "keep")
     said = str(refused.value)
     assert "closed meanwhile" in said
@@ -154,28 +154,28 @@ def test_C11_conflicts_that_are_closed_are_counted_and_nothing_is_settled(
 def test_C11_all_are_of_one_kind_and_between_the_same_two(world: World, many: Conflict) -> None:
     agr_says(world, "agr-3", ("home-1", 0, None))
     before = written()
-    with pytest.raises(SettlementError, match="of 2 sorts"):
+    with pytest.raises(DecisionError, match="of 2 sorts"):
         decide_many(world, open_conflicts(), "keep")
-    with pytest.raises(SettlementError, match="no conflicts"):
+    with pytest.raises(DecisionError, match="no conflicts"):
         decide_many(world, Conflict.objects.none(), "keep")
-    with pytest.raises(SettlementError, match="no conflicts"):
+    with pytest.raises(DecisionError, match="no conflicts"):
         decide_many(world, Conflict.objects.filter(pk=0), "keep")
-    with pytest.raises(SettlementError, match="needs a reason"):
-        decide_many(world, alike(many), "keep", source=Source.of_staff("kim", " "))
+    with pytest.raises(DecisionError, match="needs a reason"):
+        decide_many(world, similar_conflicts(many), "keep", source=Source.of_staff("kim", " "))
     assert written() == before
 
 
 def test_C11_a_split_lies_within_each_of_them(world: World) -> None:
     agr_says(world, "agr-1", *((home, 0, None) for home in CONNECTIONS))
     agr_says(world, "agr-2", ("home-1", 2, 9), ("home-2", 5, None), ("home-3", 0, 4), ("home-4", 4, 6))
-    with pytest.raises(SettlementError, match=f"{as_date(5)} does not split 2 of the 4 conflicts"):
+    with pytest.raises(DecisionError, match=f"{as_date(5)} does not split 2 of the 4 conflicts"):
         decide_many(world, open_conflicts(), "split", 5)
-    with pytest.raises(SettlementError, match="A split needs a day"):
+    with pytest.raises(DecisionError, match="A split needs a day"):
         decide_many(world, open_conflicts(), "split")
 
 
 def test_C11_a_slice_of_a_list_is_settled_too(world: World, many: Conflict) -> None:
-    decide_many(world, alike(many).order_by("connection__address")[:2], "give")
+    decide_many(world, similar_conflicts(many).order_by("connection__address")[:2], "give")
     assert [days(world, "agr-2", home) for home in CONNECTIONS] == 2 * ["effective 2.."] + 2 * [
         "contested 2.."
     ]
@@ -185,9 +185,10 @@ def test_alike_are_those_of_the_same_message_and_parties(world: World, many: Con
     agr_says(world, "agr-2", ("home-1", 9, 1))
     agr_says(world, "agr-3", *((home, 2, None) for home in CONNECTIONS))
     assert {
-        row.connection.address for row in alike(open_conflicts().filter(claimant=many.claimant_id)[0])
+        row.connection.address
+        for row in similar_conflicts(open_conflicts().filter(claimant=many.claimant_id)[0])
     } == {row.connection.address for row in open_conflicts().filter(claimant=many.claimant_id)}
-    assert alike(many).filter(claimant=world.participants["agr-3"]).count() == 0
+    assert similar_conflicts(many).filter(claimant=world.participants["agr-3"]).count() == 0
 
 
 # Again
@@ -216,7 +217,7 @@ def test_C12_a_decision_is_replaced_and_nothing_erased(world: World, contested: 
 def test_C12_only_the_latest_decision_about_the_days_is_replaced(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
     decide(world, contested, "give", anew=True)
-    with pytest.raises(SettlementError) as refused:
+    with pytest.raises(DecisionError) as refused:
         decide(world, contested, "keep", anew=True)
     later = Conflict.objects.get(replaces=contested)
     assert f"decided later, in conflict {later.pk}, by kim on 20" in str(refused.value)
@@ -244,7 +245,7 @@ def test_C12_days_apart_are_decided_as_one(world: World, contested: Conflict) ->
     assert days(world, "agr-2", "home-1") == "refused 2..3, contested 4..5, refused 6..6, effective 7..9"
     rows = Conflict.objects.filter(replaces=contested).order_by("period")
     assert [(row.decision, row.split_at) for row in rows] == [("keep", None), ("split", as_date(7))]
-    with pytest.raises(SettlementError, match="A split needs a day within"):
+    with pytest.raises(DecisionError, match="A split needs a day within"):
         decide(world, rows[0], "split", 7, anew=True)
 
 
@@ -254,33 +255,33 @@ def test_C12_what_is_so_already_is_not_decided_again(
 ) -> None:
     decide(world, contested, decision, at)
     before = written()
-    with pytest.raises(SettlementError, match="It is so already"):
+    with pytest.raises(DecisionError, match="It is so already"):
         decide(world, contested, decision, at, anew=True)
     assert written() == before
 
 
 def test_C12_why_nothing_is_left_to_decide_is_said(world: World, contested: Conflict) -> None:
-    with pytest.raises(SettlementError, match="is open: settle it"):
+    with pytest.raises(DecisionError, match="is open: settle it"):
         decide(world, contested, "give", anew=True)
     decide(world, contested, "keep")
     with transaction.atomic():
         agr_says(world, "agr-2", ("home-1", 9, 1))
-        with pytest.raises(SettlementError, match=r"AGR agr-2\.example no longer claims these days"):
+        with pytest.raises(DecisionError, match=r"AGR agr-2\.example no longer claims these days"):
             decide(world, contested, "give", anew=True)
         transaction.set_rollback(True)
     agr_says(world, "agr-3", ("home-1", 0, None))
     decide(world, open_conflicts().get(), "give")
     assert days(world, "agr-2", "home-1") == "contested 2..9"
-    with pytest.raises(SettlementError, match="is by now another's"):
+    with pytest.raises(DecisionError, match="is by now another's"):
         decide(world, contested, "give", anew=True)
     agr_says(world, "agr-3", ("home-1", 0, -1))
     assert disputes(world) == ["home-1: agr-1 against agr-2, 2..9"]
-    with pytest.raises(SettlementError, match="is contested again; settle the conflict that is open"):
+    with pytest.raises(DecisionError, match="is contested again; settle the conflict that is open"):
         decide(world, contested, "give", anew=True)
     ended = open_conflicts().get()
     agr_says(world, "agr-2", ("home-1", 9, 1))
     with pytest.raises(
-        SettlementError, match=r"ended without a decision by AGRPortfolioUpdate of AGR agr-2\.example"
+        DecisionError, match=r"ended without a decision by AGRPortfolioUpdate of AGR agr-2\.example"
     ):
         decide(world, ended, "give", anew=True)
 
@@ -300,12 +301,12 @@ def test_C12_other_claimants_contest_it_with_who_gets_the_days(world: World, con
 
 def test_a_refused_day_names_the_decision_that_refused_it(world: World, contested: Conflict) -> None:
     decide(world, contested, "split", 5)
-    assert refused_by(representation("agr-2", day=3)) == contested
-    assert refused_by(representation("agr-1", day=6)) == contested
-    assert refused_by(representation("agr-1", day=0)) is None
+    assert refusing_decision(representation("agr-2", day=3)) == contested
+    assert refusing_decision(representation("agr-1", day=6)) == contested
+    assert refusing_decision(representation("agr-1", day=0)) is None
     decide(world, contested, "keep", anew=True)
     replacing = Conflict.objects.get(replaces=contested)
-    assert refused_by(representation("agr-2", day=6)) == replacing
+    assert refusing_decision(representation("agr-2", day=6)) == replacing
 
 
 def test_a_refused_day_names_the_latest_of_several_decisions(world: World, contested: Conflict) -> None:
@@ -315,8 +316,8 @@ def test_a_refused_day_names_the_latest_of_several_decisions(world: World, conte
         decide(world, latest, decision, anew=True)
     latest = Conflict.objects.latest("pk")
     assert latest.replaces_id not in (None, contested.pk)
-    assert refused_by(representation("agr-2", day=3)) == latest
-    with pytest.raises(SettlementError, match=f"in conflict {latest.pk}"):
+    assert refusing_decision(representation("agr-2", day=3)) == latest
+    with pytest.raises(DecisionError, match=f"in conflict {latest.pk}"):
         decide(world, contested, "give", anew=True)
 
 
@@ -326,8 +327,8 @@ def test_a_refused_day_names_its_decision_after_later_changes_too(world: World, 
     agr_says(world, "agr-2", ("home-1", 2, 20))
     row = representation("agr-2", day=3)
     assert row.recorded_by_id > Conflict.objects.get(pk=contested.pk).closed_by_id
-    assert refused_by(row) == contested
-    assert refused_by(representation("agr-2", day=15)) is None
+    assert refusing_decision(row) == contested
+    assert refusing_decision(representation("agr-2", day=15)) is None
 
 
 def test_a_refused_row_names_no_decision_made_since_it_was_superseded(
@@ -339,9 +340,9 @@ def test_a_refused_row_names_no_decision_made_since_it_was_superseded(
     third = decide(world, Conflict.objects.get(replaces=contested), "keep", anew=True)
     former.refresh_from_db()
     assert former.superseded_by_id == second
-    assert refused_by(former) == contested
+    assert refusing_decision(former) == contested
     current = representation("agr-2", day=3)
-    assert refused_by(current) == Conflict.objects.get(closed_by=third)
+    assert refusing_decision(current) == Conflict.objects.get(closed_by=third)
     moment = Change.objects.get(pk=first).moment
     assert refusals([former, current], known_at=moment) == {former: contested}
 
@@ -352,7 +353,7 @@ def test_what_the_policy_refused_names_no_decision(world: World, contested: Conf
     world.set_policy("representation conflicts", "newest wins")
     agr_says(world, "agr-3", ("home-1", 0, None))
     assert days(world, "agr-2", "home-1") == "refused 2..9"
-    assert refused_by(representation("agr-2", day=3)) is None
+    assert refusing_decision(representation("agr-2", day=3)) is None
 
 
 def test_a_refused_membership_names_its_decision(world: World) -> None:
@@ -360,8 +361,8 @@ def test_a_refused_membership_names_its_decision(world: World) -> None:
     dso_says(world, "dso-2", point("point-2", 0, None, ("home-1", 0, None)))
     conflict = open_conflicts().get()
     decide(world, conflict, "give")
-    assert refused_by(membership("dso-1", "point-1")) == conflict
-    assert refused_by(membership("dso-2", "point-2")) is None
+    assert refusing_decision(membership("dso-1", "point-1")) == conflict
+    assert refusing_decision(membership("dso-2", "point-2")) is None
 
 
 # What comes of it
@@ -384,21 +385,21 @@ def test_C14_a_rehearsal_tells_what_will_happen_and_leaves_nothing(world: World,
 
 def test_C14_nothing_is_done_when_other_consequences_would_follow(world: World, many: Conflict) -> None:
     one = rehearsed(lambda: decide(world, many, "give"))
-    all_of_them = rehearsed(lambda: decide_many(world, alike(many), "give"))
+    all_of_them = rehearsed(lambda: decide_many(world, similar_conflicts(many), "give"))
     agr_says(world, "agr-3", *((home, 4, 6) for home in CONNECTIONS))
     before, view = written(), world.view()
     for verb in (
         lambda: decide(world, many, "give", expected=one.fingerprint),
-        lambda: decide_many(world, alike(many), "give", expected=all_of_them.fingerprint),
+        lambda: decide_many(world, similar_conflicts(many), "give", expected=all_of_them.fingerprint),
     ):
         with pytest.raises(ConsequencesChanged, match="nothing was done"):
             verb()
     assert (written(), world.view()) == (before, view)
     decide_many(
         world,
-        alike(many),
+        similar_conflicts(many),
         "give",
-        expected=rehearsed(lambda: decide_many(world, alike(many), "give")).fingerprint,
+        expected=rehearsed(lambda: decide_many(world, similar_conflicts(many), "give")).fingerprint,
     )
 
 
@@ -415,7 +416,7 @@ def test_C14_a_decision_anew_does_what_was_shown_or_nothing(world: World, contes
 
 
 def test_C14_a_rehearsal_raises_what_the_verb_raises(world: World, contested: Conflict) -> None:
-    with pytest.raises(SettlementError, match="needs a reason"):
+    with pytest.raises(DecisionError, match="needs a reason"):
         rehearse(lambda: decide(world, contested, "keep", source=Source.of_staff("kim", "")))
 
 
@@ -462,12 +463,14 @@ def test_a_large_change_is_told_without_its_facts(
     world: World, many: Conflict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("registry.previews.effects.MAX_FACTS", 3)
-    change = decide_many(world, alike(many), "keep")
+    change = decide_many(world, similar_conflicts(many), "keep")
     shown = of_change(change)
     assert (shown.large, shown.lines, shown.closed) == (True, (), 4)
     assert of_change(change, exact=True).connections == 4
 
 
 def test_verbs_of_staff_take_their_source_from_staff(world: World, many: Conflict) -> None:
-    change = Change.objects.get(pk=settle_many(alike(many), "keep", at=None, source=BY_KIM, today=as_date(0)))
+    change = Change.objects.get(
+        pk=settle_many(similar_conflicts(many), "keep", at=None, source=BY_KIM, today=as_date(0))
+    )
     assert (change.kind, change.actor, change.reason) == ("staff", "kim", "agreed by telephone")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from registry.decisions.settle import SettlementError
+from registry.decisions.settle import DecisionError
 from tests.registry.dsl import Registry, agr_says, dso_says, point
 from tests.registry.model_days import Dispute
 from tests.registry.racing import Runner, Step, interleave, outcome, reported
@@ -28,7 +28,7 @@ def settles(dispute: Dispute, decision: str) -> Step:
             return
         try:
             registry.settle(dispute, decision)
-        except (LookupError, SettlementError):
+        except (LookupError, DecisionError):
             return
 
     return step
