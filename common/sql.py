@@ -12,7 +12,7 @@ from django.db import connection
 
 
 def fetch(statement: LiteralString, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The first row that `statement` gives, run on Django's connection and in its transaction; None without a row.
+    """Run `statement` on Django's connection, in its transaction. Return the first row, or None.
 
     Raises Django's database errors.
     """

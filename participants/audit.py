@@ -40,15 +40,18 @@ def build_entry(
     about: Model | None,
     participants: Iterable[Participant | int] = (),
 ) -> AuditEntry:
-    """The entry of the audit trail that `actor` did `action` to `subject`, not stored.
+    """Build an entry of the audit trail, without storing it: `actor` did `action` to `subject`.
 
     Args:
-        before: what differs, as values that JSON can hold; None where there was nothing. Never a secret.
-        after: the same; None where there is nothing.
-        subject: what the object is called at this moment.
-        about: the object's row. Only its primary key is read. None where no row stands for it.
-        participants: those that it is about, rows or primary keys. Staff who are limited to one of them read the
-            entry; an entry about none is read by staff who are not limited.
+        actor: Who did it: the name of a member of staff, or of a command.
+        action: What was done, such as `changed participant`.
+        subject: What the object is called at this moment.
+        before: The former values that differ, as JSON; None if there were none. Never a secret.
+        after: The new values that differ, as JSON; None if there are none.
+        reason: Why, in the words of the actor.
+        about: The object's row, of which only the primary key is used; None if the object has no row.
+        participants: The participants concerned, rows or primary keys. Staff limited to one of them see the entry. An
+            entry about no participant is visible only to staff who are not limited.
     """
     return AuditEntry(
         actor=actor[:150],

@@ -47,7 +47,7 @@ def read_file(path: Path) -> None:
 
 
 def setting(name: str, default: T, read: Callable[[str], T]) -> T:
-    """The setting `name` as `read` understands its text, or `default` where it is unset or empty.
+    """Return the setting `name`, converted by `read`; `default` if it is unset or empty.
 
     Raises ImproperlyConfigured, naming the setting and what to set, where `read` raises ValueError. The text
     itself is not shown: it may be a secret.
@@ -62,7 +62,7 @@ def setting(name: str, default: T, read: Callable[[str], T]) -> T:
 
 
 def secret(text: str) -> str:
-    """A text too long to be guessed."""
+    """Return a text that is too long to be guessed."""
     if len(text) < SHORTEST_SECRET:
         raise ValueError(
             f"has {len(text)} characters; set it to a random text of {SHORTEST_SECRET} or more, such as "
@@ -72,7 +72,7 @@ def secret(text: str) -> str:
 
 
 def boolean(text: str) -> bool:
-    """`true`, `yes`, `on`, `1` or `false`, `no`, `off`, `0`, in any case."""
+    """Read `true`, `yes`, `on`, `1` or `false`, `no`, `off`, `0`, in any case."""
     lowered = text.lower()
     if lowered in {"true", "yes", "on", "1"}:
         return True
@@ -82,7 +82,7 @@ def boolean(text: str) -> bool:
 
 
 def whole_number(at_least: int, at_most: int) -> Callable[[str], int]:
-    """A reader of whole numbers from `at_least` to `at_most`, both inclusive."""
+    """Return a reader of whole numbers from `at_least` to `at_most`, both inclusive."""
 
     def read(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not at_least <= int(text) <= at_most:
@@ -93,19 +93,19 @@ def whole_number(at_least: int, at_most: int) -> Callable[[str], int]:
 
 
 def words(text: str) -> list[str]:
-    """Comma-separated words."""
+    """Read comma-separated words."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def domain(text: str) -> str:
-    """A domain in the form UFTP gives it: lower case, at least two labels."""
+    """Read a domain in UFTP's form: lower case, at least two labels."""
     if not re.fullmatch(_DOMAIN, text):
         raise ValueError(f"{text!r} is not a domain in lower case; set one such as cro.example")
     return text
 
 
 def addresses(text: str) -> list[str]:
-    """Comma-separated IP addresses and networks."""
+    """Read comma-separated IP addresses and networks."""
     for address in (given := words(text)):
         try:
             ip_network(address)
@@ -117,7 +117,7 @@ def addresses(text: str) -> list[str]:
 
 
 def database(text: str) -> dict[str, Any]:
-    """A Django database from the address of a PostgreSQL one, which errors do not show."""
+    """Read a Django database from a PostgreSQL URL. Errors never contain the URL."""
     wrong = "not the address of a PostgreSQL database; set one such as postgres://user:password@host:5432/cro"
     if not re.match(r"postgres(ql)?://", text):
         raise ValueError(wrong)
@@ -136,7 +136,7 @@ def database(text: str) -> dict[str, Any]:
 
 
 def embedded_database(project: Path) -> dict[str, Any]:
-    """The Django database on the embedded server of the project checked out at `project`."""
+    """Return the Django database on the embedded server of the project at `project`."""
     return {
         "ENGINE": EMBEDDED,
         "NAME": places.DATABASE,
@@ -147,7 +147,7 @@ def embedded_database(project: Path) -> dict[str, Any]:
 
 
 def moment(text: str) -> datetime:
-    """An ISO 8601 moment with its UTC offset, as an aware datetime in UTC."""
+    """Read an ISO 8601 moment with an offset, as an aware datetime in UTC."""
     example = "set an ISO moment with its offset, such as 2026-03-01T12:00:00+00:00"
     try:
         read = datetime.fromisoformat(text)
@@ -159,7 +159,7 @@ def moment(text: str) -> datetime:
 
 
 def signing_seed(text: str) -> bytes:
-    """The 32-byte Ed25519 seed of a private key in either of its Base64 forms."""
+    """Read the 32-byte Ed25519 seed of a private key, in either of its Base64 forms."""
     try:
         return sealing.load_private_key(text)
     except sealing.InvalidPrivateKey as wrong:
@@ -167,7 +167,7 @@ def signing_seed(text: str) -> bytes:
 
 
 def signing_seed_in_file(path: str) -> bytes:
-    """The seed in the file at `path`: as `signing_seed` reads it, alone or as `manage.py generate_key` prints it."""
+    """Read the seed in the file at `path`: alone, or in the lines that `manage.py generate_key` prints."""
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as unreadable:
@@ -178,7 +178,7 @@ def signing_seed_in_file(path: str) -> bytes:
 
 
 def signing_key() -> bytes:
-    """The seed of the CRO's private key. Raises ImproperlyConfigured where none is set."""
+    """Return the seed of the CRO's private key. Raise ImproperlyConfigured if none is set."""
     if settings.CRO_SIGNING_KEY is None:
         raise ImproperlyConfigured(
             "CRO_PRIVATE_KEY: is not set; set it, or CRO_PRIVATE_KEY_FILE, "

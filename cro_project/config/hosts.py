@@ -30,7 +30,7 @@ def hosts(text: str) -> list[str]:
 
 
 def own(allowed: list[str]) -> str:
-    """A host name that `allowed` lets through, for this CRO's requests to itself."""
+    """Return a host name that `allowed` accepts, for this CRO's requests to itself."""
     if not allowed or "*" in allowed or LOOPBACK in allowed:
         return LOOPBACK
     return allowed[0].removeprefix(".")

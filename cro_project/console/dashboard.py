@@ -98,7 +98,7 @@ class Dashboard:
 
 
 def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
-    """The figures as `user` may see them at `now` (aware)."""
+    """Return the figures that `user` may see, at `now` (aware)."""
     scope = seen_by(user)
     zone = ZoneInfo(market().time_zone)
 
@@ -133,7 +133,7 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
 
 
 def _conflicts(scope: Scope, today: date, zone: ZoneInfo) -> tuple[Figure, list[Figure], list[Figure]]:
-    """The open conflicts: how many, by the market's day on which they opened, and by the parties with most of them."""
+    """Count the open conflicts, by the market's day on which they opened, and by the parties with most of them."""
     ages = _ages(today)
     begins = [datetime.combine(first, time(), zone) for _, first, _ in reversed(ages) if first]
     by_age, by_party = Counter[int](), Counter[str]()
@@ -178,13 +178,13 @@ def _ages(today: date) -> list[tuple[str, date | None, date | None]]:
 
 
 def _day_range(field: str, first: date | None, last: date | None) -> dict[str, str]:
-    """What the list's filter by days calls these days."""
+    """Return the parameters for these days of the list's filter."""
     days = {f"{field}_from": first, f"{field}_to": last}
     return {name: day.isoformat() for name, day in days.items() if day}
 
 
 def _messages(scope: Scope, now: datetime) -> tuple[Figure, dict[str, Counter[str]]]:
-    """What was received in the 24 hours before `now`: how much, and by type and result, the most frequent first."""
+    """Count the messages of the 24 hours before `now`, by type and result, the most frequent first."""
     recent = InboundMessage.objects.filter(received_at__gte=now - timedelta(days=1))
     rows = scope.restrict_named(recent, "sender__role", "sender__domain").order_by()
     types: dict[str, Counter[str]] = {}

@@ -47,7 +47,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, status: HTTPStatus, *, template: str = "", why: str = "") -> HttpResponse:
-    """The page for `status`; with the menu for those who are logged in, else with the way to the log-in."""
+    """Return the page for `status`, with the menu for a user who is logged in, else with a link to the log-in."""
     if request.path.startswith(MACHINES):
         return line(status, status.phrase.lower())
     site = admin.site

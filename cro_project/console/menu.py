@@ -32,7 +32,7 @@ SCREENS = (
 
 
 def entries(request: HttpRequest, site: AdminSite) -> list[Entry]:
-    """The screens of `site` that this member of staff may look at, the dashboard first."""
+    """Return the screens of `site` that the member of staff may look at, the dashboard first."""
     home = reverse("admin:index")
     found = [Entry("Dashboard", home, "page" if request.path == home else "")]
     for text, table, parts in SCREENS:

@@ -47,7 +47,7 @@ class CROAdminSite(GuardedSite):
         return {**super().each_context(request), "menu": shown}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """The dashboard, and below it the list of all tables."""
+        """Show the dashboard, and below it the list of all tables."""
         # Its figures come from the apps' tables, which are not there yet when the site is set up.
         from cro_project.console.dashboard import dashboard
 

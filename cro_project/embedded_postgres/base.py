@@ -14,7 +14,7 @@ from cro_project.embedded_postgres.server import NotStarted, Server
 
 @cache
 def server() -> Server:
-    """The server of this project."""
+    """Return the server of this project."""
     return Server(places.of_project(settings.BASE_DIR))
 
 

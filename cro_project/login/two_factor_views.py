@@ -66,7 +66,7 @@ class OwnPage(View):
 
     @cached_property
     def user(self) -> User:
-        """The user's row of the database."""
+        """Return the user's row of the database."""
         return User.objects.get(username=self.request.user.get_username())
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -199,7 +199,7 @@ class TurnOff(OfEnrolled):
 
 
 def urls(site: admin.AdminSite) -> list[Any]:
-    """The routes of these pages, for those whom `site` lets in."""
+    """Return the routes of these pages, protected by `site`."""
     return [
         path(route, site.admin_view(view.as_view()), name=name)
         for route, view, name in (

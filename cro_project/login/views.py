@@ -57,7 +57,7 @@ def begin(request: HttpRequest, user: User, after: str) -> None:
 
 
 def pending(request: HttpRequest) -> Pending | None:
-    """The log-in that has begun in this session; None where there is none, or not any more."""
+    """Return the log-in that has begun in this session; None if there is none, or it has expired."""
     kept = request.session.get(PENDING)
     if not kept or clock.now().timestamp() > kept["until"]:
         return None
@@ -150,7 +150,7 @@ class SecondStep(View):
         raise NotImplementedError
 
     def more(self) -> dict[str, Any]:
-        """What the template needs beside the form."""
+        """Return what the template needs besides the form."""
         return {}
 
     def show(self, form: CodeForm) -> HttpResponse:
@@ -208,7 +208,7 @@ class SetUpStep(SecondStep):
 
 
 def to_set_up(request: HttpRequest, user: User) -> dict[str, Any]:
-    """What a page shows on which `user` sets up an app: the secret as a picture and as text."""
+    """Return what the page needs on which `user` sets up an app: the secret as a QR code and as text."""
     secret = request.session.setdefault(SECRET, two_factor.make_secret())
     return {"picture": two_factor.picture(user, secret), "secret": two_factor.secret_to_type(secret)}
 

@@ -17,7 +17,7 @@ from participants.scope import ACTS, SEES
 
 
 def given(user: User, codename: str) -> list[Participant]:
-    """The participants on which `user` alone has the permission `codename` (ACTS or SEES), in order."""
+    """Return the participants on which `user` itself has the permission `codename` (ACTS or SEES), in order."""
     if user.pk is None:
         return []
     keys = UserObjectPermission.objects.filter(
@@ -115,7 +115,7 @@ def _give(user: User, codename: str, wanted: set[Participant]) -> None:
 
 
 def _described(user: User) -> dict[str, Any]:
-    """What the audit trail says of an account."""
+    """Return an account's values for the audit trail."""
     return {
         "name": user.get_full_name(),
         "e-mail": user.email,

@@ -56,7 +56,7 @@ def _ask(
     title: str,
     save: Callable[[str], None],
 ) -> HttpResponse:
-    """A page that asks for a reason, and `save`s with it."""
+    """Ask for a reason on a page, then `save` with it."""
     if request.method == "POST" and form.is_valid():
         try:
             save(form.cleaned_data["reason"])
@@ -207,7 +207,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """The user name never changes: the audit trail names the account by it."""
+        """Return the user name too: it never changes, since the audit trail uses it."""
         return ["username", "last_log_in", "second_factor", "added", *_IN_WORDS] if obj else []
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -229,7 +229,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         _warn_of_nothing(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Groups were saved with the account."""
+        """Save nothing: groups were saved with the account."""
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
         return ScalableAdmin.response_add(self, request, obj, post_url_continue)
@@ -297,7 +297,7 @@ def _holds(permission: str) -> Exists:
 
 
 def _named(codename: str) -> QuerySet[Any, Any]:
-    """The participants, as `AGR agr.example`, on which the account of the outer query has `codename`."""
+    """Select the participants, as `AGR agr.example`, on which the account of the outer query has `codename`."""
     keys = UserObjectPermission.objects.filter(
         user=OuterRef(OuterRef("pk")),
         permission__content_type__app_label="participants",

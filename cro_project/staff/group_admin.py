@@ -48,7 +48,7 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
         return bool(request.user.is_superuser)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The groups that every CRO has get their permissions back with each `migrate`."""
+        """Return False for the groups of every CRO: each `migrate` resets their permissions."""
         return bool(request.user.is_superuser) and (obj is None or obj.name not in DESCRIPTIONS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -59,7 +59,7 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
         return ["name", "permissions", *(["reason"] if may_save else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """The name never changes: the audit trail names the group by it."""
+        """Return the name too: it never changes, since the audit trail uses it."""
         return ["name"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
@@ -81,7 +81,7 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
                 )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Permissions were saved with the group."""
+        """Save nothing: permissions were saved with the group."""
 
 
 def _names(permissions: QuerySet[Permission]) -> str:

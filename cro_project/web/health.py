@@ -27,7 +27,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def _missing() -> str:
-    """What keeps this CRO from working, or nothing. Raises Django's database errors."""
+    """Return what keeps this CRO from working, or an empty text. May raise Django's database errors."""
     executor = MigrationExecutor(connection)
     if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return f"{len(waiting)} migrations are not applied: run manage.py migrate"

@@ -18,7 +18,7 @@ REFUSALS = (Http404, PermissionDenied, BadRequest, MultiPartParserError)
 
 
 def line(status: int, text: str) -> HttpResponse:
-    """The answer with `text` as its only line, which no cache keeps."""
+    """Return a response with `text` as its only line, which no cache stores."""
     return HttpResponse(
         f"{text}\n",
         status=status,

@@ -134,6 +134,7 @@ def set_standing(
 def authorize(
     model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Participant]
 ) -> HttpResponse | None:
+    """Authorize the selected participants."""
     return _set_many(model_admin, request, queryset, ParticipantStanding.AUTHORIZED, "authorize")
 
 
@@ -141,6 +142,7 @@ def authorize(
 def suspend(
     model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Participant]
 ) -> HttpResponse | None:
+    """Suspend the selected participants."""
     return _set_many(model_admin, request, queryset, ParticipantStanding.SUSPENDED, "suspend")
 
 

@@ -32,7 +32,7 @@ class BaseAdmin(admin.ModelAdmin[Any]):
         return [*super()._get_base_actions(), *filter(None, added)]  # type: ignore[misc]
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """What the page of `row` shows beside its form. A subclass adds to what `super()` returns.
+        """Return what the page of `row` shows besides its form. A subclass adds to the result of `super()`.
 
         `row` is None on the page that adds one.
         """
@@ -53,7 +53,7 @@ class BaseAdmin(admin.ModelAdmin[Any]):
     def page(
         self, request: HttpRequest, template: str, title: str, *, row: Any = None, **context: Any
     ) -> TemplateResponse:
-        """A page below the list of rows, or below the page of `row`. A `form` in it is shown with its errors."""
+        """Return a page below the list of rows, or below the page of `row`. A `form` is shown with its errors."""
         trail = [(self.url_to("changelist"), capfirst(str(self.opts.verbose_name_plural)))]
         if row is not None:
             trail.append((self.url_to("change", row.pk), str(row)))
@@ -73,5 +73,5 @@ class BaseAdmin(admin.ModelAdmin[Any]):
         )
 
     def url_to(self, name: str, *arguments: object) -> str:
-        """The address of a page of this table, by the end of its URL's name."""
+        """Return the URL of a page of this table, by the end of the URL's name."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=arguments)

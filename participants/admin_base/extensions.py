@@ -80,18 +80,18 @@ def extend_screens(app_label: str, extension: ScreenExtension) -> None:
 
 
 def extensions() -> list[ScreenExtension]:
-    """What is registered, in the stated order."""
+    """Return the registered extensions, in the stated order."""
     return sorted(_extensions.values(), key=lambda extension: extension.order)
 
 
 def cards(model_admin: Any, request: HttpRequest, participant: Participant) -> list[Card]:
-    """The cards that apps add to the page of `participant`, the wide ones last."""
+    """Return the cards that apps add to the page of `participant`, the wide ones last."""
     made = [make(model_admin, request, participant) for each in extensions() for make in each.cards]
     return sorted((card for card in made if card), key=lambda card: card.wide)
 
 
 def waiting_messages(participants: Sequence[Participant]) -> dict[int, int]:
-    """How many messages of each of `participants` wait to be processed, by primary key; zero is left out."""
+    """Count the messages of each of `participants` that wait to be processed, by primary key, without zeros."""
     waiting: dict[int, int] = {}
     for count in (count for each in extensions() for count in each.waiting):
         for pk, number in count(participants).items():
@@ -100,35 +100,35 @@ def waiting_messages(participants: Sequence[Participant]) -> dict[int, int]:
 
 
 def figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[Figure]:
-    """The figures that apps add to the dashboard, as a viewer with `scope` gets them."""
+    """Return the figures that apps add to the dashboard, for a viewer with `scope`."""
     return (figure for each in extensions() for make in each.figures for figure in make(scope, now, may_view))
 
 
 def pages(model: type[Model]) -> list[Page]:
-    """The pages that apps add below the list of `model`."""
+    """Return the pages that apps add below the list of `model`."""
     return [page for each in extensions() for page in each.pages.get(model, ())]
 
 
 def actions(model: type[Model]) -> list[Callable[..., Any]]:
-    """The actions that apps add to the list of `model`."""
+    """Return the actions that apps add to the list of `model`."""
     return [action for each in extensions() for action in each.actions.get(model, ())]
 
 
 def inlines(model: type[Model]) -> list[type[Any]]:
-    """The inlines that apps add to the page of a row of `model`."""
+    """Return the inlines that apps add to the page of a row of `model`."""
     return [inline for each in extensions() for inline in each.inlines.get(model, ())]
 
 
 def fact_kinds() -> list[Any]:
-    """The kinds of facts that apps add to the page of a change."""
+    """Return the kinds of facts that apps add to the page of a change."""
     return [kind for each in extensions() for kind in each.fact_kinds]
 
 
 def button(url: str, text: str) -> SafeString:
-    """A link that looks like a button."""
+    """Return a link that looks like a button."""
     return format_html('<a class="button" href="{}">{}</a>', url, text)
 
 
 def badge(tone: str, text: object) -> SafeString:
-    """`text` as a badge in the tone `ok`, `warn`, `bad` or none."""
+    """Return `text` as a badge in the tone `ok`, `warn`, `bad` or none."""
     return format_html('<span class="badge {}">{}</span>', tone, text)

@@ -28,11 +28,11 @@ class Figure:
 
 
 def list_url(model: type[Model], **query: object) -> str:
-    """The list of `model`, filtered by `query`."""
+    """Return the URL of the list of `model`, filtered by `query`."""
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{page}?{urlencode(query)}" if query else page
 
 
 def counted(text: str, rows: QuerySet[Any], **query: object) -> Figure:
-    """How many `rows` there are, counted no further than a list does; `query` is what their list is filtered by."""
+    """Count `rows` up to the bound of a list. `query` filters the list that the figure links to."""
     return Figure(text, count_in_words(rows), list_url(rows.model, **query))

@@ -62,7 +62,7 @@ class TextFilter(admin.SimpleListFilter):
         return [self.text, *[value for value in values if part in value.lower()][:MAX_MATCHES]]
 
     def domains(self, participants: QuerySet[Participant], said: str = "") -> list[str]:
-        """The domain that was `said` (the text), and where none of `participants` seen has it those that contain it."""
+        """Return the domain `said`, by default the text, if a seen participant has it; else those that contain it."""
         text = (said or self.text).lower()
         known = self.seen.restrict(participants, "pk")
         if known.filter(domain=text).exists():

@@ -11,19 +11,22 @@ from django.urls import URLPattern, path
 
 
 def may_view(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
+    """Return whether the user may look at the table."""
     return bool(model_admin.has_view_permission(request, row))
 
 
 def may_read(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
-    """Like `may_view`, for a page that takes no form."""
+    """Return whether the user may look at the table; only for requests without a form."""
     return request.method in ("GET", "HEAD") and may_view(model_admin, request, row)
 
 
 def may_change(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
+    """Return whether the user may change the row, or rows of the table."""
     return bool(model_admin.has_change_permission(request, row))
 
 
 def may_add(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
+    """Return whether the user may add rows to the table."""
     return bool(model_admin.has_add_permission(request))
 
 
@@ -55,7 +58,7 @@ class Page:
     denied: str = ""
 
     def url(self, model_admin: Any) -> URLPattern:
-        """The page of this model admin, with the checks of log-in, scope and permission before its view."""
+        """Return the page's URL pattern. Log-in, scope and permission are checked before the view."""
 
         @wraps(self.view)
         def checked(request: HttpRequest, **parts: Any) -> HttpResponseBase:

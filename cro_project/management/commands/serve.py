@@ -31,7 +31,7 @@ SECONDS_TO_FINISH = 30
 
 
 def load(parent: int, target: str) -> Any:
-    """The WSGI application, in a web process that ends with the one that started it, whose process id is `parent`."""
+    """Load the WSGI application in a web process that ends with the process `parent`, which started it."""
     # A forked process has its parent's handlers: told to stop before it serves, it would go on.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -94,7 +94,7 @@ class Command(BaseCommand):
 
 
 def _connections() -> int:
-    """CONNECTIONS, or fewer where the system lets a process open fewer files, a limit which this raises."""
+    """Return CONNECTIONS, or fewer if the system limits open files to less. Raise that limit first."""
     spare = 200
     allowed, at_most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS + spare
