@@ -72,7 +72,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "cro_project.config.hosts.refuse_others",
-    "uftp.receiving.middleware.messages_first",
+    "uftp.receiving.middleware.message_endpoint_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

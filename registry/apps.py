@@ -25,13 +25,13 @@ class RegistryConfig(AppConfig):
             "AGRPortfolioQuery",
             role="AGR",
             handle=handlers.agr_portfolio_query,
-            refused=handlers.rejected_agr_query_fields,
+            rejected_fields=handlers.rejected_agr_query_fields,
         )
         register(
             "DSOPortfolioQuery",
             role="DSO",
             handle=handlers.dso_portfolio_query,
-            refused=handlers.rejected_dso_query_fields,
+            rejected_fields=handlers.rejected_dso_query_fields,
         )
         long_jobs.register(wake=upload_jobs.wake, waits=upload_jobs.is_waiting)
         extend_screens("registry", EXTENSION)

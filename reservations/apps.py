@@ -25,14 +25,14 @@ class ReservationsConfig(AppConfig):
             "FlexReservationUpdate",
             role="DSO",
             handle=handlers.flex_reservation_update,
-            may_be_addressed_to=anyone,
-            passed_on=forwarding.passed_on,
+            accepts_recipient=anyone,
+            on_passed_on=forwarding.passed_on,
         )
         register(
             "FlexReservationUpdateResponse",
             role="AGR",
             handle=handlers.flex_reservation_update_response,
-            may_be_addressed_to=anyone,
+            accepts_recipient=anyone,
         )
         file_kinds.register(ImportRun.Kind.CONTRACTS, import_load.KIND)
         extend_screens("reservations", EXTENSION)

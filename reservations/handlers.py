@@ -33,7 +33,7 @@ def flex_reservation_update(incoming: Incoming) -> Outcome:
         until=update.deadline,
         now=clock.now(),
     )
-    return Outcome(answered_by=str(update.agr), wakes=((update.agr.role, update.agr.domain),))
+    return Outcome(answered_by=str(update.agr), also_deliver_to=((update.agr.role, update.agr.domain),))
 
 
 def flex_reservation_update_response(incoming: Incoming) -> Outcome:

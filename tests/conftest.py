@@ -34,4 +34,4 @@ def _no_wake_ups_of_earlier_tests(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True)
 def _a_budget_of_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start a test with none kept: where the clock stands, the minute in which some are would never end."""
-    monkeypatch.setattr(refusals, "_budget", refusals._Budget())
+    monkeypatch.setattr(refusals, "_limits", refusals._Limits())

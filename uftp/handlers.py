@@ -35,11 +35,11 @@ class Incoming:
 
     Attributes:
         inbound: The stored message.
-        sender: The participant in whose name the envelope was sealed. It may act. Only a `refused` function also
-            gets other senders; one that is not registered is an unsaved Participant.
+        sender: The participant in whose name the envelope was sealed. It may act. Only a `rejected_fields` function
+            also gets other senders. One that is not registered is an unsaved Participant.
         header: The root element.
         metadata: The attributes that all messages have. If the TimeStamp is not a moment of the calendar,
-            `time_stamp` is `received_at`. Only a `refused` function gets such a message.
+            `time_stamp` is `received_at`. Only a `rejected_fields` function gets such a message.
         content: The inner XML.
         received_at: The moment of the receipt.
         answers: The answers that were looked up for this message, by question. Handlers use `look_up`.
@@ -78,17 +78,17 @@ class Outcome:
         fields: The fields of the response's dataclass that not all responses have.
         answered_by: The participant that answers instead of this CRO, such as the recipient to whom the message is
             passed on. Then no response is stored.
-        wakes: Other parties for whom messages were stored. They are delivered after the commit.
+        also_deliver_to: Other parties for whom messages were stored. They are delivered after the commit.
     """
 
     warnings: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     answered_by: str = ""
-    wakes: tuple[Party, ...] = ()
+    also_deliver_to: tuple[Party, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
+class PassOnResult:
     """The result of passing on a message to one recipient.
 
     Attributes:
@@ -131,7 +131,7 @@ def no_fields(incoming: Incoming) -> Mapping[str, Any]:
     return {}
 
 
-def nothing_follows(passed: Passed) -> Iterable[Party]:
+def ignore_pass_on_result(passed: PassOnResult) -> Iterable[Party]:
     """Ignore the result of passing on a message."""
     return ()
 
@@ -142,9 +142,9 @@ class Handler:
 
     roles: frozenset[str]
     handle: Callable[[Incoming], Outcome]
-    refused: Callable[[Incoming], Mapping[str, Any]]
-    may_be_addressed_to: Callable[[str], bool]
-    passed_on: Callable[[Passed], Iterable[Party]]
+    rejected_fields: Callable[[Incoming], Mapping[str, Any]]
+    accepts_recipient: Callable[[str], bool]
+    on_passed_on: Callable[[PassOnResult], Iterable[Party]]
 
 
 _handlers: dict[str, Handler] = {}
@@ -155,9 +155,9 @@ def register(
     *,
     role: str | Iterable[str],
     handle: Callable[[Incoming], Outcome],
-    refused: Callable[[Incoming], Mapping[str, Any]] = no_fields,
-    may_be_addressed_to: Callable[[str], bool] = this_cro,
-    passed_on: Callable[[Passed], Iterable[Party]] = nothing_follows,
+    rejected_fields: Callable[[Incoming], Mapping[str, Any]] = no_fields,
+    accepts_recipient: Callable[[str], bool] = this_cro,
+    on_passed_on: Callable[[PassOnResult], Iterable[Party]] = ignore_pass_on_result,
 ) -> None:
     """Register the handler of a message type.
 
@@ -170,10 +170,10 @@ def register(
             reject the message it raises Rejection or uftp.protocol.parsing.UnusableValue. Any exception rolls back
             all that it wrote. It must not wait for anything outside the database, such as DNS: `Incoming.look_up`
             does that.
-        refused: Returns the further fields that the response's dataclass needs in a Rejected response, whatever the
-            reasons are. It must not fail on unusable values.
-        may_be_addressed_to: Returns whether the message may have this RecipientDomain.
-        passed_on: Called once for each recipient to whom `handle` passes the message on
+        rejected_fields: Returns the further fields that the response's dataclass needs in a Rejected response,
+            whatever the reasons are. It must not fail on unusable values.
+        accepts_recipient: Returns whether the message may have this RecipientDomain.
+        on_passed_on: Called once for each recipient to whom `handle` passes the message on
             (uftp/delivery/forwarding.py), in the transaction that records it as delivered or given up. Returns the
             parties for whom messages were stored; they are delivered after the commit. If it raises, nothing is
             recorded, and it is called again later without another POST.
@@ -186,12 +186,12 @@ def register(
     _handlers[message_type] = Handler(
         roles=frozenset({role} if isinstance(role, str) else role),
         handle=handle,
-        refused=refused,
-        may_be_addressed_to=may_be_addressed_to,
-        passed_on=passed_on,
+        rejected_fields=rejected_fields,
+        accepts_recipient=accepts_recipient,
+        on_passed_on=on_passed_on,
     )
 
 
-def handler_of(message_type: str) -> Handler | None:
+def handler_for(message_type: str) -> Handler | None:
     """Return the handler of `message_type`, or None."""
     return _handlers.get(message_type)

@@ -8,12 +8,12 @@ from registry.changes import Source
 from reservations.models import ReservationUpdate, UpdateState
 from reservations.updates import lifecycle
 from reservations.updates.checks import local
-from uftp.handlers import Party, Passed
-from uftp.processing.responses import reject_afterwards
+from uftp.handlers import Party, PassOnResult
+from uftp.processing.responses import reject_later
 from uftp.protocol.reasons import Reason, named
 
 
-def passed_on(passed: Passed) -> Iterable[Party]:
+def passed_on(passed: PassOnResult) -> Iterable[Party]:
     """Record whether the AGR has the update; one that it could not be given is undone, and its DSO told so.
 
     Gives the DSO to wake deliveries for, where it is told anything. What the AGR or staff settled before stays.
@@ -23,7 +23,7 @@ def passed_on(passed: Passed) -> Iterable[Party]:
     state = lifecycle.settle_by_delivery(update, delivered=passed.delivered, source=source)
     if state is None or state.state != UpdateState.State.UNDONE:
         return ()
-    reject_afterwards(passed.inbound, [_why(update, expired=passed.expired)], passed.at)
+    reject_later(passed.inbound, [_why(update, expired=passed.expired)], passed.at)
     return [(update.dso.role, update.dso.domain)]
 
 

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def put(peer: Peer, *contents: bytes, wake: bool = True) -> None:
     """Store messages as the web process does."""
     for content in contents:
-        receipt = inbox.receive(
-            inbox.Arrived(
+        receipt = inbox.store(
+            inbox.VerifiedMessage(
                 role=peer.role,
                 domain=peer.domain,
                 sealed=peer.seal(content),

@@ -38,7 +38,7 @@ from tests.reservations.dsl import (
 )
 from tests.reservations.watts_model import Agreed, Isps, Update, Watts, WattsModel
 from tests.support.peer import Peer
-from uftp.handlers import Passed
+from uftp.handlers import PassOnResult
 
 EXAMPLES = int(os.environ.get("WATTS_MODEL_EXAMPLES", "0"))
 STEPS = 8
@@ -133,7 +133,7 @@ class Registry:
 
     def deliver(self, update: ReservationUpdate, *, delivered: bool) -> None:
         forwarding.passed_on(
-            Passed(
+            PassOnResult(
                 inbound=update.message,
                 recipient_role="AGR",
                 recipient_domain=update.agr.domain,

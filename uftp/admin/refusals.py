@@ -21,7 +21,7 @@ from uftp.admin.messages import SHOWN_BYTES, xml_box
 from uftp.models import Refusal
 from uftp.protocol.diagnostics.explanation import explain
 from uftp.protocol.versions import for_major
-from uftp.receiving.refusals import DAYS
+from uftp.receiving.refusals import KEEP_DAYS
 
 
 def download(model_admin: ScalableAdmin, request: HttpRequest, refusal: Refusal) -> HttpResponse:
@@ -106,7 +106,7 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
             )
         elif refusal.content is None:
             said.append("Its XML is no longer kept: there have been many since.")
-        said.append(f"Kept for {DAYS} days.")
+        said.append(f"Kept for {KEEP_DAYS} days.")
         return one_per_line(said)
 
     @admin.display(description="size")

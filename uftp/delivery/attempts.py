@@ -16,7 +16,7 @@ from common.retry import retried
 from uftp import meanings
 from uftp.delivery.leases import Lease
 from uftp.delivery.ordering import last_try, release_next
-from uftp.handlers import Party, Passed, handler_of
+from uftp.handlers import Party, PassOnResult, handler_for
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 
 logger = logging.getLogger(__name__)
@@ -192,11 +192,11 @@ def _report_to_handler(lease: Lease, result: AttemptResult, inbound_id: int) -> 
         Exception: Whatever the handler raises.
     """
     inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=inbound_id)
-    handler = handler_of(inbound.message_type)
+    handler = handler_for(inbound.message_type)
     if handler is None:
         return ()
     role, domain = lease.recipient
-    passed = Passed(
+    passed = PassOnResult(
         inbound=inbound,
         recipient_role=role,
         recipient_domain=domain,
@@ -206,7 +206,7 @@ def _report_to_handler(lease: Lease, result: AttemptResult, inbound_id: int) -> 
         endpoint=result.endpoint,
         detail=_expiry_text(result) if result.outcome == TEMPORARILY else result.detail,
     )
-    return tuple(handler.passed_on(passed))
+    return tuple(handler.on_passed_on(passed))
 
 
 def _expiry_text(last: DeliveryAttempt | AttemptResult | None) -> str:

@@ -33,7 +33,7 @@ def pass_on(
 ) -> int:
     """Store `inbound` as its sender signed it, in the caller's transaction. It is delivered after the commit.
 
-    The handler of its type gets the result (`passed_on` of `uftp.handlers.register`).
+    The handler of its type gets the result (`on_passed_on` of `uftp.handlers.register`).
 
     Args:
         inbound: The message to pass on.

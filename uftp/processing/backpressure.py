@@ -17,11 +17,11 @@ from common import sql
 NICENESS = 10
 """The `nice` value of a worker. The web processes have 0."""
 
-FAST = 200.0
+BUSY_RATE = 200.0
 """Receipts per second above which handling pauses."""
 
-LOOK_EVERY = 0.05  # seconds
-LONGEST = 2.0  # seconds
+CHECK_INTERVAL = 0.05  # seconds
+MAX_PAUSE = 2.0  # seconds
 
 _RECEIVED = "SELECT last_value FROM uftp_inboundmessage_id_seq"
 
@@ -37,31 +37,33 @@ class Backpressure:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _looked_at: float = 0.0
-    _seen: int | None = None
-    _fast: bool = False
-    _since: float | None = None
-    _works_until: float = 0.0
+    _checked_at: float = 0.0
+    _last_count: int | None = None
+    _busy: bool = False
+    _waiting_since: float | None = None
+    _resume_until: float = 0.0
 
     def wait(self, stopping: Callable[[], bool]) -> None:
-        """Wait until receipts slow down, for at most LONGEST seconds, or until `stopping` returns True."""
-        while not stopping() and self._is_to_wait():
-            self.sleep(LOOK_EVERY)
+        """Wait until receipts slow down, for at most MAX_PAUSE seconds, or until `stopping` returns True."""
+        while not stopping() and self._must_wait():
+            self.sleep(CHECK_INTERVAL)
 
-    def _is_to_wait(self) -> bool:
+    def _must_wait(self) -> bool:
         with self._lock:
             now = self.clock()
-            if now - self._looked_at >= LOOK_EVERY:
-                seen = self.received()
-                self._fast = self._seen is not None and seen - self._seen > FAST * (now - self._looked_at)
-                self._looked_at, self._seen = now, seen
-            if not self._fast or now < self._works_until:
-                self._since = None
+            if now - self._checked_at >= CHECK_INTERVAL:
+                count = self.received()
+                self._busy = self._last_count is not None and count - self._last_count > BUSY_RATE * (
+                    now - self._checked_at
+                )
+                self._checked_at, self._last_count = now, count
+            if not self._busy or now < self._resume_until:
+                self._waiting_since = None
                 return False
-            if self._since is None:
-                self._since = now
-            if now - self._since >= LONGEST:
-                self._works_until, self._since = now + LONGEST, None
+            if self._waiting_since is None:
+                self._waiting_since = now
+            if now - self._waiting_since >= MAX_PAUSE:
+                self._resume_until, self._waiting_since = now + MAX_PAUSE, None
                 return False
             return True
 

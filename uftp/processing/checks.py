@@ -41,7 +41,7 @@ LEFT JOIN participants_participant AS p ON p.role = %(role)s AND p.domain = %(do
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ParsedMessage:
     """A parsed message.
 
     Attributes:
@@ -57,7 +57,9 @@ class Received:
     unusable: str
 
 
-def read(message: InboundMessage, content: bytes, answers: Mapping[Hashable, Any] | None = None) -> Received:
+def parse_message(
+    message: InboundMessage, content: bytes, answers: Mapping[Hashable, Any] | None = None
+) -> ParsedMessage:
     """Parse the root element of a message, and find its sender and the mode.
 
     Args:
@@ -91,18 +93,18 @@ def read(message: InboundMessage, content: bytes, answers: Mapping[Hashable, Any
         received_at=message.received_at,
         answers=answers or {},
     )
-    return Received(incoming, participant, mode or Mode.OPEN, unusable)
+    return ParsedMessage(incoming, participant, mode or Mode.OPEN, unusable)
 
 
-def reasons_against(received: Received, handler: Handler | None, duplicate: bool) -> list[str]:
+def reasons_against(parsed: ParsedMessage, handler: Handler | None, duplicate: bool) -> list[str]:
     """Return all reasons to reject the message before its handler gets it.
 
     Args:
-        received: The parsed message.
+        parsed: The parsed message.
         handler: The handler of its type, or None.
         duplicate: Whether an earlier message of the sender has the same MessageID.
     """
-    incoming = received.incoming
+    incoming = parsed.incoming
     message, header, metadata = incoming.inbound, incoming.header, incoming.metadata
     reasons: list[str] = []
     # M1: the sender is the domain of the envelope. The response goes there.
@@ -113,13 +115,13 @@ def reasons_against(received: Received, handler: Handler | None, duplicate: bool
         reasons.append(Reason.INVALID_ROLE)
     # M3 and M4: a handler needs a registered participant. The endpoint registers new senders that may act. A sender is
     # still not registered if the mode was closed when its message came, or if staff have deleted it since.
-    admission = admit(received.participant, received.mode)
-    if received.participant is None and admission is Admission.ALLOWED:
+    admission = admit(parsed.participant, parsed.mode)
+    if parsed.participant is None and admission is Admission.ALLOWED:
         admission = Admission.UNAUTHORIZED
     if admission is not Admission.ALLOWED:
         reasons.append(Reason(admission.value))
     # M5
-    if not (handler.may_be_addressed_to if handler else this_cro)(header.recipient_domain):
+    if not (handler.accepts_recipient if handler else this_cro)(header.recipient_domain):
         reasons.append(Reason.UNKNOWN_RECIPIENT)
     # M6: a response without a handler is stored, and nothing else.
     if handler is None and not is_response(message.message_type):
@@ -131,8 +133,8 @@ def reasons_against(received: Received, handler: Handler | None, duplicate: bool
     elif supported.major != message.major:
         reasons.append(_invalid(f"version {header.version} does not belong on the path of v{message.major}"))
     # M8 and M9
-    if received.unusable:
-        reasons.append(_invalid(received.unusable))
+    if parsed.unusable:
+        reasons.append(_invalid(parsed.unusable))
     elif metadata.time_stamp > incoming.received_at + FURTHEST_AHEAD:
         reasons.append(_invalid(f"TimeStamp {metadata.time_stamp.isoformat()} is more than 5 minutes ahead"))
     # M10

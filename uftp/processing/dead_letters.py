@@ -37,25 +37,25 @@ WORKER_DIED = (
 
 
 @dataclass(slots=True)
-class Attempt:
+class HandlingTry:
     """One try to handle a message, for what follows after its transaction.
 
     Attributes:
         message: The message, once it is known.
         duplicate: Whether an earlier message of the sender has the same MessageID.
         wakes: The parties for whom messages were stored.
-        noted: The id of the message and the number of the try, if the try was counted before it began.
+        counted: The id of the message and the number of the try, if the try was counted before it began.
         answers: The answers that were looked up for the message, by question.
     """
 
     message: InboundMessage | None = None
     duplicate: bool = False
     wakes: tuple[Party, ...] = ()
-    noted: tuple[int, int] | None = None
+    counted: tuple[int, int] | None = None
     answers: dict[Hashable, Any] = field(default_factory=dict)
 
 
-def note_try(attempt: Attempt) -> tuple[int, int] | None:
+def count_try(handling_try: HandlingTry) -> tuple[int, int] | None:
     """Count a further try of a message before it begins, so that it counts even if it ends the worker.
 
     If the message has had all its tries, it is set aside.
@@ -63,13 +63,13 @@ def note_try(attempt: Attempt) -> tuple[int, int] | None:
     Returns:
         The id of the message and the number of the try. None if there is no further try.
     """
-    message = attempt.message
+    message = handling_try.message
     assert message is not None
     waiting = InboundMessage.objects.filter(
         pk=message.pk, state=InboundMessage.State.RECEIVED, attempts=message.attempts
     )
     if message.attempts >= TRIES:
-        if waiting.update(**_set_aside(attempt.duplicate), last_error=WORKER_DIED):
+        if waiting.update(**_set_aside(handling_try.duplicate), last_error=WORKER_DIED):
             logger.error(
                 "%s (id %s) of %s is set aside: %s", message, message.pk, message.sender, WORKER_DIED
             )
@@ -78,7 +78,7 @@ def note_try(attempt: Attempt) -> tuple[int, int] | None:
     return None
 
 
-def note_dead_worker(sender_id: int) -> None:
+def count_try_of_dead_worker(sender_id: int) -> None:
     """Count a try of the message that a dead worker was handling: the sender's oldest waiting message.
 
     From then on, each try of it is counted before it begins. If every try ends a worker, the message is set aside
@@ -89,14 +89,14 @@ def note_dead_worker(sender_id: int) -> None:
         .order_by("id")
         .values("pk")[:1]
     )
-    noted = InboundMessage.objects.filter(pk__in=list(oldest.values_list("pk", flat=True)), attempts=0)
-    if noted.update(attempts=1, last_error=WORKER_DIED):
+    counted = InboundMessage.objects.filter(pk__in=list(oldest.values_list("pk", flat=True)), attempts=0)
+    if counted.update(attempts=1, last_error=WORKER_DIED):
         logger.error(
             "A worker died while it was at messages of sender %s; the oldest counts as tried.", sender_id
         )
 
 
-def blame(attempt: Attempt, error: Exception) -> bool:
+def record_failure(handling_try: HandlingTry, error: Exception) -> bool:
     """Record that handling a message failed with `error`.
 
     A message that fails TRIES times is set aside for staff (docs/rules.md M14). Lost races and errors of the database
@@ -105,13 +105,13 @@ def blame(attempt: Attempt, error: Exception) -> bool:
     Returns:
         Whether to go on with this inbox.
     """
-    message = attempt.message
+    message = handling_try.message
     if lost_race(error) or server_trouble(error) or message is None:
         logger.warning("Handling of messages stops for a while: %s", error, exc_info=message is None)
         if not connection.in_atomic_block:
             connection.close()
-        return message is not None and _set_back(message, attempt, error)
-    tried = message.attempts if _noted(attempt) else message.attempts + 1
+        return message is not None and _count_setback(message, handling_try, error)
+    tried = message.attempts if _is_counted(handling_try) else message.attempts + 1
     logger.error(
         "Handling %s (id %s) of %s failed, try %s of %s.",
         message,
@@ -121,9 +121,9 @@ def blame(attempt: Attempt, error: Exception) -> bool:
         TRIES,
         exc_info=error,
     )
-    changes: dict[str, Any] = {"attempts": tried, "last_error": _line(error)}
+    changes: dict[str, Any] = {"attempts": tried, "last_error": _error_in_one_line(error)}
     if tried >= TRIES:
-        changes |= _set_aside(attempt.duplicate)
+        changes |= _set_aside(handling_try.duplicate)
     InboundMessage.objects.filter(
         pk=message.pk, state=InboundMessage.State.RECEIVED, attempts=message.attempts
     ).update(**changes)
@@ -137,12 +137,15 @@ def _set_aside(duplicate: bool) -> dict[str, Any]:
     return {"state": InboundMessage.State.SET_ASIDE, "holds_message_id": not duplicate}
 
 
-def _noted(attempt: Attempt) -> bool:
+def _is_counted(handling_try: HandlingTry) -> bool:
     """Return whether this try was counted before it began."""
-    return attempt.message is not None and attempt.noted == (attempt.message.pk, attempt.message.attempts)
+    return handling_try.message is not None and handling_try.counted == (
+        handling_try.message.pk,
+        handling_try.message.attempts,
+    )
 
 
-def _set_back(message: InboundMessage, attempt: Attempt, error: Exception) -> bool:
+def _count_setback(message: InboundMessage, handling_try: HandlingTry, error: Exception) -> bool:
     """Count a setback instead of a try, and return whether the message was set aside because of too many.
 
     The database counts them. So a database that is not available sets no message aside.
@@ -151,21 +154,23 @@ def _set_back(message: InboundMessage, attempt: Attempt, error: Exception) -> bo
     before = now - timedelta(seconds=retry.PATIENCE)
     waiting = InboundMessage.objects.filter(pk=message.pk, state=InboundMessage.State.RECEIVED)
     try:
-        if _noted(attempt):
+        if _is_counted(handling_try):
             waiting.filter(attempts=message.attempts).update(attempts=F("attempts") - 1)
         waiting.filter(Q(last_setback_at__isnull=True) | Q(last_setback_at__lte=before)).update(
-            setbacks=F("setbacks") + 1, last_setback_at=now, last_error=_line(error)
+            setbacks=F("setbacks") + 1, last_setback_at=now, last_error=_error_in_one_line(error)
         )
-        if not waiting.filter(setbacks__gte=SETBACKS).update(**_set_aside(attempt.duplicate)):
+        if not waiting.filter(setbacks__gte=SETBACKS).update(**_set_aside(handling_try.duplicate)):
             return False
     except (DatabaseError, InterfaceError) as trouble:
         logger.warning("A setback of %s (id %s) is not recorded: %s", message, message.pk, trouble)
         return False
-    logger.error("%s (id %s) of %s is set aside: %s", message, message.pk, message.sender, _line(error))
+    logger.error(
+        "%s (id %s) of %s is set aside: %s", message, message.pk, message.sender, _error_in_one_line(error)
+    )
     return True
 
 
-def _line(error: Exception) -> str:
+def _error_in_one_line(error: Exception) -> str:
     """Return the error as one line for staff."""
     return " ".join("".join(traceback.format_exception_only(error)).replace("\x00", "").split())[:2000]
 

@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from common import clock, locks, sql
 from common.retry import retried
-from uftp.handlers import Incoming, LookUpFirst, Rejection, handler_of
+from uftp.handlers import Incoming, LookUpFirst, Rejection, handler_for
 from uftp.models import InboundMessage, Sender
 from uftp.processing import checks, responses
 from uftp.processing.backpressure import backpressure
-from uftp.processing.dead_letters import Attempt, blame, note_try
+from uftp.processing.dead_letters import HandlingTry, count_try, record_failure
 from uftp.protocol.messages import is_response
 from uftp.protocol.parsing import UnusableValue
 from uftp.protocol.reasons import Reason, named
@@ -69,8 +69,8 @@ RETURNING id
 class _Step(Enum):
     HANDLED = auto()
     EMPTY = auto()
-    ELSEWHERE = auto()
-    SUSPECT = auto()
+    LOCKED = auto()
+    FAILED_BEFORE = auto()
 
 
 def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: False) -> None:
@@ -84,23 +84,23 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
         wake: Called with role and domain for each party for whom messages were stored, after the commit.
         stopping: Called before each message. No further one is handled once it returns True.
     """
-    noted = None
+    counted = None
     while not stopping():
         backpressure.wait(stopping)
-        attempt, noted = Attempt(noted=noted), None
+        handling_try, counted = HandlingTry(counted=counted), None
         try:
-            step = _step(sender_id, attempt)
+            step = _step(sender_id, handling_try)
         except Exception as error:
-            if not blame(attempt, error):
+            if not record_failure(handling_try, error):
                 return
             continue
-        if step is _Step.ELSEWHERE:
+        if step is _Step.LOCKED:
             return
         if step is _Step.EMPTY and not _waiting(sender_id):
             return
-        if step is _Step.SUSPECT:
-            noted = note_try(attempt)
-        for party in sorted(set(attempt.wakes)):
+        if step is _Step.FAILED_BEFORE:
+            counted = count_try(handling_try)
+        for party in sorted(set(handling_try.wakes)):
             wake(*party)
 
 
@@ -108,39 +108,39 @@ def _waiting(sender_id: int) -> bool:
     return sql.fetch(_WAITING, {"sender_id": sender_id}) is not None
 
 
-def _step(sender_id: int, attempt: Attempt) -> _Step:
+def _step(sender_id: int, handling_try: HandlingTry) -> _Step:
     """Handle one message in a transaction. Look-ups that its handler needs are made between transactions."""
     while True:
         try:
-            return retried(lambda: _handle_oldest(sender_id, attempt))
+            return retried(lambda: _handle_oldest(sender_id, handling_try))
         except LookUpFirst as needed:
-            attempt.answers[needed.question] = needed.ask()
+            handling_try.answers[needed.question] = needed.ask()
 
 
-def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
+def _handle_oldest(sender_id: int, handling_try: HandlingTry) -> _Step:
     """Handle the oldest message in the caller's transaction, with the sender's row locked to its end."""
-    attempt.message, attempt.wakes = None, ()
+    handling_try.message, handling_try.wakes = None, ()
     locked = sql.fetch(_LOCK, {"sender_id": sender_id})
     if locked is None:
-        return _Step.ELSEWHERE
+        return _Step.LOCKED
     # A second statement, so that it sees everything that was committed before the lock was acquired.
     found = sql.fetch(_OLDEST, {"sender_id": sender_id})
     if found is None:
         return _Step.EMPTY
-    *values, content, attempt.duplicate = found
+    *values, content, handling_try.duplicate = found
     message = InboundMessage.from_db(connection.alias, _COLUMNS, values)
     message.sender = Sender.from_db(connection.alias, ["id", "role", "domain"], locked)
-    attempt.message = message
-    if message.attempts and attempt.noted != (message.pk, message.attempts):
-        return _Step.SUSPECT
-    if message.attempts and not _alone():
-        return _Step.ELSEWHERE
-    result, reason = _handle(message, content, attempt)
+    handling_try.message = message
+    if message.attempts and handling_try.counted != (message.pk, message.attempts):
+        return _Step.FAILED_BEFORE
+    if message.attempts and not _lock_failed_messages():
+        return _Step.LOCKED
+    result, reason = _handle(message, content, handling_try)
     handled = sql.fetch(
         _HANDLED,
         {
             "id": message.pk,
-            "holds_message_id": not attempt.duplicate,
+            "holds_message_id": not handling_try.duplicate,
             "result": result,
             "reason": reason,
             "now": timezone.now(),
@@ -151,7 +151,7 @@ def _handle_oldest(sender_id: int, attempt: Attempt) -> _Step:
     return _Step.HANDLED
 
 
-def _alone() -> bool:
+def _lock_failed_messages() -> bool:
     """Lock the handling of messages that failed before, to the end of this transaction, and return whether it worked.
 
     One worker at a time handles such a message. So a message that ends its worker cannot end the try of another one.
@@ -161,44 +161,44 @@ def _alone() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _handle(message: InboundMessage, content: bytes, attempt: Attempt) -> tuple[str, str]:
+def _handle(message: InboundMessage, content: bytes, handling_try: HandlingTry) -> tuple[str, str]:
     """Check a message, call its handler, and store the response unless another participant answers.
 
     Returns:
         Result and reason of the response.
     """
-    received = checks.read(message, content, attempt.answers)
+    parsed = checks.parse_message(message, content, handling_try.answers)
     sender = (message.sender.role, message.sender.domain)
-    handler = handler_of(message.message_type)
-    reasons = checks.reasons_against(received, handler, attempt.duplicate)
+    handler = handler_for(message.message_type)
+    reasons = checks.reasons_against(parsed, handler, handling_try.duplicate)
     if not reasons and handler:
         try:
             with transaction.atomic():
-                outcome = handler.handle(received.incoming)
+                outcome = handler.handle(parsed.incoming)
                 if is_response(message.message_type):
-                    attempt.wakes = outcome.wakes
-                    return _what_it_says(received.incoming)
-                response = responses.accepted(received.incoming, outcome, clock.now())
+                    handling_try.wakes = outcome.also_deliver_to
+                    return _result_of_response(parsed.incoming)
+                response = responses.accepted_response(parsed.incoming, outcome, clock.now())
                 if outcome.answered_by:
-                    attempt.wakes = outcome.wakes
+                    handling_try.wakes = outcome.also_deliver_to
                     return response.result, response.reason
-                responses.enqueue(response, received.incoming)
-                attempt.wakes = (sender, *outcome.wakes)
+                responses.enqueue_response(response, parsed.incoming)
+                handling_try.wakes = (sender, *outcome.also_deliver_to)
                 return response.result, response.reason
         except Rejection as rejection:
             reasons = rejection.reasons
         except UnusableValue as unusable:
             reasons = [named(Reason.INVALID_MESSAGE, [], str(unusable))]
     if is_response(message.message_type):
-        result, reason = _what_it_says(received.incoming)
+        result, reason = _result_of_response(parsed.incoming)
         return result, "; ".join(filter(None, [reason, *reasons]))
-    response = responses.rejected(received.incoming, reasons, handler, clock.now())
-    responses.enqueue(response, received.incoming)
-    attempt.wakes = (sender,)
+    response = responses.rejected_response(parsed.incoming, reasons, handler, clock.now())
+    responses.enqueue_response(response, parsed.incoming)
+    handling_try.wakes = (sender,)
     return response.result, response.reason
 
 
-def _what_it_says(incoming: Incoming) -> tuple[str, str]:
+def _result_of_response(incoming: Incoming) -> tuple[str, str]:
     """Return result and reason of a received response. It is never answered (docs/rules.md M12)."""
     said = incoming.header.attributes
     return said.get("Result", ""), said.get("RejectionReason", "")

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from uftp.delivery import outbox
-from uftp.handlers import Handler, Incoming, Outcome, handler_of
+from uftp.handlers import Handler, Incoming, Outcome, handler_for
 from uftp.models import InboundMessage
 from uftp.processing import checks
 from uftp.protocol import messages, reasons
@@ -27,7 +27,7 @@ _RESPONSES: dict[str, type[Message]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PreparedResponse:
     """A response, with the values that are stored beside its bytes."""
 
     message: Message
@@ -36,32 +36,34 @@ class Answer:
     reason: str
 
 
-def accepted(incoming: Incoming, outcome: Outcome, now: datetime) -> Answer:
+def accepted_response(incoming: Incoming, outcome: Outcome, now: datetime) -> PreparedResponse:
     """Return the Accepted response, with `now` as its TimeStamp."""
     reason = reasons.warning(outcome.warnings) if outcome.warnings else ""
-    return _answer(incoming, messages.ACCEPTED, reason, outcome.fields, now)
+    return _response(incoming, messages.ACCEPTED, reason, outcome.fields, now)
 
 
-def rejected(incoming: Incoming, why: Iterable[str], handler: Handler | None, now: datetime) -> Answer:
+def rejected_response(
+    incoming: Incoming, why: Iterable[str], handler: Handler | None, now: datetime
+) -> PreparedResponse:
     """Return the Rejected response with the reasons `why`, and with `now` as its TimeStamp."""
-    fields = handler.refused(incoming) if handler else {}
-    return _answer(incoming, messages.REJECTED, reasons.join(why), fields, now)
+    fields = handler.rejected_fields(incoming) if handler else {}
+    return _response(incoming, messages.REJECTED, reasons.join(why), fields, now)
 
 
-def enqueue(answer: Answer, incoming: Incoming) -> None:
+def enqueue_response(response: PreparedResponse, incoming: Incoming) -> None:
     """Store a response to the sender of the envelope, in the caller's transaction."""
     outbox.enqueue(
-        answer.message,
-        message_type=answer.message_type,
+        response.message,
+        message_type=response.message_type,
         recipient_role=incoming.inbound.sender.role,
-        now=answer.message.metadata.time_stamp,
+        now=response.message.metadata.time_stamp,
         in_reply_to=incoming.inbound.pk,
-        result=answer.result,
-        reason=answer.reason,
+        result=response.result,
+        reason=response.reason,
     )
 
 
-def reject_afterwards(inbound: InboundMessage, why: Iterable[str], now: datetime) -> None:
+def reject_later(inbound: InboundMessage, why: Iterable[str], now: datetime) -> None:
     """Reject, in the caller's transaction, a message that was accepted and that another participant should answer.
 
     The response is delivered after the commit. Call `uftp.wakeups.wakeups.wake_outbox` for the sender then to deliver
@@ -82,13 +84,15 @@ def reject_afterwards(inbound: InboundMessage, why: Iterable[str], now: datetime
         raise ValueError(
             f"{inbound} (id {inbound.pk}) is not one that was accepted and left without an answer"
         )
-    incoming = checks.read(inbound, inbound.content).incoming
-    answer = rejected(incoming, why, handler_of(inbound.message_type), now)
-    enqueue(answer, incoming)
-    InboundMessage.objects.filter(pk=inbound.pk).update(result=answer.result, reason=answer.reason)
+    incoming = checks.parse_message(inbound, inbound.content).incoming
+    response = rejected_response(incoming, why, handler_for(inbound.message_type), now)
+    enqueue_response(response, incoming)
+    InboundMessage.objects.filter(pk=inbound.pk).update(result=response.result, reason=response.reason)
 
 
-def _answer(incoming: Incoming, result: str, reason: str, fields: Mapping[str, Any], now: datetime) -> Answer:
+def _response(
+    incoming: Incoming, result: str, reason: str, fields: Mapping[str, Any], now: datetime
+) -> PreparedResponse:
     inbound, header = incoming.inbound, incoming.header
     response_type = f"{inbound.message_type}Response"
     metadata = Metadata(
@@ -111,4 +115,4 @@ def _answer(incoming: Incoming, result: str, reason: str, fields: Mapping[str, A
         if known
         else messages.OtherResponse(message_type=response_type, **common, **fields)
     )
-    return Answer(message, response_type, result, reason)
+    return PreparedResponse(message, response_type, result, reason)

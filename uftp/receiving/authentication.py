@@ -45,14 +45,14 @@ class AuthenticatedSender:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CachedSender:
     """A participant, and the configured key that verified its last message."""
 
     participant: Participant
     key: bytes
 
 
-_known: dict[tuple[str, str], _Known] = {}
+_cached_senders: dict[tuple[str, str], _CachedSender] = {}
 """Role and domain to the cached key. It only saves queries: the database confirms it (`AuthenticatedSender.cached`)."""
 
 
@@ -104,12 +104,12 @@ def verify(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, b
 def remember(sender: AuthenticatedSender) -> None:
     """Cache the key of a sender for its next message, if the key is configured."""
     if sender.participant is not None and not sender.discovered:
-        _known[sender.role, sender.domain] = _Known(sender.participant, sender.key)
+        _cached_senders[sender.role, sender.domain] = _CachedSender(sender.participant, sender.key)
 
 
 def _verify_by_cached_key(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, bytes] | None:
     """Verify by the key of the sender's last message. Return None if there is none or it does not verify the seal."""
-    known = _known.get((signed.sender_role, signed.sender_domain))
+    known = _cached_senders.get((signed.sender_role, signed.sender_domain))
     if known is None or len(signed.body) > LARGE:
         return None
     try:

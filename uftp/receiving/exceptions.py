@@ -12,7 +12,8 @@ from rest_framework.request import Request
 
 from common import clock
 from uftp.receiving import refusals
-from uftp.receiving.responses import PLAIN, Line, LineThenDiscard, line_of
+from uftp.receiving.refusals import SAMPLE_BYTES
+from uftp.receiving.responses import PLAIN, PlainResponse, PlainResponseThenDiscard, plain_response
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Refused(APIException):
         line: The reason, for the sender.
         retry_after: Seconds after which the sender may try again.
         claimed: Role and domain in the envelope, if it could be parsed.
-        ends: The first and the last bytes of a body that could not be parsed.
+        body_sample: The first and the last bytes of a body that could not be parsed.
         content: The inner XML, if its signature is verified.
     """
 
@@ -42,7 +43,7 @@ class Refused(APIException):
         *,
         retry_after: int | None = None,
         claimed: tuple[str, str] | None = None,
-        ends: bytes = b"",
+        body_sample: bytes = b"",
         content: bytes | None = None,
     ) -> None:
         self.line = " ".join(line.split())[:_LONGEST_LINE]
@@ -50,11 +51,13 @@ class Refused(APIException):
         self.status_code = status
         self.retry_after = retry_after
         self.claimed = claimed
-        self.ends = ends
+        self.body_sample = body_sample
         self.content = content
 
 
-def answer_exception(exception: Exception, context: dict[str, Any]) -> Line | LineThenDiscard:
+def answer_exception(
+    exception: Exception, context: dict[str, Any]
+) -> PlainResponse | PlainResponseThenDiscard:
     """Return the response to an exception: the status and line of a refused request, or 503.
 
     This is the exception handler of REST framework. The response says nothing about an internal error except that
@@ -64,37 +67,37 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> Line | Li
     if isinstance(exception, Refused):
         return _refuse(exception, context["request"], context["kwargs"]["major"])
     if isinstance(exception, MethodNotAllowed):
-        return line_of(405, "POST a SignedMessage here")
+        return plain_response(405, "POST a SignedMessage here")
     if isinstance(exception, DatabaseError | InterfaceError):
-        logger.error("A message was not taken for trouble with the database: %s", exception)
+        logger.error("A message was not stored: the database failed: %s", exception)
     else:
-        logger.error("A message was not taken for an error of ours.", exc_info=exception)
-    return line_of(503, "the CRO is in trouble: send the message again later", RETRY_SECONDS)
+        logger.error("A message was not stored: internal error.", exc_info=exception)
+    return plain_response(503, "the CRO is in trouble: send the message again later", RETRY_SECONDS)
 
 
-def _refuse(refused: Refused, request: Request, major: int) -> Line | LineThenDiscard:
+def _refuse(refused: Refused, request: Request, major: int) -> PlainResponse | PlainResponseThenDiscard:
     # Tracebacks refer to the response, and the response to the exception. This cycle would keep the body in memory.
     refused.__traceback__ = refused.__context__ = None
     address = request.META.get("REMOTE_ADDR", "")
     sender = " ".join(refused.claimed) if refused.claimed else "an unknown sender"
     logger.warning("Refused with %s, from %s at %s: %s", refused.status_code, sender, address, refused.line)
-    response: Line | LineThenDiscard
+    response: PlainResponse | PlainResponseThenDiscard
     if refused.status_code == 413:
         line = f"{refused.line}\n"
-        response = LineThenDiscard(
-            _line_then_discard(line, refused, request),
+        response = PlainResponseThenDiscard(
+            _respond_then_discard(line, refused, request),
             status=413,
             content_type=PLAIN,
             headers={"Content-Length": str(len(line))},
         )
     else:
-        response = line_of(refused.status_code, refused.line, refused.retry_after)
+        response = plain_response(refused.status_code, refused.line, refused.retry_after)
     if refused.status_code in refusals.STATUSES:
-        response.afterwards = lambda: _keep(refused, request, address, major)
+        response.afterwards = lambda: _record_refusal(refused, request, address, major)
     return response
 
 
-def _line_then_discard(line: str, refused: Refused, request: Request) -> Iterator[bytes]:
+def _respond_then_discard(line: str, refused: Refused, request: Request) -> Iterator[bytes]:
     """Yield the line, then read and discard the rest of the body: a client may not read before it has sent all.
 
     Stop after DISCARD_SECONDS.
@@ -103,16 +106,17 @@ def _line_then_discard(line: str, refused: Refused, request: Request) -> Iterato
     deadline = time.monotonic() + DISCARD_SECONDS
     with contextlib.suppress(OSError):
         while time.monotonic() < deadline and (piece := request.read(PIECE)):
-            refused.ends = (refused.ends or piece[: refusals.ENDS])[: refusals.ENDS] + piece[-refusals.ENDS :]
+            beginning = (refused.body_sample or piece)[:SAMPLE_BYTES]
+            refused.body_sample = beginning + piece[-SAMPLE_BYTES:]
 
 
-def _keep(refused: Refused, request: Request, address: str, major: int) -> None:
+def _record_refusal(refused: Refused, request: Request, address: str, major: int) -> None:
     """Store the refused request for staff, if it names a sender."""
-    claimed = refused.claimed or refusals.claimed_in(refused.ends)
+    claimed = refused.claimed or refusals.claimed_sender(refused.body_sample)
     if claimed is None:
         return
-    refusals.keep(
-        refusals.Refused(
+    refusals.record_refusal(
+        refusals.RefusalRecord(
             at=clock.now(),
             address=address,
             role=claimed[0],

@@ -43,7 +43,7 @@ AND EXISTS (
 _STORE = _INTO + _MESSAGE + _ONCE
 
 # The same, but it also returns no row if the key is not configured for the participant or not valid at the receipt.
-_STORE_PROVEN = _INTO + _MESSAGE + _KEY_IS_VALID + _ONCE
+_STORE_WITH_KEY = _INTO + _MESSAGE + _KEY_IS_VALID + _ONCE
 
 _LONGEST_VERSION = 20
 
@@ -58,7 +58,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
+class VerifiedMessage:
     """A verified and valid message. `content` is the inner XML, `sealed` is the signature and the inner XML."""
 
     role: str
@@ -70,50 +70,50 @@ class Arrived:
     received_at: datetime
 
 
-def receive(arrived: Arrived) -> Receipt:
+def store(message: VerifiedMessage) -> Receipt:
     """Store a message in the caller's transaction, or else in one statement.
 
     A copy of an earlier message, with the same sender, MessageID and content, is not stored (docs/rules.md M11).
     """
-    values = _values(arrived)
+    values = _values(message)
     stored = sql.fetch(_STORE, values)
     if stored is None:
-        Sender.objects.get_or_create(role=arrived.role, domain=arrived.domain)
+        Sender.objects.get_or_create(role=message.role, domain=message.domain)
         stored = sql.fetch(_STORE, values)
     if stored is not None:
         return Receipt(stored[0], stored[1], copy=False)
     earlier = InboundMessage.objects.values_list("id", "sender_id").get(
-        sender__role=arrived.role,
-        sender__domain=arrived.domain,
+        sender__role=message.role,
+        sender__domain=message.domain,
         message_id=values["message_id"],
         content_hash=values["content_hash"],
     )
     return Receipt(earlier[0], earlier[1], copy=True)
 
 
-def receive_proven(arrived: Arrived, key: bytes) -> Receipt | None:
-    """Store a message as `receive` does, if the key that verified it is configured and valid at its receipt.
+def store_with_key(message: VerifiedMessage, key: bytes) -> Receipt | None:
+    """Store a message as `store` does, if the key that verified it is configured and valid at its receipt.
 
     Returns:
         The receipt. None, with nothing stored, if the key is not valid, if the message is a copy, or if it is the
         first of its sender.
     """
-    stored = sql.fetch(_STORE_PROVEN, {**_values(arrived), "key": key})
+    stored = sql.fetch(_STORE_WITH_KEY, {**_values(message), "key": key})
     return Receipt(stored[0], stored[1], copy=False) if stored else None
 
 
-def _values(arrived: Arrived) -> dict[str, Any]:
-    header = arrived.header
+def _values(message: VerifiedMessage) -> dict[str, Any]:
+    header = message.header
     return {
-        "role": arrived.role,
-        "domain": arrived.domain,
+        "role": message.role,
+        "domain": message.domain,
         "message_type": header.message_type,
         "version": header.version[:_LONGEST_VERSION],
-        "major": arrived.major,
+        "major": message.major,
         "message_id": header.message_id.lower(),
         "conversation_id": header.conversation_id,
-        "content_hash": hashlib.sha256(arrived.content).digest(),
-        "sealed": arrived.sealed,
-        "size": len(arrived.content),
-        "received_at": arrived.received_at,
+        "content_hash": hashlib.sha256(message.content).digest(),
+        "sealed": message.sealed,
+        "size": len(message.content),
+        "received_at": message.received_at,
     }

@@ -12,7 +12,7 @@ LARGE = 4_000_000
 WAIT = 20.0
 """Maximum seconds that a request with a large body waits for another one."""
 
-_one = threading.Lock()
+_large_body_lock = threading.Lock()
 
 
 @contextmanager
@@ -25,9 +25,9 @@ def one_at_a_time(length: int) -> Iterator[None]:
     if length <= LARGE:
         yield
         return
-    if not _one.acquire(timeout=WAIT):
+    if not _large_body_lock.acquire(timeout=WAIT):
         raise Refused(503, "busy with other large messages", retry_after=RETRY_SECONDS)
     try:
         yield
     finally:
-        _one.release()
+        _large_body_lock.release()

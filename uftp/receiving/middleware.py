@@ -9,7 +9,7 @@ from uftp.protocol.versions import PATHS
 from uftp.receiving.views import MessageView
 
 
-def messages_first(
+def message_endpoint_first(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Call the message endpoint without the middleware after this one.

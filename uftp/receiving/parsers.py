@@ -8,7 +8,7 @@ from rest_framework.parsers import BaseParser
 from uftp.protocol.messages import SignedMessage
 from uftp.protocol.parsing import InvalidXML, open_envelope
 from uftp.receiving.exceptions import PIECE, Refused
-from uftp.receiving.refusals import ENDS
+from uftp.receiving.refusals import SAMPLE_BYTES
 
 
 class SignedMessageParser(BaseParser):
@@ -32,7 +32,9 @@ class SignedMessageParser(BaseParser):
         try:
             return open_envelope(body)
         except InvalidXML as wrong:
-            raise Refused(400, f"SignedMessage: {wrong}", ends=body[:ENDS] + body[-ENDS:]) from None
+            raise Refused(
+                400, f"SignedMessage: {wrong}", body_sample=body[:SAMPLE_BYTES] + body[-SAMPLE_BYTES:]
+            ) from None
 
 
 def _read(stream: IO[bytes], length: int) -> bytes:

@@ -29,18 +29,18 @@ PER_MINUTE = 120
 PER_MINUTE_AND_ADDRESS = 30
 """Maximum number of refused requests that one web process considers in a minute: of all addresses, and of one."""
 
-OF_STRANGERS_PER_MINUTE = 10
+UNREGISTERED_PER_MINUTE = 10
 """Maximum number of refused requests of unregistered senders that one web process stores in a minute."""
 
-ENDS = 4096
+SAMPLE_BYTES = 4096
 """Number of bytes at both ends of a body that are searched for its sender. The large attribute is between them."""
 
 CONTENT_BYTES = 1_000_000
-CONTENT_BYTES_OF_STRANGERS = 100_000
-DAYS = 30
-ROWS = 100_000
-ROWS_OF_SENDER = 1_000
-CONTENTS_OF_SENDER = 100
+CONTENT_BYTES_UNREGISTERED = 100_000
+KEEP_DAYS = 30
+MAX_ROWS = 100_000
+MAX_ROWS_PER_SENDER = 1_000
+MAX_CONTENTS_PER_SENDER = 100
 """Limits of what is stored: days, rows, rows of one sender, and rows of one sender with XML.
 
 Proven and unproven rows of a sender are counted apart. All unregistered senders count as one.
@@ -78,7 +78,7 @@ UPDATE uftp_refusal SET content = NULL WHERE id IN (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusalRecord:
     """A refused request. `role` and `domain` are those in the envelope. `content` is set if they are proven."""
 
     at: datetime
@@ -92,21 +92,21 @@ class Refused:
     content: bytes | None = None
 
 
-class _Budget:
+class _Limits:
     """Counts refused requests of one web process by the minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._minute = -1
         self._all = 0
-        self._of_strangers = 0
+        self._unregistered = 0
         self._by_address: Counter[str] = Counter()
 
-    def take(self, address: str, minute: int) -> bool:
+    def allow(self, address: str, minute: int) -> bool:
         """Count a refused request from `address`, and return whether it is within the limits of the minute."""
         with self._lock:
             if minute != self._minute:
-                self._minute, self._all, self._of_strangers = minute, 0, 0
+                self._minute, self._all, self._unregistered = minute, 0, 0
                 self._by_address.clear()
             if self._all >= PER_MINUTE or self._by_address[address] >= PER_MINUTE_AND_ADDRESS:
                 return False
@@ -114,37 +114,37 @@ class _Budget:
             self._by_address[address] += 1
             return True
 
-    def take_stranger(self) -> bool:
+    def allow_unregistered(self) -> bool:
         """Count one of an unregistered sender, and return whether it is within the limit of the latest minute."""
         with self._lock:
-            self._of_strangers += 1
-            return self._of_strangers <= OF_STRANGERS_PER_MINUTE
+            self._unregistered += 1
+            return self._unregistered <= UNREGISTERED_PER_MINUTE
 
 
-_budget = _Budget()
+_limits = _Limits()
 
 
-def claimed_in(ends: bytes) -> tuple[str, str] | None:
+def claimed_sender(sample: bytes) -> tuple[str, str] | None:
     """Return the role and domain in the first and last bytes of an envelope, or None if they are not found."""
-    role, domain = _CLAIMED_ROLE.search(ends), _CLAIMED_DOMAIN.search(ends)
+    role, domain = _CLAIMED_ROLE.search(sample), _CLAIMED_DOMAIN.search(sample)
     return (role[1].decode(), domain[1].decode()) if role and domain else None
 
 
-def keep(refused: Refused) -> None:
+def record_refusal(refused: RefusalRecord) -> None:
     """Store a refused request if it is within the limits.
 
     An error of the database is only logged.
     """
     if refused.status not in STATUSES or refused.role not in Role.values:
         return
-    if not _budget.take(refused.address, int(refused.at.timestamp()) // 60):
+    if not _limits.allow(refused.address, int(refused.at.timestamp()) // 60):
         return
     verified = refused.content is not None
     try:
-        on_record = _on_record(refused.role, refused.domain)
-        if not on_record and not (verified and _budget.take_stranger()):
+        registered = _is_registered(refused.role, refused.domain)
+        if not registered and not (verified and _limits.allow_unregistered()):
             return
-        longest = CONTENT_BYTES if on_record else CONTENT_BYTES_OF_STRANGERS
+        longest = CONTENT_BYTES if registered else CONTENT_BYTES_UNREGISTERED
         Refusal.objects.create(
             at=refused.at,
             address=refused.address[:45],
@@ -162,7 +162,7 @@ def keep(refused: Refused) -> None:
         logger.warning("A refusal is in the log alone: %s", error)
 
 
-def _on_record(role: str, domain: str) -> bool:
+def _is_registered(role: str, domain: str) -> bool:
     return Participant.objects.filter(role=role, domain=domain).exists()
 
 
@@ -182,9 +182,11 @@ def prune(now: datetime) -> tuple[int, int]:
         The number of deleted rows, and the number of other rows whose XML was deleted.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_PRUNE, {"before": now - DAYS * DAY, "rows": ROWS, "rows_of_sender": ROWS_OF_SENDER})
+        cursor.execute(
+            _PRUNE, {"before": now - KEEP_DAYS * DAY, "rows": MAX_ROWS, "rows_of_sender": MAX_ROWS_PER_SENDER}
+        )
         rows = cursor.rowcount
-        cursor.execute(_FORGET_CONTENTS, {"contents": CONTENTS_OF_SENDER})
+        cursor.execute(_FORGET_CONTENTS, {"contents": MAX_CONTENTS_PER_SENDER})
         contents = cursor.rowcount
     if rows or contents:
         logger.info("Forgot %s old refusals at the door, and the XML of %s more.", rows, contents)

@@ -19,17 +19,17 @@ class _Afterwards(HttpResponseBase):
         super().close()
 
 
-class Line(_Afterwards, HttpResponse):
+class PlainResponse(_Afterwards, HttpResponse):
     """A response with a status and a line."""
 
 
-class LineThenDiscard(_Afterwards, StreamingHttpResponse):
+class PlainResponseThenDiscard(_Afterwards, StreamingHttpResponse):
     """A response with a status and a line, sent while the rest of the request's body is read and discarded."""
 
 
-def line_of(status: int, line: str, retry_after: int | None = None) -> Line:
+def plain_response(status: int, line: str, retry_after: int | None = None) -> PlainResponse:
     """Return a response with `status` and `line`. `retry_after` is in seconds."""
-    response = Line(f"{line}\n", status=status, content_type=PLAIN)
+    response = PlainResponse(f"{line}\n", status=status, content_type=PLAIN)
     response["Content-Length"] = str(len(response.content))
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)

@@ -17,10 +17,10 @@ from uftp.receiving import inbox
 from uftp.receiving.authentication import AuthenticatedSender, SealAuthentication, remember, verify
 from uftp.receiving.exceptions import Refused, answer_exception
 from uftp.receiving.http_checks import check_headers
-from uftp.receiving.inbox import Arrived, Receipt
+from uftp.receiving.inbox import Receipt, VerifiedMessage
 from uftp.receiving.large_bodies import one_at_a_time
 from uftp.receiving.parsers import SignedMessageParser
-from uftp.receiving.refusals import ENDS
+from uftp.receiving.refusals import SAMPLE_BYTES
 from uftp.receiving.requests import MessageRequest
 from uftp.receiving.throttling import AddressThrottle
 from uftp.wakeups import wakeups
@@ -52,7 +52,7 @@ class MessageView(APIView):
             self.length = check_headers(request)
         except Refused as refused:
             if refused.status_code == 400:
-                refused.ends = request.read(ENDS)
+                refused.body_sample = request.read(SAMPLE_BYTES)
             raise
         self.check_throttles(request)
 
@@ -81,21 +81,23 @@ def receive(signed: SignedMessage, sender: AuthenticatedSender, content: bytes, 
         DatabaseError, InterfaceError: The message could not be stored.
     """
     if sender.cached:
-        receipt = _store_confirmed(signed.body, sender, content, major)
+        receipt = _store_with_cached_key(signed.body, sender, content, major)
         if receipt is not None:
             return receipt
         sender, content = verify(signed, sender.at)
     try:
-        arrived = _arrived(signed.body, sender, content, major)
+        message = _verified_message(signed.body, sender, content, major)
     except InvalidXML as wrong:
         claimed = sender.role, sender.domain
         raise Refused(400, f"Body: {wrong}", claimed=claimed, content=content) from None
-    return _store(arrived, sender)
+    return _store(message, sender)
 
 
-def _arrived(sealed: bytes, sender: AuthenticatedSender, content: bytes, major: int) -> Arrived:
+def _verified_message(
+    sealed: bytes, sender: AuthenticatedSender, content: bytes, major: int
+) -> VerifiedMessage:
     """Validate the content. Raises InvalidXML."""
-    return Arrived(
+    return VerifiedMessage(
         role=sender.role,
         domain=sender.domain,
         sealed=sealed,
@@ -106,15 +108,15 @@ def _arrived(sealed: bytes, sender: AuthenticatedSender, content: bytes, major: 
     )
 
 
-def _store_confirmed(
+def _store_with_cached_key(
     sealed: bytes, sender: AuthenticatedSender, content: bytes, major: int
 ) -> Receipt | None:
     """Store a message in one statement, which confirms the cached key.
 
-    Return None, with nothing stored, if this is not possible: see `inbox.receive_proven`.
+    Return None, with nothing stored, if this is not possible: see `inbox.store_with_key`.
     """
     try:
-        receipt = inbox.receive_proven(_arrived(sealed, sender, content, major), sender.key)
+        receipt = inbox.store_with_key(_verified_message(sealed, sender, content, major), sender.key)
     except (InvalidXML, DatabaseError, InterfaceError):
         return None
     if receipt is not None and sender.participant is not None:
@@ -122,12 +124,12 @@ def _store_confirmed(
     return receipt
 
 
-def _store(arrived: Arrived, sender: AuthenticatedSender) -> Receipt:
+def _store(message: VerifiedMessage, sender: AuthenticatedSender) -> Receipt:
     """Store the message, register or update its sender, and send the response again if the message is a copy."""
     if sender.participant is None and admission.current_mode() == Mode.OPEN:
         with transaction.atomic():
             admission.record_first_contact(sender.role, sender.domain, sender.key, sender.at)
-    receipt = inbox.receive(arrived)
+    receipt = inbox.store(message)
     if sender.participant is not None:
         admission.record_last_heard(sender.participant, sender.at)
         remember(sender)

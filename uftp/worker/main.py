@@ -128,7 +128,7 @@ async def _forget_stalled_jobs(working: App) -> None:
     for job in await working.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
         if job.task_name == tasks.drain_inbox.name:
             sender_id = job.task_kwargs["sender_id"]
-            await _in_thread(lambda sender_id=sender_id: dead_letters.note_dead_worker(sender_id))  # type: ignore[misc]
+            await _in_thread(lambda sender_id=sender_id: dead_letters.count_try_of_dead_worker(sender_id))  # type: ignore[misc]
         await working.job_manager.finish_job(job, jobs.Status.FAILED, delete_job=True)
 
 

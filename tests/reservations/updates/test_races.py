@@ -40,7 +40,7 @@ from tests.reservations.dsl import (
 )
 from tests.support.exchange import receive
 from tests.support.peer import CRO, Peer
-from uftp.handlers import Passed, Rejection
+from uftp.handlers import PassOnResult, Rejection
 from uftp.models import InboundMessage
 from uftp.protocol import parsing
 from uftp.protocol.messages import FlexReservationUpdate, FlexReservationUpdateResponse
@@ -105,7 +105,7 @@ def answers(parties: Parties, update: ReservationUpdate, result: str) -> Act:
 
 def is_delivered(update: ReservationUpdate, *, delivered: bool) -> Act:
     """The outbox has found out what became of passing it on."""
-    passed = Passed(
+    passed = PassOnResult(
         inbound=update.message,
         recipient_role="AGR",
         recipient_domain=update.agr.domain,

@@ -56,8 +56,8 @@ def received(
 ) -> InboundMessage:
     """A message in the inbox, with `values` in the place of what it was received with."""
     content = content or peer.xml()
-    receipt = inbox.receive(
-        inbox.Arrived(
+    receipt = inbox.store(
+        inbox.VerifiedMessage(
             role=peer.role,
             domain=peer.domain,
             sealed=peer.seal(content),

@@ -27,7 +27,7 @@ from uftp.delivery import attempts as delivery_attempts
 from uftp.delivery import deliver as delivery
 from uftp.delivery import http_client, leases, outbox
 from uftp.delivery.forwarding import pass_on
-from uftp.handlers import Incoming, Outcome, Party, Passed, Rejection
+from uftp.handlers import Incoming, Outcome, Party, PassOnResult, Rejection
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 from uftp.processing import responses
 from uftp.protocol.sealing import unseal
@@ -52,7 +52,7 @@ class App:
 
     agr: Peer
     seconds: float = 3600.0
-    told: list[Passed] = field(default_factory=list)
+    told: list[PassOnResult] = field(default_factory=list)
     fails: int = 0
 
     def handle(self, incoming: Incoming) -> Outcome:
@@ -64,13 +64,13 @@ class App:
             until=now + timedelta(seconds=self.seconds),
             now=now,
         )
-        return Outcome(answered_by=f"AGR {self.agr.domain}", wakes=(("AGR", self.agr.domain),))
+        return Outcome(answered_by=f"AGR {self.agr.domain}", also_deliver_to=(("AGR", self.agr.domain),))
 
-    def passed_on(self, passed: Passed) -> list[Party]:
+    def passed_on(self, passed: PassOnResult) -> list[Party]:
         """Rejects what was not delivered; before that, fails as often as told."""
         assert transaction.get_connection().in_atomic_block
         if not passed.delivered:
-            responses.reject_afterwards(passed.inbound, ["Undeliverable"], passed.at)
+            responses.reject_later(passed.inbound, ["Undeliverable"], passed.at)
         if self.fails:
             self.fails -= 1
             raise RuntimeError("the app fails")
@@ -102,7 +102,7 @@ def agr(receiver: Receiver) -> Peer:
 def app(agr: Peer) -> Iterator[App]:
     made = App(agr)
     with handled_by(
-        "FlexReservationUpdate", made.handle, may_be_addressed_to=lambda _: True, passed_on=made.passed_on
+        "FlexReservationUpdate", made.handle, accepts_recipient=lambda _: True, on_passed_on=made.passed_on
     ):
         yield made
 
@@ -161,7 +161,7 @@ def test_a_permanent_refusal_ends_it_at_once_and_its_sender_is_answered(
     assert (said.attrib["Result"], said.attrib["RejectionReason"]) == ("Rejected", "Undeliverable")
     assert said.attrib["ConversationID"] == received.conversation_id
     with pytest.raises(ValueError, match="left without an answer"):
-        responses.reject_afterwards(received, ["again"], timezone.now())
+        responses.reject_later(received, ["again"], timezone.now())
 
 
 def passed_on(receiver_of: Peer, dso: Peer, **attributes: str) -> OutboundMessage:
@@ -463,14 +463,14 @@ def test_the_recipients_answer_is_handled_wherever_it_is_addressed_to_and_never_
         handled.append(incoming.header.recipient_domain)
         if incoming.header.attributes["Result"] == "Rejected":
             raise Rejection(["it is about no message that is known here"])
-        return Outcome(wakes=(("DSO", dso.domain), ("AGR", "other.example")))
+        return Outcome(also_deliver_to=(("DSO", dso.domain), ("AGR", "other.example")))
 
     def answered(**attributes: str) -> InboundMessage:
         reference = {"FlexReservationUpdateMessageID": str(uuid.uuid4())}
         said = agr.xml("FlexReservationUpdateResponse", RecipientDomain=dso.domain, **reference, **attributes)
         return receive(agr, said)
 
-    with handled_by("FlexReservationUpdateResponse", handle, may_be_addressed_to=lambda _: True):
+    with handled_by("FlexReservationUpdateResponse", handle, accepts_recipient=lambda _: True):
         accepted = answered(Result="Accepted")
         assert drain(agr) == [("AGR", "other.example"), ("DSO", dso.domain)]
         rejected = answered(Result="Rejected", RejectionReason="not ours")

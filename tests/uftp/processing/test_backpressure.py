@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from uftp.models import InboundMessage, Sender
-from uftp.processing.backpressure import FAST, LONGEST, LOOK_EVERY, Backpressure, backpressure
+from uftp.processing.backpressure import BUSY_RATE, CHECK_INTERVAL, MAX_PAUSE, Backpressure, backpressure
 
 
 @dataclass
@@ -33,43 +33,43 @@ def worker_with(inbox: Inbox) -> Backpressure:
     """A worker that has looked once."""
     worker = Backpressure(inbox.received, inbox.clock, inbox.sleep)
     worker.wait(lambda: False)
-    inbox.now += 2 * LOOK_EVERY
+    inbox.now += 2 * CHECK_INTERVAL
     return worker
 
 
 def test_a_worker_at_rest_starts_at_once() -> None:
-    inbox = Inbox(pace=10 * FAST)
+    inbox = Inbox(pace=10 * BUSY_RATE)
     worker_with(inbox)
     assert inbox.waited == 0
 
 
 def test_slow_receipts_keep_nobody_waiting() -> None:
-    inbox = Inbox(pace=FAST / 2)
+    inbox = Inbox(pace=BUSY_RATE / 2)
     worker_with(inbox).wait(lambda: False)
     assert inbox.waited == 0
 
 
 def test_handling_goes_on_when_receipts_slow_down() -> None:
-    inbox = Inbox(pace=2 * FAST)
+    inbox = Inbox(pace=2 * BUSY_RATE)
     worker = worker_with(inbox)
     came = inbox.received()
     worker.received = lambda: came if inbox.waited > 0.5 else inbox.received()
     worker.wait(lambda: False)
-    assert 0.5 < inbox.waited < LONGEST
+    assert 0.5 < inbox.waited < MAX_PAUSE
 
 
 def test_a_flood_that_goes_on_is_handled_half_of_the_time() -> None:
-    inbox = Inbox(pace=2 * FAST)
+    inbox = Inbox(pace=2 * BUSY_RATE)
     worker = worker_with(inbox)
     began = inbox.now
-    while inbox.now - began < 10 * LONGEST:
+    while inbox.now - began < 10 * MAX_PAUSE:
         worker.wait(lambda: False)
         inbox.now += 0.01
     assert inbox.waited == pytest.approx((inbox.now - began) / 2, rel=0.1)
 
 
 def test_who_is_asked_to_stop_does_not_wait() -> None:
-    inbox = Inbox(pace=2 * FAST)
+    inbox = Inbox(pace=2 * BUSY_RATE)
     worker_with(inbox).wait(lambda: True)
     assert inbox.waited == 0
 

@@ -157,8 +157,8 @@ def test_of_senders_not_on_record_little_is_kept(agr: Peer) -> None:
     """Whoever has a domain proves as many names in it as they like."""
 
     def proven(domain: str) -> None:
-        refusals.keep(
-            refusals.Refused(
+        refusals.record_refusal(
+            refusals.RefusalRecord(
                 at=NOON,
                 address="192.0.2.1",
                 role="AGR",
@@ -171,13 +171,13 @@ def test_of_senders_not_on_record_little_is_kept(agr: Peer) -> None:
             )
         )
 
-    for number in range(refusals.OF_STRANGERS_PER_MINUTE + 5):
+    for number in range(refusals.UNREGISTERED_PER_MINUTE + 5):
         proven(f"a{number}.evil.example")
     proven("agr.example")
 
     strangers = Refusal.objects.exclude(domain="agr.example")
-    assert strangers.count() == refusals.OF_STRANGERS_PER_MINUTE
-    assert {len(each.content or b"") for each in strangers} == {refusals.CONTENT_BYTES_OF_STRANGERS}
+    assert strangers.count() == refusals.UNREGISTERED_PER_MINUTE
+    assert {len(each.content or b"") for each in strangers} == {refusals.CONTENT_BYTES_UNREGISTERED}
     assert {each.content_size for each in strangers} == {500_000}
     assert len(Refusal.objects.get(domain="agr.example").content or b"") == 500_000
 
@@ -198,9 +198,9 @@ def row(at: datetime = NOON, **values: object) -> Refusal:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "ROWS", 10)
-    monkeypatch.setattr(refusals, "ROWS_OF_SENDER", 4)
-    monkeypatch.setattr(refusals, "CONTENTS_OF_SENDER", 2)
+    monkeypatch.setattr(refusals, "MAX_ROWS", 10)
+    monkeypatch.setattr(refusals, "MAX_ROWS_PER_SENDER", 4)
+    monkeypatch.setattr(refusals, "MAX_CONTENTS_PER_SENDER", 2)
 
 
 def on_record(domain: str) -> str:
