@@ -47,7 +47,11 @@ def picture(
 
     Args:
         key: The beginning of the ids in the picture, unique in its page.
+        title: The short text alternative.
+        *content: The elements of the picture.
+        description: The long text alternative; empty if the title is sufficient.
         role: `img` for a picture whose parts have no meaning of their own, `group` for one with links.
+        **attributes: Further attributes of the `svg` element.
     """
     names = element("title", title, id=f"{key}-title")
     if description:

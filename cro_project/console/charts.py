@@ -37,7 +37,9 @@ def bars(name: str, title: str, rows: Sequence[Bar], key: Iterable[tuple[str, st
 
     Args:
         name: Unique in the page.
-        key: (class, what it stands for).
+        title: The text alternative.
+        rows: The bars, from top to bottom.
+        key: Pairs of a class and what it stands for.
     """
     if not rows:
         return SafeString("")
