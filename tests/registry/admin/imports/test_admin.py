@@ -208,14 +208,14 @@ def test_what_is_discarded_is_gone(kim: Client) -> None:
     assert run.finished_at == ended
     assert not has_content(run)
     assert not Representation.objects.exists()
-    assert "no longer as you saw it" in decide(kim, run, "apply")
+    assert "the import has changed since you saw it" in decide(kim, run, "apply")
     assert run.state == State.DISCARDED
 
 
 def test_an_apply_without_the_preview_s_fingerprint_does_nothing(kim: Client) -> None:
     run = previewed(kim, ones(1))
 
-    assert "look at the preview again" in decide(kim, run, "apply", "of-something-else")
+    assert "The preview was made again since you saw it" in decide(kim, run, "apply", "of-something-else")
 
     assert run.state == State.PREVIEWED
 
@@ -579,7 +579,7 @@ def test_an_upload_that_is_under_way_cannot_be_discarded(kim: Client) -> None:
     ImportRun.objects.filter(pk=run.pk).update(state=State.RUNNING)
 
     assert 'value="discard"' not in kim.get(f"{IMPORTS}{run.pk}/change/").content.decode()
-    assert "no longer as you saw it" in decide(kim, run, "discard")
+    assert "the import has changed since you saw it" in decide(kim, run, "discard")
     assert run.state == State.RUNNING
 
 
