@@ -33,5 +33,5 @@ class RegistryConfig(AppConfig):
             handle=handlers.dso_portfolio_query,
             rejected_fields=handlers.rejected_dso_query_fields,
         )
-        long_jobs.register(wake=upload_jobs.wake, waits=upload_jobs.is_waiting)
+        long_jobs.register(wake=upload_jobs.wake, is_waiting=upload_jobs.is_waiting)
         extend_screens("registry", EXTENSION)

@@ -7,10 +7,10 @@ from uftp.protocol.reasons import Reason
 
 
 class Meaning(NamedTuple):
-    """Sentences about what has happened, and about what staff can do. `todo` may be empty."""
+    """Sentences about what has happened, and about what staff can do. `action` may be empty."""
 
-    what: str
-    todo: str = ""
+    text: str
+    action: str = ""
 
 
 REASONS = {
@@ -63,34 +63,34 @@ REASONS = {
 }
 """RejectionReason to its meaning. The reasons of reservation updates need none."""
 
-_CALLED_OFF = "It is not tried again by itself: see to it with the participant, and send it again."
-_TRIED_AGAIN = "It is tried again by itself."
+_GIVEN_UP = "It is not tried again by itself: see to it with the participant, and send it again."
+_RETRIED = "It is tried again by itself."
 
 STATUSES = {
-    400: Meaning("Its system found the message wrong and did not take it.", _CALLED_OFF),
+    400: Meaning("Its system found the message wrong and did not take it.", _GIVEN_UP),
     401: Meaning(
         "Its system could not verify this CRO's signature.",
         "Give the participant this CRO's public key, and send the message again.",
     ),
-    403: Meaning("Its system does not let this CRO in.", _CALLED_OFF),
+    403: Meaning("Its system does not let this CRO in.", _GIVEN_UP),
     404: Meaning(
         "Nothing takes messages at that address: the endpoint may be wrong, or the system is being started.",
-        f"{_TRIED_AGAIN} Compare the endpoint on the participant's page.",
+        f"{_RETRIED} Compare the endpoint on the participant's page.",
     ),
-    405: Meaning("That address takes no messages: the endpoint may be wrong.", _CALLED_OFF),
-    408: Meaning("Its system gave up waiting for the message to arrive.", _TRIED_AGAIN),
-    413: Meaning("The message is larger than its system takes.", _CALLED_OFF),
+    405: Meaning("That address takes no messages: the endpoint may be wrong.", _GIVEN_UP),
+    408: Meaning("Its system gave up waiting for the message to arrive.", _RETRIED),
+    413: Meaning("The message is larger than its system takes.", _GIVEN_UP),
     419: Meaning(
         "Its system does not find this CRO's public key.",
-        f"{_TRIED_AGAIN} Give the participant this CRO's public key.",
+        f"{_RETRIED} Give the participant this CRO's public key.",
     ),
-    425: Meaning("Its system asks to come again later.", _TRIED_AGAIN),
-    429: Meaning("Its system has more messages than it takes at a time.", _TRIED_AGAIN),
-    503: Meaning("Its system is not available for a while.", _TRIED_AGAIN),
+    425: Meaning("Its system asks to come again later.", _RETRIED),
+    429: Meaning("Its system has more messages than it takes at a time.", _RETRIED),
+    503: Meaning("Its system is not available for a while.", _RETRIED),
 }
 """HTTP status of a participant's system to its meaning."""
 
-_PASSED_ON_NO_MORE = "It is not passed on again: its sender has to see to it with the participant."
+_PASSING_ON_ENDED = "It is not passed on again: its sender has to see to it with the participant."
 
 STATUSES_PASSED_ON = {
     401: Meaning(
@@ -99,7 +99,7 @@ STATUSES_PASSED_ON = {
     ),
     419: Meaning(
         "Its system does not find the public key of the message's sender.",
-        f"{_TRIED_AGAIN} The sender must give the participant its public key.",
+        f"{_RETRIED} The sender must give the participant its public key.",
     ),
 }
 """HTTP status to its meaning for a message that is passed on, if that differs from STATUSES."""
@@ -107,23 +107,23 @@ STATUSES_PASSED_ON = {
 FAILURES = {
     "has no address": Meaning(
         "The host name of the endpoint has no address.",
-        f"{_TRIED_AGAIN} Compare the endpoint on the participant's page.",
+        f"{_RETRIED} Compare the endpoint on the participant's page.",
     ),
     "refused": Meaning(
         "Nobody answers at this address: nothing accepts connections there.",
-        f"{_TRIED_AGAIN} Ask the participant whether its system runs, and compare the endpoint on its page.",
+        f"{_RETRIED} Ask the participant whether its system runs, and compare the endpoint on its page.",
     ),
     "CERTIFICATE_VERIFY_FAILED": Meaning(
         "The certificate of the endpoint is not one to trust.",
-        f"{_TRIED_AGAIN} Tell the participant; the words below say what is wrong with it.",
+        f"{_RETRIED} Tell the participant; the words below say what is wrong with it.",
     ),
     "ConnectTimeout": Meaning(
         "No connection to the endpoint came about in time.",
-        f"{_TRIED_AGAIN} Ask the participant whether its firewall lets this CRO in.",
+        f"{_RETRIED} Ask the participant whether its firewall lets this CRO in.",
     ),
     "Timeout": Meaning(
         "The connection came about, but no answer came in time.",
-        f"{_TRIED_AGAIN} Ask the participant whether its system is overloaded.",
+        f"{_RETRIED} Ask the participant whether its system is overloaded.",
     ),
     "give": Meaning(
         "Messages may not be posted to this endpoint.", "Correct the endpoint on the participant's page."
@@ -146,20 +146,20 @@ def of_attempt(attempt: DeliveryAttempt) -> Meaning:
     meaning = _of_attempt(attempt)
     if attempt.message.passes_on_id is not None:
         meaning = STATUSES_PASSED_ON.get(attempt.status or 0, meaning)
-        meaning = meaning._replace(todo=meaning.todo.replace(_CALLED_OFF, _PASSED_ON_NO_MORE))
+        meaning = meaning._replace(action=meaning.action.replace(_GIVEN_UP, _PASSING_ON_ENDED))
     if attempt.message.state == OutboundMessage.State.WAITING:
         return meaning
-    return meaning._replace(todo=meaning.todo.removeprefix(_TRIED_AGAIN).lstrip())
+    return meaning._replace(action=meaning.action.removeprefix(_RETRIED).lstrip())
 
 
 def with_detail(detail: str) -> str:
     """Return the meaning of an attempt without a reply, then `detail` in brackets. Without a meaning, only `detail`."""
     meaning = _of_failure(detail)
-    return f"{meaning.what.removesuffix('.')} ({detail})" if meaning else detail
+    return f"{meaning.text.removesuffix('.')} ({detail})" if meaning else detail
 
 
 def _of_failure(detail: str) -> Meaning | None:
-    return next((meaning for said, meaning in FAILURES.items() if said in detail), None)
+    return next((meaning for text, meaning in FAILURES.items() if text in detail), None)
 
 
 def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
@@ -171,13 +171,13 @@ def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
     if status is None:
         if attempt.detail.startswith("an error of ours"):
             return Meaning(
-                "The attempt failed for an error of this CRO's own.", f"{_TRIED_AGAIN} The log says more."
+                "The attempt failed for an error of this CRO's own.", f"{_RETRIED} The log says more."
             )
         if "no endpoint" in attempt.detail:
             return Meaning(
                 "It is not known where to send it.", "Enter the endpoint on the participant's page."
             )
-        return _of_failure(attempt.detail) or Meaning("Its system did not answer.", _TRIED_AGAIN)
+        return _of_failure(attempt.detail) or Meaning("Its system did not answer.", _RETRIED)
     if status in STATUSES:
         return STATUSES[status]
     if 300 <= status < 400:
@@ -186,8 +186,8 @@ def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
             "Ask the participant for its endpoint, and enter it on its page.",
         )
     if attempt.outcome == "temporary":
-        return Meaning("Its system has trouble of its own.", _TRIED_AGAIN)
-    return Meaning("Its system did not take the message.", _CALLED_OFF)
+        return Meaning("Its system has trouble of its own.", _RETRIED)
+    return Meaning("Its system did not take the message.", _GIVEN_UP)
 
 
 def of_refusal(status: int, line: str) -> Meaning:

@@ -17,7 +17,7 @@ from common.csv.reader import Fault, Row
 from common.csv.rejects import LONGEST_VALUE, RejectRow
 from registry.imports.layouts import Layout, quoted
 from registry.sql.staging import analyze_if_large
-from uftp.protocol.reasons import NAMED_AT_MOST, named
+from uftp.protocol.reasons import MAX_NAMED, named
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -114,7 +114,7 @@ def withdrawal_warning(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
     """Yield a warning if lines end before they start, and so withdraw registered facts (docs/rules.md D3)."""
     cursor.execute(
         f"SELECT count(*) OVER (), line FROM {layout.good_table} WHERE {layout.withdraws}"
-        f" ORDER BY line LIMIT {NAMED_AT_MOST}"
+        f" ORDER BY line LIMIT {MAX_NAMED}"
     )
     rows = cursor.fetchall()
     if rows:

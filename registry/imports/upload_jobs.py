@@ -46,7 +46,7 @@ def run_upload(run_id: int, *, now: datetime, stopping: Callable[[], bool]) -> N
         return
     run = running.run
     applied = run.applies
-    with long_jobs.cancelled(stopping):
+    with long_jobs.cancel_statements(stopping):
         execute(running, _file_of(run, stopping), now=now, stopping=stopping)
     match State(run.state):
         case State.PREVIEWED | State.UNCHANGED if changed:

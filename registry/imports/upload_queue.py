@@ -26,7 +26,7 @@ def uploads_before(run: ImportRun) -> tuple[list[ImportRun], list[ImportRun]]:
     waiting = [run]
     for other in others.exclude(pk=run.pk).only("pk", "state", "applies").order_by("pk"):
         (under_way if other.state == State.RUNNING else waiting).append(other)
-    places = {name: place for place, name in enumerate(long_jobs.queued())}
+    places = {name: place for place, name in enumerate(long_jobs.queued_locks())}
     waiting.sort(key=lambda each: (places.get(lock(each.pk), len(places)), each.pk))
     return under_way, waiting[: waiting.index(run)]
 

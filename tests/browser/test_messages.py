@@ -84,7 +84,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     expect(thread).to_have_count(2)
     thread.nth(1).get_by_role("link", name="AGRPortfolioUpdateResponse").click()
     opened(page, "/uftp/outboundmessage/")
-    expect(page.locator(".field-what_next")).to_contain_text("it was delivered at 2026-07-01")
+    expect(page.locator(".field-next_step")).to_contain_text("it was delivered at 2026-07-01")
 
     # The message that opened conflicts leads to them.
     page.goto(
@@ -102,8 +102,8 @@ def test_staff_work_on_messages(kim: Page) -> None:
     expect(rows).to_have_count(min(OutboundMessage.objects.count(), PAGE))
     look(page, "messages-sent")
     page.goto(f"{page.url}{made.outbound['waiting'].pk}/change/")
-    expect(page.locator(".field-tries")).to_contain_text("Its system is not available for a while.")
-    expect(page.locator(".field-tries")).to_contain_text("The next attempt is due.")
+    expect(page.locator(".field-attempts_table")).to_contain_text("Its system is not available for a while.")
+    expect(page.locator(".field-attempts_table")).to_contain_text("The next attempt is due.")
     look(page, "message-waiting")
     page.get_by_role("link", name="Send now").click()
     expect(page.get_by_role("heading", name="Send now")).to_be_visible()

@@ -28,17 +28,17 @@ from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import Page
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
-from uftp.admin.connectivity_steps import course_of
+from uftp.admin.connectivity_steps import progress_of
 from uftp.admin.outbound import SEND_AGAIN
 from uftp.connectivity import send_test_message
 from uftp.models import OutboundMessage
 from uftp.wakeups import wakeups
 
-AT_ONCE = 1000
-LOOKS_FOR = timedelta(minutes=15)
+MAX_TESTS = 1000
+POLL_FOR = timedelta(minutes=15)
 """Time after the start of a test for which its page polls."""
 
-EARLIER = 5
+MAX_EARLIER = 5
 """Maximum number of tests on the page of a participant's tests."""
 
 PAGE, ONE, STEPS = (
@@ -88,9 +88,9 @@ def overview(model_admin: ScopedAdmin, request: HttpRequest, participant: Partic
         tests=[
             (
                 format_html('<a href="{}">{}</a>', _url(ONE, participant, test), moment(test.created_at)),
-                course_of(test, now).outcome,
+                progress_of(test, now).outcome,
             )
-            for test in _tests_of(participant)[:EARLIER]
+            for test in _tests_of(participant)[:MAX_EARLIER]
         ],
     )
 
@@ -114,8 +114,8 @@ def steps_of_test(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, test_id: int
 ) -> HttpResponse:
     """Show the part of the page of one test that changes. The page polls it."""
-    shown = _steps(model_admin, request, participant, test_id)
-    return render(request, "admin/uftp/test_message_steps.html", shown)
+    context = _steps(model_admin, request, participant, test_id)
+    return render(request, "admin/uftp/test_message_steps.html", context)
 
 
 def _steps(
@@ -126,33 +126,33 @@ def _steps(
     if test is None:
         raise Http404
     now = timezone.now()
-    course = course_of(test, now)
+    progress = progress_of(test, now)
     began = test.give_up_at - timedelta(hours=settings.DELIVERY_RETRY_HOURS)
-    looks = not course.over and now < began + LOOKS_FOR
+    polls = not progress.over and now < began + POLL_FOR
     return {
-        "course": course,
+        "progress": progress,
         "message": link(test),
-        "poll": _url(STEPS, participant, test) if looks else "",
-        "stopped": not course.over and not looks,
-        "ways": _ways_on(model_admin, request, participant, test),
+        "poll": _url(STEPS, participant, test) if polls else "",
+        "stopped": not progress.over and not polls,
+        "actions": _actions(model_admin, request, participant, test),
     }
 
 
-def _ways_on(
+def _actions(
     model_admin: ScopedAdmin, request: HttpRequest, participant: Participant, test: OutboundMessage
 ) -> list[tuple[str, str]]:
     """Return URL and text of the actions that this member of staff can take on a test that is not delivered."""
     failed = test.state == OutboundMessage.State.FAILED
     if not failed and not (test.state == OutboundMessage.State.WAITING and test.attempts):
         return []
-    ways = []
+    actions = []
     if model_admin.has_change_permission(request, participant):
         page = reverse("admin:participants_participant_change", args=[participant.pk])
-        ways.append((f"{page}#id_endpoint", "Correct the endpoint"))
+        actions.append((f"{page}#id_endpoint", "Correct the endpoint"))
     sent: Any = model_admin.admin_site.get_model_admin(OutboundMessage)
     if SEND_AGAIN.is_offered(sent, request, test):
-        ways.append((sent.url_to(SEND_AGAIN.name, test.pk), SEND_AGAIN.text_for(test)))
-    return ways
+        actions.append((sent.url_to(SEND_AGAIN.name, test.pk), SEND_AGAIN.text_for(test)))
+    return actions
 
 
 def _url(name: str, participant: Participant, *more: OutboundMessage) -> str:
@@ -174,14 +174,14 @@ def _send_button(
 def connectivity_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card:
     """Return the card with the result of the latest test."""
     latest = _tests_of(participant).first()
-    says: list[tuple[str, object]] = [("Latest test", PLACEHOLDER)]
+    rows: list[tuple[str, object]] = [("Latest test", PLACEHOLDER)]
     if latest:
         page = format_html('<a href="{}">{}</a>', _url(ONE, participant, latest), moment(latest.created_at))
-        says = [("Latest test", page), ("Result", course_of(latest, timezone.now()).outcome)]
+        rows = [("Latest test", page), ("Result", progress_of(latest, timezone.now()).outcome)]
     tools = [button(_url(PAGE, participant), "Earlier tests")] if latest else []
     if model_admin.has_change_permission(request, participant):
         tools.insert(0, _send_button(request, participant))
-    return Card("Connectivity test", says, tools)
+    return Card("Connectivity test", rows, tools)
 
 
 @admin.action(description="Send a TestMessage", permissions=["change"])
@@ -189,11 +189,11 @@ def send_test_messages(
     model_admin: ScopedAdmin, request: HttpRequest, queryset: QuerySet[Participant]
 ) -> None:
     """Send a TestMessage to each selected participant, and link to the page of the test."""
-    for participant in queryset[:AT_ONCE]:
+    for participant in queryset[:MAX_TESTS]:
         sent = _send(participant, request.user.get_username())
         page = format_html('<a href="{}">See what becomes of it</a>', _url(ONE, participant, sent))
-        said = one_per_line([f"A TestMessage to {participant} is on its way.", page])
-        model_admin.message_user(request, said, messages.SUCCESS)
+        text = one_per_line([f"A TestMessage to {participant} is on its way.", page])
+        model_admin.message_user(request, text, messages.SUCCESS)
 
 
 PAGES = (

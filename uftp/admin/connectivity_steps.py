@@ -13,7 +13,7 @@ from participants.keys import format_public_key, public_key_of_seed
 from uftp import meanings
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal
 
-PATIENCE = timedelta(seconds=30)
+ANSWER_EXPECTED_WITHIN = timedelta(seconds=30)
 """After this time without a response, the page says what to check."""
 
 
@@ -23,12 +23,12 @@ class Step:
 
     badge: SafeString
     title: str
-    says: object = ""
-    todo: str = ""
+    text: object = ""
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TestProgress:
     """The progress of a test: its steps, its outcome in a few words, and whether it is over."""
 
     steps: list[Step]
@@ -36,7 +36,7 @@ class Course:
     over: bool
 
 
-def course_of(test: OutboundMessage, now: datetime) -> Course:
+def progress_of(test: OutboundMessage, now: datetime) -> TestProgress:
     """Return the progress of `test` at the moment `now`, in real time."""
     attempts = list(test.delivery_attempts.order_by("pk"))
     steps = [Step(badge("ok", "done"), "Stored", f"at {moment(test.created_at)}, to be delivered at once")]
@@ -45,7 +45,7 @@ def course_of(test: OutboundMessage, now: datetime) -> Course:
     answer = _answer_to(test)
     if answer:
         took = (answer.received_at - test.created_at).total_seconds()
-        says = format_html(
+        text = format_html(
             "{}, {} after the test was stored", link(answer, answer.message_type), _in_words(took)
         )
         if answer.result == "Rejected":
@@ -53,51 +53,51 @@ def course_of(test: OutboundMessage, now: datetime) -> Course:
                 Step(
                     badge("warn", "rejected"),
                     "Answer",
-                    format_html("{}: {}", says, answer.reason or "without a reason"),
+                    format_html("{}: {}", text, answer.reason or "without a reason"),
                     "It is reached and answers, but does not accept the test: ask it why.",
                 )
             )
-            return Course(steps, badge("warn", f"answered Rejected after {_in_words(took)}"), over=True)
-        steps.append(Step(badge("ok", "received"), "Answer", says))
-        return Course(steps, badge("ok", f"answered after {_in_words(took)}"), over=True)
+            return TestProgress(steps, badge("warn", f"answered Rejected after {_in_words(took)}"), over=True)
+        steps.append(Step(badge("ok", "received"), "Answer", text))
+        return TestProgress(steps, badge("ok", f"answered after {_in_words(took)}"), over=True)
     if test.state == OutboundMessage.State.FAILED:
         steps.append(Step(badge("", "none"), "Answer", "There is none: the test was not delivered."))
-        return Course(steps, badge("bad", "not delivered"), over=True)
+        return TestProgress(steps, badge("bad", "not delivered"), over=True)
     if not delivered:
         steps.append(Step(badge("", "not yet"), "Answer", "comes after the delivery"))
         tried = badge("warn", "not delivered so far") if attempts else badge("", "on its way")
-        return Course(steps, tried, over=False)
+        return TestProgress(steps, tried, over=False)
     steps.append(_waits_for_answer(test, now))
-    return Course(steps, badge("warn", "delivered, not answered so far"), over=False)
+    return TestProgress(steps, badge("warn", "delivered, not answered so far"), over=False)
 
 
 def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datetime) -> tuple[Step, bool]:
     """Return the step of the delivery with all attempts, and whether the test is delivered."""
-    said: list[str] = [_attempt_in_words(attempt) for attempt in attempts]
-    todo = meanings.of_attempt(attempts[-1]).todo if attempts else ""
+    sentences: list[str] = [_attempt_in_words(attempt) for attempt in attempts]
+    action = meanings.of_attempt(attempts[-1]).action if attempts else ""
     if attempts and attempts[-1].status in (401, 419):
-        todo = f"{todo} {own_key()}"
+        action = f"{action} {own_key()}"
     match test.state:
         case OutboundMessage.State.DELIVERED:
-            return Step(badge("ok", "done"), "Delivered", one_per_line(said)), True
+            return Step(badge("ok", "done"), "Delivered", one_per_line(sentences)), True
         case OutboundMessage.State.FAILED:
-            return Step(badge("bad", "failed"), "Delivery", one_per_line(said), todo), False
+            return Step(badge("bad", "failed"), "Delivery", one_per_line(sentences), action), False
     if not attempts:
-        says = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
-        return Step(badge("", "under way"), "Delivery", says), False
+        text = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
+        return Step(badge("", "under way"), "Delivery", text), False
     if test.next_attempt_at:
-        said.append(
+        sentences.append(
             f"Next attempt at {moment(test.next_attempt_at)}, {_in_how_long(test.next_attempt_at - now)}. "
             f"It goes on until {moment(test.give_up_at)}."
         )
-    return Step(badge("warn", "tried"), "Delivery", one_per_line(said), todo), False
+    return Step(badge("warn", "tried"), "Delivery", one_per_line(sentences), action), False
 
 
 def _attempt_in_words(attempt: DeliveryAttempt) -> SafeString:
     return format_html(
         "{}: {} {}{}",
         moment(attempt.started_at),
-        meanings.of_attempt(attempt).what,
+        meanings.of_attempt(attempt).text,
         f"({_answer(attempt)}) " if attempt.detail else "",
         f"Posted to {attempt.endpoint}" if attempt.endpoint else "",
     )
@@ -105,7 +105,7 @@ def _attempt_in_words(attempt: DeliveryAttempt) -> SafeString:
 
 def _answer(attempt: DeliveryAttempt) -> str:
     """Return the reply to an attempt, or in a few words why there was none."""
-    known = next((few for said, few in _IN_FEW_WORDS.items() if said in attempt.detail), "")
+    known = next((words for text, words in _IN_FEW_WORDS.items() if text in attempt.detail), "")
     return known if known and attempt.status is None else attempt.detail.rstrip(".")
 
 
@@ -121,7 +121,7 @@ _IN_FEW_WORDS = {
 def _waits_for_answer(test: OutboundMessage, now: datetime) -> Step:
     """Return the step of a response that has not come yet. After a while it says what to check."""
     since = now - (test.finished_at or now)
-    if since < PATIENCE:
+    if since < ANSWER_EXPECTED_WITHIN:
         return Step(badge("", "awaited"), "Answer", "Its system has the test; its answer is awaited.")
     refused = (
         Refusal.objects.filter(
@@ -131,11 +131,11 @@ def _waits_for_answer(test: OutboundMessage, now: datetime) -> Step:
         .first()
     )
     if refused:
-        said = format_html(
+        text = format_html(
             "None, but at {} this CRO refused {}.", moment(refused.at), link(refused, "a request in its name")
         )
         return Step(
-            badge("bad", "refused"), "Answer", said, meanings.of_refusal(refused.status, refused.line).todo
+            badge("bad", "refused"), "Answer", text, meanings.of_refusal(refused.status, refused.line).action
         )
     return Step(
         badge("warn", "awaited"),

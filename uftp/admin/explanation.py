@@ -6,13 +6,13 @@ from django.utils.safestring import SafeString
 from uftp.protocol.diagnostics.explanation import Explanation
 
 
-def faults(explanation: Explanation, *, otherwise: str) -> SafeString:
+def fault_list(explanation: Explanation, *, fallback: str) -> SafeString:
     """Return a list of the faults, each with its place, correction and excerpt.
 
-    Without faults, return the note of the explanation, or else the text `otherwise`.
+    Without faults, return the note of the explanation, or else the text `fallback`.
     """
     if not explanation.faults:
-        return format_html("<p>{}</p>", explanation.note or otherwise)
+        return format_html("<p>{}</p>", explanation.note or fallback)
     items = format_html_join(
         "",
         '<li><p><span class="quiet">Line {}, column {}{}</span></p>'
@@ -25,7 +25,7 @@ def faults(explanation: Explanation, *, otherwise: str) -> SafeString:
                 fault.wrong,
                 fault.right,
                 fault.line,
-                fault.text,
+                fault.excerpt,
             )
             for fault in explanation.faults
         ),

@@ -4,12 +4,12 @@ from participants.admin_base.extensions import ScreenExtension
 from participants.models import Participant
 from uftp.admin import connectivity_pages
 from uftp.admin.figures import message_figures
-from uftp.admin.participant_cards import received_card, sent_card, waiting
+from uftp.admin.participant_cards import received_card, sent_card, waiting_counts
 
 EXTENSION = ScreenExtension(
     order=1,
     cards=(connectivity_pages.connectivity_card, received_card, sent_card),
-    waiting=(waiting,),
+    waiting=(waiting_counts,),
     figures=(message_figures,),
     pages={Participant: connectivity_pages.PAGES},
     actions={Participant: (connectivity_pages.send_test_messages,)},

@@ -25,7 +25,7 @@ class DomainFilter(TextFilter):
         seen = self.seen.restrict(Participant.objects.all(), "pk")
         return seen.order_by("domain").values_list("domain", flat=True).distinct()[:MAX_SUGGESTIONS]
 
-    def meant(self) -> list[str]:
+    def matching_domains(self) -> list[str]:
         """Return the domains that match the text."""
         return self.domains(Participant.objects.all())
 
@@ -36,8 +36,8 @@ class SenderFilter(DomainFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
             return queryset
-        meant = Sender.objects.filter(domain__in=self.meant()).values_list("pk", flat=True)
-        return queryset.filter(sender__in=list(meant))
+        matching = Sender.objects.filter(domain__in=self.matching_domains()).values_list("pk", flat=True)
+        return queryset.filter(sender__in=list(matching))
 
 
 class RecipientFilter(DomainFilter):
@@ -48,7 +48,7 @@ class RecipientFilter(DomainFilter):
         if not self.text:
             return queryset
         return queryset.filter(
-            **{f"{self.path}_role__in": ROLES, f"{self.path}_domain__in": self.meant()},
+            **{f"{self.path}_role__in": ROLES, f"{self.path}_domain__in": self.matching_domains()},
         )
 
 
@@ -60,7 +60,7 @@ class ClaimedSenderFilter(DomainFilter):
     title = "claimed sender's domain"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(role__in=ROLES, domain__in=self.meant()) if self.text else queryset
+        return queryset.filter(role__in=ROLES, domain__in=self.matching_domains()) if self.text else queryset
 
 
 class RoleFilter(ChoiceFilter):

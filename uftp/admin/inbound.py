@@ -21,12 +21,12 @@ from uftp.admin.retry import RetryAction
 from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage, Sender
 from uftp.processing import dead_letters
-from uftp.protocol.diagnostics.explanation import MOST_BYTES, explain
+from uftp.protocol.diagnostics.explanation import MAX_BYTES, explain
 from uftp.protocol.reasons import Reason
 from uftp.protocol.versions import for_major
 from uftp.wakeups import wakeups
 
-ANSWERS_SHOWN = 20
+MAX_ANSWERS = 20
 
 
 def rows_of_senders(rows: QuerySet[InboundMessage], scope: Scope) -> QuerySet[InboundMessage]:
@@ -75,7 +75,7 @@ class InboundMessageAdmin(MessageAdmin):
         "message_type",
         "state_badge",
         "result_badge",
-        "reason_in_short",
+        "short_reason",
         "size_in_words",
     )
     export_display = (
@@ -203,7 +203,7 @@ class InboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="answered by")
     def answers(self, message: InboundMessage) -> str:
-        replies = message.replies.defer("sealed").order_by("pk")[:ANSWERS_SHOWN]
+        replies = message.replies.defer("sealed").order_by("pk")[:MAX_ANSWERS]
         return one_per_line(
             link(reply, f"{reply.message_type}: {reply.result or 'sent'}, {reply.get_state_display()}")
             for reply in replies
@@ -213,10 +213,10 @@ class InboundMessageAdmin(MessageAdmin):
     def passed_on(self, message: InboundMessage) -> str:
         """Return the recipients, each with the state of its delivery, and a link if the viewer may see it."""
         passings = message.passings.defer("sealed").order_by("pk")
-        linked = self.shown_within(message).restrict_named(passings, "recipient_role", "recipient_domain")
+        linked = self.link_scope(message).restrict_named(passings, "recipient_role", "recipient_domain")
         found = set(linked.values_list("pk", flat=True))
         return one_per_line(
-            _passing(passing, linked=passing.pk in found) for passing in passings[:ANSWERS_SHOWN]
+            _passing(passing, linked=passing.pk in found) for passing in passings[:MAX_ANSWERS]
         )
 
     @admin.display(description="by the schema")
@@ -225,13 +225,13 @@ class InboundMessageAdmin(MessageAdmin):
 
         There are hardly any: the message endpoint has validated the message by the same schema.
         """
-        if message.size > MOST_BYTES:
+        if message.size > MAX_BYTES:
             return PLACEHOLDER
-        content = stored_xml.read(message, 0, MOST_BYTES)
+        content = stored_xml.read(message, 0, MAX_BYTES)
         explanation = explain(content, for_major(message.major, "").schema)
-        return explanations.faults(
+        return explanations.fault_list(
             explanation,
-            otherwise=f"By the schema of version {message.major} nothing is wrong with it: what cannot be taken is "
+            fallback=f"By the schema of version {message.major} nothing is wrong with it: what cannot be taken is "
             "a value, and the reason names it.",
         )
 

@@ -21,11 +21,11 @@ from uftp.admin import xml as stored_xml
 from uftp.admin.retry import RetryAction
 from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage
-from uftp.protocol.diagnostics.pretty_xml import NotLaidOut, lay_out
+from uftp.protocol.diagnostics.pretty_xml import NotPrintable, pretty_print
 
-SHOWN_BYTES = 200_000
-REASON_IN_LIST = 120
-THREAD = 20
+MAX_XML_BYTES = 200_000
+MAX_REASON = 120
+MAX_CONVERSATION = 20
 """Maximum number of messages of a conversation on a page, in each direction."""
 
 Message = InboundMessage | OutboundMessage
@@ -48,26 +48,26 @@ def badge_of_result(message: Message) -> SafeString | str:
     return badge(words, words)
 
 
-def xml_box(beginning: bytes, note: str, page: str, *, whole: bool) -> SafeString:
+def xml_box(beginning: bytes, note: str, page: str, *, complete: bool) -> SafeString:
     """Return readable XML as HTML, or the unchanged XML if it cannot be made readable.
 
     Args:
         beginning: The XML or its beginning.
         note: A sentence before the link. May be empty.
         page: The URL of the complete XML.
-        whole: Whether `beginning` is the complete XML.
+        complete: Whether `beginning` is the complete XML.
     """
     try:
-        shown = lay_out(beginning, whole=whole)
-    except NotLaidOut as wrong:
-        shown = beginning.decode(errors="replace")
+        rendered = pretty_print(beginning, complete=complete)
+    except NotPrintable as wrong:
+        rendered = beginning.decode(errors="replace")
         note += f"As it is, since it cannot be laid out: {wrong}. "
     return format_html(
         '<p>{}<a href="{}">Download it as it was signed</a></p>'
         '<pre class="xml" tabindex="0" role="region" aria-label="XML">{}</pre>',
         note,
         page,
-        shown,
+        rendered,
     )
 
 
@@ -97,12 +97,12 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
         """Return the message with the viewer's scope, so that its page links only to pages in this scope."""
         message = super().get_object(request, object_id, from_field)
         if message is not None:
-            message._shown_within = self.seen(request)
+            message._link_scope = self.seen(request)
         return message
 
-    def shown_within(self, message: Message) -> Scope:
+    def link_scope(self, message: Message) -> Scope:
         """Return the participants to whose messages the page of `message` may link."""
-        scope: Scope = getattr(message, "_shown_within", NOBODY)
+        scope: Scope = getattr(message, "_link_scope", NOBODY)
         return scope
 
     def get_search_results(
@@ -120,8 +120,8 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
         return {
             **super().page_context(request, row),
             "download": self.url_to("xml", row.pk),
-            "again": self.url_to(retry.name, row.pk) if offered else "",
-            "verb": retry.text_for(row) if offered else "",
+            "retry_url": self.url_to(retry.name, row.pk) if offered else "",
+            "retry_text": retry.text_for(row) if offered else "",
         }
 
     @admin.display(description="size")
@@ -137,8 +137,8 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
         return badge_of_result(message)
 
     @admin.display(description="reason")
-    def reason_in_short(self, message: Message) -> str:
-        return Truncator(message.reason or getattr(message, "last_error", "")).chars(REASON_IN_LIST)
+    def short_reason(self, message: Message) -> str:
+        return Truncator(message.reason or getattr(message, "last_error", "")).chars(MAX_REASON)
 
     @admin.display(description="MessageID")
     def identifier(self, message: Message) -> str:
@@ -148,30 +148,36 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
     def conversation(self, message: Message) -> str:
         """Return the messages of its conversation with the same participant, earliest first."""
         role, domain = self.retry_action.party(message)
-        said = message.conversation_id
+        conversation_id = message.conversation_id
         received = with_passing(
-            InboundMessage.objects.filter(conversation_id=said, sender__role=role, sender__domain=domain)
+            InboundMessage.objects.filter(
+                conversation_id=conversation_id, sender__role=role, sender__domain=domain
+            )
         )
         sent = OutboundMessage.objects.filter(
-            conversation_id=said, recipient_role=role, recipient_domain=domain
+            conversation_id=conversation_id, recipient_role=role, recipient_domain=domain
         )
-        told = sorted([*_told(received, message), *_told(sent, message)], key=lambda each: each[0])
-        items = format_html_join("", '<li class="{}"{}>{}</li>', (each[1:] for each in told))
+        rows = sorted(
+            [*_conversation_rows(received, message), *_conversation_rows(sent, message)],
+            key=lambda each: each[0],
+        )
+        items = format_html_join("", '<li class="{}"{}>{}</li>', (each[1:] for each in rows))
         return format_html(
             '<ol class="thread">{}</ol><p class="quiet">ConversationID {}: {}, {}</p>',
             items,
-            said,
-            list_link(InboundMessage, "all received in it", q=said),
-            list_link(OutboundMessage, "all sent in it", q=said),
+            conversation_id,
+            list_link(InboundMessage, "all received in it", q=conversation_id),
+            list_link(OutboundMessage, "all sent in it", q=conversation_id),
         )
 
     @admin.display(description="laid out")
     def xml(self, message: Message) -> str:
         """Return the beginning of the inner XML in readable form."""
-        whole = message.size <= SHOWN_BYTES
-        note = "" if whole else f"The first {filesizeformat(SHOWN_BYTES)} of {filesizeformat(message.size)}. "
+        complete = message.size <= MAX_XML_BYTES
+        size, total = filesizeformat(MAX_XML_BYTES), filesizeformat(message.size)
+        note = "" if complete else f"The first {size} of {total}. "
         page = self.url_to("xml", message.pk)
-        return xml_box(stored_xml.read(message, 0, SHOWN_BYTES), note, page, whole=whole)
+        return xml_box(stored_xml.read(message, 0, MAX_XML_BYTES), note, page, complete=complete)
 
     def _party_link(self, message: Message) -> str:
         """Return a link to the participant, or its role and domain if it is not registered."""
@@ -180,14 +186,14 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
         return link(participant) if participant else f"{role} {domain}"
 
 
-def _told(
-    messages: QuerySet[Any], this: Message
+def _conversation_rows(
+    messages: QuerySet[Any], current: Message
 ) -> Iterator[tuple[datetime, str, SafeString | str, SafeString]]:
-    """Yield moment, CSS class, HTML attribute and text of each of the latest `messages`, `this` marked as current."""
-    for message in messages.defer("sealed").order_by("-pk")[:THREAD]:
+    """Yield moment, CSS class, HTML attribute and text of the latest `messages`, with `current` marked."""
+    for message in messages.defer("sealed").order_by("-pk")[:MAX_CONVERSATION]:
         inward = isinstance(message, InboundMessage)
         at = message.received_at if inward else message.created_at
-        is_this = type(message) is type(this) and message.pk == this.pk
+        is_this = type(message) is type(current) and message.pk == current.pk
         name = format_html("<strong>{}</strong>", message.message_type) if is_this else None
         yield (
             at,

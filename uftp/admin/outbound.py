@@ -29,8 +29,8 @@ from uftp.delivery.ordering import waits_for_earlier
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Sender
 from uftp.wakeups import wakeups
 
-ATTEMPTS_SHOWN = 40
-DETAIL_SHOWN = 300
+MAX_ATTEMPTS = 40
+MAX_DETAIL = 300
 
 
 def _send_again(keys: list[int]) -> list[OutboundMessage]:
@@ -74,7 +74,7 @@ class OutboundMessageAdmin(MessageAdmin):
         "message_type",
         "delivery",
         "result_badge",
-        "reason_in_short",
+        "short_reason",
     )
     export_display = (
         ("Created", "created_at"),
@@ -120,7 +120,7 @@ class OutboundMessageAdmin(MessageAdmin):
                 )
             },
         ),
-        ("Delivery", {"fields": ("state_badge", "what_next", "tries")}),
+        ("Delivery", {"fields": ("state_badge", "next_step", "attempts_table")}),
         ("Where it belongs", {"fields": ("answered", "identifier", "conversation")}),
         ("XML", {"fields": ("size_in_words", "xml")}),
     )
@@ -175,7 +175,7 @@ class OutboundMessageAdmin(MessageAdmin):
             return PLACEHOLDER
         inbound = InboundMessage.objects.select_related("sender").defer("sealed").get(pk=message.passes_on_id)
         sender = inbound.sender
-        seen = self.shown_within(message).restrict_named(Sender.objects.all(), "role", "domain")
+        seen = self.link_scope(message).restrict_named(Sender.objects.all(), "role", "domain")
         whose = link(inbound, sender) if seen.filter(pk=sender.pk).exists() else sender
         return format_html("{}, as it signed it", whose)
 
@@ -187,7 +187,7 @@ class OutboundMessageAdmin(MessageAdmin):
         return format_html("{} {}", self.state_badge(message), moment(message.next_attempt_at))
 
     @admin.display(description="what happens next")
-    def what_next(self, message: OutboundMessage) -> str:
+    def next_step(self, message: OutboundMessage) -> str:
         own = message.passes_on_id is None
         end = moment(message.give_up_at)
         match message.state:
@@ -206,9 +206,9 @@ class OutboundMessageAdmin(MessageAdmin):
         )
 
     @admin.display(description="attempts")
-    def tries(self, message: OutboundMessage) -> str:
+    def attempts_table(self, message: OutboundMessage) -> str:
         """Return a table of the attempts and their meanings, the latest last, then the next attempt."""
-        latest = list(message.delivery_attempts.order_by("-pk")[:ATTEMPTS_SHOWN])
+        latest = list(message.delivery_attempts.order_by("-pk")[:MAX_ATTEMPTS])
         rows: list[Sequence[object]] = [_row(attempt) for attempt in reversed(latest)]
         if message.state == OutboundMessage.State.WAITING and not waits_for_earlier(message):
             rows.append(
@@ -220,11 +220,11 @@ class OutboundMessageAdmin(MessageAdmin):
                     PLACEHOLDER,
                 ]
             )
-        shown = table(["At", "Took", "What came of it", "What its system said", "Endpoint"], rows)
-        if len(latest) < ATTEMPTS_SHOWN:
-            return shown if rows else "None yet."
+        rendered = table(["At", "Took", "What came of it", "What its system said", "Endpoint"], rows)
+        if len(latest) < MAX_ATTEMPTS:
+            return rendered if rows else "None yet."
         earlier = list_link(DeliveryAttempt, "all of them", q=message.message_id)
-        return format_html("{}<p>The latest {}; here are {}.</p>", shown, ATTEMPTS_SHOWN, earlier)
+        return format_html("{}<p>The latest {}; here are {}.</p>", rendered, MAX_ATTEMPTS, earlier)
 
     @admin.display(description="answer to")
     def answered(self, message: OutboundMessage) -> str:
@@ -240,7 +240,7 @@ def _row(attempt: DeliveryAttempt) -> list[object]:
         f"{max(seconds, 0.0):.1f} s",
         one_per_line(filter(None, meanings.of_attempt(attempt))),
         Truncator(attempt.detail or (f"HTTP {attempt.status}" if attempt.status else PLACEHOLDER)).chars(
-            DETAIL_SHOWN
+            MAX_DETAIL
         ),
         attempt.endpoint or PLACEHOLDER,
     ]

@@ -14,14 +14,14 @@ from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage, Sender
 
 
-def waiting(participants: Sequence[Participant]) -> dict[int, int]:
+def waiting_counts(participants: Sequence[Participant]) -> dict[int, int]:
     """Return how many messages of each participant wait to be handled, by primary key. Zeros are left out."""
     keys = {(each.role, each.domain): each.pk for each in participants}
     rows = InboundMessage.objects.filter(state=InboundMessage.State.RECEIVED)
     if len(keys) == 1:
         rows = rows.filter(sender__in=list(_sender(participants[0]).values_list("pk", flat=True)))
-    counted = rows.order_by().values_list("sender__role", "sender__domain").annotate(many=Count("pk"))
-    return {keys[role, domain]: many for role, domain, many in counted if (role, domain) in keys}
+    counted = rows.order_by().values_list("sender__role", "sender__domain").annotate(count=Count("pk"))
+    return {keys[role, domain]: count for role, domain, count in counted if (role, domain) in keys}
 
 
 def received_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
@@ -35,8 +35,11 @@ def received_card(model_admin: Any, request: HttpRequest, participant: Participa
         "Messages from it",
         [
             ("Latest", _latest(received)),
-            ("Waiting to be handled", _several(received, participant, state=InboundMessage.State.RECEIVED)),
-            ("Set aside", _several(received, participant, state=InboundMessage.State.SET_ASIDE)),
+            (
+                "Waiting to be handled",
+                _count_link(received, participant, state=InboundMessage.State.RECEIVED),
+            ),
+            ("Set aside", _count_link(received, participant, state=InboundMessage.State.SET_ASIDE)),
             ("All", list_link(InboundMessage, "messages received", domain=participant.domain)),
         ],
     )
@@ -57,8 +60,11 @@ def sent_card(model_admin: Any, request: HttpRequest, participant: Participant) 
         "Messages to it",
         [
             ("Latest", _latest(sent)),
-            ("Waiting to be delivered", _several(sent, participant, state=OutboundMessage.State.WAITING)),
-            ("Not delivered", _several(own, participant, state=OutboundMessage.State.FAILED, passed_on="no")),
+            ("Waiting to be delivered", _count_link(sent, participant, state=OutboundMessage.State.WAITING)),
+            (
+                "Not delivered",
+                _count_link(own, participant, state=OutboundMessage.State.FAILED, passed_on="no"),
+            ),
             ("All", list_link(OutboundMessage, "messages sent", domain=participant.domain)),
         ],
     )
@@ -78,9 +84,9 @@ def _latest(rows: QuerySet[Any]) -> str:
     return link(message, f"{moment(at)}: {message.message_type}{result}")
 
 
-def _several(rows: QuerySet[Any], participant: Participant, *, state: str, **query: str) -> str:
+def _count_link(rows: QuerySet[Any], participant: Participant, *, state: str, **query: str) -> str:
     """Return the number of rows in `state`, with a link to their list (also filtered by `query`) if there are any."""
-    many = count_in_words(rows.filter(state=state))
-    if many == "0":
-        return many
-    return list_link(rows.model, many, domain=participant.domain, state__exact=state, **query)
+    count = count_in_words(rows.filter(state=state))
+    if count == "0":
+        return count
+    return list_link(rows.model, count, domain=participant.domain, state__exact=state, **query)

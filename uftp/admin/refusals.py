@@ -17,7 +17,7 @@ from participants.models import Participant
 from uftp import meanings
 from uftp.admin import explanation
 from uftp.admin.filters import ClaimedRoleFilter, ClaimedSenderFilter, StatusFilter
-from uftp.admin.messages import SHOWN_BYTES, xml_box
+from uftp.admin.messages import MAX_XML_BYTES, xml_box
 from uftp.models import Refusal
 from uftp.protocol.diagnostics.explanation import explain
 from uftp.protocol.versions import for_major
@@ -68,10 +68,10 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
         return super().get_queryset(request).defer("content")
 
     def get_fieldsets(self, request: HttpRequest, obj: Refusal | None = None) -> Any:
-        shown: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": self.fields})]
+        fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": self.fields})]
         if obj is not None and obj.content is not None:
-            shown.append(("The message inside", {"fields": ("explained", "xml")}))
-        return shown
+            fieldsets.append(("The message inside", {"fields": ("explained", "xml")}))
+        return fieldsets
 
     @admin.display(description="refused")
     def received(self, refusal: Refusal) -> str:
@@ -98,16 +98,16 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="what this means")
     def meaning(self, refusal: Refusal) -> str:
-        said = [*meanings.of_refusal(refusal.status, refusal.line)]
+        sentences = [*meanings.of_refusal(refusal.status, refusal.line)]
         if not refusal.verified:
-            said.append(
+            sentences.append(
                 "Nothing proves that it came from that participant: anybody can write its domain. "
                 "What was in it is not kept."
             )
         elif refusal.content is None:
-            said.append("Its XML is no longer kept: there have been many since.")
-        said.append(f"Kept for {KEEP_DAYS} days.")
-        return one_per_line(said)
+            sentences.append("Its XML is no longer kept: there have been many since.")
+        sentences.append(f"Kept for {KEEP_DAYS} days.")
+        return one_per_line(sentences)
 
     @admin.display(description="size")
     def size_in_words(self, refusal: Refusal) -> str:
@@ -115,28 +115,28 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="what is wrong")
     def explained(self, refusal: Refusal) -> str:
-        content, whole = _kept(refusal)
-        if not whole:
+        content, complete = _stored_xml(refusal)
+        if not complete:
             return "Only the beginning of this large message is kept. What it was answered says what is wrong first."
-        return explanation.faults(
+        return explanation.fault_list(
             explain(content, for_major(refusal.major, "").schema),
-            otherwise="Nothing that this second look finds: what it was answered says what the first one found.",
+            fallback="Nothing that this second look finds: what it was answered says what the first one found.",
         )
 
     @admin.display(description="laid out")
     def xml(self, refusal: Refusal) -> str:
-        content, whole = _kept(refusal)
-        whole = whole and len(content) <= SHOWN_BYTES
-        shown, all_of_it = (
-            filesizeformat(min(SHOWN_BYTES, len(content))),
+        content, complete = _stored_xml(refusal)
+        complete = complete and len(content) <= MAX_XML_BYTES
+        size, total = (
+            filesizeformat(min(MAX_XML_BYTES, len(content))),
             filesizeformat(refusal.content_size or 0),
         )
-        note = "" if whole else f"The first {shown} of {all_of_it}. "
+        note = "" if complete else f"The first {size} of {total}. "
         page = reverse("admin:uftp_refusal_xml", args=[refusal.pk])
-        return xml_box(content[:SHOWN_BYTES], note, page, whole=whole)
+        return xml_box(content[:MAX_XML_BYTES], note, page, complete=complete)
 
 
-def _kept(refusal: Refusal) -> tuple[bytes, bool]:
+def _stored_xml(refusal: Refusal) -> tuple[bytes, bool]:
     """Return the stored part of the inner XML, and whether it is complete."""
     content = bytes(refusal.content or b"")
     return content, len(content) == refusal.content_size

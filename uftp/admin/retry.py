@@ -18,10 +18,10 @@ from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from uftp.models import InboundMessage, OutboundMessage
 
-AT_ONCE = 1000
+MAX_MESSAGES = 1000
 """Maximum number of messages of one action."""
 
-SHOWN = 50
+MAX_NAMED = 50
 
 Message = InboundMessage | OutboundMessage
 
@@ -102,7 +102,7 @@ class RetryAction:
     ) -> HttpResponse | None:
         """Show the same form for the messages selected in the list, and retry the eligible ones on a valid POST."""
         eligible = self._with_parties(model_admin, self.eligible(queryset)).order_by("pk")
-        rows = list(eligible[:AT_ONCE])
+        rows = list(eligible[:MAX_MESSAGES])
         if not rows:
             model_admin.message_user(request, self.failed, messages.WARNING)
             return None
@@ -120,7 +120,7 @@ class RetryAction:
             f"{self.button}: {many}",
             request.get_full_path(),
             left_out=left_out if request.POST.get("select_across") != "1" else 0,
-            at_most=AT_ONCE if len(rows) == AT_ONCE else 0,
+            at_most=MAX_MESSAGES if len(rows) == MAX_MESSAGES else 0,
         )
 
     def _with_parties(self, model_admin: ScopedAdmin, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -138,7 +138,7 @@ class RetryAction:
     ) -> HttpResponse:
         return model_admin.page(
             request,
-            "admin/uftp/again.html",
+            "admin/uftp/retry.html",
             title,
             form=form,
             submit=self.button if context.get("row") is None else title,
@@ -146,9 +146,9 @@ class RetryAction:
             follows=self.consequences,
             rows=[
                 (link(each, each.message_type), " ".join(self.party(each)), each.get_state_display())
-                for each in rows[:SHOWN]
+                for each in rows[:MAX_NAMED]
             ],
-            more=max(0, len(rows) - SHOWN),
+            more=max(0, len(rows) - MAX_NAMED),
             keys=[each.pk for each in rows] if context.get("row") is None else [],
             checkbox=helpers.ACTION_CHECKBOX_NAME,
             action=self.name,

@@ -200,5 +200,5 @@ def _handle(message: InboundMessage, content: bytes, handling_try: HandlingTry) 
 
 def _result_of_response(incoming: Incoming) -> tuple[str, str]:
     """Return result and reason of a received response. It is never answered (docs/rules.md M12)."""
-    said = incoming.header.attributes
-    return said.get("Result", ""), said.get("RejectionReason", "")
+    attributes = incoming.header.attributes
+    return attributes.get("Result", ""), attributes.get("RejectionReason", "")

@@ -193,7 +193,7 @@ def _tree(content: bytes | memoryview) -> etree._Element:
     return etree.fromstring(bytes(content), etree.XMLParser(**HARDENED))
 
 
-def _said(element: etree._Element, name: str) -> str:
+def _attribute(element: etree._Element, name: str) -> str:
     return str(element.attrib[name])
 
 
@@ -274,7 +274,7 @@ def _query_answer(header: Header) -> dict[str, Any]:
 
 
 def _addresses(parent: etree._Element) -> tuple[str, ...]:
-    return tuple(_said(child, "EntityAddress") for child in parent.iterchildren("Connection"))
+    return tuple(_attribute(child, "EntityAddress") for child in parent.iterchildren("Connection"))
 
 
 def _agr_portfolio_query_response(header: Header, content: bytes | memoryview) -> Message:
@@ -283,12 +283,12 @@ def _agr_portfolio_query_response(header: Header, content: bytes | memoryview) -
         **_query_answer(header),
         dso_portfolios=tuple(
             messages.DSOPortfolio(
-                dso_domain=_said(portfolio, "DSO-Domain"),
+                dso_domain=_attribute(portfolio, "DSO-Domain"),
                 congestion_points=tuple(
                     messages.PortfolioCongestionPoint(
-                        entity_address=_said(point, "EntityAddress"),
-                        mutex_offers_supported=boolean(_said(point, "MutexOffersSupported")),
-                        day_ahead_redispatch_by=_said(point, "DayAheadRedispatchBy"),
+                        entity_address=_attribute(point, "EntityAddress"),
+                        mutex_offers_supported=boolean(_attribute(point, "MutexOffersSupported")),
+                        day_ahead_redispatch_by=_attribute(point, "DayAheadRedispatchBy"),
                         intraday_redispatch_by=point.attrib.get("IntradayRedispatchBy"),
                         connections=_addresses(point),
                     )
@@ -308,9 +308,9 @@ def _dso_portfolio_query_response(header: Header, content: bytes | memoryview) -
         return messages.DSOPortfolioQueryResponse(**_query_answer(header))
     return messages.DSOPortfolioQueryResponse(
         **_query_answer(header),
-        congestion_point=_said(point, "EntityAddress"),
+        congestion_point=_attribute(point, "EntityAddress"),
         connections=tuple(
-            (_said(child, "EntityAddress"), child.attrib.get("AGR-Domain"))
+            (_attribute(child, "EntityAddress"), child.attrib.get("AGR-Domain"))
             for child in point.iterchildren("Connection")
         ),
     )

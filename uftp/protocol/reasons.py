@@ -6,7 +6,7 @@ They are the same in all versions. People read them. No program may depend on th
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-NAMED_AT_MOST = 20
+MAX_NAMED = 20
 
 
 class Reason(StrEnum):
@@ -46,11 +46,11 @@ def named(reason: str, names: Sequence[str], detail: str = "", *, total: int | N
         detail: A text after the names.
         total: The number of items if `names` has only the first of them.
     """
-    shown = ", ".join(names[:NAMED_AT_MOST])
-    hidden = (len(names) if total is None else total) - min(len(names), NAMED_AT_MOST)
-    if hidden > 0:
-        shown = f"{shown} and {hidden} more"
-    about = " ".join(part for part in (shown, detail) if part)
+    text = ", ".join(names[:MAX_NAMED])
+    others = (len(names) if total is None else total) - min(len(names), MAX_NAMED)
+    if others > 0:
+        text = f"{text} and {others} more"
+    about = " ".join(part for part in (text, detail) if part)
     return f"{reason}: {about}" if about else str(reason)
 
 

@@ -15,7 +15,7 @@ from uftp.protocol import messages
 from uftp.protocol.messages import Message, Metadata, Response
 from uftp.protocol.versions import SUPPORTED, Version
 
-_AT_ONCE = 10_000
+_BATCH_SIZE = 10_000
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL = re.compile("[^ !#-%'-;=?-~\x80-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
@@ -127,13 +127,13 @@ def _boolean(value: bool) -> str:
 
 def _start(name: str, attributes: Mapping[str, str | None]) -> str:
     """Return a start tag without its closing bracket."""
-    said = (f' {key}="{escape(value)}"' for key, value in attributes.items() if value is not None)
-    return f"<{name}{''.join(said)}"
+    rendered = (f' {key}="{escape(value)}"' for key, value in attributes.items() if value is not None)
+    return f"<{name}{''.join(rendered)}"
 
 
 def _blocks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     iterator = iter(items)
-    while block := list(islice(iterator, _AT_ONCE)):
+    while block := list(islice(iterator, _BATCH_SIZE)):
         yield block
 
 

@@ -46,10 +46,14 @@ def stream_connections(content: bytes | memoryview) -> Iterator[tuple[str, date,
         UnusableValue: A day cannot be stored. It is raised when its line is reached.
     """
 
-    def line(name: str, said: Mapping[str, str]) -> tuple[str, date, date | None] | None:
+    def line(name: str, attributes: Mapping[str, str]) -> tuple[str, date, date | None] | None:
         if name != "Connection":
             return None
-        return said["EntityAddress"], day(said["StartPeriod"]), end_day(said.get("EndPeriod"))
+        return (
+            attributes["EntityAddress"],
+            day(attributes["StartPeriod"]),
+            end_day(attributes.get("EndPeriod")),
+        )
 
     return _lines(content, line)
 
@@ -62,14 +66,14 @@ def stream_congestion_points(content: bytes | memoryview) -> Iterator[PointLine 
     """
     number = -1
 
-    def line(name: str, said: Mapping[str, str]) -> PointLine | MembershipLine | None:
+    def line(name: str, attributes: Mapping[str, str]) -> PointLine | MembershipLine | None:
         nonlocal number
         if name not in ("Connection", "CongestionPoint"):
             return None
         address, start, end = (
-            said["EntityAddress"],
-            day(said["StartPeriod"]),
-            end_day(said.get("EndPeriod")),
+            attributes["EntityAddress"],
+            day(attributes["StartPeriod"]),
+            end_day(attributes.get("EndPeriod")),
         )
         if name == "Connection":
             return MembershipLine(number, address, start, end)
@@ -79,9 +83,9 @@ def stream_congestion_points(content: bytes | memoryview) -> Iterator[PointLine 
             address,
             start,
             end,
-            boolean(said["MutexOffersSupported"]),
-            said["DayAheadRedispatchBy"],
-            said.get("IntradayRedispatchBy"),
+            boolean(attributes["MutexOffersSupported"]),
+            attributes["DayAheadRedispatchBy"],
+            attributes.get("IntradayRedispatchBy"),
         )
 
     return _lines(content, line)
@@ -94,13 +98,13 @@ def stream_isps(content: bytes | memoryview) -> Iterator[ISP]:
         UnusableValue: A number cannot be stored. It is raised when its ISP is reached.
     """
 
-    def line(name: str, said: Mapping[str, str]) -> ISP | None:
+    def line(name: str, attributes: Mapping[str, str]) -> ISP | None:
         if name != "ISP":
             return None
         return ISP(
-            power=integer(said["Power"], "Power"),
-            start=integer(said["Start"], "Start"),
-            duration=integer(said.get("Duration", "1"), "Duration"),
+            power=integer(attributes["Power"], "Power"),
+            start=integer(attributes["Start"], "Start"),
+            duration=integer(attributes.get("Duration", "1"), "Duration"),
         )
 
     return _lines(content, line)

@@ -47,7 +47,7 @@ class InvalidXML(Exception):
     """
 
 
-class _Nothing:
+class _DiscardTarget:
     """A parser target that stores nothing."""
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ _SCHEMAS = {
 
 
 def _validator(schema_file: str) -> etree.XMLParser:
-    target: Any = _Nothing()
+    target: Any = _DiscardTarget()
     return etree.XMLParser(target=target, schema=_SCHEMAS[schema_file], **HARDENED)
 
 

@@ -100,7 +100,7 @@ def boolean(text: str) -> bool:
 
 
 def _unusable(what: str, text: str) -> UnusableValue:
-    shown = text.strip(WHITE_SPACE)
-    if len(shown) > _LONGEST_VALUE:
-        shown = f"{shown[:_LONGEST_VALUE]}…"
-    return UnusableValue(f"{shown} is no {what} that can be kept")
+    value = text.strip(WHITE_SPACE)
+    if len(value) > _LONGEST_VALUE:
+        value = f"{value[:_LONGEST_VALUE]}…"
+    return UnusableValue(f"{value} is no {what} that can be kept")

@@ -92,8 +92,8 @@ def for_major(major: int, version_text: str) -> Version:
     candidates = sorted((v for v in SUPPORTED.values() if v.major == major), key=lambda v: _numbers(v.name))
     if not candidates:
         raise KeyError(major)
-    asked = _numbers(version_text)
-    not_above = [version for version in candidates if _numbers(version.name) <= asked]
+    requested = _numbers(version_text)
+    not_above = [version for version in candidates if _numbers(version.name) <= requested]
     return not_above[-1] if not_above else candidates[0]
 
 

@@ -1,7 +1,7 @@
 """Long jobs of other apps, such as imports. A worker process does one at a time, beside the messages.
 
-What there is to do is in the tables of the app that registers the work here. A job of the queue is only a wake-up, as
-for messages. A process that stops does not wait for a long job: its statement is cancelled, and the app lets the work
+What there is to do is in the tables of the app that registers the job here. A job of the queue is only a wake-up, as
+for messages. A process that stops does not wait for a long job: its statement is cancelled, and the app lets the job
 wait again.
 """
 
@@ -26,43 +26,43 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _LongJob:
     wake: Callable[[], None]
-    waits: Callable[[], bool]
+    is_waiting: Callable[[], bool]
 
 
-_works: list[_Work] = []
+_long_jobs: list[_LongJob] = []
 
 
-def register(*, wake: Callable[[], None], waits: Callable[[], bool]) -> None:
+def register(*, wake: Callable[[], None], is_waiting: Callable[[], bool]) -> None:
     """Register a kind of long job.
 
     Args:
-        wake: Defers jobs for the waiting work. Each sweep calls it.
-        waits: Returns whether work waits or is under way. Then `worker --until-idle` goes on.
+        wake: Defers queue jobs for the waiting long jobs. Each sweep calls it.
+        is_waiting: Returns whether a long job waits or is under way. Then `worker --until-idle` goes on.
     """
-    _works.append(_Work(wake, waits))
+    _long_jobs.append(_LongJob(wake, is_waiting))
 
 
 def wake() -> None:
-    """Wake the waiting work of all kinds."""
-    for work in _works:
-        work.wake()
+    """Wake the waiting long jobs of all kinds."""
+    for job in _long_jobs:
+        job.wake()
 
 
-def waits() -> bool:
-    """Return whether work of any kind waits or is under way."""
-    return any(work.waits() for work in _works)
+def is_waiting() -> bool:
+    """Return whether a long job of any kind waits or is under way."""
+    return any(job.is_waiting() for job in _long_jobs)
 
 
-def queued() -> list[str]:
+def queued_locks() -> list[str]:
     """Return the queueing locks of the jobs that no worker has fetched, in the order of the queue."""
     waiting = ProcrastinateJob.objects.filter(queue_name=QUEUE, status="todo", queueing_lock__isnull=False)
     return [str(lock) for lock in waiting.order_by("-priority", "id").values_list("queueing_lock", flat=True)]
 
 
 @contextmanager
-def cancelled(when: Callable[[], bool]) -> Iterator[None]:
+def cancel_statements(when: Callable[[], bool]) -> Iterator[None]:
     """Cancel the statements of this thread inside the `with` block, once `when` returns True.
 
     A cancelled statement raises Django's exception for psycopg's QueryCanceled.

@@ -62,7 +62,7 @@ async def _run(until_idle: bool, concurrency: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop_all)
     with app.replace_connector(app.connector.get_worker_connector()) as working:  # type: ignore[attr-defined]
-        await _keep_going(stop, lambda: _work(working, until_idle, concurrency, stop, stop_all))
+        await _restart_on_failure(stop, lambda: _work(working, until_idle, concurrency, stop, stop_all))
 
 
 async def _work(
@@ -73,23 +73,23 @@ async def _work(
         # First count what ended earlier workers: otherwise a message that ends each worker at once is never counted.
         await _forget_stalled_jobs(working)
         parts = [
-            _keep_going(stop, lambda: _fetch(working, wakeups.INBOX, concurrency, stop)),
-            _keep_going(stop, lambda: _fetch(working, wakeups.OUTBOX, DELIVERIES, stop)),
-            _keep_going(stop, lambda: _fetch(working, long_jobs.QUEUE, 1, stop)),
-            _keep_going(stop, lambda: _sweep_repeatedly(working, stop)),
+            _restart_on_failure(stop, lambda: _fetch(working, wakeups.INBOX, concurrency, stop)),
+            _restart_on_failure(stop, lambda: _fetch(working, wakeups.OUTBOX, DELIVERIES, stop)),
+            _restart_on_failure(stop, lambda: _fetch(working, long_jobs.QUEUE, 1, stop)),
+            _restart_on_failure(stop, lambda: _sweep_repeatedly(working, stop)),
         ]
         if until_idle:
-            parts.append(_keep_going(stop, lambda: _stop_when_idle(stop, stop_all)))
+            parts.append(_restart_on_failure(stop, lambda: _stop_when_idle(stop, stop_all)))
         await asyncio.gather(*parts)
 
 
-async def _keep_going(stop: asyncio.Event, part: Callable[[], Awaitable[None]]) -> None:
+async def _restart_on_failure(stop: asyncio.Event, part: Callable[[], Awaitable[None]]) -> None:
     """Run `part` until `stop`. Restart it after an error, such as a database that was not available."""
     while not stop.is_set():
         try:
             await part()
         except Exception:
-            logger.exception("The worker stumbled and goes on.")
+            logger.exception("A part of the worker failed and is restarted.")
         if not stop.is_set():
             await _pause(stop, RESTART_SECONDS)
 
@@ -119,7 +119,7 @@ async def _sweep_repeatedly(working: App, stop: asyncio.Event) -> None:
     while not stop.is_set():
         await _in_thread(lambda: sweep.sweep(timezone.now()))
         await _forget_stalled_jobs(working)
-        await _pause(stop, sweep.EVERY)
+        await _pause(stop, sweep.INTERVAL)
 
 
 async def _forget_stalled_jobs(working: App) -> None:

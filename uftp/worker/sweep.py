@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from uftp.models import InboundMessage, OutboundMessage
 from uftp.wakeups import long_jobs, wakeups
 
-EVERY = 10.0
+INTERVAL = 10.0
 """Seconds between sweeps of one worker process."""
 
 
@@ -33,7 +33,7 @@ def idle(now: datetime) -> bool:
     Args:
         now: The present moment, in real time.
     """
-    return not _waiting().exists() and not _due(now).exists() and not long_jobs.waits()
+    return not _waiting().exists() and not _due(now).exists() and not long_jobs.is_waiting()
 
 
 def _waiting() -> QuerySet[InboundMessage]:

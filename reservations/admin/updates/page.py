@@ -219,8 +219,8 @@ def passing(update: ReservationUpdate, site: AdminSite, seen: Scope) -> Passing 
     return Passing(
         link(message, f"{message.message_type} to {update.agr}"),
         screen.state_badge(message),
-        screen.what_next(message),
-        screen.tries(message),
+        screen.next_step(message),
+        screen.attempts_table(message),
     )
 
 

@@ -17,7 +17,7 @@ from tests.support.exchange import drain, receive
 from tests.support.peer import Peer
 from tests.support.polling import wait_for
 from tests.support.receiver import Receiver, receiving
-from uftp.admin.connectivity_steps import course_of
+from uftp.admin.connectivity_steps import progress_of
 from uftp.delivery import deliver as delivery
 from uftp.models import OutboundMessage, Refusal
 
@@ -188,7 +188,7 @@ def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float,
     test.delivery_attempts.create(**attempt)
     test.next_attempt_at = now + timedelta(seconds=seconds)
 
-    steps_now = course_of(test, now).steps
+    steps_now = progress_of(test, now).steps
 
     assert f", {said}. It goes on until" in str(steps_now[1].says)
     assert "(connection timed out)" in str(steps_now[1].says)

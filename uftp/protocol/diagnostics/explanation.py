@@ -18,22 +18,22 @@ from lxml import etree
 from xmlschema.validators.exceptions import XMLSchemaValidationError
 
 from uftp.protocol.diagnostics import validator_messages
-from uftp.protocol.diagnostics.pretty_xml import DEEPEST
+from uftp.protocol.diagnostics.pretty_xml import MAX_DEPTH
 from uftp.protocol.validation import HARDENED, SCHEMAS, InvalidXML, well_formed
 
 logger = logging.getLogger(__name__)
 
 FAULTS = 20
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 SECONDS = 2.0
 """Maximum time in seconds. The part of the message that is not validated by then is left out."""
 
-MOST_ELEMENTS = 15_000
-MOST_ATTRIBUTES = 100
-LONGEST_VALUE = 20_000
+MAX_ELEMENTS = 15_000
+MAX_ATTRIBUTES = 100
+MAX_VALUE_LENGTH = 20_000
 """Limits far above any message of UFTP. Beyond them a validator in Python needs too long."""
 
-SHOWN_BEFORE, SHOWN_AFTER = 80, 320
+EXCERPT_BEFORE, EXCERPT_AFTER = 80, 320
 """Maximum number of characters of a line that an excerpt has before and after the fault."""
 
 
@@ -47,7 +47,7 @@ class Fault:
         path: The path of the element or attribute.
         wrong: The fault, in sentences.
         right: How to correct it, in sentences. May be empty.
-        text: The line of the message. A long one is cut.
+        excerpt: The line of the message. A long one is cut.
     """
 
     line: int
@@ -55,7 +55,7 @@ class Fault:
     path: str
     wrong: str
     right: str
-    text: str
+    excerpt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Explanation:
     note: str = ""
 
 
-class _TooMuch(Exception):
+class _TooLarge(Exception):
     """The document is too large or too deeply nested to be explained. The message says why."""
 
 
@@ -81,7 +81,7 @@ def explain(content: bytes, schema_file: str, *, seconds: float = SECONDS) -> Ex
         schema_file: The file name of the schema.
         seconds: The maximum time.
     """
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         return Explanation((), "Only messages of up to 1 MB are explained.")
     try:
         well_formed(content)
@@ -90,8 +90,8 @@ def explain(content: bytes, schema_file: str, *, seconds: float = SECONDS) -> Ex
     try:
         _survey(content)
         root = etree.fromstring(content, etree.XMLParser(**HARDENED))
-    except (_TooMuch, etree.XMLSyntaxError) as too_much:
-        return Explanation((), f"This message is not explained: {too_much}.")
+    except (_TooLarge, etree.XMLSyntaxError) as too_large:
+        return Explanation((), f"This message is not explained: {too_large}.")
     return _by_schema(content, root, schema_file, time.monotonic() + seconds)
 
 
@@ -104,20 +104,20 @@ def _by_schema(content: bytes, root: etree._Element, schema_file: str, deadline:
             note = "The rest of the message was not looked at: that would have taken too long."
         return bool(note)
 
-    meant: list[tuple[etree._Element, str, validator_messages.Words]] = []
+    located: list[tuple[etree._Element, str, validator_messages.FaultText]] = []
     try:
         for error in schema.iter_errors(root, validation_hook=skip):
-            if len(meant) == FAULTS:
+            if len(located) == FAULTS:
                 note = f"There is more; these are the first {FAULTS}."
                 break
-            meant.append(_in_words(schema, error))
+            located.append(_locate_and_explain(schema, error))
     except Exception:
         logger.exception("A message could not be explained to its end.")
         note = "The rest of the message could not be explained, for an error of ours, which is in the log."
-    places = _places(content, root, [element for element, _, _ in meant])
+    offsets = _offsets(content, root, [element for element, _, _ in located])
     found = [
-        Fault(*_line_and_column(content, place), path, words.wrong, words.right, _shown(content, place))
-        for place, (_, path, words) in zip(places, meant, strict=True)
+        Fault(*_line_and_column(content, offset), path, texts.wrong, texts.right, _excerpt(content, offset))
+        for offset, (_, path, texts) in zip(offsets, located, strict=True)
     ]
     return Explanation(tuple(sorted(found, key=lambda fault: (fault.line, fault.column))), note)
 
@@ -127,9 +127,9 @@ def _schema(schema_file: str) -> xmlschema.XMLSchema10:
     return xmlschema.XMLSchema10(str(SCHEMAS / schema_file), allow="local", defuse="always")
 
 
-def _in_words(
+def _locate_and_explain(
     schema: xmlschema.XMLSchema10, error: XMLSchemaValidationError
-) -> tuple[etree._Element, str, validator_messages.Words]:
+) -> tuple[etree._Element, str, validator_messages.FaultText]:
     """Return the element that `error` is about, the path of the element or its attribute, and the texts."""
     element: Any = error.elem
     declared = _declared(schema, element)
@@ -137,9 +137,9 @@ def _in_words(
     children = list(element)
     if index is not None and index < len(children):
         element = children[index]
-    words, attribute = validator_messages.in_words(error.reason or "", element, declared, schema.elements)
+    texts, attribute = validator_messages.fault_text(error.reason or "", element, declared, schema.elements)
     path = element.getroottree().getpath(element)
-    return element, f"{path}/@{attribute}" if attribute else path, words
+    return element, f"{path}/@{attribute}" if attribute else path, texts
 
 
 def _declared(schema: xmlschema.XMLSchema10, element: etree._Element) -> Any:
@@ -151,24 +151,26 @@ def _declared(schema: xmlschema.XMLSchema10, element: etree._Element) -> Any:
     if parent is None:
         return schema.elements.get(str(element.tag))
     outer = _declared(schema, parent)
-    return next((inner for inner in validator_messages.inside(outer) if inner.name == element.tag), None)
+    return next(
+        (inner for inner in validator_messages.allowed_children(outer) if inner.name == element.tag), None
+    )
 
 
 def _survey(content: bytes) -> None:
-    """Raise _TooMuch for a document beyond the limits above."""
+    """Raise _TooLarge for a document beyond the limits above."""
     depth = elements = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth, elements
         depth, elements = depth + 1, elements + 1
-        if depth > DEEPEST:
-            raise _TooMuch(f"its elements are nested more than {DEEPEST} deep")
-        if elements > MOST_ELEMENTS:
-            raise _TooMuch(f"it has more than {MOST_ELEMENTS:,} elements")
-        if len(attributes) > MOST_ATTRIBUTES:
-            raise _TooMuch(f"an element has more than {MOST_ATTRIBUTES} attributes")
-        if any(len(value) > LONGEST_VALUE for value in attributes.values()):
-            raise _TooMuch(f"a value is longer than {LONGEST_VALUE:,} characters")
+        if depth > MAX_DEPTH:
+            raise _TooLarge(f"its elements are nested more than {MAX_DEPTH} deep")
+        if elements > MAX_ELEMENTS:
+            raise _TooLarge(f"it has more than {MAX_ELEMENTS:,} elements")
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise _TooLarge(f"an element has more than {MAX_ATTRIBUTES} attributes")
+        if any(len(value) > MAX_VALUE_LENGTH for value in attributes.values()):
+            raise _TooLarge(f"a value is longer than {MAX_VALUE_LENGTH:,} characters")
 
     def end(name: str) -> None:
         nonlocal depth
@@ -179,7 +181,7 @@ def _survey(content: bytes) -> None:
     parser.Parse(content, True)
 
 
-def _places(content: bytes, root: etree._Element, wanted: list[etree._Element]) -> Iterator[int]:
+def _offsets(content: bytes, root: etree._Element, wanted: list[etree._Element]) -> Iterator[int]:
     """Return the offset in bytes of the start tag of each wanted element."""
     numbers = {element: number for number, element in enumerate(root.iter())}
     starts: list[int] = []
@@ -189,22 +191,22 @@ def _places(content: bytes, root: etree._Element, wanted: list[etree._Element]) 
     return (starts[numbers[element]] for element in wanted)
 
 
-def _line_and_column(content: bytes, place: int) -> tuple[int, int]:
-    line_start = content.rfind(b"\n", 0, place) + 1
-    column = len(content[line_start:place].decode(errors="replace")) + 1
-    return content.count(b"\n", 0, place) + 1, column
+def _line_and_column(content: bytes, offset: int) -> tuple[int, int]:
+    line_start = content.rfind(b"\n", 0, offset) + 1
+    column = len(content[line_start:offset].decode(errors="replace")) + 1
+    return content.count(b"\n", 0, offset) + 1, column
 
 
-def _shown(content: bytes, place: int) -> str:
-    """Return the line of the byte at `place`. A long line is cut on both sides."""
-    start = content.rfind(b"\n", 0, place) + 1
-    end = content.find(b"\n", place)
-    before = content[start:place].decode(errors="replace").lstrip()
-    after = content[place : end if end >= 0 else len(content)].decode(errors="replace").rstrip()
-    if len(before) > SHOWN_BEFORE:
-        before = f"…{before[-SHOWN_BEFORE:]}"
-    if len(after) > SHOWN_AFTER:
-        after = f"{after[:SHOWN_AFTER]}…"
+def _excerpt(content: bytes, offset: int) -> str:
+    """Return the line of the byte at `offset`. A long line is cut on both sides."""
+    start = content.rfind(b"\n", 0, offset) + 1
+    end = content.find(b"\n", offset)
+    before = content[start:offset].decode(errors="replace").lstrip()
+    after = content[offset : end if end >= 0 else len(content)].decode(errors="replace").rstrip()
+    if len(before) > EXCERPT_BEFORE:
+        before = f"…{before[-EXCERPT_BEFORE:]}"
+    if len(after) > EXCERPT_AFTER:
+        after = f"{after[:EXCERPT_AFTER]}…"
     return before + after
 
 
@@ -222,5 +224,5 @@ def _malformed(content: bytes, complaint: str) -> Fault:
         column,
         "",
         *validator_messages.malformed(found[3]),
-        _shown(content, min(start + column - 1, max(len(content) - 1, 0))),
+        _excerpt(content, min(start + column - 1, max(len(content) - 1, 0))),
     )

@@ -10,70 +10,70 @@ from xml.sax.saxutils import escape, quoteattr
 INDENT = "  "
 WIDTH = 110
 
-DEEPEST = 50
+MAX_DEPTH = 50
 """Maximum nesting of elements. It is far above any message of UFTP."""
 
-MOST_INDENTS = 12
-MOST_TIMES = 4
-FREE = 10_000
-"""Limits of the output: at most MOST_INDENTS indents, and a length of MOST_TIMES the input plus FREE characters."""
+MAX_INDENTS = 12
+MAX_GROWTH = 4
+FREE_CHARACTERS = 10_000
+"""Limits of the output: MAX_INDENTS indents, and MAX_GROWTH times the length of the input plus FREE_CHARACTERS."""
 
 
-class NotLaidOut(ValueError):
+class NotPrintable(ValueError):
     """The bytes are not XML, have a DOCTYPE, or exceed a limit. The message says why."""
 
 
-def lay_out(beginning: bytes, *, whole: bool) -> str:
+def pretty_print(beginning: bytes, *, complete: bool) -> str:
     """Return a document, or the beginning of one, as readable lines.
 
     Args:
         beginning: The document or its beginning.
-        whole: Whether `beginning` is the complete document. If not, the output ends after its last complete tag.
+        complete: Whether `beginning` is the complete document. If not, the output ends after its last complete tag.
 
     Raises:
-        NotLaidOut: The bytes are not XML, have a DOCTYPE, or exceed a limit.
+        NotPrintable: The bytes are not XML, have a DOCTYPE, or exceed a limit.
     """
-    layout = _Layout(room=MOST_TIMES * len(beginning) + FREE)
+    printer = _Printer(room=MAX_GROWTH * len(beginning) + FREE_CHARACTERS)
     parser = expat.ParserCreate("utf-8")
     parser.ordered_attributes = True
     parser.buffer_text = True
-    parser.StartElementHandler = layout.start
-    parser.EndElementHandler = layout.end
-    parser.CharacterDataHandler = layout.text
-    parser.CommentHandler = layout.comment
-    parser.ProcessingInstructionHandler = layout.instruction
+    parser.StartElementHandler = printer.start
+    parser.EndElementHandler = printer.end
+    parser.CharacterDataHandler = printer.text
+    parser.CommentHandler = printer.comment
+    parser.ProcessingInstructionHandler = printer.instruction
     parser.StartDoctypeDeclHandler = _refuse
     # Otherwise expat may report nothing after a very long value.
     if hasattr(parser, "SetReparseDeferralEnabled"):
         parser.SetReparseDeferralEnabled(False)
     try:
-        parser.Parse(beginning, whole)
+        parser.Parse(beginning, complete)
     except expat.ExpatError as error:
-        raise NotLaidOut(str(error)) from None
-    return layout.finish()
+        raise NotPrintable(str(error)) from None
+    return printer.finish()
 
 
 def _refuse(*declared: object) -> None:
-    raise NotLaidOut("it has a DOCTYPE")
+    raise NotPrintable("it has a DOCTYPE")
 
 
 @dataclass
-class _Layout:
+class _Printer:
     """Collects lines of at most `room` characters in total.
 
-    A start tag waits in `waiting`: its end depends on what follows it. `said` is text that waits in the same way.
+    A start tag waits in `waiting`: its end depends on what follows it. `pending_text` waits in the same way.
     """
 
     room: int
     lines: list[str] = field(default_factory=list)
     depth: int = 0
     waiting: str | None = None
-    said: str = ""
+    pending_text: str = ""
 
     def start(self, name: str, attributes: list[str]) -> None:
         self._end_start_tag()
-        if self.depth == DEEPEST:
-            raise NotLaidOut(f"its elements are nested more than {DEEPEST} deep")
+        if self.depth == MAX_DEPTH:
+            raise NotPrintable(f"its elements are nested more than {MAX_DEPTH} deep")
         pairs = [
             f"{key}={quoteattr(value)}" for key, value in zip(attributes[::2], attributes[1::2], strict=True)
         ]
@@ -83,16 +83,16 @@ class _Layout:
     def end(self, name: str) -> None:
         self.depth -= 1
         if self.waiting is None:
-            self._say()
+            self._write_text()
             self._add(f"</{name}>")
-        elif self.said.strip():
-            self._keep(f"{self.waiting}>{escape(self.said)}</{name}>")
+        elif self.pending_text.strip():
+            self._append(f"{self.waiting}>{escape(self.pending_text)}</{name}>")
         else:
-            self._keep(f"{self.waiting}/>")
-        self.waiting, self.said = None, ""
+            self._append(f"{self.waiting}/>")
+        self.waiting, self.pending_text = None, ""
 
     def text(self, text: str) -> None:
-        self.said += text
+        self.pending_text += text
 
     def comment(self, text: str) -> None:
         self._end_start_tag()
@@ -115,23 +115,23 @@ class _Layout:
 
     def _end_start_tag(self) -> None:
         if self.waiting is not None:
-            self._keep(f"{self.waiting}>")
+            self._append(f"{self.waiting}>")
             self.waiting = None
-        self._say()
+        self._write_text()
 
-    def _say(self) -> None:
-        if self.said.strip():
-            self._add(escape(self.said.strip()))
-        self.said = ""
+    def _write_text(self) -> None:
+        if self.pending_text.strip():
+            self._add(escape(self.pending_text.strip()))
+        self.pending_text = ""
 
     def _add(self, line: str) -> None:
-        self._keep(self._margin() + line)
+        self._append(self._margin() + line)
 
     def _margin(self) -> str:
-        return INDENT * min(self.depth, MOST_INDENTS)
+        return INDENT * min(self.depth, MAX_INDENTS)
 
-    def _keep(self, line: str) -> None:
+    def _append(self, line: str) -> None:
         self.room -= len(line) + 1
         if self.room < 0:
-            raise NotLaidOut("it would become too long")
+            raise NotPrintable("it would become too long")
         self.lines.append(line)

@@ -73,22 +73,22 @@ MALFORMED = (
 """The beginning of a parser's complaint, its meaning, and the correction."""
 
 
-class Words(NamedTuple):
+class FaultText(NamedTuple):
     """Sentences about a fault, and about how to correct it. `right` may be empty."""
 
     wrong: str
     right: str
 
 
-def malformed(complaint: str) -> Words:
+def malformed(complaint: str) -> FaultText:
     """Return the texts for a document that is not well-formed, or not allowed."""
     for beginning, wrong, right in MALFORMED:
         if complaint.startswith(beginning):
-            return Words(wrong, right)
-    return Words(f"This is no XML: {complaint}.", "")
+            return FaultText(wrong, right)
+    return FaultText(f"This is no XML: {complaint}.", "")
 
 
-def in_words(reason: str, element: Any, declared: Any, messages: Iterable[str]) -> tuple[Words, str]:
+def fault_text(reason: str, element: Any, declared: Any, messages: Iterable[str]) -> tuple[FaultText, str]:
     """Return the texts for a complaint of xmlschema, and the name of the attribute that it is about, or "".
 
     Args:
@@ -110,63 +110,63 @@ def in_words(reason: str, element: Any, declared: Any, messages: Iterable[str]) 
     if "is not an element of the schema" in reason:
         return _no_message(element, messages), ""
     if reason.startswith("character data"):
-        said = next(filter(str.strip, [element.text or "", *(child.tail or "" for child in element)]), "")
+        text = next(filter(str.strip, [element.text or "", *(child.tail or "" for child in element)]), "")
         return (
-            Words(
-                f"Inside {tag} there is text: {_cut(said.strip())!r}.", "Take it out: values are attributes."
+            FaultText(
+                f"Inside {tag} there is text: {_cut(text.strip())!r}.", "Take it out: values are attributes."
             ),
             "",
         )
     if "is not complete" in reason:
-        return Words(f"{tag} lacks an element that belongs in it.", _of_these(_children(declared))), ""
-    return Words(f"{_cut(reason, 200)}.", ""), ""
+        return FaultText(f"{tag} lacks an element that belongs in it.", _of_these(_children(declared))), ""
+    return FaultText(f"{_cut(reason, 200)}.", ""), ""
 
 
-def _value(name: str, value: str, declared: Any) -> Words:
+def _value(name: str, value: str, declared: Any) -> FaultText:
     its_type = declared.attributes[name].type if declared is not None else None
     listed = getattr(its_type, "enumeration", None)
     if listed:
         right = f"Exactly one of {_listed(listed)}."
-        return Words(f"{name} is {_cut(value)!r}, which is none of the values it can have.", right)
+        return FaultText(f"{name} is {_cut(value)!r}, which is none of the values it can have.", right)
     what, right = TYPES.get(_name(getattr(its_type, "name", None) or ""), ("a value it can have", ""))
     if not value.strip():
-        return Words(f"{name} is empty.", right)
-    return Words(f"{name} is {_cut(value)!r}, which is not {what}.", right)
+        return FaultText(f"{name} is empty.", right)
+    return FaultText(f"{name} is {_cut(value)!r}, which is not {what}.", right)
 
 
-def _missing(name: str, tag: str, element: Any, declared: Any) -> Words:
+def _missing(name: str, tag: str, element: Any, declared: Any) -> FaultText:
     own = declared.attributes if declared is not None else {}
     _, right = TYPES.get(_name(getattr(getattr(own.get(name), "type", None), "name", None) or ""), ("", ""))
-    alike = get_close_matches(name, [said for said in element.attrib if said not in own], 1)
+    alike = get_close_matches(name, [given for given in element.attrib if given not in own], 1)
     if alike:
         right = f"{_cut(alike[0])} is perhaps meant to be it: names are compared letter by letter. {right}"
-    return Words(f"{tag} lacks the attribute {name}.", right.strip())
+    return FaultText(f"{tag} lacks the attribute {name}.", right.strip())
 
 
-def _unknown(name: str, tag: str, declared: Any) -> Words:
+def _unknown(name: str, tag: str, declared: Any) -> FaultText:
     known = [str(known) for known in declared.attributes if known] if declared is not None else []
-    return Words(f"{tag} has no attribute {_cut(name)}.", _perhaps(name, known) + _of_these(known))
+    return FaultText(f"{tag} has no attribute {_cut(name)}.", _perhaps(name, known) + _of_these(known))
 
 
-def _misplaced(tag: str, parent: str, declared: Any) -> Words:
+def _misplaced(tag: str, parent: str, declared: Any) -> FaultText:
     known = _children(declared)
     if tag in known:
-        return Words(f"{tag} does not belong at this place in {parent}.", _of_these(known))
-    return Words(f"{parent} has no element {_cut(tag)}.", _perhaps(tag, known) + _of_these(known))
+        return FaultText(f"{tag} does not belong at this place in {parent}.", _of_these(known))
+    return FaultText(f"{parent} has no element {_cut(tag)}.", _perhaps(tag, known) + _of_these(known))
 
 
-def _no_message(element: Any, messages: Iterable[str]) -> Words:
+def _no_message(element: Any, messages: Iterable[str]) -> FaultText:
     name = str(element.tag)
     if name.startswith("{"):
         namespace = name[1:].partition("}")[0]
-        return Words(
+        return FaultText(
             f"The message stands in the namespace {_cut(namespace)!r}.",
             "Messages of UFTP stand in none: take its declaration (xmlns) out.",
         )
-    return Words(f"{_cut(name)} is no message of UFTP.", _perhaps(name, list(messages)))
+    return FaultText(f"{_cut(name)} is no message of UFTP.", _perhaps(name, list(messages)))
 
 
-def inside(declared: Any) -> list[Any]:
+def allowed_children(declared: Any) -> list[Any]:
     """Return the declarations of the child elements that the declaration `declared` allows."""
     content: Any = getattr(getattr(declared, "type", None), "content", None)
     elements = content.iter_elements() if hasattr(content, "iter_elements") else ()
@@ -174,7 +174,7 @@ def inside(declared: Any) -> list[Any]:
 
 
 def _children(declared: Any) -> list[str]:
-    return list(dict.fromkeys(_name(each.name) for each in inside(declared)))
+    return list(dict.fromkeys(_name(each.name) for each in allowed_children(declared)))
 
 
 def _perhaps(name: str, known: list[str]) -> str:

@@ -43,7 +43,7 @@ def test_each_fault_has_its_line_its_path_and_the_text_of_that_line() -> None:
     assert address.wrong == "EntityAddress is 'meter 7', which is not an entity address."
     assert "ean.871685900012636543" in address.right
     assert day.wrong == "StartPeriod is '2026-02-30', which is not a day of the calendar."
-    assert day.text == '<Connection EntityAddress="meter 7" StartPeriod="2026-02-30"/>'
+    assert day.excerpt == '<Connection EntityAddress="meter 7" StartPeriod="2026-02-30"/>'
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_the_place_is_found_in_a_message_of_one_long_line() -> None:
     (fault,) = faults(content)
 
     assert fault.column == content.index(b"<Connection StartPeriod='") + 1
-    assert "<Connection StartPeriod='2026-01-01'/>" in fault.text
-    assert len(fault.text) < 500
-    assert fault.text.startswith("…")
-    assert fault.text.endswith("…")
+    assert "<Connection StartPeriod='2026-01-01'/>" in fault.excerpt
+    assert len(fault.excerpt) < 500
+    assert fault.excerpt.startswith("…")
+    assert fault.excerpt.endswith("…")
 
 
 def test_lines_and_columns_count_characters() -> None:
@@ -173,8 +173,8 @@ def test_hostile_messages_end_in_an_explanation_soon(name: str) -> None:
     assert len(explained.faults) <= FAULTS
     assert time.process_time() - started < WITHIN
     for fault in explained.faults:
-        assert len(fault.wrong) + len(fault.right) + len(fault.text) < 2_000
-        assert "root:" not in fault.wrong + fault.text
+        assert len(fault.wrong) + len(fault.right) + len(fault.excerpt) < 2_000
+        assert "root:" not in fault.wrong + fault.excerpt
 
 
 def test_beyond_its_time_the_rest_is_left_out() -> None:
