@@ -190,8 +190,8 @@ def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float,
 
     steps_now = progress_of(test, now).steps
 
-    assert f", {said}. It goes on until" in str(steps_now[1].says)
-    assert "(connection timed out)" in str(steps_now[1].says)
+    assert f", {said}. It goes on until" in str(steps_now[1].text)
+    assert "(connection timed out)" in str(steps_now[1].text)
 
 
 REFUSALS = {
