@@ -34,30 +34,28 @@ REASONS = {
         "The participant must write this CRO's domain as RecipientDomain.",
     ),
     Reason.INVALID_MESSAGE: Meaning(
-        "The message was read, but it says something that this CRO cannot take.",
-        "The words after the colon say what; the participant must send a corrected message with a new MessageID.",
+        "The message was read, but this CRO cannot use something in it.",
+        "The words after the colon say what. The participant must send a corrected message with a new MessageID.",
     ),
     Reason.DUPLICATE_IDENTIFIER: Meaning(
-        "The sender used this MessageID before, for a message that says something else.",
+        "The sender used this MessageID before, for a message with other content.",
         "The participant must give each message a MessageID of its own.",
     ),
     Reason.TIME_ZONE: Meaning(
-        "The message reckons its days in another time zone than the market's.",
-        "The participant must reckon in the market's time zone.",
+        "The days of the message are in another time zone than the market's.",
+        "The participant must use the market's time zone.",
     ),
     Reason.PERIOD: Meaning(
-        "The days that the message states are strange, and a policy says to reject that.",
-        "The participant must correct the days; which of them are taken is set by the policies P1 to P7.",
+        "The days in the message are irregular, and a policy rejects that.",
+        "The participant must correct the days. The policies P1 to P7 set which days are accepted.",
     ),
     Reason.SUBORDINATE_SEQUENCE: Meaning(
-        "A newer update of this sender was taken before.",
-        "The participant must number on; where its numbering began anew, staff can reset its revision place.",
+        "A newer update of this sender was accepted before.",
+        "The participant must use a higher number. If its numbering started again, staff can reset its revision place.",
     ),
-    Reason.NO_CONNECTIONS: Meaning(
-        "There is nothing of the sender's own that its query is about on that day."
-    ),
+    Reason.NO_CONNECTIONS: Meaning("On that day the sender has nothing that its query is about."),
     Reason.CONNECTION_CONFLICT: Meaning(
-        "Somebody else holds days that the message claims, and the policy is to reject such a message.",
+        "Another party holds days that the message claims, and a policy rejects that.",
         "The participants must agree, or the policy is changed to hold, so that staff decide.",
     ),
 }
@@ -67,7 +65,7 @@ _GIVEN_UP = "It is not tried again by itself: see to it with the participant, an
 _RETRIED = "It is tried again by itself."
 
 STATUSES = {
-    400: Meaning("Its system found the message wrong and did not take it.", _GIVEN_UP),
+    400: Meaning("Its system found a fault in the message and refused it.", _GIVEN_UP),
     401: Meaning(
         "Its system could not verify this CRO's signature.",
         "Give the participant this CRO's public key, and send the message again.",
@@ -114,15 +112,15 @@ FAILURES = {
         f"{_RETRIED} Ask the participant whether its system runs, and compare the endpoint on its page.",
     ),
     "CERTIFICATE_VERIFY_FAILED": Meaning(
-        "The certificate of the endpoint is not one to trust.",
-        f"{_RETRIED} Tell the participant; the words below say what is wrong with it.",
+        "The certificate of the endpoint is not trusted.",
+        f"{_RETRIED} Tell the participant. The words below say what is wrong with it.",
     ),
     "ConnectTimeout": Meaning(
-        "No connection to the endpoint came about in time.",
+        "No connection to the endpoint was made in time.",
         f"{_RETRIED} Ask the participant whether its firewall lets this CRO in.",
     ),
     "Timeout": Meaning(
-        "The connection came about, but no answer came in time.",
+        "The connection was made, but no answer came in time.",
         f"{_RETRIED} Ask the participant whether its system is overloaded.",
     ),
     "give": Meaning(
@@ -200,24 +198,24 @@ def of_refusal(status: int, line: str) -> Meaning:
     if status == 419:
         return Meaning(
             "There is no public key to verify the sender with.",
-            "Enter the participant's public key on its page; its system comes again by itself.",
+            "Enter the participant's public key on its page. Its system sends the message again by itself.",
         )
     if status == 413:
         return Meaning(
             "The message is larger than this CRO takes (UFTP_MAX_MESSAGE_BYTES).",
-            "The participant must say it in several messages, or whoever operates this CRO raises the limit.",
+            "The participant must send it in several messages, or the operator of this CRO raises the limit.",
         )
     if line.startswith("Body:"):
         return Meaning(
-            "The message inside the envelope is not as the schema of its version demands.",
-            "Tell the participant what is wrong below; its system must send a corrected message.",
+            "The message inside the envelope is not valid by the schema of its version.",
+            "Tell the participant what is wrong below. Its system must send a corrected message.",
         )
     if line.startswith("SignedMessage"):
         return Meaning(
-            "The envelope around the message is wrong, so that the message in it was not looked at.",
-            "Tell the participant what the answer says; its system must send it again, corrected.",
+            "The envelope of the message is wrong, so the message in it was not read.",
+            "Tell the participant what the answer says. Its system must send a corrected request.",
         )
     return Meaning(
-        "The request is not one that carries a message: a header says so.",
-        "Tell the participant what the answer says; its system must send it again, corrected.",
+        "A header of the request is wrong for a message.",
+        "Tell the participant what the answer says. Its system must send a corrected request.",
     )

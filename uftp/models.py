@@ -43,10 +43,10 @@ class InboundMessage(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     holds_message_id = models.BooleanField(
         db_default=False,
-        help_text="The first with its MessageID to be taken up: any other of its sender is a duplicate",
+        help_text="Whether it was handled first of those with its MessageID; the others are duplicates",
     )
     setbacks = models.PositiveSmallIntegerField(
-        db_default=0, help_text="Minutes of lost races, or of trouble with the database, in a row"
+        db_default=0, help_text="Minutes of lost races or database errors, in a row"
     )
     last_setback_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
@@ -113,7 +113,7 @@ class OutboundMessage(models.Model):
         db_index=False,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="Who signed it, where it is passed on",
+        help_text="Who signed it, if it is passed on",
     )
     message_type = models.CharField(max_length=60)
     version = models.CharField(max_length=20)
@@ -128,14 +128,16 @@ class OutboundMessage(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(
-        null=True, blank=True, help_text="A worker is posting it; from this moment on another one may"
+        null=True,
+        blank=True,
+        help_text="End of a worker's lease; from this moment another worker may post it",
     )
     claims = models.PositiveIntegerField(
-        db_default=0, help_text="How often a worker has claimed it, ever: the number of a claim"
+        db_default=0, help_text="How often workers have leased it; the number of the latest lease"
     )
     give_up_at = models.DateTimeField()
     not_before = models.DateTimeField(
-        null=True, blank=True, help_text="Its recipient asked to wait until then, where it is passed on"
+        null=True, blank=True, help_text="If it is passed on: its recipient asked to wait until then"
     )
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -225,23 +227,25 @@ class Refusal(models.Model):
     """
 
     at = models.DateTimeField("refused at")
-    address = models.CharField(max_length=45, blank=True, help_text="Where the request came from")
+    address = models.CharField(max_length=45, blank=True, help_text="Address that the request came from")
     role = models.CharField(max_length=3)
     domain = models.CharField(max_length=253)
     major = models.SmallIntegerField(help_text="Major version in the path that it was posted to")
-    status = models.PositiveSmallIntegerField(help_text="The HTTP status that it got")
+    status = models.PositiveSmallIntegerField(help_text="HTTP status of the answer")
     line = models.CharField("answer", max_length=510)
     size = models.PositiveBigIntegerField(help_text="Bytes of the request's body")
     verified = models.BooleanField(
         "signature verified", help_text="Whether the signature is the claimed sender's"
     )
-    content = models.BinaryField(null=True, help_text="The beginning of the inner XML, where it is verified")
-    content_size = models.PositiveBigIntegerField(null=True, help_text="Bytes of all of the inner XML")
+    content = models.BinaryField(
+        null=True, help_text="Beginning of the inner XML, if the signature is verified"
+    )
+    content_size = models.PositiveBigIntegerField(null=True, help_text="Bytes of the whole inner XML")
 
     class Meta:
         ordering = ["-id"]
-        verbose_name = "refusal at the door"
-        verbose_name_plural = "refusals at the door"
+        verbose_name = "refused request"
+        verbose_name_plural = "refused requests"
         indexes = [
             models.Index(fields=["role", "domain", "id"], name="refusal_claimed_sender"),
             models.Index(fields=["at"], name="refusal_at"),

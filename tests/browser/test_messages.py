@@ -77,7 +77,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
 
     # A rejection says what it means, and the conversation leads to the answer and its delivery.
     page.goto(page.url.replace(str(made.messages["set aside"].pk), str(made.messages["rejected"].pk)))
-    expect(page.locator(".field-meaning")).to_contain_text("The days that the message states are strange")
+    expect(page.locator(".field-meaning")).to_contain_text("The days in the message are irregular")
     expect(page.locator("pre.xml")).to_contain_text("StartPeriod=")
     look(page, "message-rejected")
     thread = page.locator(".thread li")
@@ -121,7 +121,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     page.locator("select[name=action]").select_option(label="Send again, or now where it waits")
     page.get_by_role("button", name="Go").click()
     expect(page.get_by_role("heading", name="Send again")).to_be_visible()
-    expect(page.get_by_text("of those chosen")).to_contain_text(str(passed_on.count()))
+    expect(page.get_by_text("of the selected messages")).to_contain_text(str(passed_on.count()))
     look(page, "messages-send-again")
     page.get_by_label("Reason").fill("They have our key.")
     page.get_by_role("button", name="Send again").click()
@@ -150,7 +150,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     opened(page, "/uftp/deliveryattempt/", "=permanent")
     expect(rows.filter(has_text="could not verify this CRO's signature").first).to_be_visible()
     look(page, "delivery-attempts")
-    lists.get_by_role("link", name="Refused at the door").click()
+    lists.get_by_role("link", name="Refused requests").click()
     opened(page, "/uftp/refusal/")
     expect(rows).to_have_count(Refusal.objects.count())
     look(page, "refusals")

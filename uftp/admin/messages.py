@@ -170,7 +170,7 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
             list_link(OutboundMessage, "all sent in it", q=conversation_id),
         )
 
-    @admin.display(description="laid out")
+    @admin.display(description="XML")
     def xml(self, message: Message) -> str:
         """Return the beginning of the inner XML in readable form."""
         complete = message.size <= MAX_XML_BYTES

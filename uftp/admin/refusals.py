@@ -92,7 +92,7 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
             return format_html('<span class="badge ok">{}</span>', "Verified")
         return format_html('<span class="badge warn">{}</span>', "Not verified")
 
-    @admin.display(description="it was answered")
+    @admin.display(description="answer")
     def answer(self, refusal: Refusal) -> str:
         return f"{refusal.status}: {refusal.line}"
 
@@ -101,12 +101,14 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
         sentences = [*meanings.of_refusal(refusal.status, refusal.line)]
         if not refusal.verified:
             sentences.append(
-                "Nothing proves that it came from that participant: anybody can write its domain. "
-                "What was in it is not kept."
+                "It is not proven that the request came from this participant: anybody can write its domain. "
+                "The message in it is not stored."
             )
         elif refusal.content is None:
-            sentences.append("Its XML is no longer kept: there have been many since.")
-        sentences.append(f"Kept for {KEEP_DAYS} days.")
+            sentences.append(
+                "Its XML is no longer stored, because there have been many refused requests since."
+            )
+        sentences.append(f"Stored for {KEEP_DAYS} days.")
         return one_per_line(sentences)
 
     @admin.display(description="size")
@@ -117,13 +119,13 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
     def explained(self, refusal: Refusal) -> str:
         content, complete = _stored_xml(refusal)
         if not complete:
-            return "Only the beginning of this large message is kept. What it was answered says what is wrong first."
+            return "Only the beginning of this large message is stored. The answer says what is wrong first."
         return explanation.fault_list(
             explain(content, for_major(refusal.major, "").schema),
-            fallback="Nothing that this second look finds: what it was answered says what the first one found.",
+            fallback="This explanation finds no fault. The answer says what the message endpoint found.",
         )
 
-    @admin.display(description="laid out")
+    @admin.display(description="XML")
     def xml(self, refusal: Refusal) -> str:
         content, complete = _stored_xml(refusal)
         complete = complete and len(content) <= MAX_XML_BYTES

@@ -159,7 +159,7 @@ def record_refusal(refused: RefusalRecord) -> None:
             content_size=None if refused.content is None else len(refused.content),
         )
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("A refusal is in the log alone: %s", error)
+        logger.warning("A refused request is only in the log: %s", error)
 
 
 def _is_registered(role: str, domain: str) -> bool:
@@ -189,5 +189,5 @@ def prune(now: datetime) -> tuple[int, int]:
         cursor.execute(_FORGET_CONTENTS, {"contents": MAX_CONTENTS_PER_SENDER})
         contents = cursor.rowcount
     if rows or contents:
-        logger.info("Forgot %s old refusals at the door, and the XML of %s more.", rows, contents)
+        logger.info("Deleted %s old refused requests, and the XML of %s more.", rows, contents)
     return rows, contents

@@ -265,7 +265,7 @@ def test_after_a_while_without_an_answer_it_says_what_to_look_at(
     later(page, timedelta(hours=1))
     said, more = steps(staff, page)
     assert not more
-    assert "no longer looks by itself" in said
+    assert "no longer updated by itself" in said
 
 
 def test_the_page_of_the_participant_tells_the_latest(staff: Client, peer: Peer, receiver: Receiver) -> None:

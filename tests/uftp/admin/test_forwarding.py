@@ -204,7 +204,7 @@ def test_it_is_not_offered_to_be_sent_again(
         assert "is its sender's to send again" in html.unescape(answer.content.decode())
     chosen = {"action": "send_again", "_selected_action": [passing.pk, own.pk]}
     asked = staff.post(OUT, chosen).content.decode()
-    assert "1 of those chosen is left out" in asked
+    assert "1 of the selected messages is left out" in asked
     said = staff.post(OUT, {**chosen, "reason": "because"}, follow=True)
     assert b"1 message is to be sent again" in said.content
     passing.refresh_from_db()

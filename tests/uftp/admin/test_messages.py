@@ -326,7 +326,7 @@ def test_process_again_what_was_set_aside(staff: Client) -> None:
     asked = act(staff, IN, "process_again", aside, done)
 
     assert "Process again: one message" in asked
-    assert "1 of those chosen is left out" in asked
+    assert "1 of the selected messages is left out" in asked
     assert f"{page_of(aside)}" in asked
     aside.refresh_from_db()
     assert aside.state == "set aside"
@@ -381,7 +381,7 @@ def test_send_again_what_failed_or_arrived_nowhere(staff: Client) -> None:
     chosen = [failed, delivered, waiting, posted]
     asked = act(staff, OUT, "send_again", *chosen)
     assert "Send again: 3 messages" in asked
-    assert "1 of those chosen is left out" in asked
+    assert "1 of the selected messages is left out" in asked
 
     said = act(staff, OUT, "send_again", *chosen, reason="its system is back")
 
@@ -498,7 +498,7 @@ def test_a_refusal_of_a_proven_sender_is_explained_line_by_line(staff: Client) -
 
     page = shown(staff, f"{REFUSALS}{row.pk}/change/")
 
-    assert "is not as the schema of its version demands" in page
+    assert "is not valid by the schema of its version" in page
     assert "Line 2, column 3, /AGRPortfolioUpdate/Connection/@StartPeriod" in page
     assert "StartPeriod is 'soon', which is not a day of the calendar." in page
     assert f'<Connection EntityAddress="{HOME}" StartPeriod="soon"/>' in page
@@ -513,12 +513,12 @@ def test_a_refusal_that_proves_nothing_says_so(staff: Client) -> None:
 
     page = shown(staff, f"{REFUSALS}{row.pk}/change/")
 
-    assert "Nothing proves that it came from that participant" in page
+    assert "It is not proven that the request came from this participant" in page
     assert "Compare the public key on the participant's page" in page
     assert f'href="{PARTICIPANTS}{participant.pk}/change/"' in page
     assert staff.get(f"{REFUSALS}{row.pk}/xml/").status_code == 404
     forgotten = refusal(verified=True)
-    assert "no longer kept" in shown(staff, f"{REFUSALS}{forgotten.pk}/change/")
+    assert "no longer stored" in shown(staff, f"{REFUSALS}{forgotten.pk}/change/")
 
 
 def test_of_a_large_refused_message_the_beginning_is_shown(staff: Client) -> None:
@@ -526,7 +526,7 @@ def test_of_a_large_refused_message_the_beginning_is_shown(staff: Client) -> Non
 
     page = shown(staff, f"{REFUSALS}{row.pk}/change/")
 
-    assert "Only the beginning of this large message is kept" in page
+    assert "Only the beginning of this large message is stored" in page
     assert "The first 300" in page
     assert "of 38.1" in page
 
@@ -644,7 +644,7 @@ def test_the_index_is_in_the_order_of_the_work(staff: Client) -> None:
         "Connections",
         "Changes",
         "Inbound messages",
-        "Refusals at the door",
+        "Refused requests",
     )
     places = [lists.index(f">{name}</a>") for name in named]
     assert places == sorted(places)

@@ -220,7 +220,7 @@ def test_what_is_old_is_deleted_and_said_in_the_log(db: None, caplog: pytest.Log
     assert refusals.prune(NOON) == (1, 0)
 
     assert left() == {young.pk}
-    assert "Forgot 1 old refusals at the door" in caplog.text
+    assert "Deleted 1 old refused requests" in caplog.text
     caplog.clear()
     assert refusals.prune(NOON) == (0, 0)
     assert not caplog.text

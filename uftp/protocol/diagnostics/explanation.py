@@ -113,7 +113,7 @@ def _by_schema(content: bytes, root: etree._Element, schema_file: str, deadline:
             located.append(_locate_and_explain(schema, error))
     except Exception:
         logger.exception("A message could not be explained to its end.")
-        note = "The rest of the message could not be explained, for an error of ours, which is in the log."
+        note = "The rest of the message could not be explained because of an internal error, which is in the log."
     offsets = _offsets(content, root, [element for element, _, _ in located])
     found = [
         Fault(*_line_and_column(content, offset), path, texts.wrong, texts.right, _excerpt(content, offset))
