@@ -1,17 +1,22 @@
+"""The reservations app: its message handlers, file kind and screens."""
+
 from django.apps import AppConfig
 
 
 def anyone(domain: str) -> bool:
-    """Messages about reservations are this CRO's business whoever they are addressed to."""
+    """Accept messages about reservations for every recipient, not only for the CRO."""
     return True
 
 
 class ReservationsConfig(AppConfig):
+    """Register what this app adds to uftp, registry and the admin."""
+
     name = "reservations"
     verbose_name = "Flexibility reservations"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Register the handlers, the kind of file and the screens."""
         from participants.admin_base.extensions import extend_screens
         from registry.imports import file_kinds
         from registry.models.imports import ImportRun

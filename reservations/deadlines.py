@@ -1,4 +1,4 @@
-"""Until when a DSO must release what it does not need of a reservation."""
+"""The deadline until which a DSO may release reserved power of a Period."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """`days` before the Period at `at`, a time of day in the contract's time zone, or `hours` before its first ISP.
+    """A deadline relative to a Period: either `days` with `at`, or `hours`.
 
-    Exactly one of the two is given: `days` with `at`, or `hours`.
+    Attributes:
+        days: Days before the Period; 0 is the day itself.
+        at: Time of day on that day, in the contract's time zone.
+        hours: Hours before the Period's first ISP.
     """
 
     days: int | None = None
@@ -19,10 +22,11 @@ class Deadline:
     hours: int | None = None
 
     def moment(self, period: date, time_zone: str) -> datetime:
-        """The deadline for `period`, in UTC; an update received at it is in time (docs/rules.md F18).
+        """Return the deadline for `period`, in UTC (docs/rules.md F18).
 
-        A time of day that the change of the clock skips is read with the offset before the change; of one that comes
-        twice, the first is meant. The Period's first ISP is that at midnight, whether it is in the contract or not.
+        An update received exactly at the deadline is in time. A time of day that a change of the clock skips is read
+        with the offset before the change. A time of day that comes twice means the first of the two. `hours` count
+        from the ISP at midnight, even when that ISP is not in the contract.
         """
         zone = ZoneInfo(time_zone)
         if self.hours is not None:

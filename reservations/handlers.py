@@ -1,4 +1,4 @@
-"""Messages about flexibility reservations: in as they came, out as what the verbs made of them."""
+"""Handlers for messages about flexibility reservations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from uftp.protocol.messages import FlexReservationUpdate, FlexReservationUpdateR
 
 
 def flex_reservation_update(incoming: Incoming) -> Outcome:
-    """A DSO says what it leaves reserved: checked, recorded, and passed on to the AGR that it is addressed to."""
+    """Check and record a reservation update of a DSO, and pass it on to its AGR where there is an endpoint."""
     said = cast(FlexReservationUpdate, parsing.parse(incoming.content))
     state = lifecycle.receive(
         incoming.sender, said, incoming.inbound, lambda agr: _has_endpoint(agr, incoming)
@@ -37,14 +37,17 @@ def flex_reservation_update(incoming: Incoming) -> Outcome:
 
 
 def flex_reservation_update_response(incoming: Incoming) -> Outcome:
-    """A copy of what an AGR answered a DSO; it settles the update, or is kept with why it does not."""
+    """Record the outcome that an AGR gave a DSO, from the copy of its response.
+
+    A response that changes nothing is stored too, with the reason.
+    """
     response = cast(FlexReservationUpdateResponse, parsing.parse(incoming.content))
     lifecycle.settle_by_response(incoming.sender, response, incoming.inbound)
     return Outcome()
 
 
 def _has_endpoint(agr: Participant, incoming: Incoming) -> bool:
-    """Return whether there is somewhere to post to, configured or published (docs/rules.md F14)."""
+    """Return whether `agr` has an endpoint, registered or published in DNS (docs/rules.md F14)."""
     if agr.endpoint:
         return True
     if not settings.DISCOVERY_DNS:
@@ -55,6 +58,6 @@ def _has_endpoint(agr: Participant, incoming: Incoming) -> bool:
         try:
             return discovery.configured().endpoint(agr.role, agr.domain, major) is not None
         except discovery.DiscoveryFailed:
-            return True  # It may publish one: the delivery asks again.
+            return True  # It may publish one. The delivery looks it up again.
 
     return incoming.look_up(("endpoint", agr.pk, major), is_published)

@@ -1,7 +1,8 @@
-"""Flexibility contracts, in versions, and what DSOs leave reserved under them.
+"""Flexibility contracts with their versions, and the reservation updates of DSOs under them.
 
-Facts like the registry's: a row is never edited but for `superseded_by`, and never deleted; what was known at a past
-moment never changes. Days are stored half-open (`registry.periods`), watts signed, ISPs counted from 1.
+These rows are facts, as in the registry: only `superseded_by` of a row is ever changed, and no row is deleted. So what
+was known at a past moment never changes. Periods are stored half-open (`registry.periods`). Watts are signed. ISPs are
+numbered from 1.
 """
 
 from __future__ import annotations
@@ -25,26 +26,29 @@ M = TypeVar("M", bound=models.Model)
 
 LONGEST_CONTRACT_ID = 255
 LONGEST_SHOWN = 60
-"""Characters of a Reference where an update is named; a DSO may write any number."""
+"""Characters of a Reference in the name of an update. A DSO may write a Reference of any length."""
 
 FOUND_BY = 60
-"""Characters of a Reference by which an update is looked for."""
+"""Characters of a Reference in the index; a search compares no more than these."""
 
 
 class KnownQuerySet(models.QuerySet[M]):
-    """Facts by what was known when."""
+    """Facts as known at present, or at a past moment."""
 
     def current(self) -> KnownQuerySet[M]:
-        """What is held for true."""
+        """Return the facts that are held for true at present."""
         return self.filter(CURRENT)
 
     def known_at(self, moment: datetime) -> KnownQuerySet[M]:
-        """What was held for true at `moment` (aware); see `registry.models.FactQuerySet.known_at`."""
+        """Return the facts that were held for true at `moment` (aware).
+
+        See `registry.models.FactQuerySet.known_at`.
+        """
         return self.filter(Q(recorded_by__moment__lte=moment), CURRENT | Q(superseded_by__moment__gt=moment))
 
 
 class Contract(models.Model):
-    """A bilateral contract between a DSO and an AGR, by the ContractID that the two have given it."""
+    """A contract between a DSO and an AGR, identified by the two and their ContractID."""
 
     dso = models.ForeignKey(
         Participant, verbose_name="DSO", on_delete=models.PROTECT, related_name="+", db_index=False
@@ -67,9 +71,11 @@ class Contract(models.Model):
 
 
 class ContractVersion(models.Model):
-    """What a contract says, from the change that recorded it to the one that superseded it (docs/rules.md F17)."""
+    """The content of a contract from one change to the next (docs/rules.md F17)."""
 
     class State(models.TextChoices):
+        """The state of a contract."""
+
         DRAFT = "draft", "Draft"
         IN_FORCE = "in force", "In force"
         ENDED = "ended", "Ended"
@@ -111,11 +117,15 @@ class ContractVersion(models.Model):
 
     @property
     def deadline(self) -> Deadline:
+        """Return the deadline for releasing power, from its three columns."""
         return Deadline(days=self.deadline_days, at=self.deadline_at, hours=self.deadline_hours)
 
 
 class VersionProfile(models.Model):
-    """The power reserved by a version: on a single `day`, on a `weekday` (1 is Monday), or, without both, every day."""
+    """The power that a version reserves on one kind of day.
+
+    The row is for a single `day`, for a `weekday` (1 is Monday), or for every day when both are None.
+    """
 
     version = models.ForeignKey(
         ContractVersion, on_delete=models.PROTECT, related_name="profiles", db_index=False
@@ -142,13 +152,15 @@ class VersionProfile(models.Model):
 
 
 class ReservationUpdate(models.Model):
-    """A FlexReservationUpdate that passed the checks: what the DSO leaves reserved on the day `period`.
+    """A FlexReservationUpdate that passed the checks: the power that a DSO leaves reserved on the day `period`.
 
-    `version` is the one it was checked against. What it says is kept as said: `isps` holds Start, Duration and Power
-    (watts) of each. What became of it is in its states.
+    `version` is the contract version that the update was checked against. `isps` holds Start, Duration and Power
+    (watts) of each element, as stated. The history of the update is in its states.
     """
 
     class AddressedTo(models.TextChoices):
+        """The recipient that the message names."""
+
         AGR = "AGR", "The AGR"
         CRO = "CRO", "The CRO"
 
@@ -193,12 +205,14 @@ class ReservationUpdate(models.Model):
 
 
 class UpdateState(models.Model):
-    """What had become of an update, from one change to the next (docs/rules.md F12).
+    """The state of an update from one change to the next (docs/rules.md F12).
 
-    The change that recorded it says when and by what: a message, a delivery, or a member of staff with a reason.
+    The change `recorded_by` holds the moment and the source: a message, a delivery, or a member of staff with a reason.
     """
 
     class State(models.TextChoices):
+        """The state of a reservation update."""
+
         RECEIVED = "received", "Received"
         PASSED_ON = "passed on", "Passed on"
         ACCEPTED = "accepted", "Accepted"
@@ -206,7 +220,7 @@ class UpdateState(models.Model):
         UNDONE = "undone", "Undone"
 
     COUNTING = (State.PASSED_ON, State.ACCEPTED)
-    """While it is in one of these, an update counts for settlement."""
+    """An update in one of these states counts for settlement."""
 
     update = models.ForeignKey(
         ReservationUpdate, on_delete=models.PROTECT, related_name="states", db_index=False

@@ -1,6 +1,6 @@
-"""The power that a contract reserves, ISP by ISP: for every day, for days of the week, and for single days.
+"""The power that a contract reserves in each ISP of every day, of days of the week and of single days.
 
-Watts are signed: the sign is the direction. 0 W reserves nothing, and an ISP with 0 W is not in the contract.
+Watts are signed: the sign is the direction. An ISP with 0 W is not in the contract.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from datetime import date
 from reservations.isps import calendar
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-"""Days of the week are numbered from 1, Monday, as by ISO 8601."""
+"""Names of the days of the week. Their numbers start at 1 for Monday, as in ISO 8601."""
 
 MOST_WATTS = 10**12
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
-"""The days that a contract can be about."""
+"""The first and the last day that a contract may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """ISPs `first` to `last`, both inclusive, from 1, with the same power in watts."""
+    """The same power in watts in ISPs `first` to `last`, both inclusive, numbered from 1."""
 
     first: int
     last: int
@@ -32,10 +32,13 @@ Stretches = tuple[Stretch, ...]
 
 
 class ProfileError(ValueError):
-    """A profile that cannot be: `days` says whose (`every day`, `Monday`, `2026-12-25`), the text what is wrong.
+    """A profile that is not valid; the text says why.
 
-    `stretch` is the place, from 0, of the wrong one among the stretches of these days as given; `other` that of the one
-    before it that names the same ISPs; `column` what is wrong of it, by the name of its column in a file.
+    Attributes:
+        days: The part of the profile: `every day`, `Monday`, `2026-12-25`.
+        column: The wrong value, by the name of its column in a file.
+        stretch: The index, from 0, of the wrong stretch in this part, in the order given.
+        other: The index of an earlier stretch that names the same ISPs.
     """
 
     def __init__(
@@ -46,16 +49,19 @@ class ProfileError(ValueError):
 
     @property
     def is_out_of_bounds(self) -> bool:
-        """Whether it is about ISPs that the day does not have."""
+        """Return whether the error is about ISPs that the day does not have."""
         return self.column in ("first_isp", "last_isp") and self.other is None
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is reserved when: a single day's own stretches, else those of its day of the week, else those of every day.
+    """The reserved power of each kind of day.
 
-    Stretches of every day and of a day of the week count the ISPs of a usual day by the clock on the wall; those of
-    a single day count that day's own (docs/rules.md F16). Empty stretches reserve nothing.
+    A day uses its own stretches in `days`. Without them it uses the stretches of its day of the week, and otherwise
+    `every_day`. Empty stretches reserve nothing.
+
+    In `every_day` and `weekdays`, ISPs are numbered by local clock time, as on a day without a change of the clock. In
+    `days`, they are the ISPs of that day itself (docs/rules.md F16).
     """
 
     every_day: Stretches = ()
@@ -63,7 +69,7 @@ class Profile:
     days: Mapping[date, Stretches] = field(default_factory=dict)
 
     def watts_on(self, day: date, minutes: int, time_zone: str) -> tuple[int, ...]:
-        """The watts reserved in each ISP of `day`, as many as it has (docs/rules.md F16)."""
+        """Return the watts reserved in each ISP of `day`, one value for each ISP that it has (docs/rules.md F16)."""
         own = self.days.get(day)
         if own is not None:
             return tuple(laid_out(own, calendar.count(day, minutes, time_zone)))
@@ -72,7 +78,7 @@ class Profile:
         return tuple(usual[slot - 1] for slot in slots)
 
     def parts(self) -> list[tuple[str, Stretches]]:
-        """Everything that the profile says, in order, each part named: `every day`, `Monday` …, `2026-12-25` …."""
+        """Return all parts in order, each with its name: `every day`, `Monday` …, `2026-12-25` …."""
         return [
             ("every day", self.every_day),
             *((WEEKDAYS[number - 1], self.weekdays[number]) for number in sorted(self.weekdays)),
@@ -81,9 +87,9 @@ class Profile:
 
 
 def normal(stretches: Iterable[Stretch]) -> Stretches:
-    """`stretches` in the order of the day, neighbours of the same power as one, without those of 0 W.
+    """Return `stretches` sorted, with neighbours of the same power joined and stretches of 0 W removed.
 
-    Profiles that reserve the same compare as equal where their stretches are normal.
+    Profiles that reserve the same power are equal after this.
     """
     joined: list[Stretch] = []
     for each in sorted(stretches, key=lambda each: each.first):
@@ -96,13 +102,17 @@ def normal(stretches: Iterable[Stretch]) -> Stretches:
 
 
 def check(profile: Profile, minutes: int, time_zone: str) -> None:
-    """Raises ProfileError where an ISP does not exist, is named twice, or has more than MOST_WATTS."""
+    """Raise the first error of `profile`, if there is one.
+
+    Raises:
+        ProfileError: An ISP does not exist, is named twice, or has more than MOST_WATTS.
+    """
     for fault in faults(profile, minutes, time_zone):
         raise fault
 
 
 def faults(profile: Profile, minutes: int, time_zone: str) -> Iterator[ProfileError]:
-    """Everything that is wrong with `profile`, in the order of its parts."""
+    """Yield all errors of `profile`, in the order of its parts."""
     usual = calendar.usual_count(minutes)
     yield from _faults("every day", profile.every_day, usual)
     for number, stretches in profile.weekdays.items():
@@ -141,7 +151,10 @@ def from_watts(watts: Iterable[int]) -> Stretches:
 
 
 def converted(profile: Profile, minutes: int, to: int) -> Profile:
-    """Return a profile that has ISPs of `minutes` with ISPs of `to` minutes; unchanged where that is impossible."""
+    """Convert a profile from ISPs of `minutes` to ISPs of `to` minutes.
+
+    It is returned unchanged when a stretch begins or ends within one of the new ISPs.
+    """
 
     def convert(stretches: Stretches) -> Stretches:
         return tuple(
@@ -160,7 +173,7 @@ def converted(profile: Profile, minutes: int, to: int) -> Profile:
 
 
 def laid_out(stretches: Sequence[Stretch], many: int) -> list[int]:
-    """The watts of each ISP of a day of so `many`; 0 where no stretch is."""
+    """Return the watts of each of `many` ISPs of a day; 0 in an ISP that no stretch names."""
     watts = [0] * many
     for each in stretches:
         watts[each.first - 1 : each.last] = [each.watts] * (min(each.last, many) - each.first + 1)

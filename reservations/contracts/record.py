@@ -1,7 +1,7 @@
-"""The verbs on contracts: record what two parties agreed, put it in force, end it (docs/rules.md F17).
+"""The verbs on contracts: record, put in force, make a draft again, end (docs/rules.md F17).
 
-Like those of `registry.decisions.settle`, each is one transaction that may lose a race: `common.retry.retried` does
-it again. A whole file of contracts is `reservations.imports.load`, over the same `compare` and `write`.
+Each verb is one transaction. It may lose a race, so callers repeat it with `common.retry.retried`.
+`reservations.imports.load` records a whole file of contracts with the same `compare` and `write`.
 """
 
 from __future__ import annotations
@@ -43,14 +43,28 @@ def record(
     source: Source,
     expected: int | None = None,
 ) -> ContractVersion | None:
-    """Record that the contract says `terms`, as its first or next version; None where nothing differs.
+    """Record `terms` and `state` as the first or the next version of a contract.
 
-    A draft becomes in force or ended, one in force ended; staff who made a mistake put an ended one in force again.
-    None becomes a draft again once an update is about it. A contract that is ended has a last day. `expected`: the
-    number of the version that staff looked at, 0 for a contract that is to be new; without it, whatever is recorded
-    gives way. Raises ContractError with everything that is wrong: `dso` or `agr` in another role, terms that a contract
-    cannot have, a state that it cannot get, another version than expected, and no reason where staff record anything
-    but a draft, or change what is, or was, in force.
+    A draft may be put in force or ended. A contract in force may be ended. Staff who made a mistake may put an ended
+    contract in force again. A contract that has an update cannot become a draft again. An ended contract needs a last
+    day.
+
+    Args:
+        dso: The contract's DSO.
+        agr: The contract's AGR.
+        contract_id: The ContractID.
+        terms: What the contract says.
+        state: The state of the new version.
+        source: Who records it, and why. Staff need a reason, unless the contract is and stays a draft.
+        expected: The number of the version that staff looked at; 0 if the contract must be new; None if any current
+            version may be superseded.
+
+    Returns:
+        The new version, or None when nothing differs.
+
+    Raises:
+        ContractError: A party has another role, the terms or the state are not allowed, the current version is not
+            the expected one, or the reason is missing. It holds all problems.
     """
     wanted = Wanted(dso=dso, agr=agr, contract_id=contract_id, terms=terms, state=state, expected=expected)
     return _record(wanted, source)
@@ -60,9 +74,9 @@ def record(
 def put_in_force(
     contract: Contract, *, source: Source, expected: int | None = None
 ) -> ContractVersion | None:
-    """Put a draft in force as it stands, or an ended contract again, up to the last day that it was given.
+    """Put a draft or an ended contract in force, with unchanged terms; an ended contract keeps its last day.
 
-    None where it is in force. `expected` and errors as for `record`.
+    Return None when it is in force already. `expected` and the errors are as for `record`.
     """
     return _with_state(contract, State.IN_FORCE, source, expected)
 
@@ -71,9 +85,9 @@ def put_in_force(
 def back_to_draft(
     contract: Contract, *, source: Source, expected: int | None = None
 ) -> ContractVersion | None:
-    """Take back that a contract is in force, as long as no update is about it.
+    """Make a contract a draft again, if it has no update.
 
-    None where it is a draft. `expected` and errors as for `record`.
+    Return None when it is a draft already. `expected` and the errors are as for `record`.
     """
     return _with_state(contract, State.DRAFT, source, expected)
 
@@ -82,15 +96,17 @@ def back_to_draft(
 def end(
     contract: Contract, last: date, *, source: Source, expected: int | None = None
 ) -> ContractVersion | None:
-    """End a contract with the day `last`, inclusive: it was in force up to then, and these days keep counting.
+    """End a contract after the day `last`, inclusive. The days up to `last` keep counting.
 
-    `last` may lie in the past: days after it are no longer the contract's and no longer settled, even where updates
-    about them were accepted; these are kept, and count again if the contract gets its days back. Single days of the
-    profile after `last` are left out. The terms are otherwise those of the current version, ISPs and time zone too,
-    whatever the market's are by then.
+    `last` may be in the past. Later days are then no longer settled, even when updates for them were accepted. Those
+    updates stay stored, and count again if the contract gets its days back. Single days of the profile after `last` are
+    removed. All other terms stay, also the ISPs and the time zone when the market has other ones by then.
 
-    `expected` and errors as for `record`; and ContractError where the contract is a draft, ends earlier already, or
-    begins after `last`: one that never was in force is made a draft again with `back_to_draft`.
+    `expected` and the errors are as for `record`.
+
+    Raises:
+        ContractError: Also when the contract is a draft, has an earlier last day, or begins after `last`. A contract
+            that never was in force is made a draft again with `back_to_draft`.
     """
     current = _held(contract)
     found = terms_of(current)
@@ -168,6 +184,6 @@ def _again(contract: Contract, terms: Terms, state: ContractVersion.State, expec
 
 
 def _held(contract: Contract) -> ContractVersion:
-    """The contract's current version, after its row is locked."""
+    """Lock the contract's row, and return its current version."""
     Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
     return ContractVersion.objects.current().get(contract=contract.pk)

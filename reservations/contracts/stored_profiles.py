@@ -1,4 +1,4 @@
-"""The versions of contracts that are in force, and their power profiles, read from the tables."""
+"""Queries for contract versions and their power profiles."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from reservations.models import ContractVersion, KnownQuerySet, VersionProfile
 
 
 def in_force(known_at: datetime | None) -> KnownQuerySet[ContractVersion]:
-    """What each contract says, as known at `known_at` (aware) or at present; drafts say nothing yet."""
+    """Return the version of each contract as known at `known_at` (aware), or at present; drafts are left out."""
     versions = ContractVersion.objects.all()
     versions = versions.current() if known_at is None else versions.known_at(known_at)
     return versions.exclude(state=ContractVersion.State.DRAFT)
 
 
 def profiles_of(versions: Iterable[ContractVersion]) -> dict[int, Profile]:
-    """The profile of each version, by its primary key; one query."""
+    """Return the profile of each version by the version's primary key, in one query."""
     rows: dict[int, list[VersionProfile]] = {version.pk: [] for version in versions}
     for row in VersionProfile.objects.filter(version__in=list(rows)):
         rows[row.version_id].append(row)

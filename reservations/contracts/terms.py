@@ -1,4 +1,4 @@
-"""What a contract between a DSO and an AGR says, what it cannot say, and what it says in words."""
+"""The terms of a contract, their validation, and their text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EARLIEST_DEADLINE_HOURS = 24 * EARLIEST_DEADLINE_DAYS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a contract says. It is in force from `first` to `last`, inclusive; open-ended without `last`."""
+    """What a contract says. Its days are `first` to `last`, inclusive; it is open-ended when `last` is None."""
 
     congestion_point: str
     first: date
@@ -35,10 +35,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that a contract cannot say: in which field (a column of the CSV file, or empty), and a sentence why.
+    """One reason why a contract is not valid.
 
-    In the profile, `days` says in whose part (`every day`, `Monday`, `2026-12-25`), `stretch` at which place among its
-    stretches as given, from 0, and `other` which one names the same ISPs.
+    Attributes:
+        field: The column of the CSV file, or empty.
+        text: A sentence for staff.
+        days: The part of the profile: `every day`, `Monday`, `2026-12-25`; otherwise empty.
+        stretch: The index, from 0, of the wrong stretch in that part, in the order given.
+        other: The index of another stretch that names the same ISPs.
     """
 
     field: str
@@ -49,10 +53,12 @@ class Problem:
 
 
 class ContractError(ValueError):
-    """A contract that cannot be, or cannot become so; the texts are for staff.
+    """A contract that is not valid, or a change of it that is not allowed; the texts are for staff.
 
-    `errors` are all that was found, each the name of a field (a column of the CSV file, or empty) with a sentence;
-    `field` is that of the first.
+    Attributes:
+        problems: All problems.
+        errors: For each problem the field (a column of the CSV file, or empty) and a sentence.
+        field: The field of the first problem.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -65,7 +71,7 @@ class ContractError(ValueError):
 
 
 def terms_of(version: ContractVersion, profile: Profile | None = None) -> Terms:
-    """What `version` says; its `profile` is looked up where it is not at hand."""
+    """Return the terms of `version`; its profile is read from the database when `profile` is None."""
     return Terms(
         congestion_point=version.congestion_point,
         first=version.period.lower,
@@ -77,9 +83,10 @@ def terms_of(version: ContractVersion, profile: Profile | None = None) -> Terms:
 
 
 def problems(terms: Terms, of: Market, time_zone: str = "") -> Iterator[Problem]:
-    """What a contract cannot say in the market `of`.
+    """Yield the problems of `terms` in the market `of`.
 
-    With `time_zone`, that of an earlier version, the terms keep their ISPs as that version had them.
+    `time_zone` is the time zone of an earlier version whose ISPs the terms keep. With it, another ISP duration than the
+    market's is allowed.
     """
     address = terms.congestion_point
     if not is_entity_address(address) or not address.isprintable():
@@ -107,7 +114,7 @@ def problems(terms: Terms, of: Market, time_zone: str = "") -> Iterator[Problem]
 
 
 def problems_of_id(contract_id: str) -> Iterator[Problem]:
-    """What a ContractID cannot be."""
+    """Yield the problem of a ContractID, if there is one."""
     if not contract_id:
         yield Problem("contract_id", "Give the ContractID on which the DSO and the AGR have agreed.")
     elif len(contract_id) > LONGEST_CONTRACT_ID:
@@ -120,7 +127,7 @@ def problems_of_id(contract_id: str) -> Iterator[Problem]:
 
 
 def normalised(terms: Terms) -> Terms:
-    """The same with a normal profile: terms that say the same are equal then."""
+    """Return `terms` with a normalised profile. Terms that mean the same are equal after this."""
     said = terms.profile
     return replace(
         terms,
@@ -133,7 +140,10 @@ def normalised(terms: Terms) -> Terms:
 
 
 def words_of(terms: Terms, state: str, time_zone: str) -> dict[str, str]:
-    """Everything that a version says, by name; the profile part by part. Two versions with the same words are alike."""
+    """Return the content of a version as text by name, the profile part by part.
+
+    Versions with the same text have the same content.
+    """
     said = normalised(terms)
     return {
         "state": str(state),

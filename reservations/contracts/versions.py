@@ -1,7 +1,7 @@
-"""Contracts as they are to be beside what is recorded of them, and their next versions (docs/rules.md F17).
+"""Comparison of wanted contracts with the recorded ones, and their next versions (docs/rules.md F17).
 
-What is wanted is first compared with what is recorded, which finds everything that is wrong and everything that
-differs; then what differs is written. Works on sets: 5,000 contracts are as many statements as one.
+`compare` finds all problems and all differences. `write` stores the contracts that differ. Both work on sets: 5,000
+contracts take as many SQL statements as one contract.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ State = ContractVersion.State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A contract as it is to be. `expected`: the number of the version that was looked at, 0 where there was none."""
+    """A contract as it should be recorded. `expected` is as for `record.record`."""
 
     dso: Participant
     agr: Participant
@@ -46,9 +46,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A contract as it is to be beside what is recorded of it: `before` and `after` in words, `before` None if new.
+    """A wanted contract compared with the recorded one.
 
-    `contract` is None where there is none yet and none was to be made. `after` is empty where there are problems.
+    Attributes:
+        wanted: The wanted contract.
+        contract: The recorded contract. None when there is none, and `compare` was not to lock.
+        current: The current version, or None.
+        time_zone: The time zone of the next version.
+        before: The content of the current version as text by name; None for a new contract.
+        after: The same of the next version; empty when there are problems.
+        problems: All reasons why the wanted contract cannot be recorded.
     """
 
     wanted: Wanted
@@ -61,10 +68,11 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
+        """Return whether the wanted contract differs from the recorded one."""
         return self.before != self.after
 
     def differences(self) -> dict[str, tuple[str | None, str | None]]:
-        """What differs, by name: before and after; None where that has no such part."""
+        """Return each difference by name, as (before, after). A value is None when that version has no such part."""
         before = self.before or {}
         names = dict.fromkeys((*self.after, *before))
         found = {name: (before.get(name), self.after.get(name)) for name in names}
@@ -72,10 +80,10 @@ class Comparison:
 
 
 def compare(wanted: Sequence[Wanted], source: Source, *, hold: bool) -> list[Comparison]:
-    """Each contract as it is to be beside what is recorded of it, with everything that is wrong.
+    """Compare each wanted contract with the recorded one, and find all problems.
 
-    With `hold`, new contracts are made, and all are locked, in order of their primary keys, until the transaction
-    ends; without, nothing is written.
+    With `hold`, new contracts are created, and all contracts are locked until the transaction ends, in the order of
+    their primary keys. Without it, nothing is written.
     """
     contracts = _contracts(
         {_key(each) for each in wanted if not any(problems_of_id(each.contract_id))}, hold=hold
@@ -95,7 +103,10 @@ def compare(wanted: Sequence[Wanted], source: Source, *, hold: bool) -> list[Com
 
 
 def write(comparisons: Sequence[Comparison], recorder: Recorder) -> list[ContractVersion]:
-    """Write what differs as next versions; the rest stays. `comparisons` are held, and nothing is wrong with them."""
+    """Write the next version of each contract that differs, and return the new versions.
+
+    The contracts of `comparisons` must be locked, and have no problems.
+    """
     differing = [each for each in comparisons if each.differs]
     if not differing:
         return []
@@ -125,7 +136,7 @@ def _key(wanted: Wanted) -> Key:
 
 
 def _contracts(keys: set[Key], *, hold: bool) -> dict[Key, Contract]:
-    """The contracts of these keys that there are; with `hold`, made where missing, and locked."""
+    """Return the recorded contracts by key. With `hold`, create missing ones, and lock all."""
     found = _found(keys)
     if hold:
         missing = sorted(keys - found.keys())
@@ -180,7 +191,7 @@ def _compare(
             after={},
             problems=[_already(wanted, current)],
         )
-    # Ending a contract changes nothing of how its days are counted.
+    # A contract that is ended keeps its ISPs and its time zone.
     kept = (
         current.time_zone
         if current and wanted.state == State.ENDED and wanted.terms.isp_minutes == current.isp_minutes
@@ -223,7 +234,7 @@ def _problems(wanted: Wanted, current: ContractVersion | None, has_updates: bool
 def problems_of_reason(
     source: Source, state: ContractVersion.State, current: ContractVersion | None
 ) -> Iterator[Problem]:
-    """That staff do not say why, where what they record is to be in force or ended, or was: only drafts need none."""
+    """Yield a problem when staff give no reason, unless the contract is and stays a draft."""
     drafts = state == State.DRAFT and (current is None or current.state == State.DRAFT)
     if source.kind == Change.Kind.STAFF and not drafts and not source.reason.strip():
         yield Problem(
@@ -249,7 +260,7 @@ def _already(wanted: Wanted, current: ContractVersion) -> Problem:
 
 
 def _recorded(version: ContractVersion) -> str:
-    """By whom and when `version` was recorded."""
+    """Return in words who recorded `version`, and when."""
     changes = Change.objects.select_related("message__sender").defer("message__sealed")
     return told(changes.get(pk=version.recorded_by_id))
 

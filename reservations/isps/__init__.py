@@ -1,1 +1,1 @@
-"""Imbalance settlement periods: how many a day has, when each begins."""
+"""ISPs: their number in a day, their start, and their clock times."""

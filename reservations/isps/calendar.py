@@ -1,7 +1,7 @@
-"""Imbalance settlement periods: how many a day has, when each begins, and how people name them.
+"""ISPs (imbalance settlement periods): their number in a day, their start, and their text.
 
-ISPs are numbered from 1. A day begins and ends with the day of its time zone, so that it has an hour more or less when
-the clock changes (docs/rules.md F16).
+ISPs are numbered from 1. A day is a calendar day of its time zone, so it has an hour more or less when the clock
+changes (docs/rules.md F16).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 HOUR, DAY = 60, 24 * 60
-"""Minutes."""
+"""Minutes of an hour and of a day without a change of the clock."""
 
 _DURATION = re.compile(
     r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d*)?)S)?)?",
@@ -25,9 +25,10 @@ _LONGEST = 40
 
 
 def minutes_of(duration: str) -> int | None:
-    """The minutes of an xs:duration that can be an ISP's: it divides an hour, or is one. None for any other.
+    """Return the minutes of an xs:duration, or None if it cannot be an ISP duration.
 
-    By its meaning, not its letters: PT15M, PT900S and P0DT0H15M are the same.
+    An ISP duration is a whole number of minutes that divides an hour. Only the length counts: PT15M, PT900S and
+    P0DT0H15M are the same.
     """
     said = duration.strip(" \t\r\n")
     found = _DURATION.fullmatch(said) if len(said) <= _LONGEST else None
@@ -41,13 +42,13 @@ def minutes_of(duration: str) -> int | None:
 
 
 def duration_of(minutes: int) -> str:
-    """The xs:duration of an ISP of so many minutes: `PT15M`, `PT1H`."""
+    """Return the xs:duration of an ISP of `minutes`: `PT15M`, `PT1H`."""
     return "PT1H" if minutes == HOUR else f"PT{minutes}M"
 
 
 @lru_cache(maxsize=1 << 12)
 def starts(day: date, minutes: int, time_zone: str) -> tuple[datetime, ...]:
-    """When each ISP of `day` begins, in UTC; as many as the day has."""
+    """Return the start of each ISP of `day`, in UTC."""
     zone = ZoneInfo(time_zone)
     begins = datetime.combine(day, time(), zone).astimezone(UTC)
     ends = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
@@ -56,15 +57,16 @@ def starts(day: date, minutes: int, time_zone: str) -> tuple[datetime, ...]:
 
 
 def count(day: date, minutes: int, time_zone: str) -> int:
-    """How many ISPs `day` has: 96 quarter-hours, 92 or 100 when the clock changes."""
+    """Return the number of ISPs of `day`: 96 quarter-hours, or 92 or 100 when the clock changes."""
     return len(starts(day, minutes, time_zone))
 
 
 @lru_cache(maxsize=1 << 12)
 def slots(day: date, minutes: int, time_zone: str) -> tuple[int, ...]:
-    """Where each ISP of `day` begins on the clock on the wall: 1 at midnight, 1 more for each `minutes`.
+    """Return the local clock time of each ISP of `day` as a number: 1 at midnight, 1 more for each `minutes`.
 
-    On a usual day the numbers of its ISPs. A repeated hour has the same slots twice, a skipped one has none.
+    On a day without a change of the clock, these are the numbers of its ISPs. The numbers of a repeated hour come
+    twice. Those of a skipped hour do not come.
     """
     zone = ZoneInfo(time_zone)
     local = (moment.astimezone(zone) for moment in starts(day, minutes, time_zone))
@@ -72,15 +74,16 @@ def slots(day: date, minutes: int, time_zone: str) -> tuple[int, ...]:
 
 
 def usual_count(minutes: int) -> int:
-    """How many ISPs a day without a change of the clock has."""
+    """Return the number of ISPs of a day without a change of the clock."""
     return DAY // minutes
 
 
 def restated(said: Iterable[Sequence[int]], minutes: int, other: int) -> list[tuple[int, int, int]]:
-    """What (Start, Duration, Power) of ISPs of so many `minutes` say of those of `other` minutes, in the same form.
+    """Convert (Start, Duration, Power) from ISPs of `minutes` to ISPs of `other` minutes.
 
-    One of these is named where a single power is said for all of its time, and so not where a part of it is left out
-    or the parts differ (docs/rules.md F11). Each ISP said is laid out: for what was found to lie on a day.
+    An ISP is in the result when one and the same power is stated for all of its time. It is left out when a part of it
+    is not named, or when its parts differ (docs/rules.md F11). Each stated ISP becomes an entry in memory, so call this
+    only for ISPs that are within a day.
     """
     powers: dict[int, int] = {}
     for start, duration, power in said:
@@ -100,12 +103,12 @@ def restated(said: Iterable[Sequence[int]], minutes: int, other: int) -> list[tu
 
 
 def in_words(numbers: Iterable[int]) -> list[str]:
-    """ISPs as people name them, neighbours as one: `["1-4", "7"]`. In the order of the day, each once."""
+    """Return ISPs as text with neighbours joined, sorted, each once: `["1-4", "7"]`."""
     return ranges_in_words((number, number) for number in numbers)
 
 
 def ranges_in_words(ranges: Iterable[tuple[int, int]]) -> list[str]:
-    """ISPs that are given as first and last, both inclusive, in the words of `in_words`, whatever their length."""
+    """Return ranges of ISPs as text like `in_words`; first and last are inclusive, and a range may have any length."""
     runs: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if runs and first <= runs[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""When ISPs are on the clock on the wall, for people to read and to type; and what power they are told in."""
+"""Local clock times of ISPs, and power as text, for staff to read and to type."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ TIME = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class DayTimes:
-    """The ISPs of a day: `edges` has the time at which each begins, and that at which the last one ends.
+    """The local clock times of the ISPs of a day.
 
-    `walls` are the minutes after midnight that the clock shows when each begins. `slots` number the same times from
-    1, as on a usual day. `note` says what the clock does on this day; empty where it does nothing.
+    Attributes:
+        minutes: The minutes of an ISP.
+        edges: The start of each ISP as text, and last the end of the last one.
+        walls: The minutes after midnight on the local clock at the start of each ISP.
+        note: A sentence about a change of the clock on this day; empty without one.
     """
 
     minutes: int
@@ -29,22 +32,32 @@ class DayTimes:
 
     @property
     def count(self) -> int:
+        """Return the number of ISPs."""
         return len(self.walls)
 
     @property
     def slots(self) -> tuple[int, ...]:
+        """Return the local start of each ISP as a number from 1; see `calendar.slots`."""
         return tuple(wall // self.minutes + 1 for wall in self.walls)
 
     def span(self, first: int, last: int) -> str:
-        """`07:00–22:00`: when ISPs `first` to `last`, inclusive, are."""
+        """Return the clock times of ISPs `first` to `last`, inclusive: `07:00–22:00`."""
         return f"{self.edges[first - 1]}–{self.edges[last]}"
 
     def first_isp(self, text: str) -> int:
-        """The ISP that `text`, its number or the time at which it begins, means. Raises ValueError, to be read."""
+        """Return the ISP with the number `text`, or that begins at the time `text`.
+
+        Raises:
+            ValueError: There is no such ISP; the message is for staff.
+        """
         return self._number(text, "begins", 1)
 
     def last_isp(self, text: str) -> int:
-        """The ISP that `text`, its number or the time at which it ends, means. Raises ValueError, to be read."""
+        """Return the ISP with the number `text`, or that ends at the time `text`.
+
+        Raises:
+            ValueError: There is no such ISP; the message is for staff.
+        """
         return self._number(text, "ends", 0)
 
     def _number(self, text: str, word: str, offset: int) -> int:
@@ -69,14 +82,14 @@ class DayTimes:
 
 @lru_cache(maxsize=64)
 def usual(minutes: int) -> DayTimes:
-    """A day on which the clock does not change."""
+    """Return the clock times of a day on which the clock does not change."""
     walls = tuple(range(0, calendar.DAY, minutes))
     return DayTimes(minutes, tuple(_clock(wall) for wall in (*walls, calendar.DAY)), walls)
 
 
 @lru_cache(maxsize=1 << 10)
 def of_day(day: date, minutes: int, time_zone: str) -> DayTimes:
-    """A single day; times that come twice have the zone's name at that moment beside them."""
+    """Return the clock times of `day`. A time that comes twice has the abbreviation of its zone beside it."""
     here = [moment.astimezone(ZoneInfo(time_zone)) for moment in calendar.starts(day, minutes, time_zone)]
     walls = tuple(moment.hour * 60 + moment.minute for moment in here)
     like_others = usual(minutes)
@@ -98,12 +111,12 @@ def of_day(day: date, minutes: int, time_zone: str) -> DayTimes:
 
 
 def in_watts(watts: int) -> str:
-    """`1,500 W`, `−1,500 W`: exact."""
+    """Return exact watts as text: `1,500 W`, `−1,500 W`."""
     return f"{watts:,} W".replace("-", "−")
 
 
 def in_power(watts: int) -> str:
-    """`1.5 kW`: exact too, in as few digits as that takes."""
+    """Return exact power as text in the largest unit that needs at most two decimals: `1.5 kW`."""
     for unit, size in (("GW", 10**9), ("MW", 10**6), ("kW", 10**3)):
         if abs(watts) >= size and watts % (size // 100) == 0:
             return f"{watts / size:g} {unit}".replace("-", "−")

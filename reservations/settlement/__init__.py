@@ -1,1 +1,1 @@
-"""What remains reserved, as energy, and its export."""
+"""Settlement: remaining power, energy, and the export."""

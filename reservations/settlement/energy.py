@@ -1,4 +1,4 @@
-"""The energy of what is reserved, each direction for itself, and how people read it."""
+"""The energy of reserved power, each direction on its own, and its text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reservations.settlement.remaining import DayFigures
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Energy in watt-minutes: `up` of positive power, `down`, which is not above 0, of negative power."""
+    """Energy in watt-minutes: `up` of positive power (at least 0), `down` of negative power (at most 0)."""
 
     up: int = 0
     down: int = 0
@@ -23,13 +23,13 @@ class Energy:
         return bool(self.up or self.down)
 
     def __str__(self) -> str:
-        """`62.5 kWh`, `−3 kWh`, `62.5 kWh and −3 kWh`, to the nearest Wh."""
+        """Return kWh to the nearest Wh: `62.5 kWh`, `−3 kWh`, `62.5 kWh and −3 kWh`."""
         return " and ".join(_kwh(each) for each in (self.up, self.down) if each) or "0 kWh"
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What was contracted, what remains reserved of it, and what was released."""
+    """Contracted, remaining and released energy."""
 
     contracted: Energy = Energy()
     remaining: Energy = Energy()
@@ -44,7 +44,7 @@ class Totals:
 
 
 def of_watts(watts: Iterable[int], minutes: int) -> Energy:
-    """The energy of so many watts in each of several ISPs of so many minutes."""
+    """Return the energy of `watts`, one value for each ISP of `minutes`."""
     found = list(watts)
     return Energy(
         minutes * sum(each for each in found if each > 0), minutes * sum(each for each in found if each < 0)
@@ -52,7 +52,7 @@ def of_watts(watts: Iterable[int], minutes: int) -> Energy:
 
 
 def of_day(day: DayFigures) -> Totals:
-    """The energy of a contract on a day."""
+    """Return the energy of a contract on a day."""
     minutes = day.version.isp_minutes
     up = _sums(day, minutes, above=True) if max(day.contracted) > 0 else (0, 0)
     down = _sums(day, minutes, above=False) if min(day.contracted) < 0 else (0, 0)
@@ -65,7 +65,10 @@ def of_day(day: DayFigures) -> Totals:
 
 
 def _sums(day: DayFigures, minutes: int, *, above: bool) -> tuple[int, int]:
-    """The watt-minutes contracted and remaining in one direction; what remains has that of what is contracted."""
+    """Return the contracted and the remaining watt-minutes in one direction.
+
+    Remaining power always has the direction of the contracted power of its ISP.
+    """
     both = []
     for watts in (day.contracted, day.remaining):
         one_way = (min(watts) >= 0) if above else (max(watts) <= 0)

@@ -1,7 +1,7 @@
-"""The settlement of reservations: contracted, remaining and released power, a line for each ISP, as CSV.
+"""The settlement of reservations as CSV: contracted, remaining and released power, one line for each ISP.
 
-What a file says is fixed by the days, the contracts and the moment that it was asked for: facts known at a moment never
-change, and nothing else is in a line. So it needs no snapshot that would have to be held as long as somebody reads.
+The days, the contracts and the moment in the request determine the file: what was known at a past moment never changes.
+So the export needs no database snapshot that stays open while a client reads.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ HEADINGS = (
 )
 
 FIRST, AT_ONCE = 31, 400
-"""Days of contracts that are read from the database at once: for the first piece, and then."""
+"""Days of contracts in one batch read from the database: in the first batch, and in later ones."""
 
 LAST = date.max - DAY
-"""The last day that ends within the calendar."""
+"""The last day whose next day is still a `date`."""
 
 PIECE = 1 << 16
-"""Bytes of a piece of the file, at least; the last one may be shorter."""
+"""Smallest size of a piece of the file, in bytes; the last piece may be smaller."""
 
 LATEST = "SELECT max(moment), clock_timestamp() FROM registry_change"
 NO_SOURCE, END = ",,,", "\r\n"
 
 
 def latest_moment() -> datetime | None:
-    """The moment that what is known at present is known at, for good; None where nothing is known.
+    """Return a moment at which the facts known are those of the present; None when there is no change at all.
 
-    That of the latest change, as every change to come has a later one (`registry.changes`); and once its second is
-    over, the end of that: so the moment can mostly be asked for by pages, which know seconds.
+    It is final: every later change has a later moment (`registry.changes`). It is the moment of the latest change, or
+    the end of that second once the second is over. Pages have moments in whole seconds, so they can mostly request it.
     """
     latest, now = _latest_and_now()
     if latest is None:
@@ -72,15 +72,15 @@ def latest_moment() -> datetime | None:
 
 
 def known_for_good() -> datetime:
-    """Up to when, inclusive, what was known is known for good: every change to come has a later moment.
+    """Return the moment up to which, inclusive, all known facts are final: every later change has a later moment.
 
-    By the database's clock, which stamps the changes; that of another machine may be ahead of it.
+    It comes from the database's clock, which stamps the changes. The clock of another machine may be ahead of it.
     """
     return max(filter(None, _latest_and_now()))
 
 
 def for_good(moment: datetime) -> bool:
-    """Whether what was known at `moment` (aware) is known for good; waits for it where that takes a second at most."""
+    """Return whether the facts known at `moment` (aware) are final; wait for it if that takes at most a second."""
     seconds = (moment - known_for_good()).total_seconds()
     if 0 < seconds <= 1:
         with connection.cursor() as cursor:
@@ -90,10 +90,10 @@ def for_good(moment: datetime) -> bool:
 
 
 def present_moment() -> datetime | None:
-    """The same as `latest_moment`, once the second of the latest change is over: waits for it, a second at most.
+    """Wait, at most a second, until the second of the latest change is over, and return `latest_moment`.
 
-    So the moment can be said, and asked for again, in seconds. Where the database's clock was set back, it may be a
-    moment within a second all the same.
+    So the moment can be written in seconds, and requested again. If the database's clock was set back, it may still be
+    a moment within a second.
     """
     latest = latest_moment()
     if latest is None:
@@ -103,7 +103,7 @@ def present_moment() -> datetime | None:
 
 
 def _latest_and_now() -> tuple[datetime | None, datetime]:
-    """The moment of the latest change, if there is one, and the present one by the database's clock."""
+    """Return the moment of the latest change, or None, and the present moment by the database's clock."""
     with transaction.atomic(), connection.cursor() as cursor:
         wait_for_stamped_changes()
         cursor.execute(LATEST)
@@ -112,8 +112,11 @@ def _latest_and_now() -> tuple[datetime | None, datetime]:
 
 
 class NothingChosen(ValueError):
-    """No contract is what was asked for; `field` says what there is none of (dso, agr, contract), the text is for
-    staff."""
+    """No contract matches the request; the text is for staff.
+
+    Attributes:
+        field: The value that no contract has: dso, agr or contract.
+    """
 
     def __init__(self, field: str, said: str) -> None:
         self.field = field
@@ -123,9 +126,10 @@ class NothingChosen(ValueError):
 def chosen(
     contracts: QuerySet[Contract], *, dso: str = "", agr: str = "", contract_id: str = ""
 ) -> QuerySet[Contract]:
-    """Those of `contracts` that are of a DSO, of an AGR (by domain) and of a ContractID; all where none is given.
+    """Return the contracts with a DSO, an AGR (both by domain) and a ContractID; an empty value matches all.
 
-    Raises NothingChosen where `contracts` know no such DSO, AGR or ContractID, or none of the three together.
+    Raises:
+        NothingChosen: No contract has one of the values, or all of them together.
     """
     asked = {
         "dso": ("dso__domain", dso),
@@ -148,10 +152,10 @@ def chosen(
 def export(
     contracts: QuerySet[Contract], first: date, last: date, *, known_at: datetime | None
 ) -> Iterator[bytes]:
-    """The settlement of `contracts` from `first` to `last`, both inclusive, in pieces of CSV that begin with HEADINGS.
+    """Yield the settlement of `contracts` from `first` to `last`, both inclusive, as pieces of CSV with HEADINGS first.
 
-    A line for each contract, Period and ISP that is in the contract, in the order of DSO, AGR, ContractID, Period and
-    ISP; contracts that are drafts have none. As known at `known_at` (aware), or as known at present.
+    There is a line for each contract, Period and ISP with contracted power, in the order of DSO, AGR, ContractID,
+    Period and ISP. Drafts have no lines. The facts are as known at `known_at` (aware), or as known at present.
     """
     if known_at is None:
         known_at = latest_moment()
@@ -171,7 +175,7 @@ def export(
 
 
 def _days(contracts: QuerySet[Contract], first: date, last: date, known_at: datetime) -> Iterator[DayFigures]:
-    """What is reserved on each day, in the order of the file."""
+    """Yield the figures of each contract and day, in the order of the file."""
     versions = in_force(known_at).filter(contract=OuterRef("pk"), period__overlap=half_open(first, last))
     keys = list(
         contracts.filter(Exists(versions))
@@ -193,7 +197,7 @@ def _days(contracts: QuerySet[Contract], first: date, last: date, known_at: date
 
 
 def _lines(day: DayFigures) -> str:
-    """The lines of a day. Where neighbouring ISPs say the same, their lines differ by where they start alone."""
+    """Return the lines of a day. Within a run of equal ISPs, only the cells of `_starts` differ."""
     contract, version = day.contract, day.version
     minutes, time_zone = version.isp_minutes, version.time_zone
     head = _cells(contract.dso.domain, contract.agr.domain, contract.contract_id, version.congestion_point)
@@ -210,7 +214,7 @@ def _lines(day: DayFigures) -> str:
 
 @lru_cache(maxsize=1 << 10)
 def _starts(day: date, minutes: int, time_zone: str) -> tuple[str, ...]:
-    """The cells `period`, `isp` and `start` of each ISP of a day, between commas."""
+    """Return the cells `period`, `isp` and `start` of each ISP of a day, between commas."""
     zone = ZoneInfo(time_zone)
     return tuple(
         f",{day},{isp},{begins.astimezone(zone).isoformat()},"
@@ -220,13 +224,13 @@ def _starts(day: date, minutes: int, time_zone: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 14)
 def _watts(contracted: int, remaining: int, minutes: int) -> str:
-    """The cells of power and energy."""
+    """Return the cells of power and energy."""
     watts = (contracted, remaining, contracted - remaining)
     return ",".join([*map(str, watts), *(watt_hours(each, minutes) for each in watts)])
 
 
 def watt_hours(watts: int, minutes: int) -> str:
-    """The energy of so many watts during so many minutes, in Wh, to the nearest thousandth: `62.5`."""
+    """Return the energy of `watts` during `minutes` in Wh, to the nearest thousandth: `62.5`."""
     thousandths = (watts * minutes * 100 + 3) // 6
     whole, part = divmod(abs(thousandths), 1000)
     sign = "-" if thousandths < 0 else ""
@@ -235,14 +239,14 @@ def watt_hours(watts: int, minutes: int) -> str:
 
 @lru_cache(maxsize=1 << 10)
 def _source(reference: str, message_id: str, received_at: datetime, time_zone: str) -> str:
-    """The cells about the update that says what remains."""
+    """Return the cells about the update that states the remaining power."""
     received = received_at.astimezone(ZoneInfo(time_zone)).isoformat(timespec="seconds")
     return f",{_cells(reference, message_id)},{received}"
 
 
 @lru_cache(maxsize=1 << 10)
 def _cells(*values: str) -> str:
-    """Texts as neighbouring cells of a line."""
+    """Return `values` as neighbouring cells of a line."""
     written = StringIO()
     csv.writer(written, lineterminator=END).writerow([cell_text(value) for value in values])
     return written.getvalue().removesuffix(END)

@@ -1,4 +1,4 @@
-"""What is reserved under a contract on a day, ISP by ISP: contracted, and remaining after the updates that count."""
+"""Power in each ISP of a contract's day: contracted, and remaining after the updates that count."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from reservations.models import (
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """An update that counts. `isps` holds (Start, Duration, Power) as said; `message_id` is the DSO's.
+    """An update that counts.
 
-    On a day that is settled in ISPs of another duration, `isps` holds what it says of those (`isps.restated`).
+    `isps` holds (Start, Duration, Power) as stated. On a day that is settled in ISPs of another duration, they are
+    converted to those (`calendar.restated`). `message_id` is the MessageID of the DSO's update.
     """
 
     id: int
@@ -39,7 +40,10 @@ class Counting:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """ISPs `first` to `last`, both inclusive, of which the figures are the same, by the same update."""
+    """ISPs `first` to `last`, both inclusive, with the same figures from the same update.
+
+    `by` is that update, or None when no counting update names the ISPs. Power is in watts.
+    """
 
     first: int
     last: int
@@ -49,15 +53,22 @@ class Run:
 
     @property
     def released(self) -> int:
+        """Return the released watts."""
         return self.contracted - self.remaining
 
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """A contract on one day: for each of its ISPs the watts contracted and remaining, and the update that says so.
+    """The figures of a contract on one day.
 
-    `by` has None where no counting update names the ISP. `version` is the one that the day is settled by;
-    `updates` are all that count, in order.
+    Attributes:
+        contract: The contract.
+        day: The day.
+        version: The contract version by which the day is settled.
+        contracted: The contracted watts of each ISP.
+        remaining: The remaining watts of each ISP.
+        by: The update that states the remaining watts of each ISP; None when no counting update names the ISP.
+        updates: All updates that count, in order.
     """
 
     contract: Contract
@@ -70,14 +81,14 @@ class DayFigures:
 
     @property
     def released(self) -> tuple[int, ...]:
-        """The watts that the DSO has let go, in the direction of the contract's."""
+        """Return the released watts of each ISP; they have the sign of the contracted power."""
         return tuple(
             contracted - remaining
             for contracted, remaining in zip(self.contracted, self.remaining, strict=True)
         )
 
     def runs(self) -> Iterator[Run]:
-        """The day in as few runs as it takes, those that are not in the contract (0 W contracted) among them."""
+        """Yield the longest runs of equal ISPs of the day, also runs that are not in the contract (0 W contracted)."""
         contracted, remaining, by = self.contracted, self.remaining, self.by
         start, many = 0, len(contracted)
         for end in range(1, many + 1):
@@ -94,10 +105,11 @@ class DayFigures:
 def fold(
     contracted: Sequence[int], updates: Iterable[Counting]
 ) -> tuple[tuple[int, ...], tuple[Counting | None, ...]]:
-    """What remains of `contracted` watts after `updates`, in order, and which of them says so (docs/rules.md F11).
+    """Return the remaining watts of each ISP, and the update that states it (docs/rules.md F11).
 
-    An ISP that no update names stays as contracted. What an earlier version of the contract allowed may be more than
-    `contracted`, or the other way: never more than contracted remains, and nothing of the other direction.
+    `updates` are in order. An ISP that no update names keeps its contracted watts. An update that was checked against
+    an earlier version of the contract may state more than `contracted`, or the other direction. Then the contracted
+    watts remain, or 0 W.
     """
     remaining, by = list(contracted), _nobody(len(contracted))
     for update in updates:
@@ -120,10 +132,10 @@ def _nobody(many: int) -> list[Counting | None]:
 def figures(
     contracts: Sequence[Contract], first: date, last: date, known_at: datetime | None = None
 ) -> Iterator[DayFigures]:
-    """Each of `contracts`, in the order given, on each day from `first` to `last`, inclusive, that it is in force on.
+    """Yield the figures of each contract, in the order given, on each of its days from `first` to `last`, inclusive.
 
-    As known at `known_at` (aware; `registry.changes.wait_for_stamped_changes` first), or as known at present. Five
-    queries, however many contracts and days.
+    Drafts have no figures. The facts are as known at `known_at` (aware), or as known at present. With `known_at`, call
+    `registry.changes.wait_for_stamped_changes` first. It takes five queries for any number of contracts and days.
     """
     held = in_force(known_at).filter(contract__in=[contract.pk for contract in contracts])
     latest = {version.contract_id: version for version in held}
@@ -168,7 +180,7 @@ def _days(
 
 
 def _in_isps_of(version: ContractVersion, update: Counting, minutes: int) -> Counting:
-    """`update`, which was said in ISPs of so many `minutes`, in those of `version`."""
+    """Convert `update` from ISPs of `minutes` to the ISPs of `version`."""
     if minutes == version.isp_minutes:
         return update
     return replace(update, isps=calendar.restated(update.isps, minutes, version.isp_minutes))
@@ -180,7 +192,7 @@ def _contracted(
     day: date,
     usual: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]],
 ) -> tuple[int, ...]:
-    """The watts contracted on `day`; `usual` keeps those of days that are no exception: they come again each week."""
+    """Return the contracted watts of `day`. `usual` caches those of days without stretches of their own."""
     minutes, time_zone = version.isp_minutes, version.time_zone
     if day in profile.days:
         return profile.watts_on(day, minutes, time_zone)
@@ -193,7 +205,7 @@ def _contracted(
 def _counting(
     contracts: Sequence[Contract], first: date, last: date, known_at: datetime | None
 ) -> Iterable[tuple[Any, ...]]:
-    """The updates that count, each contract's and day's together, in the order in which they follow each other."""
+    """Return the updates that count, sorted by contract, Period and the order in which they apply."""
     states = UpdateState.objects.filter(update=OuterRef("pk"), state__in=UpdateState.COUNTING)
     states = states.current() if known_at is None else states.known_at(known_at)
     return (

@@ -1,1 +1,1 @@
-"""FlexReservationUpdates: checks, forwarding, life cycle."""
+"""Reservation updates: checks, states, and passing on."""

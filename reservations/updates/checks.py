@@ -1,4 +1,4 @@
-"""What a FlexReservationUpdate is checked for (docs/rules.md F1 to F10): every reason against it, with its ISPs."""
+"""The checks of a FlexReservationUpdate (docs/rules.md F1 to F10)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from uftp.protocol.messages import FlexReservationUpdate
 from uftp.protocol.reasons import Reason, named
 
 IN_PLACE = (UpdateState.State.RECEIVED, *UpdateState.COUNTING)
-"""An update in one of these is not overtaken by an older one (docs/rules.md F10)."""
+"""After an update in one of these states, an older one is rejected (docs/rules.md F10)."""
 
 _LONGEST_SHOWN = 60
 
@@ -35,10 +35,14 @@ _LONGEST_SHOWN = 60
 class Situation:
     """What an update is checked against.
 
-    `unknown` says why there is no contract that it can be about; `version` is None then, and what follows unused.
-    `version` is the contract's as it stands, in force on the update's Period, and `profile` is its profile. `active`:
-    the AGR has an effective connection behind the DSO's congestion point that the update names, on its Period.
-    `latest` is the latest TimeStamp of the updates that are in place for the contract and the Period.
+    Attributes:
+        market: The market.
+        received_at: The moment at which the update was received.
+        unknown: Why there is no contract for the update. Then `version` is None, and the rest is not used.
+        version: The contract's current version, in force on the update's Period.
+        profile: The profile of `version`.
+        active: Whether the AGR has an effective connection at the congestion point of the update on its Period.
+        latest: The latest TimeStamp of the updates for this contract and Period in a state of IN_PLACE.
     """
 
     market: Market
@@ -51,10 +55,13 @@ class Situation:
 
 
 def contract_meant(dso: Participant, agr_domain: str | None, contract_id: str) -> tuple[Contract | None, str]:
-    """The contract that a DSO's update is about, and in place of it why there is none.
+    """Find the contract that a DSO's update is about; drafts are left out.
 
-    F1: addressed to an AGR's domain, the contract between the two. F2: addressed to the CRO (`agr_domain` None), the
-    only one of the DSO's contracts with that ID. Drafts are no contracts.
+    F1: an update for an AGR's domain is about the contract of the two. F2: an update for the CRO (`agr_domain` is None)
+    is about the DSO's only contract with that ContractID.
+
+    Returns:
+        The contract, or None; and the reason why there is none, or an empty text.
     """
     versions = ContractVersion.objects.current().exclude(state=ContractVersion.State.DRAFT)
     contracts = Contract.objects.filter(
@@ -73,12 +80,12 @@ def contract_meant(dso: Participant, agr_domain: str | None, contract_id: str) -
 
 
 def not_in_force(contract: Contract, period: date) -> str:
-    """The reason against an update for a day that its contract does not cover (F1)."""
+    """Return the reason against an update for a day on which its contract is not in force (F1)."""
     return named(Reason.UNKNOWN_CONTRACT, [contract.contract_id], f"is not in force on {period}")
 
 
 def is_active_behind(agr: Participant, dso: Participant, address: str, day: date) -> bool:
-    """Whether `agr` has an effective connection behind the congestion point `address` of `dso` on `day` (F3)."""
+    """Return whether `agr` has an effective connection at the congestion point `address` of `dso` on `day` (F3)."""
     known = CongestionPointTerms.objects.current().on(day)
     represented = Representation.objects.current().on(day).filter(agr=agr, standing=ClaimStanding.EFFECTIVE)
     memberships = CongestionPointConnection.objects.current().on(day).filter(standing=ClaimStanding.EFFECTIVE)
@@ -91,7 +98,7 @@ def is_active_behind(agr: Participant, dso: Participant, address: str, day: date
 
 
 def latest_in_place(contract: Contract, period: date) -> datetime | None:
-    """The latest TimeStamp of the updates in place for this contract and Period; None without any (F10)."""
+    """Return the latest TimeStamp of the updates for this contract and Period in a state of IN_PLACE, or None (F10)."""
     in_place = UpdateState.objects.current().filter(update=OuterRef("pk"), state__in=IN_PLACE)
     updates = ReservationUpdate.objects.filter(Exists(in_place), contract=contract, period=period)
     latest: datetime | None = updates.aggregate(latest=Max("time_stamp"))["latest"]
@@ -99,9 +106,9 @@ def latest_in_place(contract: Contract, period: date) -> datetime | None:
 
 
 def reasons_against(said: FlexReservationUpdate, situation: Situation) -> list[str]:
-    """Every reason to reject the update, in the order of the rules; empty where there is none.
+    """Return all reasons to reject the update, in the order of the rules.
 
-    Without a contract, those that need none are still given.
+    Checks that need no contract are done even when there is none.
     """
     version = situation.version
     found: list[str] = []
@@ -127,7 +134,7 @@ def reasons_against(said: FlexReservationUpdate, situation: Situation) -> list[s
 
 
 def _about_the_point(said: FlexReservationUpdate, version: ContractVersion, *, active: bool) -> Iterator[str]:
-    """F3: the contract's congestion point, behind which the AGR is active."""
+    """Check F3: the congestion point is the contract's, and the AGR is active there."""
     point, contract = said.congestion_point, version.contract
     if point != version.congestion_point:
         detail = f"is not the congestion point of {contract.contract_id}"
@@ -140,7 +147,7 @@ def _about_the_point(said: FlexReservationUpdate, version: ContractVersion, *, a
 def _about_the_market(
     said: FlexReservationUpdate, market: Market, version: ContractVersion | None
 ) -> Iterator[str]:
-    """F4 and F5: the market's ISP duration and its time zone, which are the contract's too."""
+    """Check F4 and F5: the update and the contract have the market's ISP duration and time zone."""
     minutes = calendar.minutes_of(market.isp_duration)
     if calendar.minutes_of(said.isp_duration) != minutes:
         yield named(
@@ -157,7 +164,7 @@ def _about_the_market(
 
 
 def _about_the_day(said: FlexReservationUpdate, situation: Situation) -> Iterator[str]:
-    """F6: ISPs that the day does not have; it has those of the duration said, where that can be one."""
+    """Check F6: the day has the ISPs that are named, in the ISP duration of the update."""
     minutes = calendar.minutes_of(said.isp_duration)
     if minutes is not None:
         zone = (situation.version or situation.market).time_zone
@@ -167,7 +174,7 @@ def _about_the_day(said: FlexReservationUpdate, situation: Situation) -> Iterato
 
 
 def _powers(said: FlexReservationUpdate, situation: Situation) -> isp_checks.Powers | None:
-    """What is said of each ISP beside the contract's watts; None where the two do not mean the same ISPs."""
+    """Return the stated and the contracted power of each ISP; None when the ISP durations differ."""
     version = situation.version
     if version is None or version.isp_minutes != calendar.minutes_of(said.isp_duration):
         return None
@@ -178,14 +185,14 @@ def _powers(said: FlexReservationUpdate, situation: Situation) -> isp_checks.Pow
 def _about_the_deadline(
     said: FlexReservationUpdate, version: ContractVersion, received_at: datetime
 ) -> Iterator[str]:
-    """F8: received after the deadline; at it is in time."""
+    """Check F8: the update is received before the deadline, or exactly at it."""
     deadline = version.deadline.moment(said.period, version.time_zone)
     if received_at > deadline:
         yield named(Reason.DEADLINE, [], f"{local(deadline, version.time_zone)} for {said.period}")
 
 
 def _about_the_order(said: FlexReservationUpdate, latest: datetime | None) -> Iterator[str]:
-    """F10: older than an update that is in place; equal passes."""
+    """Check F10: the update is not older than `latest`; an equal TimeStamp is allowed."""
     time_stamp = said.metadata.time_stamp
     if latest is not None and time_stamp < latest:
         detail = f"TimeStamp {time_stamp.isoformat()}, after {latest.isoformat()} for {said.period}"
@@ -193,7 +200,7 @@ def _about_the_order(said: FlexReservationUpdate, latest: datetime | None) -> It
 
 
 def local(moment: datetime, time_zone: str) -> str:
-    """A moment as participants read it: ISO 8601, with the offset of `time_zone` then."""
+    """Return a moment for participants: ISO 8601, with the offset of `time_zone` at that moment."""
     return moment.astimezone(ZoneInfo(time_zone)).isoformat()
 
 
@@ -204,5 +211,5 @@ def _where(reason: Reason, ranges: Iterable[tuple[int, int]], detail: str) -> It
 
 
 def _shown(text: str) -> str:
-    """What a participant wrote, cut where it is long."""
+    """Return a participant's text, shortened when it is long."""
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

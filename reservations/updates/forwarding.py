@@ -1,4 +1,4 @@
-"""What becomes of an update that is passed on to its AGR (docs/rules.md F13)."""
+"""The result of passing an update on to its AGR (docs/rules.md F13)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from uftp.protocol.reasons import Reason, named
 
 
 def passed_on(passed: PassOnResult) -> Iterable[Party]:
-    """Record whether the AGR has the update; one that it could not be given is undone, and its DSO told so.
+    """Record whether the update was delivered to its AGR.
 
-    Gives the DSO to wake deliveries for, where it is told anything. What the AGR or staff settled before stays.
+    An update that was not delivered is undone, and a rejection is sent to its DSO. An outcome that came before stays.
+
+    Returns:
+        The DSO, when there is a rejection to deliver to it.
     """
     update = ReservationUpdate.objects.select_related("dso", "agr", "version").get(message=passed.inbound)
     source = Source.of_delivery(passed.inbound, passed.detail)

@@ -1,7 +1,7 @@
-"""The ISPs that an update names, held against the day and the contract.
+"""Checks of the ISPs that an update names, against the day and the contract.
 
-There may be a million elements in an update, and each may run for 10^18 ISPs: none is ever laid out, ranges are
-compared as ranges. What is found is given as ranges too: first and last ISP, both inclusive.
+An update may have a million elements, and each may span 10^18 ISPs. So elements are compared as ranges and never
+expanded. Results are ranges as well: first and last ISP, both inclusive.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from uftp.protocol.messages import ISP
 Ranges = list[tuple[int, int]]
 
 _UNNAMED = -(1 << 64)
-"""Less than any Power, of either sign."""
+"""The value of an ISP that no element names; it is below any Power."""
 
 
 def after_the_day(said: Sequence[ISP], many: int) -> Ranges:
-    """Which of the ISPs named are none of a day of `many` (docs/rules.md F6)."""
+    """Return the named ISPs beyond the last ISP of a day of `many` (docs/rules.md F6)."""
     return [(max(each.start, many + 1), _last(each)) for each in said if _last(each) > many]
 
 
 def named_twice(said: Sequence[ISP]) -> Ranges:
-    """Which ISPs more than one element names, on the day or not (docs/rules.md F7)."""
+    """Return the ISPs that more than one element names, also beyond the day (docs/rules.md F7)."""
     found: Ranges = []
     reached = 0
     for each in sorted(said, key=attrgetter("start")):
@@ -35,7 +35,7 @@ def named_twice(said: Sequence[ISP]) -> Ranges:
 
 
 class Powers:
-    """The least and the greatest Power said of each ISP of a day with `contracted` watts, and what is wrong in them."""
+    """The least and the greatest stated Power of each ISP of a day with `contracted` watts, and their errors."""
 
     def __init__(self, said: Sequence[ISP], contracted: Sequence[int]) -> None:
         self._contracted = contracted
@@ -43,17 +43,17 @@ class Powers:
         self._least = [-watts for watts in _greatest(said, len(contracted), lambda each: -each.power)]
 
     def outside_the_contract(self) -> Ranges:
-        """Which of the ISPs named have nothing contracted (docs/rules.md F6)."""
+        """Return the named ISPs without contracted power (docs/rules.md F6)."""
         return self._where(lambda contracted, least, greatest: contracted == 0)
 
     def of_the_other_direction(self) -> Ranges:
-        """Which ISPs have a Power whose sign is not the contract's; 0 W has none (docs/rules.md F9)."""
+        """Return the ISPs with a Power of the other sign than contracted; 0 W has no sign (docs/rules.md F9)."""
         return self._where(
             lambda contracted, least, greatest: (contracted > 0 > least) or (contracted < 0 < greatest)
         )
 
     def more_than_contracted(self) -> Ranges:
-        """Which ISPs have a Power beyond the contract's in its own direction (docs/rules.md F9)."""
+        """Return the ISPs with more Power than contracted in the contract's direction (docs/rules.md F9)."""
         return self._where(
             lambda contracted, least, greatest: (0 < contracted < greatest) or (0 > contracted > least)
         )
@@ -68,10 +68,10 @@ def _last(isp: ISP) -> int:
 
 
 def _greatest(said: Sequence[ISP], many: int, value: Callable[[ISP], int]) -> list[int]:
-    """The greatest value of the elements that name an ISP, for each ISP of a day of `many`; _UNNAMED without any.
+    """Return for each of `many` ISPs the greatest value of the elements that name it; _UNNAMED without any.
 
-    A range is covered by two of the next smaller power of two in length, which may overlap: each element is noted at
-    these two, and each length is handed down to its two halves in the end.
+    This is a sparse table. Two ranges whose length is a power of two cover each element; they may overlap. Each element
+    is entered at these two ranges. At the end, each range hands its value down to its two halves, down to single ISPs.
     """
     by_length = [[_UNNAMED] * many for _ in range(many.bit_length())]
     for each in said:

@@ -1,7 +1,7 @@
-"""Reservation updates as facts: received, passed on, accepted, rejected or undone, each with the change that says so.
+"""The states of reservation updates: received, passed on, accepted, rejected, undone.
 
-Whoever writes holds the contract's row to the end of the transaction, so that one after another is judged, in the
-same order as they become known. Each verb may lose a race: callers wrap it in `common.retry.retried`.
+Each verb locks the contract's row until its transaction ends. So the updates of a contract are checked one after
+another, in the order in which they become known. A verb may lose a race: callers repeat it with `common.retry.retried`.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from uftp.protocol.messages import ACCEPTED, FlexReservationUpdate, FlexReservat
 AddressedTo, State = ReservationUpdate.AddressedTo, UpdateState.State
 
 OPEN = (State.RECEIVED, State.PASSED_ON)
-"""An update in one of these waits for the AGR's word."""
+"""States in which an update waits for the AGR's response."""
 
 
 class SettlementError(ValueError):
-    """The update cannot be settled like that; the message says why and what can be done."""
+    """The update cannot get this outcome; the message says why, and what staff can do."""
 
 
 def state_of(update: ReservationUpdate) -> UpdateState:
-    """The current state of an update."""
+    """Return the current state of an update."""
     states = UpdateState.objects.current().select_related("recorded_by__message__sender")
     return states.defer("recorded_by__message__sealed").get(update=update)
 
@@ -47,11 +47,23 @@ def receive(
     message: InboundMessage,
     has_endpoint: Callable[[Participant], bool],
 ) -> UpdateState:
-    """Check what a DSO says, and record it; gives its first state, with the update.
+    """Check a reservation update of a DSO, and record it.
 
-    It is `received` where it is to be passed on to the AGR. Otherwise it is `accepted` at once (docs/rules.md F14):
-    addressed to the CRO, or the AGR has no endpoint, as `has_endpoint` tells. That must not wait for DNS: it is called
-    inside the transaction. Raises uftp.handlers.Rejection with every reason.
+    An update that is passed on to the AGR is `received`. An update that is addressed to the CRO, or whose AGR has no
+    endpoint, is `accepted` at once (docs/rules.md F14).
+
+    Args:
+        dso: The sender.
+        said: The message's values.
+        message: The received message.
+        has_endpoint: Returns whether an AGR has an endpoint. It is called inside the transaction, so it must not wait
+            for DNS.
+
+    Returns:
+        The first state, with the update.
+
+    Raises:
+        uftp.handlers.Rejection: A check failed; it holds all reasons.
     """
     domain = said.metadata.recipient_domain
     to_cro = domain == settings.CRO_DOMAIN
@@ -87,9 +99,10 @@ def receive(
 def settle_by_response(
     agr: Participant, response: FlexReservationUpdateResponse, message: InboundMessage
 ) -> UpdateState:
-    """Settle the update that an AGR answers, as its answer says (docs/rules.md F15); gives the state it is in since.
+    """Record the outcome that an AGR gives an update in its response (docs/rules.md F15); return the new state.
 
-    Raises uftp.handlers.Rejection where there is no such update or it is settled or undone already: nothing changes.
+    Raises:
+        uftp.handlers.Rejection: There is no such update, or it has an outcome or is undone already. Nothing changes.
     """
     update = _answered(agr, response)
     hold(update.contract_id)
@@ -104,9 +117,9 @@ def settle_by_response(
 
 @transaction.atomic
 def settle_by_delivery(update: ReservationUpdate, *, delivered: bool, source: Source) -> UpdateState | None:
-    """Record what became of passing an update on; gives the state it is in since, None where it stays as it is.
+    """Record that an update was delivered to its AGR, or that it is undone; return the new state.
 
-    One that the AGR has answered before stays what that answer made it: the delivery is kept by its message.
+    Return None when the update is no longer `received`: an outcome that came before the delivery stays.
     """
     hold(update.contract_id)
     if state_of(update).state != State.RECEIVED:
@@ -116,10 +129,17 @@ def settle_by_delivery(update: ReservationUpdate, *, delivered: bool, source: So
 
 @transaction.atomic
 def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expected: str) -> int:
-    """Staff accept or reject an update on the parties' word (docs/rules.md F15); gives the change's id.
+    """Record the outcome that both parties confirm to staff (docs/rules.md F15); return the id of the change.
 
-    `expected` is the state that they looked at. Raises SettlementError where it is in another by now, waits to be
-    passed on, is so already, or no reason is given.
+    Args:
+        update: The update.
+        accepted: Whether it is accepted; otherwise it is rejected.
+        source: The member of staff, and the reason.
+        expected: The state of the update that staff looked at.
+
+    Raises:
+        SettlementError: The reason is missing, the state is not the expected one, the update waits to be passed on, or
+            it has this outcome already.
     """
     if not source.reason.strip():
         raise SettlementError("A settlement needs a reason.")
@@ -151,7 +171,7 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
 
 
 def hold(contract_id: int) -> None:
-    """Keep others from changing a contract, and from judging or settling its updates, until the transaction's end."""
+    """Lock a contract until the transaction ends: nobody else changes it, or checks or records its updates."""
     Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
 
 
@@ -162,7 +182,7 @@ def _situation(
     contract: Contract | None,
     unknown: str,
 ) -> Situation:
-    """What the update is checked against, the contract's row held from here on."""
+    """Lock the contract, and return what the update is checked against."""
     received_at = message.received_at
     if contract is None:
         return Situation(market=market(), received_at=received_at, unknown=unknown)
@@ -188,10 +208,13 @@ def _situation(
 
 
 def _answered(agr: Participant, response: FlexReservationUpdateResponse) -> ReservationUpdate:
-    """The update of this AGR's that a response refers to.
+    """Return the update of this AGR that a response refers to.
 
-    DSOs may use the same MessageID: the response's RecipientDomain tells whose is meant, unless it is the CRO's, and
-    then its ConversationID does. Raises Rejection where it refers to none, or to several.
+    Several DSOs may use the same MessageID. The RecipientDomain of the response then names the DSO. If it is the CRO's
+    domain, the ConversationID must match.
+
+    Raises:
+        Rejection: The response refers to no update, or to several.
     """
     metadata = response.metadata
     updates = (
@@ -215,7 +238,7 @@ def _answered(agr: Participant, response: FlexReservationUpdateResponse) -> Rese
 
 
 def _move(update: ReservationUpdate, state: str, recorder: Recorder) -> UpdateState:
-    """Put the update into `state`, by the change that `recorder` records and stamps."""
+    """Set the state of the update, and stamp the change of `recorder`."""
     change = recorder.change_id()
     UpdateState.objects.current().filter(update=update).update(superseded_by=change)
     moved = UpdateState.objects.create(update=update, state=state, recorded_by_id=change)

@@ -1,4 +1,4 @@
-"""`manage.py export_reservations --from D --to D`: the settlement of reservations as CSV."""
+"""`manage.py export_reservations --from D --to D`: export the settlement of reservations as CSV."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from reservations.settlement.export import NothingChosen, chosen, export, for_go
 
 
 class Command(ExportCommand):
+    """Export the settlement of reservations."""
+
     help = (
         "Write what is contracted, remaining and released, a line for each contract, Period and ISP, as CSV. "
         "The same --known-at writes the same file, whatever becomes known later."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options."""
         parser.add_argument(
             "--from", dest="first", type=day, metavar="DAY", required=True, help="first Period"
         )
@@ -35,6 +38,7 @@ class Command(ExportCommand):
         self.add_output(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Write the export."""
         first, last, known_at = options["first"], options["last"], options["known_at"]
         if last < first:
             raise CommandError(f"--to {last} is before --from {first}.")
