@@ -20,9 +20,9 @@ from registry.changes import Source
 from registry.decisions.adjust import AdjustmentError
 from registry.decisions.settle import DecisionError
 from registry.market.market import market, today_at
-from registry.previews.effects import Consequences, rehearse
-from registry.previews.presentation import Shown, as_seen
-from registry.previews.timeouts import DECIDED, LONG, SHORT, Busy, Patience, limited
+from registry.previews.effects import Consequences, preview
+from registry.previews.presentation import RenderedConsequences, render_for
+from registry.previews.timeouts import APPLYING, LONG, SHORT, Busy, TimeLimits, limited
 
 Verb = Callable[[Source, date, str | None], int]
 """A decision to make.
@@ -34,16 +34,16 @@ It returns the number of the change that it made.
 REFUSALS = (DecisionError, AdjustmentError, ConsequencesChanged, Busy)
 """Errors by which a verb does nothing; their messages are for staff."""
 
-LONGEST_REASON = 2_000
-LIVE = 1_000
+MAX_REASON_LENGTH = 2_000
+MAX_LIVE_PREVIEW = 1_000
 """Consequences are previewed while staff fill in a form for up to this many conflicts or claims.
 
 For more, staff press a button.
 """
-TRIES = 5
+MAX_TRIES = 5
 """How often a preview is run that loses races."""
 TOO_MANY = "Too many to show while you fill in the form: give a reason and press the button to see what would follow."
-NOT_SHOWN = "Look at the consequences below. If they are what you mean, press the button once more."
+NOT_PREVIEWED = "Look at the consequences below. If they are what you mean, press the button once more."
 
 
 class DayInput(forms.DateInput):
@@ -55,88 +55,88 @@ class DayInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class ReasonedForm(forms.Form):
-    """A form with a reason; `rehearsing` leaves the reason out, because staff give it last."""
+class PreviewedForm(forms.Form):
+    """A form with a reason; `previewing` leaves the reason out, because staff give it last."""
 
     reason = forms.CharField(
-        max_length=LONGEST_REASON,
+        max_length=MAX_REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "data-no-preview": ""}),
         help_text="Why; kept with the decision and in the audit trail.",
         error_messages={"required": "Say why: the decision is recorded with its reason."},
     )
 
-    def __init__(self, *args: Any, rehearsing: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, previewing: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if rehearsing:
+        if previewing:
             self.fields.pop("reason")
 
     @property
-    def what_is_missing(self) -> str:
+    def missing_fields_text(self) -> str:
         """Return what staff must fill in before the consequences can be shown."""
         return " ".join(str(error) for errors in self.errors.values() for error in errors)
 
     @property
     def why(self) -> str:
         """Return the reason of a valid form."""
-        return str(self.cleaned_data.get("reason") or "rehearsal")
+        return str(self.cleaned_data.get("reason") or "preview")
 
 
 @dataclass(frozen=True)
-class Attempt:
+class FormResult:
     """The result of a form: the change that it made, or what to show beside the form."""
 
     change: int | None = None
-    shown: Shown | None = None
+    consequences: RenderedConsequences | None = None
     error: str = ""
     hint: str = ""
 
 
-def rehearsed(request: HttpRequest, verb: Verb, reason: str, *, patience: Patience = SHORT) -> Attempt:
+def preview_form(request: HttpRequest, verb: Verb, reason: str, *, limits: TimeLimits = SHORT) -> FormResult:
     """Preview `verb`: return its consequences, or why it does nothing.
 
     Args:
         request: The request of the member of staff.
         verb: The decision to preview.
         reason: The reason given so far.
-        patience: How long to wait for locks and statements.
+        limits: How long to wait for locks and statements.
     """
-    source, today = Source.of_staff(request.user.get_username(), reason), this_day()
-    whose = request.user.pk
+    source, today = Source.of_staff(request.user.get_username(), reason), market_today()
+    turn = request.user.pk
     try:
-        found = _retry_lost_races(
-            lambda: rehearse(lambda: verb(source, today, None), patience=patience, whose=whose)
+        consequences = _retry_lost_races(
+            lambda: preview(lambda: verb(source, today, None), limits=limits, turn=turn)
         )
     except REFUSALS as refusal:
-        return Attempt(error=str(refusal))
-    return Attempt(shown=as_seen(found, seen_by(request.user)))
+        return FormResult(error=str(refusal))
+    return FormResult(consequences=render_for(consequences, seen_by(request.user)))
 
 
-def attempted(request: HttpRequest, verb: Verb, reason: str) -> Attempt:
+def submit_form(request: HttpRequest, verb: Verb, reason: str) -> FormResult:
     """Do `verb` if its consequences are those that the page showed; otherwise return its consequences.
 
     The page sends the fingerprint of the consequences that it showed as `expected`.
     """
     expected = request.POST.get("expected", "")
     if not expected:
-        shown = rehearsed(request, verb, reason, patience=LONG)
-        return replace(shown, hint="" if shown.error else NOT_SHOWN)
-    source, today = Source.of_staff(request.user.get_username(), reason), this_day()
+        result = preview_form(request, verb, reason, limits=LONG)
+        return replace(result, hint="" if result.error else NOT_PREVIEWED)
+    source, today = Source.of_staff(request.user.get_username(), reason), market_today()
 
-    def decided() -> int:
-        with limited(DECIDED):
+    def do() -> int:
+        with limited(APPLYING):
             return verb(source, today, expected)
 
     try:
-        return Attempt(change=retried(decided))
+        return FormResult(change=retried(do))
     except ConsequencesChanged as refusal:
-        return replace(rehearsed(request, verb, reason, patience=LONG), error=str(refusal))
+        return replace(preview_form(request, verb, reason, limits=LONG), error=str(refusal))
     except REFUSALS as refusal:
-        return Attempt(error=str(refusal))
+        return FormResult(error=str(refusal))
 
 
 def _retry_lost_races(run: Callable[[], Consequences]) -> Consequences:
-    """Return the result of `run`, which is repeated up to TRIES times when it loses a race."""
-    for _ in range(TRIES - 1):
+    """Return the result of `run`, which is repeated up to MAX_TRIES times when it loses a race."""
+    for _ in range(MAX_TRIES - 1):
         try:
             return run()
         except DatabaseError as error:
@@ -145,11 +145,11 @@ def _retry_lost_races(run: Callable[[], Consequences]) -> Consequences:
     return run()
 
 
-def fragment(request: HttpRequest, attempt: Attempt) -> TemplateResponse:
+def preview_fragment(request: HttpRequest, result: FormResult) -> TemplateResponse:
     """Return the consequences alone, for their place on the page."""
-    return TemplateResponse(request, "admin/registry/rehearsal.html", {"attempt": attempt})
+    return TemplateResponse(request, "admin/registry/preview.html", {"result": result})
 
 
-def this_day() -> date:
+def market_today() -> date:
     """Return the market's day."""
     return today_at(clock.now(), market().time_zone)

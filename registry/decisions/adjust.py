@@ -135,7 +135,7 @@ def adjust(
         else:
             party = _adjust_claim(cursor, row, days, recorder, today)
     change = recorder.change_id()
-    effects.require(change, expected)
+    effects.require_same(change, expected)
     result = list_in_words(resulting_days(row, days, change))
     requested = {"asked for": in_words(days)} if result != in_words(days) else {}
     unmet = [each.in_words for each in unmet_days(row, [days], change)]

@@ -167,7 +167,7 @@ def settle_anew(
         )
         for days, part, day in decided
     )
-    effects.require(change, expected)
+    effects.require_same(change, expected)
     audit.record(
         source.actor,
         "settle conflict anew",

@@ -110,7 +110,7 @@ def settle(
         if decision == Conflict.Decision.SPLIT and not _splits(at, conflict.period):
             raise no_split([conflict.period])
         change = _settle_selected(cursor, conflict, decision, at, source, today)
-    effects.require(change.change_id(), expected)
+    effects.require_same(change.change_id(), expected)
     audit.record(
         source.actor,
         "settle conflict",
@@ -180,7 +180,7 @@ def settle_many(
                     " them and after its first. Settle those by themselves."
                 )
         change = _settle_selected(cursor, conflict, decision, at, source, today, selected)
-    effects.require(change.change_id(), expected)
+    effects.require_same(change.change_id(), expected)
     audit.record(
         source.actor,
         "settle conflicts",

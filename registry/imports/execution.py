@@ -29,9 +29,9 @@ from registry.imports.input_file import InputFile, never_stopping
 from registry.imports.rejects_file import RejectsUnwritable
 from registry.imports.runs import Running, options_of
 from registry.models.imports import SHRUNK, UNREADABLE, ImportFile, ImportRun
-from registry.previews.effects import Consequences, rehearse
-from registry.previews.serialization import kept
-from registry.previews.timeouts import Busy, Patience
+from registry.previews.effects import Consequences, preview
+from registry.previews.serialization import to_json
+from registry.previews.timeouts import Busy, TimeLimits
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ UNFINISHED = (State.RUNNING, State.INTERRUPTED)
 RETRY_SECONDS = 3600.0
 """Seconds during which a file that loses a race starts again. With a million lines, each try takes minutes."""
 
-PREVIEW_LIMITS = Patience(lock=6 * 3600, statement=6 * 3600)
+PREVIEW_LIMITS = TimeLimits(lock=6 * 3600, statement=6 * 3600)
 """Long limits: the file of a whole country takes long, and no web request waits for it."""
 
 READING = "reading"
@@ -155,7 +155,7 @@ class _Execution:
             done.append(self._import())
             return done[-1].change
 
-        found = rehearse(verb, patience=PREVIEW_LIMITS)
+        found = preview(verb, limits=PREVIEW_LIMITS)
         return done[-1], found
 
     def _end_of_preview(self, imported: ImportResult, found: Consequences) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class _Execution:
         if self.run.uploaded:
             state = State.PREVIEWED if imported.changes_anything else State.UNCHANGED
         outcome = self._outcome(imported)
-        outcome["summary"]["consequences"] = kept(found)
+        outcome["summary"]["consequences"] = to_json(found)
         return {"state": state, "fingerprint": imported.fingerprint or found.fingerprint, **outcome}
 
     def _outcome(self, imported: ImportResult) -> dict[str, Any]:
@@ -226,7 +226,7 @@ class _Execution:
                 setattr(self.run, name, value)
 
     def _earlier_summary(self, state: str) -> dict[str, Any]:
-        """Return the part of the preview's summary that is kept when the run is applied."""
+        """Return the part of the preview's summary that is to_json when the run is applied."""
         if not self.run.applies:
             return {}
         stays = ["previewed_at", "decided_at", *(["consequences"] if state == State.APPLIED else [])]

@@ -141,7 +141,7 @@ class RegistryImporter:
             if request.expected:
                 raise ConsequencesChanged(self.changed)
             return None
-        effects.require(change, request.expected)
+        effects.require_same(change, request.expected)
         after = {**{what: f"{count:,}" for what, count in self.counts.items()}, "change": change}
         action = f"import {self.kind.conflict.label.lower()}s"
         about = Change(pk=change)

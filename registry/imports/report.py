@@ -8,8 +8,8 @@ from typing import Any
 from registry.imports.runs import Running
 from registry.models.imports import ImportRun
 from registry.previews.effects import conflicts_of
-from registry.previews.presentation import Shown
-from registry.previews.serialization import shown_again
+from registry.previews.presentation import RenderedConsequences
+from registry.previews.serialization import from_json
 
 MAX_REJECTS = 20
 
@@ -85,10 +85,10 @@ def locations(running: Running, rejects_file: str) -> Iterator[str]:
 def _totals(run: ImportRun) -> Iterator[str]:
     """Yield how many connections and conflicts the change of the registry is about."""
     if "consequences" in run.summary:
-        consequences = shown_again(run.summary["consequences"])
-        if not consequences.nothing:
+        consequences = from_json(run.summary["consequences"])
+        if not consequences.is_empty:
             yield from (f"{what}: {count}" for what, count in consequences.totals_in_words)
-        yield from (f"Warning: {warning}" for warning in consequences.found.warnings)
+        yield from (f"Warning: {warning}" for warning in consequences.consequences.warnings)
     elif run.change_id is not None and run.kind in CONTESTABLE_KINDS:
         opened, closed = conflicts_of(run.change_id)
         yield f"Conflicts closed: {closed:,}"
@@ -99,17 +99,17 @@ def _details(summary: dict[str, Any]) -> Iterator[str]:
     """Yield the changes of a dry run, one by one."""
     if "consequences" in summary:
         yield from summary["told"]
-        yield from _effect_lines(shown_again(summary["consequences"]))
+        yield from _effect_lines(from_json(summary["consequences"]))
 
 
-def _effect_lines(consequences: Shown) -> Iterator[str]:
+def _effect_lines(consequences: RenderedConsequences) -> Iterator[str]:
     for row in consequences.rows:
         place = f"{row.connection} in {row.congestion_point}" if row.congestion_point else row.connection
         effects = "; ".join(f"{word} {days}" for word, _, days in row.effects)
         yield f"{place}: {row.participant} {effects}"
-    if (claims := consequences.found.claims) > len(consequences.rows):
+    if (claims := consequences.consequences.claims) > len(consequences.rows):
         yield f"The first {len(consequences.rows)} of {claims:,}, by address."
-    yield from consequences.found.terms
+    yield from consequences.consequences.terms
     for conflict in consequences.conflicts:
         yield f"Conflict {'opened' if conflict.opened else 'closed'}: {conflict.about}"
     if consequences.conflicts_left_out:

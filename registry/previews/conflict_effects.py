@@ -11,16 +11,16 @@ from registry.periods import Days
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-NAMED = 20
+MAX_NAMED = 20
 """At most this many opened conflicts are listed for a change, and this many closed ones."""
 
-NAME = """
+NAME_CONFLICTS = """
 -- The first conflicts that the change opened or closed; a decision that replaces another is neither.
 WITH touched AS MATERIALIZED (
     SELECT id, connection_id, holder_id, claimant_id, period FROM registry_conflict
     WHERE {by}_id = %(change)s AND replaces_id IS NULL
 ), first AS (
-    SELECT * FROM touched ORDER BY id LIMIT %(named)s
+    SELECT * FROM touched ORDER BY id LIMIT %(max_named)s
 )
 SELECT n.address, f.period, h.domain, h.id, c.domain, c.id, f.id
 FROM first f
@@ -49,10 +49,10 @@ class ConflictLine:
 
 
 def conflict_lines(cursor: CursorWrapper, change: int) -> tuple[ConflictLine, ...]:
-    """Return the conflicts that the change closed, then those that it opened: the first NAMED of each, by number."""
+    """Return the conflicts that the change closed, then those that it opened: the first MAX_NAMED of each."""
     found = []
     for opened, by in ((False, "closed_by"), (True, "opened_by")):
-        cursor.execute(NAME.format(by=by), {"change": change, "named": NAMED})
+        cursor.execute(NAME_CONFLICTS.format(by=by), {"change": change, "max_named": MAX_NAMED})
         found += [ConflictLine(opened, *row) for row in cursor.fetchall()]
     return tuple(found)
 

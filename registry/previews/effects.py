@@ -17,14 +17,14 @@ from common.previews import ConsequencesChanged
 from registry.changes import collect_notices
 from registry.periods import Days, list_in_words
 from registry.previews.conflict_effects import ConflictLine, conflict_lines, without_new_numbers
-from registry.previews.timeouts import LONG, Patience, limited, take_turn
+from registry.previews.timeouts import LONG, TimeLimits, limited, one_at_a_time
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION
 from registry.sql.staging import ANALYZE_FROM_ROWS, make_tables
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-SHOWN = 50
+MAX_LINES = 50
 """At most this many claims, and this many congestion points, are listed."""
 
 MAX_FACTS = 20_000
@@ -75,7 +75,7 @@ JOIN registry_connection n ON n.id = c.connection_id
 JOIN participants_participant t ON t.id = c.party_id
 LEFT JOIN registry_congestionpoint p ON p.id = c.point_id
 ORDER BY n.address, c.point_id, t.domain
-LIMIT %(shown)s
+LIMIT %(max_lines)s
 """
 
 TOTALS = """
@@ -91,7 +91,7 @@ GROUP BY t.id, t.domain ORDER BY t.domain
 
 FINGERPRINT = """
 -- A number each for all that is done to claims, conflicts and terms, whatever the order they are read in. Connections
--- and congestion points go by their addresses: one that is made in a rehearsal has another number when it is made.
+-- and congestion points go by their addresses: one that is created in a preview has another number when it is created.
 SELECT (SELECT coalesce(sum(hashtextextended(
         concat_ws('/', n.address, coalesce(p.address, ''), party_id, gained, lost, contested, refused, withdrawn),
         0)), 0)
@@ -134,7 +134,7 @@ FROM (
     JOIN registry_congestionpoint p ON p.id = touched.congestion_point_id
     JOIN participants_participant t ON t.id = p.dso_id
     ORDER BY p.address, t.domain
-    LIMIT %(shown)s
+    LIMIT %(max_lines)s
 ) p
 CROSS JOIN LATERAL (
     SELECT coalesce(range_agg(period), '{}') AS days FROM registry_congestionpointterms s
@@ -204,19 +204,19 @@ class Consequences:
     large: bool = False
 
 
-class _TakenBack(Exception):
+class _Rollback(Exception):
     """Roll back a preview."""
 
 
-def rehearse(
-    verb: Callable[[], int | None], *, patience: Patience = LONG, whose: int | None = None
+def preview(
+    verb: Callable[[], int | None], *, limits: TimeLimits = LONG, turn: int | None = None
 ) -> Consequences:
     """Return the consequences of `verb`: run it, and roll it back.
 
     Args:
         verb: Returns the number of the change that it made, or None when it made none. Its exceptions are passed on.
-        patience: How long to wait for locks and statements.
-        whose: The number of a member of staff, who gets one preview at a time; None: no such limit.
+        limits: How long to wait for locks and statements.
+        turn: The number of a member of staff, who gets one preview at a time; None: no such limit.
 
     Raises:
         Busy: The preview exceeded the limits.
@@ -226,14 +226,14 @@ def rehearse(
         make_tables(cursor)
     try:
         with transaction.atomic(), collect_notices() as notices:
-            if whose is not None:
-                take_turn(whose, wait=patience.lock)
-            with limited(patience):
+            if turn is not None:
+                one_at_a_time(turn, wait=limits.lock)
+            with limited(limits):
                 change = verb()
                 if change is not None:
                     found = of_change(change, exact=True)
-            raise _TakenBack
-    except _TakenBack:
+            raise _Rollback
+    except _Rollback:
         return replace(found, warnings=tuple(notices), conflicts=without_new_numbers(found.conflicts))
 
 
@@ -243,7 +243,7 @@ def of_change(change_id: int, *, exact: bool = False) -> Consequences:
     A change that is about more than 20,000 facts has no lines, unless `exact` is set. With `exact`, the work grows
     with the change.
     """
-    parameters = {"change": change_id, "shown": SHOWN, "max_facts": MAX_FACTS}
+    parameters = {"change": change_id, "max_lines": MAX_LINES, "max_facts": MAX_FACTS}
     with transaction.atomic(), connection.cursor() as cursor:
         opened, closed = _conflicts(cursor, change_id)
         conflicts = conflict_lines(cursor, change_id)
@@ -278,12 +278,12 @@ def conflicts_of(change_id: int) -> tuple[int, int]:
         return _conflicts(cursor, change_id)
 
 
-def require(change_id: int, expected: str | None) -> None:
+def require_same(change_id: int, expected: str | None) -> None:
     """Raise ConsequencesChanged when the fingerprint of the change is not `expected`; None matches any change."""
     if expected is None:
         return
     with connection.cursor() as cursor:
-        cursor.execute(TERMS, {"change": change_id, "shown": SHOWN})
+        cursor.execute(TERMS, {"change": change_id, "max_lines": MAX_LINES})
         terms = tuple(_terms_in_words(*row) for row in cursor.fetchall())
         _compare(cursor, change_id)
         found = _fingerprint(cursor, change_id, terms)
@@ -315,6 +315,6 @@ def _fingerprint(cursor: CursorWrapper, change: int, terms: tuple[str, ...]) -> 
 
 
 def _terms_in_words(address: str, dso: str, gained: tuple[Days, ...], lost: tuple[Days, ...]) -> str:
-    said = [f"gains {list_in_words(gained)}"] if gained else []
-    said += [f"loses {list_in_words(lost)}"] if lost else []
-    return f"Congestion point {address} of {dso}: {', '.join(said) or 'other terms'}"
+    parts = [f"gains {list_in_words(gained)}"] if gained else []
+    parts += [f"loses {list_in_words(lost)}"] if lost else []
+    return f"Congestion point {address} of {dso}: {', '.join(parts) or 'other terms'}"

@@ -13,9 +13,9 @@ from participants.scope import Scope
 from registry.models import CongestionPoint, Connection
 from registry.periods import in_words, list_in_words
 from registry.previews.conflict_effects import ConflictLine
-from registry.previews.effects import SHOWN, Consequences, Line, PartyTotal
+from registry.previews.effects import MAX_LINES, Consequences, Line, PartyTotal
 
-SOMEBODY = "another participant"
+ANOTHER_PARTICIPANT = "another participant"
 
 EFFECTS = (
     ("gained", "gains", "effective"),
@@ -44,7 +44,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Dispute:
+class ConflictRow:
     """A conflict that is opened or closed, in words; `number` is None when it has no number yet."""
 
     opened: bool
@@ -62,56 +62,67 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RenderedConsequences:
     """Consequences for the template.
 
-    `conflicts` are the conflicts that are listed. `points` tells whether a row names a congestion point.
+    `conflicts` are the conflicts that are listed. `has_points` tells whether a row names a congestion point.
     """
 
-    found: Consequences
+    consequences: Consequences
     rows: tuple[Row, ...]
-    conflicts: tuple[Dispute, ...]
+    conflicts: tuple[ConflictRow, ...]
     totals: tuple[Total, ...]
-    points: bool
+    has_points: bool
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Return whether nothing changes."""
-        found = self.found
-        return not (found.connections or found.opened or found.closed or found.terms or found.large)
+        consequences = self.consequences
+        return not (
+            consequences.connections
+            or consequences.opened
+            or consequences.closed
+            or consequences.terms
+            or consequences.large
+        )
 
     @property
     def totals_in_words(self) -> list[tuple[str, str]]:
         """Return labels and numbers for the whole change."""
-        found = self.found
-        said = [("Conflicts closed", f"{found.closed:,}"), ("Conflicts opened", f"{found.opened:,}")]
+        consequences = self.consequences
+        totals = [
+            ("Conflicts closed", f"{consequences.closed:,}"),
+            ("Conflicts opened", f"{consequences.opened:,}"),
+        ]
         return (
-            said if found.large else [("Connections on which days change", f"{found.connections:,}"), *said]
+            totals
+            if consequences.large
+            else [("Connections on which days change", f"{consequences.connections:,}"), *totals]
         )
 
     @property
     def conflicts_left_out(self) -> str:
         """Return the number of conflicts that are counted but not listed; empty when all are listed."""
-        left = self.found.opened + self.found.closed - len(self.conflicts)
+        left = self.consequences.opened + self.consequences.closed - len(self.conflicts)
         return f"{left:,}" if left else ""
 
     @property
     def left_out(self) -> int:
         """Return the number of listed rows when the list may be cut; 0 when it is complete."""
-        return SHOWN if len(self.rows) == SHOWN else 0
+        return MAX_LINES if len(self.rows) == MAX_LINES else 0
 
 
-def as_seen(found: Consequences, scope: Scope) -> Shown:
+def render_for(consequences: Consequences, scope: Scope) -> RenderedConsequences:
     """Return the consequences for a viewer, with names only of the participants in `scope`."""
 
     def name(of: Line | PartyTotal) -> str:
-        return of.participant if of.participant_id in scope else SOMEBODY
+        return of.participant if of.participant_id in scope else ANOTHER_PARTICIPANT
 
     def number(of: Line | PartyTotal) -> int | None:
         return of.participant_id if of.participant_id in scope else None
 
-    return Shown(
-        found=found,
+    return RenderedConsequences(
+        consequences=consequences,
         rows=tuple(
             Row(
                 line.connection,
@@ -120,29 +131,29 @@ def as_seen(found: Consequences, scope: Scope) -> Shown:
                 tuple(_effects(line)),
                 number(line),
             )
-            for line in found.lines
+            for line in consequences.lines
         ),
         conflicts=tuple(
-            _dispute(line, scope)
-            for line in found.conflicts
+            _conflict_row(line, scope)
+            for line in consequences.conflicts
             if line.holder_id in scope or line.claimant_id in scope
         ),
         totals=tuple(
             Total(name(party), tuple(f"{getattr(party, field):,}" for field, _, _ in EFFECTS), number(party))
-            for party in found.parties
+            for party in consequences.parties
         ),
-        points=any(line.congestion_point and line.participant_id in scope for line in found.lines),
+        has_points=any(line.congestion_point and line.participant_id in scope for line in consequences.lines),
     )
 
 
-def with_pages(shown: Shown) -> Shown:
+def with_links(rendered: RenderedConsequences) -> RenderedConsequences:
     """Add the numbers of existing connections and congestion points, for a viewer who may see all."""
     connections = dict(
-        Connection.objects.filter(address__in={row.connection for row in shown.rows}).values_list(
+        Connection.objects.filter(address__in={row.connection for row in rendered.rows}).values_list(
             "address", "pk"
         )
     )
-    named = {row.congestion_point for row in shown.rows if row.congestion_point}
+    named = {row.congestion_point for row in rendered.rows if row.congestion_point}
     points = {
         (dso, address): number
         for dso, address, number in CongestionPoint.objects.filter(address__in=named)
@@ -155,16 +166,16 @@ def with_pages(shown: Shown) -> Shown:
             connection_id=connections.get(row.connection),
             congestion_point_id=points.get((row.participant_id or 0, row.congestion_point)),
         )
-        for row in shown.rows
+        for row in rendered.rows
     )
-    return replace(shown, rows=tuple(rows))
+    return replace(rendered, rows=tuple(rows))
 
 
-def _dispute(line: ConflictLine, scope: Scope) -> Dispute:
-    holder = line.holder if line.holder_id in scope else SOMEBODY
-    claimant = line.claimant if line.claimant_id in scope else SOMEBODY
+def _conflict_row(line: ConflictLine, scope: Scope) -> ConflictRow:
+    holder = line.holder if line.holder_id in scope else ANOTHER_PARTICIPANT
+    claimant = line.claimant if line.claimant_id in scope else ANOTHER_PARTICIPANT
     about = f"{claimant} against {holder} about {line.connection}, {in_words(line.days)}"
-    return Dispute(line.opened, line.number, about)
+    return ConflictRow(line.opened, line.number, about)
 
 
 def _effects(line: Line) -> Iterator[tuple[str, str, str]]:

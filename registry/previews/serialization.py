@@ -8,41 +8,41 @@ from typing import Any
 
 from participants.scope import EVERYONE
 from registry.previews.effects import Consequences
-from registry.previews.presentation import Dispute, Row, Shown, Total, as_seen
+from registry.previews.presentation import ConflictRow, RenderedConsequences, Row, Total, render_for
 
 
-def kept(found: Consequences) -> dict[str, Any]:
+def to_json(consequences: Consequences) -> dict[str, Any]:
     """Return the consequences as values for JSON, with texts and the names of all participants."""
-    shown = as_seen(found, EVERYONE)
+    rendered = render_for(consequences, EVERYONE)
     return {
-        "rows": [asdict(row) for row in shown.rows],
-        "conflicts": [asdict(dispute) for dispute in shown.conflicts],
-        "totals": [asdict(total) for total in shown.totals],
-        "points": shown.points,
-        "claims": found.claims,
-        "connections": found.connections,
-        "opened": found.opened,
-        "closed": found.closed,
-        "terms": list(found.terms),
-        "warnings": list(found.warnings),
-        "large": found.large,
+        "rows": [asdict(row) for row in rendered.rows],
+        "conflicts": [asdict(conflict) for conflict in rendered.conflicts],
+        "totals": [asdict(total) for total in rendered.totals],
+        "points": rendered.has_points,
+        "claims": consequences.claims,
+        "connections": consequences.connections,
+        "opened": consequences.opened,
+        "closed": consequences.closed,
+        "terms": list(consequences.terms),
+        "warnings": list(consequences.warnings),
+        "large": consequences.large,
     }
 
 
-def shown_again(said: Mapping[str, Any]) -> Shown:
-    """Return the consequences that `kept` stored, for the template of consequences."""
-    return Shown(
-        found=Consequences(
-            claims=said.get("claims", 0),
-            connections=said["connections"],
-            opened=said["opened"],
-            closed=said["closed"],
-            terms=tuple(said["terms"]),
-            warnings=tuple(said["warnings"]),
-            large=said["large"],
+def from_json(stored: Mapping[str, Any]) -> RenderedConsequences:
+    """Return the consequences that `to_json` stored, for the template of consequences."""
+    return RenderedConsequences(
+        consequences=Consequences(
+            claims=stored.get("claims", 0),
+            connections=stored["connections"],
+            opened=stored["opened"],
+            closed=stored["closed"],
+            terms=tuple(stored["terms"]),
+            warnings=tuple(stored["warnings"]),
+            large=stored["large"],
         ),
-        rows=tuple(Row(**{**row, "effects": tuple(map(tuple, row["effects"]))}) for row in said["rows"]),
-        conflicts=tuple(Dispute(**dispute) for dispute in said["conflicts"]),
-        totals=tuple(Total(**{**total, "numbers": tuple(total["numbers"])}) for total in said["totals"]),
-        points=said["points"],
+        rows=tuple(Row(**{**row, "effects": tuple(map(tuple, row["effects"]))}) for row in stored["rows"]),
+        conflicts=tuple(ConflictRow(**conflict) for conflict in stored["conflicts"]),
+        totals=tuple(Total(**{**total, "numbers": tuple(total["numbers"])}) for total in stored["totals"]),
+        has_points=stored["points"],
     )

@@ -19,23 +19,23 @@ class Busy(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class TimeLimits:
     """Limits in seconds: the wait for one lock, and the duration of one statement."""
 
     lock: int
     statement: int
 
 
-SHORT = Patience(lock=2, statement=10)
+SHORT = TimeLimits(lock=2, statement=10)
 """For previews that are made while staff fill in a form."""
-LONG = Patience(lock=2, statement=120)
+LONG = TimeLimits(lock=2, statement=120)
 """For previews that staff request with a button, about any number of facts."""
-DECIDED = Patience(lock=20, statement=120)
+APPLYING = TimeLimits(lock=20, statement=120)
 """For decisions that are applied."""
 
 
 @contextmanager
-def limited(patience: Patience) -> Iterator[None]:
+def limited(limits: TimeLimits) -> Iterator[None]:
     """Limit the work on the database in this context, which must be within a transaction.
 
     The limits end with the transaction, or with the rollback of a savepoint around this context.
@@ -43,29 +43,29 @@ def limited(patience: Patience) -> Iterator[None]:
     Raises:
         Busy: A lock or a statement exceeded the limits.
     """
-    _limit(patience)
+    _limit(limits)
     try:
         yield
     except DatabaseError as error:
-        if said := _in_words(error, patience):
-            raise Busy(said) from error
+        if text := _in_words(error, limits):
+            raise Busy(text) from error
         raise
 
 
-def take_turn(whose: int, *, wait: int) -> None:
-    """Take the lock for previews of `whose`, and hold it until the transaction ends or is rolled back.
+def one_at_a_time(key: int, *, wait: int) -> None:
+    """Take the lock for previews of `key`, and hold it until the transaction ends or is rolled back.
 
     Args:
-        whose: The number of the member of staff.
+        key: The number of the member of staff.
         wait: Seconds to wait for the lock.
 
     Raises:
         Busy: Another preview of the same member of staff had the lock all this time.
     """
-    _limit(Patience(lock=wait, statement=0))
+    _limit(TimeLimits(lock=wait, statement=0))
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [locks.PREVIEW, whose % 2**31])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [locks.PREVIEW, key % 2**31])
     except DatabaseError as error:
         if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
@@ -74,14 +74,14 @@ def take_turn(whose: int, *, wait: int) -> None:
         ) from error
 
 
-def _limit(patience: Patience) -> None:
+def _limit(limits: TimeLimits) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SET LOCAL lock_timeout = '{patience.lock}s'; SET LOCAL statement_timeout = '{patience.statement}s'"
+            f"SET LOCAL lock_timeout = '{limits.lock}s'; SET LOCAL statement_timeout = '{limits.statement}s'"
         )
 
 
-def _in_words(error: DatabaseError, patience: Patience) -> str:
+def _in_words(error: DatabaseError, limits: TimeLimits) -> str:
     """Return the message for staff when a limit was exceeded; empty for any other error."""
     state = sqlstate(error)
     if state == LOCK_NOT_AVAILABLE:
@@ -91,7 +91,7 @@ def _in_words(error: DatabaseError, patience: Patience) -> str:
         )
     if state == STATEMENT_CANCELED:
         return (
-            f"Busy: this took more than {patience.statement} seconds and was given up; a message may be in process."
+            f"Busy: this took more than {limits.statement} seconds and was given up; a message may be in process."
             " Nothing was done; try again in a moment."
         )
     return ""

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from participants.admin_base.extensions import Card
 from participants.admin_base.html import count_in_words, list_link
 from participants.models import Participant
-from registry.admin.previewed_forms import this_day
+from registry.admin.previewed_forms import market_today
 from reservations.admin.contracts import filters as contract_filters
 from reservations.admin.contracts.filters import with_version
 from reservations.admin.updates.filters import in_state
@@ -34,7 +34,7 @@ def reservations_card(model_admin: Any, request: HttpRequest, participant: Parti
     party = participant.role.lower()
     says: list[tuple[str, object]] = []
     if _may_look(request, Contract):
-        in_force = contract_filters.in_state(ContractVersion.objects.current(), "in force", this_day())
+        in_force = contract_filters.in_state(ContractVersion.objects.current(), "in force", market_today())
         contracts = with_version(Contract.objects.filter(**{party: participant}), in_force)
         says.append(("Contracts in force", _several(contracts, participant, "in force")))
     if _may_look(request, ReservationUpdate):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from registry.decisions.adjust import AdjustmentError, Row
 from registry.decisions.settle import DecisionError
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
-from registry.previews.effects import rehearse
+from registry.previews.effects import preview
 from registry.updates import statements
 from tests.registry.decisions.decisions import decide, move
 from tests.registry.model_days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View, covered
@@ -320,11 +320,11 @@ def is_done(world: World, verb: Callable[[str | None], int]) -> bool:
     """Whether staff can do it: as they were shown it, and nothing while they looked."""
     before = world.view()
     try:
-        shown = rehearse(lambda: verb(None))
+        shown = preview(lambda: verb(None))
     except (DecisionError, AdjustmentError) as refused:
         note(f"        refused: {refused}")
         return False
-    assert world.view() == before, "the rehearsal left something behind"
+    assert world.view() == before, "the preview left something behind"
     verb(shown.fingerprint)
     return True
 

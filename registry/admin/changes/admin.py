@@ -23,7 +23,7 @@ from registry.admin.facts.counts import is_about_other_than_days, what_it_change
 from registry.models import Change, Conflict, RevisionPlace
 from registry.models.imports import ImportRun
 from registry.previews.effects import of_change
-from registry.previews.presentation import as_seen
+from registry.previews.presentation import render_for
 from registry.updates import revisions
 from uftp.models import InboundMessage, Sender
 
@@ -83,8 +83,10 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         """
         context, scope = super().page_context(request, row), self.seen(request)
         if scope.everyone:
-            shown = as_seen(of_change(row.pk), scope)
-            context["shown"] = None if shown.nothing and is_about_other_than_days(row) else shown
+            consequences = render_for(of_change(row.pk), scope)
+            context["consequences"] = (
+                None if consequences.is_empty and is_about_other_than_days(row) else consequences
+            )
         return context
 
     @admin.display(description="number")

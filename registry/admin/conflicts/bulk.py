@@ -25,7 +25,15 @@ from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from registry.admin.conflicts.forms import DecisionForm
 from registry.admin.conflicts.pairs import PAIRS_SHOWN, Pair, pairs_in, settled_in_words
-from registry.admin.previewed_forms import LIVE, TOO_MANY, Attempt, Verb, attempted, fragment, rehearsed
+from registry.admin.previewed_forms import (
+    MAX_LIVE_PREVIEW,
+    TOO_MANY,
+    FormResult,
+    Verb,
+    preview_form,
+    preview_fragment,
+    submit_form,
+)
 from registry.changes import Source
 from registry.decisions.settle import settle_many, similar_conflicts
 from registry.models import Change, Conflict
@@ -114,17 +122,17 @@ def settle_many_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResp
         return _pairs_page(model_admin, request, pairs)
     pair = pairs[0]
     if request.method != "POST":
-        return _many_page(model_admin, request, pair, _many_form(pair), Attempt())
+        return _many_page(model_admin, request, pair, _many_form(pair), FormResult())
     if reason := why_not(model_admin, request, pair.holder, pair.claimant):
         raise PermissionDenied(reason)
     form = _many_form(pair, request.POST)
     if not form.is_valid():
-        shown = _foreseen_of(request, rows, pair) if pair.number <= LIVE else Attempt()
+        shown = _foreseen_of(request, rows, pair) if pair.number <= MAX_LIVE_PREVIEW else FormResult()
         return _many_page(model_admin, request, pair, form, shown)
-    attempt = attempted(request, _many_verb(rows, form), form.why)
-    if attempt.change is None:
-        return _many_page(model_admin, request, pair, form, attempt)
-    return _to_queue(model_admin, request, settled_in_words(attempt.change, pair, form), messages.SUCCESS)
+    result = submit_form(request, _many_verb(rows, form), form.why)
+    if result.change is None:
+        return _many_page(model_admin, request, pair, form, result)
+    return _to_queue(model_admin, request, settled_in_words(result.change, pair, form), messages.SUCCESS)
 
 
 def settle_many_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
@@ -134,24 +142,24 @@ def settle_many_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpR
     try:
         rows = _chosen(model_admin, request)
     except BadSelection as error:
-        return fragment(request, Attempt(error=str(error)))
+        return preview_fragment(request, FormResult(error=str(error)))
     pairs = pairs_in(rows)
     if len(pairs) != 1:
-        return fragment(request, Attempt(error=NONE_OPEN))
+        return preview_fragment(request, FormResult(error=NONE_OPEN))
     pair = pairs[0]
     if reason := why_not(model_admin, request, pair.holder, pair.claimant):
         raise PermissionDenied(reason)
-    if pair.number > LIVE:
-        return fragment(request, Attempt(hint=TOO_MANY))
-    return fragment(request, _foreseen_of(request, rows, pair))
+    if pair.number > MAX_LIVE_PREVIEW:
+        return preview_fragment(request, FormResult(hint=TOO_MANY))
+    return preview_fragment(request, _foreseen_of(request, rows, pair))
 
 
-def _foreseen_of(request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> Attempt:
+def _foreseen_of(request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> FormResult:
     """Return the consequences of the decision in the form, with or without a reason; or what the form lacks."""
-    form = _many_form(pair, request.POST, rehearsing=True)
+    form = _many_form(pair, request.POST, previewing=True)
     if not form.is_valid():
-        return Attempt(hint=form.what_is_missing)
-    return rehearsed(request, _many_verb(rows, form), form.why)
+        return FormResult(hint=form.missing_fields_text)
+    return preview_form(request, _many_verb(rows, form), form.why)
 
 
 def _chosen(model_admin: ScopedAdmin, request: HttpRequest) -> QuerySet[Conflict]:
@@ -179,8 +187,8 @@ def _chosen(model_admin: ScopedAdmin, request: HttpRequest) -> QuerySet[Conflict
     return rows.filter(closed_by=None).select_related(None).order_by()
 
 
-def _many_form(pair: Pair, *data: Any, rehearsing: bool = False) -> DecisionForm:
-    return DecisionForm(*data, holder=pair.holder, claimant=pair.claimant, days=None, rehearsing=rehearsing)
+def _many_form(pair: Pair, *data: Any, previewing: bool = False) -> DecisionForm:
+    return DecisionForm(*data, holder=pair.holder, claimant=pair.claimant, days=None, previewing=previewing)
 
 
 def _many_verb(rows: QuerySet[Conflict], form: DecisionForm) -> Verb:
@@ -232,9 +240,9 @@ def _pairs_page(model_admin: ScopedAdmin, request: HttpRequest, pairs: list[Pair
 
 
 def _many_page(
-    model_admin: ScopedAdmin, request: HttpRequest, pair: Pair, form: DecisionForm, attempt: Attempt
+    model_admin: ScopedAdmin, request: HttpRequest, pair: Pair, form: DecisionForm, result: FormResult
 ) -> HttpResponse:
-    seen, live = model_admin.seen(request), pair.number <= LIVE
+    seen, live = model_admin.seen(request), pair.number <= MAX_LIVE_PREVIEW
     context = {
         "pair": pair,
         "holder": link(pair.holder) if pair.holder in seen else pair.holder,
@@ -243,11 +251,11 @@ def _many_page(
         "why_not": why_not(model_admin, request, pair.holder, pair.claimant),
         "form": form,
         "errors": None,
-        "attempt": attempt,
+        "result": result,
         "before": "Choose a decision to see what would follow from it."
         if live
         else "Choose a decision and give a reason, then look at what would follow.",
-        "button": f"Settle {pair.words}" if live or attempt.shown else "Show what would follow",
+        "button": f"Settle {pair.words}" if live or result.consequences else "Show what would follow",
         "live": live,
         "preview": f"{reverse('admin:registry_conflict_settle_preview')}?{request.GET.urlencode()}",
         "back": _queue_of(request),

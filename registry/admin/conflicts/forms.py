@@ -8,14 +8,14 @@ from typing import Any
 from django import forms
 
 from participants.models import Participant
-from registry.admin.previewed_forms import DayInput, ReasonedForm
+from registry.admin.previewed_forms import DayInput, PreviewedForm
 from registry.models import Conflict
 from registry.periods import Days, day_after, half_open, in_words, last_day
 
 SPLIT = Conflict.Decision.SPLIT
 
 
-class DecisionForm(ReasonedForm):
+class DecisionForm(PreviewedForm):
     """A decision between `holder` and `claimant` about `days`; `days` is None for several conflicts."""
 
     decision = forms.ChoiceField(

@@ -25,7 +25,14 @@ from registry.admin.conflicts.filters import (
 )
 from registry.admin.conflicts.forms import DecisionForm, decided
 from registry.admin.facts.adjust import RIGHT
-from registry.admin.previewed_forms import Attempt, Verb, attempted, fragment, rehearsed, this_day
+from registry.admin.previewed_forms import (
+    FormResult,
+    Verb,
+    market_today,
+    preview_form,
+    preview_fragment,
+    submit_form,
+)
 from registry.changes import Source
 from registry.charts import timeline
 from registry.decisions.history import later_decisions, latest_decision
@@ -43,16 +50,16 @@ FILTERS = "_changelist_filters"
 def conflict_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:
     """Show the page of one conflict; a POST with a decision settles it."""
     if request.method != "POST":
-        return _page(model_admin, request, conflict, _form(conflict), Attempt())
+        return _page(model_admin, request, conflict, _form(conflict), FormResult())
     if reason := why_not(model_admin, request, conflict.holder, conflict.claimant):
         raise PermissionDenied(reason)
     form = _form(conflict, request.POST)
     if not form.is_valid():
         return _page(model_admin, request, conflict, form, _foreseen(request, conflict))
-    attempt = attempted(request, _verb(request, conflict, form), form.why)
-    if attempt.change is None and not _is_done_already(request, conflict, form):
+    result = submit_form(request, _verb(request, conflict, form), form.why)
+    if result.change is None and not _is_done_already(request, conflict, form):
         conflict = model_admin.row_or_404(request, str(conflict.pk))
-        return _page(model_admin, request, conflict, form, attempt)
+        return _page(model_admin, request, conflict, form, result)
     return _on_success(model_admin, request, conflict)
 
 
@@ -62,25 +69,25 @@ def preview_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Confl
         raise PermissionDenied(reason)
     if request.method != "POST":
         return HttpResponseRedirect(page_of(conflict))
-    return fragment(request, _foreseen(request, conflict))
+    return preview_fragment(request, _foreseen(request, conflict))
 
 
-def _form(conflict: Conflict, *data: Any, rehearsing: bool = False) -> DecisionForm:
+def _form(conflict: Conflict, *data: Any, previewing: bool = False) -> DecisionForm:
     return DecisionForm(
         *data,
         holder=conflict.holder,
         claimant=conflict.claimant,
         days=conflict.period,
-        rehearsing=rehearsing,
+        previewing=previewing,
     )
 
 
-def _foreseen(request: HttpRequest, conflict: Conflict) -> Attempt:
+def _foreseen(request: HttpRequest, conflict: Conflict) -> FormResult:
     """Return the consequences of the decision in the form, with or without a reason; or what the form lacks."""
-    form = _form(conflict, request.POST, rehearsing=True)
+    form = _form(conflict, request.POST, previewing=True)
     if not form.is_valid():
-        return Attempt(hint=form.what_is_missing)
-    return rehearsed(request, _verb(request, conflict, form), form.why)
+        return FormResult(hint=form.missing_fields_text)
+    return preview_form(request, _verb(request, conflict, form), form.why)
 
 
 def _verb(request: HttpRequest, conflict: Conflict, form: DecisionForm) -> Verb:
@@ -136,7 +143,7 @@ def _next(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) ->
 
 
 def _page(
-    model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict, form: DecisionForm, attempt: Attempt
+    model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict, form: DecisionForm, result: FormResult
 ) -> HttpResponse:
     seen = model_admin.seen(request)
     is_open = conflict.closed_by_id is None
@@ -160,7 +167,7 @@ def _page(
         "together": settling(like=str(conflict.pk)),
         "sides": conflict_page.sides(conflict, seen=seen, adjusted_for=adjusted_for),
         "timeline": timeline.of_connection(
-            conflict.connection, today=this_day(), scope=seen, conflict=conflict
+            conflict.connection, today=market_today(), scope=seen, conflict=conflict
         ),
         "others": conflict_page.other_claims(conflict, seen=seen),
         "earlier": conflict_page.other_decisions(conflict),
@@ -169,7 +176,7 @@ def _page(
         "anew": not is_open,
         "form": form,
         "errors": None,
-        "attempt": attempt,
+        "result": result,
         "before": "Choose a decision to see what would follow from it.",
         "button": "Settle" if is_open else "Decide again",
         "onward": is_open,

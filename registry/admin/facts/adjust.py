@@ -19,15 +19,15 @@ from participants.admin_base.scoped import ScopedAdmin
 from participants.models import AuditEntry, Participant
 from registry import periods
 from registry.admin.previewed_forms import (
-    LIVE,
+    MAX_LIVE_PREVIEW,
     TOO_MANY,
-    Attempt,
     DayInput,
-    ReasonedForm,
+    FormResult,
+    PreviewedForm,
     Verb,
-    attempted,
-    fragment,
-    rehearsed,
+    preview_form,
+    preview_fragment,
+    submit_form,
 )
 from registry.changes import Source
 from registry.decisions.adjust import adjust, resulting_days
@@ -59,7 +59,7 @@ CURRENT_SHOWN = 20
 CONFLICT = re.compile(r"\d{1,18}", re.ASCII)
 
 
-class AdjustForm(ReasonedForm):
+class AdjustForm(PreviewedForm):
     """The days that a fact is to have, and the reason."""
 
     first = forms.DateField(
@@ -90,22 +90,22 @@ def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable)
     if request.method != "POST":
         first, last = row.period.lower, periods.last_day(row.period)
         return _adjust_page(
-            model_admin, request, row, AdjustForm(initial={"first": first, "last": last}), Attempt()
+            model_admin, request, row, AdjustForm(initial={"first": first, "last": last}), FormResult()
         )
     form = AdjustForm(request.POST)
     if not form.is_valid():
         return _adjust_page(
-            model_admin, request, row, form, foreseen(request, row) if is_live(row) else Attempt()
+            model_admin, request, row, form, foreseen(request, row) if is_live(row) else FormResult()
         )
     days = periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])
     asked = periods.in_words(days)
-    attempt = attempted(request, adjusts(row, form), form.why)
-    change = attempt.change
+    result = submit_form(request, adjusts(row, form), form.why)
+    change = result.change
     if change is None:
         row.refresh_from_db()
         change = done_already(row, days, by=request.user.get_username(), why=form.why)
     if change is None:
-        return _adjust_page(model_admin, request, row, form, attempt)
+        return _adjust_page(model_admin, request, row, form, result)
     given = periods.list_in_words(resulting_days(row, days, change))
     said = format_html(
         "The days of {} are {}{}{}. {}",
@@ -123,7 +123,7 @@ def preview_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable
     """Return the consequences of the days in the form, as a part of the page."""
     if request.method != "POST":
         return HttpResponseRedirect(adjusting(row))
-    return fragment(request, foreseen(request, row) if is_live(row) else Attempt(hint=TOO_MANY))
+    return preview_fragment(request, foreseen(request, row) if is_live(row) else FormResult(hint=TOO_MANY))
 
 
 def _afterwards(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> str:
@@ -137,7 +137,7 @@ def _afterwards(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable)
 
 
 def _adjust_page(
-    model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable, form: AdjustForm, attempt: Attempt
+    model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable, form: AdjustForm, result: FormResult
 ) -> HttpResponse:
     live, superseded = is_live(row), superseding(row)
     return model_admin.page(
@@ -157,11 +157,11 @@ def _adjust_page(
         ],
         form=form,
         errors=None,
-        attempt=attempt,
+        result=result,
         before="Change the days to see what would follow."
         if live
         else "Change the days and give a reason, then look at what would follow.",
-        button="Adjust the days" if live or attempt.shown else "Show what would follow",
+        button="Adjust the days" if live or result.consequences else "Show what would follow",
         live=live,
         back=model_admin.url_to("change", row.pk),
         preview=model_admin.url_to("adjust_preview", row.pk),
@@ -173,7 +173,7 @@ def is_live(row: Adjustable) -> bool:
     if not isinstance(row, CongestionPointTerms):
         return True
     claims = CongestionPointConnection.objects.current().filter(congestion_point=row.congestion_point_id)
-    return len(claims.values_list("pk")[: LIVE + 1]) <= LIVE
+    return len(claims.values_list("pk")[: MAX_LIVE_PREVIEW + 1]) <= MAX_LIVE_PREVIEW
 
 
 def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | None:
@@ -195,12 +195,12 @@ def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | Non
     return change if asked == [periods.in_words(days)] and holds else None
 
 
-def foreseen(request: HttpRequest, row: Adjustable) -> Attempt:
+def foreseen(request: HttpRequest, row: Adjustable) -> FormResult:
     """Return the consequences of the days in the form, with or without a reason; or what the form lacks."""
-    form = AdjustForm(request.POST, rehearsing=True)
+    form = AdjustForm(request.POST, previewing=True)
     if not form.is_valid():
-        return Attempt(hint=form.what_is_missing)
-    return rehearsed(request, adjusts(row, form), form.why)
+        return FormResult(hint=form.missing_fields_text)
+    return preview_form(request, adjusts(row, form), form.why)
 
 
 def adjusts(row: Adjustable, form: AdjustForm) -> Verb:

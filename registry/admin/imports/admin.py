@@ -78,7 +78,7 @@ def _course(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> d
         "figures": import_page.figures(run),
         "warnings": run.summary.get("warnings") or [],
         "told": run.summary.get("told") or [],
-        "shown": None if under_way else import_page.shown(run),
+        "consequences": None if under_way else import_page.consequences_of(run),
         "rejects": rejects,
         "bad_lines": f"{run.bad_lines:,}",
         "more_rejects": len(rejects) >= Rejects.max_in_memory,

@@ -18,8 +18,8 @@ from participants.scope import EVERYONE
 from registry.imports import upload_queue
 from registry.models.imports import ImportRun
 from registry.previews.effects import of_change
-from registry.previews.presentation import Shown, as_seen, with_pages
-from registry.previews.serialization import shown_again
+from registry.previews.presentation import RenderedConsequences, render_for, with_links
+from registry.previews.serialization import from_json
 
 State = ImportRun.State
 
@@ -234,7 +234,7 @@ def _when(run: ImportRun, step: str) -> str:
     return moment(datetime.fromisoformat(at)) if at else ""
 
 
-def shown(run: ImportRun) -> Shown | None:
+def consequences_of(run: ImportRun) -> RenderedConsequences | None:
     """Return the consequences of an import for days and conflicts; None if there are none.
 
     For a large change, return the consequences that the preview stored, with the conflicts of the change.
@@ -243,11 +243,11 @@ def shown(run: ImportRun) -> Shown | None:
     if run.state == State.UNCHANGED:
         return None
     if run.change_id is not None:
-        found = as_seen(of_change(run.change_id), EVERYONE)
-        if found.found.large and stored:
-            found = replace(shown_again(stored), conflicts=found.conflicts)
+        found = render_for(of_change(run.change_id), EVERYONE)
+        if found.consequences.large and stored:
+            found = replace(from_json(stored), conflicts=found.conflicts)
     elif stored:
-        found = shown_again(stored)
+        found = from_json(stored)
     else:
         return None
-    return None if found.nothing and run.summary.get("told") else with_pages(found)
+    return None if found.is_empty and run.summary.get("told") else with_links(found)

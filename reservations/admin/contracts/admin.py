@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from common.display import PLACEHOLDER
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ScalableAdmin
-from registry.admin.previewed_forms import this_day
+from registry.admin.previewed_forms import market_today
 from registry.periods import last_day
 from registry.queries.change_sources import told
 from reservations.admin.contracts import edit, state
@@ -32,7 +32,7 @@ def contract_view(model_admin: ScalableAdmin, request: HttpRequest, contract: Co
     version = current(contract)
     if version is None:
         raise Http404
-    today, seen = this_day(), model_admin.seen(request)
+    today, seen = market_today(), model_admin.seen(request)
     sees_updates = request.user.has_perm(SEES_UPDATES)
     return model_admin.page(
         request,
@@ -163,7 +163,7 @@ class ContractAdmin(ScalableAdmin):
         versions = ContractVersion.objects.current().prefetch_related("profiles")
         rows: QuerySet[Contract] = super().get_queryset(request).select_related("dso", "agr")
         shown = rows.prefetch_related(Prefetch("versions", versions, "current_versions"))
-        return shown.annotate(today=Value(this_day(), DateField()))
+        return shown.annotate(today=Value(market_today(), DateField()))
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)

@@ -14,7 +14,7 @@ from participants.admin_base.pages import Page, may_add, may_change
 from participants.admin_base.reasons import actor
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
-from registry.admin.previewed_forms import this_day
+from registry.admin.previewed_forms import market_today
 from registry.changes import Source
 from registry.market.market import market
 from reservations.admin.contracts import page as contract_page
@@ -160,7 +160,7 @@ def _past(request: HttpRequest, version: ContractVersion | None, asked: Asked) -
     """Return the effects of saving on past days; nothing for a viewer without permission to view updates."""
     if version is None or not request.user.has_perm("reservations.view_reservationupdate"):
         return []
-    return changes_past(version, asked.terms(version), asked.editor.time_zone, this_day())
+    return changes_past(version, asked.terms(version), asked.editor.time_zone, market_today())
 
 
 def _edit_page(
@@ -180,7 +180,7 @@ def _edit_page(
         row=contract,
         contract=contract,
         version=version,
-        state=state_on(version, this_day())[1] if version else "",
+        state=state_on(version, market_today())[1] if version else "",
         form=asked.form,
         saving=asked.saving,
         asked=asked,

@@ -15,7 +15,7 @@ from django.urls import reverse
 from participants.admin_base.filters import MAX_SUGGESTIONS
 from participants.models import Participant, Role
 from participants.scope import Scope
-from registry.admin.previewed_forms import LONGEST_REASON, DayInput
+from registry.admin.previewed_forms import MAX_REASON_LENGTH, DayInput
 from registry.periods import last_day
 from reservations.admin.profiles.editor import Editor
 from reservations.contracts.profiles import FIRST_DAY, Profile
@@ -221,7 +221,7 @@ class SavingForm(forms.Form):
     )
     reason = forms.CharField(
         required=False,
-        max_length=LONGEST_REASON,
+        max_length=MAX_REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "data-no-preview": ""}),
         help_text="Why; kept with the version and among the decisions. A draft that stays one needs none.",
     )

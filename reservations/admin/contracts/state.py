@@ -19,7 +19,7 @@ from participants.admin_base.html import count_in_words
 from participants.admin_base.pages import Page, may_change
 from participants.admin_base.reasons import ReasonForm, actor
 from participants.admin_base.scoped import ScopedAdmin
-from registry.admin.previewed_forms import DayInput, this_day
+from registry.admin.previewed_forms import DayInput, market_today
 from registry.admin.time_forms import NO_DAY
 from registry.changes import Source
 from registry.periods import in_words, last_day
@@ -94,7 +94,7 @@ def _decide(
                 request, f"Contract {contract.contract_id} is {said}{again}.", messages.SUCCESS
             )
             return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
-    today, seen = this_day(), model_admin.seen(request)
+    today, seen = market_today(), model_admin.seen(request)
     return model_admin.page(
         request,
         f"admin/reservations/{template}",
@@ -139,7 +139,7 @@ def end_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract)
         contract=contract,
         form=form,
         facts=contract_page.facts(
-            contract, version, state_badge(version, this_day()), model_admin.seen(request)
+            contract, version, state_badge(version, market_today()), model_admin.seen(request)
         ),
         hint=hint,
         meaning=_meaning(request, contract, version) if request.method == "POST" else None,
@@ -187,7 +187,7 @@ def _meaning(request: HttpRequest, contract: Contract, version: ContractVersion)
 
 def _said(contract: Contract, version: ContractVersion, last: date, *, sees: bool) -> list[SafeString | str]:
     """Return the consequences of ending the contract with `last`, in sentences."""
-    before, today = last_day(version.period), this_day()
+    before, today = last_day(version.period), market_today()
     if last < version.period.lower:
         return [
             f"The contract begins on {version.period.lower}: it cannot end before. If it never was in force, make it a"

@@ -12,7 +12,7 @@ from registry.changes import Source
 from registry.decisions.adjust import Row, adjust
 from registry.decisions.settle import settle, settle_anew, settle_many
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
-from registry.previews.effects import Consequences, Line, rehearse
+from registry.previews.effects import Consequences, Line, preview
 from tests.registry.dsl import in_words
 from tests.registry.model_days import Day, Run
 from tests.registry.world import (
@@ -122,7 +122,7 @@ def _told(line: Line) -> str:
     return f"{line.participant.removesuffix('.example')}{place} {NAMES[line.connection]}: {'; '.join(said)}"
 
 
-def rehearsed(verb: Callable[[], Any]) -> Consequences:
+def previewed(verb: Callable[[], Any]) -> Consequences:
     """What a verb would do, and that it leaves nothing behind."""
     with transaction.atomic():
-        return rehearse(verb)
+        return preview(verb)

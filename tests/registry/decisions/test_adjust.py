@@ -17,7 +17,7 @@ from tests.registry.decisions.decisions import (
     decide,
     membership,
     move,
-    rehearsed,
+    previewed,
     representation,
     terms,
     told,
@@ -64,7 +64,7 @@ def test_C13_days_that_another_holds_are_contested_whatever_the_policy(world: Wo
     agr_says(world, "agr-1", ("home-1", 5, None))
     agr_says(world, "agr-2", ("home-1", 0, 4))
     world.set_policy("representation conflicts", policy)
-    shown = rehearsed(lambda: move(world, representation("agr-2"), 0, 9))
+    shown = previewed(lambda: move(world, representation("agr-2"), 0, 9))
     assert told(shown) == ["agr-2 home-1: contested 5..9"]
     assert shown.opened == 1
     change = move(world, representation("agr-2"), 0, 9, expected=shown.fingerprint)
@@ -77,7 +77,7 @@ def test_C13_days_set_free_go_to_who_has_waited_longest(world: World) -> None:
     agr_says(world, "agr-1", ("home-1", 0, None))
     agr_says(world, "agr-2", ("home-1", 2, None))
     agr_says(world, "agr-3", ("home-1", 0, None))
-    shown = rehearsed(lambda: move(world, representation("agr-1"), 0, 4))
+    shown = previewed(lambda: move(world, representation("agr-1"), 0, 4))
     assert told(shown) == [
         "agr-1 home-1: lost 5..; withdrawn 5..",
         "agr-2 home-1: gained 5..",
@@ -119,7 +119,7 @@ def test_C13_days_that_stay_refused_or_contested_are_said(world: World) -> None:
         f"AGR agr-2.example stays refused {as_date(5)} to {as_date(20)}, by conflict {refused.pk}.",
         f"AGR agr-2.example stays contested {as_date(21)} to {as_date(25)}.",
     )
-    shown = rehearsed(lambda: move(world, row, -5, 25))
+    shown = previewed(lambda: move(world, row, -5, 25))
     assert shown.warnings == stays
     assert told(shown) == ["agr-2 home-1: gained -5..-1"]
     with pytest.raises(AdjustmentError, match=f"already; it stays refused {as_date(5)}"):
@@ -135,7 +135,7 @@ def test_C13_days_that_a_policy_refused_stay_so(world: World) -> None:
     agr_says(world, "agr-1", ("home-1", 0, 20))
     world.set_policy("representation conflicts", "newest wins")
     agr_says(world, "agr-2", ("home-1", 5, 20))
-    shown = rehearsed(lambda: move(world, representation("agr-1"), -5, 20))
+    shown = previewed(lambda: move(world, representation("agr-1"), -5, 20))
     assert shown.warnings == (
         f"AGR agr-1.example stays refused {as_date(5)} to {as_date(20)}, by the policy “newest wins”.",
     )
@@ -146,7 +146,7 @@ def test_days_far_from_today_are_questioned_in_the_preview(world: World) -> None
     row, today = representation("agr-1"), as_date(world.today)
 
     def warned(first: date, last: date | None) -> tuple[str, ...]:
-        return rehearsed(lambda: adjust(row, first, last, source=BY_KIM, today=today)).warnings
+        return previewed(lambda: adjust(row, first, last, source=BY_KIM, today=today)).warnings
 
     far, ten = date(today.year - 1999, 1, 1), today.replace(year=today.year + 10)
     assert warned(far, as_date(9)) == (f"{far} is 1,999 years before today: is that meant?",)
@@ -199,7 +199,7 @@ def test_C13_a_row_that_is_not_current_says_what_superseded_it(world: World) -> 
 def test_C14_an_adjustment_does_what_was_shown_or_nothing(world: World) -> None:
     agr_says(world, "agr-1", ("home-1", 0, None))
     row = representation("agr-1")
-    shown = rehearsed(lambda: move(world, row, 0, 4))
+    shown = previewed(lambda: move(world, row, 0, 4))
     agr_says(world, "agr-2", ("home-1", 3, None))
     before = written()
     with pytest.raises(ConsequencesChanged, match="Look at the consequences again"):
@@ -213,7 +213,7 @@ def test_C14_an_adjustment_does_what_was_shown_or_nothing(world: World) -> None:
 def test_C13_a_membership_gets_other_days(world: World) -> None:
     dso_says(world, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
     dso_says(world, "dso-2", point("point-2", -9, None, ("home-1", 5, None)))
-    shown = rehearsed(lambda: move(world, membership("dso-1", "point-1"), 2, 9))
+    shown = previewed(lambda: move(world, membership("dso-1", "point-1"), 2, 9))
     assert told(shown) == [
         "dso-1 point-1 home-1: lost 0..1, 10..; withdrawn 0..1, 10..",
         "dso-2 point-2 home-1: gained 10..",
@@ -239,12 +239,12 @@ def test_C13_a_membership_keeps_to_its_point_as_the_policies_say(
     with pytest.raises(AdjustmentError, match=f"the policy {rule} is to reject that"):
         move(world, row, first, last)
     world.set_policy(rule, "adjust")
-    shown = rehearsed(lambda: move(world, row, first, last))
+    shown = previewed(lambda: move(world, row, first, last))
     assert len(shown.warnings) == 1
     assert f"by the policy {rule}" in shown.warnings[0]
     assert told(shown)
     world.set_policy(rule, "accept")
-    assert rehearsed(lambda: move(world, row, first, last)).warnings == ()
+    assert previewed(lambda: move(world, row, first, last)).warnings == ()
     world.set_policy(rule, "adjust")
     move(world, row, first, last)
     assert days(world, "dso-1", "point-1", "home-1") == adjusted
@@ -267,7 +267,7 @@ def test_C13_a_membership_is_not_moved_out_of_its_point(world: World, policy: st
 def test_C13_a_shortened_congestion_point_clips_its_connections(world: World) -> None:
     dso_says(world, "dso-1", point("point-1", 0, None, ("home-1", 0, None), ("home-2", 0, 4)))
     dso_says(world, "dso-2", point("point-2", 0, None, ("home-1", 0, None)))
-    shown = rehearsed(lambda: move(world, terms("dso-1", "point-1"), 0, 9))
+    shown = previewed(lambda: move(world, terms("dso-1", "point-1"), 0, 9))
     assert told(shown) == [
         "dso-1 point-1 home-1: lost 10..; withdrawn 10..",
         "dso-2 point-2 home-1: gained 10..",
@@ -280,7 +280,7 @@ def test_C13_a_shortened_congestion_point_clips_its_connections(world: World) ->
     assert days(world, "dso-1", "point-1", "home-2") == "effective 0..4"
     assert disputes(world) == ["home-1: dso-2 against dso-1, 0..9"]
     assert_sound()
-    again = rehearsed(lambda: move(world, terms("dso-1", "point-1"), 0, 20))
+    again = previewed(lambda: move(world, terms("dso-1", "point-1"), 0, 20))
     assert again.lines == ()
     assert len(again.warnings) == 1
     assert "not brought back" in again.warnings[0]
@@ -313,7 +313,7 @@ def test_C13_terms_do_not_overlap_other_terms(world: World) -> None:
 def test_C13_terms_that_come_to_touch_the_same_terms_become_one(world: World) -> None:
     dso_says(world, "dso-1", point("point-1", 0, 9))
     dso_says(world, "dso-1", point("point-1", 20, None))
-    shown = rehearsed(lambda: move(world, terms("dso-1", "point-1"), 0, 19))
+    shown = previewed(lambda: move(world, terms("dso-1", "point-1"), 0, 19))
     assert [text.partition(": ")[2] for text in shown.terms] == [f"gains {as_date(10)} to {as_date(19)}"]
     move(world, terms("dso-1", "point-1"), 0, 19)
     assert terms("dso-1", "point-1").period == terms("dso-1", "point-1", day=40).period

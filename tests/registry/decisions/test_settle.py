@@ -13,13 +13,13 @@ from registry.changes import Source
 from registry.decisions.history import refusals
 from registry.decisions.settle import DecisionError, refusing_decision, settle_many, similar_conflicts
 from registry.models import Change, Conflict, Representation
-from registry.previews.effects import of_change, rehearse
+from registry.previews.effects import of_change, preview
 from tests.registry.decisions.decisions import (
     BY_KIM,
     decide,
     decide_many,
     membership,
-    rehearsed,
+    previewed,
     representation,
     told,
 )
@@ -98,7 +98,7 @@ def test_C9_a_decision_is_between_the_two_it_names_where_several_hold_the_day(wo
     dso_says(world, "dso-3", point("point-1", 0, None, ("home-1", 0, None)))
     assert disputes(world) == ["home-1: dso-3 against dso-1, 0.."]
     conflict = open_conflicts().get()
-    kept = rehearsed(lambda: decide(world, conflict, "keep"))
+    kept = previewed(lambda: decide(world, conflict, "keep"))
     assert told(kept) == ["dso-3 point-1 home-1: refused 0.."]
     decide(world, conflict, "give")
     assert_sound()
@@ -368,10 +368,10 @@ def test_a_refused_membership_names_its_decision(world: World) -> None:
 # What comes of it
 
 
-def test_C14_a_rehearsal_tells_what_will_happen_and_leaves_nothing(world: World, contested: Conflict) -> None:
+def test_C14_a_preview_tells_what_will_happen_and_leaves_nothing(world: World, contested: Conflict) -> None:
     agr_says(world, "agr-3", ("home-1", 0, 4))
     before, view = written(), world.view()
-    shown = rehearsed(lambda: decide(world, contested, "split", 5))
+    shown = previewed(lambda: decide(world, contested, "split", 5))
     assert (written(), world.view()) == (before, view)
     assert told(shown) == ["agr-1 home-1: lost 5..9; refused 5..9", "agr-2 home-1: gained 5..9; refused 2..4"]
     assert [(p.participant, p.gained, p.lost, p.refused) for p in shown.parties] == [
@@ -384,8 +384,8 @@ def test_C14_a_rehearsal_tells_what_will_happen_and_leaves_nothing(world: World,
 
 
 def test_C14_nothing_is_done_when_other_consequences_would_follow(world: World, many: Conflict) -> None:
-    one = rehearsed(lambda: decide(world, many, "give"))
-    all_of_them = rehearsed(lambda: decide_many(world, similar_conflicts(many), "give"))
+    one = previewed(lambda: decide(world, many, "give"))
+    all_of_them = previewed(lambda: decide_many(world, similar_conflicts(many), "give"))
     agr_says(world, "agr-3", *((home, 4, 6) for home in CONNECTIONS))
     before, view = written(), world.view()
     for verb in (
@@ -399,28 +399,28 @@ def test_C14_nothing_is_done_when_other_consequences_would_follow(world: World, 
         world,
         similar_conflicts(many),
         "give",
-        expected=rehearsed(lambda: decide_many(world, similar_conflicts(many), "give")).fingerprint,
+        expected=previewed(lambda: decide_many(world, similar_conflicts(many), "give")).fingerprint,
     )
 
 
 def test_C14_a_decision_anew_does_what_was_shown_or_nothing(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
-    shown = rehearsed(lambda: decide(world, contested, "give", anew=True))
+    shown = previewed(lambda: decide(world, contested, "give", anew=True))
     assert told(shown) == ["agr-1 home-1: lost 2..9; refused 2..9", "agr-2 home-1: gained 2..9"]
     assert (shown.opened, shown.closed) == (0, 0)
     agr_says(world, "agr-2", ("home-1", 2, 5))
     with pytest.raises(ConsequencesChanged):
         decide(world, contested, "give", anew=True, expected=shown.fingerprint)
-    shown = rehearsed(lambda: decide(world, contested, "give", anew=True))
+    shown = previewed(lambda: decide(world, contested, "give", anew=True))
     assert of_change(decide(world, contested, "give", anew=True, expected=shown.fingerprint)) == shown
 
 
-def test_C14_a_rehearsal_raises_what_the_verb_raises(world: World, contested: Conflict) -> None:
+def test_C14_a_preview_raises_what_the_verb_raises(world: World, contested: Conflict) -> None:
     with pytest.raises(DecisionError, match="needs a reason"):
-        rehearse(lambda: decide(world, contested, "keep", source=Source.of_staff("kim", "")))
+        preview(lambda: decide(world, contested, "keep", source=Source.of_staff("kim", "")))
 
 
-def test_C14_a_rehearsal_works_outside_a_transaction_and_keeps_no_other_waiting(
+def test_C14_a_preview_works_outside_a_transaction_and_keeps_no_other_waiting(
     transactional_db: None,
 ) -> None:
     def verb() -> int:
@@ -429,7 +429,7 @@ def test_C14_a_rehearsal_works_outside_a_transaction_and_keeps_no_other_waiting(
             cursor.execute(
                 "SELECT count(*) FROM pg_locks WHERE objid = %s AND pid = pg_backend_pid()", [locks.MOMENT]
             )
-            assert cursor.fetchone() == (0,), "moments wait for a rehearsal"
+            assert cursor.fetchone() == (0,), "moments wait for a preview"
         return change
 
     world = World.start()
@@ -437,7 +437,7 @@ def test_C14_a_rehearsal_works_outside_a_transaction_and_keeps_no_other_waiting(
         agr_says(world, "agr-1", ("home-1", 0, None))
         agr_says(world, "agr-2", ("home-1", 0, None))
         conflict, before = open_conflicts().get(), written()
-        shown = rehearse(verb)
+        shown = preview(verb)
         assert shown.closed == 1
         assert written() == before
         change = retried(lambda: decide(world, conflict, "give", expected=shown.fingerprint))

@@ -13,7 +13,7 @@ from participants.models import AuditEntry, Participant
 from registry.changes import Source
 from registry.market.policies import set_policy
 from registry.models import Change, Conflict, CongestionPoint, Connection, Representation, RevisionPlace
-from registry.previews.effects import rehearse
+from registry.previews.effects import preview
 from registry.updates.publish import publish_representations
 from tests.registry.imports.files import (
     EAST,
@@ -533,12 +533,12 @@ def test_a_file_and_a_message_say_the_same() -> None:
 
 def test_C14_what_was_shown_is_what_is_done() -> None:
     lines = [f"first.example,{HOME},2026-01-01,"]
-    shown = rehearse(lambda: take_connections(lines).change)
+    shown = preview(lambda: take_connections(lines).change)
     assert not Change.objects.exists()
     take_connections([f"second.example,{HOME},2026-01-01,"])
     with pytest.raises(ConsequencesChanged):
         take_connections(lines, expected=shown.fingerprint)
-    shown = rehearse(lambda: take_connections(lines).change)
+    shown = preview(lambda: take_connections(lines).change)
     take_connections(lines, expected=shown.fingerprint)
     assert ("first", HOME, "from 2026-01-01", "contested") in represented()
     with pytest.raises(ConsequencesChanged):

@@ -23,8 +23,8 @@ from registry.admin.conflicts import bulk as conflict_bulk
 from registry.changes import Source
 from registry.decisions import adjust as decisions_adjust
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms
-from registry.previews.effects import rehearse
-from registry.previews.timeouts import Busy, Patience
+from registry.previews import effects
+from registry.previews.timeouts import Busy, TimeLimits
 from registry.updates import standings
 from tests.registry.admin.pages import TODAY, declared, list_of, page_of, represented, shown
 
@@ -125,7 +125,7 @@ def test_a_preview_that_takes_too_long_is_given_up(conflict: Conflict) -> None:
             cursor.execute("SELECT pg_sleep(60)")
 
     with pytest.raises(Busy, match="took more than 1 seconds"):
-        rehearse(slow, patience=Patience(lock=1, statement=1))
+        effects.preview(slow, limits=TimeLimits(lock=1, statement=1))
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
         assert cursor.fetchone() == ("0", "0")
@@ -134,7 +134,7 @@ def test_a_preview_that_takes_too_long_is_given_up(conflict: Conflict) -> None:
 def test_a_decision_gives_up_what_a_message_holds_and_does_nothing(
     client: Client, conflict: Conflict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(previewed_forms, "DECIDED", Patience(lock=1, statement=10))
+    monkeypatch.setattr(previewed_forms, "APPLYING", TimeLimits(lock=1, statement=10))
     (expected,) = re.findall(r'name="expected" value="(\w+)"', preview(client, conflict))
     with processing(conflict):
         answer = client.post(
@@ -155,7 +155,7 @@ def test_above_the_limit_the_button_shows_what_follows_for_a_congestion_point(
     assert "data-preview" in shown(client, page)
     assert "connections on which days change" in words(client.post(f"{page}preview/", said)).lower()
 
-    monkeypatch.setattr("registry.admin.facts.adjust.LIVE", 1)
+    monkeypatch.setattr("registry.admin.facts.adjust.MAX_LIVE_PREVIEW", 1)
 
     without = shown(client, page)
     assert "data-preview" not in without
@@ -176,12 +176,12 @@ def test_above_the_limit_the_button_shows_what_follows_for_many_conflicts(
     page = f"{list_of(Conflict)}settle/preview/?ids={ids}"
     assert 'name="expected"' in words(client.post(page, {"decision": "keep"}))
 
-    monkeypatch.setattr(conflict_bulk, "LIVE", 1)
+    monkeypatch.setattr(conflict_bulk, "MAX_LIVE_PREVIEW", 1)
 
     assert "Too many to show while you fill in the form" in words(client.post(page, {"decision": "keep"}))
 
 
-def test_a_rehearsal_analyzes_no_table_of_facts(kim: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_analyzes_no_table_of_facts(kim: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standings, "ANALYZE_FROM_ROWS", 1)
     declared("grid.example", 7, 1)
     terms = CongestionPointTerms.objects.get()
@@ -199,7 +199,7 @@ def test_a_rehearsal_analyzes_no_table_of_facts(kim: User, monkeypatch: pytest.M
             held.append([name for (name,) in cursor.fetchall() if name.startswith("registry_")])
         return change
 
-    rehearse(verb)
+    effects.preview(verb)
 
     assert held == [[]]
     assert CongestionPointConnection.objects.current().get().period.upper is None
