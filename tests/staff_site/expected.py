@@ -200,7 +200,7 @@ PAGES = {
     "reservations_contract_put_in_force": Page("act", "reservations_contract"),
     "reservations_contract_settlement": Page("list"),
     "reservations_contract_version": Page("row", "reservations_contract", {"number": 1}),
-    "reservations_reservationupdate_settle": Page("act", "reservations_reservationupdate"),
+    "reservations_reservationupdate_outcome": Page("act", "reservations_reservationupdate"),
     "auth_user_password_change": Page("superuser", "auth_user", key="id"),
     "auth_user_second_factor": Page("superuser", "auth_user"),
 }

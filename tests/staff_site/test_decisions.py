@@ -244,13 +244,13 @@ def end_contract(client: Client) -> Any:
     return client.post(page, {"expected": 1, "last": last, "seen": last, "reason": WHY})
 
 
-def settle_update(client: Client) -> Any:
+def record_outcome(client: Client) -> Any:
     pair = some_parties(dso="grid.example", agr="agr.example")
     a_contract(pair.dso, pair.agr)
     period = clock.now().date() + timedelta(days=3)
     update = update_of(send(pair.dso, update_xml(pair.dso, CRO, (1, 4, 0), period=period)))
-    said = {"decision": "rejected", "was": "accepted", "reason": WHY}
-    return client.post(f"{UPDATES}{update.pk}/settle/", said)
+    said = {"outcome": "rejected", "expected": "accepted", "reason": WHY}
+    return client.post(f"{UPDATES}{update.pk}/outcome/", said)
 
 
 IMPORTS = "/admin/registry/importrun/"
@@ -350,7 +350,7 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "reservations_contract_put_in_force": (put_contract_in_force, "change contract"),
     "reservations_contract_back_to_draft": (make_contract_a_draft_again, "change contract"),
     "reservations_contract_end": (end_contract, "change contract"),
-    "reservations_reservationupdate_settle": (settle_update, "settle reservation update"),
+    "reservations_reservationupdate_outcome": (record_outcome, "settle reservation update"),
     "uftp_inboundmessage_process_again": (process_again, "process again"),
     "uftp_inboundmessage_changelist process_again": (process_many_again, "process again"),
     "uftp_outboundmessage_send_again": (send_again, "send again"),

@@ -248,9 +248,9 @@ def test_a_contract_names_its_other_party_and_shows_nothing_else_of_it(world: Wo
     for name in ("edit", "edit_preview", "end", "end_preview", "put_in_force", "back_to_draft"):
         address = reverse(f"admin:reservations_contract_{name}", args=[contract.pk])
         assert client.post(address, {"reason": "because"}).status_code == 403, address
-    settle = reverse("admin:reservations_reservationupdate_settle", args=[said_to[CRO].pk])
-    said_so = {"decision": "rejected", "was": "accepted", "reason": "because"}
-    assert client.post(settle, said_so).status_code == 403
+    outcome = reverse("admin:reservations_reservationupdate_outcome", args=[said_to[CRO].pk])
+    said_so = {"outcome": "rejected", "expected": "accepted", "reason": "because"}
+    assert client.post(outcome, said_so).status_code == 403
     assert fingerprint() == before
 
 

@@ -138,7 +138,7 @@ QUERIES: dict[str, int] = {
     "/admin/reservations/reservationupdate/export/": 12,
     "/admin/reservations/reservationupdate/?q=needs less": 12,
     "/admin/reservations/reservationupdate/#/change/": 21,
-    "/admin/reservations/reservationupdate/#/settle/": 7,
+    "/admin/reservations/reservationupdate/#/outcome/": 7,
 }
 """Page to its number of queries, on small data and for an operator; `#` stands for a row."""
 

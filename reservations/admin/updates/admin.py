@@ -60,7 +60,7 @@ def update_view(model_admin: ScalableAdmin, request: HttpRequest, update: Reserv
         "answered": update_page.answered(update, seen),
         "answers": update_page.answers(update, seen),
         "passing": update_page.passing(update, model_admin.admin_site, seen) if to_agr else None,
-        "settle": model_admin.url_to("settle", update.pk)
+        "outcome_url": model_admin.url_to("outcome", update.pk)
         if outcome.is_offered(model_admin, request, update)
         else "",
         **model_admin.page_context(request, update),

@@ -22,40 +22,40 @@ from reservations.updates.lifecycle import SettlementError, settle
 
 State = UpdateState.State
 
-RIGHT = "reservations.settle_update"
+PERMISSION = "reservations.settle_update"
 
-DECISIONS = {
+OUTCOMES = {
     State.ACCEPTED: "Accepted: it counts for settlement",
     State.REJECTED: "Rejected: it does not count",
 }
-ON_ITS_WAY = "It is still being delivered: settle it once it is passed on or undone."
+STILL_BEING_DELIVERED = "It is still being delivered: record its outcome once it is passed on or undone."
 
 
-class SettleForm(ReasonForm):
+class OutcomeForm(ReasonForm):
     """Ask for an outcome other than the present state, and for the reason.
 
-    `was` is the state that the page was made from.
+    `expected` is the state that the page was made from.
     """
 
-    decision = forms.ChoiceField(
+    outcome = forms.ChoiceField(
         widget=forms.RadioSelect,
-        label="What the parties say",
+        label="Outcome that both parties confirm",
         error_messages={
-            "required": "Choose what becomes of the update.",
-            "invalid_choice": "That is what the update is already.",
+            "required": "Choose the outcome.",
+            "invalid_choice": "The update has this outcome already.",
         },
     )
-    was = forms.CharField(widget=forms.HiddenInput)
+    expected = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, state: str, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"was": state}, **kwargs)
-        decision = self.fields["decision"]
-        assert isinstance(decision, forms.ChoiceField)
-        decision.choices = [each for each in DECISIONS.items() if each[0] != state]
+        super().__init__(*args, initial={"expected": state}, **kwargs)
+        outcome = self.fields["outcome"]
+        assert isinstance(outcome, forms.ChoiceField)
+        outcome.choices = [each for each in OUTCOMES.items() if each[0] != state]
 
-    def once_more(self, refusal: str, *, state: str) -> SettleForm:
+    def once_more(self, refusal: str, *, state: str) -> OutcomeForm:
         """Return the form as filled in, for the update in its new `state`, with the reason of the refusal."""
-        form = SettleForm({**self.cleaned_data, "was": state}, state=state)
+        form = OutcomeForm({**self.cleaned_data, "expected": state}, state=state)
         form.is_valid()
         form.add_error(None, refusal)
         return form
@@ -63,7 +63,7 @@ class SettleForm(ReasonForm):
 
 def may_record_outcome(model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate) -> bool:
     """Return whether this member of staff has the permission, and acts for both parties."""
-    return request.user.has_perm(RIGHT) and model_admin.may_act(request, update.dso_id, update.agr_id)
+    return request.user.has_perm(PERMISSION) and model_admin.may_act(request, update.dso_id, update.agr_id)
 
 
 def is_offered(model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate) -> bool:
@@ -75,9 +75,9 @@ def outcome_view(model_admin: ScopedAdmin, request: HttpRequest, update: Reserva
     """Ask for the outcome and the reason; on a POST, record them."""
     state, back = state_of(update), model_admin.url_to("change", update.pk)
     if state == State.RECEIVED:
-        model_admin.message_user(request, ON_ITS_WAY, messages.WARNING)
+        model_admin.message_user(request, STILL_BEING_DELIVERED, messages.WARNING)
         return HttpResponseRedirect(back)
-    form = SettleForm(request.POST or None, state=state)
+    form = OutcomeForm(request.POST or None, state=state)
     if request.method == "POST" and form.is_valid():
         refusal = _record(model_admin, request, update, form.cleaned_data)
         if not refusal:
@@ -88,41 +88,41 @@ def outcome_view(model_admin: ScopedAdmin, request: HttpRequest, update: Reserva
 
 
 def _record(
-    model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate, said: Mapping[str, Any]
+    model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate, values: Mapping[str, Any]
 ) -> str:
     """Record the outcome in the form; return why it is refused, or an empty string."""
-    accepted, source = said["decision"] == State.ACCEPTED, Source.of_staff(actor(request), said["reason"])
+    accepted, source = values["outcome"] == State.ACCEPTED, Source.of_staff(actor(request), values["reason"])
     try:
-        retried(lambda: settle(update, accepted=accepted, source=source, expected=said["was"]))
+        retried(lambda: settle(update, accepted=accepted, source=source, expected=values["expected"]))
     except SettlementError as refusal:
         return str(refusal)
-    done = f"The update for {update.period} is {said['decision']}."
+    done = f"The update for {update.period} is {values['outcome']}."
     model_admin.message_user(request, done, messages.SUCCESS)
     return ""
 
 
 def _outcome_page(
-    model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate, form: SettleForm
+    model_admin: ScopedAdmin, request: HttpRequest, update: ReservationUpdate, form: OutcomeForm
 ) -> TemplateResponse:
     state = state_of(update)
     return model_admin.page(
         request,
-        "admin/reservations/settle_update.html",
-        "Settle the update",
+        "admin/reservations/update_outcome.html",
+        "Record the outcome of the update",
         row=update,
         form=form,
         update=update,
         state=state_badge(state),
         meaning=meaning(update, state),
-        submit="Settle",
+        submit="Record",
         cancel=model_admin.url_to("change", update.pk),
     )
 
 
 PAGE = Page(
-    "<path:object_id>/settle/",
-    "settle",
+    "<path:object_id>/outcome/",
+    "outcome",
     outcome_view,
     may=may_record_outcome,
-    denied="Settling an update needs the right to settle updates, and to act for both parties.",
+    denied="Recording an outcome needs the permission for it, and to act for both parties.",
 )

@@ -35,7 +35,7 @@ class Line:
     """Neighbouring ISPs of an update with the same values.
 
     `by` names the update that determines what remains; it is empty where that is this update. `remains` is empty where
-    the day is no longer in the contract. It is a least and a greatest power where the day is now settled in shorter ISPs.
+    the day is no longer in the contract. It is a least and a greatest power where the day is settled in shorter ISPs.
     """
 
     isps: str

@@ -17,14 +17,14 @@ TONES = {
     State.UNDONE: "bad",
 }
 
-MEANS = {
+MEANINGS = {
     State.RECEIVED: "It is being delivered to {agr} until the deadline, and does not count until it is there.",
     State.PASSED_ON: "{agr} has it, and it counts for settlement. The AGR answers the DSO itself: a copy of that "
     "answer sent to this CRO, or you on the parties’ word, makes the update accepted or rejected.",
     State.ACCEPTED: "It counts for settlement.",
     State.REJECTED: "It does not count: what was reserved before it stays reserved.",
-    State.UNDONE: "It could not be delivered to {agr}, so it does not count, and {dso} was answered Rejected. Where "
-    "the parties say that it holds all the same, settle it as accepted.",
+    State.UNDONE: "It could not be delivered to {agr}, so it does not count, and {dso} was answered Rejected. If "
+    "both parties confirm the update all the same, record it as accepted.",
 }
 
 
@@ -35,4 +35,4 @@ def state_badge(state: str) -> SafeString:
 
 def meaning(update: ReservationUpdate, state: str) -> str:
     """Return what `state` means for `update`, and what staff can do."""
-    return MEANS[State(state)].format(agr=update.agr.domain, dso=update.dso.domain)
+    return MEANINGS[State(state)].format(agr=update.agr.domain, dso=update.dso.domain)

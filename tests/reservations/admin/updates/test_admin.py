@@ -1,4 +1,4 @@
-"""Reservation updates as staff find, read and settle them, through HTTP requests of members of staff."""
+"""Reservation updates as staff find and read them and record their outcome, through HTTP requests of members of staff."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def page_of(update: ReservationUpdate) -> str:
     return f"{LIST}{update.pk}/change/"
 
 
-def settling(update: ReservationUpdate) -> str:
-    return f"{LIST}{update.pk}/settle/"
+def outcome_page(update: ReservationUpdate) -> str:
+    return f"{LIST}{update.pk}/outcome/"
 
 
 def shown(client: Client, page: str, **query: object) -> str:
@@ -294,25 +294,27 @@ def test_an_update_on_a_day_on_which_the_clock_changes_says_so(kim: Client, part
     assert row[:2] == ["9-16", "02:00 CEST–03:00"]
 
 
-@pytest.mark.parametrize("decision", ["accepted", "rejected"])
-def test_staff_settle_an_update_that_was_passed_on(kim: Client, connected: Parties, decision: str) -> None:
+@pytest.mark.parametrize("outcome", ["accepted", "rejected"])
+def test_staff_record_the_outcome_of_an_update_that_was_passed_on(
+    kim: Client, connected: Parties, outcome: str
+) -> None:
     update = passed_on(connected)
-    assert "Settle …" in shown(kim, page_of(update))
-    asked = {"decision": decision, "was": "passed on", "reason": WHY}
-    answer = kim.post(settling(update), asked, follow=True)
+    assert "Record outcome …" in shown(kim, page_of(update))
+    asked = {"outcome": outcome, "expected": "passed on", "reason": WHY}
+    answer = kim.post(outcome_page(update), asked, follow=True)
     assert answer.redirect_chain == [(page_of(update), 302)]
-    assert f"The update for {DAY} is {decision}." in answer.content.decode()
-    assert state(update) == decision
+    assert f"The update for {DAY} is {outcome}." in answer.content.decode()
+    assert state(update) == outcome
     entry = AuditEntry.objects.latest("pk")
     assert (entry.actor, entry.action, entry.reason) == ("kim", "settle reservation update", WHY)
-    decisions = shown(kim, "/admin/participants/auditentry/")
-    assert f'href="{page_of(update)}"' in decisions
+    trail = shown(kim, "/admin/participants/auditentry/")
+    assert f'href="{page_of(update)}"' in trail
 
 
-def test_a_settlement_without_a_decision_or_a_reason_changes_nothing(kim: Client, connected: Parties) -> None:
+def test_a_form_without_an_outcome_or_a_reason_changes_nothing(kim: Client, connected: Parties) -> None:
     update = passed_on(connected)
-    said = kim.post(settling(update), {"was": "passed on"}).content.decode()
-    assert "Choose what becomes of the update." in said
+    said = kim.post(outcome_page(update), {"expected": "passed on"}).content.decode()
+    assert "Choose the outcome." in said
     assert "Say why" in said
     assert state(update) == "passed on"
 
@@ -322,51 +324,55 @@ def test_who_looked_at_another_state_is_told_so(kim: Client, connected: Parties)
     settle(update, accepted=True, source=clerk(), expected="passed on")
     said = html.unescape(
         kim.post(
-            settling(update), {"decision": "rejected", "was": "passed on", "reason": WHY}
+            outcome_page(update), {"outcome": "rejected", "expected": "passed on", "reason": WHY}
         ).content.decode()
     )
     assert "was accepted meanwhile by clerk" in said
     assert state(update) == "accepted"
-    was = re.findall(r'name="was" value="([^"]+)"', said)
-    kim.post(settling(update), {"decision": "rejected", "was": was, "reason": WHY})
+    expected = re.findall(r'name="expected" value="([^"]+)"', said)
+    kim.post(outcome_page(update), {"outcome": "rejected", "expected": expected, "reason": WHY})
     assert state(update) == "rejected"
 
 
-def test_what_is_settled_can_only_become_something_else(kim: Client, connected: Parties) -> None:
+def test_an_outcome_can_only_be_replaced_by_another(kim: Client, connected: Parties) -> None:
     update = updated(connected, (1, 4, 0))
-    said = shown(kim, settling(update))
+    said = shown(kim, outcome_page(update))
     assert 'value="rejected"' in said
-    assert 'value="accepted"' not in said.replace('name="was" value="accepted"', "")
-    kim.post(settling(update), {"decision": "rejected", "was": "accepted", "reason": WHY})
+    assert 'value="accepted"' not in said.replace('name="expected" value="accepted"', "")
+    kim.post(outcome_page(update), {"outcome": "rejected", "expected": "accepted", "reason": WHY})
     assert state(update) == "rejected"
 
 
-def test_what_is_on_its_way_is_not_settled(kim: Client, connected: Parties, receiver: Receiver) -> None:
+def test_an_update_that_is_still_delivered_gets_no_outcome(
+    kim: Client, connected: Parties, receiver: Receiver
+) -> None:
     receiver.reply = lambda posted, before: (503, {}, b"")
     update = passed_on(connected)
     assert state(update) == "received"
-    assert "Settle …" not in shown(kim, page_of(update))
+    assert "Record outcome …" not in shown(kim, page_of(update))
     answer = kim.post(
-        settling(update), {"decision": "accepted", "was": "received", "reason": WHY}, follow=True
+        outcome_page(update), {"outcome": "accepted", "expected": "received", "reason": WHY}, follow=True
     )
     assert "It is still being delivered" in answer.content.decode()
     assert state(update) == "received"
 
 
-def test_looking_takes_one_party_and_settling_takes_both(connected: Parties) -> None:
+def test_viewing_takes_one_party_and_recording_takes_both(connected: Parties) -> None:
     update = passed_on(connected)
     client = limited(connected.dso)
     said = shown(client, page_of(update))
-    assert "Settle …" not in said
-    answer = client.post(settling(update), {"decision": "accepted", "was": "passed on", "reason": WHY})
+    assert "Record outcome …" not in said
+    answer = client.post(
+        outcome_page(update), {"outcome": "accepted", "expected": "passed on", "reason": WHY}
+    )
     assert answer.status_code == 403
     assert state(update) == "passed on"
 
 
-def test_who_looks_after_both_parties_settles(connected: Parties) -> None:
+def test_staff_of_both_parties_record_an_outcome(connected: Parties) -> None:
     update = passed_on(connected)
     client = limited(connected.dso, connected.agr)
-    client.post(settling(update), {"decision": "accepted", "was": "passed on", "reason": WHY})
+    client.post(outcome_page(update), {"outcome": "accepted", "expected": "passed on", "reason": WHY})
     assert state(update) == "accepted"
 
 
