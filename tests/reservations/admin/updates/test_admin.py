@@ -1,4 +1,4 @@
-"""Reservation updates as staff find and read them and record their outcome, through HTTP requests of members of staff."""
+"""Staff find and read reservation updates and record their outcome, through HTTP requests."""
 
 from __future__ import annotations
 
