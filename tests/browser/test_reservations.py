@@ -41,7 +41,7 @@ def test_a_day_with_several_updates_says_which_holds(market: Market, kim: Page) 
     expect(row).to_contain_text(market.updates["second"].reference)
     look(page, "update-of-several")
     row.get_by_role("link").click()
-    expect(page.get_by_text("(this one)")).to_be_visible()
+    expect(page.get_by_text("(this update)")).to_be_visible()
 
 
 def test_staff_settle_an_update_that_was_passed_on(market: Market, kim: Page) -> None:

@@ -25,14 +25,14 @@ from reservations.admin.updates.states import meaning, state_badge
 from reservations.isps import clock_times
 from reservations.models import FOUND_BY, ReservationUpdate, UpdateState
 
-SHOWN = 60
+MAX_REFERENCE_LENGTH = 60
 """How many characters of a Reference the list shows."""
 
 
 def update_view(model_admin: ScalableAdmin, request: HttpRequest, update: ReservationUpdate) -> HttpResponse:
     """Return the page of an update, with its history."""
     state, seen, version = state_of(update), model_admin.seen(request), update.version
-    together, more = update_page.beside(update)
+    siblings, more = update_page.siblings(update)
     to_agr = update.addressed_to == ReservationUpdate.AddressedTo.AGR
     context = {
         "update": update,
@@ -55,11 +55,13 @@ def update_view(model_admin: ScalableAdmin, request: HttpRequest, update: Reserv
         "lines": update_page.lines(update),
         "note": clock_times.of_day(update.period, version.isp_minutes, version.time_zone).note,
         "history": update_page.history(update, seen),
-        "together": together,
-        "all_together": _all_beside(model_admin, update) if more else "",
-        "answered": update_page.answered(update, seen),
-        "answers": update_page.answers(update, seen),
-        "passing": update_page.passing(update, model_admin.admin_site, seen) if to_agr else None,
+        "siblings": siblings,
+        "all_siblings": _all_siblings(model_admin, update) if more else "",
+        "cro_responses": update_page.cro_responses(update, seen),
+        "agr_responses": update_page.agr_responses(update, seen),
+        "pass_on_status": update_page.pass_on_status(update, model_admin.admin_site, seen)
+        if to_agr
+        else None,
         "outcome_url": model_admin.url_to("outcome", update.pk)
         if outcome.is_offered(model_admin, request, update)
         else "",
@@ -172,18 +174,18 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     @admin.display(description="Reference")
     def reference_in_short(self, update: ReservationUpdate) -> str:
-        return Truncator(update.reference).chars(SHOWN)
+        return Truncator(update.reference).chars(MAX_REFERENCE_LENGTH)
 
     @admin.display(description="received")
     def received(self, update: ReservationUpdate) -> str:
         return moment(update.received_at)
 
 
-def _all_beside(model_admin: ScalableAdmin, update: ReservationUpdate) -> str:
+def _all_siblings(model_admin: ScalableAdmin, update: ReservationUpdate) -> str:
     """Return the URL of the list of all updates for the same contract and Period."""
     day = str(update.period)
-    asked = {"contract__id__exact": str(update.contract_id), "period_from": day, "period_to": day}
-    return f"{model_admin.url_to('changelist')}?{urlencode(asked)}"
+    query = {"contract__id__exact": str(update.contract_id), "period_from": day, "period_to": day}
+    return f"{model_admin.url_to('changelist')}?{urlencode(query)}"
 
 
 def _title(update: ReservationUpdate) -> str:

@@ -45,15 +45,15 @@ class StateFilter(admin.SimpleListFilter):
     title = parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [*UpdateState.State.choices, (UNREPLACED, "Undone, and nothing replaced it")]
+        return [*UpdateState.State.choices, (UNREPLACED, "Undone and not replaced")]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ReservationUpdate]
     ) -> QuerySet[ReservationUpdate]:
-        asked = self.value()
-        if asked == UNREPLACED:
+        state = self.value()
+        if state == UNREPLACED:
             return unreplaced(queryset, today_at(clock.now(), market().time_zone))
-        return in_state(queryset, asked) if asked in UpdateState.State.values else queryset
+        return in_state(queryset, state) if state in UpdateState.State.values else queryset
 
 
 class PeriodFilter(DaysFilter):
@@ -79,5 +79,5 @@ class ContractFilter(TextFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
             return queryset
-        meant = self.seen.restrict(Contract.objects.filter(contract_id=self.text), "dso", "agr")
-        return queryset.filter(contract__in=list(meant.values_list("pk", flat=True)))
+        matching = self.seen.restrict(Contract.objects.filter(contract_id=self.text), "dso", "agr")
+        return queryset.filter(contract__in=list(matching.values_list("pk", flat=True)))

@@ -18,15 +18,15 @@ class UpdateInline(ReadOnlyAdmin, admin.TabularInline[ReservationUpdate, Inbound
     model = ReservationUpdate
     template = "admin/shown_inline.html"
     without_rows = "No update was registered."
-    verbose_name_plural = "The update that it is"
+    verbose_name_plural = "Reservation update"
     fields = readonly_fields = ("what", "under", "state")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationUpdate]:
         return with_state(super().get_queryset(request)).select_related("contract")
 
     def has_view_permission(self, request: HttpRequest, obj: InboundMessage | None = None) -> bool:
-        is_another = obj is not None and obj.message_type != "FlexReservationUpdate"
-        return not is_another and super().has_view_permission(request, obj)
+        is_other_type = obj is not None and obj.message_type != "FlexReservationUpdate"
+        return not is_other_type and super().has_view_permission(request, obj)
 
     @admin.display(description="update")
     def what(self, update: ReservationUpdate) -> str:

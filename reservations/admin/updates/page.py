@@ -24,10 +24,10 @@ from uftp.admin.messages import badge as message_badge
 from uftp.admin.outbound import OutboundMessageAdmin
 from uftp.models import InboundMessage, OutboundMessage, Sender
 
-TOGETHER = 50
+MAX_ROWS = 50
 """How many updates for the same contract and Period the page lists, and how many responses."""
 
-ANSWER = "FlexReservationUpdateResponse"
+RESPONSE = "FlexReservationUpdateResponse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class Line:
     isps: str
     time: str
     contracted: str
-    said: str
+    stated: str
     released: str
     remains: str
     by: SafeString | str
 
 
 @dataclass(frozen=True, slots=True)
-class Became:
+class StateRow:
     """A state of an update: since when, by what and why; `superseded` where it is not the current one."""
 
     state: SafeString
@@ -59,7 +59,7 @@ class Became:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class SiblingUpdate:
     """An update for the same contract and Period."""
 
     update: ReservationUpdate
@@ -70,7 +70,7 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Passing:
+class PassOnStatus:
     """The message that passes an update on.
 
     `page`, `following` and `tries` are empty for a viewer who may not see the AGR's messages.
@@ -101,15 +101,20 @@ def lines(update: ReservationUpdate) -> list[Line]:
     )
     at_present = next(figures([update.contract], update.period, update.period), None)
     times = clock_times.of_day(update.period, version.isp_minutes, version.time_zone)
-    said = {
+    stated = {
         number: watts
         for start, duration, watts in update.isps
         for number in range(start, start + duration)
         if number <= times.count
     }
     rows = [
-        (number, contracted[number - 1], said[number], *_now(at_present, number, version.isp_minutes))
-        for number in sorted(said)
+        (
+            number,
+            contracted[number - 1],
+            stated[number],
+            *_remaining_now(at_present, number, version.isp_minutes),
+        )
+        for number in sorted(stated)
     ]
     found = []
     for _, run in groupby(enumerate(rows), key=lambda row: (row[1][0] - row[0], *row[1][1:])):
@@ -120,16 +125,16 @@ def lines(update: ReservationUpdate) -> list[Line]:
                 isps=", ".join(calendar.in_words(range(first, last + 1))),
                 time=times.span(first, last),
                 contracted=clock_times.in_watts(of_contract),
-                said=clock_times.in_watts(watts),
+                stated=clock_times.in_watts(watts),
                 released=clock_times.in_watts(of_contract - watts),
                 remains=" to ".join(clock_times.in_watts(each) for each in remains),
-                by=_by(update, by),
+                by=_sources(update, by),
             )
         )
     return found
 
 
-def _now(
+def _remaining_now(
     at_present: DayFigures | None, number: int, minutes: int
 ) -> tuple[tuple[int, ...], tuple[Counting | None, ...]]:
     """Return the watts that remain in an ISP of `minutes` now, and the updates that determine them.
@@ -145,14 +150,14 @@ def _now(
     return tuple(watts[:: max(len(watts) - 1, 1)]), at_present.by[under]
 
 
-def _by(update: ReservationUpdate, by: tuple[Counting | None, ...]) -> SafeString | str:
+def _sources(update: ReservationUpdate, by: tuple[Counting | None, ...]) -> SafeString | str:
     if not by:
         return "not in the contract at present"
-    said = dict.fromkeys(_said_by(update, each) for each in by)
-    return format_html_join(", ", "{}", ((each,) for each in said if each))
+    sources = dict.fromkeys(_source(update, each) for each in by)
+    return format_html_join(", ", "{}", ((each,) for each in sources if each))
 
 
-def _said_by(update: ReservationUpdate, by: Counting | None) -> SafeString | str:
+def _source(update: ReservationUpdate, by: Counting | None) -> SafeString | str:
     if by is None:
         return "as contracted"
     if by.id == update.pk:
@@ -160,14 +165,14 @@ def _said_by(update: ReservationUpdate, by: Counting | None) -> SafeString | str
     return format_html("by {}", link(ReservationUpdate(pk=by.id), by.reference or "another update"))
 
 
-def history(update: ReservationUpdate, seen: Scope) -> list[Became]:
+def history(update: ReservationUpdate, seen: Scope) -> list[StateRow]:
     """Return the states of the update, latest first."""
     rows = update.states.select_related("recorded_by__message__sender").defer("recorded_by__message__sealed")
     return [
-        Became(
+        StateRow(
             state=state_badge(row.state),
             since=link(row.recorded_by, moment(row.recorded_by.moment)),
-            by=_maker(update, row.recorded_by, seen),
+            by=_cause(update, row.recorded_by, seen),
             why=row.recorded_by.reason,
             superseded=row.superseded_by_id is not None,
         )
@@ -175,7 +180,7 @@ def history(update: ReservationUpdate, seen: Scope) -> list[Became]:
     ]
 
 
-def _maker(update: ReservationUpdate, change: Change, seen: Scope) -> SafeString | str:
+def _cause(update: ReservationUpdate, change: Change, seen: Scope) -> SafeString | str:
     """Return what caused a state; a link to the message where its sender is in scope."""
     if change.kind == Change.Kind.DELIVERY:
         return f"delivery to {update.agr}"
@@ -189,23 +194,23 @@ def _is_seen(update: ReservationUpdate, sender: Sender, seen: Scope) -> bool:
     return party in seen
 
 
-def beside(update: ReservationUpdate) -> tuple[list[Beside], bool]:
+def siblings(update: ReservationUpdate) -> tuple[list[SiblingUpdate], bool]:
     """Return the updates for the same contract and Period, in their order, and whether there are more than listed."""
     rows = with_state(ReservationUpdate.objects.filter(contract=update.contract_id, period=update.period))
-    found = list(rows.order_by("time_stamp", "id")[: TOGETHER + 1])
+    found = list(rows.order_by("time_stamp", "id")[: MAX_ROWS + 1])
     return [
-        Beside(
+        SiblingUpdate(
             update=row,
             state=state_badge(state_of(row)),
             stamped=moment(row.time_stamp),
             received=moment(row.received_at),
             this=row.pk == update.pk,
         )
-        for row in found[:TOGETHER]
-    ], len(found) > TOGETHER
+        for row in found[:MAX_ROWS]
+    ], len(found) > MAX_ROWS
 
 
-def passing(update: ReservationUpdate, site: AdminSite, seen: Scope) -> Passing | None:
+def pass_on_status(update: ReservationUpdate, site: AdminSite, seen: Scope) -> PassOnStatus | None:
     """Return the progress of passing the update on to the AGR; None where it is not passed on."""
     sent = OutboundMessage.objects.filter(
         passes_on=update.message_id, recipient_role="AGR", recipient_domain=update.agr.domain
@@ -215,8 +220,8 @@ def passing(update: ReservationUpdate, site: AdminSite, seen: Scope) -> Passing 
         return None
     screen = OutboundMessageAdmin(OutboundMessage, site)
     if update.agr not in seen:
-        return Passing("", screen.state_badge(message), "", "")
-    return Passing(
+        return PassOnStatus("", screen.state_badge(message), "", "")
+    return PassOnStatus(
         link(message, f"{message.message_type} to {update.agr}"),
         screen.state_badge(message),
         screen.next_step(message),
@@ -224,33 +229,37 @@ def passing(update: ReservationUpdate, site: AdminSite, seen: Scope) -> Passing 
     )
 
 
-def answers(update: ReservationUpdate, seen: Scope) -> list[SafeString]:
+def agr_responses(update: ReservationUpdate, seen: Scope) -> list[SafeString]:
     """Return the copies of the AGR's responses in the update's conversation, earliest first.
 
     Each says whether it gave an outcome.
     """
-    settled = update.states.filter(recorded_by__message__message_type=ANSWER)
-    counted = {row.recorded_by.message_id for row in settled.select_related("recorded_by")}
+    outcomes = update.states.filter(recorded_by__message__message_type=RESPONSE)
+    effective = {row.recorded_by.message_id for row in outcomes.select_related("recorded_by")}
     received = InboundMessage.objects.filter(
-        Q(pk__in=counted) | Q(conversation_id=update.message.conversation_id),
-        message_type=ANSWER,
+        Q(pk__in=effective) | Q(conversation_id=update.message.conversation_id),
+        message_type=RESPONSE,
         sender__role="AGR",
         sender__domain=update.agr.domain,
     )
-    return list(_told(received.defer("sealed").order_by("pk")[:TOGETHER], counted, update.agr in seen))
+    return list(
+        _response_rows(received.defer("sealed").order_by("pk")[:MAX_ROWS], effective, update.agr in seen)
+    )
 
 
-def _told(received: QuerySet[InboundMessage], counted: set[int | None], links: bool) -> Iterator[SafeString]:
-    for answer in received:
-        at = moment(answer.received_at)
-        what = "it settled the update" if answer.pk in counted else "it changed nothing"
-        why = f" ({answer.reason})" if answer.reason else ""
-        yield format_html("{}: {}{}", link(answer, at) if links else at, what, why)
+def _response_rows(
+    received: QuerySet[InboundMessage], effective: set[int | None], links: bool
+) -> Iterator[SafeString]:
+    for response in received:
+        at = moment(response.received_at)
+        what = "it gave the outcome" if response.pk in effective else "it changed nothing"
+        why = f" ({response.reason})" if response.reason else ""
+        yield format_html("{}: {}{}", link(response, at) if links else at, what, why)
 
 
-def answered(update: ReservationUpdate, seen: Scope) -> list[SafeString | str]:
+def cro_responses(update: ReservationUpdate, seen: Scope) -> list[SafeString | str]:
     """Return this CRO's responses to the DSO; with link and delivery state where the DSO is in scope."""
-    replies = update.message.replies.defer("sealed").order_by("pk")[:TOGETHER]
+    replies = update.message.replies.defer("sealed").order_by("pk")[:MAX_ROWS]
     return [
         format_html("{} {}", link(reply, reply.result), message_badge(reply.state, reply.get_state_display()))
         if update.dso in seen

@@ -220,7 +220,7 @@ def test_the_page_says_each_range_of_isps_beside_the_contract_and_what_remains(
     at("2026-03-02T10:00:00+01:00")
     second = updated(connected, (3, 2, 5_000), Reference="second")
     said = shown(kim, page_of(first))
-    assert table(said, "What it says") == [
+    assert table(said, "Content") == [
         ["1-2", "00:00–00:30", "5,000 W", "0 W", "5,000 W", "0 W"],
         ["3-4", "00:30–01:00", "5,000 W", "0 W", "5,000 W", "5,000 W by second"],
         ["5-6", "01:00–01:30", "5,000 W", "2,000 W", "3,000 W", "2,000 W"],
@@ -230,8 +230,8 @@ def test_the_page_says_each_range_of_isps_beside_the_contract_and_what_remains(
     assert "the day before at 12:00" in said
     assert "checked against version 1" in said
     assert f"/admin/reservations/contract/{first.contract_id}/day/{DAY}/" in said
-    beside = table(said, "Updates for this contract and Period")
-    assert [row[0] for row in beside] == ["first (this one)", "second"]
+    siblings = table(said, "Updates for this contract and Period")
+    assert [row[0] for row in siblings] == ["first (this update)", "second"]
     assert page_of(second) in said
 
 
@@ -241,7 +241,7 @@ def test_the_page_says_what_remains_in_isps_of_another_duration(kim: Client, con
     hours = Profile((Stretch(1, 2, 3_000), Stretch(11, 11, -3_000)))
     a_contract(connected.dso, connected.agr, isp_minutes=60, profile=hours)
     second = updated(connected, (2, 1, 700), ISP_Duration="PT1H", Reference="second")
-    assert [row[4:] for row in table(shown(kim, page_of(first)), "What it says")] == [
+    assert [row[4:] for row in table(shown(kim, page_of(first)), "Content")] == [
         ["5,000 W", "0 W"],
         ["4,500 W", "700 W by second"],
         ["−2,000 W", "−3,000 W as contracted"],
@@ -249,7 +249,7 @@ def test_the_page_says_what_remains_in_isps_of_another_duration(kim: Client, con
     set_market(isp_duration="PT15M", actor="clerk")
     a_contract(connected.dso, connected.agr, profile=Profile((Stretch(1, 8, 3_000),)))
     updated(connected, (5, 1, 100), (6, 1, 200), Reference="third")
-    assert [row[4:] for row in table(shown(kim, page_of(second)), "What it says")] == [
+    assert [row[4:] for row in table(shown(kim, page_of(second)), "Content")] == [
         ["2,300 W", "100 W to 700 W by third"],
     ]
 
@@ -260,7 +260,7 @@ def test_the_page_tells_every_state_since_when_by_what_and_why(
     update = undone(connected, receiver)
     settle(update, accepted=True, source=clerk(WHY), expected="undone")
     said = shown(kim, page_of(update))
-    history = table(said, "What became of it")
+    history = table(said, "History")
     assert [row[0] for row in history] == ["Accepted at present", "Undone", "Received"]
     assert history[0][2:] == ["clerk", WHY]
     assert history[1][2] == f"delivery to AGR {connected.agr.domain}"
@@ -273,7 +273,7 @@ def test_the_page_tells_every_state_since_when_by_what_and_why(
     assert "Decisions" in said
 
 
-def test_the_page_tells_which_answer_of_the_agr_settled_the_update(kim: Client, connected: Parties) -> None:
+def test_the_page_tells_which_response_of_the_agr_gave_the_outcome(kim: Client, connected: Parties) -> None:
     update = passed_on(connected)
     conversation = update.message.conversation_id
     for result in ("Accepted", "Rejected"):
@@ -283,14 +283,14 @@ def test_the_page_tells_which_answer_of_the_agr_settled_the_update(kim: Client, 
         send(connected.agr, copy)
     said = shown(kim, page_of(update))
     assert state(update) == "accepted"
-    answers = said[said.index("Copies of the AGR’s") :]
-    assert answers.index("it settled the update") < answers.index("it changed nothing")
+    answers = said[said.index("Copies from the AGR") :]
+    assert answers.index("it gave the outcome") < answers.index("it changed nothing")
 
 
 def test_an_update_on_a_day_on_which_the_clock_changes_says_so(kim: Client, parties: Parties, at: At) -> None:
     at("2026-10-20T09:00:00+02:00")
     update = updated(parties, (9, 8, 0), period="2026-10-25")
-    (row,) = table(shown(kim, page_of(update)), "What it says")
+    (row,) = table(shown(kim, page_of(update)), "Content")
     assert row[:2] == ["9-16", "02:00 CEST–03:00"]
 
 
@@ -435,7 +435,8 @@ def test_the_page_of_a_message_leads_to_its_update_and_what_it_recorded(
 
 def test_a_message_that_is_no_update_has_none(kim: Client, connected: Parties) -> None:
     message = InboundMessage.objects.filter(message_type="AGRPortfolioUpdate").latest("pk")
-    assert "The update that it is" not in shown(kim, f"/admin/uftp/inboundmessage/{message.pk}/change/")
+    page = shown(kim, f"/admin/uftp/inboundmessage/{message.pk}/change/")
+    assert not re.search(r">\s*Reservation update\s*<", page)
 
 
 def test_a_delivery_is_told_as_one(kim: Client, connected: Parties) -> None:
