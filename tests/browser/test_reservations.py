@@ -44,22 +44,22 @@ def test_a_day_with_several_updates_says_which_holds(market: Market, kim: Page) 
     expect(page.get_by_text("(this update)")).to_be_visible()
 
 
-def test_staff_settle_an_update_that_was_passed_on(market: Market, kim: Page) -> None:
+def test_staff_record_the_outcome_of_an_update_that_was_passed_on(market: Market, kim: Page) -> None:
     page, update = kim, market.updates["passed on"]
     page.goto(f"{page.url}reservations/reservationupdate/{update.pk}/change/")
     look(page, "update-passed-on")
-    page.get_by_role("link", name="Settle …").click()
-    page.get_by_role("button", name="Settle").click()
-    expect(page.get_by_text("Choose what becomes of the update.")).to_be_visible()
-    look(page, "update-settle")
+    page.get_by_role("link", name="Record outcome …").click()
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_text("Choose the outcome.")).to_be_visible()
+    look(page, "update-outcome")
     page.get_by_label("Accepted: it counts").check()
     page.get_by_label("Reason").fill("Flexwerk confirmed it by telephone.")
-    page.get_by_role("button", name="Settle").click()
+    page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_text("The update for 2026-07-03 is accepted.")).to_be_visible()
     expect(page.get_by_role("row", name="Accepted at present")).to_contain_text("Flexwerk confirmed it")
     assert state_of(update).state == "accepted"
-    look(page, "update-settled")
-    page.get_by_role("link", name="Decisions", exact=True).last.click()
+    look(page, "update-with-outcome")
+    page.get_by_role("link", name="Audit trail", exact=True).last.click()
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
 
 

@@ -209,7 +209,7 @@ MOST_KINDS = 400
 OPEN = 5
 """How many kinds of day the page shows open; of more, it opens only those that are unsaved or wrong."""
 
-DENIED = "Changing a contract needs the right to change contracts, and to act for both parties."
+DENIED = "Changing a contract needs the permission to change contracts, and to act for both parties."
 PAGES = (
     Page("add/", "add", add_view, may=may_add),
     Page("add/preview/", "add_preview", add_preview, may=may_add),

@@ -38,7 +38,7 @@ PLACES = {
 
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.]\d+)?)?", re.ASCII)
 
-CALENDAR = "This is no day of the calendar: write it as 2026-03-01."
+CALENDAR = "This is not a day of the calendar: write it as 2026-03-01."
 
 
 class ParticipantField(forms.CharField):
@@ -223,7 +223,7 @@ class SavingForm(forms.Form):
         required=False,
         max_length=MAX_REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60, "data-no-preview": ""}),
-        help_text="Why; kept with the version and among the decisions. A draft that stays one needs none.",
+        help_text="Why; kept with the version and in the audit trail. A draft that stays one needs none.",
     )
     expected = forms.IntegerField(widget=forms.HiddenInput)
 

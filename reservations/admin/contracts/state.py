@@ -122,7 +122,7 @@ def end_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract)
     if request.method == "POST" and form.is_valid():
         last, expected = form.cleaned_data["last"], form.cleaned_data["expected"]
         if request.POST.get("seen") != str(last):
-            hint = "Look at what follows. If it is what you mean, press the button once more."
+            hint = "Look at the consequences. If they are what you mean, press the button once more."
         elif _do(
             request,
             form,
@@ -228,7 +228,7 @@ def _of_updates(contract: Contract, last: date) -> SafeString | str:
     )
 
 
-DENIED = "Deciding on a contract needs the right to change contracts, and to act for both parties."
+DENIED = "Changing a contract's state needs the permission to change contracts, and to act for both parties."
 PAGES = (
     Page("<path:object_id>/in-force/", "put_in_force", put_in_force_view, may_change, DENIED),
     Page("<path:object_id>/draft/", "back_to_draft", back_to_draft_view, may_change, DENIED),

@@ -300,7 +300,7 @@ def test_a_contract_ends_once_staff_have_seen_what_follows(kim: Client, parties:
 
     form = {"last": "2026-03-03", "reason": "Terminated.", "expected": "1"}
     answer = kim.post(url, form)
-    assert "Look at what follows." in shown_of(answer)
+    assert "Look at the consequences." in shown_of(answer)
     assert f"Updates that count for days after it: 1 , for {DAY}." in shown_of(answer)
     (seen,) = re.findall(r'name="seen" value="([^"]*)"', answer.content.decode())
     changed = kim.post(url, {**form, "last": "2026-03-05", "seen": seen})

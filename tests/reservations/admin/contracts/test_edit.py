@@ -542,7 +542,7 @@ def test_the_preview_draws_what_is_typed_and_marks_what_is_wrong(staff: Client) 
     assert 'data-becomes="drawn-every"' in shown
     assert "ISPs 29-88, 07:00–22:00: 1,000 W" in shown
     assert "Give a whole number of watts, not “x”." in shown
-    assert "Something in the profile cannot be" in shown
+    assert "Some of the profile is not valid" in shown
     assert "<!DOCTYPE" not in shown
     assert not Contract.objects.exists()
 
