@@ -31,6 +31,8 @@ class DomainFilter(TextFilter):
 
 
 class SenderFilter(DomainFilter):
+    """A filter of received messages by the domain of the sender."""
+
     title = "sender's domain"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -41,6 +43,8 @@ class SenderFilter(DomainFilter):
 
 
 class RecipientFilter(DomainFilter):
+    """A filter of sent messages by the domain of the recipient."""
+
     title = "recipient's domain"
     path = "recipient"
 
@@ -53,10 +57,14 @@ class RecipientFilter(DomainFilter):
 
 
 class RecipientOfAttemptFilter(RecipientFilter):
+    """A filter of delivery attempts by the domain of the recipient."""
+
     path = "message__recipient"
 
 
 class ClaimedSenderFilter(DomainFilter):
+    """A filter of refused requests by the domain in the envelope."""
+
     title = "claimed sender's domain"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -64,24 +72,34 @@ class ClaimedSenderFilter(DomainFilter):
 
 
 class RoleFilter(ChoiceFilter):
+    """A filter by the role of a participant."""
+
     title = "role"
     parameter_name = "role"
     values = ROLES
 
 
 class SenderRoleFilter(RoleFilter):
+    """A filter of received messages by the role of the sender."""
+
     field = "sender__role"
 
 
 class RecipientRoleFilter(RoleFilter):
+    """A filter of sent messages by the role of the recipient."""
+
     field = "recipient_role"
 
 
 class ClaimedRoleFilter(RoleFilter):
+    """A filter of refused requests by the role in the envelope."""
+
     field = "role"
 
 
 class ResultFilter(ChoiceFilter):
+    """A filter by result. Messages may have none."""
+
     title = parameter_name = field = "result"
     values = ("Accepted", "Rejected")
 
@@ -106,6 +124,8 @@ class ReceivedResultFilter(ResultFilter):
 
 
 class PassedOnFilter(ChoiceFilter):
+    """A filter of sent messages by whether they are passed on."""
+
     title = "passed on"
     parameter_name = "passed_on"
     values = ("no", "yes")
@@ -121,11 +141,15 @@ class PassedOnFilter(ChoiceFilter):
 
 
 class StatusFilter(ChoiceFilter):
+    """A filter of refused requests by HTTP status."""
+
     title = parameter_name = field = "status"
     values = tuple(str(status) for status in refusals.STATUSES)
 
 
 class TypeFilter(TextFilter):
+    """A filter by message type, which suggests the types in `known`."""
+
     title = "message type"
     parameter_name = "type"
     known: Iterable[str] = ()
@@ -138,10 +162,14 @@ class TypeFilter(TextFilter):
 
 
 class InboundTypeFilter(TypeFilter):
+    """A filter of received messages by message type."""
+
     known = (*sorted(HANDLED_REQUESTS), "TestMessageResponse", *sorted(OTHER_REQUESTS | OTHER_RESPONSES))
 
 
 class OutboundTypeFilter(TypeFilter):
+    """A filter of sent messages by message type."""
+
     known = (
         "TestMessage",
         "FlexReservationUpdate",

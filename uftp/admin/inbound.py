@@ -69,6 +69,8 @@ PROCESS_AGAIN = RetryAction(
 
 @admin.register(InboundMessage)
 class InboundMessageAdmin(MessageAdmin):
+    """The screens of received messages."""
+
     list_display = (
         "received",
         "sender",
@@ -254,6 +256,8 @@ def _passing(passing: OutboundMessage, *, linked: bool) -> str:
 
 @admin.register(Sender)
 class SenderAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """The screens of senders, with a link to their messages."""
+
     audited = False
     list_display = ("domain", "role", "received")
     export_display = ("domain", "role")

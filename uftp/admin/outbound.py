@@ -68,6 +68,8 @@ SEND_AGAIN = RetryAction(
 
 @admin.register(OutboundMessage)
 class OutboundMessageAdmin(MessageAdmin):
+    """The screens of sent messages."""
+
     list_display = (
         "created",
         "recipient_in_list",
@@ -248,6 +250,8 @@ def _row(attempt: DeliveryAttempt) -> list[object]:
 
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """The screens of delivery attempts."""
+
     audited = False
     list_display = ("started", "message", "recipient", "outcome", "meaning", "detail")
     export_display = (

@@ -37,6 +37,8 @@ def download(model_admin: ScalableAdmin, request: HttpRequest, refusal: Refusal)
 
 @admin.register(Refusal)
 class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
+    """The screens of refused requests."""
+
     audited = False
     list_display = ("received", "claimed", "proven", "status", "line", "size_in_words", "address")
     export_display = (

@@ -68,6 +68,8 @@ _NAMES = {
 
 
 class Command(BaseCommand):
+    """The command `list_messages`."""
+
     help = "List messages, newest first: those received, those sent, or both."
 
     def add_arguments(self, parser: CommandParser) -> None:

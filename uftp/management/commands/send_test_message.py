@@ -14,6 +14,8 @@ from uftp.wakeups import wakeups
 
 
 class Command(BaseCommand):
+    """The command `send_test_message`."""
+
     help = "Send a TestMessage to a participant; `list_messages` shows its delivery and the participant's answer."
 
     def add_arguments(self, parser: CommandParser) -> None:
