@@ -325,7 +325,7 @@ def test_F15_staff_settle_any_that_is_not_on_its_way(
             lifecycle.settle(update, accepted=accepted, source=clerk(), expected=before)
         return
     change = lifecycle.settle(update, accepted=accepted, source=clerk("By telephone."), expected=before)
-    assert states(update)[-2:] == [(before, states(update)[-2][1]), (then, "decision")]
+    assert states(update)[-2:] == [(before, states(update)[-2][1]), (then, "staff")]
     settled = lifecycle.state_of(update).recorded_by
     assert (settled.pk, settled.actor, settled.reason) == (change, "clerk", "By telephone.")
     assert left(update) == (AS_RELEASED if accepted else AS_CONTRACTED)
