@@ -42,7 +42,9 @@ For more, staff press a button.
 """
 MAX_TRIES = 5
 """How often a preview is run that loses races."""
-TOO_MANY = "Too many to show while you fill in the form: give a reason and press the button to see what would follow."
+TOO_MANY = (
+    "Too many to show while you fill in the form: give a reason and press the button to see the consequences."
+)
 NOT_PREVIEWED = "Look at the consequences below. If they are what you mean, press the button once more."
 
 

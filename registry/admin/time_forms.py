@@ -12,7 +12,7 @@ from django.utils.timezone import get_current_timezone
 from registry.admin.previewed_forms import DayInput
 from registry.market.market import LAST_MICROSECOND
 
-NO_DAY = "This is no day of the calendar: write it as 2026-03-01."
+NO_DAY = "This is not a date: write it as 2026-03-01."
 SAME_SECOND = timedelta(microseconds=LAST_MICROSECOND)
 """Pages show moments to the second: a moment chosen on a page means the end of its second."""
 

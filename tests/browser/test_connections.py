@@ -31,7 +31,7 @@ def test_a_connection_over_time(market: Market, kim: Page) -> None:
     expect(page.get_by_role("region", name="Lies in")).to_contain_text(point("mill"))
     expect(page.get_by_role("group", name=f"Timeline of connection {address}")).to_be_visible()
     history = page.get_by_role("region", name="History", exact=True)
-    expect(history).to_contain_text("decision of lee: The prosumer signed with Zonkracht on 2 June.")
+    expect(history).to_contain_text("lee (staff): The prosumer signed with Zonkracht on 2 June.")
     look(page, "connection")
 
     page.get_by_label("As known at day").fill("2026-06-09")

@@ -96,7 +96,7 @@ def test_a_file_is_uploaded_read_and_applied(market: Market, kim: Page) -> None:
         expect(page.get_by_text("What it changed")).to_be_visible()
         look(page, "import-applied")
         page.locator(".course").get_by_role("link", name="change ").first.click()
-        expect(page.get_by_role("heading", name="What came of it")).to_be_visible()
+        expect(page.get_by_role("heading", name="Result", exact=True)).to_be_visible()
         page.go_back()
         assert worker.stop() == 0
     claimed = Representation.objects.current().filter(agr__domain="dwarsflex.example")

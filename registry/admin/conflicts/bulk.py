@@ -252,10 +252,10 @@ def _many_page(
         "form": form,
         "errors": None,
         "result": result,
-        "before": "Choose a decision to see what would follow from it."
+        "before": "Choose a decision to see the consequences."
         if live
-        else "Choose a decision and give a reason, then look at what would follow.",
-        "button": f"Settle {pair.words}" if live or result.consequences else "Show what would follow",
+        else "Choose a decision and give a reason, then look at the consequences.",
+        "button": f"Settle {pair.words}" if live or result.consequences else "Show the consequences",
         "live": live,
         "preview": f"{reverse('admin:registry_conflict_settle_preview')}?{request.GET.urlencode()}",
         "back": _queue_of(request),

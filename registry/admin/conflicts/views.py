@@ -177,7 +177,7 @@ def _page(
         "form": form,
         "errors": None,
         "result": result,
-        "before": "Choose a decision to see what would follow from it.",
+        "before": "Choose a decision to see the consequences.",
         "button": "Settle" if is_open else "Decide again",
         "onward": is_open,
         "live": True,

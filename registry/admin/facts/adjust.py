@@ -67,7 +67,7 @@ class AdjustForm(PreviewedForm):
         label="First day",
         error_messages={
             "required": "Give the first day.",
-            "invalid": "The first day is no day of the calendar: write it as 2026-03-01.",
+            "invalid": "The first day is not a date: write it as 2026-03-01.",
         },
     )
     last = forms.DateField(
@@ -75,7 +75,7 @@ class AdjustForm(PreviewedForm):
         label="Last day",
         required=False,
         help_text="It still counts. Leave it empty for days without an end.",
-        error_messages={"invalid": "The last day is no day of the calendar: write it as 2026-03-31."},
+        error_messages={"invalid": "The last day is not a date: write it as 2026-03-31."},
     )
     field_order = ("first", "last", "reason")
 
@@ -158,10 +158,10 @@ def _adjust_page(
         form=form,
         errors=None,
         result=result,
-        before="Change the days to see what would follow."
+        before="Change the days to see the consequences."
         if live
-        else "Change the days and give a reason, then look at what would follow.",
-        button="Adjust the days" if live or result.consequences else "Show what would follow",
+        else "Change the days and give a reason, then look at the consequences.",
+        button="Adjust the days" if live or result.consequences else "Show the consequences",
         live=live,
         back=model_admin.url_to("change", row.pk),
         preview=model_admin.url_to("adjust_preview", row.pk),

@@ -125,7 +125,7 @@ class ImportRunAdmin(ScalableAdmin):
         ("State", "state"),
         ("Lines", "lines"),
         ("Bad lines", "bad_lines"),
-        ("What came of it", import_page.came_of_it),
+        ("Result", import_page.came_of_it),
         ("Change", "change_id"),
     )
     list_filter = ("kind", StateFilter, ("created_at", DayRangeFilter))

@@ -180,7 +180,7 @@ def progress(run: ImportRun) -> Progress | None:
         return None
     phase, _, detail = run.step.partition(" ")
     if phase == "writing" and not run.applies:
-        return Progress("Working out what would follow", None)
+        return Progress("Working out the consequences", None)
     percent = int(detail[:-1]) if detail.endswith("%") and detail[:-1].isdigit() else None
     text = PHASES.get(phase, phase.capitalize() or "It begins")
     return Progress(text if percent is not None or not detail else f"{text}: {detail}", percent)

@@ -41,7 +41,7 @@ _OUT_OF_BOUNDS = _REJECTED.format(reason="Period out of bounds")
 _WARNED = "The update is answered Accepted, with a warning."
 
 UPDATES = "What updates say"
-STRANGE = "Strange periods"
+PERIOD_RULES = "Irregular periods"
 
 WORDS: dict[str, dict[str, Words]] = {
     UPDATES: {
@@ -114,7 +114,7 @@ WORDS: dict[str, dict[str, Words]] = {
             },
         ),
     },
-    STRANGE: {
+    PERIOD_RULES: {
         "P1": Words(
             "P1: ends before it starts",
             "EndPeriod lies before StartPeriod, and there is nothing to withdraw.",

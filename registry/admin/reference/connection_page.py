@@ -104,7 +104,7 @@ class Reader:
             return format_html("{}", link(change.message, f"{change.message.message_type} of {sender}"))
         if change.kind == Change.Kind.IMPORT:
             return f"import {change.file_name}"
-        return f"decision of {change.actor}: {change.reason}"
+        return f"{change.actor} (staff): {change.reason}"
 
 
 def facts_on(

@@ -38,7 +38,7 @@ PLACES = {
 
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.]\d+)?)?", re.ASCII)
 
-CALENDAR = "This is not a day of the calendar: write it as 2026-03-01."
+CALENDAR = "This is not a date: write it as 2026-03-01."
 
 
 class ParticipantField(forms.CharField):

@@ -45,7 +45,7 @@ class Tools:
         """Return the kinds of day that are chosen; raise ValidationError where there are none."""
         day = self.typed["for_day"].strip()
         if day and not (key_of(day) and day_of(day)):
-            raise ValidationError({"for_day": "This is no day of the calendar: write it as 2026-12-25."})
+            raise ValidationError({"for_day": "This is not a date: write it as 2026-12-25."})
         keys = [*self.chosen, *([day] if day else [])]
         if not keys:
             raise ValidationError({"for_day": "Choose at least one kind of day, or give a single day."})

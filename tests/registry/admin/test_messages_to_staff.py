@@ -40,7 +40,7 @@ def words(answer: Any) -> str:
 
 
 def sent(client: Client, page: str, **said: str) -> Any:
-    """Send a form twice: without having seen what would follow, and with what was shown then."""
+    """Send a form twice: without having seen the consequences, and with what was shown then."""
     said = {"reason": WHY, **said}
     found = re.findall(r'name="expected" value="(\w+)"', client.post(page, said).content.decode())
     assert len(found) == 1

@@ -36,7 +36,7 @@ def words(answer: Any) -> str:
 
 
 def form(client: Client, preview: str, **said: str) -> dict[str, str]:
-    """A form filled in, with what was shown would follow from it."""
+    """A form filled in, with the consequences that were shown."""
     seen = client.post(preview, said)
     (expected,) = re.findall(r'name="expected" value="(\w+)"', seen.content.decode())
     return {**said, "reason": WHY, "expected": expected}

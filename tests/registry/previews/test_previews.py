@@ -159,7 +159,7 @@ def test_above_the_limit_the_button_shows_what_follows_for_a_congestion_point(
 
     without = shown(client, page)
     assert "data-preview" not in without
-    assert "Show what would follow" in without
+    assert "Show the consequences" in without
     assert "Too many to show while you fill in the form" in words(client.post(f"{page}preview/", said))
     assert 'name="expected"' not in words(client.post(page, said))
     asked = words(client.post(page, {**said, "reason": "because"}))

@@ -86,7 +86,7 @@ def preview(client: Client, conflict: Conflict, decision: str, **more: Any) -> A
 
 
 def decide(client: Client, conflict: Conflict, decision: str, **more: Any) -> Any:
-    """Settle a conflict as its page does: see what would follow, then send the form with it."""
+    """Settle a conflict as its page does: see the consequences, then send the form with it."""
     said = {"decision": decision, "reason": WHY, **more}
     return client.post(
         page_of(conflict), {**said, "expected": fingerprint(preview(client, conflict, **said))}

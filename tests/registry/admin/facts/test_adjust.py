@@ -49,7 +49,7 @@ def fingerprint(answer: Any) -> str:
 
 
 def adjust(client: Client, row: Any, first: str, last: str, query: str = "", **more: str) -> Any:
-    """Adjust a row as its page does: see what would follow, then send the form with it."""
+    """Adjust a row as its page does: see the consequences, then send the form with it."""
     said = {"first": first, "last": last, "reason": WHY, **more}
     seen = client.post(f"{adjusting(row)}preview/", said)
     return client.post(adjusting(row) + query, {**said, "expected": fingerprint(seen)})
@@ -219,14 +219,14 @@ def test_nothing_is_adjusted_unseen(staff: Client) -> None:
     ("said", "told"),
     [
         ({"first": ""}, "Give the first day."),
-        ({"first": "99999"}, "The first day is no day of the calendar"),
-        ({"last": "2026-02-30"}, "The last day is no day of the calendar"),
+        ({"first": "99999"}, "The first day is not a date"),
+        ({"last": "2026-02-30"}, "The last day is not a date"),
         ({"first": "2026-06-01", "last": "2026-05-01"}, "lies before the first"),
         ({"first": "2026-06-01", "last": "2026-12-31"}, "Nothing changes"),
         ({"reason": ""}, "Say why"),
         ({"reason": "x" * 3_000}, "at most 2000 characters"),
         ({"reason": "a\x00b"}, "Null characters are not allowed."),
-        ({"last": "\x00"}, "The last day is no day of the calendar"),
+        ({"last": "\x00"}, "The last day is not a date"),
         ({"expected": "\x00"}, "nothing was done"),
         ({"first": "0001-01-01", "last": "9999-12-31"}, "nothing was done"),
         ({"first": "9999-12-31", "last": ""}, "nothing was done"),

@@ -117,7 +117,7 @@ def test_refused_days_name_the_decision(staff: Client) -> None:
 
     assert f"Refused by lee’s decision in conflict {conflict.pk} : contract seen" in words(page)
     assert f'href="{page_of(conflict)}"' in page
-    assert "decision of lee: contract seen" in words(page)
+    assert "lee (staff): contract seen" in words(page)
 
 
 def test_as_known_at_a_past_moment(staff: Client) -> None:
@@ -148,8 +148,8 @@ def test_as_known_at_a_past_moment(staff: Client) -> None:
         ("known_day=2026-06-02", "still to come"),
         ("known_day=2026-06-01&known_time=14:00:01", "still to come"),
         ("known_time=14:00", "Give the day"),
-        ("known_day=soon", "no day of the calendar"),
-        ("on=2026-02-30", "no day of the calendar"),
+        ("known_day=soon", "not a date"),
+        ("on=2026-02-30", "not a date"),
         ("known_day=2026-05-01&known_time=late", "no time of day"),
     ],
 )

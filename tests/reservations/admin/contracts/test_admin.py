@@ -339,7 +339,7 @@ def test_a_contract_cannot_end_before_it_begins_or_without_a_reason(kim: Client)
     assert "The contract begins on 2026-01-01: it cannot end before." in shown_of(kim.post(url, form))
     assert "Give the last day." in shown_of(kim.post(url, {**form, "last": ""}))
     assert "Say why" in shown_of(kim.post(url, {**form, "last": "2026-05-01", "reason": " "}))
-    assert "This is no day of the calendar" in shown_of(kim.post(url, {**form, "last": "2026-02-30"}))
+    assert "This is not a date" in shown_of(kim.post(url, {**form, "last": "2026-02-30"}))
     assert ContractVersion.objects.count() == 1
 
 

@@ -161,7 +161,7 @@ def test_everything_that_is_wrong_in_the_terms_is_said_at_once(staff: Client, bu
     for text in (
         "No DSO has the domain x.example",
         "'feeder' is not an entity address",
-        "This is no day of the calendar: write it as 2026-03-01.",
+        "This is not a date: write it as 2026-03-01.",
         "1899-01-01 is not a day from",
         "Give the days before, such as 1",
         "Give the time of day, such as 10:00.",
@@ -291,7 +291,7 @@ def test_what_cannot_be_pasted_is_kept_and_explained(staff: Client, pasted: str,
         ({"from": "22:00", "to": "07:00"}, "Every day: it ends before it begins."),
         ({"from": "24:00"}, "no ISP of this day begins at 24:00"),
         ({"for": []}, "Choose at least one kind of day"),
-        ({"for": [], "for_day": "2026-02-30"}, "This is no day of the calendar"),
+        ({"for": [], "for_day": "2026-02-30"}, "This is not a date"),
     ],
 )
 def test_what_cannot_be_filled_in_is_kept_and_explained(

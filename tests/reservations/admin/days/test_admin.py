@@ -369,7 +369,7 @@ def test_the_form_takes_the_moment_of_a_file(kim: Client, parties: Parties, at: 
     [
         ({"first": ""}, "Give the first day."),
         ({"last": "2026-03-03"}, "The last day is before the first."),
-        ({"last": "soon"}, "This is no day of the calendar"),
+        ({"last": "soon"}, "This is not a date"),
         ({"dso": "nobody.example"}, "There is no contract with the DSO nobody.example."),
         ({"agr": "nobody.example"}, "There is no contract with the AGR nobody.example."),
         ({"contract": "FLEX"}, "There is no contract 'FLEX'."),
