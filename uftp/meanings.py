@@ -164,12 +164,13 @@ def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
     status = attempt.status
     if attempt.outcome == "delivered":
         if status == 400:
-            return Meaning("Its system has had the message before: delivered.")
-        return Meaning("Its system has taken the message: delivered.")
+            return Meaning("Its system had the message already: delivered.")
+        return Meaning("Its system accepted the message: delivered.")
     if status is None:
         if attempt.detail.startswith("an error of ours"):
             return Meaning(
-                "The attempt failed for an error of this CRO's own.", f"{_RETRIED} The log says more."
+                "The attempt failed because of an internal error of this CRO.",
+                f"{_RETRIED} The log says more.",
             )
         if "no endpoint" in attempt.detail:
             return Meaning(
@@ -180,12 +181,12 @@ def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
         return STATUSES[status]
     if 300 <= status < 400:
         return Meaning(
-            "Its system points to another address; messages do not follow.",
+            "Its system redirects to another address. Redirects are not followed.",
             "Ask the participant for its endpoint, and enter it on its page.",
         )
     if attempt.outcome == "temporary":
-        return Meaning("Its system has trouble of its own.", _RETRIED)
-    return Meaning("Its system did not take the message.", _GIVEN_UP)
+        return Meaning("Its system has an error.", _RETRIED)
+    return Meaning("Its system refused the message.", _GIVEN_UP)
 
 
 def of_refusal(status: int, line: str) -> Meaning:

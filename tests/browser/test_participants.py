@@ -68,7 +68,7 @@ def test_a_participant_is_added_tested_and_rotates_its_key(
     bright = Participant.objects.get(domain="bright.example")
 
     page.get_by_role("button", name="Send TestMessage").click()
-    expect(page.get_by_text("on its way")).to_be_visible()
+    expect(page.get_by_text("being delivered")).to_be_visible()
     deliver(bright)
     expect(
         page.get_by_text("Nobody answers at this address: nothing accepts connections there.")
@@ -80,7 +80,7 @@ def test_a_participant_is_added_tested_and_rotates_its_key(
     page.get_by_label("Reason").fill("they gave the wrong port")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("button", name="Send TestMessage").click()
-    expect(page.get_by_text("on its way")).to_be_visible()
+    expect(page.get_by_text("being delivered")).to_be_visible()
     deliver(bright)
     expect(page.get_by_text("its answer is awaited").first).to_be_visible()
     test = receiver.posts[-1].said

@@ -191,8 +191,8 @@ def send_test_messages(
     """Send a TestMessage to each selected participant, and link to the page of the test."""
     for participant in queryset[:MAX_TESTS]:
         sent = _send(participant, request.user.get_username())
-        page = format_html('<a href="{}">See what becomes of it</a>', _url(ONE, participant, sent))
-        text = one_per_line([f"A TestMessage to {participant} is on its way.", page])
+        page = format_html('<a href="{}">See its result</a>', _url(ONE, participant, sent))
+        text = one_per_line([f"A TestMessage to {participant} is being delivered.", page])
         model_admin.message_user(request, text, messages.SUCCESS)
 
 

@@ -54,7 +54,7 @@ def progress_of(test: OutboundMessage, now: datetime) -> TestProgress:
                     badge("warn", "rejected"),
                     "Answer",
                     format_html("{}: {}", text, answer.reason or "without a reason"),
-                    "It is reached and answers, but does not accept the test: ask it why.",
+                    "The participant's system answers, but does not accept the test. Ask the participant why.",
                 )
             )
             return TestProgress(steps, badge("warn", f"answered Rejected after {_in_words(took)}"), over=True)
@@ -65,8 +65,8 @@ def progress_of(test: OutboundMessage, now: datetime) -> TestProgress:
         return TestProgress(steps, badge("bad", "not delivered"), over=True)
     if not delivered:
         steps.append(Step(badge("", "not yet"), "Answer", "comes after the delivery"))
-        tried = badge("warn", "not delivered so far") if attempts else badge("", "on its way")
-        return TestProgress(steps, tried, over=False)
+        outcome = badge("warn", "not delivered so far") if attempts else badge("", "being delivered")
+        return TestProgress(steps, outcome, over=False)
     steps.append(_waits_for_answer(test, now))
     return TestProgress(steps, badge("warn", "delivered, not answered so far"), over=False)
 
@@ -83,12 +83,12 @@ def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datet
         case OutboundMessage.State.FAILED:
             return Step(badge("bad", "failed"), "Delivery", one_per_line(sentences), action), False
     if not attempts:
-        text = "A worker takes it up within seconds. Where this stays, no worker runs: see /health/ready."
+        text = "A worker delivers it within seconds. If this text stays, no worker runs: see /health/ready."
         return Step(badge("", "under way"), "Delivery", text), False
     if test.next_attempt_at:
         sentences.append(
             f"Next attempt at {moment(test.next_attempt_at)}, {_in_how_long(test.next_attempt_at - now)}. "
-            f"It goes on until {moment(test.give_up_at)}."
+            f"Attempts go on until {moment(test.give_up_at)}."
         )
     return Step(badge("warn", "tried"), "Delivery", one_per_line(sentences), action), False
 

@@ -54,8 +54,8 @@ PROCESS_AGAIN = RetryAction(
     done="to be processed again",
     failed="Only messages that are set aside can be.",
     consequences=(
-        "A message is set aside when handling it has failed again and again for a reason of this CRO's own. "
-        "Process it again once that reason is gone: whoever operates this CRO finds it in the log.",
+        "A message is set aside when handling it keeps failing for a reason of this CRO. "
+        "Process it again once that reason is removed. The operator of this CRO finds it in the log.",
         "It is handled as if it had just come, after the sender's other waiting messages that came before it, "
         "and answered. Where it fails again, it is set aside again.",
     ),
@@ -126,7 +126,7 @@ class InboundMessageAdmin(MessageAdmin):
             },
         ),
         (
-            "What came of it",
+            "Result",
             {"fields": ("answers", "passed_on", "failures", "setbacks", "last_error", "processed")},
         ),
         ("Where it belongs", {"fields": ("identifier", "conversation", "last_copy")}),
@@ -233,8 +233,8 @@ class InboundMessageAdmin(MessageAdmin):
         explanation = explain(content, for_major(message.major, "").schema)
         return explanations.fault_list(
             explanation,
-            fallback=f"By the schema of version {message.major} nothing is wrong with it: what cannot be taken is "
-            "a value, and the reason names it.",
+            fallback=f"By the schema of version {message.major} nothing is wrong with it: the fault is in a value, and "
+            "the reason names it.",
         )
 
     @staticmethod

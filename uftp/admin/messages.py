@@ -61,7 +61,7 @@ def xml_box(beginning: bytes, note: str, page: str, *, complete: bool) -> SafeSt
         rendered = pretty_print(beginning, complete=complete)
     except NotPrintable as wrong:
         rendered = beginning.decode(errors="replace")
-        note += f"As it is, since it cannot be laid out: {wrong}. "
+        note += f"Unchanged, because it cannot be made readable: {wrong}. "
     return format_html(
         '<p>{}<a href="{}">Download it as it was signed</a></p>'
         '<pre class="xml" tabindex="0" role="region" aria-label="XML">{}</pre>',

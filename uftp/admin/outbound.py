@@ -50,12 +50,12 @@ SEND_AGAIN = RetryAction(
     permission="uftp.change_outboundmessage",
     button="Send again",
     done="to be sent again",
-    failed="It is being sent at this moment: look at its attempts. Or it was passed on, and is its sender's to "
-    "send again.",
+    failed="It is being sent at this moment: look at its attempts. Or it was passed on, and only its sender can "
+    "send it again.",
     consequences=(
-        "The message goes out at once, with the same MessageID and the same bytes; a participant that has it "
-        "already knows it for the same one.",
-        "Where it cannot be delivered, it is tried again by itself as if it were fresh, with growing pauses.",
+        "The message is sent at once, with the same MessageID and the same bytes. A participant that has it "
+        "already recognizes the copy.",
+        "If it cannot be delivered, it is tried again by itself like a new message, with growing pauses.",
     ),
     eligible=outbox.may_be_sent_again,
     run=_send_again,
@@ -222,7 +222,7 @@ class OutboundMessageAdmin(MessageAdmin):
                     PLACEHOLDER,
                 ]
             )
-        rendered = table(["At", "Took", "What came of it", "What its system said", "Endpoint"], rows)
+        rendered = table(["At", "Time taken", "Result", "Reply", "Endpoint"], rows)
         if len(latest) < MAX_ATTEMPTS:
             return rendered if rows else "None yet."
         earlier = list_link(DeliveryAttempt, "all of them", q=message.message_id)

@@ -92,7 +92,7 @@ def test_stored_delivered_and_answered(staff: Client, peer: Peer, receiver: Rece
     participant = peer.register(receiver.url)
     page = send(staff, participant)
     assert steps(staff, page)[1]
-    assert "on its way" in steps(staff, page)[0]
+    assert "being delivered" in steps(staff, page)[0]
 
     deliver(participant)
     said, more = steps(staff, page)
@@ -126,7 +126,7 @@ def test_an_answer_that_rejects_is_told(staff: Client, peer: Peer, receiver: Rec
     assert not more
     assert "answered Rejected" in said
     assert ": Unauthorized" in said
-    assert "does not accept the test: ask it why" in said
+    assert "does not accept the test. Ask the participant why" in said
 
 
 def test_an_endpoint_that_does_not_answer(staff: Client, peer: Peer) -> None:
@@ -142,7 +142,7 @@ def test_an_endpoint_that_does_not_answer(staff: Client, peer: Peer) -> None:
     assert "not delivered so far" in said
     assert "Nobody answers at this address: nothing accepts connections there. (connection refused)" in said
     assert url in said
-    assert re.search(r"Next attempt at [^,]*, (in \d+ seconds?|at once)\. It goes on until \d{4}-", said)
+    assert re.search(r"Next attempt at [^,]*, (in \d+ seconds?|at once)\. Attempts go on until \d{4}-", said)
     assert "What to do:" in said
 
 
@@ -190,7 +190,7 @@ def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float,
 
     steps_now = progress_of(test, now).steps
 
-    assert f", {said}. It goes on until" in str(steps_now[1].text)
+    assert f", {said}. Attempts go on until" in str(steps_now[1].text)
     assert "(connection timed out)" in str(steps_now[1].text)
 
 
@@ -274,7 +274,7 @@ def test_the_page_of_the_participant_tells_the_latest(staff: Client, peer: Peer,
 
     shown = staff.get(f"{PARTICIPANTS}{participant.pk}/change/").content.decode()
     assert f'href="{second}"' in shown
-    assert "on its way" in shown
+    assert "being delivered" in shown
     overview = staff.get(of_tests(participant)).content.decode()
     assert f'href="{first}"' in overview
     assert f'href="{second}"' in overview

@@ -201,7 +201,7 @@ def test_it_is_not_offered_to_be_sent_again(
     assert ("Only its sender can send it again" in page) == (state == "failed")
     again = f"{OUT}{passing.pk}/send-again/"
     for answer in (staff.get(again, follow=True), staff.post(again, {"reason": "because"}, follow=True)):
-        assert "is its sender's to send again" in html.unescape(answer.content.decode())
+        assert "only its sender can send it again" in html.unescape(answer.content.decode())
     chosen = {"action": "send_again", "_selected_action": [passing.pk, own.pk]}
     asked = staff.post(OUT, chosen).content.decode()
     assert "1 of the selected messages is left out" in asked

@@ -134,7 +134,7 @@ def test_no_message_makes_a_page_much_larger_than_itself(staff: Client, kind: st
         page = page_of(received(sealed=AGR.seal(content), size=len(content), state="processed"))
 
     assert len(staff.get(page).content) < 1_500_000
-    assert "As it is, since it cannot be laid out: it" in shown(staff, page)
+    assert "Unchanged, because it cannot be made readable: it" in shown(staff, page)
 
 
 def test_messages_received_are_searched_and_filtered(staff: Client) -> None:
@@ -272,7 +272,7 @@ def test_a_message_that_is_no_xml_is_shown_as_it_is(staff: Client) -> None:
     message = received()
     InboundMessage.objects.filter(pk=message.pk).update(sealed=bytes(64) + b"<A>&\xff", size=5)
 
-    assert "As it is, since it cannot be laid out" in shown(staff, page_of(message))
+    assert "Unchanged, because it cannot be made readable" in shown(staff, page_of(message))
 
 
 def test_a_message_names_its_answer_and_its_conversation(staff: Client) -> None:
