@@ -453,7 +453,7 @@ def test_a_rejection_is_explained(staff: Client) -> None:
 
     page = shown(staff, page_of(message))
 
-    assert page.index("The sender may not act") < page.index("The message was read, but it says")
+    assert page.index("The sender may not act") < page.index("The message was read, but this CRO")
     assert "By the schema of version 3 nothing is wrong with it" in page
     accepted = received(DSO, result="Accepted", reason="Warning: cut", state="processed")
     for absent in ("what this means", "By the schema", "last error", "setbacks"):
