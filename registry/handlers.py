@@ -64,7 +64,7 @@ def dso_portfolio_query(incoming: Incoming) -> Outcome:
     point = queries_participants.registered_point(incoming.sender, query.entity_address)
     if point is None:
         raise Rejection([Reason.NO_CONNECTIONS])
-    connections = queries_participants.connections_behind(point, query.period, in_force(incoming.received_at))
+    connections = queries_participants.point_connections(point, query.period, in_force(incoming.received_at))
     first = next(connections, None)
     return Outcome(
         fields={

@@ -17,7 +17,7 @@ from uftp.wakeups.wakeups import INBOX
 def count_coverage(timestamp: int) -> None:
     """Update the coverage of congestion points each minute."""
     now = clock.now()
-    coverage.count(today=today_at(now, market().time_zone), now=now)
+    coverage.update_coverage(today=today_at(now, market().time_zone), now=now)
 
 
 @app.task(name=uploads.TASK, queue=long_jobs.QUEUE)

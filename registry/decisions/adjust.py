@@ -28,7 +28,7 @@ from registry.models import (
 )
 from registry.periods import Days, distance, half_open, in_words, last_day, list_in_words
 from registry.previews import effects
-from registry.queries.change_sources import told
+from registry.queries.change_sources import source_in_words
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import prepare
 from registry.updates import points, standings, statements
@@ -317,7 +317,7 @@ def _require_current(row: Row) -> None:
             Change.objects.select_related("message__sender").defer("message__sealed").get(pk=superseded_by)
         )
         raise AdjustmentError(
-            f"This row was superseded by change {change.pk} {told(change)}: nothing was adjusted."
+            f"This row was superseded by change {change.pk} {source_in_words(change)}: nothing was adjusted."
             " Look at the current rows."
         )
 

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from registry.decisions.rulings import DecisionError, decision_in_words, join_words
 from registry.models import Change, Conflict
-from registry.queries.change_sources import told
+from registry.queries.change_sources import source_in_words
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -46,7 +46,7 @@ def require_open(cursor: CursorWrapper, selected: int = 1) -> None:
     )
     if selected == 1:
         raise DecisionError(_how_closed(cursor, changes[closed[0][0]]))
-    by = [f"{count:,} {told(changes[change])}" for change, count in closed[:3]]
+    by = [f"{count:,} {source_in_words(changes[change])}" for change, count in closed[:3]]
     others = sum(count for _, count in closed[3:])
     total = sum(count for _, count in closed)
     raise DecisionError(
@@ -61,12 +61,13 @@ def _how_closed(cursor: CursorWrapper, change: Change) -> str:
     conflict = Conflict.objects.select_related("holder", "claimant").get(pk=cursor.fetchone()[0])
     if not conflict.decision:
         return (
-            f"Conflict {conflict.pk} is closed: its days are no longer contested since a change {told(change)}."
+            f"Conflict {conflict.pk} is closed: its days are no longer contested since a change"
+            f" {source_in_words(change)}."
             " There is nothing left to settle in it."
         )
     decision = decision_in_words(conflict.decision, conflict.split_at, conflict.holder, conflict.claimant)
     return (
-        f"Conflict {conflict.pk} is closed: it was settled {told(change)}: {decision}."
+        f"Conflict {conflict.pk} is closed: it was settled {source_in_words(change)}: {decision}."
         " To reverse it, decide it again."
     )
 

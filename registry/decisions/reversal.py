@@ -26,7 +26,7 @@ from registry.models import Conflict
 from registry.periods import Days, list_in_words
 from registry.periods import in_words as days_in_words
 from registry.previews import effects
-from registry.queries.change_sources import told
+from registry.queries.change_sources import source_in_words
 from registry.sql.staging import prepare
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def settle_anew(
         raise DecisionError(f"Conflict {conflict_id} is open: settle it.")
     if not conflict.decision:
         raise DecisionError(
-            f"Conflict {conflict_id} ended without a decision {told(conflict.closed_by)}: there is none to replace."
+            f"Conflict {conflict_id} ended without a decision {source_in_words(conflict.closed_by)}:"
+            " there is none to replace."
         )
     kind = KINDS[conflict.kind]
     with connection.cursor() as cursor:
@@ -240,7 +241,8 @@ def _why_not(conflict: Conflict, found: ReversibleDays) -> str:
             .get()
         )
         assert later.closed_by is not None
-        return f"these days were decided later, in conflict {later.pk}, {told(later.closed_by)}; decide that one again"
+        source = source_in_words(later.closed_by)
+        return f"these days were decided later, in conflict {later.pk}, {source}; decide that one again"
     if found.contested:
         return (
             f"{list_in_words(found.contested)} is contested again; settle the conflict that is open about it"

@@ -9,12 +9,12 @@ from registry.market.market import market
 from registry.models import Change
 
 
-def told(change: Change) -> str:
+def source_in_words(change: Change) -> str:
     """Return who made the change and when: `by kim on 2026-07-01 14:00:05 CEST`, in the market's time zone."""
-    return f"by {maker(change)} {_on(change.moment)}".rstrip()
+    return f"by {source_name(change)} {_on(change.moment)}".rstrip()
 
 
-def maker(change: Change) -> str:
+def source_name(change: Change) -> str:
     """Return the source of the change: a message and its sender, a delivery, an import, or a member of staff."""
     if change.message is not None:
         passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""

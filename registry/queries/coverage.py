@@ -19,7 +19,7 @@ from registry.models import Change, CongestionPointCoverage, Coverage, CoverageS
 if TYPE_CHECKING:
     from participants.scope import Scope
 
-MANY = 10_000
+FULL_COUNT_FROM = 10_000
 """After more changes than this, all congestion points are counted."""
 
 WORK_MEMORY = "64MB"
@@ -34,7 +34,7 @@ ALL_POINTS = """
 INSERT INTO counted_point SELECT id FROM registry_congestionpoint
 """
 
-TOUCHED_POINTS = """
+CHANGED_POINTS = """
 -- Congestion points of which the changes recorded or superseded a fact about the day: their terms, their memberships,
 -- or a representation of a connection behind them.
 INSERT INTO counted_point
@@ -94,7 +94,7 @@ SET day = excluded.day, connections = excluded.connections, represented = exclud
 """
 
 
-def count(*, today: date, now: datetime) -> int:
+def update_coverage(*, today: date, now: datetime) -> int:
     """Bring the coverage up to date, and return how many congestion points were counted.
 
     Do nothing and return 0 while another process is counting.
@@ -114,11 +114,11 @@ def count(*, today: date, now: datetime) -> int:
         cursor.execute(f"SET LOCAL work_mem = '{WORK_MEMORY}'")
         cursor.execute(COUNTED_POINTS)
         changes = _changes(after, latest)
-        if state is None or state.day != today or after is None or len(changes) > MANY:
+        if state is None or state.day != today or after is None or len(changes) > FULL_COUNT_FROM:
             cursor.execute(ALL_POINTS)
         else:
             if changes:
-                cursor.execute(TOUCHED_POINTS, {"day": today, "changes": changes})
+                cursor.execute(CHANGED_POINTS, {"day": today, "changes": changes})
             cursor.execute(NEW_POINTS)
         cursor.execute("SELECT count(*) FROM counted_point")
         (counted,) = cursor.fetchone()
@@ -142,16 +142,16 @@ def bands(scope: Scope) -> list[tuple[str, int, str]]:
     The bands run from none to all. Only congestion points of DSOs in `scope` are counted.
     """
     rows = scope.restrict(CongestionPointCoverage.objects.all(), "congestion_point__dso")
-    many = dict(rows.values_list("band").annotate(Count("pk")).order_by())
-    return [(str(band.label), many.get(band.value, 0), f"coverage={band.value}") for band in Coverage]
+    counts = dict(rows.values_list("band").annotate(Count("pk")).order_by())
+    return [(str(band.label), counts.get(band.value, 0), f"coverage={band.value}") for band in Coverage]
 
 
 def _changes(after: datetime | None, upto: datetime | None) -> list[int]:
-    """Return the changes that became known after `after` and up to `upto`, but at most MANY + 1."""
+    """Return the changes that became known after `after` and up to `upto`, but at most FULL_COUNT_FROM + 1."""
     if after is None or upto is None or upto <= after:
         return []
-    fresh = Change.objects.filter(moment__gt=after, moment__lte=upto)
-    return list(fresh.order_by().values_list("pk", flat=True)[: MANY + 1])
+    changes = Change.objects.filter(moment__gt=after, moment__lte=upto)
+    return list(changes.order_by().values_list("pk", flat=True)[: FULL_COUNT_FROM + 1])
 
 
 @transaction.atomic

@@ -20,8 +20,8 @@ from registry.market.policies import COUNTS, Policies
 from registry.models import CongestionPoint, CongestionPointTerms, Representation
 from uftp.protocol.messages import DSOPortfolio, PortfolioCongestionPoint
 
-AT_ONCE = 20_000
-AT_ONCE_POINTS = 100
+BATCH_SIZE = 20_000
+POINT_BATCH_SIZE = 100
 
 PORTFOLIO = """
 -- The AGR's effective connections on the day: a row for each congestion point, and last one, without a DSO, for those
@@ -53,7 +53,7 @@ LEFT JOIN participants_participant d ON d.id = p.dso_id
 ORDER BY d.domain NULLS LAST, p.address
 """
 
-BEHIND = """
+POINT_CONNECTIONS = """
 -- The effective connections behind a congestion point on the day, each with the AGR that is active there.
 SELECT n.address, a.domain
 FROM registry_congestionpointconnection m
@@ -81,7 +81,7 @@ def portfolio(agr: Participant, day: date) -> tuple[Iterator[DSOPortfolio], Iter
 
     Both iterables read from one query: exhaust the first, with the congestion points of each DSO, before the second.
     """
-    by_dso = groupby(_rows(PORTFOLIO, AT_ONCE_POINTS, agr=agr.pk, day=day), itemgetter(0))
+    by_dso = groupby(_rows(PORTFOLIO, POINT_BATCH_SIZE, agr=agr.pk, day=day), itemgetter(0))
     unallocated: list[str] = []
 
     def portfolios() -> Iterator[DSOPortfolio]:
@@ -93,10 +93,10 @@ def portfolio(agr: Participant, day: date) -> tuple[Iterator[DSOPortfolio], Iter
                     dso_domain=domain, congestion_points=(_congestion_point(row) for row in rows)
                 )
 
-    def the_rest() -> Iterator[str]:
+    def rest() -> Iterator[str]:
         yield from unallocated
 
-    return portfolios(), the_rest()
+    return portfolios(), rest()
 
 
 def registered_point(dso: Participant, address: str) -> CongestionPoint | None:
@@ -111,7 +111,7 @@ def registered_point(dso: Participant, address: str) -> CongestionPoint | None:
     return point
 
 
-def connections_behind(
+def point_connections(
     point: CongestionPoint, day: date, policies: Policies
 ) -> Iterator[tuple[str, str | None]]:
     """Yield the connections of a congestion point on `day`, each with its active AGR or None (docs/rules.md Q6, Q7).
@@ -120,9 +120,9 @@ def connections_behind(
     each query and in no order.
     """
     hidden = policies["disclosure"] == COUNTS
-    query = BEHIND.format(order="random()" if hidden else "n.address")
+    query = POINT_CONNECTIONS.format(order="random()" if hidden else "n.address")
     prefix = f"{own_address_prefix()}:"
-    for address, agr in _rows(query, AT_ONCE, point=point.pk, day=day):
+    for address, agr in _rows(query, BATCH_SIZE, point=point.pk, day=day):
         yield f"{prefix}{secrets.token_hex(16)}" if hidden else address, agr
 
 
@@ -161,9 +161,9 @@ def _congestion_point(row: tuple[Any, ...]) -> PortfolioCongestionPoint:
     )
 
 
-def _rows(query: str, at_once: int, **parameters: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a query, fetched from the server in batches of `at_once`."""
+def _rows(query: str, batch_size: int, **parameters: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query, fetched from the server in batches of `batch_size`."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(query, parameters)
-        while rows := cursor.fetchmany(at_once):
+        while rows := cursor.fetchmany(batch_size):
             yield from rows

@@ -24,12 +24,12 @@ from registry.models import (
 from registry.periods import last_day
 
 NOBODY_ACTIVE = "no aggregator"
-ANOTHER = "another aggregator"
+ANOTHER_AGGREGATOR = "another aggregator"
 """Stands for an AGR outside the viewer's scope."""
 
 
 @dataclass(frozen=True, slots=True)
-class Active:
+class ActiveAggregator:
     """An AGR and how many of a congestion point's connections it represents.
 
     `agr` is None for connections without an AGR, and for AGRs outside the viewer's scope.
@@ -74,13 +74,13 @@ def memberships(point: CongestionPoint, day: date) -> QuerySet[CongestionPointCo
     )
 
 
-def waiting(point: CongestionPoint, day: date) -> int:
+def count_waiting(point: CongestionPoint, day: date) -> int:
     """Return how many memberships are claimed for `day` but do not count."""
     claimed = CongestionPointConnection.objects.current().on(day).filter(congestion_point=point)
     return claimed.exclude(standing=ClaimStanding.EFFECTIVE).count()
 
 
-def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, list[Active]]:
+def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, list[ActiveAggregator]]:
     """Return the number of connections of `point` on `day`, and the AGRs that represent them, most connections first.
 
     AGRs outside `scope` form one entry. Connections without an AGR come last.
@@ -97,25 +97,27 @@ def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, l
             connection__memberships__period__contains=day,
         )
         .values_list("agr", "agr__domain")
-        .annotate(many=Count("pk"))
-        .order_by("-many", "agr__domain")
+        .annotate(count=Count("pk"))
+        .order_by("-count", "agr__domain")
     )
-    told: list[Active] = []
+    rows: list[ActiveAggregator] = []
     others = represented = 0
-    for agr, domain, many in found:
-        represented += many
+    for agr, domain, count in found:
+        represented += count
         if agr in scope:
-            told.append(Active(agr, domain, many, percent(many, total)))
+            rows.append(ActiveAggregator(agr, domain, count, percent(count, total)))
         else:
-            others += many
+            others += count
     if others:
-        told.append(Active(None, ANOTHER, others, percent(others, total)))
+        rows.append(ActiveAggregator(None, ANOTHER_AGGREGATOR, others, percent(others, total)))
     if total > represented:
-        told.append(Active(None, NOBODY_ACTIVE, total - represented, percent(total - represented, total)))
-    return total, told
+        rows.append(
+            ActiveAggregator(None, NOBODY_ACTIVE, total - represented, percent(total - represented, total))
+        )
+    return total, rows
 
 
-def as_lines(point: CongestionPoint, day: date, scope: Scope) -> Iterator[tuple[object, ...]]:
+def csv_lines(point: CongestionPoint, day: date, scope: Scope) -> Iterator[tuple[object, ...]]:
     """Yield the lines of a file of the connections of `point` on `day`.
 
     A line has the address, the first and last day of the membership, the AGR, and the first and last day of the AGR's
@@ -125,35 +127,37 @@ def as_lines(point: CongestionPoint, day: date, scope: Scope) -> Iterator[tuple[
         return
     for row in stream_rows(memberships(point, day)):
         active: Any = row
-        agr = name_of(active.active_agr, active.active_domain, scope)
-        shown = active.active_period if active.active_agr is not None and active.active_agr in scope else None
+        agr = aggregator_name(active.active_agr, active.active_domain, scope)
+        period = (
+            active.active_period if active.active_agr is not None and active.active_agr in scope else None
+        )
         yield (
             row.connection.address,
             row.period.lower,
             last_day(row.period),
             agr,
-            shown.lower if shown else None,
-            last_day(shown) if shown else None,
+            period.lower if period else None,
+            last_day(period) if period else None,
         )
 
 
-def name_of(agr: int | None, domain: str | None, scope: Scope) -> str | None:
+def aggregator_name(agr: int | None, domain: str | None, scope: Scope) -> str | None:
     """Return the domain of an active AGR for a viewer with `scope`; None when no AGR is active."""
     if agr is None:
         return None
-    return domain if agr in scope else ANOTHER
+    return domain if agr in scope else ANOTHER_AGGREGATOR
 
 
-def percent(part: int, whole: int) -> str:
-    """Return a share such as `33.3 %`; a dash when `whole` is 0.
+def percent(part: int, total: int) -> str:
+    """Return a share such as `33.3 %`; a dash when `total` is 0.
 
     The result is `0 %` or `100 %` only when the share is exactly none or all.
     """
-    if not whole:
+    if not total:
         return "–"
-    if part in (0, whole):
+    if part in (0, total):
         return "100 %" if part else "0 %"
-    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f} %"
+    return f"{min(max(100 * part / total, 0.1), 99.9):.1f} %"
 
 
 def _effective(point: CongestionPoint, day: date) -> QuerySet[CongestionPointConnection]:

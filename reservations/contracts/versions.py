@@ -14,7 +14,7 @@ from registry.changes import Recorder, Source
 from registry.market.market import market
 from registry.models import Change, Market
 from registry.periods import half_open
-from registry.queries.change_sources import told
+from registry.queries.change_sources import source_in_words
 from reservations.contracts.profiles import Profile
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.contracts.terms import (
@@ -262,7 +262,7 @@ def _already(wanted: Wanted, current: ContractVersion) -> Problem:
 def _recorded(version: ContractVersion) -> str:
     """Return in words who recorded `version`, and when."""
     changes = Change.objects.select_related("message__sender").defer("message__sealed")
-    return told(changes.get(pk=version.recorded_by_id))
+    return source_in_words(changes.get(pk=version.recorded_by_id))
 
 
 def _version(comparison: Comparison, change: int) -> ContractVersion:

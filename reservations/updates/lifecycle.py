@@ -15,7 +15,7 @@ from participants import audit
 from participants.models import Participant
 from registry.changes import Recorder, Source
 from registry.market.market import market
-from registry.queries.change_sources import told
+from registry.queries.change_sources import source_in_words
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
 from reservations.updates import checks as update_checks
@@ -109,7 +109,9 @@ def settle_by_response(
     before = state_of(update)
     if before.state not in OPEN:
         raise Rejection(
-            [f"{update} was {before.get_state_display().lower()} before, {told(before.recorded_by)}"]
+            [
+                f"{update} was {before.get_state_display().lower()} before, {source_in_words(before.recorded_by)}"
+            ]
         )
     state = State.ACCEPTED if response.result == ACCEPTED else State.REJECTED
     return _move(update, state, Recorder(Source.of_message(message)))
@@ -148,7 +150,7 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
     is_now = before.get_state_display().lower()
     if before.state != expected:
         raise SettlementError(
-            f"{update} was {is_now} meanwhile {told(before.recorded_by)}: look at it again."
+            f"{update} was {is_now} meanwhile {source_in_words(before.recorded_by)}: look at it again."
         )
     if before.state == State.RECEIVED:
         raise SettlementError(f"{update} still waits to be passed on: settle it when that has ended.")

@@ -56,7 +56,7 @@ def market() -> Market:
         _today(made)
         reserved.update_today(made)
     _as_at_the_time(made)
-    coverage.count(today=made.today, now=NOW)
+    coverage.update_coverage(today=made.today, now=NOW)
     _look_up(made)
     return made
 

@@ -53,7 +53,7 @@ def test_a_connection_over_time(market: Market, kim: Page) -> None:
 
 
 def test_a_congestion_point_on_any_day(market: Market, kim: Page) -> None:
-    coverage.count(today=market.today, now=market.now)
+    coverage.update_coverage(today=market.today, now=market.now)
     page = kim
     page.get_by_role("navigation", name="Screens").get_by_role("link", name="Congestion points").click()
     expect(page.get_by_text("counted 2026-07-01 14:00:00 CEST")).to_be_visible()

@@ -19,7 +19,7 @@ from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
 from participants.scope import NOBODY, Scope, seen_by
 from registry.admin.facts.base import by_change
-from registry.admin.facts.counts import is_about_other_than_days, what_it_changed
+from registry.admin.facts.counts import fact_counts, has_facts_without_days
 from registry.models import Change, Conflict, RevisionPlace
 from registry.models.imports import ImportRun
 from registry.previews.effects import of_change
@@ -40,9 +40,9 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         "kind",
         "actor",
         ("Message type", "message.message_type"),
-        ("Sender's role", lambda change: change.message.sender.role if _tells_sender(change) else None),
-        ("Sender", lambda change: change.message.sender.domain if _tells_sender(change) else None),
-        ("MessageID", lambda change: change.message.message_id if _tells_sender(change) else None),
+        ("Sender's role", lambda change: change.message.sender.role if _may_see_sender(change) else None),
+        ("Sender", lambda change: change.message.sender.domain if _may_see_sender(change) else None),
+        ("MessageID", lambda change: change.message.message_id if _may_see_sender(change) else None),
         ("File", lambda change: change.file_name if _is_import(change) else None),
         ("Reason", lambda change: _why(change)),
     )
@@ -85,7 +85,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         if scope.everyone:
             consequences = render_for(of_change(row.pk), scope)
             context["consequences"] = (
-                None if consequences.is_empty and is_about_other_than_days(row) else consequences
+                None if consequences.is_empty and has_facts_without_days(row) else consequences
             )
         return context
 
@@ -108,7 +108,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         if change.message is None:
             return change.actor or PLACEHOLDER
         passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
-        if not _tells_sender(change):
+        if not _may_see_sender(change):
             return f"{passed_on}{change.message.message_type} of another participant"
         said = link(change.message, f"{change.message.message_type} of {change.message.sender}")
         return format_html("{}{}", passed_on, said)
@@ -132,7 +132,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     @admin.display(description="facts")
     def facts(self, change: Change) -> str:
         """Return how many facts of each kind the change recorded and superseded."""
-        return what_it_changed(change, getattr(change, "counted_in", NOBODY))
+        return fact_counts(change, getattr(change, "counted_in", NOBODY))
 
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:
@@ -155,7 +155,7 @@ def _why(change: Change) -> str:
     return change.why if _is_import(change) else change.reason
 
 
-def _tells_sender(change: Change) -> bool:
+def _may_see_sender(change: Change) -> bool:
     """Return whether `change` came from a message whose sender the viewer may see."""
     return change.message is not None and getattr(change, "sender_is_seen", False)
 
@@ -281,7 +281,7 @@ class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
     @admin.display(description="what")
     def what(self, change: Change) -> str:
         """Return how many facts of each kind the change recorded and superseded."""
-        return what_it_changed(change, self.scope)
+        return fact_counts(change, self.scope)
 
     @admin.display(description="conflicts")
     def conflicts(self, change: Change) -> str:

@@ -87,7 +87,7 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
     def is_export(self, request: HttpRequest) -> bool:
         """Return whether all rows are needed: for an export, and when a whole list is settled."""
         asked = request.resolver_match
-        return super().is_export(request) or (asked is not None and asked.url_name in bulk.SETTLING)
+        return super().is_export(request) or (asked is not None and asked.url_name in bulk.SETTLE_URLS)
 
     def audit_changes(self, row: Conflict) -> list[int]:
         """Return the changes that opened and closed the conflict, and those of later decisions about it."""

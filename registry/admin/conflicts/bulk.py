@@ -24,7 +24,7 @@ from participants.admin_base.pages import Page, may_view
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from registry.admin.conflicts.forms import DecisionForm
-from registry.admin.conflicts.pairs import PAIRS_SHOWN, Pair, pairs_in, settled_in_words
+from registry.admin.conflicts.pairs import MAX_PAIRS, Pair, decision_message, pairs_in
 from registry.admin.previewed_forms import (
     MAX_LIVE_PREVIEW,
     TOO_MANY,
@@ -37,18 +37,18 @@ from registry.admin.previewed_forms import (
 from registry.changes import Source
 from registry.decisions.settle import settle_many, similar_conflicts
 from registry.models import Change, Conflict
-from registry.queries.change_sources import maker
+from registry.queries.change_sources import source_name
 
 RIGHT = "registry.settle_conflict"
 
-BY_HAND = 1_000
+MAX_SELECTED = 1_000
 """At most this many conflicts may be selected one by one."""
 
 NONE_OPEN = (
     "None of these conflicts is open any more: somebody has settled them, or the claims changed so that nothing"
     " is left to settle."
 )
-SETTLING = ("registry_conflict_settle", "registry_conflict_settle_preview")
+SETTLE_URLS = ("registry_conflict_settle", "registry_conflict_settle_preview")
 """The names of the pages in URLs."""
 IDS = re.compile(r"\d{1,18}(,\d{1,18})*")
 PAIR = re.compile(r"(representation|membership)-(\d{1,18})-(\d{1,18})")
@@ -66,9 +66,9 @@ def may_settle(model_admin: ScopedAdmin, request: HttpRequest) -> bool:
 def why_not(model_admin: ScopedAdmin, request: HttpRequest, *parties: Participant) -> str:
     """Return why this member of staff may not settle conflicts between `parties`; empty when they may."""
     if not request.user.has_perm(RIGHT):
-        return "You may look at this; settling conflicts is a right that you do not have."
+        return "You may look at this; settle_url conflicts is a right that you do not have."
     if not model_admin.may_act(request, *parties):
-        return "You may look at this; settling it needs the right to act for both parties."
+        return "You may look at this; settle_url it needs the right to act for both parties."
     return ""
 
 
@@ -94,19 +94,19 @@ def settle_together(
 ) -> HttpResponse | None:
     """Open the page that settles the selected conflicts."""
     if request.POST.get("select_across") == "1":
-        return HttpResponseRedirect(settling(list=request.GET.urlencode()))
-    ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: BY_HAND + 1])
+        return HttpResponseRedirect(settle_url(list=request.GET.urlencode()))
+    ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: MAX_SELECTED + 1])
     if not ids:
         model_admin.message_user(
             request, "You may not act for both parties of any of these conflicts.", messages.ERROR
         )
         return None
-    if len(ids) > BY_HAND:
+    if len(ids) > MAX_SELECTED:
         model_admin.message_user(
-            request, f"Choose at most {BY_HAND:,} by hand, or all of a list.", messages.ERROR
+            request, f"Choose at most {MAX_SELECTED:,} by hand, or all of a list.", messages.ERROR
         )
         return None
-    return HttpResponseRedirect(settling(ids=",".join(map(str, ids))))
+    return HttpResponseRedirect(settle_url(ids=",".join(map(str, ids))))
 
 
 def settle_many_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
@@ -127,18 +127,18 @@ def settle_many_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResp
         raise PermissionDenied(reason)
     form = _many_form(pair, request.POST)
     if not form.is_valid():
-        shown = _foreseen_of(request, rows, pair) if pair.number <= MAX_LIVE_PREVIEW else FormResult()
-        return _many_page(model_admin, request, pair, form, shown)
+        result = _preview_of(request, rows, pair) if pair.number <= MAX_LIVE_PREVIEW else FormResult()
+        return _many_page(model_admin, request, pair, form, result)
     result = submit_form(request, _many_verb(rows, form), form.why)
     if result.change is None:
         return _many_page(model_admin, request, pair, form, result)
-    return _to_queue(model_admin, request, settled_in_words(result.change, pair, form), messages.SUCCESS)
+    return _to_queue(model_admin, request, decision_message(result.change, pair, form), messages.SUCCESS)
 
 
 def settle_many_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     """Return the consequences of the decision in the form, as a part of the page."""
     if request.method != "POST":
-        return HttpResponseRedirect(f"{settling()}?{request.GET.urlencode()}")
+        return HttpResponseRedirect(f"{settle_url()}?{request.GET.urlencode()}")
     try:
         rows = _chosen(model_admin, request)
     except BadSelection as error:
@@ -151,10 +151,10 @@ def settle_many_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpR
         raise PermissionDenied(reason)
     if pair.number > MAX_LIVE_PREVIEW:
         return preview_fragment(request, FormResult(hint=TOO_MANY))
-    return preview_fragment(request, _foreseen_of(request, rows, pair))
+    return preview_fragment(request, _preview_of(request, rows, pair))
 
 
-def _foreseen_of(request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> FormResult:
+def _preview_of(request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> FormResult:
     """Return the consequences of the decision in the form, with or without a reason; or what the form lacks."""
     form = _many_form(pair, request.POST, previewing=True)
     if not form.is_valid():
@@ -172,8 +172,8 @@ def _chosen(model_admin: ScopedAdmin, request: HttpRequest) -> QuerySet[Conflict
             raise BadSelection("There is no such conflict. Choose the conflicts in the list.")
         rows = mine.filter(pk__in=similar_conflicts(first).values("pk"))
     elif "ids" in said:
-        if not IDS.fullmatch(said["ids"]) or said["ids"].count(",") >= BY_HAND:
-            raise BadSelection(f"Choose between one and {BY_HAND:,} conflicts in the list.")
+        if not IDS.fullmatch(said["ids"]) or said["ids"].count(",") >= MAX_SELECTED:
+            raise BadSelection(f"Choose between one and {MAX_SELECTED:,} conflicts in the list.")
         rows = mine.filter(pk__in=said["ids"].split(","))
     elif "list" in said:
         rows = listed(model_admin, request, said["list"])
@@ -217,7 +217,7 @@ def _source(model_admin: ScopedAdmin, request: HttpRequest) -> str:
         return ""
     changes = Change.objects.select_related("message__sender").defer("message__sealed")
     change = changes.get(pk=first.opened_by_id)
-    said = f"{maker(change)}, {moment(change.moment)}"
+    said = f"{source_name(change)}, {moment(change.moment)}"
     return link(change.message or change, said) if first.claimant in model_admin.seen(request) else said
 
 
@@ -226,16 +226,16 @@ def _pairs_page(model_admin: ScopedAdmin, request: HttpRequest, pairs: list[Pair
         {
             "pair": pair,
             "why_not": why_not(model_admin, request, pair.holder, pair.claimant),
-            "url": settling(**{**request.GET.dict(), "pair": pair.key}),
+            "url": settle_url(**{**request.GET.dict(), "pair": pair.key}),
         }
-        for pair in pairs[:PAIRS_SHOWN]
+        for pair in pairs[:MAX_PAIRS]
     ]
     return model_admin.page(
         request,
         "admin/registry/conflict_pairs.html",
         "Settle conflicts together",
         rows=rows,
-        left_out=len(pairs) > PAIRS_SHOWN,
+        left_out=len(pairs) > MAX_PAIRS,
     )
 
 
@@ -263,7 +263,7 @@ def _many_page(
     return model_admin.page(request, "admin/registry/conflict_settle.html", pair.title, **context)
 
 
-def settling(**said: str) -> str:
+def settle_url(**said: str) -> str:
     """Return the address of the page that settles the conflicts selected by `said`."""
     page = reverse("admin:registry_conflict_settle")
     return f"{page}?{urlencode(said)}" if said else page

@@ -11,7 +11,7 @@ from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 
 from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter, TextFilter
-from registry.admin.facts.filters import NEARBY, SPARE
+from registry.admin.facts.filters import MAX_CHANGES, SAFETY_MARGIN
 from registry.models import Change, Conflict, CongestionPoint, CongestionPointConnection
 
 
@@ -106,16 +106,16 @@ class OpenedFilter(DayRangeFilter):
         """Return the conflicts that opened on the chosen days."""
         found = super().queryset(request, queryset)
         begin, end = self.bounds()
-        if begin and (last := _numbers(moment__lte=begin - SPARE, newest=True)["last"]):
+        if begin and (last := _numbers(moment__lte=begin - SAFETY_MARGIN, newest=True)["last"]):
             found = found.filter(pk__gt=last)
-        if end and (first := _numbers(moment__gte=end + SPARE, newest=False)["first"]):
+        if end and (first := _numbers(moment__gte=end + SAFETY_MARGIN, newest=False)["first"]):
             found = found.filter(pk__lt=first)
         return found
 
 
 def _numbers(*, newest: bool, **when: datetime) -> dict[str, int | None]:
     """Return the first and last number of the conflicts that the newest, or oldest, changes in `when` opened."""
-    changes = Change.objects.filter(**when).order_by("-moment" if newest else "moment")[:NEARBY]
+    changes = Change.objects.filter(**when).order_by("-moment" if newest else "moment")[:MAX_CHANGES]
     return Conflict.objects.filter(opened_by__in=changes.values("pk")).aggregate(
         first=Min("pk"), last=Max("pk")
     )

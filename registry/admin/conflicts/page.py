@@ -24,17 +24,17 @@ from registry.models import (
     Representation,
 )
 from registry.periods import Days, in_words
-from registry.queries.change_sources import maker
+from registry.queries.change_sources import source_name
 from uftp.models import InboundMessage
 
-SHOWN = 20
+MAX_ROWS = 20
 """At most this many claims or decisions of one kind are listed."""
-SEARCHED = 200
+MAX_SEARCHED = 200
 """The message behind a claim is searched among this many rows of the party about the connection."""
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimRow:
     """A current claim of a party.
 
     `source` is the message, import or decision in which the party stated it. `answer` is (style, result, warnings or
@@ -53,7 +53,7 @@ class Claimed:
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecisionRow:
     """A decision of staff in words, and when it was made."""
 
     conflict: Conflict
@@ -68,7 +68,7 @@ class Side:
 
     title: str
     party: str
-    claims: list[Claimed]
+    claims: list[ClaimRow]
 
 
 def claims_of(kind: str) -> QuerySet[Any]:
@@ -100,26 +100,26 @@ def sides(conflict: Conflict, *, seen: Scope, adjusted_for: Scope) -> list[Side]
     ]
 
 
-def _claims(conflict: Conflict, party: Participant, seen: Scope, adjusted_for: Scope) -> list[Claimed]:
+def _claims(conflict: Conflict, party: Participant, seen: Scope, adjusted_for: Scope) -> list[ClaimRow]:
     field = party_field(conflict.kind)
     rows = list(
         claims_of(conflict.kind)
         .filter(connection=conflict.connection_id, period__overlap=conflict.period, **{field: party})
-        .order_by("-recorded_by_id", "-pk")[:SEARCHED]
+        .order_by("-recorded_by_id", "-pk")[:MAX_SEARCHED]
     )
     current = sorted((row for row in rows if row.superseded_by_id is None), key=lambda row: row.period.lower)
-    return [_claimed(conflict, row, rows, seen, party in adjusted_for) for row in current[:SHOWN]]
+    return [_claim_row(conflict, row, rows, seen, party in adjusted_for) for row in current[:MAX_ROWS]]
 
 
-def _claimed(conflict: Conflict, row: Any, rows: list[Any], seen: Scope, adjustable: bool) -> Claimed:
+def _claim_row(conflict: Conflict, row: Any, rows: list[Any], seen: Scope, adjustable: bool) -> ClaimRow:
     said, linked = origin(row, rows), party_of(row) in seen
     message = said.message
     words = (
         f"{message.message_type}, received {moment(message.received_at)}"
         if message
-        else f"{maker(said)}, {moment(said.moment)}"
+        else f"{source_name(said)}, {moment(said.moment)}"
     )
-    return Claimed(
+    return ClaimRow(
         row=row,
         party=link(party_of(row)) if linked else str(party_of(row)),
         days=link(row, in_words(row.period)) if linked else in_words(row.period),
@@ -187,18 +187,18 @@ def overlap(one: Days, other: Days) -> bool:
     return begin < min(one.upper or date.max, other.upper or date.max)
 
 
-def other_claims(conflict: Conflict, *, seen: Scope) -> list[Claimed]:
+def other_claims(conflict: Conflict, *, seen: Scope) -> list[ClaimRow]:
     """Return the claims of other parties in `seen` on the conflict's days; the longest waiting comes first."""
     field = party_field(conflict.kind)
     rows = claims_of(conflict.kind).filter(
         connection=conflict.connection_id, period__overlap=conflict.period, superseded_by=None
     )
     others = rows.exclude(**{f"{field}__in": [conflict.holder_id, conflict.claimant_id]})
-    shown = seen.restrict(others, field).order_by("waiting_since_id", "period")[:SHOWN]
-    return [_claimed(conflict, row, [row], seen, False) for row in shown]
+    shown = seen.restrict(others, field).order_by("waiting_since_id", "period")[:MAX_ROWS]
+    return [_claim_row(conflict, row, [row], seen, False) for row in shown]
 
 
-def other_decisions(conflict: Conflict) -> list[Decided]:
+def other_decisions(conflict: Conflict) -> list[DecisionRow]:
     """Return the other decisions of staff between the two parties about the connection, the latest first."""
     parties = [conflict.holder_id, conflict.claimant_id]
     rows = (
@@ -207,10 +207,10 @@ def other_decisions(conflict: Conflict) -> list[Decided]:
         )
         .exclude(Q(decision="") | Q(pk=conflict.pk))
         .select_related("holder", "claimant", "closed_by")
-        .order_by("-pk")[:SHOWN]
+        .order_by("-pk")[:MAX_ROWS]
     )
     return [
-        Decided(
+        DecisionRow(
             row, in_words(row.period), decided(row), moment(row.closed_by.moment if row.closed_by else None)
         )
         for row in rows
@@ -227,5 +227,5 @@ def open_between(conflict: Conflict) -> list[Conflict]:
             holder__in=parties,
             claimant__in=parties,
             closed_by=None,
-        ).order_by("pk")[:SHOWN]
+        ).order_by("pk")[:MAX_ROWS]
     )

@@ -12,7 +12,7 @@ from participants.models import Participant
 from registry.admin.conflicts.forms import DecisionForm, decision_in_words
 from registry.models import Change, Conflict
 
-PAIRS_SHOWN = 100
+MAX_PAIRS = 100
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class Pair:
 
 
 def pairs_in(rows: QuerySet[Conflict]) -> list[Pair]:
-    """Return the pairs of `rows`, most conflicts first, but at most PAIRS_SHOWN + 1."""
+    """Return the pairs of `rows`, most conflicts first, but at most MAX_PAIRS + 1."""
     counted = (
         rows.values("kind", "holder", "claimant").annotate(number=Count("pk")).order_by("-number", "kind")
     )
-    found = list(counted[: PAIRS_SHOWN + 1])
+    found = list(counted[: MAX_PAIRS + 1])
     parties = Participant.objects.in_bulk({row[side] for row in found for side in ("holder", "claimant")})
     return [
         Pair(row["kind"], parties[row["holder"]], parties[row["claimant"]], row["number"]) for row in found
     ]
 
 
-def settled_in_words(change_id: int, pair: Pair, form: DecisionForm) -> str:
+def decision_message(change_id: int, pair: Pair, form: DecisionForm) -> str:
     """Return a message on what was decided about how many conflicts, with a link to the change."""
     change = Change.objects.get(pk=change_id)
     number = Conflict.objects.filter(closed_by=change).exclude(decision="").count()

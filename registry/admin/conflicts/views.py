@@ -19,7 +19,7 @@ from participants.admin_base.scoped import ScopedAdmin
 from participants.scope import NOBODY
 from registry import periods
 from registry.admin.conflicts import page as conflict_page
-from registry.admin.conflicts.bulk import BadSelection, listed, settling, why_not
+from registry.admin.conflicts.bulk import BadSelection, listed, settle_url, why_not
 from registry.admin.conflicts.filters import (
     age,
 )
@@ -55,9 +55,9 @@ def conflict_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conf
         raise PermissionDenied(reason)
     form = _form(conflict, request.POST)
     if not form.is_valid():
-        return _page(model_admin, request, conflict, form, _foreseen(request, conflict))
+        return _page(model_admin, request, conflict, form, _preview(request, conflict))
     result = submit_form(request, _verb(request, conflict, form), form.why)
-    if result.change is None and not _is_done_already(request, conflict, form):
+    if result.change is None and not _is_repeated(request, conflict, form):
         conflict = model_admin.row_or_404(request, str(conflict.pk))
         return _page(model_admin, request, conflict, form, result)
     return _on_success(model_admin, request, conflict)
@@ -69,7 +69,7 @@ def preview_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Confl
         raise PermissionDenied(reason)
     if request.method != "POST":
         return HttpResponseRedirect(page_of(conflict))
-    return preview_fragment(request, _foreseen(request, conflict))
+    return preview_fragment(request, _preview(request, conflict))
 
 
 def _form(conflict: Conflict, *data: Any, previewing: bool = False) -> DecisionForm:
@@ -82,7 +82,7 @@ def _form(conflict: Conflict, *data: Any, previewing: bool = False) -> DecisionF
     )
 
 
-def _foreseen(request: HttpRequest, conflict: Conflict) -> FormResult:
+def _preview(request: HttpRequest, conflict: Conflict) -> FormResult:
     """Return the consequences of the decision in the form, with or without a reason; or what the form lacks."""
     form = _form(conflict, request.POST, previewing=True)
     if not form.is_valid():
@@ -100,7 +100,7 @@ def _verb(request: HttpRequest, conflict: Conflict, form: DecisionForm) -> Verb:
     return verb
 
 
-def _is_done_already(request: HttpRequest, conflict: Conflict, form: DecisionForm) -> bool:
+def _is_repeated(request: HttpRequest, conflict: Conflict, form: DecisionForm) -> bool:
     """Return whether the form was sent twice: this member of staff made exactly this decision, and it is the latest."""
     latest, anew = latest_decision(conflict), bool(request.POST.get("anew"))
     by, reason, decision = request.user.get_username(), form.why, form.cleaned_data["decision"]
@@ -114,8 +114,8 @@ def _is_done_already(request: HttpRequest, conflict: Conflict, form: DecisionFor
 
 def _on_success(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:
     """Go to the list, or to the next conflict in it, with a message on what was decided."""
-    said = _said(conflict, latest_decision(conflict))
-    model_admin.message_user(request, said, messages.SUCCESS)
+    text = _decision_text(conflict, latest_decision(conflict))
+    model_admin.message_user(request, text, messages.SUCCESS)
     following = _next(model_admin, request, conflict) if "_next" in request.POST else None
     if following is None:
         return HttpResponseRedirect(_queue(request))
@@ -164,7 +164,7 @@ def _page(
         "replaced_by": list(conflict.replaced_by.order_by("pk")),
         "later_decisions": replaced,
         "more": count_in_words(more) if is_open else "0",
-        "together": settling(like=str(conflict.pk)),
+        "together": settle_url(like=str(conflict.pk)),
         "sides": conflict_page.sides(conflict, seen=seen, adjusted_for=adjusted_for),
         "timeline": timeline.of_connection(
             conflict.connection, today=market_today(), scope=seen, conflict=conflict
@@ -188,7 +188,7 @@ def _page(
     return model_admin.page(request, "admin/registry/conflict_page.html", title, **context)
 
 
-def _said(conflict: Conflict, latest: list[Conflict]) -> str:
+def _decision_text(conflict: Conflict, latest: list[Conflict]) -> str:
     """Return a message on the latest decision about a conflict, with its number when it is another conflict."""
     if conflict in latest:
         (settled,) = (each for each in latest if each == conflict)

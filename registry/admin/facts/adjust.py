@@ -1,4 +1,4 @@
-"""The page that adjusts the days of one fact, with a preview of the consequences."""
+"""The page that adjust_verb the days of one fact, with a preview of the consequences."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from registry.models import (
     Representation,
 )
 from registry.periods import Days
-from registry.queries.change_sources import told
+from registry.queries.change_sources import source_in_words
 
 Adjustable = Representation | CongestionPointConnection | CongestionPointTerms
 
@@ -55,8 +55,8 @@ POINT_EXPLAINED = (
     "Give the days on which the congestion point is to exist with these terms. Where it gets shorter, the days of its"
     " connections are cut; where it gets longer, they stay as they are."
 )
-CURRENT_SHOWN = 20
-CONFLICT = re.compile(r"\d{1,18}", re.ASCII)
+MAX_CURRENT = 20
+CONFLICT_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class AdjustForm(PreviewedForm):
@@ -86,7 +86,7 @@ def may_adjust(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) 
 
 
 def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> HttpResponse:
-    """Show the page that adjusts a fact; a POST with days and a reason adjusts it."""
+    """Show the page that adjust_verb a fact; a POST with days and a reason adjust_verb it."""
     if request.method != "POST":
         first, last = row.period.lower, periods.last_day(row.period)
         return _adjust_page(
@@ -95,15 +95,15 @@ def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable)
     form = AdjustForm(request.POST)
     if not form.is_valid():
         return _adjust_page(
-            model_admin, request, row, form, foreseen(request, row) if is_live(row) else FormResult()
+            model_admin, request, row, form, preview_of(request, row) if is_live(row) else FormResult()
         )
     days = periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])
     asked = periods.in_words(days)
-    result = submit_form(request, adjusts(row, form), form.why)
+    result = submit_form(request, adjust_verb(row, form), form.why)
     change = result.change
     if change is None:
         row.refresh_from_db()
-        change = done_already(row, days, by=request.user.get_username(), why=form.why)
+        change = is_repeated(row, days, by=request.user.get_username(), why=form.why)
     if change is None:
         return _adjust_page(model_admin, request, row, form, result)
     given = periods.list_in_words(resulting_days(row, days, change))
@@ -123,14 +123,14 @@ def preview_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable
     """Return the consequences of the days in the form, as a part of the page."""
     if request.method != "POST":
         return HttpResponseRedirect(adjusting(row))
-    return preview_fragment(request, foreseen(request, row) if is_live(row) else FormResult(hint=TOO_MANY))
+    return preview_fragment(request, preview_of(request, row) if is_live(row) else FormResult(hint=TOO_MANY))
 
 
 def _afterwards(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> str:
     """Return the address of the conflict that staff came from, or else of the item that the fact is about."""
     came_from = request.GET.get("conflict", "")
     conflicts = model_admin.seen(request).restrict(Conflict.objects.all(), "holder", "claimant")
-    if CONFLICT.fullmatch(came_from) and conflicts.filter(pk=came_from).exists():
+    if CONFLICT_NUMBER.fullmatch(came_from) and conflicts.filter(pk=came_from).exists():
         return reverse("admin:registry_conflict_change", args=[came_from])
     about = row.congestion_point if isinstance(row, CongestionPointTerms) else row.connection
     return reverse(f"admin:registry_{about._meta.model_name}_change", args=[about.pk])
@@ -148,7 +148,7 @@ def _adjust_page(
         party=party_of(row),
         days=periods.in_words(row.period),
         standing=row.get_standing_display() if isinstance(row, Claim) else "",
-        superseded=told(superseded) if superseded else "",
+        superseded=source_in_words(superseded) if superseded else "",
         explained=POINT_EXPLAINED if isinstance(row, CongestionPointTerms) else CLAIM_EXPLAINED,
         current=[
             {"days": periods.in_words(other.period), "url": adjusting(other), "row": other}
@@ -176,7 +176,7 @@ def is_live(row: Adjustable) -> bool:
     return len(claims.values_list("pk")[: MAX_LIVE_PREVIEW + 1]) <= MAX_LIVE_PREVIEW
 
 
-def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | None:
+def is_repeated(row: Adjustable, days: Days, *, by: str, why: str) -> int | None:
     """Return the change that already adjusted the row like this; None when there is none: a form may be sent twice.
 
     Args:
@@ -195,15 +195,15 @@ def done_already(row: Adjustable, days: Days, *, by: str, why: str) -> int | Non
     return change if asked == [periods.in_words(days)] and holds else None
 
 
-def foreseen(request: HttpRequest, row: Adjustable) -> FormResult:
+def preview_of(request: HttpRequest, row: Adjustable) -> FormResult:
     """Return the consequences of the days in the form, with or without a reason; or what the form lacks."""
     form = AdjustForm(request.POST, previewing=True)
     if not form.is_valid():
         return FormResult(hint=form.missing_fields_text)
-    return preview_form(request, adjusts(row, form), form.why)
+    return preview_form(request, adjust_verb(row, form), form.why)
 
 
-def adjusts(row: Adjustable, form: AdjustForm) -> Verb:
+def adjust_verb(row: Adjustable, form: AdjustForm) -> Verb:
     """Return the verb that gives `row` the days of the form, which must be valid."""
     first, last = form.cleaned_data["first"], form.cleaned_data["last"]
 
@@ -214,7 +214,7 @@ def adjusts(row: Adjustable, form: AdjustForm) -> Verb:
 
 
 def adjusting(row: Adjustable) -> str:
-    """Return the address of the page that adjusts `row`."""
+    """Return the address of the page that adjust_verb `row`."""
     return reverse(f"admin:registry_{row._meta.model_name}_adjust", args=[row.pk])
 
 
@@ -246,7 +246,7 @@ def current_of(row: Adjustable) -> QuerySet[Any]:
         )
     else:
         rows = CongestionPointTerms.objects.filter(congestion_point=row.congestion_point_id)
-    return rows.filter(superseded_by=None).order_by("period")[:CURRENT_SHOWN]
+    return rows.filter(superseded_by=None).order_by("period")[:MAX_CURRENT]
 
 
 DENIED = "Adjusting these days needs the right to adjust periods, and to act for the party."

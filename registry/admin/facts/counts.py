@@ -57,7 +57,7 @@ def kinds() -> list[Kind]:
     return [*KINDS, *extensions.fact_kinds()]
 
 
-def what_it_changed(change: Change, scope: Scope) -> str:
+def fact_counts(change: Change, scope: Scope) -> str:
     """Return how many facts of participants in `scope` a change recorded and superseded, a line for each kind."""
     said = []
     for kind in kinds():
@@ -69,7 +69,7 @@ def what_it_changed(change: Change, scope: Scope) -> str:
     return one_per_line(said)
 
 
-def is_about_other_than_days(change: Change) -> bool:
+def has_facts_without_days(change: Change) -> bool:
     """Return whether a change recorded facts that are neither claims nor terms."""
     return any(
         kind.model._default_manager.filter(recorded_by=change).exists() for kind in kinds() if not kind.days

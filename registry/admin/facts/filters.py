@@ -15,9 +15,9 @@ from participants.admin_base.filters import DayRangeFilter, DSOFilter, TextFilte
 from registry.models import Change, CongestionPoint, Connection
 from registry.periods import Days, half_open
 
-SPARE = timedelta(days=1)
+SAFETY_MARGIN = timedelta(days=1)
 """No change takes as long as this from beginning to end."""
-NEARBY = 1_000
+MAX_CHANGES = 1_000
 """At most this many changes are searched for the first or last one of some days."""
 
 
@@ -68,7 +68,8 @@ class RecordedFilter(DayRangeFilter):
     """Facts recorded on the typed days.
 
     By the days alone, PostgreSQL cannot find where in the list to begin. So the filter adds the numbers of changes
-    well before and after them. A change gets its number before its moment, and no change takes as long as SPARE.
+    well before and after them. A change gets its number before its moment. No change takes as long as
+    SAFETY_MARGIN.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,11 +81,13 @@ class RecordedFilter(DayRangeFilter):
         found = super().queryset(request, queryset)
         begin, end = self.bounds()
         if begin:
-            before = Change.objects.filter(moment__lte=begin - SPARE).order_by("-moment")[:NEARBY]
+            before = Change.objects.filter(moment__lte=begin - SAFETY_MARGIN).order_by("-moment")[
+                :MAX_CHANGES
+            ]
             if last := before.aggregate(last=Max("pk"))["last"]:
                 found = found.filter(recorded_by__gt=last)
         if end:
-            after = Change.objects.filter(moment__gte=end + SPARE).order_by("moment")[:NEARBY]
+            after = Change.objects.filter(moment__gte=end + SAFETY_MARGIN).order_by("moment")[:MAX_CHANGES]
             if first := after.aggregate(first=Min("pk"))["first"]:
                 found = found.filter(recorded_by__lt=first)
         return found

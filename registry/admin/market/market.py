@@ -33,7 +33,7 @@ class MarketForm(forms.Form):
     )
 
 
-class SureForm(ReasonForm):
+class ConfirmForm(ReasonForm):
     """The second step: the same values in hidden fields, and the reason."""
 
     time_zone = forms.CharField(widget=forms.HiddenInput)
@@ -66,7 +66,7 @@ class MarketAdmin(OneRowAdmin):
             if form.cleaned_data == kept:
                 form.add_error(None, "Nothing changes: this is what the market is.")
             else:
-                return self._ask_again(request, before, form.cleaned_data)
+                return self._confirm(request, before, form.cleaned_data)
         return self.page(
             request,
             "admin/registry/market.html",
@@ -80,9 +80,9 @@ class MarketAdmin(OneRowAdmin):
             **self.page_context(request, before),
         )
 
-    def _ask_again(self, request: HttpRequest, before: Market, wanted: dict[str, str]) -> HttpResponse:
+    def _confirm(self, request: HttpRequest, before: Market, wanted: dict[str, str]) -> HttpResponse:
         """Show the consequences of the change and ask for the reason; with a reason, make the change."""
-        form = SureForm(request.POST if "sure" in request.POST else None, initial=wanted)
+        form = ConfirmForm(request.POST if "sure" in request.POST else None, initial=wanted)
         if form.is_valid():
             set_market(**wanted, actor=actor(request), reason=form.cleaned_data["reason"])
             said = f"The market is {wanted['time_zone']}, with ISPs of {wanted['isp_duration']}."

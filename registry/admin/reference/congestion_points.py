@@ -39,7 +39,7 @@ from registry.models import (
 from registry.periods import in_words
 from registry.queries import point_members
 
-AT_ONCE = 100
+MAX_ROWS = 100
 """At most this many connections, and terms, are on a page."""
 
 
@@ -60,7 +60,7 @@ class CoverageFilter(admin.SimpleListFilter):
         return queryset.filter(coverage__band=int(asked)) if asked in known else queryset
 
 
-class CountedPages(Paginator[Any]):
+class CountedPaginator(Paginator[Any]):
     """Pages of rows whose number is already known."""
 
     def __init__(self, rows: QuerySet[Any], per_page: int, *, count: int) -> None:
@@ -83,12 +83,12 @@ def congestion_point_page(
     here = point_members.terms_on(point, day)
     seen = model_admin.seen(request)
     total, aggregators = point_members.aggregators(point, day, seen) if here else (0, [])
-    page = CountedPages(point_members.memberships(point, day), AT_ONCE, count=total).get_page(
+    page = CountedPaginator(point_members.memberships(point, day), MAX_ROWS, count=total).get_page(
         request.GET.get("page", "1")
     )
     may_adjust = request.user.has_perm(RIGHT) and model_admin.may_act(request, point.dso)
     history = CongestionPointTerms.objects.filter(congestion_point=point)
-    rows = list(current_first(history)[: AT_ONCE + 1])
+    rows = list(current_first(history)[: MAX_ROWS + 1])
     asked = urlencode({"on": day})
     context = {
         "point": point,
@@ -98,7 +98,7 @@ def congestion_point_page(
         "is_today": day == today,
         "here": terms_in_words(here) if here else "",
         "total": total,
-        "waiting": point_members.waiting(point, day),
+        "waiting": point_members.count_waiting(point, day),
         "aggregators": aggregators,
         "page": page,
         "connections": [_connection(row, seen) for row in page.object_list] if here else [],
@@ -111,9 +111,9 @@ def congestion_point_page(
                 "superseded": by_change(row.superseded_by) if row.superseded_by else "",
                 "adjust_url": adjusting(row) if may_adjust and not row.superseded_by_id else "",
             }
-            for row in rows[:AT_ONCE]
+            for row in rows[:MAX_ROWS]
         ],
-        "more_terms": len(rows) > AT_ONCE,
+        "more_terms": len(rows) > MAX_ROWS,
         "asked": f"{asked}&",
         "connections_csv": f"{model_admin.url_to('connections_csv', point.pk)}?{asked}",
         "aggregators_csv": f"{model_admin.url_to('aggregators_csv', point.pk)}?{asked}",
@@ -126,9 +126,9 @@ def connections_csv(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> StreamingHttpResponse:
     """Export the connections of the congestion point on the day `on`, each with its active AGR."""
-    day = _asked(request)
+    day = _form_day(request)
     headings = ("Connection", "First day", "Last day", "AGR", "AGR's first day", "AGR's last day")
-    rows = point_members.as_lines(point, day, model_admin.seen(request))
+    rows = point_members.csv_lines(point, day, model_admin.seen(request))
     return csv_response(f"{_name(point, day)}-connections.csv", headings, rows)
 
 
@@ -136,21 +136,21 @@ def aggregators_csv(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> StreamingHttpResponse:
     """Export the AGRs that represent connections of the congestion point on the day `on`, and how many."""
-    day = _asked(request)
+    day = _form_day(request)
     here = point_members.terms_on(point, day)
-    _, told = point_members.aggregators(point, day, model_admin.seen(request)) if here else (0, [])
+    _, active = point_members.aggregators(point, day, model_admin.seen(request)) if here else (0, [])
     rows = [
         (
             "" if each.name == point_members.NOBODY_ACTIVE else each.name,
             each.connections,
             _number(each.share),
         )
-        for each in told
+        for each in active
     ]
     return csv_response(f"{_name(point, day)}-aggregators.csv", ("AGR", "Connections", "Share (%)"), rows)
 
 
-def _asked(request: HttpRequest) -> date:
+def _form_day(request: HttpRequest) -> date:
     form = OnDayForm(request, today=_today())
     if form.errors:
         raise Http404
@@ -229,13 +229,13 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
 
 
 def _connection(row: Any, seen: Any) -> dict[str, Any]:
-    agr = point_members.name_of(row.active_agr, row.active_domain, seen)
-    told = row.active_agr is not None and row.active_agr in seen
+    agr = point_members.aggregator_name(row.active_agr, row.active_domain, seen)
+    visible = row.active_agr is not None and row.active_agr in seen
     return {
         "connection": link(row.connection),
         "days": link(row, in_words(row.period)),
         "agr": agr or PLACEHOLDER,
-        "agr_days": in_words(row.active_period) if told else "",
+        "agr_days": in_words(row.active_period) if visible else "",
     }
 
 

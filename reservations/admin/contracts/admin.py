@@ -14,7 +14,7 @@ from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ScalableAdmin
 from registry.admin.previewed_forms import market_today
 from registry.periods import last_day
-from registry.queries.change_sources import told
+from registry.queries.change_sources import source_in_words
 from reservations.admin.contracts import edit, state
 from reservations.admin.contracts import page as contract_page
 from reservations.admin.contracts.filters import ContractDaysFilter, PointFilter, StateFilter
@@ -67,7 +67,7 @@ def version_view(
         contract=contract,
         version=version,
         told=told_versions.get(number),
-        superseded=told(version.superseded_by) if version.superseded_by else "",
+        superseded=source_in_words(version.superseded_by) if version.superseded_by else "",
         facts=contract_page.facts(contract, version, version.get_state_display(), model_admin.seen(request)),
         drawn=contract_page.drawn_together(contract_page.editor_of(version)),
     )

@@ -17,7 +17,7 @@ from participants.scope import Scope
 from registry.market.market import market, zone_agrees
 from registry.models import CongestionPoint
 from registry.periods import last_day
-from registry.queries.change_sources import maker
+from registry.queries.change_sources import source_name
 from reservations.admin.contracts.texts import NOTHING_RESERVED, differences, most_watts
 from reservations.admin.profiles.chart import draw, scale_of, stretches_of, summary
 from reservations.admin.profiles.editor import EVERY_DAY, Editor, Part
@@ -158,7 +158,7 @@ def versions(contract: Contract) -> list[Told]:
                 number=version.number,
                 url=reverse("admin:reservations_contract_version", args=[contract.pk, version.number]),
                 recorded=link(change, moment(change.moment)),
-                by=maker(change),
+                by=source_name(change),
                 why=change.why,
                 differs=differences(was, (version, profiles[version.pk])) if was else [],
                 first=version.number == 1,

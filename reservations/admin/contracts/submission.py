@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from registry.changes import Source
 from registry.market.market import market
-from registry.queries.change_sources import told
+from registry.queries.change_sources import source_in_words
 from reservations.admin.contracts.forms import PLACES, ContractForm, SavingForm, refuse
 from reservations.admin.contracts.texts import differences
 from reservations.admin.profiles.editor import Editor
@@ -159,5 +159,6 @@ def _meanwhile(
     was = contract.versions.filter(number=expected).first()
     profiles = profiles_of([version for version in (was, now) if version])
     before = (was, profiles[was.pk]) if was else None
-    said = f"Meanwhile the contract was changed {told(now.recorded_by)}, and is in version {now.number}. {MEANWHILE}"
+    source = source_in_words(now.recorded_by)
+    said = f"Meanwhile the contract was changed {source}, and is in version {now.number}. {MEANWHILE}"
     return said, differences(before, (now, profiles[now.pk]))

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from participants.admin_base.html import link, moment
 from participants.scope import Scope
 from registry.models import Change
-from registry.queries.change_sources import maker
+from registry.queries.change_sources import source_name
 from reservations.admin.updates.states import state_badge
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.isps import calendar, clock_times
@@ -185,8 +185,8 @@ def _cause(update: ReservationUpdate, change: Change, seen: Scope) -> SafeString
     if change.kind == Change.Kind.DELIVERY:
         return f"delivery to {update.agr}"
     if change.message is None or not _is_seen(update, change.message.sender, seen):
-        return maker(change)
-    return format_html("{}", link(change.message, maker(change)))
+        return source_name(change)
+    return format_html("{}", link(change.message, source_name(change)))
 
 
 def _is_seen(update: ReservationUpdate, sender: Sender, seen: Scope) -> bool:

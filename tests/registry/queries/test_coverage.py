@@ -66,12 +66,12 @@ def test_whatever_happens_it_is_what_a_plain_count_gives(world: World, steps: li
         take(step, model, world)
         if number % 3 != 1:
             today = as_date(world.today)
-            coverage.count(today=today, now=NOW)
+            coverage.update_coverage(today=today, now=NOW)
             assert counted() == plainly(today), step
 
 
 def count(today: date = TODAY, now: datetime = NOW) -> int:
-    return coverage.count(today=today, now=now)
+    return coverage.update_coverage(today=today, now=now)
 
 
 def test_only_what_changed_is_counted_again(db: None) -> None:

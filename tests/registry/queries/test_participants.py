@@ -45,7 +45,7 @@ def behind(world: World, dso: str, point: str, day: date = TODAY) -> list[tuple[
     with transaction.atomic():
         registered = queries_participants.registered_point(world.participants[dso], ADDRESSES[point])
         assert registered is not None
-        return list(queries_participants.connections_behind(registered, day, in_force()))
+        return list(queries_participants.point_connections(registered, day, in_force()))
 
 
 def publish(world: World) -> None:

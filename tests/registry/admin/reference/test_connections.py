@@ -318,7 +318,7 @@ def test_points_are_found_by_how_much_is_represented(staff: Client) -> None:
     declared("grid.example", 2, 3, 4)
     represented("one.example", 1)
     assert "Connections have not been counted yet" in shown(staff, list_of(CongestionPoint))
-    coverage.count(today=TODAY, now=NOW)
+    coverage.update_coverage(today=TODAY, now=NOW)
 
     half = next(query for label, _, query in coverage.bands(EVERYONE) if label.startswith("50"))
     assert listed(staff, f"{list_of(CongestionPoint)}?{half}") == {of_point(1).pk}
