@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 
 
-def anyone(domain: str) -> bool:
+def any_recipient(domain: str) -> bool:
     """Accept messages about reservations for every recipient, not only for the CRO."""
     return True
 
@@ -30,14 +30,14 @@ class ReservationsConfig(AppConfig):
             "FlexReservationUpdate",
             role="DSO",
             handle=handlers.flex_reservation_update,
-            accepts_recipient=anyone,
-            on_passed_on=forwarding.passed_on,
+            accepts_recipient=any_recipient,
+            on_passed_on=forwarding.record_pass_on_result,
         )
         register(
             "FlexReservationUpdateResponse",
             role="AGR",
             handle=handlers.flex_reservation_update_response,
-            accepts_recipient=anyone,
+            accepts_recipient=any_recipient,
         )
         file_kinds.register(ImportRun.Kind.CONTRACTS, import_load.KIND)
         extend_screens("reservations", EXTENSION)

@@ -19,21 +19,21 @@ from uftp.protocol.messages import FlexReservationUpdate, FlexReservationUpdateR
 
 def flex_reservation_update(incoming: Incoming) -> Outcome:
     """Check and record a reservation update of a DSO, and pass it on to its AGR where there is an endpoint."""
-    said = cast(FlexReservationUpdate, parsing.parse(incoming.content))
+    update = cast(FlexReservationUpdate, parsing.parse(incoming.content))
     state = lifecycle.receive(
-        incoming.sender, said, incoming.inbound, lambda agr: _has_endpoint(agr, incoming)
+        incoming.sender, update, incoming.inbound, lambda agr: _has_endpoint(agr, incoming)
     )
     if state.state != UpdateState.State.RECEIVED:
         return Outcome()
-    update = state.update
+    stored = state.update
     forwarding.pass_on(
         incoming.inbound,
-        recipient_role=update.agr.role,
-        recipient_domain=update.agr.domain,
-        until=update.deadline,
+        recipient_role=stored.agr.role,
+        recipient_domain=stored.agr.domain,
+        until=stored.deadline,
         now=clock.now(),
     )
-    return Outcome(answered_by=str(update.agr), also_deliver_to=((update.agr.role, update.agr.domain),))
+    return Outcome(answered_by=str(stored.agr), also_deliver_to=((stored.agr.role, stored.agr.domain),))
 
 
 def flex_reservation_update_response(incoming: Incoming) -> Outcome:
@@ -42,7 +42,7 @@ def flex_reservation_update_response(incoming: Incoming) -> Outcome:
     A response that changes nothing is stored too, with the reason.
     """
     response = cast(FlexReservationUpdateResponse, parsing.parse(incoming.content))
-    lifecycle.settle_by_response(incoming.sender, response, incoming.inbound)
+    lifecycle.record_response(incoming.sender, response, incoming.inbound)
     return Outcome()
 
 

@@ -25,10 +25,10 @@ from uftp.models import InboundMessage
 M = TypeVar("M", bound=models.Model)
 
 LONGEST_CONTRACT_ID = 255
-LONGEST_SHOWN = 60
+MAX_REFERENCE_SHOWN = 60
 """Characters of a Reference in the name of an update. A DSO may write a Reference of any length."""
 
-FOUND_BY = 60
+INDEXED_REFERENCE_LENGTH = 60
 """Characters of a Reference in the index; a search compares no more than these."""
 
 
@@ -190,18 +190,21 @@ class ReservationUpdate(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("settle_update", "Can settle reservation updates")]
+        permissions = [("record_outcome", "Can record the outcome of reservation updates")]
         indexes = [
             models.Index(fields=["contract", "period", "time_stamp", "id"], name="update_in_order"),
             models.Index(fields=["dso", "id"], name="update_dso"),
             models.Index(fields=["agr", "id"], name="update_agr"),
             models.Index(fields=["period", "id"], name="update_period"),
             models.Index(fields=["received_at"], name="update_received"),
-            models.Index(OpClass(Left("reference", FOUND_BY), "text_pattern_ops"), name="update_reference"),
+            models.Index(
+                OpClass(Left("reference", INDEXED_REFERENCE_LENGTH), "text_pattern_ops"),
+                name="update_reference",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{Truncator(self.reference).chars(LONGEST_SHOWN)} for {self.period}"
+        return f"{Truncator(self.reference).chars(MAX_REFERENCE_SHOWN)} for {self.period}"
 
 
 class UpdateState(models.Model):

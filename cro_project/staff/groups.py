@@ -18,7 +18,7 @@ FOR_PARTICIPANTS = {
     "registry.change_revisionplace",
     "registry.settle_conflict",
     "reservations.change_contract",
-    "reservations.settle_update",
+    "reservations.record_outcome",
     "uftp.change_inboundmessage",
     "uftp.change_outboundmessage",
 }

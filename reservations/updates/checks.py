@@ -25,10 +25,10 @@ from reservations.updates import isp_checks
 from uftp.protocol.messages import FlexReservationUpdate
 from uftp.protocol.reasons import Reason, named
 
-IN_PLACE = (UpdateState.State.RECEIVED, *UpdateState.COUNTING)
+STATES_IN_ORDER = (UpdateState.State.RECEIVED, *UpdateState.COUNTING)
 """After an update in one of these states, an older one is rejected (docs/rules.md F10)."""
 
-_LONGEST_SHOWN = 60
+_MAX_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Situation:
         version: The contract's current version, in force on the update's Period.
         profile: The profile of `version`.
         active: Whether the AGR has an effective connection at the congestion point of the update on its Period.
-        latest: The latest TimeStamp of the updates for this contract and Period in a state of IN_PLACE.
+        latest: The latest TimeStamp of the updates for this contract and Period in one of STATES_IN_ORDER.
     """
 
     market: Market
@@ -54,7 +54,7 @@ class Situation:
     latest: datetime | None = None
 
 
-def contract_meant(dso: Participant, agr_domain: str | None, contract_id: str) -> tuple[Contract | None, str]:
+def find_contract(dso: Participant, agr_domain: str | None, contract_id: str) -> tuple[Contract | None, str]:
     """Find the contract that a DSO's update is about; drafts are left out.
 
     F1: an update for an AGR's domain is about the contract of the two. F2: an update for the CRO (`agr_domain` is None)
@@ -67,16 +67,16 @@ def contract_meant(dso: Participant, agr_domain: str | None, contract_id: str) -
     contracts = Contract.objects.filter(
         Exists(versions.filter(contract=OuterRef("pk"))), dso=dso, contract_id=contract_id
     ).select_related("agr")
-    shown = [_shown(contract_id)]
+    names = [_shortened(contract_id)]
     if agr_domain is not None:
         found = contracts.filter(agr__role="AGR", agr__domain=agr_domain).first()
-        none = f"is no contract between you and {_shown(agr_domain)}"
-        return found, "" if found else named(Reason.UNKNOWN_CONTRACT, shown, none)
+        none = f"is no contract between you and {_shortened(agr_domain)}"
+        return found, "" if found else named(Reason.UNKNOWN_CONTRACT, names, none)
     candidates = list(contracts[:2])
     if len(candidates) == 1:
         return candidates[0], ""
     none = "is a contract of yours with more than one AGR: address the AGR" if candidates else ""
-    return None, named(Reason.UNKNOWN_CONTRACT, shown, none or "is no contract of yours")
+    return None, named(Reason.UNKNOWN_CONTRACT, names, none or "is no contract of yours")
 
 
 def not_in_force(contract: Contract, period: date) -> str:
@@ -84,7 +84,7 @@ def not_in_force(contract: Contract, period: date) -> str:
     return named(Reason.UNKNOWN_CONTRACT, [contract.contract_id], f"is not in force on {period}")
 
 
-def is_active_behind(agr: Participant, dso: Participant, address: str, day: date) -> bool:
+def is_active_at_point(agr: Participant, dso: Participant, address: str, day: date) -> bool:
     """Return whether `agr` has an effective connection at the congestion point `address` of `dso` on `day` (F3)."""
     known = CongestionPointTerms.objects.current().on(day)
     represented = Representation.objects.current().on(day).filter(agr=agr, standing=ClaimStanding.EFFECTIVE)
@@ -97,15 +97,15 @@ def is_active_behind(agr: Participant, dso: Participant, address: str, day: date
     ).exists()
 
 
-def latest_in_place(contract: Contract, period: date) -> datetime | None:
-    """Return the latest TimeStamp of the updates for this contract and Period in a state of IN_PLACE, or None (F10)."""
-    in_place = UpdateState.objects.current().filter(update=OuterRef("pk"), state__in=IN_PLACE)
+def latest_time_stamp(contract: Contract, period: date) -> datetime | None:
+    """Return the latest TimeStamp of the updates for a contract and Period in one of STATES_IN_ORDER, or None (F10)."""
+    in_place = UpdateState.objects.current().filter(update=OuterRef("pk"), state__in=STATES_IN_ORDER)
     updates = ReservationUpdate.objects.filter(Exists(in_place), contract=contract, period=period)
     latest: datetime | None = updates.aggregate(latest=Max("time_stamp"))["latest"]
     return latest
 
 
-def reasons_against(said: FlexReservationUpdate, situation: Situation) -> list[str]:
+def reasons_against(update: FlexReservationUpdate, situation: Situation) -> list[str]:
     """Return all reasons to reject the update, in the order of the rules.
 
     Checks that need no contract are done even when there is none.
@@ -115,87 +115,89 @@ def reasons_against(said: FlexReservationUpdate, situation: Situation) -> list[s
     if version is None:
         found.append(situation.unknown)
     else:
-        found += _about_the_point(said, version, active=situation.active)
-    found += _about_the_market(said, situation.market, version)
-    found += _about_the_day(said, situation)
-    powers = _powers(said, situation)
+        found += _check_point(update, version, active=situation.active)
+    found += _check_market(update, situation.market, version)
+    found += _check_day(update, situation)
+    powers = _powers(update, situation)
     if version is not None and powers is not None:
-        detail = f"outside {version.contract.contract_id} on {said.period}"
+        detail = f"outside {version.contract.contract_id} on {update.period}"
         found += _where(Reason.ISPS, powers.outside_the_contract(), detail)
-    found += _where(Reason.ISP_CONFLICT, isp_checks.named_twice(said.isps), "named more than once")
+    found += _where(Reason.ISP_CONFLICT, isp_checks.isps_named_twice(update.isps), "named more than once")
     if version is not None:
-        found += _about_the_deadline(said, version, situation.received_at)
+        found += _check_deadline(update, version, situation.received_at)
     if powers is not None:
         found += _where(Reason.POWER, powers.of_the_other_direction(), "not in the direction contracted")
         found += _where(Reason.POWER, powers.more_than_contracted(), "more than contracted")
     if version is not None:
-        found += _about_the_order(said, situation.latest)
+        found += _check_order(update, situation.latest)
     return found
 
 
-def _about_the_point(said: FlexReservationUpdate, version: ContractVersion, *, active: bool) -> Iterator[str]:
+def _check_point(update: FlexReservationUpdate, version: ContractVersion, *, active: bool) -> Iterator[str]:
     """Check F3: the congestion point is the contract's, and the AGR is active there."""
-    point, contract = said.congestion_point, version.contract
+    point, contract = update.congestion_point, version.contract
     if point != version.congestion_point:
         detail = f"is not the congestion point of {contract.contract_id}"
         yield named(Reason.INVALID_CONGESTION_POINT, [point], detail)
     elif not active:
-        detail = f"has no connection of {contract.agr.domain} on {said.period}"
+        detail = f"has no connection of {contract.agr.domain} on {update.period}"
         yield named(Reason.INVALID_CONGESTION_POINT, [point], detail)
 
 
-def _about_the_market(
-    said: FlexReservationUpdate, market: Market, version: ContractVersion | None
+def _check_market(
+    update: FlexReservationUpdate, market: Market, version: ContractVersion | None
 ) -> Iterator[str]:
     """Check F4 and F5: the update and the contract have the market's ISP duration and time zone."""
     minutes = calendar.minutes_of(market.isp_duration)
-    if calendar.minutes_of(said.isp_duration) != minutes:
+    if calendar.minutes_of(update.isp_duration) != minutes:
         yield named(
-            Reason.ISP_DURATION, [_shown(said.isp_duration)], f"is not the market's {market.isp_duration}"
+            Reason.ISP_DURATION,
+            [_shortened(update.isp_duration)],
+            f"is not the market's {market.isp_duration}",
         )
     if version is not None and version.isp_minutes != minutes:
         detail = f"of {version.contract.contract_id} is not the market's {market.isp_duration}"
         yield named(Reason.ISP_DURATION, [calendar.duration_of(version.isp_minutes)], detail)
-    if not zone_agrees(said.time_zone, market.time_zone, [said.period]):
-        yield named(Reason.TIME_ZONE, [_shown(said.time_zone)], f"is not {market.time_zone}")
-    if version is not None and not zone_agrees(version.time_zone, market.time_zone, [said.period]):
+    if not zone_agrees(update.time_zone, market.time_zone, [update.period]):
+        yield named(Reason.TIME_ZONE, [_shortened(update.time_zone)], f"is not {market.time_zone}")
+    if version is not None and not zone_agrees(version.time_zone, market.time_zone, [update.period]):
         detail = f"of {version.contract.contract_id} is not {market.time_zone}"
         yield named(Reason.TIME_ZONE, [version.time_zone], detail)
 
 
-def _about_the_day(said: FlexReservationUpdate, situation: Situation) -> Iterator[str]:
+def _check_day(update: FlexReservationUpdate, situation: Situation) -> Iterator[str]:
     """Check F6: the day has the ISPs that are named, in the ISP duration of the update."""
-    minutes = calendar.minutes_of(said.isp_duration)
+    minutes = calendar.minutes_of(update.isp_duration)
     if minutes is not None:
         zone = (situation.version or situation.market).time_zone
-        many = calendar.count(said.period, minutes, zone)
-        detail = f"outside 1-{many} of {said.period}"
-        yield from _where(Reason.ISPS, isp_checks.after_the_day(said.isps, many), detail)
+        count = calendar.count(update.period, minutes, zone)
+        detail = f"outside 1-{count} of {update.period}"
+        yield from _where(Reason.ISPS, isp_checks.isps_beyond_day(update.isps, count), detail)
 
 
-def _powers(said: FlexReservationUpdate, situation: Situation) -> isp_checks.Powers | None:
+def _powers(update: FlexReservationUpdate, situation: Situation) -> isp_checks.Powers | None:
     """Return the stated and the contracted power of each ISP; None when the ISP durations differ."""
     version = situation.version
-    if version is None or version.isp_minutes != calendar.minutes_of(said.isp_duration):
+    if version is None or version.isp_minutes != calendar.minutes_of(update.isp_duration):
         return None
-    contracted = situation.profile.watts_on(said.period, version.isp_minutes, version.time_zone)
-    return isp_checks.Powers(said.isps, contracted)
+    contracted = situation.profile.watts_on(update.period, version.isp_minutes, version.time_zone)
+    return isp_checks.Powers(update.isps, contracted)
 
 
-def _about_the_deadline(
-    said: FlexReservationUpdate, version: ContractVersion, received_at: datetime
+def _check_deadline(
+    update: FlexReservationUpdate, version: ContractVersion, received_at: datetime
 ) -> Iterator[str]:
     """Check F8: the update is received before the deadline, or exactly at it."""
-    deadline = version.deadline.moment(said.period, version.time_zone)
+    deadline = version.deadline.moment(update.period, version.time_zone)
     if received_at > deadline:
-        yield named(Reason.DEADLINE, [], f"{local(deadline, version.time_zone)} for {said.period}")
+        yield named(Reason.DEADLINE, [], f"{local(deadline, version.time_zone)} for {update.period}")
 
 
-def _about_the_order(said: FlexReservationUpdate, latest: datetime | None) -> Iterator[str]:
+def _check_order(update: FlexReservationUpdate, latest: datetime | None) -> Iterator[str]:
     """Check F10: the update is not older than `latest`; an equal TimeStamp is allowed."""
-    time_stamp = said.metadata.time_stamp
+    time_stamp = update.metadata.time_stamp
     if latest is not None and time_stamp < latest:
-        detail = f"TimeStamp {time_stamp.isoformat()}, after {latest.isoformat()} for {said.period}"
+        detail = f"TimeStamp {time_stamp.isoformat()}, after {latest.isoformat()} for {update.period}"
         yield named(Reason.SUBORDINATE_SEQUENCE, [], detail)
 
 
@@ -210,6 +212,6 @@ def _where(reason: Reason, ranges: Iterable[tuple[int, int]], detail: str) -> It
         yield named(reason, words, detail)
 
 
-def _shown(text: str) -> str:
+def _shortened(text: str) -> str:
     """Return a participant's text, shortened when it is long."""
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

@@ -13,7 +13,7 @@ from uftp.processing.responses import reject_later
 from uftp.protocol.reasons import Reason, named
 
 
-def passed_on(passed: PassOnResult) -> Iterable[Party]:
+def record_pass_on_result(passed: PassOnResult) -> Iterable[Party]:
     """Record whether the update was delivered to its AGR.
 
     An update that was not delivered is undone, and a rejection is sent to its DSO. An outcome that came before stays.
@@ -23,14 +23,14 @@ def passed_on(passed: PassOnResult) -> Iterable[Party]:
     """
     update = ReservationUpdate.objects.select_related("dso", "agr", "version").get(message=passed.inbound)
     source = Source.of_delivery(passed.inbound, passed.detail)
-    state = lifecycle.settle_by_delivery(update, delivered=passed.delivered, source=source)
+    state = lifecycle.record_delivery(update, delivered=passed.delivered, source=source)
     if state is None or state.state != UpdateState.State.UNDONE:
         return ()
-    reject_later(passed.inbound, [_why(update, expired=passed.expired)], passed.at)
+    reject_later(passed.inbound, [_reason(update, expired=passed.expired)], passed.at)
     return [(update.dso.role, update.dso.domain)]
 
 
-def _why(update: ReservationUpdate, *, expired: bool) -> str:
+def _reason(update: ReservationUpdate, *, expired: bool) -> str:
     deadline = local(update.deadline, update.version.time_zone)
     detail = f"could not be reached by {deadline}, the deadline" if expired else "refused to take the message"
     return named(Reason.UNDELIVERABLE, [update.agr.domain], detail)

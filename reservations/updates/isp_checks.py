@@ -17,16 +17,16 @@ _UNNAMED = -(1 << 64)
 """The value of an ISP that no element names; it is below any Power."""
 
 
-def after_the_day(said: Sequence[ISP], many: int) -> Ranges:
-    """Return the named ISPs beyond the last ISP of a day of `many` (docs/rules.md F6)."""
-    return [(max(each.start, many + 1), _last(each)) for each in said if _last(each) > many]
+def isps_beyond_day(isps: Sequence[ISP], count: int) -> Ranges:
+    """Return the named ISPs beyond the last ISP of a day of `count` (docs/rules.md F6)."""
+    return [(max(each.start, count + 1), _last(each)) for each in isps if _last(each) > count]
 
 
-def named_twice(said: Sequence[ISP]) -> Ranges:
+def isps_named_twice(isps: Sequence[ISP]) -> Ranges:
     """Return the ISPs that more than one element names, also beyond the day (docs/rules.md F7)."""
     found: Ranges = []
     reached = 0
-    for each in sorted(said, key=attrgetter("start")):
+    for each in sorted(isps, key=attrgetter("start")):
         last = _last(each)
         if each.start <= reached:
             found.append((each.start, min(last, reached)))
@@ -37,10 +37,10 @@ def named_twice(said: Sequence[ISP]) -> Ranges:
 class Powers:
     """The least and the greatest stated Power of each ISP of a day with `contracted` watts, and their errors."""
 
-    def __init__(self, said: Sequence[ISP], contracted: Sequence[int]) -> None:
+    def __init__(self, isps: Sequence[ISP], contracted: Sequence[int]) -> None:
         self._contracted = contracted
-        self._greatest = _greatest(said, len(contracted), lambda each: each.power)
-        self._least = [-watts for watts in _greatest(said, len(contracted), lambda each: -each.power)]
+        self._greatest = _greatest(isps, len(contracted), lambda each: each.power)
+        self._least = [-watts for watts in _greatest(isps, len(contracted), lambda each: -each.power)]
 
     def outside_the_contract(self) -> Ranges:
         """Return the named ISPs without contracted power (docs/rules.md F6)."""
@@ -67,17 +67,17 @@ def _last(isp: ISP) -> int:
     return isp.start + isp.duration - 1
 
 
-def _greatest(said: Sequence[ISP], many: int, value: Callable[[ISP], int]) -> list[int]:
-    """Return for each of `many` ISPs the greatest value of the elements that name it; _UNNAMED without any.
+def _greatest(isps: Sequence[ISP], count: int, value: Callable[[ISP], int]) -> list[int]:
+    """Return for each of `count` ISPs the greatest value of the elements that name it; _UNNAMED without any.
 
     This is a sparse table. Two ranges whose length is a power of two cover each element; they may overlap. Each element
     is entered at these two ranges. At the end, each range hands its value down to its two halves, down to single ISPs.
     """
-    by_length = [[_UNNAMED] * many for _ in range(many.bit_length())]
-    for each in said:
-        if each.start > many:
+    by_length = [[_UNNAMED] * count for _ in range(count.bit_length())]
+    for each in isps:
+        if each.start > count:
             continue
-        last = min(_last(each), many)
+        last = min(_last(each), count)
         power_of_two = (last - each.start + 1).bit_length() - 1
         row = by_length[power_of_two]
         watts = value(each)

@@ -26,11 +26,11 @@ from uftp.protocol.messages import ACCEPTED, FlexReservationUpdate, FlexReservat
 
 AddressedTo, State = ReservationUpdate.AddressedTo, UpdateState.State
 
-OPEN = (State.RECEIVED, State.PASSED_ON)
+OPEN_STATES = (State.RECEIVED, State.PASSED_ON)
 """States in which an update waits for the AGR's response."""
 
 
-class SettlementError(ValueError):
+class OutcomeError(ValueError):
     """The update cannot get this outcome; the message says why, and what staff can do."""
 
 
@@ -43,7 +43,7 @@ def state_of(update: ReservationUpdate) -> UpdateState:
 @transaction.atomic
 def receive(
     dso: Participant,
-    said: FlexReservationUpdate,
+    update: FlexReservationUpdate,
     message: InboundMessage,
     has_endpoint: Callable[[Participant], bool],
 ) -> UpdateState:
@@ -54,7 +54,7 @@ def receive(
 
     Args:
         dso: The sender.
-        said: The message's values.
+        update: The message's values.
         message: The received message.
         has_endpoint: Returns whether an AGR has an endpoint. It is called inside the transaction, so it must not wait
             for DNS.
@@ -65,38 +65,38 @@ def receive(
     Raises:
         uftp.handlers.Rejection: A check failed; it holds all reasons.
     """
-    domain = said.metadata.recipient_domain
+    domain = update.metadata.recipient_domain
     to_cro = domain == settings.CRO_DOMAIN
-    contract, unknown = update_checks.contract_meant(dso, None if to_cro else domain, said.contract_id)
+    contract, unknown = update_checks.find_contract(dso, None if to_cro else domain, update.contract_id)
     passes_on = contract is not None and not to_cro and has_endpoint(contract.agr)
-    situation = _situation(dso, said, message, contract, unknown)
-    reasons = update_checks.reasons_against(said, situation)
+    situation = _situation(dso, update, message, contract, unknown)
+    reasons = update_checks.reasons_against(update, situation)
     if reasons:
         raise Rejection(reasons)
     assert contract is not None
     version = situation.version
     assert version is not None
     recorder = Recorder(Source.of_message(message))
-    update = ReservationUpdate.objects.create(
+    stored = ReservationUpdate.objects.create(
         contract=contract,
         dso=dso,
         agr=contract.agr,
         version=version,
         message=message,
-        period=said.period,
-        reference=said.reference,
+        period=update.period,
+        reference=update.reference,
         addressed_to=AddressedTo.CRO if to_cro else AddressedTo.AGR,
-        time_stamp=said.metadata.time_stamp,
+        time_stamp=update.metadata.time_stamp,
         received_at=message.received_at,
-        deadline=version.deadline.moment(said.period, version.time_zone),
-        isps=[[isp.start, isp.duration, isp.power] for isp in said.isps],
+        deadline=version.deadline.moment(update.period, version.time_zone),
+        isps=[[isp.start, isp.duration, isp.power] for isp in update.isps],
         recorded_by_id=recorder.change_id(),
     )
-    return _move(update, State.RECEIVED if passes_on else State.ACCEPTED, recorder)
+    return _set_state(stored, State.RECEIVED if passes_on else State.ACCEPTED, recorder)
 
 
 @transaction.atomic
-def settle_by_response(
+def record_response(
     agr: Participant, response: FlexReservationUpdateResponse, message: InboundMessage
 ) -> UpdateState:
     """Record the outcome that an AGR gives an update in its response (docs/rules.md F15); return the new state.
@@ -104,33 +104,33 @@ def settle_by_response(
     Raises:
         uftp.handlers.Rejection: There is no such update, or it has an outcome or is undone already. Nothing changes.
     """
-    update = _answered(agr, response)
-    hold(update.contract_id)
+    update = _update_answered(agr, response)
+    lock_contract(update.contract_id)
     before = state_of(update)
-    if before.state not in OPEN:
+    if before.state not in OPEN_STATES:
         raise Rejection(
             [
                 f"{update} was {before.get_state_display().lower()} before, {source_in_words(before.recorded_by)}"
             ]
         )
     state = State.ACCEPTED if response.result == ACCEPTED else State.REJECTED
-    return _move(update, state, Recorder(Source.of_message(message)))
+    return _set_state(update, state, Recorder(Source.of_message(message)))
 
 
 @transaction.atomic
-def settle_by_delivery(update: ReservationUpdate, *, delivered: bool, source: Source) -> UpdateState | None:
+def record_delivery(update: ReservationUpdate, *, delivered: bool, source: Source) -> UpdateState | None:
     """Record that an update was delivered to its AGR, or that it is undone; return the new state.
 
     Return None when the update is no longer `received`: an outcome that came before the delivery stays.
     """
-    hold(update.contract_id)
+    lock_contract(update.contract_id)
     if state_of(update).state != State.RECEIVED:
         return None
-    return _move(update, State.PASSED_ON if delivered else State.UNDONE, Recorder(source))
+    return _set_state(update, State.PASSED_ON if delivered else State.UNDONE, Recorder(source))
 
 
 @transaction.atomic
-def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expected: str) -> int:
+def record_outcome(update: ReservationUpdate, *, accepted: bool, source: Source, expected: str) -> int:
     """Record the outcome that both parties confirm to staff (docs/rules.md F15); return the id of the change.
 
     Args:
@@ -140,27 +140,27 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
         expected: The state of the update that staff looked at.
 
     Raises:
-        SettlementError: The reason is missing, the state is not the expected one, the update waits to be passed on, or
+        OutcomeError: The reason is missing, the state is not the expected one, the update waits to be passed on, or
             it has this outcome already.
     """
     if not source.reason.strip():
-        raise SettlementError("A settlement needs a reason.")
-    hold(update.contract_id)
+        raise OutcomeError("An outcome needs a reason.")
+    lock_contract(update.contract_id)
     before = state_of(update)
     is_now = before.get_state_display().lower()
     if before.state != expected:
-        raise SettlementError(
+        raise OutcomeError(
             f"{update} was {is_now} meanwhile {source_in_words(before.recorded_by)}: look at it again."
         )
     if before.state == State.RECEIVED:
-        raise SettlementError(f"{update} still waits to be passed on: settle it when that has ended.")
+        raise OutcomeError(f"{update} still waits to be passed on: record its outcome when that has ended.")
     state = State.ACCEPTED if accepted else State.REJECTED
     if before.state == state:
-        raise SettlementError(f"{update} is {is_now} already.")
+        raise OutcomeError(f"{update} is {is_now} already.")
     recorder = Recorder(source)
     audit.record(
         source.actor,
-        "settle reservation update",
+        "record outcome of reservation update",
         f"{update} under {update.contract}",
         {"state": before.state},
         {"state": state.value, "update": update.pk, "change": recorder.change_id()},
@@ -168,18 +168,18 @@ def settle(update: ReservationUpdate, *, accepted: bool, source: Source, expecte
         about=update,
         participants=(update.dso_id, update.agr_id),
     )
-    _move(update, state, recorder)
+    _set_state(update, state, recorder)
     return recorder.change_id()
 
 
-def hold(contract_id: int) -> None:
+def lock_contract(contract_id: int) -> None:
     """Lock a contract until the transaction ends: nobody else changes it, or checks or records its updates."""
     Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
 
 
 def _situation(
     dso: Participant,
-    said: FlexReservationUpdate,
+    update: FlexReservationUpdate,
     message: InboundMessage,
     contract: Contract | None,
     unknown: str,
@@ -188,28 +188,28 @@ def _situation(
     received_at = message.received_at
     if contract is None:
         return Situation(market=market(), received_at=received_at, unknown=unknown)
-    hold(contract.pk)
+    lock_contract(contract.pk)
     version = (
         ContractVersion.objects.current()
-        .filter(contract=contract, period__contains=said.period)
+        .filter(contract=contract, period__contains=update.period)
         .exclude(state=ContractVersion.State.DRAFT)
         .select_related("contract__agr")
         .first()
     )
     if version is None:
-        unknown = update_checks.not_in_force(contract, said.period)
+        unknown = update_checks.not_in_force(contract, update.period)
         return Situation(market=market(), received_at=received_at, unknown=unknown)
     return Situation(
         market=market(),
         received_at=received_at,
         version=version,
         profile=profiles_of([version])[version.pk],
-        active=update_checks.is_active_behind(contract.agr, dso, said.congestion_point, said.period),
-        latest=update_checks.latest_in_place(contract, said.period),
+        active=update_checks.is_active_at_point(contract.agr, dso, update.congestion_point, update.period),
+        latest=update_checks.latest_time_stamp(contract, update.period),
     )
 
 
-def _answered(agr: Participant, response: FlexReservationUpdateResponse) -> ReservationUpdate:
+def _update_answered(agr: Participant, response: FlexReservationUpdateResponse) -> ReservationUpdate:
     """Return the update of this AGR that a response refers to.
 
     Several DSOs may use the same MessageID. The RecipientDomain of the response then names the DSO. If it is the CRO's
@@ -239,10 +239,10 @@ def _answered(agr: Participant, response: FlexReservationUpdateResponse) -> Rese
     return found[0]
 
 
-def _move(update: ReservationUpdate, state: str, recorder: Recorder) -> UpdateState:
+def _set_state(update: ReservationUpdate, state: str, recorder: Recorder) -> UpdateState:
     """Set the state of the update, and stamp the change of `recorder`."""
     change = recorder.change_id()
     UpdateState.objects.current().filter(update=update).update(superseded_by=change)
-    moved = UpdateState.objects.create(update=update, state=state, recorded_by_id=change)
+    current = UpdateState.objects.create(update=update, state=state, recorded_by_id=change)
     recorder.stamp([update.dso_id, update.agr_id])
-    return moved
+    return current

@@ -170,7 +170,7 @@ def update_in_june(made: Market) -> None:
             _more_power(made, datetime(2026, 6, 17, 12, 30, tzinfo=UTC))
     at = datetime(2026, 6, 22, 13, 5, tzinfo=UTC)
     reason = "Flexwerk and Stroomnet both confirmed it by telephone while Flexwerk’s system was down."
-    change = lifecycle.settle(
+    change = lifecycle.record_outcome(
         made.updates["settled"], accepted=True, source=Source.of_staff("lee", reason), expected="undone"
     )
     Change.objects.filter(pk=change).update(moment=at)

@@ -132,7 +132,7 @@ class Registry:
         return update_of(inbound) if inbound.result == "Accepted" else None
 
     def deliver(self, update: ReservationUpdate, *, delivered: bool) -> None:
-        forwarding.passed_on(
+        forwarding.record_pass_on_result(
             PassOnResult(
                 inbound=update.message,
                 recipient_role="AGR",
@@ -298,7 +298,7 @@ def take(
         if update.state in ("received", "passed on"):
             update.state = said
     elif update.state not in ("received", said):
-        lifecycle.settle(row, accepted=step.accepted, source=clerk(), expected=update.state)
+        lifecycle.record_outcome(row, accepted=step.accepted, source=clerk(), expected=update.state)
         update.state = said
     return update.contract
 

@@ -350,7 +350,7 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "reservations_contract_put_in_force": (put_contract_in_force, "change contract"),
     "reservations_contract_back_to_draft": (make_contract_a_draft_again, "change contract"),
     "reservations_contract_end": (end_contract, "change contract"),
-    "reservations_reservationupdate_outcome": (record_outcome, "settle reservation update"),
+    "reservations_reservationupdate_outcome": (record_outcome, "record outcome of reservation update"),
     "uftp_inboundmessage_process_again": (process_again, "process again"),
     "uftp_inboundmessage_changelist process_again": (process_many_again, "process again"),
     "uftp_outboundmessage_send_again": (send_again, "send again"),

@@ -26,7 +26,7 @@ from reservations.contracts.stored_profiles import profiles_of
 from reservations.isps import calendar
 from reservations.isps.clock_times import DayTimes, in_watts
 from reservations.models import Contract, ContractVersion, UpdateState
-from reservations.updates.checks import is_active_behind
+from reservations.updates.checks import is_active_at_point
 
 NAMED = 7
 """How many kinds of day a sentence names at most."""
@@ -194,7 +194,7 @@ def notices(contract: Contract, version: ContractVersion, today: date, seen: Sco
             found.append(
                 f"{dso} has not registered the congestion point {address}: until it does, {rejected}."
             )
-        elif agr in seen and not is_active_behind(agr, dso, address, day):
+        elif agr in seen and not is_active_at_point(agr, dso, address, day):
             found.append(
                 f"{agr} has no connection in force behind {address} on {day}: for such days {rejected}."
             )

@@ -23,7 +23,7 @@ from reservations.admin.updates.filters import ContractFilter, PeriodFilter, Sta
 from reservations.admin.updates.page import state_of, with_state
 from reservations.admin.updates.states import meaning, state_badge
 from reservations.isps import clock_times
-from reservations.models import FOUND_BY, ReservationUpdate, UpdateState
+from reservations.models import INDEXED_REFERENCE_LENGTH, ReservationUpdate, UpdateState
 
 MAX_REFERENCE_LENGTH = 60
 """How many characters of a Reference the list shows."""
@@ -123,7 +123,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationUpdate]:
         """Return the updates in scope, each with its current state and the rows that its line and page name."""
         named = with_state(super().get_queryset(request)).select_related(*self.list_select_related)
-        return named.defer("message__sealed").annotate(found_by=Left("reference", FOUND_BY))
+        return named.defer("message__sealed").annotate(found_by=Left("reference", INDEXED_REFERENCE_LENGTH))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return latest first; by Period or by receipt where a filter of it is set.
@@ -139,7 +139,9 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Search the first characters of a Reference as stored, and a MessageID in lower case, as it is stored."""
-        found, duplicates = super().get_search_results(request, queryset, search_term.strip()[:FOUND_BY])
+        found, duplicates = super().get_search_results(
+            request, queryset, search_term.strip()[:INDEXED_REFERENCE_LENGTH]
+        )
         if search_term != search_term.lower() and not found.exists():
             return super().get_search_results(request, queryset, search_term.lower())
         return found, duplicates

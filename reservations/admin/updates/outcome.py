@@ -18,11 +18,11 @@ from registry.changes import Source
 from reservations.admin.updates.page import state_of
 from reservations.admin.updates.states import meaning, state_badge
 from reservations.models import ReservationUpdate, UpdateState
-from reservations.updates.lifecycle import SettlementError, settle
+from reservations.updates.lifecycle import OutcomeError, record_outcome
 
 State = UpdateState.State
 
-PERMISSION = "reservations.settle_update"
+PERMISSION = "reservations.record_outcome"
 
 OUTCOMES = {
     State.ACCEPTED: "Accepted: it counts for settlement",
@@ -93,8 +93,8 @@ def _record(
     """Record the outcome in the form; return why it is refused, or an empty string."""
     accepted, source = values["outcome"] == State.ACCEPTED, Source.of_staff(actor(request), values["reason"])
     try:
-        retried(lambda: settle(update, accepted=accepted, source=source, expected=values["expected"]))
-    except SettlementError as refusal:
+        retried(lambda: record_outcome(update, accepted=accepted, source=source, expected=values["expected"]))
+    except OutcomeError as refusal:
         return str(refusal)
     done = f"The update for {update.period} is {values['outcome']}."
     model_admin.message_user(request, done, messages.SUCCESS)

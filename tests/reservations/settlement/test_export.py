@@ -136,7 +136,7 @@ def test_energy_is_exact_to_the_thousandth_of_a_watt_hour(watts: int, minutes: i
 def test_what_counts_no_more_is_not_in_it(parties: Parties) -> None:
     update = an_update(parties, (1, 40, 0))
     assert {line["remaining_w"] for line in lines()[:40]} == {"0"}
-    lifecycle.settle(update, accepted=False, source=clerk(), expected=state(update))
+    lifecycle.record_outcome(update, accepted=False, source=clerk(), expected=state(update))
     assert {line["remaining_w"] for line in lines()[:40]} == {"5000"}
     assert {line["reference"] for line in lines()} == {""}
 
@@ -148,7 +148,7 @@ def test_a_moment_has_the_same_file_whatever_becomes_known_later(parties: Partie
     assert written(known_at=moment) == known
 
     an_update(parties, (1, 8, 500), Reference="later")
-    lifecycle.settle(first, accepted=False, source=clerk(), expected=state(first))
+    lifecycle.record_outcome(first, accepted=False, source=clerk(), expected=state(first))
     profile = Profile((Stretch(1, 96, 7_000),))
     a_contract(parties.dso, parties.agr, point="ean.871000000000000002", profile=profile)
     another_agr(parties.dso, point="ean.871000000000000003", home="ean.871600000000000003")

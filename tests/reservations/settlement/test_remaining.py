@@ -50,16 +50,16 @@ def on_day(day: date = DAY) -> DayFigures:
 
 def test_F12_an_update_counts_while_it_is_passed_on_or_accepted(pending: ReservationUpdate) -> None:
     assert (state(pending), on_day().remaining[:4]) == ("received", (1_000,) * 4)
-    lifecycle.settle_by_delivery(pending, delivered=True, source=clerk())
+    lifecycle.record_delivery(pending, delivered=True, source=clerk())
     assert (state(pending), on_day().remaining[:4]) == ("passed on", (0, 0, 1_000, 1_000))
-    lifecycle.settle(pending, accepted=True, source=clerk(), expected="passed on")
+    lifecycle.record_outcome(pending, accepted=True, source=clerk(), expected="passed on")
     assert (state(pending), on_day().remaining[:4]) == ("accepted", (0, 0, 1_000, 1_000))
-    lifecycle.settle(pending, accepted=False, source=clerk(), expected="accepted")
+    lifecycle.record_outcome(pending, accepted=False, source=clerk(), expected="accepted")
     assert (state(pending), on_day().remaining[:4]) == ("rejected", (1_000,) * 4)
 
 
 def test_F12_an_update_that_is_undone_never_counts(pending: ReservationUpdate) -> None:
-    lifecycle.settle_by_delivery(pending, delivered=False, source=clerk())
+    lifecycle.record_delivery(pending, delivered=False, source=clerk())
     assert (state(pending), on_day().remaining[:4]) == ("undone", (1_000,) * 4)
 
 

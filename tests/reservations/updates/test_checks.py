@@ -631,7 +631,9 @@ def settled(accepted: bool) -> Given:
 
     def given(parties: Parties) -> None:
         update = ReservationUpdate.objects.latest("id")
-        lifecycle.settle(update, accepted=accepted, source=clerk(), expected=lifecycle.state_of(update).state)
+        lifecycle.record_outcome(
+            update, accepted=accepted, source=clerk(), expected=lifecycle.state_of(update).state
+        )
 
     return given
 

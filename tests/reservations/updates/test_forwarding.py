@@ -173,7 +173,7 @@ def test_F13_staff_settle_an_undone_one_and_the_dsos_answer_stays(
     receiver.reply = replies(403)
     update = an_update(connected)
     deliver(connected.agr)
-    lifecycle.settle(update, accepted=True, source=clerk(), expected="undone")
+    lifecycle.record_outcome(update, accepted=True, source=clerk(), expected="undone")
     assert states(update) == [("received", "message"), ("undone", "delivery"), ("accepted", "staff")]
     assert rejected_with(update).startswith("Undeliverable: ")
 

@@ -29,9 +29,9 @@ def test_F6_F7_F9_ranges_say_what_single_isps_say(said: list[ISP], contracted: l
     named = Counter(isp for isp, _ in laid_out)
     on_the_day = [(isp, watts, contracted[isp - 1]) for isp, watts in laid_out if isp <= many]
 
-    found = isp_checks.after_the_day(said, many)
+    found = isp_checks.isps_beyond_day(said, many)
     assert calendar.ranges_in_words(found) == words({isp for isp in named if isp > many})
-    found = isp_checks.named_twice(said)
+    found = isp_checks.isps_named_twice(said)
     assert calendar.ranges_in_words(found) == words({isp for isp, times in named.items() if times > 1})
 
     powers = isp_checks.Powers(said, contracted)

@@ -18,7 +18,7 @@ from registry.models import Change
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
 from reservations.settlement import remaining
 from reservations.updates import lifecycle
-from reservations.updates.lifecycle import SettlementError
+from reservations.updates.lifecycle import OutcomeError
 from tests.reservations.conftest import At
 from tests.reservations.dsl import (
     CONTRACT,
@@ -188,7 +188,7 @@ def test_F15_an_answer_to_one_that_is_undone_changes_nothing_but_staff_may(
     told = responds(connected, update)
     assert told.reason.startswith("reference-1 for 2026-03-04 was undone before")
     assert (state(update), left(update)) == ("undone", AS_CONTRACTED)
-    lifecycle.settle(update, accepted=True, source=clerk(), expected="undone")
+    lifecycle.record_outcome(update, accepted=True, source=clerk(), expected="undone")
     assert (state(update), left(update)) == ("accepted", AS_RELEASED)
 
 
@@ -321,15 +321,17 @@ def test_F15_staff_settle_any_that_is_not_on_its_way(
     assert state(update) == before
     then = "accepted" if accepted else "rejected"
     if before == then:
-        with pytest.raises(SettlementError, match=f"is {before} already"):
-            lifecycle.settle(update, accepted=accepted, source=clerk(), expected=before)
+        with pytest.raises(OutcomeError, match=f"is {before} already"):
+            lifecycle.record_outcome(update, accepted=accepted, source=clerk(), expected=before)
         return
-    change = lifecycle.settle(update, accepted=accepted, source=clerk("By telephone."), expected=before)
+    change = lifecycle.record_outcome(
+        update, accepted=accepted, source=clerk("By telephone."), expected=before
+    )
     assert states(update)[-2:] == [(before, states(update)[-2][1]), (then, "staff")]
     settled = lifecycle.state_of(update).recorded_by
     assert (settled.pk, settled.actor, settled.reason) == (change, "clerk", "By telephone.")
     assert left(update) == (AS_RELEASED if accepted else AS_CONTRACTED)
-    entry = AuditEntry.objects.get(action="settle reservation update")
+    entry = AuditEntry.objects.get(action="record outcome of reservation update")
     assert (entry.actor, entry.reason) == ("clerk", "By telephone.")
     assert entry.subject == f"reference-1 for 2026-03-04 under {CONTRACT}"
     assert entry.before == {"state": before}
@@ -339,39 +341,39 @@ def test_F15_staff_settle_any_that_is_not_on_its_way(
 
 def test_F15_staff_settle_one_with_a_reference_of_any_length(connected: Parties) -> None:
     update = passed_on(connected, Reference="r" * 10_000)
-    lifecycle.settle(update, accepted=True, source=clerk(), expected="passed on")
+    lifecycle.record_outcome(update, accepted=True, source=clerk(), expected="passed on")
     assert AuditEntry.objects.latest("id").subject == f"{'r' * 59}… for 2026-03-04 under {CONTRACT}"
     assert update.reference == "r" * 10_000
 
 
 def test_F15_staff_wait_for_one_that_is_on_its_way(connected: Parties) -> None:
     update = an_update(connected)
-    with pytest.raises(SettlementError, match="still waits to be passed on"):
-        lifecycle.settle(update, accepted=True, source=clerk(), expected="received")
+    with pytest.raises(OutcomeError, match="still waits to be passed on"):
+        lifecycle.record_outcome(update, accepted=True, source=clerk(), expected="received")
     assert states(update) == [("received", "message")]
 
 
 def test_F15_staff_say_why(connected: Parties) -> None:
     update = passed_on(connected)
-    with pytest.raises(SettlementError, match="needs a reason"):
-        lifecycle.settle(update, accepted=True, source=Source.of_staff("clerk", "  "), expected="passed on")
+    with pytest.raises(OutcomeError, match="needs a reason"):
+        lifecycle.record_outcome(
+            update, accepted=True, source=Source.of_staff("clerk", "  "), expected="passed on"
+        )
 
 
 def test_F15_staff_settle_what_they_looked_at(connected: Parties) -> None:
     update = passed_on(connected)
     responds(connected, update, "Rejected")
     changes = Change.objects.count()
-    with pytest.raises(
-        SettlementError, match=r"was rejected meanwhile by FlexReservationUpdateResponse of AGR"
-    ):
-        lifecycle.settle(update, accepted=True, source=clerk(), expected="passed on")
+    with pytest.raises(OutcomeError, match=r"was rejected meanwhile by FlexReservationUpdateResponse of AGR"):
+        lifecycle.record_outcome(update, accepted=True, source=clerk(), expected="passed on")
     assert (state(update), Change.objects.count()) == ("rejected", changes)
-    assert not AuditEntry.objects.filter(action="settle reservation update").exists()
+    assert not AuditEntry.objects.filter(action="record outcome of reservation update").exists()
 
 
 def test_F15_a_late_answer_changes_nothing_of_what_staff_settled(connected: Parties) -> None:
     update = passed_on(connected)
-    lifecycle.settle(update, accepted=False, source=clerk(), expected="passed on")
+    lifecycle.record_outcome(update, accepted=False, source=clerk(), expected="passed on")
     assert "was rejected before, by clerk on" in responds(connected, update).reason
     assert state(update) == "rejected"
 
@@ -386,7 +388,7 @@ def test_H1_what_was_known_at_a_moment_stays(connected: Parties) -> None:
         return figures.remaining[:5]
 
     assert (then(), left(update)) == (AS_RELEASED, AS_CONTRACTED)
-    lifecycle.settle(update, accepted=True, source=clerk(), expected="rejected")
+    lifecycle.record_outcome(update, accepted=True, source=clerk(), expected="rejected")
     moments = list(Change.objects.order_by("pk").values_list("moment", flat=True))
     assert moments == sorted(moments)
     assert then() == AS_RELEASED
@@ -493,7 +495,7 @@ def test_F12_only_passed_on_and_accepted_count(connected: Parties, receiver: Rec
     assert left(update) == AS_RELEASED, "passed on"
     responds(connected, update, "Rejected")
     assert left(update) == AS_CONTRACTED, "rejected"
-    lifecycle.settle(update, accepted=True, source=clerk(), expected="rejected")
+    lifecycle.record_outcome(update, accepted=True, source=clerk(), expected="rejected")
     assert left(update) == AS_RELEASED, "accepted"
     receiver.reply = lambda posted, before: (403, {}, b"")
     undone = an_update(connected, (1, 1, 0))

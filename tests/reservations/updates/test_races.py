@@ -19,8 +19,8 @@ from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import Contract, ReservationUpdate, UpdateState
 from reservations.settlement.export import export
 from reservations.updates import lifecycle
-from reservations.updates.forwarding import passed_on
-from reservations.updates.lifecycle import SettlementError
+from reservations.updates.forwarding import record_pass_on_result
+from reservations.updates.lifecycle import OutcomeError
 from tests.registry.racing import Step, interleave, reported
 from tests.reservations.conftest import At
 from tests.reservations.dsl import (
@@ -96,7 +96,7 @@ def answers(parties: Parties, update: ReservationUpdate, result: str) -> Act:
     def act(told: Told) -> None:
         told["answer"] = ""
         try:
-            lifecycle.settle_by_response(participant(parties.agr), read, inbound)
+            lifecycle.record_response(participant(parties.agr), read, inbound)
         except Rejection as rejection:
             told["answer"] = str(rejection)
 
@@ -115,15 +115,15 @@ def is_delivered(update: ReservationUpdate, *, delivered: bool) -> Act:
         endpoint="",
         detail="HTTP 200" if delivered else "HTTP 403",
     )
-    return lambda told: told.update(delivery=str(list(passed_on(passed))))
+    return lambda told: told.update(delivery=str(list(record_pass_on_result(passed))))
 
 
 def staff_settle(update: ReservationUpdate, name: str, *, accepted: bool, expected: str = "passed on") -> Act:
     def act(told: Told) -> None:
         told[name] = ""
         try:
-            lifecycle.settle(update, accepted=accepted, source=clerk(), expected=expected)
-        except SettlementError as error:
+            lifecycle.record_outcome(update, accepted=accepted, source=clerk(), expected=expected)
+        except OutcomeError as error:
             told[name] = str(error)
 
     return act

@@ -98,7 +98,7 @@ def test_all_updates_of_a_day_are_listed_whatever_became_of_them(
     kim: Client, connected: Parties, receiver: Receiver
 ) -> None:
     rejected = an_update(connected, (1, 1, 0), Reference="first")
-    lifecycle.settle(rejected, accepted=False, source=clerk(), expected=state(rejected))
+    lifecycle.record_outcome(rejected, accepted=False, source=clerk(), expected=state(rejected))
     receiver.reply = lambda posted, before: (410, {}, b"Gone")
     send(connected.dso, update_xml(connected.dso, connected.agr.domain, (2, 1, 0), Reference="second"))
     deliver(connected.agr)

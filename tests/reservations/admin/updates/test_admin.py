@@ -17,7 +17,7 @@ from participants.models import AuditEntry
 from registry.market.market import set_market
 from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import ReservationUpdate
-from reservations.updates.lifecycle import settle
+from reservations.updates.lifecycle import record_outcome
 from tests.reservations.conftest import At
 from tests.reservations.dsl import (
     CONTRACT,
@@ -258,7 +258,7 @@ def test_the_page_tells_every_state_since_when_by_what_and_why(
     kim: Client, connected: Parties, receiver: Receiver
 ) -> None:
     update = undone(connected, receiver)
-    settle(update, accepted=True, source=clerk(WHY), expected="undone")
+    record_outcome(update, accepted=True, source=clerk(WHY), expected="undone")
     said = shown(kim, page_of(update))
     history = table(said, "History")
     assert [row[0] for row in history] == ["Accepted at present", "Undone", "Received"]
@@ -306,7 +306,7 @@ def test_staff_record_the_outcome_of_an_update_that_was_passed_on(
     assert f"The update for {DAY} is {outcome}." in answer.content.decode()
     assert state(update) == outcome
     entry = AuditEntry.objects.latest("pk")
-    assert (entry.actor, entry.action, entry.reason) == ("kim", "settle reservation update", WHY)
+    assert (entry.actor, entry.action, entry.reason) == ("kim", "record outcome of reservation update", WHY)
     trail = shown(kim, "/admin/participants/auditentry/")
     assert f'href="{page_of(update)}"' in trail
 
@@ -321,7 +321,7 @@ def test_a_form_without_an_outcome_or_a_reason_changes_nothing(kim: Client, conn
 
 def test_who_looked_at_another_state_is_told_so(kim: Client, connected: Parties) -> None:
     update = passed_on(connected)
-    settle(update, accepted=True, source=clerk(), expected="passed on")
+    record_outcome(update, accepted=True, source=clerk(), expected="passed on")
     said = html.unescape(
         kim.post(
             outcome_page(update), {"outcome": "rejected", "expected": "passed on", "reason": WHY}
