@@ -82,7 +82,7 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         """Return whether this member of staff may settle conflicts."""
-        return bool(request.user.has_perm(bulk.RIGHT))
+        return bool(request.user.has_perm(bulk.PERMISSION))
 
     def is_export(self, request: HttpRequest) -> bool:
         """Return whether all rows are needed: for an export, and when a whole list is settled."""

@@ -39,7 +39,7 @@ from registry.decisions.settle import settle_many, similar_conflicts
 from registry.models import Change, Conflict
 from registry.queries.change_sources import source_name
 
-RIGHT = "registry.settle_conflict"
+PERMISSION = "registry.settle_conflict"
 
 MAX_SELECTED = 1_000
 """At most this many conflicts may be selected one by one."""
@@ -60,15 +60,15 @@ class BadSelection(ValueError):
 
 def may_settle(model_admin: ScopedAdmin, request: HttpRequest) -> bool:
     """Return whether this member of staff may view and settle conflicts."""
-    return may_view(model_admin, request) and request.user.has_perm(RIGHT)
+    return may_view(model_admin, request) and request.user.has_perm(PERMISSION)
 
 
 def why_not(model_admin: ScopedAdmin, request: HttpRequest, *parties: Participant) -> str:
     """Return why this member of staff may not settle conflicts between `parties`; empty when they may."""
-    if not request.user.has_perm(RIGHT):
-        return "You may look at this; settle_url conflicts is a right that you do not have."
+    if not request.user.has_perm(PERMISSION):
+        return "You may look at this; settling conflicts is a right that you do not have."
     if not model_admin.may_act(request, *parties):
-        return "You may look at this; settle_url it needs the right to act for both parties."
+        return "You may look at this; settling it needs the right to act for both parties."
     return ""
 
 

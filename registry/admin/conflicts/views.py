@@ -24,7 +24,7 @@ from registry.admin.conflicts.filters import (
     age,
 )
 from registry.admin.conflicts.forms import DecisionForm, decided
-from registry.admin.facts.adjust import RIGHT
+from registry.admin.facts.adjust import PERMISSION
 from registry.admin.previewed_forms import (
     FormResult,
     Verb,
@@ -149,7 +149,7 @@ def _page(
     is_open = conflict.closed_by_id is None
     replaced = later_decisions(conflict) if conflict.decision else []
     more = similar_conflicts(conflict).exclude(pk=conflict.pk)
-    adjusted_for = model_admin.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY
+    adjusted_for = model_admin.acted_for(request) if request.user.has_perm(PERMISSION) else NOBODY
     context = {
         "trail": [(_queue(request), "Conflicts")],
         **model_admin.page_context(request, conflict),

@@ -1,4 +1,4 @@
-"""The page that adjust_verb the days of one fact, with a preview of the consequences."""
+"""The page that adjusts the days of one fact, with a preview of the consequences."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from registry.queries.change_sources import source_in_words
 
 Adjustable = Representation | CongestionPointConnection | CongestionPointTerms
 
-RIGHT = "registry.adjust_period"
+PERMISSION = "registry.adjust_period"
 
 CLAIM_EXPLAINED = (
     "Give the days that it is to have. Days that are claimed anew and that another holds become contested; days that"
@@ -82,11 +82,11 @@ class AdjustForm(PreviewedForm):
 
 def may_adjust(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> bool:
     """Return whether this member of staff may adjust the days of `row`."""
-    return request.user.has_perm(RIGHT) and model_admin.may_act(request, party_of(row))
+    return request.user.has_perm(PERMISSION) and model_admin.may_act(request, party_of(row))
 
 
 def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> HttpResponse:
-    """Show the page that adjust_verb a fact; a POST with days and a reason adjust_verb it."""
+    """Show the page that adjusts a fact; a POST with days and a reason adjusts it."""
     if request.method != "POST":
         first, last = row.period.lower, periods.last_day(row.period)
         return _adjust_page(
@@ -214,7 +214,7 @@ def adjust_verb(row: Adjustable, form: AdjustForm) -> Verb:
 
 
 def adjusting(row: Adjustable) -> str:
-    """Return the address of the page that adjust_verb `row`."""
+    """Return the address of the page that adjusts `row`."""
     return reverse(f"admin:registry_{row._meta.model_name}_adjust", args=[row.pk])
 
 

@@ -60,10 +60,10 @@ class MarketAdmin(OneRowAdmin):
         may, before = self.has_change_permission(request), market()
         if request.method == "POST" and not may:
             raise PermissionDenied
-        kept = {"time_zone": before.time_zone, "isp_duration": before.isp_duration}
-        form = MarketForm(request.POST or None, initial=kept)
+        stored = {"time_zone": before.time_zone, "isp_duration": before.isp_duration}
+        form = MarketForm(request.POST or None, initial=stored)
         if request.method == "POST" and form.is_valid():
-            if form.cleaned_data == kept:
+            if form.cleaned_data == stored:
                 form.add_error(None, "Nothing changes: this is what the market is.")
             else:
                 return self._confirm(request, before, form.cleaned_data)
@@ -90,7 +90,7 @@ class MarketAdmin(OneRowAdmin):
             return HttpResponseRedirect(self.url_to("change", 1))
         return self.page(
             request,
-            "admin/registry/market_sure.html",
+            "admin/registry/market_confirm.html",
             "Change the market?",
             trail=[(self.url_to("change", 1), "Market")],
             form=form,

@@ -22,14 +22,14 @@ from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.admission import current_mode
 from participants.models import AuditEntry, Mode
-from registry.admin.market.policy_texts import WORDS, Words, words_of
+from registry.admin.market.policy_texts import POLICY_TEXTS, PolicyText, policy_text
 from registry.market import policies
 from registry.market.market import market
 from registry.models import Policy, PolicySetting
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PolicyRow:
     """A policy on a page.
 
     Each of `choices` is (value, text, text of the example, whether it is in force, whether it is the default).
@@ -38,7 +38,7 @@ class Shown:
 
     name: str
     place: str
-    words: Words
+    text: PolicyText
     value: str
     choices: list[tuple[str, str, str, bool, bool]]
     since: str
@@ -58,10 +58,10 @@ class PolicyForm(ReasonForm):
     def __init__(self, *args: Any, name: str, present: str, **kwargs: Any) -> None:
         super().__init__(*args, initial={"value": present, "was": present}, **kwargs)
         self.name, self.present = name, present
-        words, choice = words_of(name), policies.POLICIES[name]
+        text, choice = policy_text(name), policies.POLICIES[name]
         if choice.values:
             self.fields["value"] = forms.ChoiceField(
-                choices=[(value, _label(words, choice, value, present)) for value in choice.values],
+                choices=[(value, _label(text, choice, value, present)) for value in choice.values],
                 widget=forms.RadioSelect,
                 label="Choose",
             )
@@ -91,9 +91,9 @@ class PolicyForm(ReasonForm):
         return was
 
 
-def _label(words: Words, choice: policies.PolicyDefinition, value: str, present: str) -> str:
+def _label(text: PolicyText, choice: policies.PolicyDefinition, value: str, present: str) -> str:
     """Return the label of a choice, with its consequences in general and in the example."""
-    general, example = words.choices[value]
+    general, example = text.choices[value]
     return format_html(
         '<strong>{}</strong>{}{}<span class="follows">{}</span><span class="follows quiet">In the example: {}</span>',
         value,
@@ -133,7 +133,7 @@ class PolicyAdmin(ReasonedAdmin):
     @admin.display(description="what it decides")
     def about(self, policy: Policy) -> str:
         """Return what the policy decides."""
-        return words_of(policy.name).about
+        return policy_text(policy.name).about
 
     @admin.display(description="since")
     def since(self, policy: Policy) -> str:
@@ -153,8 +153,8 @@ class PolicyAdmin(ReasonedAdmin):
             "Policies and mode",
             trail=[],
             groups=[
-                (group, [self._shown(name, values[name], since[name]) for name in named])
-                for group, named in WORDS.items()
+                (group, [self._policy_row(name, values[name], since[name]) for name in named])
+                for group, named in POLICY_TEXTS.items()
             ],
             may=self.has_change_permission(request),
             export=self.url_to("export"),
@@ -184,30 +184,30 @@ class PolicyAdmin(ReasonedAdmin):
         if request.method == "POST" and form.is_valid():
             value, reason = form.cleaned_data["value"], form.cleaned_data["reason"]
             policies.set_policy(name, value, actor=actor(request), reason=reason, now=clock.now())
-            said = f"{words_of(name).title}: {value}. It applies to messages received from this moment on."
+            said = f"{policy_text(name).title}: {value}. It applies to messages received from this moment on."
             self.message_user(request, said, messages.SUCCESS)
             return HttpResponseRedirect(self.url_to("changelist"))
         return self.page(
             request,
             "admin/registry/policy.html",
-            words_of(name).title,
+            policy_text(name).title,
             form=form,
-            policy=self._shown(name, present, _since([name])[name]),
+            policy=self._policy_row(name, present, _since([name])[name]),
             may=may,
             submit="Set policy",
             cancel=self.url_to("changelist"),
             **self.page_context(request, Policy(name=name)),
         )
 
-    def _shown(self, name: str, value: str, since: str) -> Shown:
-        words, choice = words_of(name), policies.POLICIES[name]
-        return Shown(
+    def _policy_row(self, name: str, value: str, since: str) -> PolicyRow:
+        text, choice = policy_text(name), policies.POLICIES[name]
+        return PolicyRow(
             name=name,
             place=slugify(name),
-            words=words,
+            text=text,
             value=value,
             choices=[
-                (each, *words.choices[each], each == value, each == choice.default) for each in choice.values
+                (each, *text.choices[each], each == value, each == choice.default) for each in choice.values
             ],
             since=since,
             url=self.url_to("change", quote(name)),

@@ -17,7 +17,7 @@ from registry.market.policies import (
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PolicyText:
     """A policy in words: what it is about, and an example.
 
     `choices` maps each value to its consequences in general and in the example.
@@ -43,9 +43,9 @@ _WARNED = "The update is answered Accepted, with a warning."
 UPDATES = "What updates say"
 PERIOD_RULES = "Irregular periods"
 
-WORDS: dict[str, dict[str, Words]] = {
+POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
     UPDATES: {
-        "representation conflicts": Words(
+        "representation conflicts": PolicyText(
             "Two AGRs claim the same days of a connection",
             "An AGR claims days of a connection that another AGR holds.",
             "one.example has represented a connection since January. On 3 March two.example claims it from "
@@ -66,7 +66,7 @@ WORDS: dict[str, dict[str, Words]] = {
                 ),
             },
         ),
-        "membership conflicts": Words(
+        "membership conflicts": PolicyText(
             "Two DSOs claim the same connection",
             "A DSO claims days of a connection that lies behind another DSO's congestion point.",
             "A connection lies behind a congestion point of north.example. On 3 March south.example lists it "
@@ -83,7 +83,7 @@ WORDS: dict[str, dict[str, Words]] = {
                 ),
             },
         ),
-        "omitted connections": Words(
+        "omitted connections": PolicyText(
             "Connections that an update does not mention",
             "An update does not mention connections that its sender registered earlier.",
             "one.example represents the connections A, B and C. Its next update mentions A and B.",
@@ -96,7 +96,7 @@ WORDS: dict[str, dict[str, Words]] = {
                 ),
             },
         ),
-        "disclosure": Words(
+        "disclosure": PolicyText(
             "What a DSO is told about the connections behind its congestion point",
             "A DSO asks for one of its congestion points.",
             "Three connections lie behind the congestion point; one.example represents two of them, "
@@ -115,7 +115,7 @@ WORDS: dict[str, dict[str, Words]] = {
         ),
     },
     PERIOD_RULES: {
-        "P1": Words(
+        "P1": PolicyText(
             "P1: ends before it starts",
             "EndPeriod lies before StartPeriod, and there is nothing to withdraw.",
             "An AGR states a connection that it never registered, from 10 March to 1 March.",
@@ -125,7 +125,7 @@ WORDS: dict[str, dict[str, Words]] = {
                 ACCEPT: (f"The same as adjust: no day is registered. {_WARNED}", "The same."),
             },
         ),
-        "P2": Words(
+        "P2": PolicyText(
             "P2: long past",
             "EndPeriod lies long in the past; the next policy says from how many days on.",
             "On 1 March an AGR states a connection from 1 January to 15 January.",
@@ -135,13 +135,13 @@ WORDS: dict[str, dict[str, Words]] = {
                 ACCEPT: (f"The same as adjust: registered as said. {_WARNED}", "The same."),
             },
         ),
-        "P2 days": Words(
+        "P2 days": PolicyText(
             "P2 days: how long is long past",
             "From how many days in the past on an EndPeriod counts as long past.",
             "It is 30, and today is 1 March. An EndPeriod of 29 January or earlier is more than 30 days ago.",
             {},
         ),
-        "P3": Words(
+        "P3": PolicyText(
             "P3: ends after its congestion point",
             "A connection ends after its congestion point, or is open-ended in one that ends.",
             "A congestion point ends on 30 June; a connection behind it is stated without an end.",
@@ -157,7 +157,7 @@ WORDS: dict[str, dict[str, Words]] = {
                 ),
             },
         ),
-        "P4": Words(
+        "P4": PolicyText(
             "P4: starts before its congestion point",
             "A connection starts before its congestion point.",
             "A congestion point starts on 1 March; a connection behind it is stated from 1 January on.",
@@ -173,7 +173,7 @@ WORDS: dict[str, dict[str, Words]] = {
                 ),
             },
         ),
-        "P5": Words(
+        "P5": PolicyText(
             "P5: outside its congestion point",
             "A connection's period lies wholly outside its congestion point's.",
             "A congestion point starts on 1 March; a connection behind it is stated for January.",
@@ -183,7 +183,7 @@ WORDS: dict[str, dict[str, Words]] = {
                 ACCEPT: (f"The same as adjust: no day is registered. {_WARNED}", "The same."),
             },
         ),
-        "P6": Words(
+        "P6": PolicyText(
             "P6: said twice",
             "A message says the same thing twice, with overlapping periods. A congestion point that it gives different "
             "terms on one day is always rejected.",
@@ -197,7 +197,7 @@ WORDS: dict[str, dict[str, Words]] = {
                 ACCEPT: (f"The same as adjust: their union is registered. {_WARNED}", "The same."),
             },
         ),
-        "P7": Words(
+        "P7": PolicyText(
             "P7: a later block of days",
             "The sender holds a separate, later block of days about the same thing, which its message does not "
             "mention.",
@@ -219,6 +219,6 @@ WORDS: dict[str, dict[str, Words]] = {
 """The policies of each group, in the order of the page."""
 
 
-def words_of(name: str) -> Words:
+def policy_text(name: str) -> PolicyText:
     """Return the texts of the policy `name`, one of `registry.market.policies.POLICIES`."""
-    return next(group[name] for group in WORDS.values() if name in group)
+    return next(group[name] for group in POLICY_TEXTS.values() if name in group)

@@ -21,7 +21,7 @@ from participants.admin_base.filters import DSOFilter
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
-from registry.admin.facts.adjust import RIGHT, adjusting
+from registry.admin.facts.adjust import PERMISSION, adjusting
 from registry.admin.facts.base import by_change, current_first
 from registry.admin.facts.terms import terms_in_words
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
@@ -86,7 +86,7 @@ def congestion_point_page(
     page = CountedPaginator(point_members.memberships(point, day), MAX_ROWS, count=total).get_page(
         request.GET.get("page", "1")
     )
-    may_adjust = request.user.has_perm(RIGHT) and model_admin.may_act(request, point.dso)
+    may_adjust = request.user.has_perm(PERMISSION) and model_admin.may_act(request, point.dso)
     history = CongestionPointTerms.objects.filter(congestion_point=point)
     rows = list(current_first(history)[: MAX_ROWS + 1])
     asked = urlencode({"on": day})

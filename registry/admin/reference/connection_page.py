@@ -27,7 +27,7 @@ from registry.models import (
 )
 from registry.periods import in_words
 
-AT_ONCE = 100
+PAGE_SIZE = 100
 """Claims of the history on one page."""
 
 CONFLICTS = 20
@@ -41,37 +41,37 @@ PARTIES = {Representation: "agr", CongestionPointConnection: "dso"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ClaimRow:
     """A claim in words.
 
-    `because` says why it does not count. `adjust_url` is empty when the viewer may not adjust it.
+    `reason` says why it does not count. `adjust_url` is empty when the viewer may not adjust it.
     """
 
-    what: SafeString
+    subject: SafeString
     days: str
     standing: str
-    word: str
-    because: SafeString | str
+    standing_label: str
+    reason: SafeString | str
     adjust_url: str
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class HistoryRow:
     """A claim of the history, with the sources of the changes that recorded and superseded it.
 
-    `then` is the query that shows the page as known when the claim was recorded.
+    `known_then_query` is the query that shows the page as known when the claim was recorded.
     """
 
-    told: Told
+    claim: ClaimRow
     recorded: str
     source: SafeString | str
-    then: str
+    known_then_query: str
     superseded: str
     superseded_by: SafeString | str
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Viewer:
     """The viewer of the page: the participants that they see and adjust for."""
 
     seen: Scope
@@ -79,19 +79,19 @@ class Reader:
     named: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, seen: Scope, adjusts_for: Scope) -> Reader:
+    def of(cls, seen: Scope, adjusts_for: Scope) -> Viewer:
         """Return the viewer with these scopes."""
         return cls(seen, adjusts_for, frozenset() if seen.everyone else frozenset(seen.domains()))
 
-    def told(self, claim: Refusable, refused: dict[Refusable, Conflict]) -> Told:
+    def claim_row(self, claim: Refusable, refused: dict[Refusable, Conflict]) -> ClaimRow:
         """Return a claim in words for the viewer."""
         may_adjust = claim.superseded_by_id is None and party_of(claim) in self.adjusts_for
-        return Told(
-            what=_what(claim),
+        return ClaimRow(
+            subject=_subject(claim),
             days=link(claim, in_words(claim.period)),
             standing=claim.standing,
-            word=str(claim.get_standing_display()),
-            because=_because(claim, refused.get(claim)),
+            standing_label=str(claim.get_standing_display()),
+            reason=_reason(claim, refused.get(claim)),
             adjust_url=adjusting(claim) if may_adjust else "",
         )
 
@@ -108,8 +108,8 @@ class Reader:
 
 
 def facts_on(
-    connection: Connection, day: date, known_at: datetime | None, reader: Reader
-) -> tuple[list[Told], list[Told]]:
+    connection: Connection, day: date, known_at: datetime | None, viewer: Viewer
+) -> tuple[list[ClaimRow], list[ClaimRow]]:
     """Return the representations and memberships claimed for `day`.
 
     Effective claims come first, then those that have waited longest.
@@ -118,38 +118,38 @@ def facts_on(
         connection: The connection of the page.
         day: The day that the claims are about.
         known_at: As known at this aware moment; None: at present.
-        reader: The viewer of the page.
+        viewer: The viewer of the page.
     """
     longest_first = F("waiting_since").asc(nulls_first=True)
     claims = [
-        list(_on(model, connection, day, known_at, reader.seen).order_by(longest_first, "pk"))
+        list(_on(model, connection, day, known_at, viewer.seen).order_by(longest_first, "pk"))
         for model in MODELS
     ]
     refused = refusals([*claims[0], *claims[1]], known_at=known_at)
-    representations, memberships = ([reader.told(claim, refused) for claim in found] for found in claims)
+    representations, memberships = ([viewer.claim_row(claim, refused) for claim in found] for found in claims)
     return representations, memberships
 
 
-def history(connection: Connection, number: str, reader: Reader) -> tuple[Page[Any], list[Recorded]]:
+def history(connection: Connection, number: str, viewer: Viewer) -> tuple[Page[Any], list[HistoryRow]]:
     """Return a page of all claims ever made on `connection`, the latest first."""
     keys = [
-        reader.seen.restrict(model.objects.filter(connection=connection), PARTIES[model])
+        viewer.seen.restrict(model.objects.filter(connection=connection), PARTIES[model])
         .annotate(model=Value(model._meta.model_name, output_field=CharField()))
         .values_list("model", "pk", "recorded_by")
         .order_by()
         for model in MODELS
     ]
     page = Paginator(
-        keys[0].union(keys[1], all=True).order_by("-recorded_by", "model", "-pk"), AT_ONCE
+        keys[0].union(keys[1], all=True).order_by("-recorded_by", "model", "-pk"), PAGE_SIZE
     ).get_page(number)
-    shown = list(page.object_list)
+    keys_of_page = list(page.object_list)
     rows: dict[tuple[str, int], Refusable] = {}
     for model in MODELS:
         name = str(model._meta.model_name)
-        wanted = [pk for kind, pk, _ in shown if kind == name]
+        wanted = [pk for kind, pk, _ in keys_of_page if kind == name]
         rows |= {(name, row.pk): row for row in _with_sources(model.objects.filter(pk__in=wanted))}
     refused = refusals(rows.values())
-    return page, [_recorded(rows[kind, pk], refused, reader) for kind, pk, _ in shown]
+    return page, [_recorded(rows[kind, pk], refused, viewer) for kind, pk, _ in keys_of_page]
 
 
 def conflicts_of(connection: Connection, seen: Scope) -> list[Conflict]:
@@ -179,14 +179,14 @@ def _with_sources(rows: QuerySet[Any]) -> QuerySet[Any]:
     )
 
 
-def _what(claim: Refusable) -> SafeString:
+def _subject(claim: Refusable) -> SafeString:
     if isinstance(claim, Representation):
         return format_html("{}", link(claim.agr))
     beside = "" if claim.exclusive else " (beside another DSO)"
     return format_html("{} of {}{}", link(claim.congestion_point), link(claim.dso), beside)
 
 
-def _because(claim: Refusable, decision: Conflict | None) -> SafeString | str:
+def _reason(claim: Refusable, decision: Conflict | None) -> SafeString | str:
     """Return why a claim does not count; empty when it does."""
     if claim.standing == "contested":
         since = claim.waiting_since
@@ -199,19 +199,19 @@ def _because(claim: Refusable, decision: Conflict | None) -> SafeString | str:
     return format_html("by {}’s decision in {}: {}", decision.decided_by, conflict, decision.reason)
 
 
-def _recorded(claim: Refusable, refused: dict[Refusable, Conflict], reader: Reader) -> Recorded:
+def _recorded(claim: Refusable, refused: dict[Refusable, Conflict], viewer: Viewer) -> HistoryRow:
     recorded, superseded = claim.recorded_by, claim.superseded_by
-    return Recorded(
-        told=reader.told(claim, refused),
+    return HistoryRow(
+        claim=viewer.claim_row(claim, refused),
         recorded=link(recorded, moment(recorded.moment)),
-        source=reader.source(recorded),
-        then=_then(recorded.moment),
+        source=viewer.source(recorded),
+        known_then_query=_known_then_query(recorded.moment),
         superseded=link(superseded, moment(superseded.moment)) if superseded else "",
-        superseded_by=reader.source(superseded) if superseded else "",
+        superseded_by=viewer.source(superseded) if superseded else "",
     )
 
 
-def _then(at: datetime | None) -> str:
+def _known_then_query(at: datetime | None) -> str:
     """Return the query that shows the page as known at `at`; empty for None."""
     if at is None:
         return ""

@@ -15,9 +15,9 @@ from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY
-from registry.admin.facts.adjust import RIGHT
+from registry.admin.facts.adjust import PERMISSION
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
-from registry.admin.reference.connection_page import Reader, conflicts_of, facts_on, history
+from registry.admin.reference.connection_page import Viewer, conflicts_of, facts_on, history
 from registry.admin.time_forms import KnownForm
 from registry.changes import wait_for_stamped_changes
 from registry.charts import timeline
@@ -39,9 +39,9 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
     if known_at is not None:
         wait_for_stamped_changes()
     seen = model_admin.seen(request)
-    reader = Reader.of(seen, model_admin.acted_for(request) if request.user.has_perm(RIGHT) else NOBODY)
-    representations, memberships = facts_on(connection, day, known_at, reader)
-    page, past = history(connection, request.GET.get("page", "1"), reader)
+    viewer = Viewer.of(seen, model_admin.acted_for(request) if request.user.has_perm(PERMISSION) else NOBODY)
+    representations, memberships = facts_on(connection, day, known_at, viewer)
+    page, past = history(connection, request.GET.get("page", "1"), viewer)
     asked = {name: value for name, value in request.GET.items() if name in form.fields and value}
     context = {
         "form": form,

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from participants.models import AuditEntry
-from registry.admin.market.policy_texts import WORDS, words_of
+from registry.admin.market.policy_texts import POLICY_TEXTS, policy_text
 from registry.market import policies
 from registry.models import PolicySetting
 
@@ -31,18 +31,18 @@ def words(answer: Any) -> str:
 
 
 def test_every_policy_has_words_for_each_of_its_values() -> None:
-    named = [name for group in WORDS.values() for name in group]
+    named = [name for group in POLICY_TEXTS.values() for name in group]
 
     assert sorted(named) == sorted(policies.POLICIES)
     for name, choice in policies.POLICIES.items():
-        assert tuple(words_of(name).choices) == choice.values, name
+        assert tuple(policy_text(name).choices) == choice.values, name
 
 
 def test_one_screen_says_what_each_policy_does_and_which_choice_holds(staff: Client) -> None:
     said = words(staff.get(POLICIES))
 
     for name in policies.POLICIES:
-        text = words_of(name)
+        text = policy_text(name)
         for part in (text.title, text.about, text.example):
             assert part in said, name
         for value, (general, example) in text.choices.items():
