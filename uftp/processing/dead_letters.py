@@ -32,7 +32,7 @@ A setback is a minute of lost races, or an error of a database that works again 
 """
 
 WORKER_DIED = (
-    "The worker's process ended while it was at this message, without saying why: killed, or out of memory."
+    "The worker process ended while it handled this message, without an error: killed, or out of memory."
 )
 
 
@@ -92,7 +92,8 @@ def count_try_of_dead_worker(sender_id: int) -> None:
     counted = InboundMessage.objects.filter(pk__in=list(oldest.values_list("pk", flat=True)), attempts=0)
     if counted.update(attempts=1, last_error=WORKER_DIED):
         logger.error(
-            "A worker died while it was at messages of sender %s; the oldest counts as tried.", sender_id
+            "A worker died while it handled messages of sender %s. The oldest waiting one counts as tried.",
+            sender_id,
         )
 
 
@@ -107,7 +108,7 @@ def record_failure(handling_try: HandlingTry, error: Exception) -> bool:
     """
     message = handling_try.message
     if lost_race(error) or server_trouble(error) or message is None:
-        logger.warning("Handling of messages stops for a while: %s", error, exc_info=message is None)
+        logger.warning("Handling of messages was interrupted: %s", error, exc_info=message is None)
         if not connection.in_atomic_block:
             connection.close()
         return message is not None and _count_setback(message, handling_try, error)
@@ -161,8 +162,8 @@ def _count_setback(message: InboundMessage, handling_try: HandlingTry, error: Ex
         )
         if not waiting.filter(setbacks__gte=SETBACKS).update(**_set_aside(handling_try.duplicate)):
             return False
-    except (DatabaseError, InterfaceError) as trouble:
-        logger.warning("A setback of %s (id %s) is not recorded: %s", message, message.pk, trouble)
+    except (DatabaseError, InterfaceError) as failure:
+        logger.warning("A setback of %s (id %s) is not recorded: %s", message, message.pk, failure)
         return False
     logger.error(
         "%s (id %s) of %s is set aside: %s", message, message.pk, message.sender, _error_in_one_line(error)

@@ -43,5 +43,5 @@ class Command(BaseCommand):
         self.stdout.write(f"TestMessage {sent.message_id} in conversation {sent.conversation_id}")
         if not participant.endpoint and not settings.DISCOVERY_DNS:
             self.stderr.write(
-                f"{participant} has no endpoint: it waits for one. manage.py add_participant sets it."
+                f"{participant} has no endpoint. The message waits until it has one; manage.py add_participant sets it."
             )

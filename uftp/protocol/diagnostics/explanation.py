@@ -86,7 +86,7 @@ def explain(content: bytes, schema_file: str, *, seconds: float = SECONDS) -> Ex
     try:
         well_formed(content)
     except InvalidXML as wrong:
-        return Explanation((_malformed(content, str(wrong)),), "What comes after it cannot be read.")
+        return Explanation((_malformed(content, str(wrong)),), "The message cannot be read after this place.")
     try:
         _survey(content)
         root = etree.fromstring(content, etree.XMLParser(**HARDENED))
@@ -101,14 +101,14 @@ def _by_schema(content: bytes, root: etree._Element, schema_file: str, deadline:
     def skip(*_: object) -> bool:
         nonlocal note
         if time.monotonic() > deadline:
-            note = "The rest of the message was not looked at: that would have taken too long."
+            note = "The rest of the message was not checked, because that takes too long."
         return bool(note)
 
     located: list[tuple[etree._Element, str, validator_messages.FaultText]] = []
     try:
         for error in schema.iter_errors(root, validation_hook=skip):
             if len(located) == FAULTS:
-                note = f"There is more; these are the first {FAULTS}."
+                note = f"There are more faults. These are the first {FAULTS}."
                 break
             located.append(_locate_and_explain(schema, error))
     except Exception:

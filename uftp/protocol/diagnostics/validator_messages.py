@@ -34,28 +34,28 @@ TYPES = {
 """Simple type of a schema to its name for staff and the form of its values."""
 
 MALFORMED = (
-    ("a DOCTYPE is not allowed", "The message has a DOCTYPE.", "Take it out: UFTP has no use for one."),
+    ("a DOCTYPE is not allowed", "The message has a DOCTYPE.", "Remove it: UFTP does not use it."),
     (
         "the encoding must be UTF-8",
         "The message is not written in UTF-8.",
-        'Write it in UTF-8, and say encoding="UTF-8" in its first line or nothing.',
+        'Write it in UTF-8. Its first line has encoding="UTF-8" or no encoding.',
     ),
     (
         "mismatched tag",
         "An element is closed by the end tag of another one.",
-        "Close each element with its own name, the one opened last first.",
+        "Close each element with its own name. Close the element that was opened last first.",
     ),
     (
         "not well-formed",
-        "A character stands where XML has no place for it.",
-        "Often a < or & inside a value, to be written &lt; or &amp;, or a value without quotes around it.",
+        "A character is at a place where XML does not allow it.",
+        "Often it is a < or & inside a value. Write &lt; or &amp;. Or a value has no quotes around it.",
     ),
-    ("no element found", "The message ends before its last element is closed.", "Send the whole of it."),
-    ("unclosed token", "The message ends in the middle of a tag.", "Send the whole of it."),
+    ("no element found", "The message ends before its last element is closed.", "Send the complete message."),
+    ("unclosed token", "The message ends in the middle of a tag.", "Send the complete message."),
     ("duplicate attribute", "An element has the same attribute twice.", "Give each attribute once."),
     (
         "undefined entity",
-        "An entity such as &eacute; is used, which XML does not know.",
+        "An entity such as &eacute; is not defined in XML.",
         "Write the character itself, in UTF-8.",
     ),
     (
@@ -63,10 +63,10 @@ MALFORMED = (
         "An element with its attributes, or a comment, is longer than this CRO reads.",
         "Shorten it: a tag may be about 500,000 bytes long.",
     ),
-    ("unbound prefix", "A prefix before a colon is declared nowhere.", "Declare it, or take it away."),
+    ("unbound prefix", "A prefix before a colon is not declared.", "Declare it, or remove it."),
     (
         "junk after document element",
-        "Something follows after the message's last end tag.",
+        "There is something after the last end tag of the message.",
         "End the message there.",
     ),
 )
@@ -85,7 +85,7 @@ def malformed(complaint: str) -> FaultText:
     for beginning, wrong, right in MALFORMED:
         if complaint.startswith(beginning):
             return FaultText(wrong, right)
-    return FaultText(f"This is no XML: {complaint}.", "")
+    return FaultText(f"This is not XML: {complaint}.", "")
 
 
 def fault_text(reason: str, element: Any, declared: Any, messages: Iterable[str]) -> tuple[FaultText, str]:
@@ -113,12 +113,12 @@ def fault_text(reason: str, element: Any, declared: Any, messages: Iterable[str]
         text = next(filter(str.strip, [element.text or "", *(child.tail or "" for child in element)]), "")
         return (
             FaultText(
-                f"Inside {tag} there is text: {_cut(text.strip())!r}.", "Take it out: values are attributes."
+                f"Inside {tag} there is text: {_cut(text.strip())!r}.", "Remove it: values are attributes."
             ),
             "",
         )
     if "is not complete" in reason:
-        return FaultText(f"{tag} lacks an element that belongs in it.", _of_these(_children(declared))), ""
+        return FaultText(f"{tag} lacks a required element.", _of_these(_children(declared))), ""
     return FaultText(f"{_cut(reason, 200)}.", ""), ""
 
 
@@ -127,8 +127,8 @@ def _value(name: str, value: str, declared: Any) -> FaultText:
     listed = getattr(its_type, "enumeration", None)
     if listed:
         right = f"Exactly one of {_listed(listed)}."
-        return FaultText(f"{name} is {_cut(value)!r}, which is none of the values it can have.", right)
-    what, right = TYPES.get(_name(getattr(its_type, "name", None) or ""), ("a value it can have", ""))
+        return FaultText(f"{name} is {_cut(value)!r}, which is not an allowed value.", right)
+    what, right = TYPES.get(_name(getattr(its_type, "name", None) or ""), ("an allowed value", ""))
     if not value.strip():
         return FaultText(f"{name} is empty.", right)
     return FaultText(f"{name} is {_cut(value)!r}, which is not {what}.", right)
@@ -139,7 +139,7 @@ def _missing(name: str, tag: str, element: Any, declared: Any) -> FaultText:
     _, right = TYPES.get(_name(getattr(getattr(own.get(name), "type", None), "name", None) or ""), ("", ""))
     alike = get_close_matches(name, [given for given in element.attrib if given not in own], 1)
     if alike:
-        right = f"{_cut(alike[0])} is perhaps meant to be it: names are compared letter by letter. {right}"
+        right = f"Perhaps {_cut(alike[0])} is a misspelling of it: names must match exactly. {right}"
     return FaultText(f"{tag} lacks the attribute {name}.", right.strip())
 
 
@@ -160,10 +160,10 @@ def _no_message(element: Any, messages: Iterable[str]) -> FaultText:
     if name.startswith("{"):
         namespace = name[1:].partition("}")[0]
         return FaultText(
-            f"The message stands in the namespace {_cut(namespace)!r}.",
-            "Messages of UFTP stand in none: take its declaration (xmlns) out.",
+            f"The message is in the namespace {_cut(namespace)!r}.",
+            "Messages of UFTP have no namespace: remove its declaration (xmlns).",
         )
-    return FaultText(f"{_cut(name)} is no message of UFTP.", _perhaps(name, list(messages)))
+    return FaultText(f"{_cut(name)} is not a message of UFTP.", _perhaps(name, list(messages)))
 
 
 def allowed_children(declared: Any) -> list[Any]:

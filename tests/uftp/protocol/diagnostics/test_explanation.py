@@ -58,15 +58,15 @@ def test_each_fault_has_its_line_its_path_and_the_text_of_that_line() -> None:
         (update("", TimeStamp="yesterday"), "TimeStamp is 'yesterday', which is not a point in", "2026-07-01T12"),
         (update("", Sequence="-1"), "Sequence is '-1', which is not a whole number from 0 up.", "Digits only"),
         (update("<Conection/>"), "AGRPortfolioUpdate has no element Conection.", "Perhaps Connection is meant."),
-        (update("later"), "Inside AGRPortfolioUpdate there is text: 'later'.", "Take it out"),
+        (update("later"), "Inside AGRPortfolioUpdate there is text: 'later'.", "Remove it"),
         (
             update(f'<Connection EntityAddres="{HOME}" StartPeriod="2026-01-01"/>'),
             "Connection lacks the attribute EntityAddress.",
-            "EntityAddres is perhaps meant to be it",
+            "Perhaps EntityAddres is a misspelling of it",
         ),
         (
             AGR.xml("DSOPortfolioUpdate", POINT % ('DayAheadRedispatchBy="TSO"', ""), TimeZone="Europe/Amsterdam"),
-            "DayAheadRedispatchBy is 'TSO', which is none of the values it can have.",
+            "DayAheadRedispatchBy is 'TSO', which is not an allowed value.",
             "Exactly one of AGR and DSO.",
         ),
         (
@@ -74,19 +74,19 @@ def test_each_fault_has_its_line_its_path_and_the_text_of_that_line() -> None:
             "DSOPortfolioUpdate has no element Connection.",
             "It can have CongestionPoint.",
         ),
-        (AGR.xml("AGRPortfolioupdate"), "AGRPortfolioupdate is no message of UFTP.", "Perhaps AGRPortfolioUpdate"),
+        (AGR.xml("AGRPortfolioupdate"), "AGRPortfolioupdate is not a message of UFTP.", "Perhaps AGRPortfolioUpdate"),
         (
             AGR.xml().replace(b"<TestMessage", b'<TestMessage xmlns="urn:x"'),
-            "The message stands in the namespace 'urn:x'.",
-            "Messages of UFTP stand in none",
+            "The message is in the namespace 'urn:x'.",
+            "Messages of UFTP have no namespace",
         ),
         (b"<TestMessage><A></TestMessage>", "An element is closed by the end tag of another one.", "Close each"),
         (b'<TestMessage a="1" a="2"/>', "An element has the same attribute twice.", "Give each attribute once."),
-        (b"<TestMessage>", "The message ends before its last element is closed.", "Send the whole of it."),
-        (b'<TestMessage a="R&D"/>', "A character stands where XML has no place for it.", "&amp;"),
-        (b"<!DOCTYPE a [<!ENTITY b 'c'>]><TestMessage/>", "The message has a DOCTYPE.", "Take it out"),
+        (b"<TestMessage>", "The message ends before its last element is closed.", "Send the complete message."),
+        (b'<TestMessage a="R&D"/>', "A character is at a place where XML does not allow it.", "&amp;"),
+        (b"<!DOCTYPE a [<!ENTITY b 'c'>]><TestMessage/>", "The message has a DOCTYPE.", "Remove it"),
         (AGR.xml().decode().encode("utf-16"), "The message is not written in UTF-8.", "Write it in UTF-8"),
-        (b"", "The message ends before its last element is closed.", "Send the whole of it."),
+        (b"", "The message ends before its last element is closed.", "Send the complete message."),
     ],
 )  # fmt: skip
 def test_what_is_wrong_and_what_would_be_right(content: bytes, wrong: str, right: str) -> None:
@@ -131,7 +131,7 @@ def test_many_faults_are_the_first_twenty() -> None:
     explained = explain(update('<Connection EntityAddress="x" StartPeriod="y"/>\n' * 100), SCHEMA)
 
     assert len(explained.faults) == FAULTS
-    assert explained.note == "There is more; these are the first 20."
+    assert explained.note == "There are more faults. These are the first 20."
     assert [fault.line for fault in explained.faults] == sorted(fault.line for fault in explained.faults)
 
 
