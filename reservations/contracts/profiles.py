@@ -72,8 +72,10 @@ class Profile:
         """Return the watts reserved in each ISP of `day`, one value for each ISP that it has (docs/rules.md F16)."""
         own = self.days.get(day)
         if own is not None:
-            return tuple(laid_out(own, calendar.count(day, minutes, time_zone)))
-        usual = laid_out(self.weekdays.get(day.isoweekday(), self.every_day), calendar.usual_count(minutes))
+            return tuple(watts_per_isp(own, calendar.count(day, minutes, time_zone)))
+        usual = watts_per_isp(
+            self.weekdays.get(day.isoweekday(), self.every_day), calendar.usual_count(minutes)
+        )
         slots = calendar.slots(day, minutes, time_zone)
         return tuple(usual[slot - 1] for slot in slots)
 
@@ -86,7 +88,7 @@ class Profile:
         ]
 
 
-def normal(stretches: Iterable[Stretch]) -> Stretches:
+def normalised_stretches(stretches: Iterable[Stretch]) -> Stretches:
     """Return `stretches` sorted, with neighbours of the same power joined and stretches of 0 W removed.
 
     Profiles that reserve the same power are equal after this.
@@ -147,7 +149,7 @@ def _faults(days: str, stretches: Stretches, many: int) -> Iterator[ProfileError
 
 def from_watts(watts: Iterable[int]) -> Stretches:
     """Return the stretches of a day with these watts, one for each ISP."""
-    return normal(Stretch(isp, isp, power) for isp, power in enumerate(watts, start=1))
+    return normalised_stretches(Stretch(isp, isp, power) for isp, power in enumerate(watts, start=1))
 
 
 def converted(profile: Profile, minutes: int, to: int) -> Profile:
@@ -172,7 +174,7 @@ def converted(profile: Profile, minutes: int, to: int) -> Profile:
     )
 
 
-def laid_out(stretches: Sequence[Stretch], many: int) -> list[int]:
+def watts_per_isp(stretches: Sequence[Stretch], many: int) -> list[int]:
     """Return the watts of each of `many` ISPs of a day; 0 in an ISP that no stretch names."""
     watts = [0] * many
     for each in stretches:

@@ -17,7 +17,7 @@ from registry.changes import Recorder, Source
 from registry.models import Change
 from reservations.contracts.profiles import Profile
 from reservations.contracts.terms import ContractError, Problem, Terms, terms_of
-from reservations.contracts.versions import State, Wanted, compare, write
+from reservations.contracts.versions import ContractInput, State, compare, write
 from reservations.models import Contract, ContractVersion
 
 __all__ = [
@@ -66,7 +66,9 @@ def record(
         ContractError: A party has another role, the terms or the state are not allowed, the current version is not
             the expected one, or the reason is missing. It holds all problems.
     """
-    wanted = Wanted(dso=dso, agr=agr, contract_id=contract_id, terms=terms, state=state, expected=expected)
+    wanted = ContractInput(
+        dso=dso, agr=agr, contract_id=contract_id, terms=terms, state=state, expected=expected
+    )
     return _record(wanted, source)
 
 
@@ -108,7 +110,7 @@ def end(
         ContractError: Also when the contract is a draft, has an earlier last day, or begins after `last`. A contract
             that never was in force is made a draft again with `back_to_draft`.
     """
-    current = _held(contract)
+    current = _locked_current_version(contract)
     found = terms_of(current)
     if current.state == State.DRAFT:
         raise ContractError([Problem("state", "This contract is a draft: only one in force can end.")])
@@ -133,11 +135,11 @@ def end(
     days = {day: stretches for day, stretches in found.profile.days.items() if day <= last}
     profile = Profile(found.profile.every_day, found.profile.weekdays, days)
     return _record(
-        _again(contract, replace(found, last=last, profile=profile), State.ENDED, expected), source
+        _as_input(contract, replace(found, last=last, profile=profile), State.ENDED, expected), source
     )
 
 
-def _record(wanted: Wanted, source: Source) -> ContractVersion | None:
+def _record(wanted: ContractInput, source: Source) -> ContractVersion | None:
     (comparison,) = compare([wanted], source, hold=True)
     if comparison.problems:
         raise ContractError(comparison.problems)
@@ -169,11 +171,13 @@ def _record(wanted: Wanted, source: Source) -> ContractVersion | None:
 def _with_state(
     contract: Contract, state: ContractVersion.State, source: Source, expected: int | None
 ) -> ContractVersion | None:
-    return _record(_again(contract, terms_of(_held(contract)), state, expected), source)
+    return _record(_as_input(contract, terms_of(_locked_current_version(contract)), state, expected), source)
 
 
-def _again(contract: Contract, terms: Terms, state: ContractVersion.State, expected: int | None) -> Wanted:
-    return Wanted(
+def _as_input(
+    contract: Contract, terms: Terms, state: ContractVersion.State, expected: int | None
+) -> ContractInput:
+    return ContractInput(
         dso=contract.dso,
         agr=contract.agr,
         contract_id=contract.contract_id,
@@ -183,7 +187,7 @@ def _again(contract: Contract, terms: Terms, state: ContractVersion.State, expec
     )
 
 
-def _held(contract: Contract) -> ContractVersion:
+def _locked_current_version(contract: Contract) -> ContractVersion:
     """Lock the contract's row, and return its current version."""
     Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
     return ContractVersion.objects.current().get(contract=contract.pk)

@@ -9,7 +9,14 @@ from datetime import date
 from registry.models import Market
 from registry.periods import half_open, in_words, last_day
 from reservations.contracts import profiles
-from reservations.contracts.profiles import FIRST_DAY, LAST_DAY, Profile, Stretch, Stretches, normal
+from reservations.contracts.profiles import (
+    FIRST_DAY,
+    LAST_DAY,
+    Profile,
+    Stretch,
+    Stretches,
+    normalised_stretches,
+)
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.deadlines import Deadline
 from reservations.isps import calendar
@@ -132,14 +139,14 @@ def normalised(terms: Terms) -> Terms:
     return replace(
         terms,
         profile=Profile(
-            normal(said.every_day),
-            {number: normal(said.weekdays[number]) for number in sorted(said.weekdays)},
-            {day: normal(said.days[day]) for day in sorted(said.days)},
+            normalised_stretches(said.every_day),
+            {number: normalised_stretches(said.weekdays[number]) for number in sorted(said.weekdays)},
+            {day: normalised_stretches(said.days[day]) for day in sorted(said.days)},
         ),
     )
 
 
-def words_of(terms: Terms, state: str, time_zone: str) -> dict[str, str]:
+def terms_in_words(terms: Terms, state: str, time_zone: str) -> dict[str, str]:
     """Return the content of a version as text by name, the profile part by part.
 
     Versions with the same text have the same content.

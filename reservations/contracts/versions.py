@@ -23,8 +23,8 @@ from reservations.contracts.terms import (
     normalised,
     problems,
     problems_of_id,
+    terms_in_words,
     terms_of,
-    words_of,
 )
 from reservations.models import Contract, ContractVersion, ReservationUpdate, VersionProfile
 
@@ -33,7 +33,7 @@ State = ContractVersion.State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ContractInput:
     """A contract as it should be recorded. `expected` is as for `record.record`."""
 
     dso: Participant
@@ -58,7 +58,7 @@ class Comparison:
         problems: All reasons why the wanted contract cannot be recorded.
     """
 
-    wanted: Wanted
+    wanted: ContractInput
     contract: Contract | None
     current: ContractVersion | None
     time_zone: str
@@ -79,7 +79,7 @@ class Comparison:
         return {name: (was, becomes) for name, (was, becomes) in found.items() if was != becomes}
 
 
-def compare(wanted: Sequence[Wanted], source: Source, *, hold: bool) -> list[Comparison]:
+def compare(wanted: Sequence[ContractInput], source: Source, *, hold: bool) -> list[Comparison]:
     """Compare each wanted contract with the recorded one, and find all problems.
 
     With `hold`, new contracts are created, and all contracts are locked until the transaction ends, in the order of
@@ -131,7 +131,7 @@ def write(comparisons: Sequence[Comparison], recorder: Recorder) -> list[Contrac
 Key = tuple[int, int, str]
 
 
-def _key(wanted: Wanted) -> Key:
+def _key(wanted: ContractInput) -> Key:
     return wanted.dso.pk, wanted.agr.pk, wanted.contract_id
 
 
@@ -169,7 +169,7 @@ def _with_updates(contracts: Iterable[int]) -> set[int]:
 
 
 def _compare(
-    wanted: Wanted,
+    wanted: ContractInput,
     contract: Contract | None,
     versions: dict[int, ContractVersion],
     profiles: dict[int, Profile],
@@ -180,7 +180,7 @@ def _compare(
     current = versions.get(contract.pk) if contract else None
     before = None
     if current:
-        before = words_of(terms_of(current, profiles[current.pk]), current.state, current.time_zone)
+        before = terms_in_words(terms_of(current, profiles[current.pk]), current.state, current.time_zone)
     if current and wanted.expected == 0:
         return Comparison(
             wanted=wanted,
@@ -189,7 +189,7 @@ def _compare(
             time_zone=current.time_zone,
             before=before,
             after={},
-            problems=[_already(wanted, current)],
+            problems=[_unchanged_problem(wanted, current)],
         )
     # A contract that is ended keeps its ISPs and its time zone.
     kept = (
@@ -199,7 +199,7 @@ def _compare(
     )
     found = list(_problems(wanted, current, contract is not None and contract.pk in updated))
     found += problems(wanted.terms, of, kept)
-    after = {} if found else words_of(wanted.terms, wanted.state, kept or of.time_zone)
+    after = {} if found else terms_in_words(wanted.terms, wanted.state, kept or of.time_zone)
     if found or before != after:
         found += problems_of_reason(source, wanted.state, current)
     return Comparison(
@@ -213,14 +213,14 @@ def _compare(
     )
 
 
-def _problems(wanted: Wanted, current: ContractVersion | None, has_updates: bool) -> Iterator[Problem]:
+def _problems(wanted: ContractInput, current: ContractVersion | None, has_updates: bool) -> Iterator[Problem]:
     for field, party, role in (("dso", wanted.dso, Role.DSO), ("agr", wanted.agr, Role.AGR)):
         if party.role != role:
             yield Problem(field, f"{party} is not registered as {role}.")
     yield from problems_of_id(wanted.contract_id)
     number = current.number if current else 0
     if wanted.expected is not None and wanted.expected != number:
-        yield _meanwhile(wanted, current)
+        yield _changed_meanwhile(wanted, current)
     if wanted.state == State.ENDED and wanted.terms.last is None:
         yield Problem("end", "An ended contract has a last day: give it.")
     if wanted.state == State.DRAFT and current and current.state != State.DRAFT and has_updates:
@@ -242,7 +242,7 @@ def problems_of_reason(
         )
 
 
-def _meanwhile(wanted: Wanted, current: ContractVersion | None) -> Problem:
+def _changed_meanwhile(wanted: ContractInput, current: ContractVersion | None) -> Problem:
     if current is None:
         return Problem("", "There is no such contract any more.")
     return Problem(
@@ -252,7 +252,7 @@ def _meanwhile(wanted: Wanted, current: ContractVersion | None) -> Problem:
     )
 
 
-def _already(wanted: Wanted, current: ContractVersion) -> Problem:
+def _unchanged_problem(wanted: ContractInput, current: ContractVersion) -> Problem:
     return Problem(
         "contract_id",
         f"{wanted.dso} and {wanted.agr} have a contract of this ContractID already, recorded {_recorded(current)}.",

@@ -18,7 +18,7 @@ from registry.imports.file_kinds import Kind
 from registry.imports.layouts import OTHER_ROLE, not_registered
 from registry.market.market import market
 from registry.models import Change, Market
-from reservations.contracts.versions import Comparison, Wanted, compare, write
+from reservations.contracts.versions import Comparison, ContractInput, compare, write
 from reservations.imports import lines as import_lines
 from reservations.imports import report as import_report
 from reservations.imports.lines import COLUMNS, ContractLines
@@ -157,8 +157,8 @@ class ContractImporter:
             rejects.append((fault.line, fault.column, rule, self.values[fault.line].get(fault.column, "")))
         return in_order(rejects, COLUMNS)
 
-    def _wanted(self, contract: ContractLines) -> Wanted:
-        return Wanted(
+    def _wanted(self, contract: ContractLines) -> ContractInput:
+        return ContractInput(
             dso=self.parties[Role.DSO, contract.dso],
             agr=self.parties[Role.AGR, contract.agr],
             contract_id=contract.contract_id,

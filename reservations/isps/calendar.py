@@ -78,7 +78,7 @@ def usual_count(minutes: int) -> int:
     return DAY // minutes
 
 
-def restated(said: Iterable[Sequence[int]], minutes: int, other: int) -> list[tuple[int, int, int]]:
+def converted(said: Iterable[Sequence[int]], minutes: int, other: int) -> list[tuple[int, int, int]]:
     """Convert (Start, Duration, Power) from ISPs of `minutes` to ISPs of `other` minutes.
 
     An ISP is in the result when one and the same power is stated for all of its time. It is left out when a part of it

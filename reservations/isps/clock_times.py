@@ -81,7 +81,7 @@ class DayTimes:
 
 
 @lru_cache(maxsize=64)
-def usual(minutes: int) -> DayTimes:
+def usual_day(minutes: int) -> DayTimes:
     """Return the clock times of a day on which the clock does not change."""
     walls = tuple(range(0, calendar.DAY, minutes))
     return DayTimes(minutes, tuple(_clock(wall) for wall in (*walls, calendar.DAY)), walls)
@@ -92,7 +92,7 @@ def of_day(day: date, minutes: int, time_zone: str) -> DayTimes:
     """Return the clock times of `day`. A time that comes twice has the abbreviation of its zone beside it."""
     here = [moment.astimezone(ZoneInfo(time_zone)) for moment in calendar.starts(day, minutes, time_zone)]
     walls = tuple(moment.hour * 60 + moment.minute for moment in here)
-    like_others = usual(minutes)
+    like_others = usual_day(minutes)
     if walls == like_others.walls:
         return like_others
     often = Counter(walls)

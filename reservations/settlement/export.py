@@ -45,7 +45,7 @@ HEADINGS = (
     "received_at",
 )
 
-FIRST, AT_ONCE = 31, 400
+FIRST_BATCH_SIZE, BATCH_SIZE = 31, 400
 """Days of contracts in one batch read from the database: in the first batch, and in later ones."""
 
 LAST = date.max - DAY
@@ -54,7 +54,7 @@ LAST = date.max - DAY
 PIECE = 1 << 16
 """Smallest size of a piece of the file, in bytes; the last piece may be smaller."""
 
-LATEST = "SELECT max(moment), clock_timestamp() FROM registry_change"
+LATEST_CHANGE = "SELECT max(moment), clock_timestamp() FROM registry_change"
 NO_SOURCE, END = ",,,", "\r\n"
 
 
@@ -71,7 +71,7 @@ def latest_moment() -> datetime | None:
     return end if now > end else latest
 
 
-def known_for_good() -> datetime:
+def final_until() -> datetime:
     """Return the moment up to which, inclusive, all known facts are final: every later change has a later moment.
 
     It comes from the database's clock, which stamps the changes. The clock of another machine may be ahead of it.
@@ -79,17 +79,17 @@ def known_for_good() -> datetime:
     return max(filter(None, _latest_and_now()))
 
 
-def for_good(moment: datetime) -> bool:
+def is_final(moment: datetime) -> bool:
     """Return whether the facts known at `moment` (aware) are final; wait for it if that takes at most a second."""
-    seconds = (moment - known_for_good()).total_seconds()
+    seconds = (moment - final_until()).total_seconds()
     if 0 < seconds <= 1:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(%s)", [seconds])
-        return moment <= known_for_good()
+        return moment <= final_until()
     return seconds <= 0
 
 
-def present_moment() -> datetime | None:
+def final_moment() -> datetime | None:
     """Wait, at most a second, until the second of the latest change is over, and return `latest_moment`.
 
     So the moment can be written in seconds, and requested again. If the database's clock was set back, it may still be
@@ -99,53 +99,53 @@ def present_moment() -> datetime | None:
     if latest is None:
         return None
     end = latest.replace(microsecond=LAST_MICROSECOND)
-    return end if for_good(end) else latest
+    return end if is_final(end) else latest
 
 
 def _latest_and_now() -> tuple[datetime | None, datetime]:
     """Return the moment of the latest change, or None, and the present moment by the database's clock."""
     with transaction.atomic(), connection.cursor() as cursor:
         wait_for_stamped_changes()
-        cursor.execute(LATEST)
+        cursor.execute(LATEST_CHANGE)
         latest, now = cursor.fetchone()
         return latest, now
 
 
-class NothingChosen(ValueError):
+class NoContractFound(ValueError):
     """No contract matches the request; the text is for staff.
 
     Attributes:
         field: The value that no contract has: dso, agr or contract.
     """
 
-    def __init__(self, field: str, said: str) -> None:
+    def __init__(self, field: str, text: str) -> None:
         self.field = field
-        super().__init__(said)
+        super().__init__(text)
 
 
-def chosen(
+def select_contracts(
     contracts: QuerySet[Contract], *, dso: str = "", agr: str = "", contract_id: str = ""
 ) -> QuerySet[Contract]:
     """Return the contracts with a DSO, an AGR (both by domain) and a ContractID; an empty value matches all.
 
     Raises:
-        NothingChosen: No contract has one of the values, or all of them together.
+        NoContractFound: No contract has one of the values, or all of them together.
     """
-    asked = {
+    requested = {
         "dso": ("dso__domain", dso),
         "agr": ("agr__domain", agr),
         "contract": ("contract_id", contract_id),
     }
     found = contracts
     words = {"dso": f"with the DSO {dso}", "agr": f"with the AGR {agr}", "contract": f"{contract_id!r}"}
-    for field, (path, value) in asked.items():
+    for field, (path, value) in requested.items():
         if not value:
             continue
         if not contracts.filter(**{path: value}).exists():
-            raise NothingChosen(field, f"There is no contract {words[field]}.")
+            raise NoContractFound(field, f"There is no contract {words[field]}.")
         found = found.filter(**{path: value})
     if (dso or agr) and found is not contracts and not found.exists():
-        raise NothingChosen("contract" if contract_id else "agr", "No contract is all of this together.")
+        raise NoContractFound("contract" if contract_id else "agr", "No contract is all of this together.")
     return found
 
 
@@ -162,16 +162,16 @@ def export(
     else:
         with transaction.atomic():
             wait_for_stamped_changes()
-    said = [_cells(*HEADINGS) + END]
+    lines = [_cells(*HEADINGS) + END]
     size = 0
     for day in _days(contracts, first, min(last, LAST), known_at) if known_at else ():
-        said.append(_lines(day))
-        size += len(said[-1])
+        lines.append(_lines(day))
+        size += len(lines[-1])
         if size >= PIECE:
-            yield "".join(said).encode()
-            said, size = [], 0
-    if said:
-        yield "".join(said).encode()
+            yield "".join(lines).encode()
+            lines, size = [], 0
+    if lines:
+        yield "".join(lines).encode()
 
 
 def _days(contracts: QuerySet[Contract], first: date, last: date, known_at: datetime) -> Iterator[DayFigures]:
@@ -182,18 +182,18 @@ def _days(contracts: QuerySet[Contract], first: date, last: date, known_at: date
         .order_by(Collate(F("dso__domain"), "C"), Collate(F("agr__domain"), "C"), "contract_id")
         .values_list("pk", flat=True)
     )
-    at_once, read = FIRST, 0
+    size, read = FIRST_BATCH_SIZE, 0
     while read < len(keys):
-        chosen = keys[read : read + max(at_once // ((last - first).days + 1), 1)]
-        read += len(chosen)
-        rows = Contract.objects.select_related("dso", "agr").in_bulk(chosen)
-        periods = list(in_force(known_at).filter(contract__in=chosen).values_list("period", flat=True))
+        batch = keys[read : read + max(size // ((last - first).days + 1), 1)]
+        read += len(batch)
+        rows = Contract.objects.select_related("dso", "agr").in_bulk(batch)
+        periods = list(in_force(known_at).filter(contract__in=batch).values_list("period", flat=True))
         begin = max(first, min(period.lower for period in periods))
         until = min(last, max((last_day(period) or last) for period in periods))
         while begin <= until:
-            end = begin + min(until - begin, (at_once - 1) * DAY)
-            yield from figures([rows[key] for key in chosen], begin, end, known_at)
-            begin, at_once = end + DAY, AT_ONCE
+            end = begin + min(until - begin, (size - 1) * DAY)
+            yield from figures([rows[key] for key in batch], begin, end, known_at)
+            begin, size = end + DAY, BATCH_SIZE
 
 
 def _lines(day: DayFigures) -> str:
@@ -202,14 +202,14 @@ def _lines(day: DayFigures) -> str:
     minutes, time_zone = version.isp_minutes, version.time_zone
     head = _cells(contract.dso.domain, contract.agr.domain, contract.contract_id, version.congestion_point)
     starts = _starts(day.day, minutes, time_zone)
-    said: list[str] = []
+    lines: list[str] = []
     for run in day.runs():
         if run.contracted:
             by = run.by
             source = _source(by.reference, by.message_id, by.received_at, time_zone) if by else NO_SOURCE
             tail = _watts(run.contracted, run.remaining, minutes) + source + END
-            said += [head, (tail + head).join(starts[run.first - 1 : run.last]), tail]
-    return "".join(said)
+            lines += [head, (tail + head).join(starts[run.first - 1 : run.last]), tail]
+    return "".join(lines)
 
 
 @lru_cache(maxsize=1 << 10)

@@ -23,11 +23,11 @@ from reservations.models import (
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class CountingUpdate:
     """An update that counts.
 
     `isps` holds (Start, Duration, Power) as stated. On a day that is settled in ISPs of another duration, they are
-    converted to those (`calendar.restated`). `message_id` is the MessageID of the DSO's update.
+    converted to those (`calendar.converted`). `message_id` is the MessageID of the DSO's update.
     """
 
     id: int
@@ -49,7 +49,7 @@ class Run:
     last: int
     contracted: int
     remaining: int
-    by: Counting | None
+    by: CountingUpdate | None
 
     @property
     def released(self) -> int:
@@ -76,8 +76,8 @@ class DayFigures:
     version: ContractVersion
     contracted: tuple[int, ...]
     remaining: tuple[int, ...]
-    by: tuple[Counting | None, ...]
-    updates: tuple[Counting, ...]
+    by: tuple[CountingUpdate | None, ...]
+    updates: tuple[CountingUpdate, ...]
 
     @property
     def released(self) -> tuple[int, ...]:
@@ -103,8 +103,8 @@ class DayFigures:
 
 
 def fold(
-    contracted: Sequence[int], updates: Iterable[Counting]
-) -> tuple[tuple[int, ...], tuple[Counting | None, ...]]:
+    contracted: Sequence[int], updates: Iterable[CountingUpdate]
+) -> tuple[tuple[int, ...], tuple[CountingUpdate | None, ...]]:
     """Return the remaining watts of each ISP, and the update that states it (docs/rules.md F11).
 
     `updates` are in order. An ISP that no update names keeps its contracted watts. An update that was checked against
@@ -125,7 +125,7 @@ def fold(
     return tuple(remaining), tuple(by)
 
 
-def _nobody(many: int) -> list[Counting | None]:
+def _nobody(many: int) -> list[CountingUpdate | None]:
     return [None] * many
 
 
@@ -139,11 +139,11 @@ def figures(
     """
     held = in_force(known_at).filter(contract__in=[contract.pk for contract in contracts])
     latest = {version.contract_id: version for version in held}
-    counting: dict[int, dict[date, list[Counting]]] = {contract.pk: {} for contract in contracts}
+    counting: dict[int, dict[date, list[CountingUpdate]]] = {contract.pk: {} for contract in contracts}
     for (contract_id, day), rows in groupby(
         _counting(contracts, first, last, known_at), key=lambda row: row[:2]
     ):
-        counting[contract_id][day] = [Counting(*row[2:]) for row in rows]
+        counting[contract_id][day] = [CountingUpdate(*row[2:]) for row in rows]
     versions = {version.pk: version for version in latest.values()}
     used = {each.version_id for days in counting.values() for found in days.values() for each in found}
     versions |= ContractVersion.objects.in_bulk(used - versions.keys())
@@ -159,7 +159,7 @@ def _days(
     version: ContractVersion,
     versions: dict[int, ContractVersion],
     profiles: dict[int, Profile],
-    counting: dict[date, list[Counting]],
+    counting: dict[date, list[CountingUpdate]],
     first: date,
     last: date,
 ) -> Iterator[DayFigures]:
@@ -179,11 +179,11 @@ def _days(
         day += DAY
 
 
-def _in_isps_of(version: ContractVersion, update: Counting, minutes: int) -> Counting:
+def _in_isps_of(version: ContractVersion, update: CountingUpdate, minutes: int) -> CountingUpdate:
     """Convert `update` from ISPs of `minutes` to the ISPs of `version`."""
     if minutes == version.isp_minutes:
         return update
-    return replace(update, isps=calendar.restated(update.isps, minutes, version.isp_minutes))
+    return replace(update, isps=calendar.converted(update.isps, minutes, version.isp_minutes))
 
 
 def _contracted(

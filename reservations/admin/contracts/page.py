@@ -21,7 +21,7 @@ from registry.queries.change_sources import source_name
 from reservations.admin.contracts.texts import NOTHING_RESERVED, differences, most_watts
 from reservations.admin.profiles.chart import draw, scale_of, stretches_of, summary
 from reservations.admin.profiles.editor import EVERY_DAY, Editor, Part
-from reservations.contracts.profiles import WEEKDAYS, Profile, Stretches, laid_out
+from reservations.contracts.profiles import WEEKDAYS, Profile, Stretches, watts_per_isp
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.isps import calendar
 from reservations.isps.clock_times import DayTimes, in_watts
@@ -93,7 +93,7 @@ def drawn_together(editor: Editor) -> list[Drawn]:
 
 
 def _drawn(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[Drawn]:
-    watts = [laid_out(group[0].stretches, editor.times(group[0].key).count) for group in groups]
+    watts = [watts_per_isp(group[0].stretches, editor.times(group[0].key).count) for group in groups]
     scale = scale_of(power for found in watts for power in found)
     names = [_name(group) for group in groups]
     drawn = []

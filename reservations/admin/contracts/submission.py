@@ -18,7 +18,7 @@ from reservations.admin.profiles.tools import Tools
 from reservations.contracts.profiles import Profile, converted
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.contracts.terms import Problem, Terms, problems, problems_of_id, terms_of
-from reservations.contracts.versions import Wanted, compare, problems_of_reason
+from reservations.contracts.versions import ContractInput, compare, problems_of_reason
 from reservations.isps import calendar
 from reservations.models import Contract, ContractVersion
 
@@ -84,7 +84,7 @@ class Asked:
         contract_id = contract.contract_id if contract else said.get("contract_id")
         differs = True
         if dso and agr and contract_id is not None:
-            wanted = Wanted(
+            wanted = ContractInput(
                 dso=dso,
                 agr=agr,
                 contract_id=contract_id,

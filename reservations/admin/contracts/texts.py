@@ -12,7 +12,7 @@ from common.display import PLACEHOLDER
 from participants.admin_base.extensions import badge
 from registry.periods import in_words, last_day
 from reservations.contracts.profiles import Profile
-from reservations.contracts.terms import terms_of, words_of
+from reservations.contracts.terms import terms_in_words, terms_of
 from reservations.isps.clock_times import in_watts
 from reservations.models import ContractVersion, VersionProfile
 
@@ -68,7 +68,7 @@ def differences(
 ) -> list[tuple[str, str, str]]:
     """Return (term, before, after) for each term that differs; a placeholder stands for a missing value."""
     told = [
-        words_of(terms_of(version, profile), version.state, version.time_zone) if version else {}
+        terms_in_words(terms_of(version, profile), version.state, version.time_zone) if version else {}
         for version, profile in (before or (None, Profile()), after)
     ]
     names = dict.fromkeys([*told[1], *told[0]])

@@ -28,7 +28,7 @@ from reservations.admin.profiles.chart import (
 from reservations.isps import calendar, clock_times
 from reservations.isps.clock_times import in_power, in_watts
 from reservations.settlement.energy import Totals
-from reservations.settlement.remaining import Counting, DayFigures, Run
+from reservations.settlement.remaining import CountingUpdate, DayFigures, Run
 
 LEGEND = (
     ("remaining", "Remains reserved"),
@@ -36,7 +36,7 @@ LEGEND = (
     ("contracted", "Contracted"),
 )
 
-UrlOf = Callable[[Counting], str]
+UrlOf = Callable[[CountingUpdate], str]
 """Return where an update's page is; empty where the viewer may not see it."""
 
 

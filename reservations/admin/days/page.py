@@ -23,7 +23,7 @@ from reservations.isps.clock_times import DayTimes, in_watts
 from reservations.models import Contract, ReservationUpdate, UpdateState
 from reservations.settlement import energy
 from reservations.settlement.energy import Totals
-from reservations.settlement.remaining import Counting, DayFigures, Run, figures
+from reservations.settlement.remaining import CountingUpdate, DayFigures, Run, figures
 
 SAID = 12
 """How many ISP elements of an update the page of a day lists."""
@@ -173,7 +173,7 @@ def settlement_url(contract: Contract, first: date, last: date, **known: str) ->
     return f"{reverse('admin:reservations_contract_settlement')}?{urlencode({**asked, **known})}"
 
 
-def update_url(update: Counting) -> str:
+def update_url(update: CountingUpdate) -> str:
     """Return the URL of an update's page."""
     return reverse("admin:reservations_reservationupdate_change", args=[update.id])
 

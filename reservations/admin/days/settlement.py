@@ -21,7 +21,7 @@ from registry.market.market import iso_text, market, today_at
 from registry.periods import DAY
 from reservations.admin.days.views import may_view_updates
 from reservations.models import LONGEST_CONTRACT_ID, Contract
-from reservations.settlement.export import NothingChosen, chosen, export, for_good, present_moment
+from reservations.settlement.export import NoContractFound, export, final_moment, is_final, select_contracts
 
 
 class SettlementForm(KnownForm):
@@ -77,10 +77,10 @@ class SettlementForm(KnownForm):
             return None
         said = self.cleaned_data
         try:
-            return chosen(
+            return select_contracts(
                 contracts, dso=said["dso"].lower(), agr=said["agr"].lower(), contract_id=said["contract"]
             )
-        except NothingChosen as error:
+        except NoContractFound as error:
             self.add_error(error.field, str(error))
             return None
 
@@ -110,8 +110,8 @@ def _file(
     contracts: QuerySet[Contract], first: date, last: date, known_at: datetime | None
 ) -> StreamingHttpResponse:
     """Return the settlement as a file named after its days and its moment; the name has no colons."""
-    if known_at is None or not for_good(known_at):
-        known_at = present_moment()
+    if known_at is None or not is_final(known_at):
+        known_at = final_moment()
     known = f"-known-at-{iso_text(known_at, market().time_zone).replace(':', '')}" if known_at else ""
     return StreamingHttpResponse(
         export(contracts, first, last, known_at=known_at),

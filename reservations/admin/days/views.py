@@ -29,7 +29,7 @@ from reservations.admin.days.month_chart import DayOfMonth, in_states
 from reservations.contracts.stored_profiles import in_force
 from reservations.models import Contract, UpdateState
 from reservations.settlement import energy
-from reservations.settlement.export import NothingChosen, chosen
+from reservations.settlement.export import NoContractFound, select_contracts
 from reservations.settlement.remaining import figures
 
 RIGHT = "reservations.view_reservationupdate"
@@ -133,8 +133,10 @@ def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespons
     contracts = model_admin.get_queryset(request)
     try:
         said = form.cleaned_data if form.is_bound and form.is_valid() else {}
-        contracts = chosen(contracts, dso=said.get("dso", "").lower(), agr=said.get("agr", "").lower())
-    except NothingChosen as error:
+        contracts = select_contracts(
+            contracts, dso=said.get("dso", "").lower(), agr=said.get("agr", "").lower()
+        )
+    except NoContractFound as error:
         form.add_error(error.field, str(error))
         contracts = contracts.none()
     rows = contracts.filter(Exists(in_month)).select_related("dso", "agr").prefetch_related(None)

@@ -147,7 +147,7 @@ class Editor:
         """Return the ISPs of a kind of day."""
         if day := day_of(key):
             return clock_times.of_day(day, self.minutes, self.time_zone)
-        return clock_times.usual(self.minutes)
+        return clock_times.usual_day(self.minutes)
 
     @property
     def right(self) -> bool:
@@ -204,7 +204,9 @@ class Editor:
                 part.wrong.append(str(fault))
             else:
                 row.wrong[FIELD_OF_COLUMN[fault.column]] = str(fault)
-        part.stretches = profiles.normal(stretch for row, stretch in found if not (row and row.wrong))
+        part.stretches = profiles.normalised_stretches(
+            stretch for row, stretch in found if not (row and row.wrong)
+        )
 
     def faults(self, key: str, stretches: Sequence[Stretch]) -> list[ProfileError]:
         """Return what is wrong with stretches of a kind of day."""
@@ -288,4 +290,4 @@ def read_lines(text: str, times: DayTimes) -> Stretches:
                 raise ValueError(f"line {number}: ISP {isp} is named already, in line {line_of[isp]}")
             line_of[isp] = number
         found.append(Stretch(first, last, int(matched[3])))
-    return profiles.normal(found)
+    return profiles.normalised_stretches(found)

@@ -19,7 +19,7 @@ from reservations.admin.profiles.editor import (
     read_isps,
     read_lines,
 )
-from reservations.contracts.profiles import from_watts, laid_out
+from reservations.contracts.profiles import from_watts, watts_per_isp
 from reservations.isps.clock_times import DayTimes, in_watts
 
 FIELDS = ("for_day", "from", "to", "power", "copy_from", "paste")
@@ -140,7 +140,7 @@ def _copy(tools: Tools, editor: Editor, keys: list[str]) -> Filled:
     if not part.right:
         raise ValidationError({"copy_from": f"{part.name}: first correct what is marked there."})
     times = editor.times(source)
-    watts = laid_out(part.stretches, times.count)
+    watts = watts_per_isp(part.stretches, times.count)
     filled: Filled = {
         key: (_by_the_clock(watts, times, editor.times(key)), f"{name_of(key)} has what {part.name} has.")
         for key in keys
@@ -157,7 +157,7 @@ def _paste(tools: Tools, editor: Editor, keys: list[str]) -> Filled:
     for key in keys:
         times = editor.times(key)
         try:
-            watts = laid_out(read_lines(tools.typed["paste"], times), times.count)
+            watts = watts_per_isp(read_lines(tools.typed["paste"], times), times.count)
         except ValueError as error:
             raise ValidationError({"paste": f"{name_of(key)}: {error}."}) from None
         filled[key] = watts, f"{name_of(key)} has what you pasted."
@@ -194,7 +194,7 @@ def _current_watts(editor: Editor, key: str) -> list[int]:
         raise ValidationError({"for_day": f"{part.name}: first correct what is marked there."})
     if day:
         return list(editor.profile.watts_on(day, editor.minutes, editor.time_zone))
-    return laid_out(part.stretches, editor.times(key).count)
+    return watts_per_isp(part.stretches, editor.times(key).count)
 
 
 def _by_the_clock(watts: Sequence[int], there: DayTimes, here: DayTimes) -> list[int]:

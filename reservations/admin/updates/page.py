@@ -19,7 +19,7 @@ from reservations.admin.updates.states import state_badge
 from reservations.contracts.stored_profiles import profiles_of
 from reservations.isps import calendar, clock_times
 from reservations.models import ReservationUpdate, UpdateState
-from reservations.settlement.remaining import Counting, DayFigures, figures
+from reservations.settlement.remaining import CountingUpdate, DayFigures, figures
 from uftp.admin.messages import badge as message_badge
 from uftp.admin.outbound import OutboundMessageAdmin
 from uftp.models import InboundMessage, OutboundMessage, Sender
@@ -136,7 +136,7 @@ def lines(update: ReservationUpdate) -> list[Line]:
 
 def _remaining_now(
     at_present: DayFigures | None, number: int, minutes: int
-) -> tuple[tuple[int, ...], tuple[Counting | None, ...]]:
+) -> tuple[tuple[int, ...], tuple[CountingUpdate | None, ...]]:
     """Return the watts that remain in an ISP of `minutes` now, and the updates that determine them.
 
     Where the day is now settled in ISPs of another duration, return the least and the greatest watts of the ISPs in the
@@ -150,14 +150,14 @@ def _remaining_now(
     return tuple(watts[:: max(len(watts) - 1, 1)]), at_present.by[under]
 
 
-def _sources(update: ReservationUpdate, by: tuple[Counting | None, ...]) -> SafeString | str:
+def _sources(update: ReservationUpdate, by: tuple[CountingUpdate | None, ...]) -> SafeString | str:
     if not by:
         return "not in the contract at present"
     sources = dict.fromkeys(_source(update, each) for each in by)
     return format_html_join(", ", "{}", ((each,) for each in sources if each))
 
 
-def _source(update: ReservationUpdate, by: Counting | None) -> SafeString | str:
+def _source(update: ReservationUpdate, by: CountingUpdate | None) -> SafeString | str:
     if by is None:
         return "as contracted"
     if by.id == update.pk:

@@ -10,7 +10,7 @@ from registry.management.exports import ExportCommand
 from registry.management.output import add_known_at, day
 from registry.market.market import iso_text, market
 from reservations.models import Contract
-from reservations.settlement.export import NothingChosen, chosen, export, for_good, latest_moment
+from reservations.settlement.export import NoContractFound, export, is_final, latest_moment, select_contracts
 
 
 class Command(ExportCommand):
@@ -43,18 +43,18 @@ class Command(ExportCommand):
         if last < first:
             raise CommandError(f"--to {last} is before --from {first}.")
         time_zone = market().time_zone
-        if known_at is not None and not for_good(known_at):
+        if known_at is not None and not is_final(known_at):
             raise CommandError(
                 f"--known-at {iso_text(known_at, time_zone)} is still to come: nobody knows what is known then."
             )
         try:
-            contracts = chosen(
+            contracts = select_contracts(
                 Contract.objects.all(),
                 dso=options["dso"],
                 agr=options["agr"],
                 contract_id=options["contract"],
             )
-        except NothingChosen as error:
+        except NoContractFound as error:
             raise CommandError(str(error)) from None
         known_at = known_at or latest_moment()
         pieces = export(contracts, first, last, known_at=known_at)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reservations.contracts.profiles import Profile, ProfileError, Stretch, check, normal
+from reservations.contracts.profiles import Profile, ProfileError, Stretch, check, normalised_stretches
 
 AMSTERDAM = "Europe/Amsterdam"
 USUAL, SPRING, AUTUMN = date(2026, 7, 1), date(2026, 3, 29), date(2026, 10, 25)
@@ -91,7 +91,7 @@ def test_normal_stretches_reserve_the_same_and_are_alike_where_the_days_are(
 ) -> None:
     shuffled = list(said)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    tidy = normal(shuffled)
+    tidy = normalised_stretches(shuffled)
     assert Profile(tidy).watts_on(USUAL, 15, AMSTERDAM) == Profile(said).watts_on(USUAL, 15, AMSTERDAM)
     one_by_one = [Stretch(isp, isp, power) for isp, power in watts(Profile(said), USUAL).items()]
-    assert tidy == normal(one_by_one)
+    assert tidy == normalised_stretches(one_by_one)

@@ -126,7 +126,7 @@ def test_F11_restated_minute_by_minute(minutes: int, other: int, said: list[tupl
         powers = {of_minute.get(minute) for minute in range((isp - 1) * other, isp * other)}
         if len(powers) == 1 and None not in powers:
             expected[isp] = powers.pop()
-    restated = calendar.restated(given_isps, minutes, other)
+    restated = calendar.converted(given_isps, minutes, other)
     assert {
         isp: power for start, duration, power in restated for isp in range(start, start + duration)
     } == expected

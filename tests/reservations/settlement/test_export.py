@@ -20,7 +20,14 @@ from django.test.utils import CaptureQueriesContext
 from registry.market.market import set_market
 from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import Contract
-from reservations.settlement.export import HEADINGS, NothingChosen, chosen, export, latest_moment, watt_hours
+from reservations.settlement.export import (
+    HEADINGS,
+    NoContractFound,
+    export,
+    latest_moment,
+    select_contracts,
+    watt_hours,
+)
 from reservations.updates import lifecycle
 from tests.reservations.conftest import At
 from tests.reservations.dsl import (
@@ -45,7 +52,7 @@ SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 def written(
     first: date = DAY, last: date | None = None, *, known_at: datetime | None = None, **asked: str
 ) -> bytes:
-    contracts = chosen(Contract.objects.all(), **asked)
+    contracts = select_contracts(Contract.objects.all(), **asked)
     return b"".join(export(contracts, first, last or first, known_at=known_at))
 
 
@@ -248,8 +255,8 @@ def test_contracts_are_chosen_by_dso_agr_and_contract_id(parties: Parties) -> No
         ({"dso": "dso.example", "agr": parties.agr.domain}, "agr"),
         ({"dso": parties.dso.domain, "contract_id": "only theirs"}, "contract"),
     ):
-        with pytest.raises(NothingChosen) as refused:
-            chosen(Contract.objects.all(), **asked)
+        with pytest.raises(NoContractFound) as refused:
+            select_contracts(Contract.objects.all(), **asked)
         assert refused.value.field == field
 
 

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reservations.settlement.remaining import Counting, fold
+from reservations.settlement.remaining import CountingUpdate, fold
 
 Said = tuple[int, int, int]
 """Start, Duration and Power."""
 
 
-def update(number: int, *isps: Said) -> Counting:
-    return Counting(number, 1, f"R{number}", f"m{number}", datetime(2026, 7, 1, tzinfo=UTC), isps)
+def update(number: int, *isps: Said) -> CountingUpdate:
+    return CountingUpdate(number, 1, f"R{number}", f"m{number}", datetime(2026, 7, 1, tzinfo=UTC), isps)
 
 
 def test_F11_what_no_update_names_stays_as_contracted() -> None:

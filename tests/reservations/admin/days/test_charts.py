@@ -21,21 +21,23 @@ from reservations.isps import clock_times
 from reservations.models import Contract, ContractVersion
 from reservations.settlement import energy
 from reservations.settlement.energy import Energy, Totals
-from reservations.settlement.remaining import Counting, DayFigures, fold
+from reservations.settlement.remaining import CountingUpdate, DayFigures, fold
 
 DAY, SPRING, AUTUMN = date(2026, 7, 1), date(2026, 3, 29), date(2026, 10, 25)
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def figures(contracted: Iterable[int], *updates: Counting, day: date = DAY, minutes: int = 60) -> DayFigures:
+def figures(
+    contracted: Iterable[int], *updates: CountingUpdate, day: date = DAY, minutes: int = 60
+) -> DayFigures:
     watts = tuple(contracted)
     version = ContractVersion(isp_minutes=minutes, time_zone="Europe/Amsterdam", number=1)
     remaining, by = fold(watts, updates)
     return DayFigures(Contract(contract_id="flex-1"), day, version, watts, remaining, by, updates)
 
 
-def update(number: int, *isps: tuple[int, int, int]) -> Counting:
-    return Counting(number, 1, f"R<{number}>", f"m{number}", NEVER, isps)
+def update(number: int, *isps: tuple[int, int, int]) -> CountingUpdate:
+    return CountingUpdate(number, 1, f"R<{number}>", f"m{number}", NEVER, isps)
 
 
 def drawn(day: DayFigures, deadline: datetime = NEVER, url: str = "") -> ElementTree.Element:
@@ -229,7 +231,7 @@ def test_energy_of_negative_power_lies_below_zero_in_a_month() -> None:
 
 def test_a_profile_is_drawn_by_the_direction_of_its_power() -> None:
     watts = [0] * 6 + [400] * 6 + [-200] * 12
-    text = profile_chart.draw("key", "A day", watts, clock_times.usual(60), profile_chart.scale_of(watts))
+    text = profile_chart.draw("key", "A day", watts, clock_times.usual_day(60), profile_chart.scale_of(watts))
     root = parsed(text)
     (up,), (down,) = parts(root, "up"), parts(root, "down")
     assert (up["x"], up["width"], down["x"], down["width"]) == (25, 25, 50, 50)
