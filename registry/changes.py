@@ -1,7 +1,7 @@
 """Changes of the registry: their source, their moment and their locks.
 
 Every verb that writes facts uses `lock_changed_connections` and `Recorder`: two transactions never judge the same days
-at the same time (docs/design.md, "Writing facts").
+at the same time (docs/decisions/0011-writing-facts.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The authentication of the message endpoint: the seal over a message proves who sent it.
 
-A sealed message is the signature and the inner XML (docs/protocol-support.md, "Sealing").
+A sealed message is the signature and the inner XML (docs/protocol-support.md, "Signing and sealing").
 """
 
 from dataclasses import dataclass

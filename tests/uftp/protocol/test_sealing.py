@@ -1,4 +1,4 @@
-"""Signatures and keys (docs/protocol-support.md, "Sealing")."""
+"""Signatures and keys (docs/protocol-support.md, "Signing and sealing")."""
 
 import base64
 
