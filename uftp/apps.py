@@ -17,6 +17,6 @@ class UftpConfig(AppConfig):
         from uftp import connectivity, handlers
         from uftp.admin.extension import EXTENSION
 
-        handlers.register("TestMessage", role=Role.values, handle=connectivity.answer_test)
-        handlers.register("TestMessageResponse", role=Role.values, handle=connectivity.take_test_answer)
+        handlers.register("TestMessage", role=Role.values, handle=connectivity.handle_test_message)
+        handlers.register("TestMessageResponse", role=Role.values, handle=connectivity.handle_test_response)
         extend_screens("uftp", EXTENSION)

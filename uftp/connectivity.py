@@ -17,12 +17,12 @@ from uftp.protocol.versions import SUPPORTED
 USUAL_VERSION = "3.1.0"
 
 
-def answer_test(incoming: Incoming) -> Outcome:
+def handle_test_message(incoming: Incoming) -> Outcome:
     """Accept a TestMessage. Nothing else is to be done."""
     return Outcome()
 
 
-def take_test_answer(incoming: Incoming) -> Outcome:
+def handle_test_response(incoming: Incoming) -> Outcome:
     """Accept the response to a TestMessage of ours. The page of the test finds it by its conversation."""
     return Outcome()
 

@@ -176,8 +176,8 @@ def _in_how_long(time: timedelta) -> str:
         for unit, length in (("hour", 3_600), ("minute", 60), ("second", 1))
         if seconds >= 2 * length or length == 1
     )
-    many = round(seconds / length)
-    return f"in {many} {unit}{'' if many == 1 else 's'}"
+    count = round(seconds / length)
+    return f"in {count} {unit}{'' if count == 1 else 's'}"
 
 
 def own_key() -> str:

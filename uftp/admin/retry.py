@@ -110,14 +110,14 @@ class RetryAction:
         if form.is_valid():
             self._do(model_admin, request, rows, form.cleaned_data["reason"])
             return None
-        many = "one message" if len(rows) == 1 else f"{len(rows):,} messages"
+        count_text = "one message" if len(rows) == 1 else f"{len(rows):,} messages"
         left_out = len(request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)) - len(rows)
         return self._ask(
             model_admin,
             request,
             form,
             rows,
-            f"{self.button}: {many}",
+            f"{self.button}: {count_text}",
             request.get_full_path(),
             left_out=left_out if request.POST.get("select_across") != "1" else 0,
             at_most=MAX_MESSAGES if len(rows) == MAX_MESSAGES else 0,
@@ -173,8 +173,8 @@ class RetryAction:
         done = retried(do)
         self.wake(done)
         if done:
-            several = "message is" if len(done) == 1 else "messages are"
-            model_admin.message_user(request, f"{len(done)} {several} {self.done}.", messages.SUCCESS)
+            verb_phrase = "message is" if len(done) == 1 else "messages are"
+            model_admin.message_user(request, f"{len(done)} {verb_phrase} {self.done}.", messages.SUCCESS)
         else:
             model_admin.message_user(request, self.failed, messages.WARNING)
 
