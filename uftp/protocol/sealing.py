@@ -1,4 +1,4 @@
-"""Signing and verifying by cryptographic scheme CS1, Ed25519 as in NaCl (docs/protocol-support.md, "Signing and sealing").
+"""Sign and verify by scheme CS1, Ed25519 as in NaCl (docs/protocol-support.md, "Signing and sealing").
 
 A sealed message is a signature of 64 bytes, then the signed bytes.
 """
