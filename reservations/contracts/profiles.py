@@ -126,11 +126,11 @@ def faults(profile: Profile, minutes: int, time_zone: str) -> Iterator[ProfileEr
             yield ProfileError(day.isoformat(), f"not a day from {FIRST_DAY} to {LAST_DAY}")
 
 
-def _faults(days: str, stretches: Stretches, many: int) -> Iterator[ProfileError]:
+def _faults(days: str, stretches: Stretches, count: int) -> Iterator[ProfileError]:
     for place, each in enumerate(stretches):
-        if not 1 <= each.first <= each.last <= many:
-            column = "last_isp" if 1 <= each.first <= many else "first_isp"
-            wrong = "it ends before it begins" if each.last < each.first else f"the day has ISPs 1 to {many}"
+        if not 1 <= each.first <= each.last <= count:
+            column = "last_isp" if 1 <= each.first <= count else "first_isp"
+            wrong = "it ends before it begins" if each.last < each.first else f"the day has ISPs 1 to {count}"
             text = f"ISPs {each.first} to {each.last}: {wrong}"
             yield ProfileError(days, text, column, place)
         if abs(each.watts) > MOST_WATTS:
@@ -138,7 +138,7 @@ def _faults(days: str, stretches: Stretches, many: int) -> Iterator[ProfileError
             yield ProfileError(days, text, "reserved_w", place)
     furthest, whose = 0, 0
     for place, each in sorted(enumerate(stretches), key=lambda found: (found[1].first, found[0])):
-        last = min(each.last, furthest, many)
+        last = min(each.last, furthest, count)
         if max(each.first, 1) <= last:
             twice = f"ISP {last} is" if each.first == last else f"ISPs {each.first} to {last} are"
             other, later = sorted((place, whose))
@@ -174,9 +174,9 @@ def converted(profile: Profile, minutes: int, to: int) -> Profile:
     )
 
 
-def watts_per_isp(stretches: Sequence[Stretch], many: int) -> list[int]:
-    """Return the watts of each of `many` ISPs of a day; 0 in an ISP that no stretch names."""
-    watts = [0] * many
+def watts_per_isp(stretches: Sequence[Stretch], count: int) -> list[int]:
+    """Return the watts of each of `count` ISPs of a day; 0 in an ISP that no stretch names."""
+    watts = [0] * count
     for each in stretches:
-        watts[each.first - 1 : each.last] = [each.watts] * (min(each.last, many) - each.first + 1)
+        watts[each.first - 1 : each.last] = [each.watts] * (min(each.last, count) - each.first + 1)
     return watts

@@ -140,7 +140,7 @@ def end(
 
 
 def _record(wanted: ContractInput, source: Source) -> ContractVersion | None:
-    (comparison,) = compare([wanted], source, hold=True)
+    (comparison,) = compare([wanted], source, lock=True)
     if comparison.problems:
         raise ContractError(comparison.problems)
     recorder = Recorder(source)

@@ -89,8 +89,8 @@ def terms_of(version: ContractVersion, profile: Profile | None = None) -> Terms:
     )
 
 
-def problems(terms: Terms, of: Market, time_zone: str = "") -> Iterator[Problem]:
-    """Yield the problems of `terms` in the market `of`.
+def problems(terms: Terms, market: Market, time_zone: str = "") -> Iterator[Problem]:
+    """Yield the problems of `terms` in `market`.
 
     `time_zone` is the time zone of an earlier version whose ISPs the terms keep. With it, another ISP duration than the
     market's is allowed.
@@ -104,12 +104,14 @@ def problems(terms: Terms, of: Market, time_zone: str = "") -> Iterator[Problem]
         )
     yield from _problems_of_days(terms.first, terms.last)
     yield from _problems_of_deadline(terms.deadline)
-    other_isps = not time_zone and terms.isp_minutes != calendar.minutes_of(of.isp_duration)
+    other_isps = not time_zone and terms.isp_minutes != calendar.minutes_of(market.isp_duration)
     if other_isps:
-        said = calendar.duration_of(terms.isp_minutes)
-        yield Problem("isp_duration", f"{said} is not the market's ISP duration, which is {of.isp_duration}.")
+        duration = calendar.duration_of(terms.isp_minutes)
+        yield Problem(
+            "isp_duration", f"{duration} is not the market's ISP duration, which is {market.isp_duration}."
+        )
     if 0 < terms.isp_minutes <= calendar.HOUR and calendar.HOUR % terms.isp_minutes == 0:
-        for fault in profiles.faults(terms.profile, terms.isp_minutes, time_zone or of.time_zone):
+        for fault in profiles.faults(terms.profile, terms.isp_minutes, time_zone or market.time_zone):
             if not (other_isps and fault.is_out_of_bounds):
                 yield Problem(fault.column, f"{fault}.", fault.days, fault.stretch, fault.other)
     for day in terms.profile.days:
@@ -135,13 +137,13 @@ def problems_of_id(contract_id: str) -> Iterator[Problem]:
 
 def normalised(terms: Terms) -> Terms:
     """Return `terms` with a normalised profile. Terms that mean the same are equal after this."""
-    said = terms.profile
+    profile = terms.profile
     return replace(
         terms,
         profile=Profile(
-            normalised_stretches(said.every_day),
-            {number: normalised_stretches(said.weekdays[number]) for number in sorted(said.weekdays)},
-            {day: normalised_stretches(said.days[day]) for day in sorted(said.days)},
+            normalised_stretches(profile.every_day),
+            {number: normalised_stretches(profile.weekdays[number]) for number in sorted(profile.weekdays)},
+            {day: normalised_stretches(profile.days[day]) for day in sorted(profile.days)},
         ),
     )
 
@@ -151,15 +153,15 @@ def terms_in_words(terms: Terms, state: str, time_zone: str) -> dict[str, str]:
 
     Versions with the same text have the same content.
     """
-    said = normalised(terms)
+    tidy = normalised(terms)
     return {
         "state": str(state),
-        "congestion point": said.congestion_point,
-        "days": in_words(half_open(said.first, said.last)),
-        "ISP duration": calendar.duration_of(said.isp_minutes),
+        "congestion point": tidy.congestion_point,
+        "days": in_words(half_open(tidy.first, tidy.last)),
+        "ISP duration": calendar.duration_of(tidy.isp_minutes),
         "time zone": time_zone,
-        "deadline": str(said.deadline),
-        **{days: _stretches_in_words(stretches) for days, stretches in said.profile.parts()},
+        "deadline": str(tidy.deadline),
+        **{days: _stretches_in_words(stretches) for days, stretches in tidy.profile.parts()},
     }
 
 

@@ -79,14 +79,14 @@ class Comparison:
         return {name: (was, becomes) for name, (was, becomes) in found.items() if was != becomes}
 
 
-def compare(wanted: Sequence[ContractInput], source: Source, *, hold: bool) -> list[Comparison]:
+def compare(wanted: Sequence[ContractInput], source: Source, *, lock: bool) -> list[Comparison]:
     """Compare each wanted contract with the recorded one, and find all problems.
 
-    With `hold`, new contracts are created, and all contracts are locked until the transaction ends, in the order of
+    With `lock`, new contracts are created, and all contracts are locked until the transaction ends, in the order of
     their primary keys. Without it, nothing is written.
     """
     contracts = _contracts(
-        {_key(each) for each in wanted if not any(problems_of_id(each.contract_id))}, hold=hold
+        {_key(each) for each in wanted if not any(problems_of_id(each.contract_id))}, lock=lock
     )
     versions = {
         version.contract_id: version
@@ -135,20 +135,23 @@ def _key(wanted: ContractInput) -> Key:
     return wanted.dso.pk, wanted.agr.pk, wanted.contract_id
 
 
-def _contracts(keys: set[Key], *, hold: bool) -> dict[Key, Contract]:
-    """Return the recorded contracts by key. With `hold`, create missing ones, and lock all."""
+def _contracts(keys: set[Key], *, lock: bool) -> dict[Key, Contract]:
+    """Return the recorded contracts by key. With `lock`, create missing ones, and lock all."""
     found = _found(keys)
-    if hold:
+    if lock:
         missing = sorted(keys - found.keys())
         if missing:
             Contract.objects.bulk_create(
-                [Contract(dso_id=dso, agr_id=agr, contract_id=said) for dso, agr, said in missing],
+                [
+                    Contract(dso_id=dso, agr_id=agr, contract_id=contract_id)
+                    for dso, agr, contract_id in missing
+                ],
                 batch_size=BATCH,
                 ignore_conflicts=True,
             )
             found = _found(keys)
-        held = Contract.objects.select_for_update(no_key=True).order_by("pk")
-        list(held.filter(pk__in=[contract.pk for contract in found.values()]).values_list("pk"))
+        locked = Contract.objects.select_for_update(no_key=True).order_by("pk")
+        list(locked.filter(pk__in=[contract.pk for contract in found.values()]).values_list("pk"))
     return found
 
 
@@ -156,7 +159,7 @@ def _found(keys: set[Key]) -> dict[Key, Contract]:
     rows = Contract.objects.filter(
         dso__in={dso for dso, _, _ in keys},
         agr__in={agr for _, agr, _ in keys},
-        contract_id__in={said for _, _, said in keys},
+        contract_id__in={contract_id for _, _, contract_id in keys},
     )
     by_key = {(row.dso_id, row.agr_id, row.contract_id): row for row in rows}
     return {key: by_key[key] for key in keys & by_key.keys()}

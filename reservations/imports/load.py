@@ -76,7 +76,7 @@ class ContractImporter:
         self.faults += unknown
         self.can_skip = not self.unreadable
         if self.can_skip and self.request.options.skip_bad_lines:
-            self._compare(hold=False)
+            self._compare(lock=False)
             self._leave_out_bad_contracts()
 
     def compare(self) -> list[RejectRow]:
@@ -85,8 +85,8 @@ class ContractImporter:
         The contracts are locked if they may be written. If a contract is bad only now, nothing is imported.
         """
         known = len(self.faults)
-        hold = self.can_skip and (self.request.options.skip_bad_lines or not known)
-        self.comparisons = self._compare(hold=hold)
+        lock = self.can_skip and (self.request.options.skip_bad_lines or not known)
+        self.comparisons = self._compare(lock=lock)
         self.can_skip &= len(self.faults) == known
         return self._rejects()
 
@@ -130,9 +130,9 @@ class ContractImporter:
         parties = (party for each in self.differing for party in (each.wanted.dso, each.wanted.agr))
         self.recorder.stamp({party.pk for party in parties})
 
-    def _compare(self, *, hold: bool) -> list[Comparison]:
+    def _compare(self, *, lock: bool) -> list[Comparison]:
         """Compare the contracts with what is recorded, and add what is wrong with them to the faults."""
-        comparisons = compare([self._wanted(each) for each in self.contracts], self.source, hold=hold)
+        comparisons = compare([self._wanted(each) for each in self.contracts], self.source, lock=lock)
         for contract, comparison in zip(self.contracts, comparisons, strict=True):
             for problem in comparison.problems:
                 self.faults += contract.faults(problem)

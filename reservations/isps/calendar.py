@@ -30,8 +30,8 @@ def minutes_of(duration: str) -> int | None:
     An ISP duration is a whole number of minutes that divides an hour. Only the length counts: PT15M, PT900S and
     P0DT0H15M are the same.
     """
-    said = duration.strip(" \t\r\n")
-    found = _DURATION.fullmatch(said) if len(said) <= _LONGEST else None
+    text = duration.strip(" \t\r\n")
+    found = _DURATION.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         return None
     seconds = sum(Decimal(found[name] or 0) * length for name, length in _SECONDS.items())
@@ -78,7 +78,7 @@ def usual_count(minutes: int) -> int:
     return DAY // minutes
 
 
-def converted(said: Iterable[Sequence[int]], minutes: int, other: int) -> list[tuple[int, int, int]]:
+def converted(stated: Iterable[Sequence[int]], minutes: int, other: int) -> list[tuple[int, int, int]]:
     """Convert (Start, Duration, Power) from ISPs of `minutes` to ISPs of `other` minutes.
 
     An ISP is in the result when one and the same power is stated for all of its time. It is left out when a part of it
@@ -86,19 +86,19 @@ def converted(said: Iterable[Sequence[int]], minutes: int, other: int) -> list[t
     only for ISPs that are within a day.
     """
     powers: dict[int, int] = {}
-    for start, duration, power in said:
+    for start, duration, power in stated:
         powers.update(dict.fromkeys(range(start, start + duration), power))
     found: list[tuple[int, int, int]] = []
     for isp in range(1, -(-max(powers, default=0) * minutes // other) + 1):
-        under = range((isp - 1) * other // minutes + 1, -(-isp * other // minutes) + 1)
-        spoken = {powers.get(each) for each in under}
-        power_said = spoken.pop()
-        if spoken or power_said is None:
+        within = range((isp - 1) * other // minutes + 1, -(-isp * other // minutes) + 1)
+        powers_within = {powers.get(each) for each in within}
+        stated_power = powers_within.pop()
+        if powers_within or stated_power is None:
             continue
-        if found and (found[-1][0] + found[-1][1], found[-1][2]) == (isp, power_said):
-            found[-1] = found[-1][0], found[-1][1] + 1, power_said
+        if found and (found[-1][0] + found[-1][1], found[-1][2]) == (isp, stated_power):
+            found[-1] = found[-1][0], found[-1][1] + 1, stated_power
         else:
-            found.append((isp, 1, power_said))
+            found.append((isp, 1, stated_power))
     return found
 
 

@@ -20,29 +20,29 @@ class DayTimes:
 
     Attributes:
         minutes: The minutes of an ISP.
-        edges: The start of each ISP as text, and last the end of the last one.
-        walls: The minutes after midnight on the local clock at the start of each ISP.
+        boundaries: The start of each ISP as text, and last the end of the last one.
+        clock_minutes: The minutes after midnight on the local clock at the start of each ISP.
         note: A sentence about a change of the clock on this day; empty without one.
     """
 
     minutes: int
-    edges: tuple[str, ...]
-    walls: tuple[int, ...]
+    boundaries: tuple[str, ...]
+    clock_minutes: tuple[int, ...]
     note: str = ""
 
     @property
     def count(self) -> int:
         """Return the number of ISPs."""
-        return len(self.walls)
+        return len(self.clock_minutes)
 
     @property
     def slots(self) -> tuple[int, ...]:
         """Return the local start of each ISP as a number from 1; see `calendar.slots`."""
-        return tuple(wall // self.minutes + 1 for wall in self.walls)
+        return tuple(wall // self.minutes + 1 for wall in self.clock_minutes)
 
     def span(self, first: int, last: int) -> str:
         """Return the clock times of ISPs `first` to `last`, inclusive: `07:00–22:00`."""
-        return f"{self.edges[first - 1]}–{self.edges[last]}"
+        return f"{self.boundaries[first - 1]}–{self.boundaries[last]}"
 
     def first_isp(self, text: str) -> int:
         """Return the ISP with the number `text`, or that begins at the time `text`.
@@ -74,7 +74,10 @@ class DayTimes:
             raise ValueError(f"no ISP {word} at {text}: each takes {self.minutes} minutes")
         if word == "ends" and not wall:
             wall = calendar.DAY
-        isp = next((index for index, begins in enumerate(self.walls) if begins >= wall), self.count) + offset
+        isp = (
+            next((index for index, begins in enumerate(self.clock_minutes) if begins >= wall), self.count)
+            + offset
+        )
         if not 1 <= isp <= self.count:
             raise ValueError(f"no ISP of this day {word} at {text}")
         return isp
@@ -93,7 +96,7 @@ def of_day(day: date, minutes: int, time_zone: str) -> DayTimes:
     here = [moment.astimezone(ZoneInfo(time_zone)) for moment in calendar.starts(day, minutes, time_zone)]
     walls = tuple(moment.hour * 60 + moment.minute for moment in here)
     like_others = usual_day(minutes)
-    if walls == like_others.walls:
+    if walls == like_others.clock_minutes:
         return like_others
     often = Counter(walls)
     edges = [
@@ -102,8 +105,8 @@ def of_day(day: date, minutes: int, time_zone: str) -> DayTimes:
     ]
     note = [f"The clock changes on this day, which has {len(walls)} ISPs"]
     for words, times in (
-        ("come twice", [wall for wall in like_others.walls if often[wall] > 1]),
-        ("do not come", [wall for wall in like_others.walls if not often[wall]]),
+        ("come twice", [wall for wall in like_others.clock_minutes if often[wall] > 1]),
+        ("do not come", [wall for wall in like_others.clock_minutes if not often[wall]]),
     ):
         if times:
             note.append(f"the times from {_clock(times[0])} to {_clock(times[-1] + minutes)} {words}")

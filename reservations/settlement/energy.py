@@ -78,5 +78,5 @@ def _sums(day: DayFigures, minutes: int, *, above: bool) -> tuple[int, int]:
 
 def _kwh(watt_minutes: int) -> str:
     watt_hours = (2 * abs(watt_minutes) + HOUR) // (2 * HOUR)
-    said = f"{watt_hours // 1000:,}.{watt_hours % 1000:03}".rstrip("0").rstrip(".")
-    return f"{'−' if watt_minutes < 0 else ''}{said} kWh"
+    text = f"{watt_hours // 1000:,}.{watt_hours % 1000:03}".rstrip("0").rstrip(".")
+    return f"{'−' if watt_minutes < 0 else ''}{text} kWh"

@@ -205,8 +205,12 @@ def _lines(day: DayFigures) -> str:
     lines: list[str] = []
     for run in day.runs():
         if run.contracted:
-            by = run.by
-            source = _source(by.reference, by.message_id, by.received_at, time_zone) if by else NO_SOURCE
+            update = run.source
+            source = (
+                _source(update.reference, update.message_id, update.received_at, time_zone)
+                if update
+                else NO_SOURCE
+            )
             tail = _watts(run.contracted, run.remaining, minutes) + source + END
             lines += [head, (tail + head).join(starts[run.first - 1 : run.last]), tail]
     return "".join(lines)

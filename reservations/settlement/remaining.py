@@ -42,14 +42,14 @@ class CountingUpdate:
 class Run:
     """ISPs `first` to `last`, both inclusive, with the same figures from the same update.
 
-    `by` is that update, or None when no counting update names the ISPs. Power is in watts.
+    `source` is that update, or None when no counting update names the ISPs. Power is in watts.
     """
 
     first: int
     last: int
     contracted: int
     remaining: int
-    by: CountingUpdate | None
+    source: CountingUpdate | None
 
     @property
     def released(self) -> int:
@@ -67,7 +67,7 @@ class DayFigures:
         version: The contract version by which the day is settled.
         contracted: The contracted watts of each ISP.
         remaining: The remaining watts of each ISP.
-        by: The update that states the remaining watts of each ISP; None when no counting update names the ISP.
+        source: The update that states the remaining watts of each ISP; None when no counting update names the ISP.
         updates: All updates that count, in order.
     """
 
@@ -76,7 +76,7 @@ class DayFigures:
     version: ContractVersion
     contracted: tuple[int, ...]
     remaining: tuple[int, ...]
-    by: tuple[CountingUpdate | None, ...]
+    source: tuple[CountingUpdate | None, ...]
     updates: tuple[CountingUpdate, ...]
 
     @property
@@ -89,16 +89,16 @@ class DayFigures:
 
     def runs(self) -> Iterator[Run]:
         """Yield the longest runs of equal ISPs of the day, also runs that are not in the contract (0 W contracted)."""
-        contracted, remaining, by = self.contracted, self.remaining, self.by
-        start, many = 0, len(contracted)
-        for end in range(1, many + 1):
+        contracted, remaining, source = self.contracted, self.remaining, self.source
+        start, count = 0, len(contracted)
+        for end in range(1, count + 1):
             if (
-                end == many
+                end == count
                 or contracted[end] != contracted[start]
                 or remaining[end] != remaining[start]
-                or by[end] is not by[start]
+                or source[end] is not source[start]
             ):
-                yield Run(start + 1, end, contracted[start], remaining[start], by[start])
+                yield Run(start + 1, end, contracted[start], remaining[start], source[start])
                 start = end
 
 
@@ -111,22 +111,22 @@ def fold(
     an earlier version of the contract may state more than `contracted`, or the other direction. Then the contracted
     watts remain, or 0 W.
     """
-    remaining, by = list(contracted), _nobody(len(contracted))
+    remaining, source = list(contracted), _no_source(len(contracted))
     for update in updates:
         for start, duration, watts in update.isps:
             begin, end = start - 1, min(start - 1 + duration, len(remaining))
-            by[begin:end] = [update] * (end - begin)
+            source[begin:end] = [update] * (end - begin)
             for index in range(begin, end):
                 most = contracted[index]
                 if most > 0:
                     remaining[index] = 0 if watts < 0 else watts if watts < most else most
                 else:
                     remaining[index] = 0 if watts > 0 else watts if watts > most else most
-    return tuple(remaining), tuple(by)
+    return tuple(remaining), tuple(source)
 
 
-def _nobody(many: int) -> list[CountingUpdate | None]:
-    return [None] * many
+def _no_source(count: int) -> list[CountingUpdate | None]:
+    return [None] * count
 
 
 def figures(
@@ -137,8 +137,8 @@ def figures(
     Drafts have no figures. The facts are as known at `known_at` (aware), or as known at present. With `known_at`, call
     `registry.changes.wait_for_stamped_changes` first. It takes five queries for any number of contracts and days.
     """
-    held = in_force(known_at).filter(contract__in=[contract.pk for contract in contracts])
-    latest = {version.contract_id: version for version in held}
+    in_force_then = in_force(known_at).filter(contract__in=[contract.pk for contract in contracts])
+    latest = {version.contract_id: version for version in in_force_then}
     counting: dict[int, dict[date, list[CountingUpdate]]] = {contract.pk: {} for contract in contracts}
     for (contract_id, day), rows in groupby(
         _counting(contracts, first, last, known_at), key=lambda row: row[:2]
@@ -174,8 +174,8 @@ def _days(
             _in_isps_of(settled_by, update, versions[update.version_id].isp_minutes) for update in updates
         )
         contracted = _contracted(settled_by, profiles[settled_by.pk], day, usual)
-        remaining, by = fold(contracted, updates)
-        yield DayFigures(contract, day, settled_by, contracted, remaining, by, updates)
+        remaining, source = fold(contracted, updates)
+        yield DayFigures(contract, day, settled_by, contracted, remaining, source, updates)
         day += DAY
 
 

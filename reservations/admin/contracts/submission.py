@@ -92,7 +92,7 @@ class Asked:
                 state=self.saving.chosen,
                 expected=saving.get("expected"),
             )
-            (comparison,) = compare([wanted], source, hold=False)
+            (comparison,) = compare([wanted], source, lock=False)
             found, differs = list(comparison.problems), comparison.differs
         else:
             found = [

@@ -81,7 +81,7 @@ def legend(key: str) -> SafeString:
 def words(run: Run, times: clock_times.DayTimes) -> str:
     """Return, for example, `ISPs 33-40, 08:00–10:00: contracted 500 W, remaining 200 W, released 300 W by R-17`."""
     numbers = "".join(calendar.in_words(range(run.first, run.last + 1)))
-    by = f" by {run.by.reference or 'an update'}" if run.by else ""
+    by = f" by {run.source.reference or 'an update'}" if run.source else ""
     return (
         f"{'ISP' if run.first == run.last else 'ISPs'} {numbers}, {times.span(run.first, run.last)}: "
         f"contracted {in_watts(run.contracted)}, remaining {in_watts(run.remaining)}, "
@@ -102,7 +102,7 @@ def _run(run: Run, times: clock_times.DayTimes, scale: Scale, key: str, url_of: 
         for look, begin, end in (("remaining", 0, run.remaining), ("released", run.remaining, run.contracted))
         if begin != end
     ]
-    return svg.titled(words(run, times), *bars, url=url_of(run.by) if run.by else "")
+    return svg.titled(words(run, times), *bars, url=url_of(run.source) if run.source else "")
 
 
 def _outline(day: DayFigures, scale: Scale) -> SafeString:

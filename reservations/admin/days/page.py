@@ -67,7 +67,7 @@ def each_isp(day: DayFigures) -> list[Line]:
     """Return a line for each ISP with contracted power."""
     times = times_of(day)
     return [
-        _line(Run(isp, isp, run.contracted, run.remaining, run.by), times)
+        _line(Run(isp, isp, run.contracted, run.remaining, run.source), times)
         for run in day.runs()
         if run.contracted
         for isp in range(run.first, run.last + 1)
@@ -179,7 +179,7 @@ def update_url(update: CountingUpdate) -> str:
 
 
 def _line(run: Run, times: DayTimes) -> Line:
-    by = run.by
+    by = run.source
     return Line(
         isps="".join(isp_calendar.in_words(range(run.first, run.last + 1))),
         times=times.span(run.first, run.last),

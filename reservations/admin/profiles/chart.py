@@ -128,7 +128,7 @@ def times_below(times: DayTimes) -> SafeString:
     bottom = ABOVE + HEIGHT
     drawn = []
     before: set[int] = set()
-    for index, wall in enumerate((*times.walls, calendar.DAY)):
+    for index, wall in enumerate((*times.clock_minutes, calendar.DAY)):
         if wall % (HOURS * calendar.HOUR) or wall in before:
             continue
         before.add(wall)
@@ -136,13 +136,13 @@ def times_below(times: DayTimes) -> SafeString:
         look = "time optional" if wall % (2 * HOURS * calendar.HOUR) else "time"
         anchor = "start" if not index else "end" if wall == calendar.DAY else "middle"
         drawn.append(line("tick", x, bottom, x, bottom + 5))
-        drawn.append(text(look, x, bottom + 18, times.edges[index][:5], text_anchor=anchor))
+        drawn.append(text(look, x, bottom + 18, times.boundaries[index][:5], text_anchor=anchor))
     return svg.joined(drawn)
 
 
 def changed_hours(times: DayTimes) -> SafeString:
     """Return a band over the times that come twice, and a line where some do not come."""
-    walls, drawn = times.walls, []
+    walls, drawn = times.clock_minutes, []
     for index, wall in enumerate(walls):
         x = percent(index, times.count)
         if walls.count(wall) > 1:

@@ -199,7 +199,7 @@ def _current_watts(editor: Editor, key: str) -> list[int]:
 
 def _by_the_clock(watts: Sequence[int], there: DayTimes, here: DayTimes) -> list[int]:
     """Return `watts` of the ISPs `there` for those `here` at the same time; of a time that comes twice, the first."""
-    if there.walls == here.walls:
+    if there.clock_minutes == here.clock_minutes:
         return list(watts)
-    known = dict(reversed(list(zip(there.walls, watts, strict=True))))
-    return [known.get(wall, 0) for wall in here.walls]
+    known = dict(reversed(list(zip(there.clock_minutes, watts, strict=True))))
+    return [known.get(wall, 0) for wall in here.clock_minutes]

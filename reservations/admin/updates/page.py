@@ -147,7 +147,7 @@ def _remaining_now(
     theirs = at_present.version.isp_minutes
     under = slice((number - 1) * minutes // theirs, -(-number * minutes // theirs))
     watts = sorted(set(at_present.remaining[under]), key=abs)
-    return tuple(watts[:: max(len(watts) - 1, 1)]), at_present.by[under]
+    return tuple(watts[:: max(len(watts) - 1, 1)]), at_present.source[under]
 
 
 def _sources(update: ReservationUpdate, by: tuple[CountingUpdate | None, ...]) -> SafeString | str:

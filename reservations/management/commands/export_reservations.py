@@ -60,4 +60,4 @@ class Command(ExportCommand):
         pieces = export(contracts, first, last, known_at=known_at)
         self.write(pieces, options["output"])
         if known_at is not None:
-            self.stderr.write(f"As known at {iso_text(known_at, time_zone)}", lambda said: said)
+            self.stderr.write(f"As known at {iso_text(known_at, time_zone)}", lambda text: text)

@@ -427,7 +427,7 @@ def test_days_after_the_last_are_not_settled_and_count_again_with_their_days(par
     assert list(figures([contract], DAY, DAY)) == []
     again(contract, before)
     (counts_again,) = figures([contract], DAY, DAY)
-    assert (counts_again.remaining, counts_again.by) == (settled.remaining, settled.by)
+    assert (counts_again.remaining, counts_again.source) == (settled.remaining, settled.source)
     assert counts_again.version.number == 1
 
 

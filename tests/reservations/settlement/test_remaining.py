@@ -106,7 +106,7 @@ def test_F11_an_hour_that_was_released_stays_so_in_quarter_hours(parties: Partie
     in_isps_of(15, parties, (6, 1, 100))
     settled = on_day()
     assert settled.remaining[:12] == (*(1_000,) * 4, 200, 100, 200, 200, *(1_000,) * 4)
-    assert [by and by.isps[0] for by in settled.by[3:7]] == [None, (5, 4, 200), [6, 1, 100], (5, 4, 200)]
+    assert [by and by.isps[0] for by in settled.source[3:7]] == [None, (5, 4, 200), [6, 1, 100], (5, 4, 200)]
 
 
 def test_F11_quarter_hours_that_were_released_stay_so_in_hours_that_they_fill(parties: Parties) -> None:
