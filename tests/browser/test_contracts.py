@@ -95,7 +95,7 @@ def test_two_clerks_change_a_contract_at_once(kim: Page, market: Market) -> None
     expect(other.get_by_text("is changed: this is version")).to_be_visible()
     other.close()
 
-    past = page.locator("#past")
+    past = page.locator("#retroactive")
     expect(past).to_contain_text("Of those that are past, ")
     before = past.inner_text()
     page.get_by_label("First day").fill("2026-06-01")

@@ -18,7 +18,13 @@ from registry.queries.change_sources import source_in_words
 from reservations.admin.contracts import edit, state
 from reservations.admin.contracts import page as contract_page
 from reservations.admin.contracts.filters import ContractDaysFilter, PointFilter, StateFilter
-from reservations.admin.contracts.texts import days_in_words, greatest, most_watts, state_badge, state_on
+from reservations.admin.contracts.texts import (
+    days_in_words,
+    greatest_in_words,
+    most_watts,
+    state_badge,
+    state_on,
+)
 from reservations.admin.days import page as day_page
 from reservations.admin.days import settlement, views
 from reservations.admin.filters import AGRFilter, DSOFilter
@@ -42,7 +48,7 @@ def contract_view(model_admin: ScalableAdmin, request: HttpRequest, contract: Co
         version=version,
         facts=contract_page.facts(contract, version, state_badge(version, today), seen),
         notices=contract_page.notices(contract, version, today, seen),
-        drawn=contract_page.drawn_together(contract_page.editor_of(version)),
+        profiles=contract_page.merged_day_profiles(contract_page.editor_of(version)),
         versions=contract_page.versions(contract),
         updates=contract_page.updates_by_state(contract) if sees_updates else None,
         days=_days(contract, version, today) if sees_updates else None,
@@ -58,7 +64,7 @@ def version_view(
     version = contract.versions.filter(number=number).select_related("recorded_by", "superseded_by").first()
     if version is None:
         raise Http404
-    told_versions = {each.number: each for each in contract_page.versions(contract)}
+    version_rows = {each.number: each for each in contract_page.versions(contract)}
     return model_admin.page(
         request,
         "admin/reservations/contract_version.html",
@@ -66,10 +72,10 @@ def version_view(
         row=contract,
         contract=contract,
         version=version,
-        told=told_versions.get(number),
+        version_row=version_rows.get(number),
         superseded=source_in_words(version.superseded_by) if version.superseded_by else "",
         facts=contract_page.facts(contract, version, version.get_state_display(), model_admin.seen(request)),
-        drawn=contract_page.drawn_together(contract_page.editor_of(version)),
+        profiles=contract_page.merged_day_profiles(contract_page.editor_of(version)),
     )
 
 
@@ -94,7 +100,7 @@ def _tools(
 
 def _days(contract: Contract, version: ContractVersion, today: date) -> dict[str, str]:
     """Return the links to the contract's day, month and settlement page."""
-    day = contract_page.looked_at(version, today)
+    day = contract_page.reference_day(version, today)
     return {
         "day": str(day),
         "is_today": "yes" if day == today else "",
@@ -162,8 +168,8 @@ class ContractAdmin(ScalableAdmin):
         """
         versions = ContractVersion.objects.current().prefetch_related("profiles")
         rows: QuerySet[Contract] = super().get_queryset(request).select_related("dso", "agr")
-        shown = rows.prefetch_related(Prefetch("versions", versions, "current_versions"))
-        return shown.annotate(today=Value(market_today(), DateField()))
+        listed = rows.prefetch_related(Prefetch("versions", versions, "current_versions"))
+        return listed.annotate(today=Value(market_today(), DateField()))
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
@@ -200,7 +206,7 @@ class ContractAdmin(ScalableAdmin):
 
     @admin.display(description="greatest power")
     def greatest_power(self, contract: Contract) -> str:
-        return greatest(_profiles(contract))
+        return greatest_in_words(_profiles(contract))
 
 
 def current(contract: Contract) -> ContractVersion | None:

@@ -18,9 +18,15 @@ from registry.admin.previewed_forms import market_today
 from registry.changes import Source
 from registry.market.market import market
 from reservations.admin.contracts import page as contract_page
-from reservations.admin.contracts.forms import ContractForm, SavingForm, as_typed
-from reservations.admin.contracts.retroactive import changes_past
-from reservations.admin.contracts.submission import NO_CHANGE, Asked, current_of, of_the_market, stored
+from reservations.admin.contracts.forms import ContractForm, SavingForm, unvalidated
+from reservations.admin.contracts.retroactive import retroactive_effects
+from reservations.admin.contracts.submission import (
+    NO_CHANGE,
+    SubmittedContract,
+    current_of,
+    market_frame,
+    stored,
+)
 from reservations.admin.contracts.texts import NOTHING_RESERVED, state_on
 from reservations.admin.profiles.editor import EVERY_DAY, Editor, name_of
 from reservations.admin.profiles.tools import Tools, run_tool
@@ -42,7 +48,7 @@ def add_preview(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     """Return the charts of the profile in the form, and what is wrong with it, as a part of the page."""
     if request.method != "POST":
         return HttpResponseRedirect(model_admin.url_to("add"))
-    return _shown(model_admin, request, None)
+    return _render(model_admin, request, None)
 
 
 def edit_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
@@ -54,49 +60,51 @@ def edit_preview(model_admin: ScopedAdmin, request: HttpRequest, contract: Contr
     """Return the charts of the profile in the form, and what is wrong with it, as a part of the page."""
     if request.method != "POST":
         return HttpResponseRedirect(model_admin.url_to("edit", contract.pk))
-    return _shown(model_admin, request, contract)
+    return _render(model_admin, request, contract)
 
 
 def _edit(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | None) -> HttpResponse:
     version = current_of(contract)
-    if contract is not None and version is not None and version.profiles.count() > MOST_KINDS:
-        many = (
+    if contract is not None and version is not None and version.profiles.count() > MAX_DAY_KINDS:
+        text = (
             f"{version.profiles.count():,} kinds of day are too many to be changed here: import the contract."
         )
-        model_admin.message_user(request, many, messages.WARNING)
+        model_admin.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
     if request.method != "POST":
-        return _edit_page(model_admin, request, contract, version, _opened(model_admin, request, version))
+        return _edit_page(model_admin, request, contract, version, _initial(model_admin, request, version))
     button = request.POST.get("do", CHECK)
-    asked = _sent(model_admin, request, version, button)
-    if button == SAVE and not asked.wrong:
-        saved = _save(model_admin, request, contract, version, asked)
+    submitted = _submitted(model_admin, request, version, button)
+    if button == SAVE and not submitted.wrong:
+        saved = _save(model_admin, request, contract, version, submitted)
         if saved is not None:
             return saved
     elif button in (SAVE, CHECK):
-        asked.check(contract, actor(request))
-        asked.checked = not (asked.wrong or asked.meanwhile)
-    return _edit_page(model_admin, request, contract, current_of(contract), asked)
+        submitted.check(contract, actor(request))
+        submitted.checked = not (submitted.wrong or submitted.changed_meanwhile)
+    return _edit_page(model_admin, request, contract, current_of(contract), submitted)
 
 
-def _opened(model_admin: ScopedAdmin, request: HttpRequest, version: ContractVersion | None) -> Asked:
+def _initial(
+    model_admin: ScopedAdmin, request: HttpRequest, version: ContractVersion | None
+) -> SubmittedContract:
     """Return the form before anything is typed."""
     form = ContractForm(seen=model_admin.acted_for(request), version=version)
-    return Asked(form, SavingForm(version=version), stored(version), Tools(), [])
+    return SubmittedContract(form, SavingForm(version=version), stored(version), Tools(), [])
 
 
-def _sent(
+def _submitted(
     model_admin: ScopedAdmin, request: HttpRequest, version: ContractVersion | None, button: str
-) -> Asked:
+) -> SubmittedContract:
     """Return the posted form after `button` has changed the profile; only Save and Check validate its fields."""
-    editor = Editor.of_form(request.POST, *of_the_market())
+    editor = Editor.of_form(request.POST, *market_frame())
     tools = run_tool(button, editor, request.POST)
     form = ContractForm(request.POST, seen=model_admin.acted_for(request), version=version)
     saving = SavingForm(request.POST, version=version)
     if button not in (SAVE, CHECK):
-        saving = as_typed(SavingForm(version=version), request.POST)
-        form = as_typed(ContractForm(seen=model_admin.acted_for(request), version=version), request.POST)
-    return Asked(form, saving, editor, tools, [])
+        saving = unvalidated(SavingForm(version=version), request.POST)
+        form = unvalidated(ContractForm(seen=model_admin.acted_for(request), version=version), request.POST)
+    return SubmittedContract(form, saving, editor, tools, [])
 
 
 def _save(
@@ -104,25 +112,25 @@ def _save(
     request: HttpRequest,
     contract: Contract | None,
     version: ContractVersion | None,
-    asked: Asked,
+    submitted: SubmittedContract,
 ) -> HttpResponse | None:
     """Record the contract and redirect to it; return None where it is refused, with the problems in the form."""
-    said = asked.form.cleaned_data
-    terms = asked.form.terms(asked.editor.profile, asked.editor.minutes)
-    source = asked.source(actor(request))
-    parties = (contract.dso, contract.agr) if contract else (said["dso"], said["agr"])
-    contract_id = contract.contract_id if contract else said["contract_id"]
+    values = submitted.form.cleaned_data
+    terms = submitted.form.terms(submitted.editor.profile, submitted.editor.minutes)
+    source = submitted.source(actor(request))
+    parties = (contract.dso, contract.agr) if contract else (values["dso"], values["agr"])
+    contract_id = contract.contract_id if contract else values["contract_id"]
     try:
-        recorded = retried(lambda: _record(parties, contract_id, terms, source, asked.saving))
+        recorded = retried(lambda: _record(parties, contract_id, terms, source, submitted.saving_form))
     except ContractError as error:
-        asked.refuse(contract, error.problems)
+        submitted.add_problems(contract, error.problems)
         return None
     if recorded is None:
-        asked.refused = [NO_CHANGE]
+        submitted.errors = [NO_CHANGE]
         return None
     words = "is entered" if recorded.number == 1 else f"is changed: this is version {recorded.number}"
     model_admin.message_user(request, f"Contract {contract_id} {words}.", messages.SUCCESS)
-    if recorded.state != ContractVersion.State.DRAFT and asked.reserves_nothing:
+    if recorded.state != ContractVersion.State.DRAFT and submitted.reserves_nothing:
         model_admin.message_user(request, NOTHING_RESERVED, messages.WARNING)
     return HttpResponseRedirect(model_admin.url_to("change", recorded.contract_id))
 
@@ -144,23 +152,29 @@ def _record(
     )
 
 
-def _shown(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | None) -> HttpResponse:
+def _render(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | None) -> HttpResponse:
     version = current_of(contract)
-    asked = _sent(model_admin, request, version, CHECK)
-    asked.editor.compare(stored(version))
-    drawn = [each for each in contract_page.drawn(asked.editor) if each.pictured]
+    submitted = _submitted(model_admin, request, version, CHECK)
+    submitted.editor.compare(stored(version))
+    profiles = [each for each in contract_page.day_profiles(submitted.editor) if each.pictured]
     return TemplateResponse(
         request,
         "admin/reservations/contract_preview.html",
-        {"editor": asked.editor, "drawn": drawn, "past": _past(request, version, asked)},
+        {
+            "editor": submitted.editor,
+            "profiles": profiles,
+            "retroactive": _retroactive_effects(request, version, submitted),
+        },
     )
 
 
-def _past(request: HttpRequest, version: ContractVersion | None, asked: Asked) -> list[str]:
+def _retroactive_effects(
+    request: HttpRequest, version: ContractVersion | None, submitted: SubmittedContract
+) -> list[str]:
     """Return the effects of saving on past days; nothing for a viewer without permission to view updates."""
     if version is None or not request.user.has_perm("reservations.view_reservationupdate"):
         return []
-    return changes_past(version, asked.terms(version), asked.editor.time_zone, market_today())
+    return retroactive_effects(version, submitted.terms(version), submitted.editor.time_zone, market_today())
 
 
 def _edit_page(
@@ -168,11 +182,11 @@ def _edit_page(
     request: HttpRequest,
     contract: Contract | None,
     version: ContractVersion | None,
-    asked: Asked,
+    submitted: SubmittedContract,
 ) -> HttpResponse:
-    editor, tools = asked.editor, asked.tools
+    editor, tools = submitted.editor, submitted.tools
     editor.compare(stored(version))
-    pictures = {each.key: each for each in contract_page.drawn(editor)}
+    profiles = {each.key: each for each in contract_page.day_profiles(editor)}
     return model_admin.page(
         request,
         "admin/reservations/contract_edit.html",
@@ -181,20 +195,20 @@ def _edit_page(
         contract=contract,
         version=version,
         state=state_on(version, market_today())[1] if version else "",
-        form=asked.form,
-        saving=asked.saving,
-        asked=asked,
-        errors=asked.wrong,
-        past=_past(request, version, asked),
-        reserves_nothing=NOTHING_RESERVED if asked.reserves_nothing else "",
+        form=submitted.form,
+        saving=submitted.saving_form,
+        submitted=submitted,
+        errors=submitted.wrong,
+        retroactive=_retroactive_effects(request, version, submitted),
+        reserves_nothing=NOTHING_RESERVED if submitted.reserves_nothing else "",
         editor=editor,
-        parts=[(part, pictures[key]) for key, part in editor.parts.items()],
+        parts=[(part, profiles[key]) for key, part in editor.parts.items()],
         tools=tools,
-        kinds=[(key, name_of(key), key in tools.chosen) for key in KINDS],
+        kinds=[(key, name_of(key), key in tools.chosen) for key in DAY_KINDS],
         sources=[(key, part.name) for key, part in editor.parts.items()],
         market=market(),
         isps=calendar.usual_count(editor.minutes),
-        folded=len(editor.parts) > OPEN,
+        folded=len(editor.parts) > MAX_OPEN_KINDS,
         preview=model_admin.url_to("edit_preview", contract.pk)
         if contract
         else model_admin.url_to("add_preview"),
@@ -202,11 +216,11 @@ def _edit_page(
     )
 
 
-KINDS = (EVERY_DAY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
-MOST_KINDS = 400
+DAY_KINDS = (EVERY_DAY, *(str(number) for number in range(1, len(WEEKDAYS) + 1)))
+MAX_DAY_KINDS = 400
 """How many kinds of day a form can hold."""
 
-OPEN = 5
+MAX_OPEN_KINDS = 5
 """How many kinds of day the page shows open; of more, it opens only those that are unsaved or wrong."""
 
 DENIED = "Changing a contract needs the permission to change contracts, and to act for both parties."

@@ -63,11 +63,11 @@ class StateFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Contract]) -> QuerySet[Contract]:
-        asked = self.value()
-        if asked not in (*State.values, COMING):
+        state = self.value()
+        if state not in (*State.values, COMING):
             return queryset
         today = today_at(clock.now(), market().time_zone)
-        return with_version(queryset, in_state(ContractVersion.objects.current(), asked, today))
+        return with_version(queryset, in_state(ContractVersion.objects.current(), state, today))
 
 
 class ContractDaysFilter(DaysFilter):

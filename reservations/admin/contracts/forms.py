@@ -27,7 +27,7 @@ F = TypeVar("F", bound=forms.Form)
 State = ContractVersion.State
 
 DAYS, HOURS = "days", "hours"
-PLACES = {
+FIELD_OF_PROBLEM = {
     "start": "first",
     "end": "last",
     "deadline_days": "deadline",
@@ -98,18 +98,18 @@ class DeadlineField(forms.Field):
             return Deadline(hours=_whole(value["hours"], "Give the hours before the day begins, such as 36."))
         if kind != DAYS:
             raise ValidationError("Choose one of the two ways.")
-        wrong = []
+        errors = []
         days, at = 0, time()
         try:
             days = _whole(value["days"], "Give the days before, such as 1; 0 is the day itself.")
         except ValidationError as error:
-            wrong.append(error)
+            errors.append(error)
         try:
             at = time.fromisoformat(value["at"].zfill(5) if TIME_OF_DAY.fullmatch(value["at"]) else "")
         except ValueError:
-            wrong.append(ValidationError("Give the time of day, such as 10:00."))
-        if wrong:
-            raise ValidationError(wrong)
+            errors.append(ValidationError("Give the time of day, such as 10:00."))
+        if errors:
+            raise ValidationError(errors)
         return Deadline(days=days, at=at)
 
 
@@ -163,7 +163,7 @@ class ContractForm(forms.Form):
     )
 
     def __init__(self, data: Any = None, *, seen: Scope, version: ContractVersion | None = None) -> None:
-        initial = _shown(version) if version else {"deadline": Deadline(days=1, at=time(10))}
+        initial = _initial_values(version) if version else {"deadline": Deadline(days=1, at=time(10))}
         super().__init__(data, initial=initial)
         self.fields["congestion_point"].widget.attrs |= {
             "size": "50",
@@ -183,19 +183,19 @@ class ContractForm(forms.Form):
 
     def terms(self, profile: Profile, minutes: int) -> Terms:
         """Return the terms in the form, with `profile` in ISPs of `minutes`; a default replaces each wrong value."""
-        said = self.cleaned_data
-        last = said.get("last")
+        values = self.cleaned_data
+        last = values.get("last")
         return Terms(
-            congestion_point=said.get("congestion_point", ""),
-            first=said.get("first", min(FIRST_DAY, last or FIRST_DAY)),
+            congestion_point=values.get("congestion_point", ""),
+            first=values.get("first", min(FIRST_DAY, last or FIRST_DAY)),
             last=None if last == date.max else last,
             isp_minutes=minutes,
-            deadline=said.get("deadline", Deadline(hours=0)),
+            deadline=values.get("deadline", Deadline(hours=0)),
             profile=profile,
         )
 
 
-def _shown(version: ContractVersion) -> dict[str, Any]:
+def _initial_values(version: ContractVersion) -> dict[str, Any]:
     return {
         "congestion_point": version.congestion_point,
         "first": version.period.lower,
@@ -244,26 +244,26 @@ class SavingForm(forms.Form):
         return State(self.cleaned_data.get("state", self.present))
 
 
-def as_typed(form: F, sent: Any) -> F:
+def unvalidated(form: F, sent: Any) -> F:
     """Return `form`, unbound, with the posted values as its initial values, so that none is validated."""
     for name, field in form.fields.items():
         form.initial[name] = field.widget.value_from_datadict(sent, {}, name)
     return form
 
 
-def refuse(problems: Iterable[Problem], *among: forms.Form, editor: Editor) -> list[str]:
+def add_problems(problems: Iterable[Problem], *among: forms.Form, editor: Editor) -> list[str]:
     """Add each problem to its field or to its kind of day; return the texts of the problems that have neither."""
     left = []
     by_name = {
         (part.day.isoformat() if part.day else part.name).lower(): part for part in editor.parts.values()
     }
     for problem in problems:
-        place = PLACES.get(problem.field, problem.field)
-        form = next((form for form in among if place in form.fields), None)
+        field = FIELD_OF_PROBLEM.get(problem.field, problem.field)
+        form = next((form for form in among if field in form.fields), None)
         if part := by_name.get(problem.days.lower()):
             part.wrong.append(problem.text.removesuffix("."))
         elif form is not None:
-            form.add_error(place, problem.text)
+            form.add_error(field, problem.text)
         else:
             left.append(problem.text)
     return left

@@ -28,18 +28,18 @@ from reservations.isps.clock_times import DayTimes, in_watts
 from reservations.models import Contract, ContractVersion, UpdateState
 from reservations.updates.checks import is_active_at_point
 
-NAMED = 7
+MAX_NAMED = 7
 """How many kinds of day a sentence names at most."""
 
-PICTURES = 20
+MAX_CHARTS = 20
 """How many kinds of day have a chart; unsaved ones have one in addition."""
 
-VERSIONS = 50
+MAX_VERSIONS = 50
 """How many versions the page lists, latest first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DayProfile:
     """The power reserved on a kind of day.
 
     `lines` has (ISPs, times, watts) for each stretch. The chart is empty unless `pictured`.
@@ -55,7 +55,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class VersionRow:
     """A version: when, by whom and why it was recorded, and its differences from the version before it."""
 
     number: int
@@ -68,16 +68,16 @@ class Told:
     current: bool
 
 
-def drawn(editor: Editor) -> list[Drawn]:
+def day_profiles(editor: Editor) -> list[DayProfile]:
     """Return every kind of day of a profile, all in the same scale.
 
-    Only the first `PICTURES` kinds and the unsaved ones have a chart.
+    Only the first `MAX_CHARTS` kinds and the unsaved ones have a chart.
     """
     groups = [[part] for part in editor.parts.values()]
-    return _drawn(editor, groups)
+    return _day_profiles(editor, groups)
 
 
-def drawn_together(editor: Editor) -> list[Drawn]:
+def merged_day_profiles(editor: Editor) -> list[DayProfile]:
     """Return the kinds of day of a profile, with days of the same kind and the same power merged into one.
 
     "Every day" is left out when each day of the week has power of its own.
@@ -89,23 +89,23 @@ def drawn_together(editor: Editor) -> list[Drawn]:
     groups = list(found.values())
     if all(str(number) in editor.parts for number in range(1, len(WEEKDAYS) + 1)):
         groups = groups[1:]
-    return _drawn(editor, groups)
+    return _day_profiles(editor, groups)
 
 
-def _drawn(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[Drawn]:
+def _day_profiles(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[DayProfile]:
     watts = [watts_per_isp(group[0].stretches, editor.times(group[0].key).count) for group in groups]
-    scale = scale_of(power for found in watts for power in found)
+    scale = scale_of(power for each in watts for power in each)
     names = [_name(group) for group in groups]
-    drawn = []
+    found = []
     for place, (group, name) in enumerate(zip(groups, names, strict=True)):
         part, times = group[0], editor.times(group[0].key)
-        notes = [_but(names[1:]) if part.key == EVERY_DAY else times.note]
-        if len(group) > NAMED and part.day:
+        notes = [_exceptions(names[1:]) if part.key == EVERY_DAY else times.note]
+        if len(group) > MAX_NAMED and part.day:
             notes.append(f"All of them: {', '.join(each.key for each in group)}.")
-        pictured = place < PICTURES or part.unsaved
+        pictured = place < MAX_CHARTS or part.unsaved
         title = f"Reserved power: {name}"
-        drawn.append(
-            Drawn(
+        found.append(
+            DayProfile(
                 key=part.key,
                 name=name,
                 note=" ".join(filter(None, notes)),
@@ -120,7 +120,7 @@ def _drawn(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[Drawn]:
                 ],
             )
         )
-    return drawn
+    return found
 
 
 def _name(group: Sequence[Part]) -> str:
@@ -128,54 +128,54 @@ def _name(group: Sequence[Part]) -> str:
     numbers = [int(part.key) for part in group if len(part.key) == 1]
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return f"{group[0].name} to {group[-1].name}"
-    return _some([part.name for part in group])
+    return _first_names([part.name for part in group])
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return f"{', '.join(names[:NAMED])} and {more} more" if more > 0 else ", ".join(names)
+def _first_names(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMED
+    return f"{', '.join(names[:MAX_NAMED])} and {more} more" if more > 0 else ", ".join(names)
 
 
-def _but(names: Sequence[str]) -> str:
+def _exceptions(names: Sequence[str]) -> str:
     """Return a sentence that names the days with a profile of their own, which "every day" does not cover."""
-    return f"But for {_some(names)}." if names else ""
+    return f"But for {_first_names(names)}." if names else ""
 
 
-def versions(contract: Contract) -> list[Told]:
+def versions(contract: Contract) -> list[VersionRow]:
     """Return the versions of `contract`, latest first."""
     rows = list(
         contract.versions.order_by("-number")
         .select_related("recorded_by__message__sender")
-        .defer("recorded_by__message__sealed")[: VERSIONS + 1]
+        .defer("recorded_by__message__sealed")[: MAX_VERSIONS + 1]
     )
     profiles = profiles_of(rows)
     found = []
     for version, before in zip(rows, [*rows[1:], None], strict=True):
-        was = (before, profiles[before.pk]) if before else None
+        earlier = (before, profiles[before.pk]) if before else None
         change = version.recorded_by
         found.append(
-            Told(
+            VersionRow(
                 number=version.number,
                 url=reverse("admin:reservations_contract_version", args=[contract.pk, version.number]),
                 recorded=link(change, moment(change.moment)),
                 by=source_name(change),
                 why=change.why,
-                differs=differences(was, (version, profiles[version.pk])) if was else [],
+                differs=differences(earlier, (version, profiles[version.pk])) if earlier else [],
                 first=version.number == 1,
                 current=version.superseded_by_id is None,
             )
         )
-    return found[:VERSIONS]
+    return found[:MAX_VERSIONS]
 
 
 def updates_by_state(contract: Contract) -> list[tuple[str, str, int]]:
     """Return (state, label, number of the contract's updates in it) for each state, in the order of a life cycle."""
     rows = UpdateState.objects.current().filter(update__contract=contract).order_by()
-    many = dict(rows.values_list("state").annotate(many=Count("pk")))
-    return [(state.value, str(state.label), many.get(state.value, 0)) for state in UpdateState.State]
+    counts = dict(rows.values_list("state").annotate(count=Count("pk")))
+    return [(state.value, str(state.label), counts.get(state.value, 0)) for state in UpdateState.State]
 
 
-def looked_at(version: ContractVersion, today: date) -> date:
+def reference_day(version: ContractVersion, today: date) -> date:
     """Return the day of the contract that is nearest to today."""
     last = last_day(version.period)
     nearest: date = max(today, version.period.lower)
@@ -187,7 +187,7 @@ def notices(contract: Contract, version: ContractVersion, today: date, seen: Sco
     found = []
     dso, agr, address = contract.dso, contract.agr, version.congestion_point
     rejected = "updates are rejected with “Invalid CongestionPoint”"
-    last, day = last_day(version.period), looked_at(version, today)
+    last, day = last_day(version.period), reference_day(version, today)
     over = last is not None and last < today
     if dso in seen and not over:
         if not CongestionPoint.objects.filter(dso=dso, address=address).exists():
@@ -209,21 +209,21 @@ def notices(contract: Contract, version: ContractVersion, today: date, seen: Sco
         )
     if not over and not most_watts(version.profiles.all()):
         found.append(NOTHING_RESERVED)
-    return [*found, *_of_the_market(version, day)]
+    return [*found, *_market_notices(version, day)]
 
 
-def _of_the_market(version: ContractVersion, day: date) -> list[str]:
-    of, found = market(), []
+def _market_notices(version: ContractVersion, day: date) -> list[str]:
+    frame, found = market(), []
     change = "Change the contract, and look through its profile, to have it in the market’s."
-    if calendar.minutes_of(of.isp_duration) != version.isp_minutes:
-        said = calendar.duration_of(version.isp_minutes)
+    if calendar.minutes_of(frame.isp_duration) != version.isp_minutes:
+        duration = calendar.duration_of(version.isp_minutes)
         found.append(
-            f"This version has ISPs of {said}, and the market has {of.isp_duration}: updates are rejected with"
+            f"This version has ISPs of {duration}, and the market has {frame.isp_duration}: updates are rejected with"
             f" “ISP duration rejected”. {change}"
         )
-    if not zone_agrees(version.time_zone, of.time_zone, [day]):
+    if not zone_agrees(version.time_zone, frame.time_zone, [day]):
         found.append(
-            f"This version is in the time zone {version.time_zone}, and the market in {of.time_zone}: updates are"
+            f"This version is in the time zone {version.time_zone}, and the market in {frame.time_zone}: updates are"
             f" rejected with “TimeZone rejected”. {change}"
         )
     return found

@@ -11,11 +11,11 @@ from reservations.contracts.terms import Terms, terms_of
 from reservations.models import ContractVersion, ReservationUpdate, UpdateState
 from reservations.settlement.energy import Energy, of_watts
 
-MOST_DAYS = 1500
+MAX_DAYS = 1500
 """How many past days have their energy added up; of more, no energy is stated."""
 
 
-def changes_past(version: ContractVersion, to: Terms, time_zone: str, today: date) -> list[str]:
+def retroactive_effects(version: ContractVersion, to: Terms, time_zone: str, today: date) -> list[str]:
     """Return what happens to the days before `today` when `to` becomes the next version.
 
     Args:
@@ -35,22 +35,24 @@ def changes_past(version: ContractVersion, to: Terms, time_zone: str, today: dat
     settled = _settled(version, first, today)
     changing = [day for day in past if day not in settled]
     staying = [day for day in past if day in settled and day in then]
-    said = []
+    sentences = []
     if changing:
-        many = _many(
+        count = _days_in_words(
             changing, "{} has no update that counts, and changes", "{} have no update that counts, and change"
         )
-        said.append(
-            f"What you save holds for every day of the contract. Of those that are past, {many} with it."
+        sentences.append(
+            f"What you save holds for every day of the contract. Of those that are past, {count} with it."
         )
-        if len(changing) <= MOST_DAYS:
+        if len(changing) <= MAX_DAYS:
             before = _energy(terms_of(version), version.time_zone, version.period, changing)
             after = _energy(to, time_zone, then, changing)
-            said.append(f"Contracted there: {before} at present, {after} by what stands in this form.")
+            sentences.append(f"Contracted there: {before} at present, {after} by what stands in this form.")
     if staying:
-        many = _many(staying, "{} has updates that count, and stays", "{} have updates that count, and stay")
-        said.append(f"{many} with the version that these were checked against.")
-    return said
+        count = _days_in_words(
+            staying, "{} has updates that count, and stays", "{} have updates that count, and stay"
+        )
+        sentences.append(f"{count} with the version that these were checked against.")
+    return sentences
 
 
 def _days(first: date, end: date) -> list[date]:
@@ -76,7 +78,7 @@ def _energy(terms: Terms, time_zone: str, within: Days, days: Sequence[date]) ->
     return sum(of_days, Energy())
 
 
-def _many(days: Sequence[date], one: str, more: str) -> str:
+def _days_in_words(days: Sequence[date], one: str, more: str) -> str:
     """Return the days in words: `1 day, 2026-03-01, has …`, or `5 days from 2026-02-01 to 2026-03-01 have …`."""
     if len(days) == 1:
         return one.format(f"1 day, {days[0]},")

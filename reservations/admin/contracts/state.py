@@ -38,17 +38,17 @@ VERBS = {
 }
 """By the new state: the verb, its title, the words for the state, and the template."""
 
-NAMED = 10
+MAX_NAMED = 10
 """How many days a sentence names at most."""
 
 
-class DecisionForm(ReasonForm):
+class StateForm(ReasonForm):
     """Ask for the reason; `expected` is the number of the version that the page was made from."""
 
     expected = forms.IntegerField(widget=forms.HiddenInput)
 
 
-class EndForm(DecisionForm):
+class EndForm(StateForm):
     """Ask for the last day, too; the page posts back as `seen` the last day that it showed the consequences of."""
 
     last = forms.DateField(
@@ -65,33 +65,33 @@ class EndForm(DecisionForm):
 
 def put_in_force_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
     """Show what it means and ask for the reason; on a POST, put the contract in force."""
-    return _decide(model_admin, request, contract, State.IN_FORCE)
+    return _change_state(model_admin, request, contract, State.IN_FORCE)
 
 
 def back_to_draft_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract) -> HttpResponse:
     """Show what it means and ask for the reason; on a POST, make the contract a draft again."""
     if contract.updates.exists():
-        said = "Updates are about the contract: it cannot become a draft again. End it instead."
-        model_admin.message_user(request, said, messages.WARNING)
+        text = "Updates are about the contract: it cannot become a draft again. End it instead."
+        model_admin.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
-    return _decide(model_admin, request, contract, State.DRAFT)
+    return _change_state(model_admin, request, contract, State.DRAFT)
 
 
-def _decide(
+def _change_state(
     model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, state: ContractVersion.State
 ) -> HttpResponse:
     version = contract.versions.current().get()
-    verb, title, said, template = VERBS[state]
+    verb, title, words, template = VERBS[state]
     if version.state == state:
-        model_admin.message_user(request, f"The contract is {said} already.", messages.WARNING)
+        model_admin.message_user(request, f"The contract is {words} already.", messages.WARNING)
         return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
-    form = DecisionForm(request.POST or None, initial={"expected": version.number})
+    form = StateForm(request.POST or None, initial={"expected": version.number})
     if request.method == "POST" and form.is_valid():
         expected = form.cleaned_data["expected"]
-        if _do(request, form, lambda source: verb(contract, source=source, expected=expected)):
+        if _apply(request, form, lambda source: verb(contract, source=source, expected=expected)):
             again = "" if version.state == State.DRAFT else " again"
             model_admin.message_user(
-                request, f"Contract {contract.contract_id} is {said}{again}.", messages.SUCCESS
+                request, f"Contract {contract.contract_id} is {words}{again}.", messages.SUCCESS
             )
             return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
     today, seen = market_today(), model_admin.seen(request)
@@ -123,13 +123,13 @@ def end_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract)
         last, expected = form.cleaned_data["last"], form.cleaned_data["expected"]
         if request.POST.get("seen") != str(last):
             hint = "Look at the consequences. If they are what you mean, press the button once more."
-        elif _do(
+        elif _apply(
             request,
             form,
             lambda source: contracts.end(contract, last, source=source, expected=expected),
         ):
-            said = f"Contract {contract.contract_id} ends with {last}."
-            model_admin.message_user(request, said, messages.SUCCESS)
+            text = f"Contract {contract.contract_id} ends with {last}."
+            model_admin.message_user(request, text, messages.SUCCESS)
             return HttpResponseRedirect(model_admin.url_to("change", contract.pk))
     return model_admin.page(
         request,
@@ -142,7 +142,7 @@ def end_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract)
             contract, version, state_badge(version, market_today()), model_admin.seen(request)
         ),
         hint=hint,
-        meaning=_meaning(request, contract, version) if request.method == "POST" else None,
+        consequences=_consequences(request, contract, version) if request.method == "POST" else None,
         preview=model_admin.url_to("end_preview", contract.pk),
         submit="End the contract",
         cancel=model_admin.url_to("change", contract.pk),
@@ -157,11 +157,11 @@ def end_preview(model_admin: ScopedAdmin, request: HttpRequest, contract: Contra
     return TemplateResponse(
         request,
         "admin/reservations/contract_end_meaning.html",
-        {"meaning": _meaning(request, contract, version)},
+        {"consequences": _consequences(request, contract, version)},
     )
 
 
-def _do(request: HttpRequest, form: DecisionForm, verb: Verb) -> bool:
+def _apply(request: HttpRequest, form: StateForm, verb: Verb) -> bool:
     """Do what the form asks for; return False where it is refused, after adding the problems to the form."""
     source = Source.of_staff(actor(request), form.cleaned_data["reason"])
     try:
@@ -174,7 +174,9 @@ def _do(request: HttpRequest, form: DecisionForm, verb: Verb) -> bool:
     return True
 
 
-def _meaning(request: HttpRequest, contract: Contract, version: ContractVersion) -> dict[str, Any] | None:
+def _consequences(
+    request: HttpRequest, contract: Contract, version: ContractVersion
+) -> dict[str, Any] | None:
     """Return the consequences of the last day in the form; None without a last day."""
     form = EndForm(request.POST)
     form.is_valid()
@@ -182,10 +184,12 @@ def _meaning(request: HttpRequest, contract: Contract, version: ContractVersion)
     if last is None:
         return None
     sees = request.user.has_perm("reservations.view_reservationupdate")
-    return {"last": last, "said": list(_said(contract, version, last, sees=sees))}
+    return {"last": last, "sentences": list(_end_consequences(contract, version, last, sees=sees))}
 
 
-def _said(contract: Contract, version: ContractVersion, last: date, *, sees: bool) -> list[SafeString | str]:
+def _end_consequences(
+    contract: Contract, version: ContractVersion, last: date, *, sees: bool
+) -> list[SafeString | str]:
     """Return the consequences of ending the contract with `last`, in sentences."""
     before, today = last_day(version.period), market_today()
     if last < version.period.lower:
@@ -195,31 +199,33 @@ def _said(contract: Contract, version: ContractVersion, last: date, *, sees: boo
         ]
     if before is not None and last > before:
         return [f"The contract ends with {before} already: change its days to have it longer."]
-    said: list[SafeString | str] = [
+    sentences: list[SafeString | str] = [
         f"Updates for days after {last} are rejected. The days up to {last} stay as they are, and count."
     ]
     if last < today:
-        said.append(f"{last} is past: the days since then, today included, are no longer in the contract.")
+        sentences.append(
+            f"{last} is past: the days since then, today included, are no longer in the contract."
+        )
     if sees:
-        said.append(_of_updates(contract, last))
+        sentences.append(_updates_after(contract, last))
     days = [each for each in contract_page.editor_of(version).parts.values() if each.day and each.day > last]
     if days:
-        names = ", ".join(each.key for each in days[:NAMED])
-        more = f" and {len(days) - NAMED} more" if len(days) > NAMED else ""
-        said.append(f"Single days of the profile after it are left out: {names}{more}.")
-    return said
+        names = ", ".join(each.key for each in days[:MAX_NAMED])
+        more = f" and {len(days) - MAX_NAMED} more" if len(days) > MAX_NAMED else ""
+        sentences.append(f"Single days of the profile after it are left out: {names}{more}.")
+    return sentences
 
 
-def _of_updates(contract: Contract, last: date) -> SafeString | str:
+def _updates_after(contract: Contract, last: date) -> SafeString | str:
     """Return a sentence on the updates that count for days after `last`: their number and their days."""
     counting = UpdateState.objects.current().filter(state__in=UpdateState.COUNTING)
     updates: QuerySet[ReservationUpdate] = ReservationUpdate.objects.filter(
         contract=contract, period__gt=last, pk__in=counting.values("update")
     )
-    days = list(updates.order_by("period").values_list("period", flat=True).distinct()[: NAMED + 1])
+    days = list(updates.order_by("period").values_list("period", flat=True).distinct()[: MAX_NAMED + 1])
     if not days:
         return "No update that counts is about a day after it."
-    names = ", ".join(map(str, days[:NAMED])) + (" and more" if len(days) > NAMED else "")
+    names = ", ".join(map(str, days[:MAX_NAMED])) + (" and more" if len(days) > MAX_NAMED else "")
     return format_html(
         "<strong>Updates that count for days after it: {}</strong>, for {}. They are kept, and these days are no"
         " longer settled.",

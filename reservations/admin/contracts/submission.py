@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from registry.changes import Source
 from registry.market.market import market
 from registry.queries.change_sources import source_in_words
-from reservations.admin.contracts.forms import PLACES, ContractForm, SavingForm, refuse
+from reservations.admin.contracts.forms import FIELD_OF_PROBLEM, ContractForm, SavingForm, add_problems
 from reservations.admin.contracts.texts import differences
 from reservations.admin.profiles.editor import Editor
 from reservations.admin.profiles.tools import Tools
@@ -30,19 +30,20 @@ NO_CHANGE = "Nothing changes: this is what the contract says."
 
 
 @dataclass
-class Asked:
+class SubmittedContract:
     """The forms of a contract as posted, or as they begin.
 
-    `refused` are problems of no field. `meanwhile` is set where another member of staff changed the contract since the
-    form was opened: a sentence, and the differences. `checked`: staff pressed Check, and the contract can be recorded.
+    `errors` are problems of no field. `changed_meanwhile` is set where another member of staff changed the contract
+    since the form was opened: a sentence, and the differences. `checked`: staff pressed Check, and the contract can be
+    recorded.
     """
 
     form: ContractForm
-    saving: SavingForm
+    saving_form: SavingForm
     editor: Editor
     tools: Tools
-    refused: list[str]
-    meanwhile: tuple[str, list[tuple[str, str, str]]] | None = None
+    errors: list[str]
+    changed_meanwhile: tuple[str, list[tuple[str, str, str]]] | None = None
     checked: bool = False
 
     @property
@@ -50,8 +51,8 @@ class Asked:
         """Return whether anything in the forms or in the profile is wrong."""
         return bool(
             self.form.errors
-            or self.saving.errors
-            or self.refused
+            or self.saving_form.errors
+            or self.errors
             or self.tools.wrong
             or not self.editor.right
         )
@@ -68,20 +69,20 @@ class Asked:
             return self.form.terms(profile, minutes)
         return replace(terms_of(version, profile), isp_minutes=minutes)
 
-    def source(self, by: str) -> Source:
-        """Return the source of a change by `by`, a member of staff, with the reason typed; only after validation."""
-        return Source.of_staff(by, self.saving.cleaned_data.get("reason", ""))
+    def source(self, actor: str) -> Source:
+        """Return the source of a change by `actor`, a member of staff, with the reason typed; only after validation."""
+        return Source.of_staff(actor, self.saving_form.cleaned_data.get("reason", ""))
 
-    def check(self, contract: Contract | None, by: str) -> None:
-        """Add every problem that recording this by `by` would meet, as far as the form is valid; write nothing."""
+    def check(self, contract: Contract | None, actor: str) -> None:
+        """Add every problem that recording this by `actor` would meet, as far as the form is valid; write nothing."""
         self.form.full_clean()
-        self.saving.full_clean()
-        source = self.source(by)
-        said, saving = self.form.cleaned_data, self.saving.cleaned_data
-        unread = self.form.errors.keys() | self.saving.errors.keys()
+        self.saving_form.full_clean()
+        source = self.source(actor)
+        values, saving = self.form.cleaned_data, self.saving_form.cleaned_data
+        unread = self.form.errors.keys() | self.saving_form.errors.keys()
         terms = self.form.terms(self.editor.profile, self.editor.minutes)
-        dso, agr = (contract.dso, contract.agr) if contract else (said.get("dso"), said.get("agr"))
-        contract_id = contract.contract_id if contract else said.get("contract_id")
+        dso, agr = (contract.dso, contract.agr) if contract else (values.get("dso"), values.get("agr"))
+        contract_id = contract.contract_id if contract else values.get("contract_id")
         differs = True
         if dso and agr and contract_id is not None:
             wanted = ContractInput(
@@ -89,7 +90,7 @@ class Asked:
                 agr=agr,
                 contract_id=contract_id,
                 terms=terms,
-                state=self.saving.chosen,
+                state=self.saving_form.chosen,
                 expected=saving.get("expected"),
             )
             (comparison,) = compare([wanted], source, lock=False)
@@ -98,31 +99,35 @@ class Asked:
             found = [
                 *(problems_of_id(contract_id) if contract_id is not None else ()),
                 *problems(terms, market()),
-                *problems_of_reason(source, self.saving.chosen, None),
+                *problems_of_reason(source, self.saving_form.chosen, None),
             ]
-        self.refuse(contract, [each for each in found if PLACES.get(each.field, each.field) not in unread])
-        if not (differs or self.wrong or self.meanwhile):
-            self.refused = [NO_CHANGE]
+        self.add_problems(
+            contract, [each for each in found if FIELD_OF_PROBLEM.get(each.field, each.field) not in unread]
+        )
+        if not (differs or self.wrong or self.changed_meanwhile):
+            self.errors = [NO_CHANGE]
 
-    def refuse(self, contract: Contract | None, found: Iterable[Problem]) -> None:
+    def add_problems(self, contract: Contract | None, found: Iterable[Problem]) -> None:
         """Add each problem at its place; where the contract was changed meanwhile, show that first."""
-        now, expected = current_of(contract), self.saving.cleaned_data.get("expected")
+        now, expected = current_of(contract), self.saving_form.cleaned_data.get("expected")
         if contract and now and expected is not None and now.number != expected:
-            self.meanwhile = _meanwhile(contract, expected, now)
-            self.saving = self.saving.about(now)
-            self.saving.full_clean()
+            self.changed_meanwhile = _changed_meanwhile(contract, expected, now)
+            self.saving_form = self.saving_form.about(now)
+            self.saving_form.full_clean()
             found = [each for each in found if each.field]
         elif contract is None:
             found = [self._linked(each) for each in found]
-        self.refused = refuse(found, self.form, self.saving, editor=self.editor)
+        self.errors = add_problems(found, self.form, self.saving_form, editor=self.editor)
 
     def _linked(self, problem: Problem) -> Problem:
         """Return the problem that such a contract exists with a link to it; every other problem unchanged."""
-        said = self.form.cleaned_data
-        if problem.field != "contract_id" or not {"dso", "agr", "contract_id"} <= said.keys():
+        values = self.form.cleaned_data
+        if problem.field != "contract_id" or not {"dso", "agr", "contract_id"} <= values.keys():
             return problem
-        there = Contract.objects.filter(dso=said["dso"], agr=said["agr"], contract_id=said["contract_id"])
-        contract = there.first()
+        existing = Contract.objects.filter(
+            dso=values["dso"], agr=values["agr"], contract_id=values["contract_id"]
+        )
+        contract = existing.first()
         if contract is None:
             return problem
         url = reverse("admin:reservations_contract_change", args=[contract.pk])
@@ -130,17 +135,17 @@ class Asked:
         return replace(problem, text=text)
 
 
-def of_the_market() -> tuple[int, str]:
+def market_frame() -> tuple[int, str]:
     """Return the minutes of the market's ISPs, and its time zone."""
-    of = market()
-    minutes = calendar.minutes_of(of.isp_duration)
+    frame = market()
+    minutes = calendar.minutes_of(frame.isp_duration)
     assert minutes is not None
-    return minutes, of.time_zone
+    return minutes, frame.time_zone
 
 
 def stored(version: ContractVersion | None) -> Editor:
     """Return an editor with the profile of `version` in the market's ISPs; an empty one without a version."""
-    minutes, zone = of_the_market()
+    minutes, zone = market_frame()
     if version is None:
         return Editor.of(Profile(), minutes, zone)
     profile = profiles_of([version])[version.pk]
@@ -152,13 +157,13 @@ def current_of(contract: Contract | None) -> ContractVersion | None:
     return contract.versions.current().first() if contract else None
 
 
-def _meanwhile(
+def _changed_meanwhile(
     contract: Contract, expected: int, now: ContractVersion
 ) -> tuple[str, list[tuple[str, str, str]]]:
     """Return who changed the contract since version `expected`, and the differences."""
-    was = contract.versions.filter(number=expected).first()
-    profiles = profiles_of([version for version in (was, now) if version])
-    before = (was, profiles[was.pk]) if was else None
-    source = source_in_words(now.recorded_by)
-    said = f"Meanwhile the contract was changed {source}, and is in version {now.number}. {MEANWHILE}"
-    return said, differences(before, (now, profiles[now.pk]))
+    earlier = contract.versions.filter(number=expected).first()
+    profiles = profiles_of([version for version in (earlier, now) if version])
+    before = (earlier, profiles[earlier.pk]) if earlier else None
+    by = source_in_words(now.recorded_by)
+    sentence = f"Meanwhile the contract was changed {by}, and is in version {now.number}. {MEANWHILE}"
+    return sentence, differences(before, (now, profiles[now.pk]))

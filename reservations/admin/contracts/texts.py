@@ -40,10 +40,10 @@ def state_on(version: ContractVersion, today: date) -> tuple[str, str]:
 
 def state_badge(version: ContractVersion, today: date) -> SafeString:
     """Return the badge for the state of a version on `today`; the day in it is not broken over lines."""
-    tone, said = state_on(version, today)
-    words, _, day = said.rpartition(" ")
+    tone, text = state_on(version, today)
+    words, _, day = text.rpartition(" ")
     return badge(
-        tone, format_html('{} <span class="whole">{}</span>', words, day) if day[:1].isdigit() else said
+        tone, format_html('{} <span class="whole">{}</span>', words, day) if day[:1].isdigit() else text
     )
 
 
@@ -57,7 +57,7 @@ def most_watts(rows: Iterable[VersionProfile]) -> int:
     return max((stretch[2] for row in rows for stretch in row.stretches), key=abs, default=0)
 
 
-def greatest(rows: Iterable[VersionProfile]) -> str:
+def greatest_in_words(rows: Iterable[VersionProfile]) -> str:
     """Return the power farthest from 0 that a version reserves, in words."""
     found = most_watts(rows)
     return in_watts(found) if found else PLACEHOLDER
@@ -67,13 +67,13 @@ def differences(
     before: tuple[ContractVersion, Profile] | None, after: tuple[ContractVersion, Profile]
 ) -> list[tuple[str, str, str]]:
     """Return (term, before, after) for each term that differs; a placeholder stands for a missing value."""
-    told = [
+    terms = [
         terms_in_words(terms_of(version, profile), version.state, version.time_zone) if version else {}
         for version, profile in (before or (None, Profile()), after)
     ]
-    names = dict.fromkeys([*told[1], *told[0]])
+    names = dict.fromkeys([*terms[1], *terms[0]])
     return [
-        (name, told[0].get(name, PLACEHOLDER), told[1].get(name, PLACEHOLDER))
+        (name, terms[0].get(name, PLACEHOLDER), terms[1].get(name, PLACEHOLDER))
         for name in names
-        if told[0].get(name) != told[1].get(name)
+        if terms[0].get(name) != terms[1].get(name)
     ]
