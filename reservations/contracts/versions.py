@@ -96,9 +96,10 @@ def compare(wanted: Sequence[ContractInput], source: Source, *, lock: bool) -> l
     }
     profiles = profiles_of(versions.values())
     updated = _with_updates(contracts[_key(each)].pk for each in wanted if _key(each) in contracts)
-    of = market()
+    market_now = market()
     return [
-        _compare(each, contracts.get(_key(each)), versions, profiles, updated, of, source) for each in wanted
+        _compare(each, contracts.get(_key(each)), versions, profiles, updated, market_now, source)
+        for each in wanted
     ]
 
 
@@ -166,7 +167,7 @@ def _found(keys: set[Key]) -> dict[Key, Contract]:
 
 
 def _with_updates(contracts: Iterable[int]) -> set[int]:
-    """Those that an update is about."""
+    """Return the contracts (primary keys) that have an update."""
     updates = ReservationUpdate.objects.filter(contract__in=list(contracts)).order_by()
     return set(updates.values_list("contract_id", flat=True).distinct())
 
@@ -177,7 +178,7 @@ def _compare(
     versions: dict[int, ContractVersion],
     profiles: dict[int, Profile],
     updated: set[int],
-    of: Market,
+    market: Market,
     source: Source,
 ) -> Comparison:
     current = versions.get(contract.pk) if contract else None
@@ -192,24 +193,24 @@ def _compare(
             time_zone=current.time_zone,
             before=before,
             after={},
-            problems=[_unchanged_problem(wanted, current)],
+            problems=[_exists_already(wanted, current)],
         )
     # A contract that is ended keeps its ISPs and its time zone.
-    kept = (
+    kept_zone = (
         current.time_zone
         if current and wanted.state == State.ENDED and wanted.terms.isp_minutes == current.isp_minutes
         else ""
     )
     found = list(_problems(wanted, current, contract is not None and contract.pk in updated))
-    found += problems(wanted.terms, of, kept)
-    after = {} if found else terms_in_words(wanted.terms, wanted.state, kept or of.time_zone)
+    found += problems(wanted.terms, market, kept_zone)
+    after = {} if found else terms_in_words(wanted.terms, wanted.state, kept_zone or market.time_zone)
     if found or before != after:
         found += problems_of_reason(source, wanted.state, current)
     return Comparison(
         wanted=wanted,
         contract=contract,
         current=current,
-        time_zone=kept or of.time_zone,
+        time_zone=kept_zone or market.time_zone,
         before=before,
         after=after,
         problems=found,
@@ -251,11 +252,11 @@ def _changed_meanwhile(wanted: ContractInput, current: ContractVersion | None) -
     return Problem(
         "",
         f"Meanwhile the contract was changed {_recorded(current)} and is in version {current.number}. Open the page"
-        " again, and decide anew.",
+        " again, and try again.",
     )
 
 
-def _unchanged_problem(wanted: ContractInput, current: ContractVersion) -> Problem:
+def _exists_already(wanted: ContractInput, current: ContractVersion) -> Problem:
     return Problem(
         "contract_id",
         f"{wanted.dso} and {wanted.agr} have a contract of this ContractID already, recorded {_recorded(current)}.",

@@ -145,7 +145,7 @@ def select_contracts(
             raise NoContractFound(field, f"There is no contract {words[field]}.")
         found = found.filter(**{path: value})
     if (dso or agr) and found is not contracts and not found.exists():
-        raise NoContractFound("contract" if contract_id else "agr", "No contract is all of this together.")
+        raise NoContractFound("contract" if contract_id else "agr", "No contract has all of these values.")
     return found
 
 

@@ -45,7 +45,7 @@ class Command(ExportCommand):
         time_zone = market().time_zone
         if known_at is not None and not is_final(known_at):
             raise CommandError(
-                f"--known-at {iso_text(known_at, time_zone)} is still to come: nobody knows what is known then."
+                f"--known-at {iso_text(known_at, time_zone)} is still to come: choose a moment up to now."
             )
         try:
             contracts = select_contracts(
