@@ -373,7 +373,7 @@ def test_what_does_not_reach_the_agr_until_the_deadline_is_undone(
     cro: RunningCro, make_agreement: Callable[..., Agreement], version: str
 ) -> None:
     """The deadline of the day after it is in a few seconds, by a time of day that means one moment."""
-    soon = (datetime.now(UTC) + timedelta(seconds=8)).astimezone(UNCHANGING)
+    soon = (datetime.now(UTC) + timedelta(seconds=15)).astimezone(UNCHANGING)
     agreement = make_agreement(deadline_hours="", deadline_days=1, deadline_time=f"{soon:%H:%M:%S}")
     agreement.agr.stop()
     with market_in(cro, UNCHANGING):
