@@ -177,7 +177,21 @@ def test_what_each_migrate_gives_is_there(upgraded: Upgraded) -> None:
     """Content types and permissions keep their keys, which rows of ours and of django-guardian point to."""
     for table in ("auth_permission", "django_content_type"):
         kept = {row["id"]: row for row in upgraded.after[table]}
-        assert [row for row in upgraded.before[table] if kept.get(row["id"]) != row] == [], table
+        expected = [renamed(row) for row in upgraded.before[table]]
+        assert [row for row in expected if kept.get(row["id"]) != row] == [], table
+
+
+def renamed(row: Row) -> Row:
+    """The row with the label and the codename that later migrations give a permission."""
+    if row.get("codename") == "settle_update":
+        return {
+            **row,
+            "codename": "record_outcome",
+            "name": "Can record the outcome of reservation updates",
+        }
+    if str(row.get("codename")).endswith("_refusal"):
+        return {**row, "name": row["name"].replace("refusal at the door", "refused request")}
+    return row
 
 
 def test_the_schema_is_that_of_a_new_database(upgraded: Upgraded) -> None:
