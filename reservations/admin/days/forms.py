@@ -50,10 +50,10 @@ class MonthForm(KnownForm):
         self.initial = {"month": f"{month:%Y-%m}"}
 
     def clean_month(self) -> str:
-        said: str = self.cleaned_data["month"]
-        if said and not f"{FIRST:%Y-%m}" <= said <= f"{LAST:%Y-%m}":
+        month: str = self.cleaned_data["month"]
+        if month and not f"{FIRST:%Y-%m}" <= month <= f"{LAST:%Y-%m}":
             raise forms.ValidationError(f"Give a month from {FIRST:%Y-%m} to {LAST:%Y-%m}.")
-        return said
+        return month
 
     @property
     def chosen(self) -> date:
@@ -70,11 +70,11 @@ class OverviewForm(MonthForm):
     field_order = ("month", "dso", "agr", "known_day", "known_time")
 
 
-def asked_beside(form: KnownForm, **more: str) -> str:
+def other_parameters(form: KnownForm, **more: str) -> str:
     """Return the query string for another page: `more`, and what the form has but its day or month."""
     names = [name for name in form.fields if name not in ("on", "month")]
-    said = {name: form.data[name] for name in names if form.data.get(name)}
-    return f"?{urlencode({**more, **said})}" if more or said else ""
+    others = {name: form.data[name] for name in names if form.data.get(name)}
+    return f"?{urlencode({**more, **others})}" if more or others else ""
 
 
 def day_in(text: str) -> date:

@@ -25,27 +25,27 @@ from reservations.settlement import energy
 from reservations.settlement.energy import Totals
 from reservations.settlement.remaining import CountingUpdate, DayFigures, Run, figures
 
-SAID = 12
+MAX_ELEMENTS = 12
 """How many ISP elements of an update the page of a day lists."""
 
-UPDATES = 100
+MAX_UPDATES = 100
 """How many updates the page of a day lists; the latest ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One ISP, or neighbouring ISPs with the same power; `by` names the update that determines what remains."""
+    """One ISP, or neighbouring ISPs with the same power; `source` names the update that determines what remains."""
 
     isps: str
     times: str
     contracted: str
     remaining: str
     released: str
-    by: SafeString | str
+    source: SafeString | str
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class UpdateRow:
     """An update of the day: its ISPs, and its states as known, latest first."""
 
     update: SafeString | str
@@ -79,7 +79,7 @@ def times_of(day: DayFigures) -> DayTimes:
     return clock_times.of_day(day.day, day.version.isp_minutes, day.version.time_zone)
 
 
-def updates_on(contract: Contract, day: date, known_at: datetime | None) -> list[Said]:
+def updates_on(contract: Contract, day: date, known_at: datetime | None) -> list[UpdateRow]:
     """Return the updates of a contract for a Period, in any state, in their order.
 
     Args:
@@ -92,9 +92,9 @@ def updates_on(contract: Contract, day: date, known_at: datetime | None) -> list
     rows = (
         ReservationUpdate.objects.filter(known, contract=contract, period=day)
         .prefetch_related(Prefetch("states", states.filter(known).order_by("-id"), "known_states"))
-        .order_by("-time_stamp", "-id")[:UPDATES]
+        .order_by("-time_stamp", "-id")[:MAX_UPDATES]
     )
-    return [_said(update, update.known_states) for update in reversed(rows)]
+    return [_update_row(update, update.known_states) for update in reversed(rows)]
 
 
 def month_of(
@@ -163,14 +163,14 @@ def month_url(contract: int, month: date) -> str:
 
 def settlement_url(contract: Contract, first: date, last: date, **known: str) -> str:
     """Return the URL of the settlement of the contract from `first` to `last`; `known` may name a past moment."""
-    asked = {
+    query = {
         "first": first,
         "last": last,
         "dso": contract.dso.domain,
         "agr": contract.agr.domain,
         "contract": contract.contract_id,
     }
-    return f"{reverse('admin:reservations_contract_settlement')}?{urlencode({**asked, **known})}"
+    return f"{reverse('admin:reservations_contract_settlement')}?{urlencode({**query, **known})}"
 
 
 def update_url(update: CountingUpdate) -> str:
@@ -179,28 +179,28 @@ def update_url(update: CountingUpdate) -> str:
 
 
 def _line(run: Run, times: DayTimes) -> Line:
-    by = run.source
+    update = run.source
     return Line(
         isps="".join(isp_calendar.in_words(range(run.first, run.last + 1))),
         times=times.span(run.first, run.last),
         contracted=in_watts(run.contracted),
         remaining=in_watts(run.remaining),
         released=in_watts(run.released),
-        by=link(ReservationUpdate(pk=by.id), by.reference or "an update") if by else "",
+        source=link(ReservationUpdate(pk=update.id), update.reference or "an update") if update else "",
     )
 
 
-def _said(update: ReservationUpdate, states: Sequence[UpdateState]) -> Said:
+def _update_row(update: ReservationUpdate, states: Sequence[UpdateState]) -> UpdateRow:
     elements = [
         f"{'ISP' if many == 1 else 'ISPs'} "
         f"{''.join(isp_calendar.in_words(range(start, start + min(many, isp_calendar.DAY))))}: "
         f"{in_watts(watts)}"
-        for start, many, watts in islice(update.isps, SAID)
+        for start, many, watts in islice(update.isps, MAX_ELEMENTS)
     ]
-    return Said(
+    return UpdateRow(
         update=link(update, update.reference or "an update"),
         isps=elements,
-        more=max(len(update.isps) - SAID, 0),
+        more=max(len(update.isps) - MAX_ELEMENTS, 0),
         state=state_badge(states[0].state),
         counts=states[0].state in UpdateState.COUNTING,
         received=moment(update.received_at),

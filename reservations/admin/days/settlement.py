@@ -75,10 +75,13 @@ class SettlementForm(KnownForm):
         """Return the requested contracts among `contracts`; None where the form is not valid, with its errors added."""
         if not self.is_bound or not self.is_valid():
             return None
-        said = self.cleaned_data
+        values = self.cleaned_data
         try:
             return select_contracts(
-                contracts, dso=said["dso"].lower(), agr=said["agr"].lower(), contract_id=said["contract"]
+                contracts,
+                dso=values["dso"].lower(),
+                agr=values["agr"].lower(),
+                contract_id=values["contract"],
             )
         except NoContractFound as error:
             self.add_error(error.field, str(error))
@@ -93,9 +96,9 @@ def settlement_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespo
     now = clock.now()
     form = SettlementForm(request, today=today_at(now, market().time_zone), now=now)
     contracts = model_admin.get_queryset(request)
-    asked = form.narrowed(contracts)
-    if asked is not None:
-        return _file(asked, form.cleaned_data["first"], form.cleaned_data["last"], form.known_at)
+    requested = form.narrowed(contracts)
+    if requested is not None:
+        return _file(requested, form.cleaned_data["first"], form.cleaned_data["last"], form.known_at)
     return model_admin.page(
         request,
         "admin/reservations/settlement.html",

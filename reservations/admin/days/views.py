@@ -24,7 +24,7 @@ from registry.periods import DAY, half_open
 from reservations.admin.days import chart as day_chart
 from reservations.admin.days import month_chart
 from reservations.admin.days import page as day_page
-from reservations.admin.days.forms import DayForm, MonthForm, OverviewForm, asked_beside, day_in, month_in
+from reservations.admin.days.forms import DayForm, MonthForm, OverviewForm, day_in, month_in, other_parameters
 from reservations.admin.days.month_chart import DayOfMonth, in_states
 from reservations.contracts.stored_profiles import in_force
 from reservations.models import Contract, UpdateState
@@ -32,10 +32,10 @@ from reservations.settlement import energy
 from reservations.settlement.export import NoContractFound, select_contracts
 from reservations.settlement.remaining import figures
 
-RIGHT = "reservations.view_reservationupdate"
+PERMISSION = "reservations.view_reservationupdate"
 """The permission for these pages: what remains of a contract is known from its updates."""
 
-AT_ONCE = 50
+PAGE_SIZE = 50
 """How many contracts a page of the overview shows."""
 
 State = UpdateState.State
@@ -48,7 +48,7 @@ def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract,
     pk, shown, now = contract.pk, day_in(day), clock.now()
     form = DayForm(request, today=shown, now=now)
     if form.day != shown:
-        return HttpResponseRedirect(day_page.day_url(pk, form.day) + asked_beside(form))
+        return HttpResponseRedirect(day_page.day_url(pk, form.day) + other_parameters(form))
     known_at = _known(form)
     figure = next(figures([contract], shown, shown, known_at), None)
     held = in_force(known_at).filter(contract=contract).first()
@@ -56,9 +56,9 @@ def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract,
         "title": f"{contract.contract_id} on {shown}",
         "day": shown,
         "updates": day_page.updates_on(contract, shown, known_at),
-        "before": day_page.day_url(pk, shown - DAY) + asked_beside(form),
-        "after": day_page.day_url(pk, shown + DAY) + asked_beside(form),
-        "month_url": day_page.month_url(pk, shown) + asked_beside(form),
+        "before": day_page.day_url(pk, shown - DAY) + other_parameters(form),
+        "after": day_page.day_url(pk, shown + DAY) + other_parameters(form),
+        "month_url": day_page.month_url(pk, shown) + other_parameters(form),
         "csv": _csv(contract, shown, shown, form),
         "held": held,
     }
@@ -93,14 +93,14 @@ def month_view(
     pk, first = contract.pk, month_in(month)
     form = MonthForm(request, month=first, now=clock.now())
     if form.chosen != first:
-        return HttpResponseRedirect(day_page.month_url(pk, form.chosen) + asked_beside(form))
+        return HttpResponseRedirect(day_page.month_url(pk, form.chosen) + other_parameters(form))
     known_at = _known(form)
-    asked = asked_beside(form)
+    asked = other_parameters(form)
     days = day_page.month_of(
         [contract], first, known_at, url_of=lambda key, day: day_page.day_url(key, day) + asked
     )[pk]
     totals, updates = day_page.sum_of(days)
-    before, after = _beside(first)
+    before, after = _neighbour_months(first)
     context = {
         "title": f"{contract.contract_id} in {first:%Y-%m}",
         "month": first,
@@ -132,20 +132,20 @@ def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespons
     in_month = in_force(known_at).filter(contract=OuterRef("pk"), period__overlap=half_open(first, last))
     contracts = model_admin.get_queryset(request)
     try:
-        said = form.cleaned_data if form.is_bound and form.is_valid() else {}
+        values = form.cleaned_data if form.is_bound and form.is_valid() else {}
         contracts = select_contracts(
-            contracts, dso=said.get("dso", "").lower(), agr=said.get("agr", "").lower()
+            contracts, dso=values.get("dso", "").lower(), agr=values.get("agr", "").lower()
         )
     except NoContractFound as error:
         form.add_error(error.field, str(error))
         contracts = contracts.none()
     rows = contracts.filter(Exists(in_month)).select_related("dso", "agr").prefetch_related(None)
-    page = Paginator(rows.order_by("dso__domain", "agr__domain", "contract_id"), AT_ONCE).get_page(
+    page = Paginator(rows.order_by("dso__domain", "agr__domain", "contract_id"), PAGE_SIZE).get_page(
         request.GET.get("page", "1")
     )
     shown = list(page.object_list)
     months = day_page.month_of(shown, month, known_at)
-    before, after = _beside(month)
+    before, after = _neighbour_months(month)
     any_undone = any(day.updates.get(State.UNDONE) for days in months.values() for day in days)
     context = {
         "title": f"Reservations in {month:%Y-%m}",
@@ -155,9 +155,9 @@ def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespons
         "legend": day_chart.legend(PATTERN),
         "marks": month_chart.marks_legend([State.UNDONE] if any_undone else []),
         "page": page,
-        "asked": f"{asked[1:]}&" if (asked := asked_beside(form, month=f"{month:%Y-%m}")) else "",
-        "before": asked_beside(form, month=f"{before:%Y-%m}"),
-        "after": asked_beside(form, month=f"{after:%Y-%m}"),
+        "asked": f"{asked[1:]}&" if (asked := other_parameters(form, month=f"{month:%Y-%m}")) else "",
+        "before": other_parameters(form, month=f"{before:%Y-%m}"),
+        "after": other_parameters(form, month=f"{after:%Y-%m}"),
         "limited": not model_admin.seen(request).everyone,
     }
     return _page(model_admin, request, "contract_overview", form, context)
@@ -189,7 +189,7 @@ def may_view_updates(
     model_admin: ScopedAdmin, request: HttpRequest, contract: Contract | None = None
 ) -> bool:
     """Return whether this member of staff may view contracts and their updates."""
-    return request.user.has_perm(RIGHT) and may_view(model_admin, request, contract)
+    return request.user.has_perm(PERMISSION) and may_view(model_admin, request, contract)
 
 
 def _of_contract(contract: Contract, days: list[DayOfMonth], month: date, form: KnownForm) -> dict[str, Any]:
@@ -197,21 +197,21 @@ def _of_contract(contract: Contract, days: list[DayOfMonth], month: date, form: 
     totals, updates = day_page.sum_of(days)
     return {
         "contract": contract,
-        "url": day_page.month_url(contract.pk, month) + asked_beside(form),
+        "url": day_page.month_url(contract.pk, month) + other_parameters(form),
         "totals": totals,
         "updates": in_states({state: many for state, many in updates.items() if state != State.UNDONE}),
         "undone": updates.get(State.UNDONE, 0),
-        "strip": month_chart.strip(_strip_words(days), days, PATTERN),
+        "strip": month_chart.strip(_month_summary(days), days, PATTERN),
     }
 
 
-def _strip_words(days: list[DayOfMonth]) -> str:
+def _month_summary(days: list[DayOfMonth]) -> str:
     here = [day for day in days if day.totals is not None]
     released = sum(1 for day in here if day.totals and day.totals.released)
     return f"In force on {len(here)} of {len(days)} days, with power released on {released}"
 
 
-def _beside(month: date) -> tuple[date, date]:
+def _neighbour_months(month: date) -> tuple[date, date]:
     """Return the first days of the months before and after the month that begins with `month`."""
     return (month - DAY).replace(day=1), day_page.last_of(month) + DAY
 
