@@ -19,5 +19,9 @@ PREVIEW = 0x43524F04
 FAILED_BEFORE = 0x43524F05
 """While a message that failed before is handled: one at a time (`uftp/processing/drain.py`)."""
 
+LOOK_UP = 0x43524F07
+"""With the number of a sender: a look-up for its oldest message is made, and nobody else handles its messages
+(`uftp/processing/drain.py`)."""
+
 BENCHMARK = 0x43524F06
 """With the number of a run of the benchmarks: its databases are in use (`benchmarks/databases.py`)."""

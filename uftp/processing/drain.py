@@ -1,9 +1,11 @@
 """The handling of received messages. Those of one sender are handled one after another, each in a transaction."""
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
 
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from common import clock, locks, sql
@@ -48,7 +50,7 @@ SELECT id, sender_id, message_type, version, major, message_id, conversation_id,
         SELECT FROM uftp_inboundmessage AS other
         WHERE other.sender_id = oldest.sender_id AND other.message_id = oldest.message_id
             AND other.id <> oldest.id AND other.holds_message_id
-    )
+    ), pg_try_advisory_xact_lock(%(look_up)s, %(number)s)
 FROM uftp_inboundmessage AS oldest
 WHERE sender_id = %(sender_id)s AND state = 'received'
 ORDER BY id
@@ -64,6 +66,9 @@ SET state = 'processed', holds_message_id = %(holds_message_id)s, result = %(res
 WHERE id = %(id)s AND state = 'received'
 RETURNING id
 """
+
+
+_ROW_WAIT, _ROW_PAUSE = 1.0, 0.01  # seconds
 
 
 class _Step(Enum):
@@ -109,12 +114,41 @@ def _waiting(sender_id: int) -> bool:
 
 
 def _step(sender_id: int, handling_try: HandlingTry) -> _Step:
-    """Handle one message in a transaction. Look-ups that its handler needs are made between transactions."""
-    while True:
-        try:
-            return retried(lambda: _handle_oldest(sender_id, handling_try))
-        except LookUpFirst as needed:
-            handling_try.answers[needed.question] = needed.ask()
+    """Handle one message in a transaction. Look-ups that its handler needs are made between transactions.
+
+    From the first look-up to the end of the step, this session holds the sender's LOOK_UP lock. So no other worker
+    handles the message, asks the same, or counts a try of it meanwhile.
+    """
+    looking_up = False
+    deadline = time.monotonic() + _ROW_WAIT
+    try:
+        while True:
+            try:
+                step = retried(lambda: _handle_oldest(sender_id, handling_try))
+            except LookUpFirst as needed:
+                if looking_up:
+                    _unlock_look_up(sender_id)  # each question acquires the lock once more
+                looking_up = True
+                handling_try.answers[needed.question] = needed.ask()
+                deadline = time.monotonic() + _ROW_WAIT
+                continue
+            # Another worker has the row for as long as it takes to see that the LOOK_UP lock is held.
+            if step is not _Step.LOCKED or not looking_up or time.monotonic() > deadline:
+                return step
+            time.sleep(_ROW_PAUSE)
+    finally:
+        if looking_up:
+            _unlock_look_up(sender_id)
+
+
+def _look_up_lock(sender_id: int) -> dict[str, int]:
+    return {"look_up": locks.LOOK_UP, "number": sender_id % 2**31}
+
+
+def _unlock_look_up(sender_id: int) -> None:
+    """Release the LOOK_UP lock once. A session that has ended has released it already."""
+    with suppress(DatabaseError, InterfaceError):
+        sql.fetch("SELECT pg_advisory_unlock(%(look_up)s, %(number)s)", _look_up_lock(sender_id))
 
 
 def _handle_oldest(sender_id: int, handling_try: HandlingTry) -> _Step:
@@ -124,10 +158,12 @@ def _handle_oldest(sender_id: int, handling_try: HandlingTry) -> _Step:
     if locked is None:
         return _Step.LOCKED
     # A second statement, so that it sees everything that was committed before the lock was acquired.
-    found = sql.fetch(_OLDEST, {"sender_id": sender_id})
+    found = sql.fetch(_OLDEST, {"sender_id": sender_id, **_look_up_lock(sender_id)})
     if found is None:
         return _Step.EMPTY
-    *values, content, handling_try.duplicate = found
+    *values, content, handling_try.duplicate, nobody_looks_up = found
+    if not nobody_looks_up:
+        return _Step.LOCKED
     message = InboundMessage.from_db(connection.alias, _COLUMNS, values)
     message.sender = Sender.from_db(connection.alias, ["id", "role", "domain"], locked)
     handling_try.message = message
@@ -135,7 +171,12 @@ def _handle_oldest(sender_id: int, handling_try: HandlingTry) -> _Step:
         return _Step.FAILED_BEFORE
     if message.attempts and not _lock_failed_messages():
         return _Step.LOCKED
-    result, reason = _handle(message, content, handling_try)
+    try:
+        result, reason = _handle(message, content, handling_try)
+    except LookUpFirst:
+        # Acquired while the row is still locked, so no other worker can handle this message in between.
+        sql.fetch("SELECT pg_advisory_lock(%(look_up)s, %(number)s)", _look_up_lock(sender_id))
+        raise
     handled = sql.fetch(
         _HANDLED,
         {

@@ -26,3 +26,8 @@ class MessageRequest(Request):
         """
         (parser,) = self.parsers or ()
         return cast(SignedMessage, parser.parse(self.stream, self.content_type, {"request": self}))
+
+    def forget_body(self) -> None:
+        """Release the body and the content, which the response would keep in memory until it is sent."""
+        self.__dict__.pop("data", None)
+        self.auth = None

@@ -63,8 +63,11 @@ class MessageView(APIView):
     def post(self, request: MessageRequest, major: int) -> HttpResponse:
         """Return 200 with an empty body once the message is durably stored."""
         with one_at_a_time(self.length):
-            sender, content = cast(AuthenticatedSender, request.user), cast(bytes, request.auth)
-            receipt = receive(request.data, sender, content, major)
+            try:
+                sender = cast(AuthenticatedSender, request.user)
+                receipt = receive(request.data, sender, cast(bytes, request.auth), major)
+            finally:
+                request.forget_body()
         wakeups.wake_inbox(receipt.sender_id)
         return HttpResponse(status=200, headers={"Content-Length": "0"})
 

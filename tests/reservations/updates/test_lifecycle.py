@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dns.resolver
@@ -442,16 +444,13 @@ def test_F14_a_look_up_that_fails_counts_as_an_endpoint(parties: Parties, zone: 
     assert states(an_update(parties)) == [("received", "message")]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_F14_no_row_is_held_while_dns_is_asked(
-    zone: Zone, parties: Parties, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The name server is silent at first: meanwhile other transactions get the sender and the contract at once."""
+@contextmanager
+def looking_up(zone: Zone, parties: Parties, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Drain the DSO's inbox in a thread, whose look-up of the AGR's endpoint gets no answer until the end."""
     name = f"_http._agr._usef.{parties.agr.domain}"
     zone.trouble[name] = SILENT
     zone.resolver.timeout = 0.2
     monkeypatch.setattr(discovery, "LOOKUP_SECONDS", 60.0)
-    inbound = receive(parties.dso, update_xml(parties.dso, parties.agr.domain, RELEASED))
 
     def work() -> None:
         try:
@@ -463,17 +462,45 @@ def test_F14_no_row_is_held_while_dns_is_asked(
     worker.start()
     try:
         wait_for("the look-up", lambda: name in zone.asked)
+        yield
+    finally:
+        zone.cname(name, "uftp.agr.example.")
+        del zone.trouble[name]
+        worker.join(30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_F14_no_row_is_held_while_dns_is_asked(
+    zone: Zone, parties: Parties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name server is silent at first: meanwhile other transactions get the sender and the contract at once."""
+    inbound = receive(parties.dso, update_xml(parties.dso, parties.agr.domain, RELEASED))
+    with looking_up(zone, parties, monkeypatch):
         with transaction.atomic():
             held = Sender.objects.select_for_update(nowait=True)
             assert held.get(pk=inbound.sender_id).domain == parties.dso.domain
             assert Contract.objects.select_for_update(nowait=True).get().contract_id == CONTRACT
         inbound.refresh_from_db()
         assert inbound.state == "received", "the look-up goes on"
-    finally:
-        zone.cname(name, "uftp.agr.example.")
-        del zone.trouble[name]
-        worker.join(30)
     assert states(update_of(inbound)) == [("received", "message")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_F14_one_worker_looks_up_and_a_try_counts_once(
+    zone: Zone, parties: Parties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker that comes to the same inbox meanwhile neither asks nor counts a try: it leaves at once."""
+    inbound = receive(parties.dso, update_xml(parties.dso, parties.agr.domain, RELEASED))
+    InboundMessage.objects.filter(pk=inbound.pk).update(attempts=1)
+    with looking_up(zone, parties, monkeypatch):
+        began = time.monotonic()
+        drain(parties.dso)
+        assert time.monotonic() - began < 10, "the other worker did not leave before the answer came"
+        inbound.refresh_from_db()
+        assert (inbound.state, inbound.attempts) == ("received", 2)
+    assert states(update_of(inbound)) == [("received", "message")]
+    inbound.refresh_from_db()
+    assert (inbound.state, inbound.attempts) == ("processed", 2)
 
 
 def test_F10_one_that_is_on_its_way_is_in_place_and_one_that_is_undone_is_not(
