@@ -25,7 +25,7 @@ SCREENS = (
     ("Messages", "uftp_inboundmessage", ("uftp/",)),
     ("Imports", "registry_importrun", ("registry/importrun/",)),
     ("Policies", "registry_policy", ("registry/policy", "registry/market/", "participants/mode/")),
-    ("Decisions", "participants_auditentry", ("participants/auditentry/",)),
+    ("Audit trail", "participants_auditentry", ("participants/auditentry/",)),
     ("Users", "auth_user", ("auth/",)),
 )
 """Text, the table whose list it leads to, and the parts of the site that it stands for."""

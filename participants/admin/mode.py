@@ -21,12 +21,12 @@ MAX_NAMED = 50
 
 MEANINGS = {
     Mode.OPEN: (
-        "Participants that are known or authorized may act. A sender that is not on record, but whose published key "
+        "Participants that are known or authorized may act. A sender that is not registered, but whose published key "
         "proves who it is, is recorded as known and may act at once."
     ),
     Mode.CLOSED: (
         "Only participants that you have authorized may act. Messages of those that are merely known are answered "
-        "Rejected: Unauthorized; a sender that is not on record stays unrecorded and is refused as well."
+        "Rejected: Unauthorized; a sender that is not registered stays unrecorded and is refused as well."
     ),
 }
 

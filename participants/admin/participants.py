@@ -242,9 +242,9 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
             )
             for entry in latest
         ]
-        every = list_link(AuditEntry, "All decisions about it", participant=str(participant))
+        every = list_link(AuditEntry, "All audit entries about it", participant=str(participant))
         shown = table(("Moment", "Who", "What", "Before → after", "Why"), rows)
-        return Card("Latest decisions", below=format_html("{}<p>{}</p>", shown, every), wide=True)
+        return Card("Latest audit entries", below=format_html("{}<p>{}</p>", shown, every), wide=True)
 
 
 def _card_about(participant: Participant) -> Card:

@@ -17,7 +17,7 @@ def reason_field() -> forms.CharField:
     """Return the required field for the reason."""
     return forms.CharField(
         widget=forms.Textarea(attrs={"rows": 2, "cols": 40}),
-        help_text="Why; kept with your name among the decisions",
+        help_text="Why; kept with your name in the audit trail",
         error_messages={"required": REASON_REQUIRED},
     )
 

@@ -41,11 +41,11 @@ def test_the_morning_look(market: Market, kim: Page) -> None:
 def test_the_menu_is_reached_by_keyboard(market: Market, kim: Page) -> None:
     page = kim
     page.set_viewport_size({"width": 400, "height": 900})
-    link = page.get_by_role("navigation", name="Screens").get_by_role("link", name="Decisions")
+    link = page.get_by_role("navigation", name="Screens").get_by_role("link", name="Audit trail")
     for _ in range(40):
         page.keyboard.press("Tab")
         if link.evaluate("it => it === document.activeElement"):
             break
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Decisions")
-    expect(page.locator("#menu a[aria-current=page]")).to_have_text("Decisions")
+    expect(page.locator("#menu a[aria-current=page]")).to_have_text("Audit trail")

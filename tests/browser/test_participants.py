@@ -145,7 +145,7 @@ def test_participants_are_suspended_and_authorized_with_a_reason(market: Market,
     page.get_by_role("button", name="Suspend 7 participants").click()
     expect(page.get_by_text("7 participants are suspended.")).to_be_visible()
 
-    menu(page, "Decisions")
+    menu(page, "Audit trail")
     look(page, "decisions")
     page.get_by_label("Participant", exact=True).fill("AGR zonkracht.example")
     page.get_by_label("Participant", exact=True).press("Enter")

@@ -24,4 +24,4 @@ def message_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[
         own = failed.filter(passes_on=None)
         yield counted("Deliveries failed", own, state__exact=outbound.FAILED, passed_on="no")
     if may_view(Refusal):
-        yield counted("Requests refused in 24 hours", refusals.last_day(scope, now), at_recent="24h")
+        yield counted("Refused requests in 24 hours", refusals.last_day(scope, now), at_recent="24h")

@@ -20,11 +20,11 @@ def import_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[F
     if not (scope.everyone and may_view(ImportRun)):
         return
     previewed = ImportRun.State.PREVIEWED
-    yield counted("Imports to decide on", ImportRun.objects.filter(state=previewed), state=previewed)
+    yield counted("Imports to approve", ImportRun.objects.filter(state=previewed), state=previewed)
     first = today_at(now, market().time_zone) - timedelta(days=DAYS)
     failed = ImportRun.objects.filter(CAME_TO_NOTHING, created_at__date__gte=first)
     yield counted(
-        f"Imports that came to nothing in {DAYS} days",
+        f"Imports not applied in {DAYS} days",
         failed,
         state=NOT_IMPORTED_STATES,
         created_at_from=first,

@@ -87,7 +87,9 @@ def _told(run: ImportRun, has_file: bool) -> Outcome:
             return Outcome("ok", "Applied", (*change, *_left_out(run)))
         case State.UNCHANGED:
             return Outcome(
-                "ok", "Nothing to change", ("All that the file says is on record already.", *_left_out(run))
+                "ok",
+                "Nothing to change",
+                ("All that the file states is registered already.", *_left_out(run)),
             )
         case State.DRY:
             return Outcome("", "A dry run: nothing was changed", tuple(_left_out(run)))

@@ -67,7 +67,7 @@ def test_each_figure_is_the_number_of_rows_of_its_list(market: Market) -> None:
     assert {text: number(text) for text in found} == {
         text: counted(operator, url) for text, url in found.items()
     }
-    assert {"17 open conflicts", "Messages set aside: 1", "Requests refused in 24 hours: 1"} < set(found)
+    assert {"17 open conflicts", "Messages set aside: 1", "Refused requests in 24 hours: 1"} < set(found)
 
     limited = member("CRO participant manager", market.participants["kustnet.example"])
     found = figures(limited)

@@ -117,7 +117,7 @@ def test_the_page_of_a_participant_has_the_cards_in_order(
         "Common reference",
         "Reservations",
         "Public keys",
-        "Latest decisions",
+        "Latest audit entries",
     ]
 
 

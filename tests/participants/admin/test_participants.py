@@ -241,7 +241,7 @@ def test_one_that_is_being_added_has_no_past(staff: Client) -> None:
     page = staff.get(LIST + "add/").content.decode()
 
     assert "Added" not in page
-    assert "Latest decisions" not in page
+    assert "Latest audit entries" not in page
 
 
 def test_a_page_that_another_has_overtaken_changes_only_what_was_changed_on_it(

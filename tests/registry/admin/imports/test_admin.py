@@ -184,7 +184,7 @@ def test_the_same_file_again_has_nothing_to_change(kim: Client) -> None:
     again = previewed(kim, ones(1, 2))
 
     assert again.state == State.UNCHANGED
-    assert "All that the file says is on record already." in page(kim, again)
+    assert "All that the file states is registered already." in page(kim, again)
     assert not has_content(again)
 
 
@@ -492,8 +492,8 @@ def test_the_list_is_filtered_searched_and_exported(kim: Client) -> None:
     (row,) = csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode()))
     assert (row["File"], row["State"], row["Bad lines"]) == ("bad.csv", "refused", "1")
     dashboard = text_of(kim.get("/admin/"))
-    assert "Imports to decide on 1" in dashboard
-    assert "Imports that came to nothing in 7 days 1" in dashboard
+    assert "Imports to approve 1" in dashboard
+    assert "Imports not applied in 7 days 1" in dashboard
 
 
 def by_command(state: str, *, applies: bool, **said: Any) -> ImportRun:
@@ -515,7 +515,7 @@ def test_a_dry_run_that_came_to_nothing_is_told_from_an_import(kim: Client, stat
     assert f"Dry run: {heading}" in said
     assert "othing was imported" not in said
     assert f"Dry run: {heading}" in text_of(kim.get(IMPORTS))
-    assert "Imports that came to nothing in 7 days 0" in text_of(kim.get("/admin/"))
+    assert "Imports not applied in 7 days 0" in text_of(kim.get("/admin/"))
     assert "nightly.csv" not in text_of(kim.get(IMPORTS, {"state": "not imported"}))
     answer = kim.get(f"{IMPORTS}export/")
     (row,) = csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode()))
@@ -523,7 +523,7 @@ def test_a_dry_run_that_came_to_nothing_is_told_from_an_import(kim: Client, stat
     real = by_command(state, applies=True)
     assert "Dry run" not in page(kim, real)
     assert "othing was imported" in page(kim, real)
-    assert "Imports that came to nothing in 7 days 1" in text_of(kim.get("/admin/"))
+    assert "Imports not applied in 7 days 1" in text_of(kim.get("/admin/"))
 
 
 def test_an_upload_that_waits_says_what_is_before_it(kim: Client) -> None:
