@@ -155,7 +155,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     expect(rows).to_have_count(Refusal.objects.count())
     look(page, "refusals")
     rows.filter(has_text="Not verified").get_by_role("link").first.click()
-    expect(page.get_by_text("Nothing proves that it came from that participant")).to_be_visible()
+    expect(page.get_by_text("It is not proven that the request came from this participant")).to_be_visible()
     look(page, "refusal-forged")
     page.go_back()
     expect(rows).to_have_count(Refusal.objects.count())

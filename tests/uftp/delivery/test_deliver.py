@@ -365,7 +365,7 @@ def test_one_that_was_held_up_beyond_its_claim_changes_nothing(receiver: Receive
     delivery.attempt(second, "AGR", agr.domain)
     message.refresh_from_db()
     assert message.state == "delivered"
-    late = replace(early, ends=time.monotonic())
+    late = replace(early, expires_at=time.monotonic())
     assert delivery.attempt(late, "AGR", agr.domain) is None
     assert len(receiver.posts) == 1
 

@@ -110,7 +110,7 @@ def test_a_request_refused_for_its_headers_does_not_count_for_the_throttle(
     client: Client, agr: Peer, settings: Any
 ) -> None:
     settings.UFTP_REQUESTS_PER_MINUTE = 1
-    address = {"REMOTE_ADDR": "192.0.2.77"}
+    address = {"REMOTE_ADDR": "198.51.100.78"}
     for _ in range(3):
         assert send(client, CountedBody(b"<x/>"), CONTENT_TYPE="text/plain", **address).status_code == 400
 
@@ -131,7 +131,7 @@ def test_nothing_of_a_request_waits_for_the_garbage_collector(client: Client, ag
         assert answer.status_code == {"accepted": 200, "refused for its signature": 401}.get(kind, 400)
         answer.close()
         del answer
-        left = [each for each in gc.get_objects() if isinstance(each, SignedMessage | MessageRequest)]
+        left = [each for each in gc.get_objects() if type(each) in (SignedMessage, MessageRequest)]
     finally:
         gc.enable()
     assert left == []
