@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
@@ -37,6 +36,8 @@ FIRST, LAST = 41, 52
 """The ISPs of the contract: from 10:00 to 13:00, where no clock changes."""
 
 ZONE = ZoneInfo("Europe/Amsterdam")
+UNCHANGING = ZoneInfo("Africa/Lagos")
+"""A zone where no time of day comes twice."""
 LONG_AGO = "2026-01-01T00:00:00+00:00"
 both_versions = pytest.mark.parametrize("version", ["3.0.0", "3.1.0"])
 
@@ -130,10 +131,13 @@ def usual_day(day: date) -> date:
 @pytest.fixture
 def make_agreement(
     cro: RunningCro, make_participant: MakeParticipant, addresses: Addresses, today: date, tmp_path: Path
-) -> Callable[..., Agreement]:
-    """Makes agreements; what is given is written into the file that the contract comes from."""
+) -> Iterator[Callable[..., Agreement]]:
+    """Makes agreements; what is given is written into the file that the contract comes from.
 
-    def make(**given: object) -> Agreement:
+    Where another `zone` is given, the market is in it from the contract on to the end of the test.
+    """
+
+    def make(zone: ZoneInfo = ZONE, **given: object) -> Agreement:
         dso, agr = make_participant("DSO"), make_participant("AGR")
         dso.others, agr.others = [agr], [dso]
         point, home = addresses.point(), addresses.connection()
@@ -158,12 +162,14 @@ def make_agreement(
             "reserved_w": CONTRACTED,
             **given,
         }
+        cro.manage("set_market", "--time-zone", zone.key)
         file = tmp_path / f"{dso.domain}.csv"
         file.write_text(f"{','.join(line)}\n{','.join(map(str, line.values()))}\n")
         assert "Contracts new: 1" in cro.manage("import_contracts", str(file))
         return Agreement(cro, dso, agr, point, "flex-1", usual_day(today + 3 * DAY))
 
-    return make
+    yield make
+    cro.manage("set_market", "--time-zone", ZONE.key)
 
 
 @pytest.fixture
@@ -355,31 +361,18 @@ def test_what_the_agr_refuses_for_good_is_undone(
     same("remaining", {CONTRACTED}, set(agreement.remaining().values()))
 
 
-UNCHANGING = ZoneInfo("Africa/Lagos")
-"""A zone where no time of day comes twice."""
-
-
-@contextmanager
-def market_in(cro: RunningCro, zone: ZoneInfo) -> Iterator[None]:
-    cro.manage("set_market", "--time-zone", zone.key)
-    try:
-        yield
-    finally:
-        cro.manage("set_market", "--time-zone", ZONE.key)
-
-
 @both_versions
 def test_what_does_not_reach_the_agr_until_the_deadline_is_undone(
-    cro: RunningCro, make_agreement: Callable[..., Agreement], version: str
+    make_agreement: Callable[..., Agreement], version: str
 ) -> None:
     """The deadline of the day after it is in a few seconds, by a time of day that means one moment."""
     soon = (datetime.now(UTC) + timedelta(seconds=15)).astimezone(UNCHANGING)
-    agreement = make_agreement(deadline_hours="", deadline_days=1, deadline_time=f"{soon:%H:%M:%S}")
+    said = {"deadline_hours": "", "deadline_days": 1, "deadline_time": f"{soon:%H:%M:%S}"}
+    agreement = make_agreement(zone=UNCHANGING, **said)
     agreement.agr.stop()
-    with market_in(cro, UNCHANGING):
-        update = agreement.send(version, (FIRST, 12, 0), day=soon.date() + DAY, time_zone=UNCHANGING.key)
-        wait_for("the update being checked", lambda: agreement.states(update) == ["received"])
-        agreement.await_states(update, "received", "undone", within=40)
+    update = agreement.send(version, (FIRST, 12, 0), day=soon.date() + DAY, time_zone=UNCHANGING.key)
+    wait_for("the update being checked", lambda: agreement.states(update) == ["received"])
+    agreement.await_states(update, "received", "undone", within=40)
     assert datetime.now(UTC) >= soon.replace(microsecond=0)
     deadline = soon.replace(microsecond=0).isoformat()
     words = f"{agreement.agr.domain} could not be reached by {deadline}, the deadline"
