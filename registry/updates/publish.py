@@ -6,6 +6,7 @@ Both are applied as sets: the same SQL works for one line and for a million line
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -91,17 +92,20 @@ def publish_representations(
         prepare(cursor)
         connections = copy_lines(((0, *line) for line in lines), agr.pk)
         plans.keep_for_few(cursor, connections)
-        _check_names(cursor, findings, time_zone, today)
-        return _apply(
-            cursor,
-            REPRESENTATION,
-            policies,
-            findings,
-            today=today,
-            source=source,
-            end_omitted=_ends_omitted(policies, connections),
-            party=agr,
-        )
+        end_omitted = _ends_omitted(policies, connections)
+        few = connections < plans.FEW and not end_omitted
+        with plans.by_index(cursor) if few else nullcontext():
+            _check_names(cursor, findings, time_zone, today)
+            return _apply(
+                cursor,
+                REPRESENTATION,
+                policies,
+                findings,
+                today=today,
+                source=source,
+                end_omitted=end_omitted,
+                party=agr,
+            )
 
 
 @transaction.atomic(savepoint=False)

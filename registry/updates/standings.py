@@ -18,6 +18,7 @@ from psycopg.types.multirange import Multirange
 
 from registry.changes import analyze
 from registry.market.policies import ALLOW, NEWEST_WINS
+from registry.sql import plans
 from registry.sql.claim_kinds import ClaimKind
 from registry.sql.staging import ANALYZE_FROM_ROWS
 from registry.updates.conflict_detection import refresh_conflicts
@@ -31,13 +32,21 @@ INSERT INTO disputed
 SELECT w.connection_id FROM claim_change w
 WHERE EXISTS (
     SELECT FROM {claims} c
-    WHERE c.connection_id = w.connection_id AND c.{party} <> w.party_id AND c.superseded_by_id IS NULL
+    WHERE c.connection_id = w.connection_id AND c.{party} <> w.party_id AND {current}
       AND c.period && (w.old + w.want)
 )
 UNION
 SELECT connection_id FROM claim_change GROUP BY connection_id HAVING count(DISTINCT party_id) > 1
 UNION
 SELECT connection_id FROM ruling
+"""
+
+CURRENT = "c.superseded_by_id IS NULL"
+CURRENT_BY_CONNECTION = "coalesce(c.superseded_by_id, 0) = 0"
+"""CURRENT in words for which there is no partial index.
+
+Without statistics, PostgreSQL would take the partial index of all current claims on another column to be the cheapest
+way to the claims on one connection, and read it as a whole.
 """
 
 SPLIT_DAYS = """
@@ -276,10 +285,12 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
         today: The market's day of receipt.
     """
     parameters = _parameters(change, policy, today)
-    cursor.execute(kind.sql(FIND_OVERLAPPING))
+    current = CURRENT_BY_CONNECTION if plans.is_by_index(cursor) else CURRENT
+    cursor.execute(kind.sql(FIND_OVERLAPPING, current=current))
     if not cursor.rowcount:
         return Verdict(disputed=False)
     disputed = cursor.rowcount
+    plans.as_usual(cursor)
     if disputed >= ANALYZE_FROM_ROWS:
         cursor.execute(SORT_IN_MEMORY)
     cursor.execute(kind.sql(SPLIT_DAYS), parameters)
