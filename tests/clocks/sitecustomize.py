@@ -21,9 +21,16 @@ def sleep(seconds: float) -> None:
 start = subprocess.Popen.__init__
 
 
-def start_with_clock(self: Any, *arguments: Any, env: Any = None, **options: Any) -> None:
-    """Start a process with the same clock, also one that does not get this process's environment: PostgreSQL."""
-    start(self, *arguments, env=None if env is None else {**CLOCK, **env}, **options)
+def start_with_clock(self: Any, command: Any, *arguments: Any, env: Any = None, **options: Any) -> None:
+    """Start a process with the same clock, also one that does not get this process's environment: PostgreSQL.
+
+    A browser keeps the machine's clock: with libfaketime Chromium takes all processor time.
+    """
+    if "playwright" in str(command):
+        environment = {name: value for name, value in (env or os.environ).items() if name not in CLOCK}
+    else:
+        environment = None if env is None else {**CLOCK, **env}
+    start(self, command, *arguments, env=environment, **options)
 
 
 time.sleep = sleep
