@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "cro_project.web.client_address.behind_trusted_proxies",
     "cro_project.config.hosts.refuse_others",
     "uftp.receiving.middleware.message_endpoint_first",
     "django.middleware.security.SecurityMiddleware",
@@ -126,6 +127,7 @@ AUTHENTICATION_BACKENDS = [
 ANONYMOUS_USER_NAME = None
 AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
+AXES_CLIENT_IP_CALLABLE = "cro_project.web.client_address.of_request"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from cro_project.web.client_address import of_request
 from participants.admin_base.html import moment
 
 
@@ -19,9 +20,8 @@ def page(
 ) -> HttpResponse:
     """Return 429 and a page with the moment from which on the log-in is open again. `response` is not used."""
     user_name = get_client_username(request, credentials)
-    last = AccessAttempt.objects.filter(
-        username=user_name, ip_address=request.META.get("REMOTE_ADDR")
-    ).aggregate(at=Max("attempt_time"))["at"]
+    attempts = AccessAttempt.objects.filter(username=user_name, ip_address=of_request(request))
+    last = attempts.aggregate(at=Max("attempt_time"))["at"]
     cool_off = get_cool_off(request)
     opens = (last or timezone.now()) + cool_off
     return render(
