@@ -202,13 +202,13 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
 
     def _standing_card(self, request: HttpRequest, participant: Participant) -> Card:
         given = AuditEntry.objects.about(participant).filter(after__has_key="standing").first()
-        says: list[tuple[str, object]] = [
+        rows: list[tuple[str, object]] = [
             ("Standing", standing_badge(participant.standing)),
             ("Means", meaning(participant.standing, current_mode())),
         ]
         if given:
-            says.append(("Since", f"{moment(given.moment)}, by {given.actor}"))
-            says.append(("Why", given.reason or PLACEHOLDER))
+            rows.append(("Since", f"{moment(given.moment)}, by {given.actor}"))
+            rows.append(("Why", given.reason or PLACEHOLDER))
         tools = []
         if self.has_change_permission(request, participant):
             tools = [
@@ -216,7 +216,7 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
                 for standing, decision in STANDING_CHANGES.items()
                 if standing != participant.standing
             ]
-        return Card("Standing", says, tools)
+        return Card("Standing", rows, tools)
 
     def _key_card(self, request: HttpRequest, participant: Participant) -> Card:
         may, now = self.has_change_permission(request, participant), clock.now()
@@ -243,8 +243,8 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
             for entry in latest
         ]
         every = list_link(AuditEntry, "All audit entries about it", participant=str(participant))
-        shown = table(("Moment", "Who", "What", "Before → after", "Why"), rows)
-        return Card("Latest audit entries", below=format_html("{}<p>{}</p>", shown, every), wide=True)
+        entries = table(("Moment", "Who", "What", "Before → after", "Why"), rows)
+        return Card("Latest audit entries", body=format_html("{}<p>{}</p>", entries, every), wide=True)
 
 
 def _card_about(participant: Participant) -> Card:

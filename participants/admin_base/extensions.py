@@ -22,12 +22,20 @@ from participants.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A box on the page of a participant: what it says, as (term, text or HTML), and what can be done."""
+    """A box on the page of a participant.
+
+    Attributes:
+        title: The heading.
+        rows: Pairs of a term and its text or HTML.
+        tools: Buttons below the rows and the body.
+        body: More HTML, below the rows.
+        wide: Whether the card takes the full width of the page.
+    """
 
     title: str
-    says: Sequence[tuple[str, object]] = ()
+    rows: Sequence[tuple[str, object]] = ()
     tools: Sequence[SafeString] = ()
-    below: SafeString | str = ""
+    body: SafeString | str = ""
     wide: bool = False
 
 
@@ -45,7 +53,7 @@ class ScreenExtension:
         pages: Pages below the list of another app's table, by table.
         actions: Actions in the list of another app's table, by table.
         inlines: Inlines on the page of a row of another app's table, by table.
-        fact_kinds: Kinds of facts that the page of a change counts (`registry.admin.facts.counts.Kind`).
+        fact_kinds: Kinds of facts that the page of a change counts (`registry.admin.facts.counts.FactKind`).
     """
 
     order: int

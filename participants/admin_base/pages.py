@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 
@@ -13,6 +14,11 @@ from django.urls import URLPattern, path
 def may_view(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:
     """Return whether the user may look at the table."""
     return bool(model_admin.has_view_permission(request, row))
+
+
+def may_view_table(request: HttpRequest, model: type[Model]) -> bool:
+    """Return whether the user may view the rows of `model`, for pages of other tables."""
+    return bool(request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}"))
 
 
 def may_read(model_admin: Any, request: HttpRequest, row: Any = None) -> bool:

@@ -1,7 +1,7 @@
 """Add reservations to the screens of participants, messages and changes, and to the dashboard."""
 
 from participants.admin_base.extensions import ScreenExtension
-from registry.admin.facts.counts import RECORDED, Kind
+from registry.admin.facts.counts import RECORDED, FactKind
 from reservations.admin.figures import reservation_figures
 from reservations.admin.participant_cards import reservations_card
 from reservations.admin.updates.inline import UpdateInline
@@ -14,8 +14,8 @@ EXTENSION = ScreenExtension(
     figures=(reservation_figures,),
     inlines={InboundMessage: (UpdateInline,)},
     fact_kinds=(
-        Kind(ContractVersion, ("contract__dso", "contract__agr"), Contract, "versions__"),
-        Kind(ReservationUpdate, ("dso", "agr"), ReservationUpdate, verbs=(RECORDED,)),
-        Kind(UpdateState, ("update__dso", "update__agr"), ReservationUpdate, "states__"),
+        FactKind(ContractVersion, ("contract__dso", "contract__agr"), Contract, "versions__"),
+        FactKind(ReservationUpdate, ("dso", "agr"), ReservationUpdate, actions=(RECORDED,)),
+        FactKind(UpdateState, ("update__dso", "update__agr"), ReservationUpdate, "states__"),
     ),
 )

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from common.display import PLACEHOLDER
 from participants.admin_base.extensions import Card
-from participants.admin_base.html import count_in_words, link, list_link, moment
+from participants.admin_base.html import count_link, link, list_link, moment
+from participants.admin_base.pages import may_view_table
 from participants.models import Participant
 from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage, Sender
@@ -26,7 +28,7 @@ def waiting_counts(participants: Sequence[Participant]) -> dict[int, int]:
 
 def received_card(model_admin: Any, request: HttpRequest, participant: Participant) -> Card | None:
     """Return the card of messages received from the participant: the latest, waiting and set aside, with links."""
-    if not request.user.has_perm("uftp.view_inboundmessage"):
+    if not may_view_table(request, InboundMessage):
         return None
     received = with_passing(
         InboundMessage.objects.filter(sender__in=list(_sender(participant).values_list("pk", flat=True)))
@@ -50,7 +52,7 @@ def sent_card(model_admin: Any, request: HttpRequest, participant: Participant) 
 
     Messages that are passed on do not count as not delivered: staff cannot send them again.
     """
-    if not request.user.has_perm("uftp.view_outboundmessage"):
+    if not may_view_table(request, OutboundMessage):
         return None
     sent = OutboundMessage.objects.filter(
         recipient_role=participant.role, recipient_domain=participant.domain
@@ -84,9 +86,8 @@ def _latest(rows: QuerySet[Any]) -> str:
     return link(message, f"{moment(at)}: {message.message_type}{result}")
 
 
-def _count_link(rows: QuerySet[Any], participant: Participant, *, state: str, **query: str) -> str:
-    """Return the number of rows in `state`, with a link to their list (also filtered by `query`) if there are any."""
-    count = count_in_words(rows.filter(state=state))
-    if count == "0":
-        return count
-    return list_link(rows.model, count, domain=participant.domain, state__exact=state, **query)
+def _count_link(
+    rows: QuerySet[Any], participant: Participant, *, state: str, **query: str
+) -> SafeString | str:
+    """Return the number of rows in `state`, as a link to their list, which is also filtered by `query`."""
+    return count_link(rows.filter(state=state), domain=participant.domain, state__exact=state, **query)

@@ -18,7 +18,7 @@ RECORDED, SUPERSEDED = ("recorded", "recorded_by"), ("superseded", "superseded_b
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FactKind:
     """A kind of fact, and the list that shows it.
 
     `owners` are the paths from a fact to its participants. `listed` is the model of the list. When the facts have no
@@ -30,47 +30,49 @@ class Kind:
     owners: tuple[str, ...]
     listed: type[Model]
     path: str = ""
-    verbs: tuple[tuple[str, str], ...] = (RECORDED, SUPERSEDED)
+    actions: tuple[tuple[str, str], ...] = (RECORDED, SUPERSEDED)
     days: bool = False
 
     def links(self, change: Change, scope: Scope) -> Iterator[SafeString]:
         """Yield links such as `2 recorded` and `1 superseded` to the facts in `scope`; none for 0."""
-        for verb, field in self.verbs:
+        for action, field in self.actions:
             rows = self.model._default_manager.filter(**{field: change})
-            many = count_in_words(scope.restrict(rows, *self.owners))
-            if many != "0":
+            count = count_in_words(scope.restrict(rows, *self.owners))
+            if count != "0":
                 query = {f"{self.path}{field}__id__exact": change.pk}
                 past_too = {"known": "all"} if self.days else {}
-                yield list_link(self.listed, f"{many} {verb}", **query, **past_too)
+                yield list_link(self.listed, f"{count} {action}", **query, **past_too)
 
 
-KINDS = (
-    Kind(CongestionPointTerms, ("congestion_point__dso",), CongestionPointTerms, days=True),
-    Kind(CongestionPointConnection, ("dso",), CongestionPointConnection, days=True),
-    Kind(Representation, ("agr",), Representation, days=True),
+FACT_KINDS = (
+    FactKind(CongestionPointTerms, ("congestion_point__dso",), CongestionPointTerms, days=True),
+    FactKind(CongestionPointConnection, ("dso",), CongestionPointConnection, days=True),
+    FactKind(Representation, ("agr",), Representation, days=True),
 )
 """The kinds of the registry; apps above register theirs (`participants.admin_base.extensions`)."""
 
 
-def kinds() -> list[Kind]:
+def fact_kinds() -> list[FactKind]:
     """Return the kinds of facts of every app."""
-    return [*KINDS, *extensions.fact_kinds()]
+    return [*FACT_KINDS, *extensions.fact_kinds()]
 
 
 def fact_counts(change: Change, scope: Scope) -> str:
     """Return how many facts of participants in `scope` a change recorded and superseded, a line for each kind."""
-    said = []
-    for kind in kinds():
+    lines = []
+    for kind in fact_kinds():
         if links := list(kind.links(change, scope)):
             name = str(kind.model._meta.verbose_name_plural).capitalize()
-            said.append(
+            lines.append(
                 format_html("{}: {}", name, format_html_join(" · ", "{}", ((link,) for link in links)))
             )
-    return one_per_line(said)
+    return one_per_line(lines)
 
 
 def has_facts_without_days(change: Change) -> bool:
     """Return whether a change recorded facts that are neither claims nor terms."""
     return any(
-        kind.model._default_manager.filter(recorded_by=change).exists() for kind in kinds() if not kind.days
+        kind.model._default_manager.filter(recorded_by=change).exists()
+        for kind in fact_kinds()
+        if not kind.days
     )
