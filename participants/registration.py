@@ -115,7 +115,7 @@ def lock_and_check(participant: Participant, given: Values, was: Values | None =
     stored = Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
     meanwhile = {
         field: f"Meanwhile somebody else has changed this to: {_in_words(stored, field)}. "
-        "Open the page again, and decide anew."
+        "Open the page again, and try again."
         for field in given
         if was is not None and getattr(stored, field) not in (was.get(field), given[field])
     }
@@ -236,7 +236,7 @@ def change_key(
     key.refresh_from_db()
     if was != validity_token(key):
         raise ValidationError(
-            "Meanwhile somebody else has changed when this key is valid. Open the page again, and decide anew."
+            "Meanwhile somebody else has changed when this key is valid. Open the page again, and try again."
         )
     for field, moment in given.items():
         setattr(key, field, moment)

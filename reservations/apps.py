@@ -23,7 +23,7 @@ class ReservationsConfig(AppConfig):
         from reservations import handlers
         from reservations.admin.extension import EXTENSION
         from reservations.imports import load as import_load
-        from reservations.updates import forwarding
+        from reservations.updates import pass_on_result
         from uftp.handlers import register
 
         register(
@@ -31,7 +31,7 @@ class ReservationsConfig(AppConfig):
             role="DSO",
             handle=handlers.flex_reservation_update,
             accepts_recipient=any_recipient,
-            on_passed_on=forwarding.record_pass_on_result,
+            on_passed_on=pass_on_result.record_pass_on_result,
         )
         register(
             "FlexReservationUpdateResponse",

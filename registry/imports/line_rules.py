@@ -10,7 +10,7 @@ import tempfile
 from datetime import date
 from typing import IO, TYPE_CHECKING
 
-from registry.imports.layouts import Layout, quoted
+from registry.imports.column_checks import Layout, quoted
 from registry.market.policies import REJECT, Policies
 from registry.sql.claim_kinds import MEMBERSHIP, ClaimKind
 from registry.updates.period_rules import (

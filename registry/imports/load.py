@@ -1,7 +1,7 @@
 """Import files of congestion points and of representations: an operator's statements for many participants.
 
 The lines are handled like the lines of messages, as one change (docs/operating.md, CSV files). Here are the rules I1,
-I2 and I4 of docs/rules.md; I3 is in `common.csv.importing`, I5 in `registry.imports.layouts`.
+I2 and I4 of docs/rules.md; I3 is in `common.csv.importing`, I5 in `registry.imports.column_checks`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from common.csv.rejects import RejectRow
 from common.previews import ConsequencesChanged
 from participants import audit
 from registry.changes import Recorder, Source
-from registry.imports import line_rules
-from registry.imports import lines as import_lines
-from registry.imports.layouts import MEMBERSHIPS, REPRESENTATIONS, Layout
+from registry.imports import line_rules, line_staging
+from registry.imports.column_checks import MEMBERSHIPS, REPRESENTATIONS, Layout
 from registry.market.market import market, today_at
 from registry.market.policies import in_force
 from registry.models import Change
@@ -101,14 +100,14 @@ class RegistryImporter:
         """Copy the lines into a temporary table, and return how many there are."""
         with connection.cursor() as cursor:
             prepare(cursor)
-            import_lines.prepare(cursor, self.layout)
-            self.lines = import_lines.copy(cursor, self.layout, rows)
+            line_staging.prepare(cursor, self.layout)
+            self.lines = line_staging.copy(cursor, self.layout, rows)
         return self.lines
 
     def check(self) -> None:
         """Check each line by itself, and stage the good lines."""
         with connection.cursor() as cursor:
-            self.all_good = import_lines.stage(cursor, self.layout, own=publish.own_addresses()) == self.lines
+            self.all_good = line_staging.stage(cursor, self.layout, own=publish.own_addresses()) == self.lines
 
     def compare(self) -> Iterable[RejectRow]:
         """Judge the good lines. If some are bad after all, judge the others again, until no line is bad.
@@ -120,16 +119,16 @@ class RegistryImporter:
                 self.all_good = False
                 with bad_lines:
                     line_rules.remove_bad_lines(cursor, self.layout, bad_lines)
-                import_lines.restage(cursor, self.layout)
+                line_staging.restage(cursor, self.layout)
                 if not self.request.options.skip_bad_lines:
                     break
-        return import_lines.rejects()
+        return line_staging.rejects()
 
     def plan(self) -> Plan:
         """Return what changes. Its fingerprint is known only after writing."""
         with connection.cursor() as cursor:
             self.counts = self._count(cursor)
-            warnings = [*import_lines.withdrawal_warning(cursor, self.layout), *self.findings.warnings]
+            warnings = [*line_staging.withdrawal_warning(cursor, self.layout), *self.findings.warnings]
         return Plan(counts=self.counts, warnings=warnings)
 
     def write(self) -> int | None:

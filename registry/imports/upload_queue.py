@@ -1,4 +1,4 @@
-"""What a waiting upload waits for: the uploads before it in the queue of the worker."""
+"""Say what a waiting upload waits for: the uploads before it in the queue of the worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uftp.wakeups import long_jobs
 
 State = ImportRun.State
 
-NO_WORKER = "Where this stays, no worker runs: see /health/ready."
+NO_WORKER_HINT = "If this does not change, no worker runs: see /health/ready."
 
 
 def lock(run_id: int) -> str:
@@ -41,8 +41,8 @@ def waiting_reason(run: ImportRun) -> str:
     if waiting:
         more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
         words = "{}{} {} before this one. A worker takes them up in turn. {}"
-        return format_html(words, _link(waiting[0]), more, _is_or_are(waiting), NO_WORKER)
-    return f"A worker takes it up within seconds. {NO_WORKER}"
+        return format_html(words, _link(waiting[0]), more, _is_or_are(waiting), NO_WORKER_HINT)
+    return f"A worker takes it up within seconds. {NO_WORKER_HINT}"
 
 
 def _done(run: ImportRun) -> str:

@@ -54,7 +54,7 @@ def store_upload(
         ).first()
         if same:
             raise UploadError(
-                f"This file is uploaded already, as import {same.pk} by {same.actor}: decide on that."
+                f"This file is uploaded already, as import {same.pk} by {same.actor}: apply or discard that one."
             )
         run = ImportRun.objects.create(
             kind=kind,

@@ -14,8 +14,8 @@ from common.csv.rejects import RejectRow, in_order
 from participants import audit
 from participants.models import Participant, Role
 from registry.changes import Recorder, Source, analyze
+from registry.imports.column_checks import OTHER_ROLE, not_registered
 from registry.imports.file_kinds import Kind
-from registry.imports.layouts import OTHER_ROLE, not_registered
 from registry.market.market import market
 from registry.models import Change, Market
 from reservations.contracts.versions import Comparison, ContractInput, compare, write

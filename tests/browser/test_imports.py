@@ -78,7 +78,7 @@ def test_a_file_is_uploaded_read_and_applied(market: Market, kim: Page) -> None:
     discard = page.get_by_role("button", name="Discard")
     discard.focus()
     for _ in range(2):
-        page.wait_for_event("response", lambda answer: answer.url.endswith("/course/"))
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/progress/"))
     expect(discard).to_be_focused()
 
     with working() as worker:
@@ -87,7 +87,7 @@ def test_a_file_is_uploaded_read_and_applied(market: Market, kim: Page) -> None:
         changes = page.get_by_role("region", name="Consequences by connection")
         expect(changes).to_contain_text(home(33))
         assert changes.evaluate("it => it.scrollHeight <= it.clientHeight + 1")
-        expect(page.locator(".course")).to_contain_text("Conflicts opened: 5")
+        expect(page.locator(".progress-panel")).to_contain_text("Conflicts opened: 5")
         assert not Representation.objects.filter(agr__domain="dwarsflex.example").exists()
         look(page, "import-preview")
 
@@ -95,7 +95,7 @@ def test_a_file_is_uploaded_read_and_applied(market: Market, kim: Page) -> None:
         expect(page.get_by_role("heading", name="Applied", exact=True)).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_text("What it changed")).to_be_visible()
         look(page, "import-applied")
-        page.locator(".course").get_by_role("link", name="change ").first.click()
+        page.locator(".progress-panel").get_by_role("link", name="change ").first.click()
         expect(page.get_by_role("heading", name="Result", exact=True)).to_be_visible()
         page.go_back()
         assert worker.stop() == 0

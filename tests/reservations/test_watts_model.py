@@ -21,7 +21,7 @@ from registry.market.market import set_market
 from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import Contract, ReservationUpdate
 from reservations.settlement.export import export, latest_moment
-from reservations.updates import forwarding, lifecycle
+from reservations.updates import lifecycle, pass_on_result
 from tests.reservations.conftest import At
 from tests.reservations.dsl import (
     NOW,
@@ -132,7 +132,7 @@ class Registry:
         return update_of(inbound) if inbound.result == "Accepted" else None
 
     def deliver(self, update: ReservationUpdate, *, delivered: bool) -> None:
-        forwarding.record_pass_on_result(
+        pass_on_result.record_pass_on_result(
             PassOnResult(
                 inbound=update.message,
                 recipient_role="AGR",

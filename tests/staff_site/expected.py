@@ -177,7 +177,7 @@ PAGES = {
     "registry_congestionpointterms_adjust_preview": Page("act", "registry_congestionpointterms"),
     "registry_connection_suggest": Page("list"),
     "registry_importrun_add": Page("decide"),
-    "registry_importrun_course": Page("of all", "registry_importrun"),
+    "registry_importrun_progress": Page("of all", "registry_importrun"),
     "registry_importrun_decide": Page("decide", "registry_importrun"),
     "registry_importrun_rejects_csv": Page("of all", "registry_importrun"),
     "registry_representation_adjust": Page("act", "registry_representation"),

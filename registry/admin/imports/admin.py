@@ -32,7 +32,7 @@ from registry.models.imports import ImportFile, ImportRun
 POLL_EVERY = 1000
 """Milliseconds between two updates of the page of an import that is under way."""
 
-SAID = 120
+MAX_RESULT_LENGTH = 120
 """How many characters of the result the list shows."""
 
 
@@ -44,13 +44,15 @@ def import_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) 
         f"Import {run.pk}: {run.file_name}",
         facts=import_page.facts(run),
         **model_admin.page_context(request, run),
-        **_course(model_admin, request, run),
+        **_progress_context(model_admin, request, run),
     )
 
 
-def course_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+def progress_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
     """Return the part of the page that shows the progress and the result."""
-    return TemplateResponse(request, "admin/registry/import_course.html", _course(model_admin, request, run))
+    return TemplateResponse(
+        request, "admin/registry/import_progress.html", _progress_context(model_admin, request, run)
+    )
 
 
 def rejects_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponseBase:
@@ -63,28 +65,28 @@ def rejects_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun)
     return csv_writer.csv_response(f"import-{run.pk}.rejects.csv", HEADER, _rejects(bytes(packed)))
 
 
-def _course(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> dict[str, Any]:
+def _progress_context(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> dict[str, Any]:
     """Return the context of the part of the page that shows the progress and the result."""
-    under_way = run.state in import_page.UNDER_WAY
-    may_decide = model_admin.has_add_permission(request)
-    has_file = may_decide and uploads.has_its_file(run)
+    under_way = run.state in import_page.RUNNING_STATES
+    may_approve = model_admin.has_add_permission(request)
+    has_file = may_approve and uploads.has_its_file(run)
     rejects = run.summary.get("first_rejects") or []
     return {
         "run": run,
         "badge": import_page.state_badge(run),
         "steps": import_page.steps(run),
         "progress": import_page.progress(run),
-        "outcome": import_outcome.outcome(run, may_decide=may_decide, has_file=has_file),
+        "outcome": import_outcome.outcome(run, may_approve=may_approve, has_file=has_file),
         "figures": import_page.figures(run),
         "warnings": run.summary.get("warnings") or [],
-        "told": run.summary.get("told") or [],
+        "sentences": run.summary.get("told") or [],
         "consequences": None if under_way else import_page.consequences_of(run),
         "rejects": rejects,
         "bad_lines": f"{run.bad_lines:,}",
         "more_rejects": len(rejects) >= Rejects.max_in_memory,
         "rejects_url": model_admin.url_to("rejects_csv", run.pk) if rejects else "",
         "decide": model_admin.url_to("decide", run.pk),
-        "poll": model_admin.url_to("course", run.pk) if under_way else "",
+        "poll": model_admin.url_to("progress", run.pk) if under_way else "",
         "poll_every": POLL_EVERY,
     }
 
@@ -125,7 +127,7 @@ class ImportRunAdmin(ScalableAdmin):
         ("State", "state"),
         ("Lines", "lines"),
         ("Bad lines", "bad_lines"),
-        ("Result", import_page.came_of_it),
+        ("Result", import_page.result_in_words),
         ("Change", "change_id"),
     )
     list_filter = ("kind", StateFilter, ("created_at", DayRangeFilter))
@@ -135,7 +137,7 @@ class ImportRunAdmin(ScalableAdmin):
     )
     change_list_template = "admin/registry/imports.html"
     pages = (
-        Page("<path:object_id>/course/", "course", course_view),
+        Page("<path:object_id>/progress/", "progress", progress_view),
         Page("<path:object_id>/rejects.csv", "rejects_csv", rejects_view),
         *upload.PAGES,
         Page(CHANGE, "change", import_view, may=may_read),
@@ -181,7 +183,7 @@ class ImportRunAdmin(ScalableAdmin):
 
     @admin.display(description="what came of it")
     def outcome(self, run: ImportRun) -> str:
-        result = Truncator(import_page.came_of_it(run)).chars(SAID)
+        result = Truncator(import_page.result_in_words(run)).chars(MAX_RESULT_LENGTH)
         return format_html("{} ({})", result, import_page.change_link(run)) if run.change_id else result
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from participants.admin_base.figures import Figure, MayView, counted
 from participants.scope import Scope
-from registry.admin.imports.filters import CAME_TO_NOTHING, NOT_IMPORTED_STATES
+from registry.admin.imports.filters import NOT_APPLIED, NOT_APPLIED_VALUE
 from registry.market.market import market, today_at
 from registry.models.imports import ImportRun
 
@@ -22,10 +22,10 @@ def import_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[F
     previewed = ImportRun.State.PREVIEWED
     yield counted("Imports to approve", ImportRun.objects.filter(state=previewed), state=previewed)
     first = today_at(now, market().time_zone) - timedelta(days=DAYS)
-    failed = ImportRun.objects.filter(CAME_TO_NOTHING, created_at__date__gte=first)
+    failed = ImportRun.objects.filter(NOT_APPLIED, created_at__date__gte=first)
     yield counted(
         f"Imports not applied in {DAYS} days",
         failed,
-        state=NOT_IMPORTED_STATES,
+        state=NOT_APPLIED_VALUE,
         created_at_from=first,
     )

@@ -8,13 +8,13 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from registry.admin.imports.page import NOT_IMPORTED
+from registry.admin.imports.page import UNSUCCESSFUL_STATES
 from registry.models.imports import DRY_RUNS, ImportRun
 
-NOT_IMPORTED_STATES = "not imported"
+NOT_APPLIED_VALUE = "not imported"
 """The value of the filter, in the address of the list, for imports that were not applied."""
 
-CAME_TO_NOTHING = Q(state__in=NOT_IMPORTED) & ~DRY_RUNS
+NOT_APPLIED = Q(state__in=UNSUCCESSFUL_STATES) & ~DRY_RUNS
 """The imports that were not applied, without dry runs."""
 
 
@@ -26,7 +26,7 @@ class StateFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            (NOT_IMPORTED_STATES, "Refused, failed or interrupted, but for dry runs"),
+            (NOT_APPLIED_VALUE, "Refused, failed or interrupted, but for dry runs"),
             *ImportRun.State.choices,
         ]
 
@@ -34,6 +34,6 @@ class StateFilter(admin.SimpleListFilter):
         wanted = self.value()
         if not wanted:
             return queryset
-        if wanted == NOT_IMPORTED_STATES:
-            return queryset.filter(CAME_TO_NOTHING)
+        if wanted == NOT_APPLIED_VALUE:
+            return queryset.filter(NOT_APPLIED)
         return queryset.filter(state=wanted) if wanted in ImportRun.State.values else queryset.none()

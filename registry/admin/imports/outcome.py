@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from participants.admin_base.html import moment
-from registry.admin.imports.page import change_link, why
+from registry.admin.imports.page import change_link, message_in_words
 from registry.imports.uploads import KEEP_UPLOADS_FOR
 from registry.models.imports import SHRUNK, UNREADABLE, ImportRun
 
@@ -29,8 +29,8 @@ ENDING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Something that staff can do next.
+class Action:
+    """A button or link for what staff can do next.
 
     Attributes:
         text: The text of the button.
@@ -52,36 +52,36 @@ class Outcome:
     Attributes:
         tone: The CSS class of the notice: `ok`, `warn`, `bad` or empty.
         heading: The heading.
-        says: The sentences below it.
-        ways: What staff can do next.
+        texts: The sentences below it.
+        actions: What staff can do next.
         warning: What to know before doing so.
     """
 
     tone: str
     heading: str
-    says: tuple[object, ...] = ()
-    ways: tuple[Way, ...] = ()
+    texts: tuple[object, ...] = ()
+    actions: tuple[Action, ...] = ()
     warning: str = ""
 
 
-def outcome(run: ImportRun, *, may_decide: bool, has_file: bool) -> Outcome:
+def outcome(run: ImportRun, *, may_approve: bool, has_file: bool) -> Outcome:
     """Return the result of an import.
 
     Args:
         run: The import.
-        may_decide: Whether the viewer may approve uploads; if not, there is nothing to do next.
+        may_approve: Whether the viewer may approve uploads; if not, there is nothing to do next.
         has_file: Whether the uploaded file is still stored.
     """
-    result = _told(run, has_file)
-    return result if may_decide else replace(result, ways=())
+    result = _outcome(run, has_file)
+    return result if may_approve else replace(result, actions=())
 
 
-def _told(run: ImportRun, has_file: bool) -> Outcome:
+def _outcome(run: ImportRun, has_file: bool) -> Outcome:
     match State(run.state):
         case State.WAITING | State.RUNNING:
             return _under_way(run, has_file)
         case State.PREVIEWED:
-            return _to_decide(run)
+            return _awaiting_approval(run)
         case State.APPLIED:
             change = [format_html("It is {}.", change_link(run))] if run.change_id else []
             return Outcome("ok", "Applied", (*change, *_left_out(run)))
@@ -110,7 +110,7 @@ def _under_way(run: ImportRun, has_file: bool) -> Outcome:
     return Outcome(tone, "Being applied" if run.applies else "The preview is being made", texts)
 
 
-def _to_decide(run: ImportRun) -> Outcome:
+def _awaiting_approval(run: ImportRun) -> Outcome:
     until = moment((run.finished_at or run.created_at) + KEEP_UPLOADS_FOR)
     texts = (
         *filter(None, [run.message]),
@@ -118,8 +118,8 @@ def _to_decide(run: ImportRun) -> Outcome:
         *_left_out(run),
         format_html('<span class="quiet">Without a decision it is dropped at {}.</span>', until),
     )
-    ways = (Way("Apply", "apply", main=True), _DISCARD)
-    return Outcome("warn", "The preview is ready: decide", texts, ways, warning=" ".join(_ending(run)))
+    actions = (Action("Apply", "apply", main=True), _DISCARD)
+    return Outcome("warn", "The preview is ready: decide", texts, actions, warning=" ".join(_ending(run)))
 
 
 def _ending(run: ImportRun) -> Iterator[str]:
@@ -131,26 +131,26 @@ def _ending(run: ImportRun) -> Iterator[str]:
 
 def _refused(run: ImportRun, has_file: bool) -> Outcome:
     heading = "Dry run: refused" if run.is_dry_run else "Refused: nothing was imported"
-    corrected = Way("Upload the corrected file", url=_upload_url(run), main=True)
+    corrected = Action("Upload the corrected file", url=_upload_url(run), main=True)
     if run.summary.get("stopped") == SHRUNK:
         advice = (
             "If the file is not whole, upload the whole one. If it is, and so much is to end, allow it: you see first"
             " what would end."
         )
-        more: tuple[Way, ...] = (Way("Allow it, and preview again", "allow"),)
+        more: tuple[Action, ...] = (Action("Allow it, and preview again", "allow"),)
         command = (
             "If the file is not whole, run the command with the whole one. If it is, and so much is to end, run it"
             " with --allow-shrink; with --dry-run besides, it shows what would end."
         )
     else:
         advice = "Correct the file, and upload it again."
-        more = () if run.skip_bad_lines else (Way("Take the good lines, and preview again", "skip"),)
+        more = () if run.skip_bad_lines else (Action("Take the good lines, and preview again", "skip"),)
         command = "Correct the file and run the command again; with --skip-bad-lines it takes the good ones."
     if not run.uploaded:
-        return Outcome("bad", heading, (why(run), command))
+        return Outcome("bad", heading, (message_in_words(run), command))
     if not has_file:
-        return Outcome("bad", heading, (why(run),), (corrected,))
-    return Outcome("bad", heading, (why(run), advice), (corrected, *more, _DISCARD))
+        return Outcome("bad", heading, (message_in_words(run),), (corrected,))
+    return Outcome("bad", heading, (message_in_words(run), advice), (corrected, *more, _DISCARD))
 
 
 def _failed(run: ImportRun, has_file: bool) -> Outcome:
@@ -158,19 +158,21 @@ def _failed(run: ImportRun, has_file: bool) -> Outcome:
     heading = f"Dry run: {ended}" if run.is_dry_run else f"{ended.capitalize()}: nothing was imported"
     unreadable = run.summary.get("stopped") == UNREADABLE
     if not run.uploaded:
-        found = "" if run.is_dry_run else ": what was imported already is found unchanged"
-        again = f"Run the command again{found}."
+        note = "" if run.is_dry_run else ": what was imported already is found unchanged"
+        repeat = f"Run the command again{note}."
         correct = "Correct the file, or its name, and run the command again."
-        return Outcome("bad", heading, (why(run), correct if unreadable else again))
-    anew = Way("Upload a file", url=_upload_url(run))
+        return Outcome("bad", heading, (message_in_words(run), correct if unreadable else repeat))
+    upload_another = Action("Upload a file", url=_upload_url(run))
     if not has_file:
-        return Outcome("bad", heading, (why(run),), (anew,))
-    again_first = (Way("Preview again", "again", main=True), anew)
-    corrected = (Way("Upload the corrected file", url=_upload_url(run), main=True),)
-    return Outcome("bad", heading, (why(run),), (*(corrected if unreadable else again_first), _DISCARD))
+        return Outcome("bad", heading, (message_in_words(run),), (upload_another,))
+    retry_first = (Action("Preview again", "again", main=True), upload_another)
+    corrected = (Action("Upload the corrected file", url=_upload_url(run), main=True),)
+    return Outcome(
+        "bad", heading, (message_in_words(run),), (*(corrected if unreadable else retry_first), _DISCARD)
+    )
 
 
-_DISCARD = Way("Discard", "discard")
+_DISCARD = Action("Discard", "discard")
 
 
 def _left_out(run: ImportRun) -> Iterator[str]:

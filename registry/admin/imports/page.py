@@ -31,8 +31,8 @@ TONES = {
     State.FAILED: "bad",
     State.INTERRUPTED: "bad",
 }
-UNDER_WAY = (State.WAITING, State.RUNNING)
-NOT_IMPORTED = (State.REFUSED, State.FAILED, State.INTERRUPTED)
+RUNNING_STATES = (State.WAITING, State.RUNNING)
+UNSUCCESSFUL_STATES = (State.REFUSED, State.FAILED, State.INTERRUPTED)
 
 PHASES = {
     "reading": "Reading the file",
@@ -46,7 +46,7 @@ OPTIONS = {
     "skip_bad_lines": "bad lines are left out",
 }
 
-_SAID_ELSEWHERE = re.compile(r"Nothing was imported\.$|^Nothing was imported: |--allow-shrink [^.]*\.")
+_SHOWN_ELSEWHERE = re.compile(r"Nothing was imported\.$|^Nothing was imported: |--allow-shrink [^.]*\.")
 _PLURAL = re.compile(r"^(representation|membership|congestion point|contract|key)s\b")
 
 
@@ -57,19 +57,19 @@ class Step:
     Attributes:
         title: The name of the step.
         state: `done`, `now`, `wrong`, or empty for a later step.
-        says: The moment of the step, in words.
+        detail: The moment of the step, in words.
     """
 
     title: str
     state: str = ""
-    says: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What an import is doing, and how many percent are done; None if unknown."""
 
-    says: str
+    text: str
     percent: int | None
 
 
@@ -93,14 +93,14 @@ def _counted(words: str, count: int) -> str:
     return "1 " + _PLURAL.sub(r"\1", words) if count == 1 else f"{count:,} {words}"
 
 
-def came_of_it(run: ImportRun) -> str:
+def result_in_words(run: ImportRun) -> str:
     """Return the result of an import in one line."""
-    return why(run) or counts_in_words(run) or PLACEHOLDER
+    return message_in_words(run) or counts_in_words(run) or PLACEHOLDER
 
 
-def why(run: ImportRun) -> str:
+def message_in_words(run: ImportRun) -> str:
     """Return the message of an import as sentences, without the state and without advice for commands."""
-    text = _SAID_ELSEWHERE.sub("", run.message).strip()
+    text = _SHOWN_ELSEWHERE.sub("", run.message).strip()
     ended = not text or text[-1] in ".?!"
     return f"{text[:1].upper()}{text[1:]}{'' if ended else '.'}"
 
@@ -149,7 +149,7 @@ def figures(run: ImportRun) -> list[tuple[str, str]]:
 
 def duration(run: ImportRun) -> timedelta | None:
     """Return how long an import took. Return None if it has not started or is under way."""
-    if run.started_at is None or run.finished_at is None or run.state in UNDER_WAY:
+    if run.started_at is None or run.finished_at is None or run.state in RUNNING_STATES:
         return None
     return max(run.finished_at - run.started_at, timedelta())
 
@@ -197,23 +197,23 @@ def steps(run: ImportRun) -> list[Step]:
     if state == State.DISCARDED:
         return [uploaded, *_before_discarding(run, at), Step("Discarded", done, _when(run, "discarded_at"))]
     if run.applies:
-        before = [uploaded, *_decided(run)]
-        if state in UNDER_WAY:
+        before = [uploaded, *_approved(run)]
+        if state in RUNNING_STATES:
             return [*before, Step("Waits to be applied" if state == State.WAITING else "Being applied", now)]
         last = Step("Applied", done, at) if state == State.APPLIED else Step("Nothing changed", done, at)
-        return [*before, last if state not in NOT_IMPORTED else Step("Not applied", wrong, at)]
+        return [*before, last if state not in UNSUCCESSFUL_STATES else Step("Not applied", wrong, at)]
     coming = [Step("Your decision"), Step("Applied")]
-    if state in UNDER_WAY:
+    if state in RUNNING_STATES:
         previewed = Step("Waits to be previewed" if state == State.WAITING else "Being previewed", now)
         return [uploaded, previewed, *coming]
-    if state in NOT_IMPORTED:
+    if state in UNSUCCESSFUL_STATES:
         return [uploaded, Step("No preview", wrong, at), *coming]
     if state == State.PREVIEWED:
         return [uploaded, Step("Previewed", done, at), Step("Your decision", now), Step("Applied")]
     return [uploaded, Step("Previewed", done, at), Step("Nothing to change", done)]
 
 
-def _decided(run: ImportRun) -> list[Step]:
+def _approved(run: ImportRun) -> list[Step]:
     return [
         Step("Previewed", "done", _when(run, "previewed_at")),
         Step("Decided to apply", "done", _when(run, "decided_at")),
@@ -223,7 +223,7 @@ def _decided(run: ImportRun) -> list[Step]:
 def _before_discarding(run: ImportRun, at: str) -> list[Step]:
     """Return the steps of a discarded upload before that; `at` is when the last one ended, in words."""
     if run.applies:
-        return [*_decided(run), *([Step("Not applied", "wrong", at)] if at else [])]
+        return [*_approved(run), *([Step("Not applied", "wrong", at)] if at else [])]
     if "consequences" in run.summary:
         return [Step("Previewed", "done", at)]
     return [Step("No preview", "wrong", at)] if at else []

@@ -21,7 +21,7 @@ from registry.models.imports import ImportRun
 BESIDE_THE_FILE = 65_536
 """How many bytes the other fields of a request's body may have."""
 
-DECISIONS = {
+UPLOAD_ACTIONS = {
     "apply": "It is applied as soon as a worker is free.",
     "allow": "It is previewed again, however much ends.",
     "skip": "It is previewed again, without the bad lines.",
@@ -47,22 +47,22 @@ def add_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def decide_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+def action_view(model_admin: ScopedAdmin, request: HttpRequest, run: ImportRun) -> HttpResponse:
     """Do with an upload what `do` in the POST says, and redirect to its page."""
     do = request.POST.get("do", "")
-    if request.method == "POST" and do in DECISIONS:
+    if request.method == "POST" and do in UPLOAD_ACTIONS:
         try:
-            done = _decided(run, do, request)
+            done = _act(run, do, request)
         except UploadError as error:
             model_admin.message_user(request, str(error), messages.ERROR)
         else:
-            model_admin.message_user(request, DECISIONS[do], messages.SUCCESS)
+            model_admin.message_user(request, UPLOAD_ACTIONS[do], messages.SUCCESS)
             if done.state == ImportRun.State.WAITING:
                 uploads.wake(done)
     return HttpResponseRedirect(model_admin.url_to("change", run.pk))
 
 
-def _decided(run: ImportRun, do: str, request: HttpRequest) -> ImportRun:
+def _act(run: ImportRun, do: str, request: HttpRequest) -> ImportRun:
     who = actor(request)
     match do:
         case "apply":
@@ -133,5 +133,5 @@ PAGES = (
         may=may_add,
         denied="Importing needs the right to add imports, and to act for every participant.",
     ),
-    Page("<path:object_id>/decide/", "decide", decide_view, may=may_add),
+    Page("<path:object_id>/decide/", "decide", action_view, may=may_add),
 )

@@ -19,8 +19,8 @@ from reservations.contracts.profiles import Profile, Stretch
 from reservations.models import Contract, ReservationUpdate, UpdateState
 from reservations.settlement.export import export
 from reservations.updates import lifecycle
-from reservations.updates.forwarding import record_pass_on_result
 from reservations.updates.lifecycle import OutcomeError
+from reservations.updates.pass_on_result import record_pass_on_result
 from tests.registry.racing import Step, interleave, reported
 from tests.reservations.conftest import At
 from tests.reservations.dsl import (

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from registry.imports.layouts import ADDRESS
+from registry.imports.column_checks import ADDRESS
 from registry.models import Market
 from reservations.contracts.profiles import Profile
 from reservations.contracts.terms import Terms, problems

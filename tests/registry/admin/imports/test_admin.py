@@ -120,14 +120,14 @@ def test_an_upload_waits_for_a_worker_and_its_page_follows_it(kim: Client) -> No
     assert (run.state, run.applies, run.actor, run.reason) == (State.WAITING, False, "kim", WHY)
     assert run.size == len(ones(1, 2))
     answer = kim.get(f"{IMPORTS}{run.pk}/change/")
-    assert f'data-poll="{IMPORTS}{run.pk}/course/"' in answer.content.decode()
+    assert f'data-poll="{IMPORTS}{run.pk}/progress/"' in answer.content.decode()
     assert "Waits to be previewed" in text_of(answer)
     assert "Being previewed" not in text_of(answer)
     assert "A worker takes it up within seconds" in text_of(answer)
     work()
-    course = kim.get(f"{IMPORTS}{run.pk}/course/").content.decode()
-    assert "data-poll" not in course
-    assert "The preview is ready" in course
+    progress = kim.get(f"{IMPORTS}{run.pk}/progress/").content.decode()
+    assert "data-poll" not in progress
+    assert "The preview is ready" in progress
 
 
 def test_a_preview_changes_nothing_and_says_what_would_change(kim: Client) -> None:
@@ -473,7 +473,7 @@ def test_who_is_limited_sees_nothing_of_imports(kim: Client) -> None:
     run = previewed(kim, ones(1))
     limited = logged_in("pat", "CRO participant manager")
 
-    for page in (IMPORTS, f"{IMPORTS}export/", f"{IMPORTS}{run.pk}/change/", f"{IMPORTS}{run.pk}/course/"):
+    for page in (IMPORTS, f"{IMPORTS}export/", f"{IMPORTS}{run.pk}/change/", f"{IMPORTS}{run.pk}/progress/"):
         assert limited.get(page).status_code == 403, page
     assert "Imports" not in text_of(limited.get("/admin/"))
     assert "Imports" in text_of(kim.get("/admin/"))
@@ -538,7 +538,7 @@ def test_an_upload_that_waits_says_what_is_before_it(kim: Client) -> None:
     assert f"Import {first.pk} is being previewed; this one is next." in page(kim, second)
     assert (
         f"{link} is being previewed; 1 more is before this one."
-        in kim.get(f"{IMPORTS}{third.pk}/course/").content.decode()
+        in kim.get(f"{IMPORTS}{third.pk}/progress/").content.decode()
     )
     assert "/health/ready" not in page(kim, third)
     by_command(State.RUNNING, applies=True)

@@ -1,4 +1,7 @@
-"""The files about the registry: the conditions on their columns, in SQL, and how their good lines are staged."""
+"""The columns of the files about the registry: their order, the checks of each, and how good lines are staged.
+
+The checks are conditions in SQL. `registry.imports.line_staging` runs them.
+"""
 
 from __future__ import annotations
 

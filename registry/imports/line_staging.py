@@ -1,7 +1,7 @@
-"""Copy the lines of a file about the registry into tables, check them in SQL, and stage them like an update.
+"""Copy the lines of a file about the registry into tables, run the checks of their columns, and stage the good lines.
 
-A line states what a line of a message would (docs/rules.md D1 to D4). Everything that is wrong goes into the temporary
-table `import_fault`; the good lines go into `staged_line` and `staged_point`.
+The checks are in `registry.imports.column_checks`. A line states what a line of a message would (docs/rules.md D1 to
+D4). Faults go into the temporary table `import_fault`; the good lines go into `staged_line` and `staged_point`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db import connection
 
 from common.csv.reader import Fault, Row
 from common.csv.rejects import LONGEST_VALUE, RejectRow
-from registry.imports.layouts import Layout, quoted
+from registry.imports.column_checks import Layout, quoted
 from registry.sql.staging import analyze_if_large
 from uftp.protocol.reasons import MAX_NAMED, named
 
