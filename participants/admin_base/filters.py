@@ -215,9 +215,13 @@ class DayRangeFilter(admin.FieldListFilter):
     """Filter by a moment on the given days, both inclusive, in the time zone of the page.
 
     One link filters the 24 hours before now.
+
+    Attributes:
+        by_period: Whether the field is a period of days, not a moment.
     """
 
     template = "admin/day_range_filter.html"
+    by_period: ClassVar[bool] = False
 
     def __init__(
         self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, field_path: str

@@ -27,27 +27,27 @@ class TimeInput(forms.TimeInput):
 
 
 class OnDayForm(forms.Form):
-    """Chooses a day, in the past or the future; empty: today."""
+    """Ask for a day, in the past or the future; empty means today."""
 
     on = forms.DateField(label="On day", required=False, widget=DayInput, error_messages={"invalid": NO_DAY})
 
     def __init__(self, request: HttpRequest, *, today: date) -> None:
-        asked = any(name in request.GET for name in self.base_fields)
-        super().__init__(request.GET if asked else None, initial={"on": today})
+        submitted = any(name in request.GET for name in self.base_fields)
+        super().__init__(request.GET if submitted else None, initial={"on": today})
         self.today = today
 
     @property
     def day(self) -> date:
         """Return the chosen day; today when none is chosen or the form is invalid."""
-        found: date | None = self._said("on")
+        found: date | None = self._cleaned("on")
         return found or self.today
 
-    def _said(self, name: str) -> Any:
+    def _cleaned(self, name: str) -> Any:
         return self.cleaned_data.get(name) if self.is_bound and self.is_valid() else None
 
 
 class KnownForm(OnDayForm):
-    """Chooses a past moment as well, in the time zone of the page: what the registry held for true then."""
+    """Ask for a day and a past moment, in the time zone of the page: what the registry held for true then."""
 
     known_day = forms.DateField(
         label="As known at day",
@@ -91,7 +91,7 @@ class KnownForm(OnDayForm):
     @property
     def known_at(self) -> datetime | None:
         """Return the chosen moment (aware); None: the present."""
-        found: datetime | None = self._said("known_at")
+        found: datetime | None = self._cleaned("known_at")
         return found
 
 

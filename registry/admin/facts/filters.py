@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -96,19 +95,12 @@ class RecordedFilter(DayRangeFilter):
 class DaysFilter(DayRangeFilter):
     """Facts that are about at least one of the typed days; either end may be left empty."""
 
-    template = "admin/registry/days_filter.html"
-    named = "days that it is about"
+    by_period = True
+    default_title = "days that it is about"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.title = self.named
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        """Yield the one choice: to remove the days."""
-        yield {
-            "selected": bool(self.first or self.last),
-            "query_string": changelist.get_query_string(remove=self.parameters),
-        }
+        self.title = self.default_title
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the facts that are about the typed days."""
@@ -119,15 +111,15 @@ class DaysFilter(DayRangeFilter):
             raise IncorrectLookupParameters(error) from error
         if not (self.first or self.last):
             return queryset
-        asked = half_open(first, last)
-        return queryset.none() if asked.isempty else self.about(queryset, asked)
+        days = half_open(first, last)
+        return queryset.none() if days.isempty else self.about(queryset, days)
 
-    def about(self, queryset: QuerySet[Any], asked: Days) -> QuerySet[Any]:
-        """Return the rows that are about at least one of the days `asked` (half-open)."""
-        found = queryset.filter(**{f"{self.field_path}__overlap": asked})
+    def about(self, queryset: QuerySet[Any], days: Days) -> QuerySet[Any]:
+        """Return the rows that are about at least one of `days` (half-open)."""
+        found = queryset.filter(**{f"{self.field_path}__overlap": days})
         # The same condition again, for the index of first days.
         return (
             found
-            if asked.upper is None
-            else found.filter(**{f"{self.field_path}__startswith__lt": asked.upper})
+            if days.upper is None
+            else found.filter(**{f"{self.field_path}__startswith__lt": days.upper})
         )

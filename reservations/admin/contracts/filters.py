@@ -73,10 +73,10 @@ class StateFilter(admin.SimpleListFilter):
 class ContractDaysFilter(DaysFilter):
     """Filter contracts that have at least one of the days typed in."""
 
-    named = "days in force"
+    default_title = "days in force"
 
-    def about(self, queryset: QuerySet[Any], asked: Days) -> QuerySet[Any]:
-        return with_version(queryset, ContractVersion.objects.current().filter(period__overlap=asked))
+    def about(self, queryset: QuerySet[Any], days: Days) -> QuerySet[Any]:
+        return with_version(queryset, ContractVersion.objects.current().filter(period__overlap=days))
 
 
 class PointFilter(TextFilter):

@@ -58,8 +58,8 @@ class MonthForm(KnownForm):
     @property
     def chosen(self) -> date:
         """Return the first day of the requested month; of the page's month where none is requested."""
-        said = self._said("month")
-        return month_in(said) if said else self.today
+        month = self._cleaned("month")
+        return month_in(month) if month else self.today
 
 
 class OverviewForm(MonthForm):
@@ -75,6 +75,12 @@ def other_parameters(form: KnownForm, **more: str) -> str:
     names = [name for name in form.fields if name not in ("on", "month")]
     others = {name: form.data[name] for name in names if form.data.get(name)}
     return f"?{urlencode({**more, **others})}" if more or others else ""
+
+
+def present_parameters(form: KnownForm) -> str:
+    """Return the query string for the same page as known at present: all that the form has but the past moment."""
+    names = [name for name in form.fields if name not in ("known_day", "known_time")]
+    return f"?{urlencode({name: form.data[name] for name in names if form.data.get(name)})}"
 
 
 def day_in(text: str) -> date:

@@ -24,7 +24,15 @@ from registry.periods import DAY, half_open
 from reservations.admin.days import chart as day_chart
 from reservations.admin.days import month_chart
 from reservations.admin.days import page as day_page
-from reservations.admin.days.forms import DayForm, MonthForm, OverviewForm, day_in, month_in, other_parameters
+from reservations.admin.days.forms import (
+    DayForm,
+    MonthForm,
+    OverviewForm,
+    day_in,
+    month_in,
+    other_parameters,
+    present_parameters,
+)
 from reservations.admin.days.month_chart import DayOfMonth, in_states
 from reservations.contracts.stored_profiles import in_force
 from reservations.models import Contract, UpdateState
@@ -180,6 +188,7 @@ def _page(
         trail=trail,
         contract=contract,
         form=form,
+        present_url=present_parameters(form),
         known_at=moment(form.known_at) if form.known_at else "",
         **context,
     )
@@ -199,7 +208,7 @@ def _of_contract(contract: Contract, days: list[DayOfMonth], month: date, form: 
         "contract": contract,
         "url": day_page.month_url(contract.pk, month) + other_parameters(form),
         "totals": totals,
-        "updates": in_states({state: many for state, many in updates.items() if state != State.UNDONE}),
+        "updates": in_states({state: count for state, count in updates.items() if state != State.UNDONE}),
         "undone": updates.get(State.UNDONE, 0),
         "strip": month_chart.strip(_month_summary(days), days, PATTERN),
     }

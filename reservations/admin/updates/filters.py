@@ -59,11 +59,11 @@ class StateFilter(admin.SimpleListFilter):
 class PeriodFilter(DaysFilter):
     """Filter updates by Period, first and last day inclusive; either may be left open."""
 
-    named = "Period"
+    default_title = "Period"
 
-    def about(self, queryset: QuerySet[Any], asked: Days) -> QuerySet[Any]:
-        found = queryset.filter(**{f"{self.field_path}__gte": asked.lower})
-        return found if asked.upper is None else found.filter(**{f"{self.field_path}__lt": asked.upper})
+    def about(self, queryset: QuerySet[Any], days: Days) -> QuerySet[Any]:
+        found = queryset.filter(**{f"{self.field_path}__gte": days.lower})
+        return found if days.upper is None else found.filter(**{f"{self.field_path}__lt": days.upper})
 
 
 class ContractFilter(TextFilter):

@@ -8,6 +8,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from io import StringIO
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -126,6 +127,19 @@ def test_a_day_is_shown_as_known_at_a_past_moment(kim: Client, parties: Parties)
         links = kim.get(page(below), {"known_day": "2026-03-01"}).content.decode()
         assert links.count("known_day=2026-03-01") >= 4
         assert "50 kWh" not in text(kim, page(below), known_day="2026-02-28")
+
+
+def test_the_link_to_the_present_keeps_the_month_and_the_contracts(kim: Client, parties: Parties) -> None:
+    query = {"month": "2026-03", "dso": parties.dso.domain}
+    page_then = kim.get(f"{LIST}overview/", {**query, "known_day": "2026-03-01", "known_time": "10:00"})
+    link = re.search(r'<a href="([^"]*)">As known at present</a>', page_then.content.decode())
+    assert link
+    assert parse_qs(html.unescape(link[1]).removeprefix("?")) == {
+        name: [value] for name, value in query.items()
+    }
+    for below in PAGES:
+        then = kim.get(page(below), {"known_day": "2026-03-01"}).content.decode()
+        assert '<a href="?">As known at present</a>' in then
 
 
 def test_another_day_is_another_page(kim: Client, parties: Parties) -> None:
