@@ -171,12 +171,13 @@ def register(
             all that it wrote. It must not wait for anything outside the database, such as DNS: `Incoming.look_up`
             does that.
         rejected_fields: Returns the further fields that the response's dataclass needs in a Rejected response,
-            whatever the reasons are. It must not fail on unusable values.
+            whatever the reasons are. It must not fail on unusable values, and must not call `Incoming.look_up`.
         accepts_recipient: Returns whether the message may have this RecipientDomain.
         on_passed_on: Called once for each recipient to whom `handle` passes the message on
             (uftp/delivery/forwarding.py), in the transaction that records it as delivered or given up. Returns the
             parties for whom messages were stored; they are delivered after the commit. If it raises, nothing is
-            recorded, and it is called again later without another POST.
+            recorded, and it is called again later without another POST. Like `handle`, it must not wait for anything
+            outside the database; it has no `Incoming`, so nothing can be looked up for it.
 
     Raises:
         ValueError: `message_type` has a handler already.

@@ -10,7 +10,6 @@ import csv
 import gzip
 import io
 import re
-import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -74,27 +73,6 @@ def register_header(columns: Iterable[str], what: str) -> None:
 def file_name(path: str) -> str:
     """Return the file's name without its folder, as imports record it."""
     return "standard input" if path == STANDARD_INPUT else Path(path).name
-
-
-@contextmanager
-def open_file(path: str) -> Iterator[BinaryIO]:
-    """Open a file and unpack it if gzip packed it.
-
-    Args:
-        path: `-` is standard input.
-
-    Raises:
-        UnreadableFile: The file cannot be opened.
-    """
-    standard_input = path == STANDARD_INPUT
-    try:
-        packed = open(  # noqa: SIM115
-            sys.stdin.fileno() if standard_input else path, "rb", closefd=not standard_input
-        )
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be opened: {error.strerror}.") from None
-    with packed, unpack(packed) as file:
-        yield file
 
 
 @contextmanager

@@ -226,7 +226,7 @@ class _Execution:
                 setattr(self.run, name, value)
 
     def _earlier_summary(self, state: str) -> dict[str, Any]:
-        """Return the part of the preview's summary that is stored when the run is applied."""
+        """Return the part of the preview's summary that the applied run keeps."""
         if not self.run.applies:
             return {}
         stays = ["previewed_at", "decided_at", *(["consequences"] if state == State.APPLIED else [])]
