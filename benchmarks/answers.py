@@ -39,18 +39,18 @@ def run(bench: Bench) -> Iterator[Figure]:
                 bench.databases.settle()
                 day = messages.today().isoformat()
                 floor.append(floors.portfolio(connection, keys[agr.domain], day, answer, agr))
-            if (said := answer.count(b"<Connection ")) != bench.connections:
-                raise RuntimeError(f"{said:,} connections were returned, not {bench.connections:,}")
+            if (returned := answer.count(b"<Connection ")) != bench.connections:
+                raise RuntimeError(f"{returned:,} connections were returned, not {bench.connections:,}")
             bench.say(f"floor {amount(floor[-1])} s, answer {amount(answered.committed)} s")
     yield Figure(
         "B5",
         f"AGRPortfolioQuery, {bench.connections:,} connections in {bench.points:,} congestion points",
-        middle([one.committed for one in ours]),
+        middle([each.committed for each in ours]),
         "s",
         middle(floor),
         "floor",
         at_most=AT_MOST,
-        note=f"of which {amount(middle([one.received for one in ours]))} s to the 200",
+        note=f"of which {amount(middle([each.received for each in ours]))} s to the 200",
     )
     yield from peaks.figures("B5")
 

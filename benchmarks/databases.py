@@ -27,10 +27,10 @@ PREFIX = "cro_benchmark_"
 
 def url(database: str) -> str:
     """The address of `database` on the server, for libpq and for `DATABASE_URL` alike."""
-    given = settings.DATABASES["default"]
-    if given["ENGINE"] == EMBEDDED:
-        place = urlencode({"host": given["HOST"], "port": given["PORT"]})
-        return f"postgres://{quote(given['USER'], safe='')}@/{database}?{place}"
+    default = settings.DATABASES["default"]
+    if default["ENGINE"] == EMBEDDED:
+        place = urlencode({"host": default["HOST"], "port": default["PORT"]})
+        return f"postgres://{quote(default['USER'], safe='')}@/{database}?{place}"
     return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
 
 

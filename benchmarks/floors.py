@@ -206,10 +206,10 @@ def _parsed(content: bytes, read: Callable[[str, Mapping[str, str]], str | None]
     yield "".join(collector.rows)
 
 
-def _connection_line(name: str, said: Mapping[str, str]) -> str | None:
+def _connection_line(name: str, attrs: Mapping[str, str]) -> str | None:
     if name != "Connection":
         return None
-    return f"0\t{said['EntityAddress']}\t{said['StartPeriod']}\t{said.get('EndPeriod', _NULL)}\n"
+    return f"0\t{attrs['EntityAddress']}\t{attrs['StartPeriod']}\t{attrs.get('EndPeriod', _NULL)}\n"
 
 
 _NULL = "\\N"
@@ -218,14 +218,14 @@ _NULL = "\\N"
 def _point_reader(points: list[str]) -> Callable[[str, Mapping[str, str]], str | None]:
     """A reader of connections that adds the congestion points that they stand under to `points`."""
 
-    def read(name: str, said: Mapping[str, str]) -> str | None:
+    def read(name: str, attrs: Mapping[str, str]) -> str | None:
         if name == "Connection":
-            return f"{len(points)}\t{said['EntityAddress']}\t{said['StartPeriod']}\t{said.get('EndPeriod', _NULL)}\n"
+            return f"{len(points)}\t{attrs['EntityAddress']}\t{attrs['StartPeriod']}\t{attrs.get('EndPeriod', _NULL)}\n"
         if name == "CongestionPoint":
             points.append(
-                f"{len(points) + 1}\t{said['EntityAddress']}\t{said['StartPeriod']}\t"
-                f"{said.get('EndPeriod', _NULL)}\t{said['MutexOffersSupported']}\t{said['DayAheadRedispatchBy']}\t"
-                f"{said.get('IntradayRedispatchBy', _NULL)}\n"
+                f"{len(points) + 1}\t{attrs['EntityAddress']}\t{attrs['StartPeriod']}\t"
+                f"{attrs.get('EndPeriod', _NULL)}\t{attrs['MutexOffersSupported']}\t{attrs['DayAheadRedispatchBy']}\t"
+                f"{attrs.get('IntradayRedispatchBy', _NULL)}\n"
             )
         return None
 

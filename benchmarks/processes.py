@@ -33,10 +33,10 @@ class NotInTime(RuntimeError):
     """Something that was awaited did not happen."""
 
 
-def wait_for(what: str, look: Callable[[], T], seconds: float = WITHIN, every: float = 0.01) -> T:
-    """What `look` gives as soon as it is true; asks again after `every` seconds. Raises NotInTime."""
+def wait_for(what: str, probe: Callable[[], T], seconds: float = WITHIN, every: float = 0.01) -> T:
+    """Call `probe` every `every` seconds and return its result once it is true. Raises NotInTime."""
     deadline = time.monotonic() + seconds
-    while not (seen := look()):
+    while not (seen := probe()):
         if time.monotonic() > deadline:
             raise NotInTime(f"{what} did not happen within {seconds:g} s")
         time.sleep(every)
@@ -138,7 +138,7 @@ def peer(senders: Iterable[Sender]) -> Iterator[int]:
 
 
 @contextmanager
-def _beside(module: str, told: str) -> Iterator[int]:
+def _beside(module: str, first_line: str) -> Iterator[int]:
     """A process of a module that prints its port and ends when its standard input does."""
     process = subprocess.Popen(
         [sys.executable, "-m", module],
@@ -151,7 +151,7 @@ def _beside(module: str, told: str) -> Iterator[int]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(told)
+        process.stdin.write(first_line)
         process.stdin.flush()
         yield int(process.stdout.readline())
     finally:

@@ -40,12 +40,12 @@ def run(bench: Bench) -> Iterator[Figure]:
     senders = [Sender(f"agr-{number}.example") for number in range(SENDERS)]
     numbers = count()
 
-    def queries(many: int) -> list[Message]:
+    def queries(total: int) -> list[Message]:
         today = messages.today()
-        return [messages.portfolio_query(senders[number % SENDERS], today) for number in range(many)]
+        return [messages.portfolio_query(senders[number % SENDERS], today) for number in range(total)]
 
-    def updates(many: int) -> list[Message]:
-        return [_update(senders[number % SENDERS], next(numbers)) for number in range(many)]
+    def updates(total: int) -> list[Message]:
+        return [_update(senders[number % SENDERS], next(numbers)) for number in range(total)]
 
     with bench.databases.fresh() as database:
         register(bench, senders)
@@ -81,15 +81,15 @@ def _rates(
     until_quiet(connection)
     received, theirs, handled = [], [], []
     for _ in range(bench.runs):
-        many = make(bench.messages)
-        theirs.append(len(many) / posting.post_all(peer, many))
+        batch = make(bench.messages)
+        theirs.append(len(batch) / posting.post_all(peer, batch))
         bench.databases.settle()
         before = cro.busy()
         began = time.monotonic()
-        received.append(len(many) / posting.post_all(cro.port, many))
+        received.append(len(batch) / posting.post_all(cro.port, batch))
         until_quiet(connection)
-        handled.append(len(many) / (time.monotonic() - began))
-        used = {name: (seconds - before[name]) / len(many) * 1_000 for name, seconds in cro.busy().items()}
+        handled.append(len(batch) / (time.monotonic() - began))
+        used = {name: (seconds - before[name]) / len(batch) * 1_000 for name, seconds in cro.busy().items()}
         bench.say(
             f"received {amount(received[-1])}/s, handled {amount(handled[-1])}/s, the peer {amount(theirs[-1])}/s; "
             f"processor, ms a message: {', '.join(f'{name} {amount(each)}' for name, each in used.items())}"

@@ -53,7 +53,7 @@ class Registry:
         dso = Sender("grid.example", "DSO")
         databases.use(database)
         keys = register(bench, [self.agr, *others, dso])
-        agrs = [keys[one.domain] for one in (self.agr, *others)]
+        agrs = [keys[each.domain] for each in (self.agr, *others)]
         began = time.monotonic()
         with connected(database) as connection:
             filling.fill(connection, size, agrs, keys[dso.domain])
@@ -88,8 +88,8 @@ def run(bench: Bench) -> Iterator[Figure | Series]:
         for number in range(1, bench.runs + 1):
             for registry in registries * ROUNDS:
                 seconds[registry.size] += _warm(registry)
-            told = ", ".join(f"{amount(middle(each))} s with {size:,}" for size, each in seconds.items())
-            bench.say(f"B9, run {number} of {bench.runs}: {told}")
+            middles = ", ".join(f"{amount(middle(each))} s with {size:,}" for size, each in seconds.items())
+            bench.say(f"B9, run {number} of {bench.runs}: {middles}")
         few, many = registries[0], registries[-1]
         yield Figure(
             "B9",

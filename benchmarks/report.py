@@ -41,18 +41,22 @@ def part(
     pictures: Sequence[str],
 ) -> str:
     """A part of the page: when and on what, the table, and the pictures, as Markdown."""
-    made = f"Measured on {day:%-d %B %Y}; medians of {runs} {'run' if runs == 1 else 'runs'} each."
+    measured = f"Measured on {day:%-d %B %Y}; medians of {runs} {'run' if runs == 1 else 'runs'} each."
     described = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in machine)])
-    return "\n\n".join([made, described, table(figures), *pictures])
+    return "\n\n".join([measured, described, table(figures), *pictures])
 
 
 def write_part(page: Path, name: str, content: str) -> None:
     """Put `content` between the page's markers of the part `name`, which is added at the end where it is missing."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = page.read_text(encoding="utf-8") if page.exists() else "# Performance\n"
-    whole = f"{begin}\n\n{content}\n\n{end}"
+    marked_part = f"{begin}\n\n{content}\n\n{end}"
     marked = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    text = marked.sub(lambda _: whole, text) if marked.search(text) else f"{text.rstrip()}\n\n{whole}\n"
+    text = (
+        marked.sub(lambda _: marked_part, text)
+        if marked.search(text)
+        else f"{text.rstrip()}\n\n{marked_part}\n"
+    )
     page.write_text(text, encoding="utf-8")
 
 

@@ -79,7 +79,7 @@ def run(bench: Bench) -> Iterator[Figure | Series]:
             bench.databases.settle()
             changed = _message(sender, first, bench.connections, changed_every=100)
             seconds.changed.append(exchange(cro, connection, changed))
-        bench.say(_told(seconds))
+        bench.say(_seconds_in_words(seconds))
     floor = middle(seconds.floor)
     what = f"AGRPortfolioUpdate, {bench.connections:,} connections"
     yield _figure("B1", f"{what}, all new", seconds.new, floor, 1.5)
@@ -102,7 +102,7 @@ def run_points(bench: Bench) -> Iterator[Figure]:
         bench.say(f"B4, run {number} of {bench.runs}: the CRO")
         with bench.databases.fresh() as database, warm_cro(bench, database, sender) as (cro, connection):
             seconds.new.append(exchange(cro, connection, _points_message(bench, sender, first)))
-        bench.say(_told(seconds))
+        bench.say(_seconds_in_words(seconds))
     what = (
         f"DSOPortfolioUpdate, {bench.points:,} congestion points, {bench.connections:,} connections, all new"
     )
@@ -181,7 +181,7 @@ def _figure(number: str, what: str, ours: list[Answered], floor: float, bound: f
     )
 
 
-def _told(seconds: Seconds) -> str:
+def _seconds_in_words(seconds: Seconds) -> str:
     parts = [f"floor {amount(seconds.floor[-1])} s"]
     for name, answers in (("new", seconds.new), ("again", seconds.again), ("1 % changed", seconds.changed)):
         if answers:

@@ -193,5 +193,5 @@ def describe(message: PayloadMessage) -> str:
     """`AGRPortfolioUpdateResponse Rejected: Unauthorized in conversation …`."""
     result = getattr(message, "result", None)
     reason = getattr(message, "rejection_reason", None)
-    said = (f" {result}" if result else "") + (f": {reason}" if reason else "")
-    return f"{type_name(type(message))}{said} in conversation {message.conversation_id}"
+    result_text = (f" {result}" if result else "") + (f": {reason}" if reason else "")
+    return f"{type_name(type(message))}{result_text} in conversation {message.conversation_id}"

@@ -80,7 +80,7 @@ class Reservation:
     def update_passed_on(self, version: str) -> FlexReservationUpdate:
         """The DSO addresses the AGR, and posts to the CRO, which passes it on; gives it as the AGR has it."""
         reserved, free = (self.first, self.hour, KEPT), (self.first + self.hour, 2 * self.hour, 0)
-        sent = self.said("release", reserved, free)
+        sent = self.update("release", reserved, free)
         self.dso.send_to(self.agr, sent, version, by_the_cro=True)
         screen.show(sent)
         came = self.agr.expect(FlexReservationUpdate, sent)
@@ -104,8 +104,14 @@ class Reservation:
         lines = staff.settlement(self.contract_id, self.day)
         came = {int(line["isp"]): (int(line["contracted_w"]), int(line["remaining_w"])) for line in lines}
         for line in lines[:: self.hour]:
-            said = (line["isp"], line["start"], line["contracted_w"], line["remaining_w"], line["released_w"])
-            screen.note("ISP {}, {}: {} W contracted, {} W remaining, {} W released".format(*said))
+            values = (
+                line["isp"],
+                line["start"],
+                line["contracted_w"],
+                line["remaining_w"],
+                line["released_w"],
+            )
+            screen.note("ISP {}, {}: {} W contracted, {} W remaining, {} W released".format(*values))
         expected = {
             isp: (CONTRACTED, KEPT if isp < self.first + self.hour else 0)
             for isp in range(self.first, self.first + 3 * self.hour)
@@ -114,14 +120,14 @@ class Reservation:
 
     def ask_too_much(self, version: str) -> None:
         """More than was contracted is not passed on: the CRO says why."""
-        sent = self.said("too much", (self.first, self.hour, CONTRACTED + 1))
+        sent = self.update("too much", (self.first, self.hour, CONTRACTED + 1))
         self.dso.send_to(self.agr, sent, version, by_the_cro=True)
         screen.show(sent)
         came = self.dso.expect(FlexReservationUpdateResponse, sent)
         screen.show(came, sent)
         exchange.check_answer(self.dso, sent, came, "Rejected: Power value rejection: …")
 
-    def said(self, reference: str, *lines: tuple[int, int, int]) -> FlexReservationUpdate:
+    def update(self, reference: str, *lines: tuple[int, int, int]) -> FlexReservationUpdate:
         return exchange.reservation_update(
             self.point,
             self.contract_id,

@@ -33,8 +33,8 @@ def heading(text: str) -> None:
 
 def show(message: PayloadMessage, answers: PayloadMessage | None = None) -> None:
     """Print `message`, sent or received, and the request that it answers."""
-    said = getattr(message, "result", None) if "Response" in type(message).__name__ else None
-    words = [] if said is None or "TestMessage" in type(message).__name__ else [str(said)]
+    result = getattr(message, "result", None) if "Response" in type(message).__name__ else None
+    words = [] if result is None or "TestMessage" in type(message).__name__ else [str(result)]
     if reason := getattr(message, "rejection_reason", None):
         words.append(f"“{reason}”")
     if answers:
@@ -49,8 +49,8 @@ def show(message: PayloadMessage, answers: PayloadMessage | None = None) -> None
 
 def show_stored(message: InboundMessage, sender: str, recipient: str, answers: PayloadMessage) -> None:
     """Print a message that the CRO has received from `sender`, as its database has it."""
-    said = f"received by the CRO, answers {short(answers.message_id)}"
-    _show_line(sender, recipient, message.message_type, message.message_id, said)
+    text = f"received by the CRO, answers {short(answers.message_id)}"
+    _show_line(sender, recipient, message.message_type, message.message_id, text)
 
 
 def note(text: str) -> None:
@@ -59,9 +59,9 @@ def note(text: str) -> None:
 
 
 def _show_line(
-    sender: str | None, recipient: str | None, name: str, message_id: str | None, said: str
+    sender: str | None, recipient: str | None, name: str, message_id: str | None, text: str
 ) -> None:
-    print(f"  {sender:>16} → {recipient:<16}  {name:<29}  {short(message_id)}  {said}")
+    print(f"  {sender:>16} → {recipient:<16}  {name:<29}  {short(message_id)}  {text}")
 
 
 def details(message: Any) -> list[str]:

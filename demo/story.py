@@ -92,45 +92,51 @@ class Demo:
     def publish_and_retrieve(self, version: str) -> None:
         """The five use cases, then the withdrawal of what was published."""
         today, zone = self.market.today, self.market.time_zone
-        here = Addresses.fresh()
-        behind = (*here.shared, here.without_aggregator)
-        represented = (*here.shared, here.unallocated)
+        addresses = Addresses.fresh()
+        connected = (*addresses.shared, addresses.without_aggregator)
+        represented = (*addresses.shared, addresses.unallocated)
 
         screen.heading(f"Publish congestion points, {version}")
-        lines: list[Line] = [(address, today, None) for address in behind]
-        self.ask(self.dso, exchange.dso_update(here.point, today, None, *lines, time_zone=zone), version)
+        lines: list[Line] = [(address, today, None) for address in connected]
+        self.ask(self.dso, exchange.dso_update(addresses.point, today, None, *lines, time_zone=zone), version)
 
         screen.heading(f"Publish connections, {version}")
         lines = [(address, today, None) for address in represented]
         self.ask(self.agr, exchange.agr_update(*lines, time_zone=zone), version)
 
         screen.heading(f"Retrieve congestion points, {version}")
-        point = Point(self.dso.domain, here.point, True, "AGR", "DSO", here.shared)
-        self.ask_portfolio(version, (point,), (here.unallocated,))
+        point = Point(self.dso.domain, addresses.point, True, "AGR", "DSO", addresses.shared)
+        self.ask_portfolio(version, (point,), (addresses.unallocated,))
 
         screen.heading(f"Retrieve active aggregators, {version}")
-        answer = self.ask(self.dso, exchange.dso_query(here.point, today, time_zone=zone), version)
-        self.check_active_aggregators(answer, here)
+        answer = self.ask(self.dso, exchange.dso_query(addresses.point, today, time_zone=zone), version)
+        self.check_active_aggregators(answer, addresses)
 
-        Reservation(self.dso, self.agr, self.market, here.point, f"DEMO-{here.number}").run(version)
+        Reservation(self.dso, self.agr, self.market, addresses.point, f"DEMO-{addresses.number}").run(version)
 
         screen.heading(f"Withdraw what was published, {version}")
-        lines = [(address, today, today) for address in behind]
-        self.ask(self.dso, exchange.dso_update(here.point, today, today, *lines, time_zone=zone), version)
+        lines = [(address, today, today) for address in connected]
+        self.ask(
+            self.dso, exchange.dso_update(addresses.point, today, today, *lines, time_zone=zone), version
+        )
         self.ask_portfolio(version, (), represented)
         self.withdraw(version, represented)
         self.ask_portfolio(version, (), ())
 
-    def check_active_aggregators(self, answer: Any, here: Addresses) -> None:
+    def check_active_aggregators(self, answer: Any, addresses: Addresses) -> None:
         """Each connection with its AGR, or how many each AGR has where the policy discloses no more."""
         agr = self.agr.domain
-        expected = [(here.shared[0], agr), (here.shared[1], agr), (here.without_aggregator, None)]
+        expected = [
+            (addresses.shared[0], agr),
+            (addresses.shared[1], agr),
+            (addresses.without_aggregator, None),
+        ]
         came = exchange.active_aggregators(answer)
         if self.market.counts_only:
             counted = sorted(str(domain) for lines in came.values() for _, domain in lines)
             same("AGR-Domain of each connection", ["None", agr, agr], counted)
         else:
-            same("the active aggregators", {here.point: expected}, came)
+            same("the active aggregators", {addresses.point: expected}, came)
 
     def withdraw(self, version: str, connections: tuple[str, ...]) -> None:
         """The AGR ends `connections` from today on."""

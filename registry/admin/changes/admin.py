@@ -110,8 +110,8 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         passed_on = "delivery of " if change.kind == Change.Kind.DELIVERY else ""
         if not _may_see_sender(change):
             return f"{passed_on}{change.message.message_type} of another participant"
-        said = link(change.message, f"{change.message.message_type} of {change.message.sender}")
-        return format_html("{}{}", passed_on, said)
+        message = link(change.message, f"{change.message.message_type} of {change.message.sender}")
+        return format_html("{}{}", passed_on, message)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -247,14 +247,14 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
 
 def conflicts_of(change: Change, scope: Scope) -> str:
     """Return how many conflicts of parties in `scope` a change opened and closed, as links to them."""
-    said = []
-    for verb, field in (("opened", "opened_by"), ("closed", "closed_by")):
+    links = []
+    for action, field in (("opened", "opened_by"), ("closed", "closed_by")):
         rows = Conflict.objects.filter(**{field: change})
-        many = count_in_words(scope.restrict(rows, "holder", "claimant"))
-        if many != "0":
+        count = count_in_words(scope.restrict(rows, "holder", "claimant"))
+        if count != "0":
             query = {f"{field}__id__exact": change.pk, "state": "all"}
-            said.append(list_link(Conflict, f"{many} {verb}", **query))
-    return one_per_line(said)
+            links.append(list_link(Conflict, f"{count} {action}", **query))
+    return one_per_line(links)
 
 
 class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):

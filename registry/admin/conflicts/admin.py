@@ -86,8 +86,8 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     def is_export(self, request: HttpRequest) -> bool:
         """Return whether all rows are needed: for an export, and when a whole list is settled."""
-        asked = request.resolver_match
-        return super().is_export(request) or (asked is not None and asked.url_name in bulk.SETTLE_URLS)
+        match = request.resolver_match
+        return super().is_export(request) or (match is not None and match.url_name in bulk.SETTLE_URLS)
 
     def audit_changes(self, row: Conflict) -> list[int]:
         """Return the changes that opened and closed the conflict, and those of later decisions about it."""
@@ -116,5 +116,5 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         """Return how the conflict ended, and by which change."""
         if conflict.closed_by is None:
             return "Open"
-        said = conflict.get_decision_display() or "No decision"
-        return format_html('{} <div class="quiet">{}</div>', said, by_change(conflict.closed_by))
+        decision = conflict.get_decision_display() or "No decision"
+        return format_html('{} <div class="quiet">{}</div>', decision, by_change(conflict.closed_by))

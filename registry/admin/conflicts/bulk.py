@@ -164,23 +164,23 @@ def _preview_of(request: HttpRequest, rows: QuerySet[Conflict], pair: Pair) -> F
 
 def _chosen(model_admin: ScopedAdmin, request: HttpRequest) -> QuerySet[Conflict]:
     """Return the open conflicts in scope that the address selects; raise BadSelection when it selects none."""
-    said = request.GET
+    query = request.GET
     mine = model_admin.get_queryset(request)
-    if "like" in said:
-        first = model_admin.get_object(request, said["like"])
+    if "like" in query:
+        first = model_admin.get_object(request, query["like"])
         if first is None:
             raise BadSelection("There is no such conflict. Choose the conflicts in the list.")
         rows = mine.filter(pk__in=similar_conflicts(first).values("pk"))
-    elif "ids" in said:
-        if not IDS.fullmatch(said["ids"]) or said["ids"].count(",") >= MAX_SELECTED:
+    elif "ids" in query:
+        if not IDS.fullmatch(query["ids"]) or query["ids"].count(",") >= MAX_SELECTED:
             raise BadSelection(f"Choose between one and {MAX_SELECTED:,} conflicts in the list.")
-        rows = mine.filter(pk__in=said["ids"].split(","))
-    elif "list" in said:
-        rows = listed(model_admin, request, said["list"])
+        rows = mine.filter(pk__in=query["ids"].split(","))
+    elif "list" in query:
+        rows = listed(model_admin, request, query["list"])
     else:
         raise BadSelection("Choose the conflicts that are to be settled together in the list.")
-    if "pair" in said:
-        pair = PAIR.fullmatch(said["pair"])
+    if "pair" in query:
+        pair = PAIR.fullmatch(query["pair"])
         if not pair:
             raise BadSelection("The address does not name two parties. Choose the conflicts in the list.")
         rows = rows.filter(kind=pair[1], holder=pair[2], claimant=pair[3])
@@ -200,8 +200,8 @@ def _many_verb(rows: QuerySet[Conflict], form: DecisionForm) -> Verb:
     return verb
 
 
-def _to_queue(model_admin: ScopedAdmin, request: HttpRequest, said: str, level: int) -> HttpResponse:
-    model_admin.message_user(request, said, level)
+def _to_queue(model_admin: ScopedAdmin, request: HttpRequest, text: str, level: int) -> HttpResponse:
+    model_admin.message_user(request, text, level)
     return HttpResponseRedirect(_queue_of(request))
 
 
@@ -217,8 +217,8 @@ def _source(model_admin: ScopedAdmin, request: HttpRequest) -> str:
         return ""
     changes = Change.objects.select_related("message__sender").defer("message__sealed")
     change = changes.get(pk=first.opened_by_id)
-    said = f"{source_name(change)}, {moment(change.moment)}"
-    return link(change.message or change, said) if first.claimant in model_admin.seen(request) else said
+    text = f"{source_name(change)}, {moment(change.moment)}"
+    return link(change.message or change, text) if first.claimant in model_admin.seen(request) else text
 
 
 def _pairs_page(model_admin: ScopedAdmin, request: HttpRequest, pairs: list[Pair]) -> HttpResponse:
@@ -263,10 +263,10 @@ def _many_page(
     return model_admin.page(request, "admin/registry/conflict_settle.html", pair.title, **context)
 
 
-def settle_url(**said: str) -> str:
-    """Return the address of the page that settles the conflicts selected by `said`."""
+def settle_url(**query: str) -> str:
+    """Return the address of the page that settles the conflicts selected by `query`."""
     page = reverse("admin:registry_conflict_settle")
-    return f"{page}?{urlencode(said)}" if said else page
+    return f"{page}?{urlencode(query)}" if query else page
 
 
 # These come before the addresses in which any text may be the number of a conflict.

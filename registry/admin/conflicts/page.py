@@ -14,7 +14,7 @@ from participants.admin_base.html import link, moment
 from participants.models import Participant
 from participants.scope import Scope
 from registry.admin.conflicts.forms import decided
-from registry.admin.facts.adjust import adjusting, party_of
+from registry.admin.facts.adjust import adjust_url, party_of
 from registry.decisions.settle import refusing_decision
 from registry.models import (
     Change,
@@ -112,22 +112,22 @@ def _claims(conflict: Conflict, party: Participant, seen: Scope, adjusted_for: S
 
 
 def _claim_row(conflict: Conflict, row: Any, rows: list[Any], seen: Scope, adjustable: bool) -> ClaimRow:
-    said, linked = origin(row, rows), party_of(row) in seen
-    message = said.message
+    source, linked = origin(row, rows), party_of(row) in seen
+    message = source.message
     words = (
         f"{message.message_type}, received {moment(message.received_at)}"
         if message
-        else f"{source_name(said)}, {moment(said.moment)}"
+        else f"{source_name(source)}, {moment(source.moment)}"
     )
     return ClaimRow(
         row=row,
         party=link(party_of(row)) if linked else str(party_of(row)),
         days=link(row, in_words(row.period)) if linked else in_words(row.period),
         waiting=moment(row.waiting_since.moment) if row.waiting_since else "",
-        source=link(message or said, words) if linked else words,
+        source=link(message or source, words) if linked else words,
         answer=_answer(message) if message and linked else None,
         refusal=_refusal(row, conflict, seen),
-        adjust_url=f"{adjusting(row)}?conflict={conflict.pk}" if adjustable else "",
+        adjust_url=f"{adjust_url(row)}?conflict={conflict.pk}" if adjustable else "",
     )
 
 
@@ -168,9 +168,9 @@ def origin(claim: Any, rows: Iterable[Any]) -> Change:
     point = getattr(claim, "congestion_point_id", None)
     for row in rows:
         if getattr(row, "congestion_point_id", None) == point and overlap(row.period, claim.period):
-            said: Change = row.recorded_by
-            if said.kind == Change.Kind.IMPORT or is_message_of(said, party):
-                return said
+            change: Change = row.recorded_by
+            if change.kind == Change.Kind.IMPORT or is_message_of(change, party):
+                return change
     recorded: Change = claim.recorded_by
     return recorded
 
@@ -194,8 +194,8 @@ def other_claims(conflict: Conflict, *, seen: Scope) -> list[ClaimRow]:
         connection=conflict.connection_id, period__overlap=conflict.period, superseded_by=None
     )
     others = rows.exclude(**{f"{field}__in": [conflict.holder_id, conflict.claimant_id]})
-    shown = seen.restrict(others, field).order_by("waiting_since_id", "period")[:MAX_ROWS]
-    return [_claim_row(conflict, row, [row], seen, False) for row in shown]
+    rows = seen.restrict(others, field).order_by("waiting_since_id", "period")[:MAX_ROWS]
+    return [_claim_row(conflict, row, [row], seen, False) for row in rows]
 
 
 def other_decisions(conflict: Conflict) -> list[DecisionRow]:

@@ -98,7 +98,7 @@ def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable)
             model_admin, request, row, form, preview_of(request, row) if is_live(row) else FormResult()
         )
     days = periods.half_open(form.cleaned_data["first"], form.cleaned_data["last"])
-    asked = periods.in_words(days)
+    requested = periods.in_words(days)
     result = submit_form(request, adjust_verb(row, form), form.why)
     change = result.change
     if change is None:
@@ -106,23 +106,23 @@ def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable)
         change = is_repeated(row, days, by=request.user.get_username(), why=form.why)
     if change is None:
         return _adjust_page(model_admin, request, row, form, result)
-    given = periods.list_in_words(resulting_days(row, days, change))
-    said = format_html(
+    resulting = periods.list_in_words(resulting_days(row, days, change))
+    text = format_html(
         "The days of {} are {}{}{}. {}",
-        words(row),
-        given,
-        "" if given == asked else f"; you asked for {asked}",
+        description(row),
+        resulting,
+        "" if resulting == requested else f"; you asked for {requested}",
         "".join(f"; {each.in_words}" for each in unmet_days(row, [days], change)),
         link(Change.objects.get(pk=change), "See what changed"),
     )
-    model_admin.message_user(request, said, messages.SUCCESS)
+    model_admin.message_user(request, text, messages.SUCCESS)
     return HttpResponseRedirect(_afterwards(model_admin, request, row))
 
 
 def preview_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> HttpResponse:
     """Return the consequences of the days in the form, as a part of the page."""
     if request.method != "POST":
-        return HttpResponseRedirect(adjusting(row))
+        return HttpResponseRedirect(adjust_url(row))
     return preview_fragment(request, preview_of(request, row) if is_live(row) else FormResult(hint=TOO_MANY))
 
 
@@ -143,7 +143,7 @@ def _adjust_page(
     return model_admin.page(
         request,
         "admin/registry/adjust.html",
-        f"Adjust {words(row)}",
+        f"Adjust {description(row)}",
         row=row,
         party=party_of(row),
         days=periods.in_words(row.period),
@@ -151,7 +151,7 @@ def _adjust_page(
         superseded=source_in_words(superseded) if superseded else "",
         explained=POINT_EXPLAINED if isinstance(row, CongestionPointTerms) else CLAIM_EXPLAINED,
         current=[
-            {"days": periods.in_words(other.period), "url": adjusting(other), "row": other}
+            {"days": periods.in_words(other.period), "url": adjust_url(other), "row": other}
             for other in current_of(row)
             if other.pk != row.pk
         ],
@@ -189,10 +189,10 @@ def is_repeated(row: Adjustable, days: Days, *, by: str, why: str) -> int | None
     if change is None:
         return None
     entries = AuditEntry.objects.filter(action="adjust period", actor=by, reason=why, after__change=change)
-    asked = [after.get("asked for", after["days"]) for entry in entries if (after := entry.after)]
+    requested = [after.get("asked for", after["days"]) for entry in entries if (after := entry.after)]
     latest = Change.objects.latest("pk").pk
     holds = resulting_days(row, days, change) == resulting_days(row, days, latest)
-    return change if asked == [periods.in_words(days)] and holds else None
+    return change if requested == [periods.in_words(days)] and holds else None
 
 
 def preview_of(request: HttpRequest, row: Adjustable) -> FormResult:
@@ -213,7 +213,7 @@ def adjust_verb(row: Adjustable, form: AdjustForm) -> Verb:
     return verb
 
 
-def adjusting(row: Adjustable) -> str:
+def adjust_url(row: Adjustable) -> str:
     """Return the address of the page that adjusts `row`."""
     return reverse(f"admin:registry_{row._meta.model_name}_adjust", args=[row.pk])
 
@@ -225,7 +225,7 @@ def party_of(row: Adjustable) -> Participant:
     return row.dso if isinstance(row, CongestionPointConnection) else row.congestion_point.dso
 
 
-def words(row: Adjustable) -> str:
+def description(row: Adjustable) -> str:
     """Return what the days belong to, such as `the representation of ean.8716… by AGR one.example`."""
     return f"the {row._meta.verbose_name} of {row}" if isinstance(row, Claim) else f"the {row}"
 

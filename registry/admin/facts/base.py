@@ -74,7 +74,7 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
         context = super().page_context(request, row)
         context["subtitle"] = f"{getattr(row, str(self.list_display[0]))}, {periods.in_words(row.period)}"
         if row.superseded_by_id is None and adjust.may_adjust(self, request, row):
-            context["adjust_url"] = adjust.adjusting(row)
+            context["adjust_url"] = adjust.adjust_url(row)
         return context
 
     @admin.display(description="days")

@@ -5,8 +5,8 @@ from registry.models import CongestionPointTerms
 
 def terms_in_words(terms: CongestionPointTerms) -> str:
     """Return terms in words, such as `day-ahead by AGR, intraday by DSO, mutex offers`."""
-    said = [f"day-ahead by {terms.day_ahead_redispatch_by}"]
+    parts = [f"day-ahead by {terms.day_ahead_redispatch_by}"]
     if terms.intraday_redispatch_by:
-        said.append(f"intraday by {terms.intraday_redispatch_by}")
-    said.append("mutex offers" if terms.mutex_offers_supported else "no mutex offers")
-    return ", ".join(said)
+        parts.append(f"intraday by {terms.intraday_redispatch_by}")
+    parts.append("mutex offers" if terms.mutex_offers_supported else "no mutex offers")
+    return ", ".join(parts)

@@ -85,8 +85,8 @@ class MarketAdmin(OneRowAdmin):
         form = ConfirmForm(request.POST if "sure" in request.POST else None, initial=wanted)
         if form.is_valid():
             set_market(**wanted, actor=actor(request), reason=form.cleaned_data["reason"])
-            said = f"The market is {wanted['time_zone']}, with ISPs of {wanted['isp_duration']}."
-            self.message_user(request, said, messages.SUCCESS)
+            text = f"The market is {wanted['time_zone']}, with ISPs of {wanted['isp_duration']}."
+            self.message_user(request, text, messages.SUCCESS)
             return HttpResponseRedirect(self.url_to("change", 1))
         return self.page(
             request,
@@ -104,18 +104,18 @@ class MarketAdmin(OneRowAdmin):
 
 def _meaning(before: Market, wanted: dict[str, str], now: datetime) -> list[str]:
     """Return the consequences of changing the market, in one or two sentences each."""
-    said = []
+    sentences = []
     old, new = before.time_zone, wanted["time_zone"]
     if new != old:
         today = today_at(now, old)
         days = [today, today + HALF_A_YEAR]
         if zone_agrees(new, old, days):
-            said.append(
+            sentences.append(
                 f"{new} has the same time as {old} today and in half a year, so days begin and end when they do now."
             )
         else:
             begins = [datetime.combine(days[1], time(), ZoneInfo(zone)) for zone in (old, new)]
-            said.append(
+            sentences.append(
                 "All that is registered keeps its dates, but its days begin and end at other moments: "
                 f"{days[1]} begins at {_utc(begins[0])} at present, and would begin at {_utc(begins[1])}. "
                 f"That concerns {count_in_words(Representation.objects.current())} claims of AGRs, "
@@ -123,18 +123,18 @@ def _meaning(before: Market, wanted: dict[str, str], now: datetime) -> list[str]
                 f"and {count_in_words(CongestionPointTerms.objects.current())} terms."
             )
             if (there := today_at(now, new)) != today:
-                said.append(f"Today is {today} at present, and would be {there} at once.")
-            said.append(
+                sentences.append(f"Today is {today} at present, and would be {there} at once.")
+            sentences.append(
                 "From then on messages that state another time than the new zone's are rejected with "
                 "“TimeZone rejected”: agree on the moment with all participants."
             )
-        said.append("Times on these screens are shown in the new zone.")
+        sentences.append("Times on these screens are shown in the new zone.")
     if wanted["isp_duration"] != before.isp_duration:
-        said.append(
+        sentences.append(
             f"An ISP lasts {wanted['isp_duration']} instead of {before.isp_duration}. Days, claims and conflicts do "
             "not depend on it; reservations are counted in ISPs."
         )
-    return said
+    return sentences
 
 
 def _utc(moment: datetime) -> str:

@@ -184,8 +184,8 @@ class PolicyAdmin(ReasonedAdmin):
         if request.method == "POST" and form.is_valid():
             value, reason = form.cleaned_data["value"], form.cleaned_data["reason"]
             policies.set_policy(name, value, actor=actor(request), reason=reason, now=clock.now())
-            said = f"{policy_text(name).title}: {value}. It applies to messages received from this moment on."
-            self.message_user(request, said, messages.SUCCESS)
+            text = f"{policy_text(name).title}: {value}. It applies to messages received from this moment on."
+            self.message_user(request, text, messages.SUCCESS)
             return HttpResponseRedirect(self.url_to("changelist"))
         return self.page(
             request,
@@ -228,17 +228,17 @@ def _since(names: list[str]) -> dict[str, str]:
     entries = {
         entry.object_pk: entry for entry in about_policies.order_by("object_pk", "-id").distinct("object_pk")
     }
-    said = {}
+    since = {}
     for name in names:
         entry = entries.get(name)
         if name not in set_at:
-            said[name] = "from the start: nobody has set it"
+            since[name] = "from the start: nobody has set it"
         elif entry is None:
-            said[name] = f"since {moment(set_at[name])}"
+            since[name] = f"since {moment(set_at[name])}"
         else:
             why = f": {entry.reason}" if entry.reason else ""
-            said[name] = f"since {moment(set_at[name])}, set by {entry.actor}{why}"
-    return said
+            since[name] = f"since {moment(set_at[name])}, set by {entry.actor}{why}"
+    return since
 
 
 class PolicyFilter(ChoiceFilter):

@@ -21,7 +21,7 @@ from participants.admin_base.filters import DSOFilter
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
-from registry.admin.facts.adjust import PERMISSION, adjusting
+from registry.admin.facts.adjust import PERMISSION, adjust_url
 from registry.admin.facts.base import by_change, current_first
 from registry.admin.facts.terms import terms_in_words
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
@@ -55,9 +55,9 @@ class CoverageFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the congestion points in the chosen band."""
-        asked = self.value()
+        chosen = self.value()
         known = {str(band.value) for band in Coverage}
-        return queryset.filter(coverage__band=int(asked)) if asked in known else queryset
+        return queryset.filter(coverage__band=int(chosen)) if chosen in known else queryset
 
 
 class CountedPaginator(Paginator[Any]):
@@ -109,7 +109,7 @@ def congestion_point_page(
                 "terms": terms_in_words(row),
                 "recorded": by_change(row.recorded_by),
                 "superseded": by_change(row.superseded_by) if row.superseded_by else "",
-                "adjust_url": adjusting(row) if may_adjust and not row.superseded_by_id else "",
+                "adjust_url": adjust_url(row) if may_adjust and not row.superseded_by_id else "",
             }
             for row in rows[:MAX_ROWS]
         ],

@@ -15,7 +15,7 @@ from django.utils.timezone import localtime
 
 from participants.admin_base.html import link, moment
 from participants.scope import Scope
-from registry.admin.facts.adjust import adjusting, party_of
+from registry.admin.facts.adjust import adjust_url, party_of
 from registry.decisions.history import Refusable, refusals
 from registry.models import (
     Change,
@@ -92,7 +92,7 @@ class Viewer:
             standing=claim.standing,
             standing_label=str(claim.get_standing_display()),
             reason=_reason(claim, refused.get(claim)),
-            adjust_url=adjusting(claim) if may_adjust else "",
+            adjust_url=adjust_url(claim) if may_adjust else "",
         )
 
     def source(self, change: Change) -> SafeString | str:
