@@ -1,5 +1,5 @@
-"""How much more this CRO costs than the work that cannot be avoided, measured: `make bench`.
+"""Measure how much more this CRO costs than the work that cannot be avoided: `make bench`.
 
-Each figure is a ratio of medians out of one run, against a floor or a peer that is measured in between, so that it says
-the same on a slow machine as on a fast one. `docs/performance.md` has the results and explains them.
+Each figure is a ratio of two medians of one run: the CRO's, and that of a floor or a peer. Both are measured in turn,
+so the ratio is the same on a slow machine as on a fast one. `docs/performance.md` has the results and explains them.
 """

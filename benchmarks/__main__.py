@@ -1,6 +1,6 @@
-"""`python -m benchmarks`: measures, prints the figures as they come, and writes them down.
+"""`python -m benchmarks`: measure, print each figure at once, and write all of them to a page.
 
-Ends with 1 where a bound is exceeded, with 2 where a figure could not be measured, and with 130 when interrupted.
+The exit status is 1 if a bound is exceeded, 2 if a figure could not be measured, and 130 if it was interrupted.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _measure(options: argparse.Namespace) -> int:
             except Exception:
                 traceback.print_exc()
                 failed.append(name)
-    over = [figure for figure in figures if not figure.kept]
+    over = [figure for figure in figures if not figure.is_within_bound]
     print(f"\n{report.table(figures)}\n\nIn {(time.monotonic() - began) / 60:.0f} minutes.", flush=True)
     if failed:
         print(f"Could not be measured, so that nothing is written down: {', '.join(failed)}", file=sys.stderr)
@@ -122,7 +122,7 @@ Scenario = Callable[["Bench"], Iterator[Figure | Series]]
 
 
 def _scenarios(wanted: list[str]) -> Iterator[tuple[str, Scenario]]:
-    """The scenarios that measure what is wanted, by the first figure of each."""
+    """Return the scenarios that measure the requested figures, by the first figure of each."""
     from benchmarks import answers, imports, rates, registered, updates
 
     scenarios: list[tuple[Scenario, tuple[str, ...]]] = [

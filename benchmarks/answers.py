@@ -17,7 +17,7 @@ AT_MOST = 2.0
 
 
 def run(bench: Bench) -> Iterator[Figure]:
-    """B5, and the part of B11 that is about it."""
+    """Measure B5, and its part of B11."""
     agr, dso = Sender("large.example"), Sender("grid.example", "DSO")
     ours: list[Answered] = []
     floor: list[float] = []
@@ -36,7 +36,7 @@ def run(bench: Bench) -> Iterator[Figure]:
             ours.append(answered)
             with connected(database) as connection:
                 answer = _content(connection, answered)
-                bench.databases.settle()
+                bench.databases.flush()
                 day = messages.today().isoformat()
                 floor.append(floors.portfolio(connection, keys[agr.domain], day, answer, agr))
             if (returned := answer.count(b"<Connection ")) != bench.connections:
@@ -56,7 +56,7 @@ def run(bench: Bench) -> Iterator[Figure]:
 
 
 def _content(connection: psycopg.Connection[Any], answered: Answered) -> bytes:
-    """The answer's inner XML."""
+    """Return the inner XML of the answer."""
     query = "SELECT substring(sealed FROM 65) FROM uftp_outboundmessage WHERE id = %s"
     row = connection.execute(query, [answered.outbound_id], binary=True).fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""What the scenarios share: sizes, databases, the sink, and how an exchange with a running CRO is timed."""
+"""Parts that all scenarios use: sizes, databases, the sink, and the timing of an exchange with a running CRO."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SELECT EXISTS (SELECT FROM uftp_inboundmessage WHERE state = 'received')
 
 @dataclass(frozen=True)
 class Bench:
-    """The sizes of a run, and what it runs with."""
+    """The sizes of a run, and the databases and the sink that it uses."""
 
     databases: Databases
     sink: str
@@ -39,11 +39,11 @@ class Bench:
 
     @property
     def points(self) -> int:
-        """Congestion points of the large updates and answers: a hundred connections in each."""
+        """Return how many congestion points the large updates and answers have: one for each hundred connections."""
         return max(1, self.connections // 100)
 
     def say(self, text: str) -> None:
-        """Progress, for whoever watches."""
+        """Print a line about the progress."""
         print(f"  {time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
@@ -60,13 +60,13 @@ class Answered:
 
 @contextmanager
 def connected(database: str) -> Iterator[psycopg.Connection[Any]]:
-    """A plain connection to `database`."""
+    """Open a connection to `database`, without Django."""
     with psycopg.connect(databases.url(database), autocommit=True) as connection:
         yield connection
 
 
 def register(bench: Bench, senders: Iterable[Sender]) -> dict[str, int]:
-    """Put `senders` on record in the database at hand, authorized; their primary keys by domain."""
+    """Register `senders` in the present database, authorized, and return their primary keys by domain."""
     keys = {}
     for sender in senders:
         participant, _ = add_or_update_participant(
@@ -87,7 +87,7 @@ def register(bench: Bench, senders: Iterable[Sender]) -> dict[str, int]:
 
 
 def exchange(cro: RunningCro, database: psycopg.Connection[Any], message: Message) -> Answered:
-    """POST `message` and wait until its answer is committed, which must be an unqualified yes."""
+    """POST `message` and wait until its answer is committed; it must be accepted without warnings."""
 
     def answer() -> Any:
         return database.execute(ANSWERED, [message.conversation_id]).fetchone()

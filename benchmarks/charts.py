@@ -1,4 +1,4 @@
-"""A chart of seconds against size, both logarithmic, as SVG: on a ground of its own, so that any page can show it."""
+"""Draw a chart of seconds against size as SVG, with logarithmic axes, and a background for any page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INK, PALE, GROUND = "#1b1f24", "#c9ced6", "#ffffff"
 
 
 def chart(title: str, across: str, series: Sequence[Series]) -> str:
-    """The SVG, each point with its seconds beside it."""
+    """Return the SVG; each point has its seconds beside it."""
     sizes = [size for one in series for size, _ in one.points]
     seconds = [value for one in series for _, value in one.points]
     low_x, high_x = log10(min(sizes)), log10(max(sizes))

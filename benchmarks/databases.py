@@ -1,7 +1,7 @@
-"""Databases of the benchmarks' own, on the server of `DATABASE_URL` or else the embedded one.
+"""Make databases for the benchmarks, on the server of `DATABASE_URL` or else on the embedded one.
 
-Whoever makes one holds an advisory lock with the number in its name, which a killed process lets go of: what was left
-behind is known by that, and dropped by the next run.
+The name of each has a number, and its process holds an advisory lock with that number. A process that is killed
+releases the lock. So the next run knows which databases are left over, and drops them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PREFIX = "cro_benchmark_"
 
 
 def url(database: str) -> str:
-    """The address of `database` on the server, for libpq and for `DATABASE_URL` alike."""
+    """Return the address of `database` on the server, in the form of libpq and `DATABASE_URL`."""
     default = settings.DATABASES["default"]
     if default["ENGINE"] == EMBEDDED:
         place = urlencode({"host": default["HOST"], "port": default["PORT"]})
@@ -35,13 +35,13 @@ def url(database: str) -> str:
 
 
 def use(database: str) -> None:
-    """Have this process's own Django work on `database` from here on."""
+    """Make Django in this process use `database` from now on."""
     connection.close()
     connection.settings_dict["NAME"] = database
 
 
 class Databases:
-    """Makes databases as copies of a migrated one. A context manager: at its end all of them are gone."""
+    """A context manager that copies a migrated database as often as needed, and drops all copies at its end."""
 
     def __enter__(self) -> Databases:
         if settings.DATABASES["default"]["ENGINE"] == EMBEDDED:
@@ -70,7 +70,7 @@ class Databases:
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
-        """A migrated database without any facts, by its name; dropped afterwards. This process's Django uses it."""
+        """Make a migrated database without facts, and yield its name; drop it afterwards. Django here uses it."""
         connection.close()
         name = self._create(self._template)
         use(name)
@@ -80,13 +80,13 @@ class Databases:
             connection.close()
             self._drop(name)
 
-    def settle(self) -> None:
-        """Write out what is only in memory, so that it burdens nothing that is measured; where it is permitted."""
+    def flush(self) -> None:
+        """Write the server's memory to disk, if permitted, so that this does not slow what is measured."""
         with suppress(psycopg.errors.InsufficientPrivilege):
             self._server.execute("CHECKPOINT")
 
     def setting(self, name: str) -> str:
-        """What the server says of one of its settings, with its unit."""
+        """Return a setting of the server, with its unit."""
         row = self._server.execute("SELECT current_setting(%s)", [name]).fetchone()
         return str(row[0]) if row else ""
 

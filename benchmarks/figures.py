@@ -1,4 +1,4 @@
-"""A figure: a median of this CRO's beside one of the floor's or the peer's, their ratio, and its bound."""
+"""The figures: a median of this CRO, a median of the floor or the peer, their ratio, and its bound."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from statistics import median
 class Figure:
     """One row of the table.
 
-    `ours` and `theirs` are what the ratio is of, in `unit`; without `theirs`, `ours` itself is what is bounded. Without
-    a bound it is for information.
+    `ours` and `theirs` are the values of the ratio, in `unit`. Without `theirs`, the bound is for `ours` itself. A
+    figure without a bound is for information.
     """
 
     number: str
@@ -27,12 +27,12 @@ class Figure:
 
     @property
     def value(self) -> float:
-        """The ratio, or where there is none to compare with, the figure itself."""
+        """Return the ratio; without `theirs`, return `ours`."""
         return self.ours if self.theirs is None else self.ours / self.theirs
 
     @property
-    def kept(self) -> bool:
-        """Whether the bound is kept."""
+    def is_within_bound(self) -> bool:
+        """Return whether the value is within the bound."""
         return not (
             (self.at_most is not None and self.value > self.at_most)
             or (self.at_least is not None and self.value < self.at_least)
@@ -40,7 +40,7 @@ class Figure:
 
     @property
     def cells(self) -> tuple[str, str, str, str, str, str]:
-        """Number, what, this CRO, the floor or peer, ratio, bound: as texts."""
+        """Return the texts of the row: number, what, this CRO, the floor or peer, ratio, bound."""
         theirs = "" if self.theirs is None else f"{amount(self.theirs)} {self.unit} ({self.against})"
         value = "" if self.theirs is None else f"{self.value:.2f} ×"
         unit = "×" if self.theirs is not None else self.unit
@@ -49,7 +49,7 @@ class Figure:
             bound = f"at most {self.at_most:g} {unit}"
         elif self.at_least is not None:
             bound = f"at least {self.at_least:g} {unit}"
-        if bound and not self.kept:
+        if bound and not self.is_within_bound:
             bound = f"**over**: {bound}" if self.at_most is not None else f"**under**: {bound}"
         return self.number, self.what, f"{amount(self.ours)} {self.unit}", theirs, value, bound
 
@@ -63,7 +63,7 @@ class Series:
 
 
 def amount(value: float) -> str:
-    """Three digits that count, and no fraction of a thousand."""
+    """Write a number with three significant digits, and without a fraction from a thousand on."""
     if value >= 100:
         return f"{value:,.0f}"
     if value >= 10:
@@ -72,5 +72,5 @@ def amount(value: float) -> str:
 
 
 def middle(values: Sequence[float]) -> float:
-    """The median."""
+    """Return the median."""
     return float(median(values))

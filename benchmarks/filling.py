@@ -1,7 +1,7 @@
-"""A registry full of connections, made quickly: rows as the verbs would have written them.
+"""Fill a registry with connections quickly: with the same rows as the verbs would write.
 
-The rows are made in the server and their indexes and constraints afterwards, so that each is there, and valid, before
-anything is measured.
+The server makes the rows, and then their indexes and constraints. So all of these exist and hold before anything is
+measured.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ SELECT setval(pg_get_serial_sequence(%(table)s, 'id'),
 
 
 def address(number: int) -> str:
-    """The entity address of connection `number`, from 0."""
+    """Return the entity address of connection `number`, from 0."""
     return ean(BLOCK, number)
 
 
@@ -102,7 +102,7 @@ class Definitions:
 
     @classmethod
     def of(cls, database: psycopg.Connection[Any]) -> Definitions:
-        """Those of the registry's large tables."""
+        """Return those of the registry's large tables."""
         tables = {"tables": list(TABLES)}
         return cls(
             tuple(database.execute(CONSTRAINTS, tables).fetchall()),
@@ -123,7 +123,7 @@ class Definitions:
 
 
 def fill(database: psycopg.Connection[Any], connections: int, agrs: list[int], dso: int) -> None:
-    """Register `connections` with the AGRs, in equal blocks, all behind congestion points of `dso` (primary keys)."""
+    """Register `connections` with the AGRs, in equal blocks, all in congestion points of `dso` (primary keys)."""
     values = {
         "last": connections - 1,
         "each": IN_A_POINT,

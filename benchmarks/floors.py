@@ -1,11 +1,11 @@
-"""The floors: the least that must be done by who takes an update, or answers a query, and keeps all promises.
+"""The floors: the least work with which an update can be registered durably, or a query answered.
 
-A floor reads what is given once: it verifies the signature, and parses and validates in one pass of libxml2, straight
-into COPY's text, with no second parser, no envelope's schema, no inbox and no answer. The rows go by COPY into a
-temporary table without any index, and from there, unsorted and unexamined, into the registry's own tables of a database
-that is as fresh as the one that the CRO is measured in: the same columns, indexes, foreign keys, checks and exclusion
-constraints, in one transaction that is committed as durably. It compares nothing with what is there, applies no rule,
-and records no more than one change.
+A floor reads the message once. It verifies the signature. It parses and validates in one pass of libxml2, directly
+into COPY's text: there is no second parser, no schema for the envelope, no inbox and no answer. COPY writes the rows
+into a temporary table without an index. From there they go, unsorted and unchecked, into the registry's tables. The
+database is as fresh as the one in which the CRO is measured. It has the same columns, indexes, foreign keys, checks and
+exclusion constraints. All is done in one transaction, which is committed as durably. A floor compares nothing with the
+stored rows, applies no rule, and records one change.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ COPY (
 
 
 def representations(database: psycopg.Connection[Any], message: Message, sender: Sender, party: int) -> float:
-    """Take an AGRPortfolioUpdate of new connections into tables that have none of them; gives the seconds."""
+    """Write an AGRPortfolioUpdate of new connections into tables that have none of them; return the seconds."""
     began = time.monotonic()
     content = _opened(message, sender)
     with database.transaction(), database.cursor() as cursor:
@@ -104,7 +104,7 @@ def representations(database: psycopg.Connection[Any], message: Message, sender:
 def congestion_points(
     database: psycopg.Connection[Any], message: Message, sender: Sender, party: int
 ) -> float:
-    """Take a DSOPortfolioUpdate of new congestion points and connections; gives the seconds."""
+    """Write a DSOPortfolioUpdate of new congestion points and connections; return the seconds."""
     began = time.monotonic()
     content = _opened(message, sender)
     with database.transaction(), database.cursor() as cursor:
@@ -121,7 +121,7 @@ def congestion_points(
 
 
 def csv_representations(database: psycopg.Connection[Any], file: Path, party: int) -> float:
-    """Take a CSV file of one AGR's new connections, its bytes handed to COPY as they are; gives the seconds."""
+    """Give the bytes of a CSV file of one AGR's new connections to COPY as they are; return the seconds."""
     began = time.monotonic()
     with database.transaction(), database.cursor() as cursor:
         cursor.execute(
@@ -140,9 +140,9 @@ def csv_representations(database: psycopg.Connection[Any], file: Path, party: in
 def portfolio(
     database: psycopg.Connection[Any], party: int, day: str, answer: bytes, sender: Sender
 ) -> float:
-    """Read what an AGR's answer says out of the database by COPY, and sign as many bytes; gives the seconds.
+    """Read the content of an AGR's answer from the database by COPY, and sign as many bytes; return the seconds.
 
-    The rows come in the order of DSOs and congestion points that the answer has; the connections within one in none.
+    The rows have the answer's order of DSOs and congestion points. Connections of one congestion point are unsorted.
     """
     began = time.monotonic()
     rows = 0
@@ -164,7 +164,7 @@ def _insert(cursor: psycopg.Cursor[Any], party: int, *statements: str) -> None:
 
 
 def _opened(message: Message, sender: Sender) -> bytes:
-    """The inner XML, verified."""
+    """Verify a message and return its inner XML."""
     body = re.search(rb'Body="([^"]*)"', message.envelope)
     assert body is not None
     return bytes(crypto_sign_open(b64decode(body[1]), sender.public_key))
@@ -176,7 +176,7 @@ def _schema() -> etree.XMLSchema:
 
 
 class _Collector:
-    """A parser target: what its reader makes of each element."""
+    """A target for the parser: it collects the text that `read` makes of each element."""
 
     def __init__(self, read: Callable[[str, Mapping[str, str]], str | None]) -> None:
         self.rows: list[str] = []
@@ -188,11 +188,11 @@ class _Collector:
             self.rows.append(row)
 
     def close(self) -> None:
-        """End of the document."""
+        """Do nothing at the end of the document."""
 
 
 def _parsed(content: bytes, read: Callable[[str, Mapping[str, str]], str | None]) -> Iterator[str]:
-    """What `read` makes of the elements of a document that is valid by the schema, many rows at a time."""
+    """Parse and validate a document, and yield the text that `read` makes of its elements, many rows at once."""
     collector = _Collector(read)
     target: Any = collector
     parser = etree.XMLParser(target=target, schema=_schema(), huge_tree=True, resolve_entities="internal")  # type: ignore[arg-type]
@@ -216,7 +216,7 @@ _NULL = "\\N"
 
 
 def _point_reader(points: list[str]) -> Callable[[str, Mapping[str, str]], str | None]:
-    """A reader of connections that adds the congestion points that they stand under to `points`."""
+    """Return a reader of connections that also adds each congestion point to `points`."""
 
     def read(name: str, attrs: Mapping[str, str]) -> str | None:
         if name == "Connection":

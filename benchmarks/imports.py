@@ -17,7 +17,7 @@ BLOCK = 70
 
 
 def run(bench: Bench) -> Iterator[Figure]:
-    """B10. The command is measured as a whole, from starting Python to its end."""
+    """Measure B10: the whole command, from the start of Python to its end."""
     agr = Sender("large.example")
     ours: list[float] = []
     floor: list[float] = []
@@ -28,11 +28,11 @@ def run(bench: Bench) -> Iterator[Figure]:
             with bench.databases.fresh() as database:
                 party = register(bench, [agr])[agr.domain]
                 with connected(database) as connection:
-                    bench.databases.settle()
+                    bench.databases.flush()
                     floor.append(floors.csv_representations(connection, file, party))
             with bench.databases.fresh() as database:
                 register(bench, [agr])
-                bench.databases.settle()
+                bench.databases.flush()
                 began = time.monotonic()
                 processes.command(database, "import_connections", str(file))
                 ours.append(time.monotonic() - began)

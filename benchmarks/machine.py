@@ -1,4 +1,4 @@
-"""The machine and the software that the figures are of; no name of the machine, and no path on it."""
+"""Describe the machine and the software of a run, without the name of the machine and without paths."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ POSTGRESQL = (
 
 
 def description(databases: Databases) -> list[tuple[str, str]]:
-    """What there is to say, as (name, value)."""
+    """Return the description, as (name, value)."""
     whose = "the embedded one" if settings.DATABASES["default"]["ENGINE"] == EMBEDDED else "of DATABASE_URL"
     packages = ("django", "psycopg", "granian", "procrastinate", "shapeshifter-uftp", "uvicorn")
     libraries = [f"{name} {version(name)}" for name in packages]
@@ -61,7 +61,7 @@ def _system() -> str:
 
 
 def _disk() -> str:
-    """What the disk of the project's folder is: the kind of device, and of file system."""
+    """Return the kind of device and of file system that the project's folder is on."""
     device = settings.BASE_DIR.stat().st_dev
     place = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
     queue = next((folder / "queue" for folder in (place, place.parent) if (folder / "queue").is_dir()), None)

@@ -14,21 +14,21 @@ MEGABYTE = 1_000_000
 
 @dataclass
 class Peaks:
-    """What several fresh CROs had at most, each after one large exchange."""
+    """The peak memory of several fresh CROs, each after one large exchange."""
 
     size: int = 0
     web: list[float] = field(default_factory=list)
     worker: list[float] = field(default_factory=list)
 
     def add(self, cro: RunningCro, size: int) -> None:
-        """The peaks of `cro` up to this moment, for `size` bytes of inner XML."""
+        """Add the peaks of `cro` up to this moment, for `size` bytes of inner XML."""
         peak = cro.peak_memory()
         self.size = size
         self.web.append(peak["web"])
         self.worker.append(peak["worker"])
 
     def figures(self, during: str) -> Iterator[Figure]:
-        """The figures of the web process that had most, and of the worker, during a case."""
+        """Yield two figures of a case: of the web process with the highest peak, and of the worker."""
         for name, peaks in (("a web process", self.web), ("the worker", self.worker)):
             yield Figure(
                 "B11",

@@ -17,12 +17,12 @@ ZONE = "Europe/Amsterdam"
 
 
 def today() -> date:
-    """The market's day."""
+    """Return the market's day."""
     return datetime.now(ZoneInfo(ZONE)).date()
 
 
 def ean(block: int, number: int) -> str:
-    """The entity address of connection `number` (below 10^10) in a block (0 to 99) of its own."""
+    """Return the entity address of connection `number` (below 10^10) in the block (0 to 99)."""
     return f"ean.871685{block:02}{number:010}"
 
 
@@ -40,13 +40,13 @@ class Sender:
 
     @property
     def published_key(self) -> str:
-        """`cs1.…`"""
+        """Return the public key as DNS has it: `cs1.…`."""
         return f"cs1.{b64encode(self.public_key).decode()}"
 
 
 @dataclass(frozen=True)
 class Message:
-    """One that is ready to be posted."""
+    """A message that is ready to be posted."""
 
     conversation_id: str
     size: int
@@ -55,7 +55,7 @@ class Message:
 
     @property
     def request(self) -> bytes:
-        """The whole HTTP request."""
+        """Return the whole HTTP request."""
         return (
             f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml; charset=utf-8\r\n"
             f"Content-Length: {len(self.envelope)}\r\n\r\n".encode()
@@ -64,7 +64,7 @@ class Message:
 
 
 def sealed(sender: Sender, name: str, attributes: str, content: str = "") -> Message:
-    """A message of type `name` under a MessageID and a ConversationID of its own."""
+    """Return a sealed message of type `name` with a new MessageID and ConversationID."""
     conversation_id = str(uuid4())
     xml = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} Version="3.1.0" SenderDomain="{sender.domain}" '
@@ -78,17 +78,17 @@ def sealed(sender: Sender, name: str, attributes: str, content: str = "") -> Mes
 
 
 def representations(sender: Sender, lines: Iterable[tuple[str, date, date | None]]) -> Message:
-    """An AGRPortfolioUpdate of (connection, first day, last day inclusive or None)."""
+    """Return an AGRPortfolioUpdate of (connection, first day, last day inclusive or None)."""
     return sealed(sender, "AGRPortfolioUpdate", "", "".join(_connection(*line) for line in lines))
 
 
 def portfolio_query(sender: Sender, day: date) -> Message:
-    """An AGRPortfolioQuery."""
+    """Return an AGRPortfolioQuery."""
     return sealed(sender, "AGRPortfolioQuery", f' Period="{day}"')
 
 
 def congestion_points(sender: Sender, points: Iterable[tuple[str, Iterable[str]]], first: date) -> Message:
-    """A DSOPortfolioUpdate of (congestion point, its connections), from `first` on without an end."""
+    """Return a DSOPortfolioUpdate of (congestion point, its connections), from `first` on, without an end."""
     content = "".join(
         f'<CongestionPoint EntityAddress="{address}" StartPeriod="{first}" MutexOffersSupported="true" '
         f'DayAheadRedispatchBy="DSO" IntradayRedispatchBy="AGR">'

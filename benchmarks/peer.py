@@ -1,8 +1,8 @@
-"""The CRO service of `shapeshifter-uftp` as it is, in a process of its own: `python -m benchmarks.peer`.
+"""Run the CRO service of `shapeshifter-uftp`, unchanged, in a process of its own: `python -m benchmarks.peer`.
 
-It reads the public keys (Base64) of its senders as a line of JSON, by domain; prints its port; and ends when its
-standard input does. It verifies and parses what it receives, answers 200, and does nothing with it. Its log, which
-would show every message, is off.
+It reads the public keys (Base64) of its senders as a line of JSON, by domain, and prints its port. It ends when its
+standard input is closed. It verifies and parses each message, answers 200, and does nothing more. Its log would show
+every message, so it is off.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.messages import CRO_DOMAIN, PATH
 
 
 class Peer(ShapeshifterCroService):  # type: ignore[misc]
-    """What the library leaves to its user does nothing."""
+    """The CRO service; its handlers do nothing."""
 
     def process_agr_portfolio_query(self, message: PayloadMessage) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Posting over plain sockets: what posts shares the machine with what is measured, and so does as little as it can."""
+"""Post over plain sockets. The sender is on the measured machine, so it does as little work as possible."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def post(self, request: bytes) -> None:
-        """Send `request` and read its answer. Raises Failed unless that is 200."""
+        """Send `request` and read its answer. Raises Failed unless the status is 200."""
         self._socket.sendall(request)
         answer = b""
         while b"\r\n\r\n" not in answer:
@@ -65,7 +65,7 @@ def post(port: int, message: Message) -> None:
 
 
 def post_all(port: int, messages: Sequence[Message]) -> float:
-    """POST `messages` as fast as they are answered, on CONNECTIONS connections; gives the seconds. Raises Failed."""
+    """POST `messages` as fast as they are answered, on CONNECTIONS connections; return the seconds. Raises Failed."""
     requests = [message.request for message in messages]
     connections = [Connection(port) for _ in range(min(CONNECTIONS, len(requests)))]
     failures: list[Exception] = []

@@ -1,4 +1,4 @@
-"""The processes that are measured, and those that they are measured with; none outlives the benchmarks."""
+"""Run the measured processes, and those that they exchange messages with; all end with the benchmarks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SETTINGS = "cro_project.settings"
 
 
 class NotInTime(RuntimeError):
-    """Something that was awaited did not happen."""
+    """The awaited event did not happen in time."""
 
 
 def wait_for(what: str, probe: Callable[[], T], seconds: float = WITHIN, every: float = 0.01) -> T:
@@ -55,7 +55,7 @@ def command(database: str, *arguments: str) -> subprocess.CompletedProcess[bytes
 
 
 class RunningCro:
-    """A web and a worker process on a database, as operators run them by default. A context manager."""
+    """A context manager that runs a web and a worker process on a database, as operators do by default."""
 
     def __init__(self, database: str) -> None:
         self._database = database
@@ -87,15 +87,15 @@ class RunningCro:
 
     @property
     def log(self) -> str:
-        """What its processes have written."""
+        """Return what its processes have written."""
         return Path(self._log.name).read_text(errors="replace")
 
     def peak_memory(self) -> dict[str, int]:
-        """The most resident memory that any single process of the web, and of the worker, has had so far, in bytes."""
+        """Return the peak resident memory so far, in bytes: the highest of a web process, and that of the worker."""
         return {name: max(map(_peak, _tree(process.pid))) for name, process in self._started.items()}
 
     def busy(self) -> dict[str, float]:
-        """Seconds of processor that the processes of the web, and of the worker, have used so far."""
+        """Return the seconds of processor time that the web processes and the worker have used so far."""
         return {
             name: sum(sum(one.cpu_times()[:2]) for one in _tree(process.pid))
             for name, process in self._started.items()
@@ -124,14 +124,14 @@ class RunningCro:
 
 @contextmanager
 def sink() -> Iterator[str]:
-    """A participant's system that takes everything; its endpoint."""
+    """Run a participant's system that accepts every message, and yield its endpoint."""
     with _beside("benchmarks.sink", "") as port:
         yield f"http://127.0.0.1:{port}/"
 
 
 @contextmanager
 def peer(senders: Iterable[Sender]) -> Iterator[int]:
-    """The CRO service of `shapeshifter-uftp`, which knows `senders`; its port."""
+    """Run the CRO service of `shapeshifter-uftp`, which knows `senders`, and yield its port."""
     keys = {sender.domain: sender.published_key.removeprefix("cs1.") for sender in senders}
     with _beside("benchmarks.peer", json.dumps(keys) + "\n") as port:
         yield port
@@ -139,7 +139,7 @@ def peer(senders: Iterable[Sender]) -> Iterator[int]:
 
 @contextmanager
 def _beside(module: str, first_line: str) -> Iterator[int]:
-    """A process of a module that prints its port and ends when its standard input does."""
+    """Run a module that reads `first_line` and prints its port; yield the port. It ends with its standard input."""
     process = subprocess.Popen(
         [sys.executable, "-m", module],
         cwd=settings.BASE_DIR,

@@ -1,8 +1,8 @@
 """B6, B7, B8: messages a second, of many senders at once, beside the CRO service of `shapeshifter-uftp`.
 
-The load generator, the database, the sink and the service share the machine. The peer is one process, and cannot be
-more; this CRO is `serve` and `worker` as they start by default. Both get the same messages, sealed beforehand, from
-the same generator. Rounds alternate, and each begins when nothing is left to do of the last.
+The load generator, the database, the sink and the service are on the same machine. The peer can run as one process
+only. This CRO is `serve` and `worker` as they start by default. Both get the same messages from the same generator,
+which sealed them before. Rounds alternate. Each begins when all work of the last one is done.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Make = Callable[[int], list[Message]]
 
 
 def run(bench: Bench) -> Iterator[Figure]:
-    """B6, B7 and B8."""
+    """Measure B6, B7 and B8."""
     senders = [Sender(f"agr-{number}.example") for number in range(SENDERS)]
     numbers = count()
 
@@ -72,7 +72,7 @@ def run(bench: Bench) -> Iterator[Figure]:
 def _rates(
     bench: Bench, cro: RunningCro, peer: int, connection: psycopg.Connection[Any], make: Make
 ) -> tuple[float, float, float]:
-    """Messages a second: received by the CRO, received by the peer, and handled by the CRO to the answer's delivery."""
+    """Return messages per second: received by the CRO, received by the peer, and handled and answered by the CRO."""
     warm_up = max(bench.messages // 10, SENDERS * 2)
     for port in (peer, cro.port):
         # One alone at first, in which the parser of the peer fills its caches: they are not made for several threads.
@@ -83,7 +83,7 @@ def _rates(
     for _ in range(bench.runs):
         batch = make(bench.messages)
         theirs.append(len(batch) / posting.post_all(peer, batch))
-        bench.databases.settle()
+        bench.databases.flush()
         before = cro.busy()
         began = time.monotonic()
         received.append(len(batch) / posting.post_all(cro.port, batch))
@@ -98,7 +98,7 @@ def _rates(
 
 
 def _check_accepted(connection: psycopg.Connection[Any]) -> None:
-    """Raise RuntimeError if an update was not applied: what is refused costs less."""
+    """Raise RuntimeError if an update was not applied: a refused update costs less."""
     refused = connection.execute(REFUSED).fetchall()
     if refused:
         raise RuntimeError(f"{len(refused)} updates were not accepted, the first for: {refused[0][0]}")

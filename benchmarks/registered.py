@@ -1,8 +1,8 @@
 """B9: what an update costs with many connections registered, beside the same with few.
 
-Measured is the handling of one message as the worker does it: `uftp.processing.drain.drain`, from taking the message
-out of the inbox to the commit of the registry's change and the answer. It is called in this process, so that nothing
-else is in the figure: no wake-up, no polling and no delivery.
+The figure is the time that `uftp.processing.drain.drain` needs for one message: from reading the message in the inbox
+to the commit of the registry's change and the answer. It is called in this process, so the figure has no wake-up, no
+polling and no delivery.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BLOCK = 50
 
 
 class Registry:
-    """A database with so many connections registered; each of several AGRs has an equal block of them."""
+    """A database with `size` registered connections; each of several AGRs has a block of the same size."""
 
     def __init__(self, bench: Bench, database: str, size: int) -> None:
         self.size, self.database = size, database
@@ -62,27 +62,27 @@ class Registry:
         self._said = 0
 
     def update(self, numbers: list[int]) -> Message:
-        """One that gives the AGR's connections of these numbers another last day than any before."""
+        """Return an update that gives the AGR's connections of these numbers a new last day."""
         self._said += 1
         last = messages.today() + timedelta(days=700 + self._said)
         lines = [(filling.address(number), messages.today(), last) for number in numbers]
         return messages.representations(self.agr, lines)
 
     def neighbours(self) -> list[int]:
-        """Connections that lie side by side."""
+        """Return the numbers of neighbouring connections."""
         middle_one = self.own // 2
         return list(range(middle_one, min(middle_one + IN_AN_UPDATE, self.own)))
 
 
 def run(bench: Bench) -> Iterator[Figure | Series]:
-    """B9, and on the large registry what an operator may want to know of a country's."""
+    """Measure B9, and more figures on the large registry for the operator of a whole country."""
     sizes = sorted(
         {min(FEW, bench.registered // 2), bench.registered}
         | ({bench.registered // 10} if bench.large else set())
     )
     with ExitStack() as stack:
         registries = [Registry(bench, stack.enter_context(bench.databases.fresh()), size) for size in sizes]
-        bench.databases.settle()
+        bench.databases.flush()
         cold = _cold(bench, registries[-1])
         seconds: dict[int, list[float]] = {size: [] for size in sizes}
         for number in range(1, bench.runs + 1):
@@ -113,7 +113,7 @@ def run(bench: Bench) -> Iterator[Figure | Series]:
 
 
 def _warm(registry: Registry) -> list[float]:
-    """The seconds of each of several updates of the same neighbouring connections."""
+    """Return the seconds of several updates of the same neighbouring connections."""
     databases.use(registry.database)
     seconds = [
         _handled(registry.agr, registry.update(registry.neighbours())) for _ in range(WARM_UP + REPEATED)
@@ -122,7 +122,7 @@ def _warm(registry: Registry) -> list[float]:
 
 
 def _cold(bench: Bench, registry: Registry) -> list[float]:
-    """The seconds of updates of random connections, of which nobody has asked since the registry was filled."""
+    """Return the seconds of updates of random connections that were not read since the registry was filled."""
     databases.use(registry.database)
     _handled(registry.agr, registry.update(registry.neighbours()))
     chosen = random.Random(9).sample(  # noqa: S311
@@ -139,7 +139,7 @@ def _cold(bench: Bench, registry: Registry) -> list[float]:
 
 
 def _handled(sender: Sender, message: Message) -> float:
-    """The seconds in which `message`, received before, is handled. Raises RuntimeError unless it is accepted."""
+    """Return the seconds for handling `message`, a received one. Raises RuntimeError unless it is accepted."""
     signed = parsing.open_envelope(message.envelope)
     receipt = receive(signed, *verify(signed, clock.now()), major=3)
     began = time.monotonic()
@@ -152,7 +152,7 @@ def _handled(sender: Sender, message: Message) -> float:
 
 
 def _of_a_country(bench: Bench, registry: Registry) -> Iterator[Figure]:
-    """Whole exchanges with a running CRO on the large registry, in seconds."""
+    """Measure whole exchanges with a running CRO on the large registry."""
     today, agr = messages.today(), registry.agr
     new = min(100_000, bench.registered)
     there = f"{registry.size:,} registered"

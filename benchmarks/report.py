@@ -1,4 +1,4 @@
-"""The table on the terminal, and the parts of docs/performance.md that runs write."""
+"""Write the figures: on the terminal, and into the parts of docs/performance.md that a run replaces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADERS = ("#", "what", "this CRO", "beside", "ratio", "bound")
 
 
 def row(figure: Figure) -> str:
-    """A figure as lines for the terminal."""
+    """Return a figure as lines for the terminal."""
     number, what, ours, theirs, value, bound = figure.cells
     beside = f" · {theirs}" if theirs else ""
     judged = f" · {value}" if value else ""
@@ -24,7 +24,7 @@ def row(figure: Figure) -> str:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """The figures as a Markdown table, and what is to be said of single ones."""
+    """Return the figures and their notes as a Markdown table."""
     lines = [f"| {' | '.join(HEADERS)} |", f"|{'---|' * len(HEADERS)}"]
     for figure in figures:
         cells = list(figure.cells)
@@ -40,14 +40,14 @@ def part(
     figures: Sequence[Figure],
     pictures: Sequence[str],
 ) -> str:
-    """A part of the page: when and on what, the table, and the pictures, as Markdown."""
+    """Return a part of the page as Markdown: the day, the machine, the table and the pictures."""
     measured = f"Measured on {day:%-d %B %Y}; medians of {runs} {'run' if runs == 1 else 'runs'} each."
     described = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in machine)])
     return "\n\n".join([measured, described, table(figures), *pictures])
 
 
 def write_part(page: Path, name: str, content: str) -> None:
-    """Put `content` between the page's markers of the part `name`, which is added at the end where it is missing."""
+    """Put `content` between the page's markers of the part `name`; add the part at the end if it is missing."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = page.read_text(encoding="utf-8") if page.exists() else "# Performance\n"
     marked_part = f"{begin}\n\n{content}\n\n{end}"
@@ -61,7 +61,7 @@ def write_part(page: Path, name: str, content: str) -> None:
 
 
 def draw(page: Path, file: str, title: str, across: str, series: Sequence[Series]) -> str:
-    """Write a chart beside the page, and give the Markdown that shows it."""
+    """Write a chart beside the page, and return the Markdown that shows it."""
     picture = page.parent / "images" / file
     picture.parent.mkdir(exist_ok=True)
     picture.write_text(chart(title, across, series), encoding="utf-8")

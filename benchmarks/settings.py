@@ -1,4 +1,4 @@
-"""The settings of measured processes: every choice that a `.env` could make but the server of the database."""
+"""The settings of the measured processes. They fix all that a `.env` could set, except for the database server."""
 
 import base64
 import os

@@ -1,6 +1,6 @@
-"""A participant's system that takes every POST and does nothing with it: `python -m benchmarks.sink`.
+"""Run a participant's system that answers every POST and does nothing more: `python -m benchmarks.sink`.
 
-It prints its port, and ends when its standard input does.
+It prints its port, and ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class Taker(asyncio.Protocol):
-    """One connection: reads requests by their Content-Length, and keeps none of their bodies."""
+    """A connection: read requests by their Content-Length, and drop their bodies."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

@@ -28,11 +28,11 @@ _WARM, _BLOCK = 98, 60
 
 @dataclass
 class Seconds:
-    """What the runs of one kind took."""
+    """The times of the runs of one kind."""
 
     floor: list[float] = field(default_factory=list)
     new: list[Answered] = field(default_factory=list)
-    again: list[Answered] = field(default_factory=list)
+    unchanged: list[Answered] = field(default_factory=list)
     changed: list[Answered] = field(default_factory=list)
 
 
@@ -40,14 +40,14 @@ class Seconds:
 def warm_cro(
     bench: Bench, database: str, *senders: Sender
 ) -> Iterator[tuple[RunningCro, psycopg.Connection[Any]]]:
-    """A fresh CRO that knows `senders` and has answered a few small updates of others, with a connection to look in."""
+    """Run a fresh CRO that knows `senders` and has answered small updates of others. Yield it and a connection."""
     others = [Sender(f"warm-{number}.example", role) for number, role in enumerate(["AGR", "DSO"] * 4)]
     register(bench, [*senders, *others])
     with RunningCro(database) as cro, connected(database) as connection:
         for number, other in enumerate(others):
             exchange(cro, connection, _small(other, number))
         until_quiet(connection)
-        bench.databases.settle()
+        bench.databases.flush()
         yield cro, connection
 
 
@@ -61,7 +61,7 @@ def _small(sender: Sender, number: int) -> Message:
 
 
 def run(bench: Bench) -> Iterator[Figure | Series]:
-    """B1, B2, B3, the part of B11 that is about B1, and the lines of the chart."""
+    """Measure B1, B2, B3, the part of B11 for B1, and the lines of the chart."""
     sender, first = Sender("large.example"), messages.today()
     seconds, peaks = Seconds(), memory.Peaks()
     for number in range(1, bench.runs + 1):
@@ -73,17 +73,17 @@ def run(bench: Bench) -> Iterator[Figure | Series]:
             seconds.new.append(exchange(cro, connection, message))
             peaks.add(cro, message.size)
             until_quiet(connection)
-            bench.databases.settle()
-            again = _message(sender, first, bench.connections)
-            seconds.again.append(exchange(cro, connection, again))
-            bench.databases.settle()
+            bench.databases.flush()
+            unchanged = _message(sender, first, bench.connections)
+            seconds.unchanged.append(exchange(cro, connection, unchanged))
+            bench.databases.flush()
             changed = _message(sender, first, bench.connections, changed_every=100)
             seconds.changed.append(exchange(cro, connection, changed))
         bench.say(_seconds_in_words(seconds))
     floor = middle(seconds.floor)
     what = f"AGRPortfolioUpdate, {bench.connections:,} connections"
     yield _figure("B1", f"{what}, all new", seconds.new, floor, 1.5)
-    yield _figure("B2", f"{what}, again, nothing changed", seconds.again, floor, 0.4)
+    yield _figure("B2", f"{what}, again, nothing changed", seconds.unchanged, floor, 0.4)
     yield _figure("B3", f"{what}, 1 % changed", seconds.changed, floor, 0.4)
     yield from peaks.figures("B1")
     new = middle([one.committed for one in seconds.new])
@@ -91,7 +91,7 @@ def run(bench: Bench) -> Iterator[Figure | Series]:
 
 
 def run_points(bench: Bench) -> Iterator[Figure]:
-    """B4."""
+    """Measure B4."""
     sender, first = Sender("grid.example", "DSO"), messages.today()
     seconds = Seconds()
     for number in range(1, bench.runs + 1):
@@ -110,7 +110,7 @@ def run_points(bench: Bench) -> Iterator[Figure]:
 
 
 def _by_size(bench: Bench, sender: Sender, largest: tuple[int, float, float]) -> Iterator[Series]:
-    """What smaller updates of new connections cost, with the largest that was measured already: (size, CRO, floor)."""
+    """Yield the lines of the chart: smaller updates of new connections, and `largest`, which is (size, CRO, floor)."""
     sizes = [size for size in SMALLER if size < largest[0]]
     floor: dict[int, float] = {}
     cost: dict[int, float] = {}
@@ -159,11 +159,11 @@ Floor = Callable[[psycopg.Connection[Any], Message, Sender, int], float]
 
 
 def _floor(bench: Bench, sender: Sender, message: Message, take: Floor = floors.representations) -> float:
-    """The seconds of the floor for `message`, in a fresh database."""
+    """Return the seconds of the floor for `message`, in a fresh database."""
     with bench.databases.fresh() as database:
         party = register(bench, [sender])[sender.domain]
         with connected(database) as connection:
-            bench.databases.settle()
+            bench.databases.flush()
             return take(connection, message, sender, party)
 
 
@@ -183,7 +183,11 @@ def _figure(number: str, what: str, ours: list[Answered], floor: float, bound: f
 
 def _seconds_in_words(seconds: Seconds) -> str:
     parts = [f"floor {amount(seconds.floor[-1])} s"]
-    for name, answers in (("new", seconds.new), ("again", seconds.again), ("1 % changed", seconds.changed)):
+    for name, answers in (
+        ("new", seconds.new),
+        ("again", seconds.unchanged),
+        ("1 % changed", seconds.changed),
+    ):
         if answers:
             parts.append(
                 f"{name} {amount(answers[-1].committed)} s ({amount(answers[-1].received)} s to the 200)"

@@ -38,11 +38,11 @@ NO_CONNECTIONS = "Rejected: No connections available"
 
 
 class DifferenceError(Exception):
-    """Something came that is not what was expected; says what, what was expected and what came."""
+    """A value is not the expected one. The message has its name, the expected value and the received one."""
 
 
 class Point(NamedTuple):
-    """A congestion point as an AGR's answer shows it, its connections in order of address."""
+    """A congestion point of an AGR's answer; its connections are sorted by address."""
 
     dso_domain: str
     address: str
@@ -53,7 +53,7 @@ class Point(NamedTuple):
 
 
 class Portfolio(NamedTuple):
-    """What an AGR's answer holds: congestion points and unallocated connections, in order of address."""
+    """The content of an AGR's answer: congestion points and unallocated connections, sorted by address."""
 
     points: tuple[Point, ...]
     unallocated: tuple[str, ...] = ()
@@ -88,11 +88,10 @@ def check_answer(
     *,
     answerer: str | None = None,
 ) -> None:
-    """Compare everything that an answer says about itself with the request that it answers.
+    """Compare the metadata and the result of an answer with the request that it answers.
 
-    `expected` is its Result and, after a colon, its RejectionReason; one that ends in an ellipsis is the
-    beginning of what is expected. `answerer` is the domain that answers, where it is not the CRO. Raises
-    DifferenceError.
+    `expected` is its Result and, after a colon, its RejectionReason. If it ends in an ellipsis, only the beginning is
+    compared. `answerer` is the domain that answers, if that is not the CRO. Raises DifferenceError.
     """
     name = type_name(type(answer))
     same(f"{name} Version", request.version, answer.version)
@@ -114,7 +113,7 @@ def check_answer(
 
 
 def portfolio(answer: AgrPortfolioQueryResponse) -> Portfolio:
-    """The content of an AGR's answer, repeated connections left repeated."""
+    """Return the content of an AGR's answer; a connection that is repeated stays repeated."""
     same("number of DSO-View elements", 1, len(answer.dso_views))
     view = answer.dso_views[0]
     domains = Counter(p.dso_domain for p in view.dso_portfolios)
@@ -135,13 +134,13 @@ def portfolio(answer: AgrPortfolioQueryResponse) -> Portfolio:
 
 
 def placeholder(cro_domain: str) -> Point:
-    """What stands in an AGR's answer where the schema demands a congestion point and there is none."""
+    """Return the placeholder of an AGR's answer: the schema demands a congestion point, and there is none."""
     address = f"ea1.2000-01.{'.'.join(reversed(cro_domain.split('.')))}:none"
     return Point(cro_domain, address, False, "DSO", None, (address,))
 
 
 def active_aggregators(answer: DsoPortfolioQueryResponse) -> dict[str, list[tuple[str, str | None]]]:
-    """The content of a DSO's answer: the congestion point's address to its (connection, AGR-Domain)."""
+    """Return the content of a DSO's answer: (connection, AGR-Domain), by address of the congestion point."""
     if answer.congestion_point is None:
         return {}
     lines = [(c.entity_address, c.agr_domain) for c in answer.congestion_point.connections]
@@ -153,7 +152,7 @@ def xml_date(day: date | None) -> XmlDate | None:
 
 
 def agr_update(*lines: Line, time_zone: str = "Europe/Amsterdam", **metadata: Any) -> AgrPortfolioUpdate:
-    """An AGRPortfolioUpdate of (address, StartPeriod, inclusive EndPeriod or None)."""
+    """Return an AGRPortfolioUpdate of (address, StartPeriod, inclusive EndPeriod or None)."""
     return AgrPortfolioUpdate(
         connections=[
             AgrPortfolioUpdateConnection(
@@ -177,7 +176,7 @@ def dso_update(
     time_zone: str = "Europe/Amsterdam",
     **metadata: Any,
 ) -> DsoPortfolioUpdate:
-    """A DSOPortfolioUpdate of one congestion point and its (address, StartPeriod, EndPeriod or None)."""
+    """Return a DSOPortfolioUpdate of one congestion point and its (address, StartPeriod, EndPeriod or None)."""
     return DsoPortfolioUpdate(
         congestion_points=[
             DsoPortfolioUpdateCongestionPoint(
@@ -220,7 +219,7 @@ def reservation_update(
     time_zone: str = "Europe/Amsterdam",
     **metadata: Any,
 ) -> FlexReservationUpdate:
-    """A FlexReservationUpdate of (Start, Duration, Power in watts) under a contract on `day`."""
+    """Return a FlexReservationUpdate of (Start, Duration, Power in watts) under a contract on `day`."""
     return FlexReservationUpdate(
         isps=[
             FlexReservationUpdateISP(start=start, duration=duration, power=power)
@@ -239,7 +238,7 @@ def reservation_update(
 def reservation_answer(
     update: FlexReservationUpdate, result: str = ACCEPTED, reason: str | None = None
 ) -> FlexReservationUpdateResponse:
-    """What an AGR answers the DSO whose `update` it was passed."""
+    """Return an AGR's response to the DSO whose `update` was passed on to it."""
     return FlexReservationUpdateResponse(
         conversation_id=update.conversation_id,
         flex_reservation_update_message_id=update.message_id,

@@ -1,4 +1,4 @@
-"""A DSO and an AGR as their own software would be: built on `shapeshifter-uftp`, with an HTTP service each.
+"""The software of a DSO and of an AGR, built on `shapeshifter-uftp`, with an HTTP service each.
 
 The demo and the interop tests share them. They listen on a free loopback port, make a key pair when they
 start, and keep every message that they receive until somebody expects it.
@@ -29,7 +29,7 @@ for variable in ("NO_PROXY", "no_proxy"):
 
 
 class NotReceivedError(Exception):
-    """A message that was expected did not come in time; says what came instead."""
+    """An expected message did not come in time. The text says what came instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Cro:
 
     @classmethod
     def at(cls, url: str, domain: str, public_key: str) -> Cro:
-        """The CRO whose web server is at `url`; `public_key` as it publishes it (`cs1.…`)."""
+        """Return the CRO whose web server is at `url`; `public_key` is as it publishes it (`cs1.…`)."""
         return cls(domain, public_key.removeprefix("cs1."), url.rstrip("/") + MESSAGE_PATH)
 
 
 class Mailbox:
-    """Messages received, in order, for any thread to put into and wait for."""
+    """The received messages, in order. Every thread may add messages and wait for them."""
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
@@ -79,15 +79,15 @@ class Mailbox:
                     )
 
     def left(self) -> list[PayloadMessage]:
-        """What was received and not yet taken out."""
+        """Return the messages that are not taken out yet."""
         with self._changed:
             return list(self._messages)
 
 
 def _recording(service: type[Any]) -> type[Any]:
-    """`service` of the library, its handlers putting what they are given into `self.mailbox`.
+    """Return a `service` of the library whose handlers put each message into `self.mailbox`.
 
-    It takes responses that do not belong to its role too: what it gets for a message of the wrong role.
+    It also accepts responses of the other role, since it gets them for a message of the wrong role.
     """
 
     def record(self: Any, message: PayloadMessage) -> None:
@@ -110,7 +110,7 @@ SERVICES = {"DSO": _recording(ShapeshifterDsoService), "AGR": _recording(Shapesh
 
 @dataclass
 class Participant:
-    """One DSO or AGR at work: started when made, until `stop`."""
+    """A running DSO or AGR: it starts when it is created, and ends with `stop`."""
 
     role: str
     domain: str
@@ -160,14 +160,14 @@ class Participant:
     ) -> None:
         """POST `message`, addressed to `other`: to its own endpoint, or to the CRO's.
 
-        As `send`; one that was sent before goes out again under its MessageID.
+        As `send`; a message that was sent before keeps its MessageID.
         """
         client = getattr(self._service, f"{other.role.lower()}_client")(other.domain, version)
         client.recipient_endpoint = self.cro.endpoint if by_the_cro else other.endpoint
         getattr(client, f"send_{snake_case(type(message).__name__)}")(message)
 
     def expect(self, kind: type[M], to: PayloadMessage, within: float = 20.0) -> M:
-        """The `kind` of message received in the conversation of `to`; see Mailbox.expect."""
+        """Return the message of `kind` in the conversation of `to`; see Mailbox.expect."""
         return self.mailbox.expect(kind, str(to.conversation_id), within)
 
     def stop(self) -> None:
@@ -177,20 +177,20 @@ class Participant:
 
 
 def _quiet() -> None:
-    """Keep the library's own log, which shows every message in full, and its web server's off the screen."""
+    """Turn off the logs of the library and of its web server: they would print every message in full."""
     logging.getLogger("shapeshifter-uftp").setLevel(logging.CRITICAL + 1)
     for name in ("uvicorn", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def type_name(kind: type[PayloadMessage]) -> str:
-    """The protocol's name of a message type: `AGRPortfolioUpdate`."""
+    """Return the protocol's name of a message type: `AGRPortfolioUpdate`."""
     meta = getattr(kind, "Meta", None)
     return str(getattr(meta, "name", None) or kind.__name__)
 
 
 def describe(message: PayloadMessage) -> str:
-    """`AGRPortfolioUpdateResponse Rejected: Unauthorized in conversation …`."""
+    """Return a text such as `AGRPortfolioUpdateResponse Rejected: Unauthorized in conversation …`."""
     result = getattr(message, "result", None)
     reason = getattr(message, "rejection_reason", None)
     result_text = (f" {result}" if result else "") + (f": {reason}" if reason else "")

@@ -1,4 +1,4 @@
-"""A flexibility reservation: a contract, what its DSO leaves reserved on a day, the AGR's answer, the settlement."""
+"""Show a flexibility reservation: a contract, an update of its DSO for a day, the AGR's answer, the settlement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTRACTED, KEPT = 50_000, 20_000
 
 @dataclass(frozen=True)
 class Reservation:
-    """A contract between the demo's two participants, about a day on which the AGR has connections behind `point`."""
+    """A contract between the demo's two participants, for a day on which the AGR has connections in `point`."""
 
     dso: Participant
     agr: Participant
@@ -29,35 +29,35 @@ class Reservation:
 
     @property
     def hour(self) -> int:
-        """ISPs of an hour."""
+        """Return how many ISPs an hour has."""
         minutes = calendar.minutes_of(self.market.isp_duration)
         assert minutes is not None
         return calendar.HOUR // minutes
 
     @property
     def first(self) -> int:
-        """The ISP that begins at 17:00."""
+        """Return the number of the ISP that begins at 17:00."""
         return 17 * self.hour + 1
 
     @property
     def day(self) -> date:
-        """The day after tomorrow, or the next one on which no clock changes."""
+        """Return the day after tomorrow, or the next day without a clock change."""
         day = self.market.today + 2 * DAY
         while calendar.count(day, calendar.HOUR // self.hour, self.market.time_zone) != 24 * self.hour:
             day += DAY
         return day
 
     def run(self, version: str) -> None:
-        """All of it, in `version`."""
+        """Run all steps, in `version`."""
         screen.heading(f"Flexibility reservation, {version}")
         self.register()
         update = self.update_passed_on(version)
         self.answer(update, version)
-        self.settle()
+        self.check_settlement()
         self.ask_too_much(version)
 
     def register(self) -> None:
-        """The contract, which staff import."""
+        """Let staff import the contract."""
         line = {
             "dso": self.dso.domain,
             "agr": self.agr.domain,
@@ -78,7 +78,7 @@ class Reservation:
         staff.import_contract([line])
 
     def update_passed_on(self, version: str) -> FlexReservationUpdate:
-        """The DSO addresses the AGR, and posts to the CRO, which passes it on; gives it as the AGR has it."""
+        """Post an update for the AGR to the CRO, which passes it on; return it as the AGR received it."""
         reserved, free = (self.first, self.hour, KEPT), (self.first + self.hour, 2 * self.hour, 0)
         sent = self.update("release", reserved, free)
         self.dso.send_to(self.agr, sent, version, by_the_cro=True)
@@ -89,18 +89,18 @@ class Reservation:
         return came
 
     def answer(self, update: FlexReservationUpdate, version: str) -> None:
-        """The AGR answers the DSO directly, and posts a copy to the CRO, which settles the update by it."""
+        """Answer the DSO directly, and post a copy to the CRO, which records the outcome of the update."""
         answer = exchange.reservation_answer(update)
         self.agr.send_to(self.dso, answer, version)
         came = self.dso.expect(FlexReservationUpdateResponse, update)
         screen.show(came, update)
         exchange.check_answer(self.dso, update, came, answerer=self.agr.domain)
         self.agr.send_to(self.dso, answer, version, by_the_cro=True)
-        staff.wait_for_settled(str(update.message_id), "accepted")
+        staff.wait_for_state(str(update.message_id), "accepted")
         screen.note(f"a copy to {self.agr.cro.domain}: the update is accepted")
 
-    def settle(self) -> None:
-        """The settlement of the day has what is contracted, and what the DSO has left of it."""
+    def check_settlement(self) -> None:
+        """Check that the settlement of the day has the contracted power and the remaining power."""
         lines = staff.settlement(self.contract_id, self.day)
         came = {int(line["isp"]): (int(line["contracted_w"]), int(line["remaining_w"])) for line in lines}
         for line in lines[:: self.hour]:
@@ -119,7 +119,7 @@ class Reservation:
         same("watts of each ISP in the settlement", expected, came)
 
     def ask_too_much(self, version: str) -> None:
-        """More than was contracted is not passed on: the CRO says why."""
+        """Check that an update with more than the contracted power is rejected with a reason, and not passed on."""
         sent = self.update("too much", (self.first, self.hour, CONTRACTED + 1))
         self.dso.send_to(self.agr, sent, version, by_the_cro=True)
         screen.show(sent)

@@ -1,8 +1,8 @@
-"""A DSO and an AGR against a running CRO: all five use cases and TestMessages, in 3.0.0 and 3.1.0.
+"""Run a DSO and an AGR against a running CRO: all five use cases and TestMessages, in 3.0.0 and 3.1.0.
 
 Run it beside the CRO, with the same environment, `.env` and database: the two participants are registered
-with `manage.py add_participant`. It ends with an error, naming the difference, where anything is not as
-expected, and withdraws what it published, so that it can be run again and again.
+with `manage.py add_participant`. If anything is not as
+expected, it ends with an error that names the difference. It withdraws what it published, so it can run again.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""How the demo shows a message: who, to whom, what, and what is in it."""
+"""Print the messages of the demo: sender, recipient, type and content."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def short(identifier: str | None) -> str:
-    """The first eight digits of a UUID, enough to tell the messages of one demo apart."""
+    """Return the first eight digits of a UUID, which are enough to tell the messages of one demo apart."""
     return (identifier or "")[:8]
 
 
 def heading(text: str) -> None:
-    """Print the beginning of a part of the demo."""
+    """Print the heading of a part of the demo."""
     print(f"\n{text}")
 
 
@@ -54,7 +54,7 @@ def show_stored(message: InboundMessage, sender: str, recipient: str, answers: P
 
 
 def note(text: str) -> None:
-    """Print a line about what was shown before."""
+    """Print a line about the message above."""
     print(f"        {text}")
 
 
@@ -65,7 +65,7 @@ def _show_line(
 
 
 def details(message: Any) -> list[str]:
-    """The content of a message in words, a line for each thing that it names."""
+    """Return the content of a message in words, a line for each item."""
     if isinstance(message, AgrPortfolioUpdate):
         return [f"{c.entity_address}  {_days(c)}" for c in message.connections]
     if isinstance(message, DsoPortfolioUpdate):

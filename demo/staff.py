@@ -1,4 +1,4 @@
-"""The CRO's side of the demo: what its staff do with `manage.py`, in the environment of the running CRO."""
+"""Do what the CRO's staff do in the demo, with `manage.py` in the environment of the running CRO."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from uftp.models import InboundMessage, OutboundMessage
 
 
 class NoCroError(Exception):
-    """There is no CRO to talk to; says what to do."""
+    """No CRO is running. The text says what to do."""
 
 
 @dataclass(frozen=True)
 class Market:
-    """What the participants of a market agree on: its time zone, ISPs and day, and how much a DSO is told."""
+    """The terms of the market: its time zone, ISP duration and day, and how much a DSO gets to know."""
 
     time_zone: str
     isp_duration: str
@@ -39,12 +39,12 @@ class Market:
 
 
 def default_url() -> str:
-    """Where `make run` serves."""
+    """Return the URL of the CRO that `make run` starts."""
     return f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
 
 
 def find_cro(url: str) -> Cro:
-    """The CRO that serves at `url`, ready for messages. Raises NoCroError."""
+    """Return the CRO at `url`, once it is ready for messages. Raises NoCroError."""
     ready = url.rstrip("/") + "/health/ready"
     try:
         answer = requests.get(ready, timeout=10)
@@ -61,7 +61,7 @@ def find_cro(url: str) -> Cro:
 
 
 def command(name: str, *arguments: str) -> str:
-    """Run `manage.py name arguments`, showing it; returns what it prints."""
+    """Print and run `manage.py name arguments`, and return its output."""
     print(f"  manage.py {' '.join((name, *arguments))}")
     printed = StringIO()
     call_command(name, *arguments, stdout=printed, stderr=StringIO())
@@ -69,7 +69,7 @@ def command(name: str, *arguments: str) -> str:
 
 
 def register(participant: Participant) -> None:
-    """Tell the CRO who `participant` is, with the key and endpoint that it has for this run."""
+    """Register `participant` at the CRO, with its key and endpoint of this run."""
     command(
         "add_participant",
         *("--role", participant.role),
@@ -87,7 +87,7 @@ def look_up_market() -> Market:
 
 
 def test_connectivity(participant: Participant) -> OutboundMessage:
-    """Have the CRO send `participant` a TestMessage; returns what is on its way."""
+    """Let the CRO send `participant` a TestMessage, and return the message."""
     printed = command("send_test_message", "--role", participant.role, "--domain", participant.domain)
     return OutboundMessage.objects.get(message_id__in=printed.split())
 
@@ -95,7 +95,7 @@ def test_connectivity(participant: Participant) -> OutboundMessage:
 def wait_for_test_response(
     participant: Participant, conversation_id: str, within: float = 20.0
 ) -> InboundMessage:
-    """The TestMessageResponse that the CRO has received in that conversation. Raises NotReceivedError."""
+    """Return the TestMessageResponse that the CRO received in that conversation. Raises NotReceivedError."""
     deadline = time.monotonic() + within
     received = InboundMessage.objects.filter(
         sender__role=participant.role,
@@ -113,7 +113,7 @@ def wait_for_test_response(
 
 
 def import_contract(lines: Sequence[Mapping[str, object]]) -> None:
-    """Have the CRO import a contract from a file of `lines`, by column, which are shown."""
+    """Print `lines` (values by column), and import them at the CRO as a file of a contract."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "contracts.csv"
         with path.open("w", newline="") as file:
@@ -125,13 +125,13 @@ def import_contract(lines: Sequence[Mapping[str, object]]) -> None:
 
 
 def settlement(contract_id: str, day: date) -> list[dict[str, str]]:
-    """The settlement of a contract on `day`: the lines of the export, by column."""
+    """Return the settlement of a contract on `day`: the lines of the export, by column."""
     days = ("--from", str(day), "--to", str(day))
     return list(csv.DictReader(StringIO(command("export_reservations", *days, "--contract", contract_id))))
 
 
-def wait_for_settled(message_id: str, state: str, within: float = 20.0) -> None:
-    """Until the DSO's update with that MessageID is in `state`. Raises NotReceivedError."""
+def wait_for_state(message_id: str, state: str, within: float = 20.0) -> None:
+    """Wait until the DSO's update with that MessageID is in `state`. Raises NotReceivedError."""
     deadline = time.monotonic() + within
     states = UpdateState.objects.current().filter(update__message__message_id=message_id)
     while time.monotonic() < deadline:

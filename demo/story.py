@@ -1,4 +1,4 @@
-"""What the demo's DSO and AGR do at the CRO, and what they expect of it."""
+"""The steps of the demo's DSO and AGR, and the answers that they expect."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Addresses:
-    """Entity addresses that no earlier run has used, and the number that is in them."""
+    """Entity addresses that no earlier run used, and the number in them."""
 
     number: str
     point: str
@@ -48,7 +48,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Demo:
-    """The two participants at work, and the market that they are in."""
+    """The two running participants, and their market."""
 
     dso: Participant
     agr: Participant
@@ -64,20 +64,20 @@ class Demo:
         return answer
 
     def ask_portfolio(self, version: str, points: tuple[Point, ...], unallocated: tuple[str, ...]) -> None:
-        """The AGR asks for its portfolio of today; Rejected where nothing at all is expected."""
+        """Query the AGR's portfolio of today. If nothing is expected, the answer must be Rejected."""
         query = exchange.agr_query(self.market.today, time_zone=self.market.time_zone)
         answer = self.ask(self.agr, query, version, ACCEPTED if points or unallocated else NO_CONNECTIONS)
         expected = Portfolio(points or (exchange.placeholder(self.agr.cro.domain),), unallocated)
         same("the AGR's portfolio", expected, exchange.portfolio(answer))
 
     def test_connectivity(self, version: str) -> None:
-        """A TestMessage from each participant to the CRO."""
+        """Send a TestMessage from each participant to the CRO."""
         screen.heading(f"Connectivity test, {version}")
         for participant in (self.dso, self.agr):
             self.ask(participant, TestMessage(), version)
 
     def answer_test_messages(self) -> None:
-        """A TestMessage from the CRO to each participant, whose library answers it."""
+        """Send a TestMessage from the CRO to each participant, whose library answers it."""
         screen.heading("Connectivity test by the CRO")
         for participant in (self.dso, self.agr):
             sent = staff.test_connectivity(participant)
@@ -90,7 +90,7 @@ class Demo:
             screen.show_stored(answer, participant.domain, participant.cro.domain, message)
 
     def publish_and_retrieve(self, version: str) -> None:
-        """The five use cases, then the withdrawal of what was published."""
+        """Run the five use cases, then withdraw what was published."""
         today, zone = self.market.today, self.market.time_zone
         addresses = Addresses.fresh()
         connected = (*addresses.shared, addresses.without_aggregator)
@@ -124,7 +124,7 @@ class Demo:
         self.ask_portfolio(version, (), ())
 
     def check_active_aggregators(self, answer: Any, addresses: Addresses) -> None:
-        """Each connection with its AGR, or how many each AGR has where the policy discloses no more."""
+        """Check the AGR of each connection; or only the number for each AGR, if the policy discloses no more."""
         agr = self.agr.domain
         expected = [
             (addresses.shared[0], agr),
@@ -139,12 +139,12 @@ class Demo:
             same("the active aggregators", {addresses.point: expected}, came)
 
     def withdraw(self, version: str, connections: tuple[str, ...]) -> None:
-        """The AGR ends `connections` from today on."""
+        """End the AGR's `connections` from today on."""
         lines = [(address, self.market.today, self.market.today - DAY) for address in connections]
         self.ask(self.agr, exchange.agr_update(*lines, time_zone=self.market.time_zone), version)
 
     def clear(self) -> None:
-        """Withdraw what an interrupted run has left of the AGR's, so that its answers can be compared."""
+        """Withdraw what an interrupted run left registered for the AGR, so that its answers can be compared."""
         query = exchange.agr_query(self.market.today, time_zone=self.market.time_zone)
         self.agr.send(query)
         answer = self.agr.expect(AgrPortfolioQueryResponse, query)
