@@ -7,15 +7,15 @@ from tests.registry.time_model import TimeModel
 from tests.registry.world import Reply, World
 
 Registry = TimeModel | World
-Told = Answer | Reply
+Result = Answer | Reply
 
 
-def agr_says(registry: Registry, agr: str, *lines: tuple[str, Day, Day | None]) -> Told:
+def agr_publishes(registry: Registry, agr: str, *lines: tuple[str, Day, Day | None]) -> Result:
     """An AGRPortfolioUpdate of (connection, first, last) lines, both days inclusive."""
     return registry.publish_representations(agr, [Line(*line) for line in lines])
 
 
-def dso_says(registry: Registry, dso: str, *points: Point) -> Told:
+def dso_publishes(registry: Registry, dso: str, *points: Point) -> Result:
     """A DSOPortfolioUpdate."""
     return registry.publish_congestion_points(dso, points)
 
@@ -31,18 +31,18 @@ def point(
     return Point(name, first, last, tuple(Line(*line) for line in lines), terms)
 
 
-def days(registry: Registry, *thing: str) -> str:
-    """What is registered of a thing, such as `effective 0..4, contested 5..`.
+def days(registry: Registry, *item: str) -> str:
+    """What is registered of an item, such as `effective 0..4, contested 5..`.
 
-    A thing is (AGR, connection), (DSO, point), or (DSO, point, connection).
+    An item is (AGR, connection), (DSO, point), or (DSO, point, connection).
     """
     view = registry.view()
-    if len(thing) == 3:
-        found = view.memberships.get((thing[0], thing[1], thing[2]), ())
-    elif thing[1].startswith("point"):
-        found = tuple(run._replace(what="") for run in merged(view.terms.get((thing[0], thing[1]), ())))
+    if len(item) == 3:
+        found = view.memberships.get((item[0], item[1], item[2]), ())
+    elif item[1].startswith("point"):
+        found = tuple(run._replace(what="") for run in merged(view.terms.get((item[0], item[1]), ())))
     else:
-        found = view.representations.get((thing[0], thing[1]), ())
+        found = view.representations.get((item[0], item[1]), ())
     return ", ".join(f"{run.what} {in_words(run)}".strip() for run in found)
 
 
@@ -61,20 +61,22 @@ def in_words(run: Run) -> str:
     return f"{run.first}.." if run.last is None else f"{run.first}..{run.last}"
 
 
-def disputes(registry: Registry) -> list[str]:
+def conflicts(registry: Registry) -> list[str]:
     """The open conflicts, such as `home-1: agr-2 against agr-1, 0..`."""
     return sorted(
         f"{d.connection}: {d.claimant} against {d.holder}, {in_words(Run(d.first, d.last, None))}"
-        for d in registry.view().disputes
+        for d in registry.view().conflicts
     )
 
 
 def settle(registry: Registry, decision: str, at: Day | None = None) -> None:
     """Staff decide the only open conflict."""
-    (dispute,) = registry.view().disputes
-    registry.settle(dispute, decision, at)
+    (model_conflict,) = registry.view().conflicts
+    registry.settle(model_conflict, decision, at)
 
 
-def text(told: Told) -> str:
+def reply_text(result: Result) -> str:
     """What the registry answers in words; of the model, the rules."""
-    return told.text if isinstance(told, Reply) else " ".join(sorted(told.rejected_for | told.warned_of))
+    return (
+        result.text if isinstance(result, Reply) else " ".join(sorted(result.rejected_for | result.warned_of))
+    )

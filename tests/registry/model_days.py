@@ -67,7 +67,7 @@ class Run(NamedTuple):
     what: object
 
 
-class Dispute(NamedTuple):
+class ModelConflict(NamedTuple):
     """A conflict: a maximal run of days of one connection between one holder and one claimant."""
 
     kind: str
@@ -86,7 +86,7 @@ class View:
     memberships: Mapping[tuple[str, str, str], tuple[Run, ...]]
     representations: Mapping[tuple[str, str], tuple[Run, ...]]
     waiting: Mapping[tuple[str, str], tuple[Run, ...]]
-    disputes: frozenset[Dispute]
+    conflicts: frozenset[ModelConflict]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,17 @@ from registry.models import Conflict, CongestionPointConnection, CongestionPoint
 from registry.previews.effects import preview
 from registry.updates import statements
 from tests.registry.decisions.decisions import decide, move
-from tests.registry.model_days import CONFLICT, PERIOD, Answer, Dispute, Line, Point, Terms, View, covered
+from tests.registry.model_days import (
+    CONFLICT,
+    PERIOD,
+    Answer,
+    Line,
+    ModelConflict,
+    Point,
+    Terms,
+    View,
+    covered,
+)
 from tests.registry.time_model import TimeModel
 from tests.registry.world import (
     AGRS,
@@ -277,23 +287,23 @@ def take(step: Step, model: TimeModel, world: World) -> None:
         model.set_policy(step.name, step.value)
         world.set_policy(step.name, step.value)
     elif isinstance(step, AgrUpdate):
-        said = [moved(line, model.today) for line in step.lines]
-        expected = model.publish_representations(step.agr, said)
-        assert_told(world.publish_representations(step.agr, said), expected)
+        lines = [moved(line, model.today) for line in step.lines]
+        expected = model.publish_representations(step.agr, lines)
+        assert_told(world.publish_representations(step.agr, lines), expected)
     elif isinstance(step, DsoUpdate):
         said_of_points = [moved_point(point, model.today) for point in step.points]
         expected = model.publish_congestion_points(step.dso, said_of_points)
         assert_told(world.publish_congestion_points(step.dso, said_of_points), expected)
-    elif isinstance(step, Settle) and (disputes := sorted(model.disputes(), key=str)):
-        dispute = disputes[step.which % len(disputes)]
+    elif isinstance(step, Settle) and (model_conflicts := sorted(model.conflicts(), key=str)):
+        model_conflict = model_conflicts[step.which % len(model_conflicts)]
         decision, at = step.decision, None
         if decision == "split":
-            at = within(dispute, step.at)
+            at = within(model_conflict, step.at)
             decision = "give" if at is None else decision
-        note(f"        {decision} {dispute} at {at}")
-        event(f"{decision}, {dispute.kind}")
-        model.settle(dispute, decision, at)
-        conflict = world.conflict(dispute)
+        note(f"        {decision} {model_conflict} at {at}")
+        event(f"{decision}, {model_conflict.kind}")
+        model.settle(model_conflict, decision, at)
+        conflict = world.conflict(model_conflict)
         assert is_done(world, lambda expected: decide(world, conflict, decision, at, expected=expected))
     elif isinstance(step, SettleAnew) and model.decided:
         which = step.which % len(model.decided)
@@ -372,11 +382,15 @@ def adjust_in(model: TimeModel, row: Row, days: frozenset[int]) -> bool:
     return model.adjust(name_of(row.dso), point, NAMES[row.connection.address], old, days)
 
 
-def within(dispute: Dispute, days: int) -> int | None:
+def within(model_conflict: ModelConflict, days: int) -> int | None:
     """A day that splits the conflict, `days` after its first or its last; None where none does."""
-    if dispute.last is None:
-        return dispute.first + days
-    return min(dispute.first + days, dispute.last) if dispute.last > dispute.first else None
+    if model_conflict.last is None:
+        return model_conflict.first + days
+    return (
+        min(model_conflict.first + days, model_conflict.last)
+        if model_conflict.last > model_conflict.first
+        else None
+    )
 
 
 def moved(line: Line, today: int) -> Line:
@@ -409,5 +423,5 @@ def assert_told(reply: Reply, expected: Answer) -> None:
 
 
 def assert_same(seen: View, expected: View) -> None:
-    for part in ("terms", "memberships", "representations", "waiting", "disputes"):
+    for part in ("terms", "memberships", "representations", "waiting", "conflicts"):
         assert getattr(seen, part) == getattr(expected, part), part

@@ -18,8 +18,8 @@ from tests.registry.model_days import (
     REPRESENTATION,
     Answer,
     Day,
-    Dispute,
     Line,
+    ModelConflict,
     Place,
     Point,
     Run,
@@ -141,17 +141,17 @@ class TimeModel:
         if policy == "newest wins" and day >= self.today:
             self.hand_over(claims, party)
 
-    def settle(self, dispute: Dispute, decision: str, at: Day | None = None) -> None:
+    def settle(self, model_conflict: ModelConflict, decision: str, at: Day | None = None) -> None:
         """Staff decide: keep, give, or split (the days from `at` on go to the claimant)."""
         self.change += 1
-        days = covered(dispute.first, dispute.last)
-        self.decided.append(Decision(self.change, *dispute[:4], days))
+        days = covered(model_conflict.first, model_conflict.last)
+        self.decided.append(Decision(self.change, *model_conflict[:4], days))
         for day in days:
-            claims = self.claims[dispute.kind, dispute.connection, day]
+            claims = self.claims[model_conflict.kind, model_conflict.connection, day]
             if decision == "give" or (decision == "split" and at is not None and day >= at):
-                self.hand_over(claims, dispute.claimant)
+                self.hand_over(claims, model_conflict.claimant)
             else:
-                claims[dispute.claimant].standing = REFUSED
+                claims[model_conflict.claimant].standing = REFUSED
 
     def settle_anew(self, made: Decision, decision: str, at: Day | None = None) -> bool:
         """Staff decide again what they decided; False where there is nothing to decide.
@@ -227,14 +227,14 @@ class TimeModel:
 
     # What is seen
 
-    def disputes(self) -> frozenset[Dispute]:
+    def conflicts(self) -> frozenset[ModelConflict]:
         days: dict[tuple[str, str, str, str], dict[Day, object]] = {}
         for (kind, connection, day), claims in self.claims.items():
             for holder in self.holders(kind, connection, day):
                 for party, claim in claims.items():
                     if claim.standing == CONTESTED:
                         days.setdefault((kind, connection, holder, party), {})[day] = None
-        return frozenset(Dispute(*key, run.first, run.last) for key in days for run in runs(days[key]))
+        return frozenset(ModelConflict(*key, run.first, run.last) for key in days for run in runs(days[key]))
 
     def view(self) -> View:
         representations: dict[tuple[str, str], tuple[Run, ...]] = {}
@@ -255,7 +255,7 @@ class TimeModel:
             memberships=memberships,
             representations=representations,
             waiting={thing: runs(days) for thing, days in waiting.items()},
-            disputes=self.disputes(),
+            conflicts=self.conflicts(),
         )
 
 

@@ -26,8 +26,8 @@ from tests.registry.model_days import (
     EFFECTIVE,
     FOREVER,
     Day,
-    Dispute,
     Line,
+    ModelConflict,
     Point,
     Run,
     Terms,
@@ -143,20 +143,20 @@ class World:
         return Source.of_message(self.messages[name])
 
     def publish_representations(self, agr: str, lines: Iterable[Line]) -> Reply:
-        said = [(ADDRESSES[line.connection], as_date(line.first), last_date(line.last)) for line in lines]
+        found = [(ADDRESSES[line.connection], as_date(line.first), last_date(line.last)) for line in lines]
         try:
             with transaction.atomic():
                 report = publish_representations(
-                    self.participants[agr], said, today=as_date(self.today), source=self.source(agr)
+                    self.participants[agr], found, today=as_date(self.today), source=self.source(agr)
                 )
         except Rejection as rejection:
             return Reply(reasons=tuple(rejection.reasons))
         return Reply(warnings=tuple(report.warnings))
 
     def publish_congestion_points(self, dso: str, points: Iterable[Point]) -> Reply:
-        said: list[PointLine | MembershipLine] = []
+        lines: list[PointLine | MembershipLine] = []
         for number, point in enumerate(points):
-            said.append(
+            lines.append(
                 PointLine(
                     number,
                     ADDRESSES[point.point],
@@ -165,34 +165,34 @@ class World:
                     *point.terms,
                 )
             )
-            said += [
+            lines += [
                 MembershipLine(number, ADDRESSES[line.connection], as_date(line.first), last_date(line.last))
                 for line in point.connections
             ]
         try:
             with transaction.atomic():
                 report = publish_congestion_points(
-                    self.participants[dso], said, today=as_date(self.today), source=self.source(dso)
+                    self.participants[dso], lines, today=as_date(self.today), source=self.source(dso)
                 )
         except Rejection as rejection:
             return Reply(reasons=tuple(rejection.reasons))
         return Reply(warnings=tuple(report.warnings))
 
-    def settle(self, dispute: Dispute, decision: str, at: Day | None = None) -> None:
-        """Settle the open conflict that `dispute` describes."""
+    def settle(self, model_conflict: ModelConflict, decision: str, at: Day | None = None) -> None:
+        """Settle the open conflict that `model_conflict` describes."""
         with transaction.atomic():
             settle(
-                self.conflict(dispute).pk,
+                self.conflict(model_conflict).pk,
                 decision,
                 at=last_date(at),
                 source=Source.of_staff("clerk", "so decided"),
                 today=as_date(self.today),
             )
 
-    def conflict(self, dispute: Dispute) -> Conflict:
-        found = [row for row in open_conflicts() if as_dispute(row) == dispute]
+    def conflict(self, model_conflict: ModelConflict) -> Conflict:
+        found = [row for row in open_conflicts() if as_model_conflict(row) == model_conflict]
         if len(found) != 1:
-            raise LookupError(f"{dispute} is not an open conflict")
+            raise LookupError(f"{model_conflict} is not an open conflict")
         return found[0]
 
     def set_policy(self, name: str, value: str) -> None:
@@ -206,9 +206,9 @@ def open_conflicts() -> QuerySet[Conflict]:
     return Conflict.objects.filter(closed_by=None).select_related("connection", "holder", "claimant")
 
 
-def as_dispute(row: Conflict) -> Dispute:
+def as_model_conflict(row: Conflict) -> ModelConflict:
     first, last = days_of(row.period)
-    return Dispute(
+    return ModelConflict(
         row.kind, NAMES[row.connection.address], name_of(row.holder), name_of(row.claimant), first, last
     )
 
@@ -254,7 +254,7 @@ def view() -> View:
                 for thing, days in queues.items()
             }
         ),
-        disputes=frozenset(as_dispute(row) for row in open_conflicts()),
+        conflicts=frozenset(as_model_conflict(row) for row in open_conflicts()),
     )
 
 

@@ -99,9 +99,9 @@ def publish_connections(agr: Peer, *homes: str, first: str = "2026-01-01", last:
     say(agr, message(agr, "AGRPortfolioUpdate", lines, TimeZone=ZONE), "Accepted")
 
 
-def message(peer: Peer, message_type: str, inside: str = "", **said: str | None) -> bytes:
+def message(peer: Peer, message_type: str, inside: str = "", **values: str | None) -> bytes:
     """A message with the TimeStamp of the CRO's clock, unless told otherwise."""
-    return peer.xml(message_type, inside, **{"TimeStamp": clock.now().isoformat(), **said})
+    return peer.xml(message_type, inside, **{"TimeStamp": clock.now().isoformat(), **values})
 
 
 def say(peer: Peer, content: bytes, result: str = "", *, major: int = 3) -> OutboundMessage:
@@ -153,7 +153,12 @@ def a_contract(
 
 
 def update_xml(
-    dso: Peer, to: str, *isps: Said, period: date | str = DAY, contract_id: str = CONTRACT, **said: str | None
+    dso: Peer,
+    to: str,
+    *isps: Said,
+    period: date | str = DAY,
+    contract_id: str = CONTRACT,
+    **values: str | None,
 ) -> bytes:
     """A FlexReservationUpdate addressed to the domain `to`, of (Start, Duration, Power) elements.
 
@@ -167,7 +172,7 @@ def update_xml(
         "CongestionPoint": POINT,
         "ContractID": contract_id,
         "Reference": "reference-1",
-        **{name.replace("_", "-"): value for name, value in said.items()},
+        **{name.replace("_", "-"): value for name, value in values.items()},
     }
     inside = "".join(
         f'<ISP Power="{power}" Start="{start}" Duration="{duration}"/>' for start, duration, power in isps
@@ -175,11 +180,13 @@ def update_xml(
     return message(dso, "FlexReservationUpdate", inside, **attributes)
 
 
-def response_xml(agr: Peer, to: str, message_id: str, result: str = "Accepted", **said: str | None) -> bytes:
+def response_xml(
+    agr: Peer, to: str, message_id: str, result: str = "Accepted", **values: str | None
+) -> bytes:
     """What the AGR answers the DSO, or a copy of it for the CRO, in the version said (3.1.0)."""
-    four = str(said.get("Version", "")).startswith("4")
+    four = str(values.get("Version", "")).startswith("4")
     reference = "ReferenceMessageID" if four else "FlexReservationUpdateMessageID"
-    attributes = {"RecipientDomain": to, "Result": result, reference: message_id, **said}
+    attributes = {"RecipientDomain": to, "Result": result, reference: message_id, **values}
     return message(agr, "FlexReservationUpdateResponse", **attributes)
 
 

@@ -143,8 +143,8 @@ def pages(who: str) -> Iterator[tuple[str, Address]]:
 
 def filters(who: str, base: str) -> dict[str, list[str]]:
     """The parameters that a list's filters offer, each with its values; none for those that are typed in."""
-    said = client(who, [DSO, AGR]).get(base).content.decode()
-    beside = said.partition('id="changelist-filter"')[2]
+    text = client(who, [DSO, AGR]).get(base).content.decode()
+    beside = text.partition('id="changelist-filter"')[2]
     found: dict[str, list[str]] = {}
     for parameter, value in re.findall(r'href="\?(\w+)=([^"&]+)"', beside):
         found.setdefault(parameter, []).append(value)

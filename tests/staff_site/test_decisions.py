@@ -34,7 +34,7 @@ from reservations.models import Contract
 from tests.participants.conftest import key_text
 from tests.registry.admin.pages import declared, list_of, page_of, party, represented
 from tests.reservations.dsl import POINT, a_contract, send, some_parties, update_of, update_xml
-from tests.reservations.filling import Filled
+from tests.reservations.form_data import Filled
 from tests.support.exchange import exchange
 from tests.support.peer import CRO, Peer
 from uftp.models import InboundMessage, OutboundMessage

@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import UTC, date, datetime
+from typing import Any
 
 from django.db import models
 from django.test import Client
@@ -74,10 +75,22 @@ def declared(dso: str, number: int, *homes: int, last: date | None = None) -> In
     return message
 
 
-def shown(client: Client, page: str) -> str:
+def page_text(client: Client, page: str) -> str:
+    """The source of a page, without escapes."""
     answer = client.get(page)
     assert answer.status_code == 200, (page, answer.status_code)
     return html.unescape(answer.content.decode())
+
+
+def text_of(answer: Any) -> str:
+    """The page of an answer, with single spaces and without escapes; its mark-up stays."""
+    return re.sub(r"\s+", " ", html.unescape(answer.content.decode()))
+
+
+def visible_text(answer: Any) -> str:
+    """The page of an answer without its mark-up."""
+    assert answer.status_code == 200
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", answer.content.decode())).split())
 
 
 def list_of(model: type[models.Model]) -> str:
@@ -91,6 +104,6 @@ def page_of(row: models.Model) -> str:
 def listed(client: Client, page: str) -> set[int]:
     """The keys of the rows that a list shows."""
     found = re.findall(
-        r'<th class="field-[\w ]+"><a href="/admin/registry/\w+/(\d+)/change/', shown(client, page)
+        r'<th class="field-[\w ]+"><a href="/admin/registry/\w+/(\d+)/change/', page_text(client, page)
     )
     return {int(key) for key in found}

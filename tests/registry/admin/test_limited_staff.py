@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import re
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -22,10 +20,11 @@ from tests.registry.admin.pages import (
     list_of,
     listed,
     page_of,
+    page_text,
     party,
     point,
     represented,
-    shown,
+    text_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -42,10 +41,6 @@ def looking_after(*parties: Participant) -> Client:
     return client
 
 
-def words(answer: Any) -> str:
-    return re.sub(r"\s+", " ", html.unescape(answer.content.decode()))
-
-
 def test_the_answer_to_a_stranger_s_message_is_not_shown() -> None:
     represented("a.example", 1)
     message = represented("b.example", 1, 2)
@@ -53,9 +48,9 @@ def test_the_answer_to_a_stranger_s_message_is_not_shown() -> None:
     message.save()
     conflict = Conflict.objects.get()
 
-    assert home(2) not in shown(looking_after(party("AGR", "a.example")), page_of(conflict))
+    assert home(2) not in page_text(looking_after(party("AGR", "a.example")), page_of(conflict))
     User.objects.all().delete()
-    assert home(2) in shown(looking_after(party("AGR", "b.example")), page_of(conflict))
+    assert home(2) in page_text(looking_after(party("AGR", "b.example")), page_of(conflict))
 
 
 def test_why_a_stranger_was_refused_in_favour_of_another_is_not_shown() -> None:
@@ -67,9 +62,9 @@ def test_why_a_stranger_was_refused_in_favour_of_another_is_not_shown() -> None:
     settle(with_c.pk, "give", at=None, source=source, today=TODAY)
     of_a = Conflict.objects.get(holder__domain="b.example", claimant__domain="a.example")
 
-    assert "in confidence" not in shown(looking_after(party("AGR", "a.example")), page_of(of_a))
+    assert "in confidence" not in page_text(looking_after(party("AGR", "a.example")), page_of(of_a))
     User.objects.all().delete()
-    assert "in confidence" in shown(looking_after(party("AGR", "b.example")), page_of(of_a))
+    assert "in confidence" in page_text(looking_after(party("AGR", "b.example")), page_of(of_a))
 
 
 def test_a_stranger_s_congestion_points_filter_nothing() -> None:
@@ -90,7 +85,7 @@ def test_a_preview_names_no_congestion_point_of_a_stranger() -> None:
     row = CongestionPointConnection.objects.current().get(dso__domain="d.example")
     client = looking_after(party("DSO", "d.example"))
 
-    seen = words(
+    seen = text_of(
         client.post(
             f"{list_of(CongestionPointConnection)}{row.pk}/adjust/preview/",
             {"first": "2026-06-01", "last": "2026-06-30"},
@@ -110,11 +105,11 @@ def test_nobody_comes_back_to_a_stranger_s_conflict() -> None:
     row = Representation.objects.get(agr__domain="a.example")
     client = looking_after(party("AGR", "a.example"))
     page = f"{list_of(Representation)}{row.pk}/adjust/"
-    said = {"first": "2026-06-01", "last": "2026-06-30", "reason": "because"}
+    data = {"first": "2026-06-01", "last": "2026-06-30", "reason": "because"}
     (expected,) = re.findall(
-        r'name="expected" value="(\w+)"', client.post(f"{page}preview/", said).content.decode()
+        r'name="expected" value="(\w+)"', client.post(f"{page}preview/", data).content.decode()
     )
 
-    answer = client.post(f"{page}?conflict={foreign.pk}", {**said, "expected": expected})
+    answer = client.post(f"{page}?conflict={foreign.pk}", {**data, "expected": expected})
 
     assert answer["Location"] == page_of(row.connection)

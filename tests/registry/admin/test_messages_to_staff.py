@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import date
 from typing import Any
@@ -21,7 +20,7 @@ from registry.models import (
     Representation,
 )
 from registry.periods import half_open
-from tests.registry.admin.pages import declared, list_of, page_of, represented, shown
+from tests.registry.admin.pages import declared, list_of, page_of, page_text, represented, text_of
 
 WHY = "seen in the contract"
 
@@ -35,22 +34,18 @@ def staff(client: Client, db: None) -> Client:
     return client
 
 
-def words(answer: Any) -> str:
-    return re.sub(r"\s+", " ", html.unescape(answer.content.decode()))
-
-
-def sent(client: Client, page: str, **said: str) -> Any:
+def sent(client: Client, page: str, **values: str) -> Any:
     """Send a form twice: without having seen the consequences, and with what was shown then."""
-    said = {"reason": WHY, **said}
-    found = re.findall(r'name="expected" value="(\w+)"', client.post(page, said).content.decode())
+    values = {"reason": WHY, **values}
+    found = re.findall(r'name="expected" value="(\w+)"', client.post(page, values).content.decode())
     assert len(found) == 1
-    return client.post(page, {**said, "expected": found[0]})
+    return client.post(page, {**values, "expected": found[0]})
 
 
 def adjusted(client: Client, row: Any, first: str, last: str) -> str:
     answer = sent(client, f"{list_of(type(row))}{row.pk}/adjust/", first=first, last=last)
-    assert answer.status_code == 302, words(answer)
-    return words(client.get(answer["Location"]))
+    assert answer.status_code == 302, text_of(answer)
+    return text_of(client.get(answer["Location"]))
 
 
 def test_an_adjustment_that_a_policy_clips_is_told_and_recorded_as_it_became(staff: Client) -> None:
@@ -110,17 +105,17 @@ def test_a_form_sent_once_more_is_not_done_where_the_decision_was_reversed(
 
     answer = staff.post(page_of(settled), {"decision": "keep", "reason": WHY, "expected": "0"})
     assert answer.status_code == 200
-    assert "was settled by kim" in words(answer)
+    assert "was settled by kim" in text_of(answer)
 
     assert sent(staff, page_of(later), decision="keep", anew="1").status_code == 302
     answer = staff.post(page_of(settled), {**anew, "reason": WHY, "expected": "0"})
     assert answer.status_code == 200
-    assert "decided later" in words(answer)
+    assert "decided later" in text_of(answer)
 
 
 def audit_entries(client: Client, row: Any) -> set[str]:
     """The actions of the entries to which the page of a row leads."""
-    (link,) = re.findall(r'href="(/admin/participants/auditentry/\?[^"]+)"', shown(client, page_of(row)))
+    (link,) = re.findall(r'href="(/admin/participants/auditentry/\?[^"]+)"', page_text(client, page_of(row)))
     return {entry.action for entry in client.get(link).context["cl"].result_list}
 
 

@@ -34,10 +34,10 @@ from tests.registry.admin.pages import (
     listed,
     message_of,
     page_of,
+    page_text,
     party,
     point,
     represented,
-    shown,
 )
 from uftp.protocol.streaming import MembershipLine, PointLine
 
@@ -103,7 +103,7 @@ def test_representations_are_searched_and_filtered(staff: Client) -> None:
 def test_days_are_shown_with_their_last_one(staff: Client) -> None:
     represented("one.example", 1)
 
-    assert "2026-06-01 to 2026-12-31" in shown(staff, PAGES[Representation])
+    assert "2026-06-01 to 2026-12-31" in page_text(staff, PAGES[Representation])
 
 
 def test_points_show_their_current_terms(staff: Client) -> None:
@@ -111,11 +111,11 @@ def test_points_show_their_current_terms(staff: Client) -> None:
     declared("grid.example", 1, 1, 2, last=LAST)
     declared("other.example", 2)
 
-    page = shown(staff, PAGES[CongestionPoint] + "?domain=grid.example")
+    page = page_text(staff, PAGES[CongestionPoint] + "?domain=grid.example")
     assert "2026-06-01 to 2026-12-31: day-ahead by AGR, intraday by DSO, mutex offers" in page
     assert "from 2026-06-01" not in page
     assert point(2) not in page
-    page = shown(staff, page_of(CongestionPoint.objects.get(address=point(1))))
+    page = page_text(staff, page_of(CongestionPoint.objects.get(address=point(1))))
     assert "from 2026-06-01" in page
     assert listed(staff, PAGES[CongestionPoint] + f"?q={point(2)}") == {
         CongestionPoint.objects.get(address=point(2)).pk
@@ -141,7 +141,7 @@ def test_a_connection_shows_all_about_it(staff: Client) -> None:
     connection_of = Connection.objects.get(address=home(1))
     conflict = Conflict.objects.get()
 
-    page = shown(staff, page_of(connection_of))
+    page = page_text(staff, page_of(connection_of))
 
     for words in ("AGR one.example", "AGR two.example", "DSO grid.example", point(1), "Contested"):
         assert words in page
@@ -152,14 +152,14 @@ def test_a_change_leads_to_its_message_and_what_it_changed(staff: Client) -> Non
     message = represented("one.example", 1, 2, 3)
     change = Change.objects.get()
 
-    page = shown(staff, f"/admin/uftp/inboundmessage/{message.pk}/change/")
+    page = page_text(staff, f"/admin/uftp/inboundmessage/{message.pk}/change/")
     assert f'href="{page_of(change)}"' in page
     (target,) = re.findall(r'href="([^"]*)">3 recorded<', page)
     assert len(listed(staff, target)) == 3
-    page = shown(staff, page_of(change))
+    page = page_text(staff, page_of(change))
     assert f'href="/admin/uftp/inboundmessage/{message.pk}/change/"' in page
     assert "3 recorded" in page
-    assert "AGRPortfolioUpdate of AGR one.example" in shown(staff, PAGES[Change])
+    assert "AGRPortfolioUpdate of AGR one.example" in page_text(staff, PAGES[Change])
     for query in (f"?q={change.pk}", f"?q={message.message_id}", "?kind__exact=message"):
         assert listed(staff, PAGES[Change] + query) == {change.pk}, query
     assert listed(staff, PAGES[Change] + "?moment_to=2020-01-01") == set()
@@ -211,9 +211,9 @@ def test_a_list_asks_as_much_for_60_rows_as_for_5(staff: Client, model: type[mod
     asked = []
     for numbers in (range(5), range(5, 60)):
         facts(numbers)
-        shown(staff, PAGES[model])
+        page_text(staff, PAGES[model])
         with CaptureQueriesContext(connection) as queries:
-            shown(staff, PAGES[model])
+            page_text(staff, PAGES[model])
         asked.append([query["sql"] for query in queries])
 
     assert len(asked[0]) == len(asked[1]), asked[1]
@@ -236,7 +236,7 @@ def test_facts_are_neither_added_nor_changed_nor_deleted(staff: Client) -> None:
         assert staff.post(page_of(row), {"address": "x"}).status_code == 403
         assert staff.get(f"{page}add/").status_code == 403
         assert staff.post(f"{page}{row.pk}/delete/", {"post": "yes"}).status_code == 403
-        assert "delete_selected" not in shown(staff, page)
+        assert "delete_selected" not in page_text(staff, page)
 
 
 def test_who_may_only_look_changes_nothing(viewer: Client) -> None:
@@ -258,27 +258,29 @@ def test_a_change_counts_what_it_superseded_and_the_conflicts_it_opened(staff: C
     represented("two.example", 2)
     first, shortened, contesting = Change.objects.order_by("pk")
 
-    page = shown(staff, page_of(first))
+    page = page_text(staff, page_of(first))
     assert "2 recorded" in page
     assert "superseded" not in page
     assert "Conflicts opened: <strong>0<" in page
-    (target,) = re.findall(r'href="([^"]*)">1 superseded<', shown(staff, page_of(shortened)))
+    (target,) = re.findall(r'href="([^"]*)">1 superseded<', page_text(staff, page_of(shortened)))
     assert len(listed(staff, target)) == 1
-    (target,) = re.findall(r'href="([^"]*)">1 opened<', shown(staff, page_of(contesting)))
+    (target,) = re.findall(r'href="([^"]*)">1 opened<', page_text(staff, page_of(contesting)))
     assert len(listed(staff, target)) == 1
 
 
 def test_a_message_without_changes_says_so(staff: Client) -> None:
     message = message_of(party("AGR", "one.example"))
 
-    assert "changed no day of anything" in shown(staff, f"/admin/uftp/inboundmessage/{message.pk}/change/")
+    assert "changed no day of anything" in page_text(
+        staff, f"/admin/uftp/inboundmessage/{message.pk}/change/"
+    )
 
 
 def test_facts_about_a_connection_are_current_ones_first(staff: Client) -> None:
     represented("one.example", 1)
     represented("one.example", 1, last=date(2026, 9, 30))
 
-    page = shown(staff, page_of(Connection.objects.get()))
+    page = page_text(staff, page_of(Connection.objects.get()))
 
     assert page.index("2026-06-01 to 2026-09-30") < page.index("2026-06-01 to 2026-12-31")
 
@@ -291,7 +293,7 @@ def test_the_overview_counts_only_what_one_may_look_at(client: Client, db: None)
     client.force_login(user)
     represented("one.example", 1)
 
-    page = shown(client, "/admin/")
+    page = page_text(client, "/admin/")
 
     assert 'aria-label="0 open conflicts"' in page
     assert "set aside" not in page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import threading
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from django.test import Client
 
 from participants.models import AuditEntry
 from registry.models import Change, Conflict, Representation
-from tests.registry.admin.pages import list_of, page_of, represented
+from tests.registry.admin.pages import list_of, page_of, represented, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,15 +30,11 @@ def logged_in(name: str) -> Client:
     return client
 
 
-def words(answer: Any) -> str:
-    return re.sub(r"\s+", " ", html.unescape(answer.content.decode()))
-
-
-def form(client: Client, preview: str, **said: str) -> dict[str, str]:
+def form(client: Client, preview: str, **values: str) -> dict[str, str]:
     """A form filled in, with the consequences that were shown."""
-    seen = client.post(preview, said)
+    seen = client.post(preview, values)
     (expected,) = re.findall(r'name="expected" value="(\w+)"', seen.content.decode())
-    return {**said, "reason": WHY, "expected": expected}
+    return {**values, "reason": WHY, "expected": expected}
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
@@ -82,7 +77,7 @@ def test_one_of_two_settles_a_conflict_and_the_other_is_told() -> None:
     assert sorted(answer.status_code for answer in answers) == [200, 302]
     conflict.refresh_from_db()
     winner = conflict.decided_by
-    (told,) = (words(answer) for answer in answers if answer.status_code == 200)
+    (told,) = (text_of(answer) for answer in answers if answer.status_code == 200)
     assert f"it was settled by {winner} on" in told
     assert WHY in told
     assert conflict.decision == {"kim": "keep", "lee": "give"}[winner]
@@ -119,9 +114,9 @@ def test_one_settles_many_while_another_settles_one_of_them() -> None:
     decided = {row.decided_by for row in Conflict.objects.exclude(decision="")}
     assert decided == ({"kim"} if first.status_code == 302 else {"lee"})
     if second.status_code == 200:
-        assert "it was settled by kim on" in words(second)
+        assert "it was settled by kim on" in text_of(second)
     else:
-        assert re.search("closed meanwhile|nothing was done", words(first))
+        assert re.search("closed meanwhile|nothing was done", text_of(first))
 
 
 def test_one_of_two_adjusts_a_row_and_the_other_is_led_to_the_current_one() -> None:
@@ -137,7 +132,7 @@ def test_one_of_two_adjusts_a_row_and_the_other_is_led_to_the_current_one() -> N
     assert sorted(answer.status_code for answer in answers) == [200, 302]
     row.refresh_from_db()
     assert row.superseded_by is not None
-    (told,) = (words(answer) for answer in answers if answer.status_code == 200)
+    (told,) = (text_of(answer) for answer in answers if answer.status_code == 200)
     assert f"by {row.superseded_by.actor} on" in told
     current = Representation.objects.current().filter(agr__domain="one.example").get()
     assert f"{list_of(Representation)}{current.pk}/adjust/" in told
@@ -162,5 +157,5 @@ def test_a_row_is_adjusted_while_a_message_about_it_is_processed() -> None:
     assert current.period.upper is None
     assert answer.status_code in (200, 302)
     if answer.status_code == 200:
-        assert "by AGRPortfolioUpdate of AGR one.example" in words(answer)
+        assert "by AGRPortfolioUpdate of AGR one.example" in text_of(answer)
         assert not Change.objects.filter(kind="staff").exists()

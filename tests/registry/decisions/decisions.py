@@ -105,21 +105,21 @@ def terms(dso: str, point: str, day: Day = 0) -> CongestionPointTerms:
     )
 
 
-def told(consequences: Consequences) -> list[str]:
+def effect_lines(consequences: Consequences) -> list[str]:
     """The lines in the tests' words, such as `agr-2 home-1: gains 0..9, loses 10..`."""
-    return [_told(line) for line in consequences.lines]
+    return [_effect_line(line) for line in consequences.lines]
 
 
-def _told(line: Line) -> str:
+def _effect_line(line: Line) -> str:
     place = f" {NAMES[line.congestion_point]}" if line.congestion_point else ""
-    said = []
+    lines = []
     for word in ("gained", "lost", "contested", "refused", "withdrawn"):
         runs = [
             in_words(Run(as_day(days.lower), None if days.upper is None else as_day(days.upper) - 1, None))
             for days in getattr(line, word)
         ]
-        said += [f"{word} {', '.join(runs)}"] if runs else []
-    return f"{line.participant.removesuffix('.example')}{place} {NAMES[line.connection]}: {'; '.join(said)}"
+        lines += [f"{word} {', '.join(runs)}"] if runs else []
+    return f"{line.participant.removesuffix('.example')}{place} {NAMES[line.connection]}: {'; '.join(lines)}"
 
 
 def previewed(verb: Callable[[], Any]) -> Consequences:

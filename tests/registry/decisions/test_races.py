@@ -1,4 +1,4 @@
-"""Two members of staff at once, or one of them and a message: one is done, and who comes second is told.
+"""Two members of staff at once, or one of them and a message: one is done, and the one who comes second gets an error.
 
 The first is stopped wherever the other could come between (`tests.registry.racing`).
 """
@@ -16,7 +16,7 @@ from registry.decisions.adjust import AdjustmentError, Row
 from registry.decisions.settle import DecisionError
 from registry.models import Change, Conflict
 from tests.registry.decisions.decisions import decide, decide_many, membership, move, representation, terms
-from tests.registry.dsl import Registry, agr_says, days, dso_says, point
+from tests.registry.dsl import Registry, agr_publishes, days, dso_publishes, point
 from tests.registry.model_days import Point, covered
 from tests.registry.racing import Step, interleave, outcome, reported
 from tests.registry.time_model import TimeModel
@@ -26,8 +26,8 @@ KIM, LEE = (Source.of_staff(name, f"{name} was called") for name in ("kim", "lee
 
 
 @dataclass
-class Told:
-    """What each member of staff is told: nothing where it is done."""
+class Attempts:
+    """The attempts of staff: by name, the error of each; None if it was done."""
 
     errors: dict[str, str | None] = field(default_factory=dict)
 
@@ -38,19 +38,19 @@ class Told:
         except (DecisionError, AdjustmentError) as error:
             self.errors[source.actor] = str(error)
 
-    def one_is_done_and_the_other_told(self, words: str) -> str:
-        """Who has done it; the other was told so in `words`."""
+    def one_is_done_and_the_other_fails(self, words: str) -> str:
+        """Return who has done it; the error of the other has `words`."""
         done = [name for name, error in self.errors.items() if error is None]
         assert len(done) == 1, self.errors
-        (told,) = filter(None, self.errors.values())
-        assert words in told
+        (error,) = filter(None, self.errors.values())
+        assert words in error
         return done[0]
 
 
 def each_way(
-    world: World, before: list[Step], first: Callable[[Told], Step], second: Callable[[Told], Step]
-) -> Iterator[Told]:
-    """Run the two at once, the first stopped at each point in turn, `before` each time; what staff were told."""
+    world: World, before: list[Step], first: Callable[[Attempts], Step], second: Callable[[Attempts], Step]
+) -> Iterator[Attempts]:
+    """Run the two at once, the first stopped at each point in turn, `before` each time; yield the attempts of staff."""
     stop_before, reached = 0, True
     while reached:
         stop_before += 1
@@ -58,14 +58,14 @@ def each_way(
         for step in before:
             step(world)
         entries, decided = AuditEntry.objects.count(), decisions()
-        told = Told()
+        attempts = Attempts()
         with reported(f"the second came before statement {stop_before} of the first"):
-            reached = interleave(world, first(told), second(told), stop_before)
+            reached = interleave(world, first(attempts), second(attempts), stop_before)
             assert_sound()
-            done = list(told.errors.values()).count(None)
+            done = list(attempts.errors.values()).count(None)
             assert decisions() == decided + done
             assert AuditEntry.objects.count() == entries + done
-            yield told
+            yield attempts
     assert stop_before > 3, "the first was never stopped"
 
 
@@ -73,17 +73,17 @@ def decisions() -> int:
     return Change.objects.filter(kind="staff").count()
 
 
-def says(step: Step) -> Callable[[Told], Step]:
-    """A message, of which no member of staff is told."""
-    return lambda told: step
+def says(step: Step) -> Callable[[Attempts], Step]:
+    """A message: no attempt of staff."""
+    return lambda attempts: step
 
 
 def agr(name: str, *lines: tuple[str, int, int | None]) -> Step:
-    return lambda registry: agr_says(registry, name, *lines)
+    return lambda registry: agr_publishes(registry, name, *lines)
 
 
 def dso(name: str, *points: Point) -> Step:
-    return lambda registry: dso_says(registry, name, *points)
+    return lambda registry: dso_publishes(registry, name, *points)
 
 
 def policy(name: str, value: str) -> Step:
@@ -98,32 +98,34 @@ CONTESTED = [
 ]
 
 
-def settles(source: Source, decision: str, home: str = "home-2") -> Callable[[Told], Step]:
+def settles(source: Source, decision: str, home: str = "home-2") -> Callable[[Attempts], Step]:
     """One of them settles the conflict about a home, which was open when the page was shown."""
 
-    def by(told: Told) -> Step:
+    def by(attempts: Attempts) -> Step:
         conflict = open_conflicts().get(connection__address=ADDRESSES[home]).pk
-        return lambda world: told.try_it(source, lambda: decide(world, conflict, decision, source=source))
+        return lambda world: attempts.try_it(source, lambda: decide(world, conflict, decision, source=source))
 
     return by
 
 
-def settles_all(source: Source, decision: str) -> Callable[[Told], Step]:
+def settles_all(source: Source, decision: str) -> Callable[[Attempts], Step]:
     """One of them settles all the conflicts, which were open when the page was shown."""
 
-    def by(told: Told) -> Step:
+    def by(attempts: Attempts) -> Step:
         shown = Conflict.objects.filter(pk__in=list(open_conflicts().values_list("pk", flat=True)))
-        return lambda world: told.try_it(source, lambda: decide_many(world, shown, decision, source=source))
+        return lambda world: attempts.try_it(
+            source, lambda: decide_many(world, shown, decision, source=source)
+        )
 
     return by
 
 
-def settles_anew(source: Source, decision: str) -> Callable[[Told], Step]:
+def settles_anew(source: Source, decision: str) -> Callable[[Attempts], Step]:
     """One of them decides anew what was decided first."""
 
-    def by(told: Told) -> Step:
+    def by(attempts: Attempts) -> Step:
         conflict = Conflict.objects.filter(decision="keep", replaces=None).get().pk
-        return lambda world: told.try_it(
+        return lambda world: attempts.try_it(
             source, lambda: decide(world, conflict, decision, anew=True, source=source)
         )
 
@@ -131,8 +133,8 @@ def settles_anew(source: Source, decision: str) -> Callable[[Told], Step]:
 
 
 def test_C9_two_who_settle_one_conflict(world: World) -> None:
-    for told in each_way(world, CONTESTED, settles(KIM, "keep"), settles(LEE, "give")):
-        done = told.one_is_done_and_the_other_told("is closed: it was settled by ")
+    for attempts in each_way(world, CONTESTED, settles(KIM, "keep"), settles(LEE, "give")):
+        done = attempts.one_is_done_and_the_other_fails("is closed: it was settled by ")
         conflict = Conflict.objects.exclude(decision="").get()
         assert (conflict.decided_by, conflict.decision) == (done, "keep" if done == "kim" else "give")
         assert days(world, "agr-2", "home-2") == ("refused 0.." if done == "kim" else "effective 0..")
@@ -141,19 +143,21 @@ def test_C9_two_who_settle_one_conflict(world: World) -> None:
 @pytest.mark.parametrize("turned", [False, True], ids=["", "turned"])
 def test_C11_one_who_settles_many_and_one_who_settles_one_of_them(world: World, turned: bool) -> None:
     steps = [settles_all(KIM, "keep"), settles(LEE, "give")]
-    for told in each_way(world, CONTESTED, *(reversed(steps) if turned else steps)):
-        done = told.one_is_done_and_the_other_told("closed")
+    for attempts in each_way(world, CONTESTED, *(reversed(steps) if turned else steps)):
+        done = attempts.one_is_done_and_the_other_fails("closed")
         if done == "lee":
-            assert told.errors["kim"] is not None
-            assert told.errors["kim"].startswith("1 of the 4 conflicts is closed meanwhile: 1 by lee on 20")
+            assert attempts.errors["kim"] is not None
+            assert attempts.errors["kim"].startswith(
+                "1 of the 4 conflicts is closed meanwhile: 1 by lee on 20"
+            )
         decided = Conflict.objects.exclude(decision="")
         assert set(decided.values_list("decided_by", flat=True)) == {done}
         assert decided.count() == (len(CONNECTIONS) if done == "kim" else 1)
 
 
 def test_C11_two_who_settle_many(world: World) -> None:
-    for told in each_way(world, CONTESTED, settles_all(KIM, "keep"), settles_all(LEE, "give")):
-        done = told.one_is_done_and_the_other_told("4 of the 4 conflicts are closed meanwhile: 4 by ")
+    for attempts in each_way(world, CONTESTED, settles_all(KIM, "keep"), settles_all(LEE, "give")):
+        done = attempts.one_is_done_and_the_other_fails("4 of the 4 conflicts are closed meanwhile: 4 by ")
         assert set(Conflict.objects.values_list("decided_by", flat=True)) == {done}
 
 
@@ -161,18 +165,18 @@ def test_C11_two_who_settle_many(world: World) -> None:
 def test_C11_one_who_settles_many_and_the_claimant_who_lets_go(world: World, turned: bool) -> None:
     lets_go = says(agr("agr-2", ("home-3", 9, -1)))
     steps = [settles_all(KIM, "give"), lets_go]
-    for told in each_way(world, CONTESTED, *(reversed(steps) if turned else steps)):
+    for attempts in each_way(world, CONTESTED, *(reversed(steps) if turned else steps)):
         assert days(world, "agr-2", "home-3") == ""
-        settled = told.errors["kim"] is None
+        settled = attempts.errors["kim"] is None
         assert days(world, "agr-2", "home-1") == ("effective 0.." if settled else "contested 0..")
         if not settled:
-            assert "1 by AGRPortfolioUpdate of AGR agr-2.example" in str(told.errors["kim"])
+            assert "1 by AGRPortfolioUpdate of AGR agr-2.example" in str(attempts.errors["kim"])
 
 
 def test_C12_two_who_decide_anew(world: World) -> None:
-    before = [*CONTESTED, lambda world: settles(KIM, "keep")(Told())(world)]
-    for told in each_way(world, before, settles_anew(KIM, "give"), settles_anew(LEE, "give")):
-        told.one_is_done_and_the_other_told("decided later, in conflict ")
+    before = [*CONTESTED, lambda world: settles(KIM, "keep")(Attempts())(world)]
+    for attempts in each_way(world, before, settles_anew(KIM, "give"), settles_anew(LEE, "give")):
+        attempts.one_is_done_and_the_other_fails("decided later, in conflict ")
         assert Conflict.objects.filter(replaces__isnull=False).count() == 1
         assert days(world, "agr-2", "home-2") == "effective 0.."
 
@@ -189,11 +193,11 @@ class Adjustment:
     first: int
     last: int | None
 
-    def by(self, source: Source) -> Callable[[Told], Step]:
-        def step(told: Told) -> Step:
+    def by(self, source: Source) -> Callable[[Attempts], Step]:
+        def step(attempts: Attempts) -> Step:
             row = self.row()
             assert days_of(row.period) == self.shown
-            return lambda world: told.try_it(
+            return lambda world: attempts.try_it(
                 source, lambda: move(world, row, self.first, self.last, source=source)
             )
 
@@ -304,15 +308,15 @@ def test_C13_an_adjustment_while_a_message_is_processed(world: World, race: str,
     staff = adjustment.in_model(thing)
     outcomes = [outcome(before, staff, message), outcome(before, message, staff)]
     steps = [adjustment.by(KIM), says(message)]
-    for told in each_way(world, before, *(reversed(steps) if turned else steps)):
+    for attempts in each_way(world, before, *(reversed(steps) if turned else steps)):
         assert world.view() in outcomes
-        if told.errors["kim"] is not None:
-            assert "was superseded by change" in told.errors["kim"]
-            assert "PortfolioUpdate of " in told.errors["kim"]
+        if attempts.errors["kim"] is not None:
+            assert "was superseded by change" in attempts.errors["kim"]
+            assert "PortfolioUpdate of " in attempts.errors["kim"]
 
 
 def test_C13_two_who_adjust_one_row(world: World) -> None:
     longer = Adjustment(SHORTEN.row, SHORTEN.shown, 0, 20)
-    for told in each_way(world, [agr("agr-1", ("home-1", 0, None))], SHORTEN.by(KIM), longer.by(LEE)):
-        done = told.one_is_done_and_the_other_told("was superseded by change")
+    for attempts in each_way(world, [agr("agr-1", ("home-1", 0, None))], SHORTEN.by(KIM), longer.by(LEE)):
+        done = attempts.one_is_done_and_the_other_fails("was superseded by change")
         assert days(world, "agr-1", "home-1") == f"effective 0..{9 if done == 'kim' else 20}"

@@ -18,12 +18,12 @@ from tests.registry.decisions.decisions import (
     BY_KIM,
     decide,
     decide_many,
+    effect_lines,
     membership,
     previewed,
     representation,
-    told,
 )
-from tests.registry.dsl import agr_says, days, disputes, dso_says, point
+from tests.registry.dsl import agr_publishes, conflicts, days, dso_publishes, point
 from tests.registry.world import CONNECTIONS, World, as_date, assert_sound, open_conflicts
 
 
@@ -35,16 +35,16 @@ def world(db: None) -> World:
 @pytest.fixture
 def contested(world: World) -> Conflict:
     """agr-1 holds home-1 from day 0 on, agr-2 contests days 2 to 9."""
-    agr_says(world, "agr-1", ("home-1", 0, None))
-    agr_says(world, "agr-2", ("home-1", 2, 9))
+    agr_publishes(world, "agr-1", ("home-1", 0, None))
+    agr_publishes(world, "agr-2", ("home-1", 2, 9))
     return open_conflicts().get()
 
 
 @pytest.fixture
 def many(world: World) -> Conflict:
     """agr-1 holds all homes from day 0 on; one message of agr-2's contests them from day 2 on. One of the conflicts."""
-    agr_says(world, "agr-1", *((home, 0, None) for home in CONNECTIONS))
-    agr_says(world, "agr-2", *((home, 2, None) for home in CONNECTIONS))
+    agr_publishes(world, "agr-1", *((home, 0, None) for home in CONNECTIONS))
+    agr_publishes(world, "agr-2", *((home, 2, None) for home in CONNECTIONS))
     conflict = open_conflicts().first()
     assert conflict is not None
     return conflict
@@ -81,7 +81,7 @@ def test_C9_who_settled_it_meanwhile_is_told(world: World, contested: Conflict) 
 
 
 def test_C9_what_ended_it_meanwhile_is_told(world: World, contested: Conflict) -> None:
-    agr_says(world, "agr-2", ("home-1", 9, 1))
+    agr_publishes(world, "agr-2", ("home-1", 9, 1))
     with pytest.raises(
         DecisionError, match="no longer contested since a change by AGRPortfolioUpdate of AGR agr-2"
     ):
@@ -91,21 +91,21 @@ def test_C9_what_ended_it_meanwhile_is_told(world: World, contested: Conflict) -
 def test_C9_a_decision_is_between_the_two_it_names_where_several_hold_the_day(world: World) -> None:
     """The policy let dso-2 count beside dso-1; then it holds what others claim, and dso-3 contests the day."""
     world.add("dso-3")
-    dso_says(world, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
+    dso_publishes(world, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
     world.set_policy("membership conflicts", "allow")
-    dso_says(world, "dso-2", point("point-1", 0, None, ("home-1", 0, None)))
+    dso_publishes(world, "dso-2", point("point-1", 0, None, ("home-1", 0, None)))
     world.set_policy("membership conflicts", "hold")
-    dso_says(world, "dso-3", point("point-1", 0, None, ("home-1", 0, None)))
-    assert disputes(world) == ["home-1: dso-3 against dso-1, 0.."]
+    dso_publishes(world, "dso-3", point("point-1", 0, None, ("home-1", 0, None)))
+    assert conflicts(world) == ["home-1: dso-3 against dso-1, 0.."]
     conflict = open_conflicts().get()
     kept = previewed(lambda: decide(world, conflict, "keep"))
-    assert told(kept) == ["dso-3 point-1 home-1: refused 0.."]
+    assert effect_lines(kept) == ["dso-3 point-1 home-1: refused 0.."]
     decide(world, conflict, "give")
     assert_sound()
     assert days(world, "dso-1", "point-1", "home-1") == "refused 0.."
     assert days(world, "dso-2", "point-1", "home-1") == "effective 0.."
     assert days(world, "dso-3", "point-1", "home-1") == "effective 0.."
-    assert disputes(world) == []
+    assert conflicts(world) == []
     decide(world, conflict, "keep", anew=True)
     assert_sound()
     assert days(world, "dso-1", "point-1", "home-1") == "effective 0.."
@@ -117,14 +117,14 @@ def test_C9_a_decision_is_between_the_two_it_names_where_several_hold_the_day(wo
 
 
 def test_C11_what_one_message_contests_is_settled_as_one(world: World, many: Conflict) -> None:
-    agr_says(world, "agr-3", ("home-1", 2, None))
+    agr_publishes(world, "agr-3", ("home-1", 2, None))
     assert similar_conflicts(many).count() == len(CONNECTIONS)
     change = decide_many(world, similar_conflicts(many), "split", 5)
     assert_sound()
     for home in CONNECTIONS:
         assert days(world, "agr-1", home) == "effective 0..4, refused 5.."
         assert days(world, "agr-2", home) == "refused 2..4, effective 5.."
-    assert disputes(world) == ["home-1: agr-3 against agr-1, 2..4", "home-1: agr-3 against agr-2, 5.."]
+    assert conflicts(world) == ["home-1: agr-3 against agr-1, 2..4", "home-1: agr-3 against agr-2, 5.."]
     settled = Conflict.objects.filter(closed_by=change, decision="split")
     assert settled.count() == len(CONNECTIONS)
     assert {(row.decided_by, row.reason, row.split_at) for row in settled} == {
@@ -140,7 +140,7 @@ def test_C11_conflicts_that_are_closed_are_counted_and_nothing_is_settled(
 ) -> None:
     numbers = list(similar_conflicts(many).values_list("pk", flat=True))
     decide(world, many, "give", source=Source.of_staff("lee", "moved house"))
-    agr_says(world, "agr-2", ("home-1", 9, 1), ("home-2", 9, 1))
+    agr_publishes(world, "agr-2", ("home-1", 9, 1), ("home-2", 9, 1))
     before = written()
     with pytest.raises(DecisionError) as refused:
         decide_many(world, Conflict.objects.filter(pk__in=numbers), "keep")
@@ -152,7 +152,7 @@ def test_C11_conflicts_that_are_closed_are_counted_and_nothing_is_settled(
 
 
 def test_C11_all_are_of_one_kind_and_between_the_same_two(world: World, many: Conflict) -> None:
-    agr_says(world, "agr-3", ("home-1", 0, None))
+    agr_publishes(world, "agr-3", ("home-1", 0, None))
     before = written()
     with pytest.raises(DecisionError, match="of 2 sorts"):
         decide_many(world, open_conflicts(), "keep")
@@ -166,8 +166,8 @@ def test_C11_all_are_of_one_kind_and_between_the_same_two(world: World, many: Co
 
 
 def test_C11_a_split_lies_within_each_of_them(world: World) -> None:
-    agr_says(world, "agr-1", *((home, 0, None) for home in CONNECTIONS))
-    agr_says(world, "agr-2", ("home-1", 2, 9), ("home-2", 5, None), ("home-3", 0, 4), ("home-4", 4, 6))
+    agr_publishes(world, "agr-1", *((home, 0, None) for home in CONNECTIONS))
+    agr_publishes(world, "agr-2", ("home-1", 2, 9), ("home-2", 5, None), ("home-3", 0, 4), ("home-4", 4, 6))
     with pytest.raises(DecisionError, match=f"{as_date(5)} does not split 2 of the 4 conflicts"):
         decide_many(world, open_conflicts(), "split", 5)
     with pytest.raises(DecisionError, match="A split needs a day"):
@@ -182,8 +182,8 @@ def test_C11_a_slice_of_a_list_is_settled_too(world: World, many: Conflict) -> N
 
 
 def test_alike_are_those_of_the_same_message_and_parties(world: World, many: Conflict) -> None:
-    agr_says(world, "agr-2", ("home-1", 9, 1))
-    agr_says(world, "agr-3", *((home, 2, None) for home in CONNECTIONS))
+    agr_publishes(world, "agr-2", ("home-1", 9, 1))
+    agr_publishes(world, "agr-3", *((home, 2, None) for home in CONNECTIONS))
     assert {
         row.connection.address
         for row in similar_conflicts(open_conflicts().filter(claimant=many.claimant_id)[0])
@@ -226,8 +226,8 @@ def test_C12_only_the_latest_decision_about_the_days_is_replaced(world: World, c
 
 def test_C12_days_of_others_and_days_let_go_stay_out(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
-    agr_says(world, "agr-2", ("home-1", 2, 7))
-    agr_says(world, "agr-3", ("home-1", 2, 3))
+    agr_publishes(world, "agr-2", ("home-1", 2, 7))
+    agr_publishes(world, "agr-3", ("home-1", 2, 3))
     decide(world, open_conflicts().get(claimant__domain="agr-3.example"), "give")
     decide(world, contested, "give", anew=True)
     assert days(world, "agr-1", "home-1") == "effective 0..1, refused 2..7, effective 8.."
@@ -239,7 +239,7 @@ def test_C12_days_of_others_and_days_let_go_stay_out(world: World, contested: Co
 
 def test_C12_days_apart_are_decided_as_one(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
-    agr_says(world, "agr-3", ("home-1", 4, 5))
+    agr_publishes(world, "agr-3", ("home-1", 4, 5))
     decide(world, open_conflicts().get(), "give")
     decide(world, contested, "split", 7, anew=True)
     assert days(world, "agr-2", "home-1") == "refused 2..3, contested 4..5, refused 6..6, effective 7..9"
@@ -265,21 +265,21 @@ def test_C12_why_nothing_is_left_to_decide_is_said(world: World, contested: Conf
         decide(world, contested, "give", anew=True)
     decide(world, contested, "keep")
     with transaction.atomic():
-        agr_says(world, "agr-2", ("home-1", 9, 1))
+        agr_publishes(world, "agr-2", ("home-1", 9, 1))
         with pytest.raises(DecisionError, match=r"AGR agr-2\.example no longer claims these days"):
             decide(world, contested, "give", anew=True)
         transaction.set_rollback(True)
-    agr_says(world, "agr-3", ("home-1", 0, None))
+    agr_publishes(world, "agr-3", ("home-1", 0, None))
     decide(world, open_conflicts().get(), "give")
     assert days(world, "agr-2", "home-1") == "contested 2..9"
     with pytest.raises(DecisionError, match="is by now another's"):
         decide(world, contested, "give", anew=True)
-    agr_says(world, "agr-3", ("home-1", 0, -1))
-    assert disputes(world) == ["home-1: agr-1 against agr-2, 2..9"]
+    agr_publishes(world, "agr-3", ("home-1", 0, -1))
+    assert conflicts(world) == ["home-1: agr-1 against agr-2, 2..9"]
     with pytest.raises(DecisionError, match="is contested again; settle the conflict that is open"):
         decide(world, contested, "give", anew=True)
     ended = open_conflicts().get()
-    agr_says(world, "agr-2", ("home-1", 9, 1))
+    agr_publishes(world, "agr-2", ("home-1", 9, 1))
     with pytest.raises(
         DecisionError, match=r"ended without a decision by AGRPortfolioUpdate of AGR agr-2\.example"
     ):
@@ -288,11 +288,11 @@ def test_C12_why_nothing_is_left_to_decide_is_said(world: World, contested: Conf
 
 def test_C12_other_claimants_contest_it_with_who_gets_the_days(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
-    agr_says(world, "agr-3", ("home-1", 2, None))
+    agr_publishes(world, "agr-3", ("home-1", 2, None))
     decide(world, open_conflicts().get(), "keep")
     decide(world, contested, "give", anew=True)
     assert days(world, "agr-3", "home-1") == "contested 2..9, refused 10.."
-    assert disputes(world) == ["home-1: agr-3 against agr-2, 2..9"]
+    assert conflicts(world) == ["home-1: agr-3 against agr-2, 2..9"]
     assert_sound()
 
 
@@ -323,8 +323,8 @@ def test_a_refused_day_names_the_latest_of_several_decisions(world: World, conte
 
 def test_a_refused_day_names_its_decision_after_later_changes_too(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
-    agr_says(world, "agr-2", ("home-1", 2, 4))
-    agr_says(world, "agr-2", ("home-1", 2, 20))
+    agr_publishes(world, "agr-2", ("home-1", 2, 4))
+    agr_publishes(world, "agr-2", ("home-1", 2, 20))
     row = representation("agr-2", day=3)
     assert row.recorded_by_id > Conflict.objects.get(pk=contested.pk).closed_by_id
     assert refusing_decision(row) == contested
@@ -349,16 +349,16 @@ def test_a_refused_row_names_no_decision_made_since_it_was_superseded(
 
 def test_what_the_policy_refused_names_no_decision(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
-    agr_says(world, "agr-1", ("home-1", 0, -1))
+    agr_publishes(world, "agr-1", ("home-1", 0, -1))
     world.set_policy("representation conflicts", "newest wins")
-    agr_says(world, "agr-3", ("home-1", 0, None))
+    agr_publishes(world, "agr-3", ("home-1", 0, None))
     assert days(world, "agr-2", "home-1") == "refused 2..9"
     assert refusing_decision(representation("agr-2", day=3)) is None
 
 
 def test_a_refused_membership_names_its_decision(world: World) -> None:
-    dso_says(world, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
-    dso_says(world, "dso-2", point("point-2", 0, None, ("home-1", 0, None)))
+    dso_publishes(world, "dso-1", point("point-1", 0, None, ("home-1", 0, None)))
+    dso_publishes(world, "dso-2", point("point-2", 0, None, ("home-1", 0, None)))
     conflict = open_conflicts().get()
     decide(world, conflict, "give")
     assert refusing_decision(membership("dso-1", "point-1")) == conflict
@@ -369,11 +369,14 @@ def test_a_refused_membership_names_its_decision(world: World) -> None:
 
 
 def test_C14_a_preview_tells_what_will_happen_and_leaves_nothing(world: World, contested: Conflict) -> None:
-    agr_says(world, "agr-3", ("home-1", 0, 4))
+    agr_publishes(world, "agr-3", ("home-1", 0, 4))
     before, view = written(), world.view()
     shown = previewed(lambda: decide(world, contested, "split", 5))
     assert (written(), world.view()) == (before, view)
-    assert told(shown) == ["agr-1 home-1: lost 5..9; refused 5..9", "agr-2 home-1: gained 5..9; refused 2..4"]
+    assert effect_lines(shown) == [
+        "agr-1 home-1: lost 5..9; refused 5..9",
+        "agr-2 home-1: gained 5..9; refused 2..4",
+    ]
     assert [(p.participant, p.gained, p.lost, p.refused) for p in shown.parties] == [
         ("agr-1.example", 0, 1, 1),
         ("agr-2.example", 1, 0, 1),
@@ -386,7 +389,7 @@ def test_C14_a_preview_tells_what_will_happen_and_leaves_nothing(world: World, c
 def test_C14_nothing_is_done_when_other_consequences_would_follow(world: World, many: Conflict) -> None:
     one = previewed(lambda: decide(world, many, "give"))
     all_of_them = previewed(lambda: decide_many(world, similar_conflicts(many), "give"))
-    agr_says(world, "agr-3", *((home, 4, 6) for home in CONNECTIONS))
+    agr_publishes(world, "agr-3", *((home, 4, 6) for home in CONNECTIONS))
     before, view = written(), world.view()
     for verb in (
         lambda: decide(world, many, "give", expected=one.fingerprint),
@@ -406,9 +409,9 @@ def test_C14_nothing_is_done_when_other_consequences_would_follow(world: World, 
 def test_C14_a_decision_anew_does_what_was_shown_or_nothing(world: World, contested: Conflict) -> None:
     decide(world, contested, "keep")
     shown = previewed(lambda: decide(world, contested, "give", anew=True))
-    assert told(shown) == ["agr-1 home-1: lost 2..9; refused 2..9", "agr-2 home-1: gained 2..9"]
+    assert effect_lines(shown) == ["agr-1 home-1: lost 2..9; refused 2..9", "agr-2 home-1: gained 2..9"]
     assert (shown.opened, shown.closed) == (0, 0)
-    agr_says(world, "agr-2", ("home-1", 2, 5))
+    agr_publishes(world, "agr-2", ("home-1", 2, 5))
     with pytest.raises(ConsequencesChanged):
         decide(world, contested, "give", anew=True, expected=shown.fingerprint)
     shown = previewed(lambda: decide(world, contested, "give", anew=True))
@@ -434,8 +437,8 @@ def test_C14_a_preview_works_outside_a_transaction_and_keeps_no_other_waiting(
 
     world = World.start()
     try:
-        agr_says(world, "agr-1", ("home-1", 0, None))
-        agr_says(world, "agr-2", ("home-1", 0, None))
+        agr_publishes(world, "agr-1", ("home-1", 0, None))
+        agr_publishes(world, "agr-2", ("home-1", 0, None))
         conflict, before = open_conflicts().get(), written()
         shown = preview(verb)
         assert shown.closed == 1
@@ -448,13 +451,13 @@ def test_C14_a_preview_works_outside_a_transaction_and_keeps_no_other_waiting(
 
 
 def test_what_a_message_did_is_told(world: World, contested: Conflict) -> None:
-    agr_says(world, "agr-1", ("home-1", 9, 4))
+    agr_publishes(world, "agr-1", ("home-1", 9, 4))
     shown = of_change(Change.objects.latest("pk").pk)
-    assert told(shown) == ["agr-1 home-1: lost 5..; withdrawn 5..", "agr-2 home-1: gained 5..9"]
+    assert effect_lines(shown) == ["agr-1 home-1: lost 5..; withdrawn 5..", "agr-2 home-1: gained 5..9"]
     assert (shown.opened, shown.closed) == (1, 1)
-    dso_says(world, "dso-1", point("point-1", 0, 9, ("home-1", 0, 9)))
+    dso_publishes(world, "dso-1", point("point-1", 0, 9, ("home-1", 0, 9)))
     shown = of_change(Change.objects.latest("pk").pk)
-    assert told(shown) == ["dso-1 point-1 home-1: gained 0..9"]
+    assert effect_lines(shown) == ["dso-1 point-1 home-1: gained 0..9"]
     assert len(shown.terms) == 1
     assert shown.terms[0].endswith(f"of dso-1.example: gains {as_date(0)} to {as_date(9)}")
 

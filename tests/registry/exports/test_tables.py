@@ -155,14 +155,14 @@ def test_a_membership_that_begins_outside_the_days_of_its_point_stands_beside_te
 ):
     for rule in ("P3", "P4"):
         set_policy(rule, "accept", actor="kim")
-    said = [
+    lines = [
         point(EAST, "2026-01-01,2026-06-30", connection=f"{SHOP},2025-07-01,2026-03-31"),
         point(EAST, "2026-09-01,2026-12-31", connection=f"{FARM},2026-08-01,2027-02-28"),
         point(EAST, "2027-06-01,", connection=f"{HOME},2027-05-01,"),
     ]
-    take_points(said)
+    take_points(lines)
 
-    assert points() == said
+    assert points() == lines
     assert nothing_changes(take_points(points(), FULL))
 
 

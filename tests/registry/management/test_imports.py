@@ -289,9 +289,9 @@ def test_every_bad_line_is_said_at_once_and_nothing_is_imported(sample: Sample) 
     assert [int(row[0]) for row in found] == list(range(12, 42))
     assert rows[-1][:2] == ["42", ""]
     assert rows == sorted(rows, key=lambda row: int(row[0]))
-    said = [line for line in outcome.errors.splitlines() if line.startswith("line ")]
-    assert len(said) == 20
-    assert said[0].startswith("line 12")
+    lines = [line for line in outcome.errors.splitlines() if line.startswith("line ")]
+    assert len(lines) == 20
+    assert lines[0].startswith("line 12")
     assert f"and {len(rows) - 20} more." in outcome.errors
     assert f"Nothing was imported: {len(rows)} faults on 31 lines." in outcome.errors
     assert "Rejects: file.rejects.csv\n" in outcome.errors

@@ -180,5 +180,5 @@ def test_two_who_set_the_market_at_once_undo_nothing_of_each_other() -> None:
         waiting.result(20)
 
     assert str(market()) == "Europe/Lisbon, PT1H"
-    told = [(entry.before, entry.after) for entry in AuditEntry.objects.order_by("pk")]
-    assert all(before == after for (_, after), (before, _) in pairwise(told))
+    lines = [(entry.before, entry.after) for entry in AuditEntry.objects.order_by("pk")]
+    assert all(before == after for (_, after), (before, _) in pairwise(lines))

@@ -26,7 +26,7 @@ from registry.models import Conflict, CongestionPointConnection, CongestionPoint
 from registry.previews import effects
 from registry.previews.timeouts import Busy, TimeLimits
 from registry.updates import standings
-from tests.registry.admin.pages import TODAY, declared, list_of, page_of, represented, shown
+from tests.registry.admin.pages import TODAY, declared, list_of, page_of, page_text, represented
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -151,18 +151,18 @@ def test_above_the_limit_the_button_shows_what_follows_for_a_congestion_point(
     declared("grid.example", 7, 1, 2)
     terms = CongestionPointTerms.objects.get()
     page = f"{list_of(CongestionPointTerms)}{terms.pk}/adjust/"
-    said = {"first": "2026-06-01", "last": "2026-08-31"}
-    assert "data-preview" in shown(client, page)
-    assert "connections on which days change" in words(client.post(f"{page}preview/", said)).lower()
+    data = {"first": "2026-06-01", "last": "2026-08-31"}
+    assert "data-preview" in page_text(client, page)
+    assert "connections on which days change" in words(client.post(f"{page}preview/", data)).lower()
 
     monkeypatch.setattr("registry.admin.facts.adjust.MAX_LIVE_PREVIEW", 1)
 
-    without = shown(client, page)
+    without = page_text(client, page)
     assert "data-preview" not in without
     assert "Show the consequences" in without
-    assert "Too many to show while you fill in the form" in words(client.post(f"{page}preview/", said))
-    assert 'name="expected"' not in words(client.post(page, said))
-    asked = words(client.post(page, {**said, "reason": "because"}))
+    assert "Too many to show while you fill in the form" in words(client.post(f"{page}preview/", data))
+    assert 'name="expected"' not in words(client.post(page, data))
+    asked = words(client.post(page, {**data, "reason": "because"}))
     assert 'name="expected"' in asked
     assert "Adjust the days" in asked
 

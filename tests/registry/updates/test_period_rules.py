@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from registry.updates.publish import publish_representations
-from tests.registry.dsl import Registry, Told, agr_says, days, dso_says, point, text
+from tests.registry.dsl import Registry, Result, agr_publishes, days, dso_publishes, point, reply_text
 from tests.registry.model_days import Terms
 from tests.registry.world import ADDRESSES, Reply, World, as_date, last_date
 from uftp.handlers import Rejection
@@ -25,18 +25,18 @@ def under(rule: str) -> pytest.MarkDecorator:
     )
 
 
-def assert_told(told: Told, policy: str, rule: str, thing: str) -> None:
+def assert_answered(result: Result, policy: str, rule: str, name: str) -> None:
     """Rejected, or accepted with a warning; either way the entity is named."""
-    assert told.accepted == (policy != REJECT), told
-    if not isinstance(told, Reply):
-        assert text(told) == rule
+    assert result.accepted == (policy != REJECT), result
+    if not isinstance(result, Reply):
+        assert reply_text(result) == rule
     elif policy == REJECT:
-        assert len(told.reasons) == 1, told
-        assert told.reasons[0].startswith("Period out of bounds: "), told
-        assert ADDRESSES[thing] in told.reasons[0], told
+        assert len(result.reasons) == 1, result
+        assert result.reasons[0].startswith("Period out of bounds: "), result
+        assert ADDRESSES[name] in result.reasons[0], result
     else:
-        assert len(told.warnings) == 1, told
-        assert ADDRESSES[thing] in told.warnings[0], told
+        assert len(result.warnings) == 1, result
+        assert ADDRESSES[name] in result.warnings[0], result
 
 
 # P1
@@ -45,9 +45,9 @@ def assert_told(told: Told, policy: str, rule: str, thing: str) -> None:
 @under("P1")
 def test_P1_ends_before_it_starts_with_nothing_to_withdraw(registry: Registry, policy: str) -> None:
     registry.set_policy("P1", policy)
-    agr_says(registry, "agr-1", ("home-1", -5, 1))
-    told = agr_says(registry, "agr-1", ("home-1", 5, 1), ("home-2", 0, None))
-    assert_told(told, policy, "P1", "home-1")
+    agr_publishes(registry, "agr-1", ("home-1", -5, 1))
+    result = agr_publishes(registry, "agr-1", ("home-1", 5, 1), ("home-2", 0, None))
+    assert_answered(result, policy, "P1", "home-1")
     assert days(registry, "agr-1", "home-1") == "effective -5..1"
     assert days(registry, "agr-1", "home-2") == ("" if policy == REJECT else "effective 0..")
 
@@ -55,16 +55,16 @@ def test_P1_ends_before_it_starts_with_nothing_to_withdraw(registry: Registry, p
 @under("P1")
 def test_P1_congestion_point_ends_before_it_starts(registry: Registry, policy: str) -> None:
     registry.set_policy("P1", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 5, 1))
-    assert_told(told, policy, "P1", "point-1")
+    result = dso_publishes(registry, "dso-1", point("point-1", 5, 1))
+    assert_answered(result, policy, "P1", "point-1")
     assert days(registry, "dso-1", "point-1") == ""
 
 
 @under("P1")
 def test_P1_connection_of_a_point_ends_before_it_starts(registry: Registry, policy: str) -> None:
     registry.set_policy("P1", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 0, None, ("home-1", 5, 1)))
-    assert_told(told, policy, "P1", "home-1")
+    result = dso_publishes(registry, "dso-1", point("point-1", 0, None, ("home-1", 5, 1)))
+    assert_answered(result, policy, "P1", "home-1")
     assert days(registry, "dso-1", "point-1") == ("" if policy == REJECT else "0..")
     assert days(registry, "dso-1", "point-1", "home-1") == ""
 
@@ -72,9 +72,9 @@ def test_P1_connection_of_a_point_ends_before_it_starts(registry: Registry, poli
 @under("P1")
 def test_P1_a_withdrawal_is_not_strange(registry: Registry, policy: str) -> None:
     registry.set_policy("P1", policy)
-    agr_says(registry, "agr-1", ("home-1", -5, 2))
-    told = agr_says(registry, "agr-1", ("home-1", 5, 1))
-    assert text(told) == ""
+    agr_publishes(registry, "agr-1", ("home-1", -5, 2))
+    result = agr_publishes(registry, "agr-1", ("home-1", 5, 1))
+    assert reply_text(result) == ""
     assert days(registry, "agr-1", "home-1") == "effective -5..1"
 
 
@@ -84,8 +84,8 @@ def test_P1_a_withdrawal_is_not_strange(registry: Registry, policy: str) -> None
 @under("P2")
 def test_P2_ends_long_in_the_past(registry: Registry, policy: str) -> None:
     registry.set_policy("P2", policy)
-    told = agr_says(registry, "agr-1", ("home-1", -35, -31))
-    assert_told(told, policy, "P2", "home-1")
+    result = agr_publishes(registry, "agr-1", ("home-1", -35, -31))
+    assert_answered(result, policy, "P2", "home-1")
     assert days(registry, "agr-1", "home-1") == ("" if policy == REJECT else "effective -35..-31")
 
 
@@ -93,16 +93,16 @@ def test_P2_ends_long_in_the_past(registry: Registry, policy: str) -> None:
 def test_P2_congestion_point_ends_long_in_the_past(registry: Registry, policy: str) -> None:
     registry.set_policy("P2", policy)
     registry.set_policy("P2 days", "3")
-    told = dso_says(registry, "dso-1", point("point-1", -9, -4))
-    assert_told(told, policy, "P2", "point-1")
+    result = dso_publishes(registry, "dso-1", point("point-1", -9, -4))
+    assert_answered(result, policy, "P2", "point-1")
     assert days(registry, "dso-1", "point-1") == ("" if policy == REJECT else "-9..-4")
 
 
 @under("P2")
 def test_P2_as_many_days_ago_as_the_policy_says_is_not_strange(registry: Registry, policy: str) -> None:
     registry.set_policy("P2", policy)
-    told = agr_says(registry, "agr-1", ("home-1", -35, -30))
-    assert text(told) == ""
+    result = agr_publishes(registry, "agr-1", ("home-1", -35, -30))
+    assert reply_text(result) == ""
     assert days(registry, "agr-1", "home-1") == "effective -35..-30"
 
 
@@ -115,8 +115,8 @@ def test_P3_connection_ends_after_its_congestion_point(
     registry: Registry, policy: str, last: int | None
 ) -> None:
     registry.set_policy("P3", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 0, 5, ("home-1", 2, last)))
-    assert_told(told, policy, "P3", "home-1")
+    result = dso_publishes(registry, "dso-1", point("point-1", 0, 5, ("home-1", 2, last)))
+    assert_answered(result, policy, "P3", "home-1")
     as_said = "effective 2.." if last is None else "effective 2..9"
     expected = {REJECT: "", ADJUST: "effective 2..5", ACCEPT: as_said}
     assert days(registry, "dso-1", "point-1", "home-1") == expected[policy]
@@ -125,9 +125,11 @@ def test_P3_connection_ends_after_its_congestion_point(
 @under("P3")
 def test_P3_is_about_all_days_that_the_point_has_after_the_message(registry: Registry, policy: str) -> None:
     registry.set_policy("P3", policy)
-    dso_says(registry, "dso-1", point("point-1", -5, None))
-    told = dso_says(registry, "dso-1", point("point-1", 3, None, ("home-1", -5, None), terms=OTHER_TERMS))
-    assert text(told) == ""
+    dso_publishes(registry, "dso-1", point("point-1", -5, None))
+    result = dso_publishes(
+        registry, "dso-1", point("point-1", 3, None, ("home-1", -5, None), terms=OTHER_TERMS)
+    )
+    assert reply_text(result) == ""
     assert days(registry, "dso-1", "point-1", "home-1") == "effective -5.."
 
 
@@ -137,8 +139,8 @@ def test_P3_is_about_all_days_that_the_point_has_after_the_message(registry: Reg
 @under("P4")
 def test_P4_connection_starts_before_its_congestion_point(registry: Registry, policy: str) -> None:
     registry.set_policy("P4", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 0, 5, ("home-1", -3, 4)))
-    assert_told(told, policy, "P4", "home-1")
+    result = dso_publishes(registry, "dso-1", point("point-1", 0, 5, ("home-1", -3, 4)))
+    assert_answered(result, policy, "P4", "home-1")
     expected = {REJECT: "", ADJUST: "effective 0..4", ACCEPT: "effective -3..4"}
     assert days(registry, "dso-1", "point-1", "home-1") == expected[policy]
 
@@ -152,8 +154,10 @@ def test_P5_connection_lies_outside_its_congestion_point(
     registry: Registry, policy: str, first: int, last: int | None
 ) -> None:
     registry.set_policy("P5", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 0, 5, ("home-1", first, last), ("home-2", 0, 5)))
-    assert_told(told, policy, "P5", "home-1")
+    result = dso_publishes(
+        registry, "dso-1", point("point-1", 0, 5, ("home-1", first, last), ("home-2", 0, 5))
+    )
+    assert_answered(result, policy, "P5", "home-1")
     assert days(registry, "dso-1", "point-1", "home-1") == ""
     assert days(registry, "dso-1", "point-1", "home-2") == ("" if policy == REJECT else "effective 0..5")
 
@@ -161,8 +165,8 @@ def test_P5_connection_lies_outside_its_congestion_point(
 @under("P5")
 def test_P5_leaves_what_is_registered_as_it_is(registry: Registry, policy: str) -> None:
     registry.set_policy("P5", policy)
-    dso_says(registry, "dso-1", point("point-1", 0, 5, ("home-1", 2, 5)))
-    dso_says(registry, "dso-1", point("point-1", 0, 5, ("home-1", 6, 9)))
+    dso_publishes(registry, "dso-1", point("point-1", 0, 5, ("home-1", 2, 5)))
+    dso_publishes(registry, "dso-1", point("point-1", 0, 5, ("home-1", 6, 9)))
     assert days(registry, "dso-1", "point-1", "home-1") == "effective 2..5"
 
 
@@ -170,9 +174,9 @@ def test_P5_leaves_what_is_registered_as_it_is(registry: Registry, policy: str) 
 def test_P5_is_not_about_a_point_that_ends_at_once(registry: Registry, policy: str) -> None:
     for rule in ("P3", "P4", "P5"):
         registry.set_policy(rule, policy)
-    dso_says(registry, "dso-1", point("point-1", -5, None, ("home-1", -5, None)))
-    told = dso_says(registry, "dso-1", point("point-1", -5, 0, ("home-1", 3, None)))
-    assert told.accepted
+    dso_publishes(registry, "dso-1", point("point-1", -5, None, ("home-1", -5, None)))
+    result = dso_publishes(registry, "dso-1", point("point-1", -5, 0, ("home-1", 3, None)))
+    assert result.accepted
     assert days(registry, "dso-1", "point-1", "home-1") == "effective -5..-1"
 
 
@@ -182,43 +186,47 @@ def test_P5_is_not_about_a_point_that_ends_at_once(registry: Registry, policy: s
 @under("P6")
 def test_P6_the_same_connection_twice_with_overlapping_periods(registry: Registry, policy: str) -> None:
     registry.set_policy("P6", policy)
-    told = agr_says(registry, "agr-1", ("home-1", 3, 9), ("home-1", 0, 5))
-    assert_told(told, policy, "P6", "home-1")
+    result = agr_publishes(registry, "agr-1", ("home-1", 3, 9), ("home-1", 0, 5))
+    assert_answered(result, policy, "P6", "home-1")
     assert days(registry, "agr-1", "home-1") == ("" if policy == REJECT else "effective 0..9")
 
 
 @under("P6")
 def test_P6_the_same_connection_twice_in_one_point(registry: Registry, policy: str) -> None:
     registry.set_policy("P6", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 0, None, ("home-1", 0, 5), ("home-1", 0, 5)))
-    assert_told(told, policy, "P6", "home-1")
+    result = dso_publishes(registry, "dso-1", point("point-1", 0, None, ("home-1", 0, 5), ("home-1", 0, 5)))
+    assert_answered(result, policy, "P6", "home-1")
     assert days(registry, "dso-1", "point-1", "home-1") == ("" if policy == REJECT else "effective 0..5")
 
 
 @under("P6")
 def test_P6_the_same_congestion_point_twice_on_the_same_terms(registry: Registry, policy: str) -> None:
     registry.set_policy("P6", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 0, 5), point("point-1", 3, None))
-    assert_told(told, policy, "P6", "point-1")
+    result = dso_publishes(registry, "dso-1", point("point-1", 0, 5), point("point-1", 3, None))
+    assert_answered(result, policy, "P6", "point-1")
     assert days(registry, "dso-1", "point-1") == ("" if policy == REJECT else "0..")
 
 
 @under("P6")
 def test_P6_different_terms_on_one_day_are_always_rejected(registry: Registry, policy: str) -> None:
     registry.set_policy("P6", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 0, 5), point("point-1", 5, None, terms=OTHER_TERMS))
-    assert_told(told, REJECT, "P6", "point-1")
+    result = dso_publishes(
+        registry, "dso-1", point("point-1", 0, 5), point("point-1", 5, None, terms=OTHER_TERMS)
+    )
+    assert_answered(result, REJECT, "P6", "point-1")
     assert days(registry, "dso-1", "point-1") == ""
 
 
 @under("P6")
 def test_P6_periods_that_only_touch_are_not_strange(registry: Registry, policy: str) -> None:
     registry.set_policy("P6", policy)
-    told = dso_says(registry, "dso-1", point("point-1", 0, 5), point("point-1", 6, None, terms=OTHER_TERMS))
-    assert text(told) == ""
+    result = dso_publishes(
+        registry, "dso-1", point("point-1", 0, 5), point("point-1", 6, None, terms=OTHER_TERMS)
+    )
+    assert reply_text(result) == ""
     assert days(registry, "dso-1", "point-1") == "0.."
-    told = agr_says(registry, "agr-1", ("home-1", 0, 5), ("home-1", 6, None))
-    assert text(told) == ""
+    result = agr_publishes(registry, "agr-1", ("home-1", 0, 5), ("home-1", 6, None))
+    assert reply_text(result) == ""
     assert days(registry, "agr-1", "home-1") == "effective 0.."
 
 
@@ -228,8 +236,8 @@ def test_P6_periods_that_only_touch_are_not_strange(registry: Registry, policy: 
 @under("P7")
 def test_P7_the_sender_holds_a_separate_later_block(registry: Registry, policy: str) -> None:
     registry.set_policy("P7", policy)
-    agr_says(registry, "agr-1", ("home-1", 6, 9))
-    told = agr_says(registry, "agr-1", ("home-1", 0, 4))
+    agr_publishes(registry, "agr-1", ("home-1", 6, 9))
+    result = agr_publishes(registry, "agr-1", ("home-1", 0, 4))
     expected = {
         REJECT: "effective 6..9",
         ADJUST: "effective 0..4, effective 6..9",
@@ -237,22 +245,22 @@ def test_P7_the_sender_holds_a_separate_later_block(registry: Registry, policy: 
     }
     assert days(registry, "agr-1", "home-1") == expected[policy]
     if policy == ADJUST:
-        assert text(told) == "", "kept without a warning"
+        assert reply_text(result) == "", "kept without a warning"
         return
-    assert_told(told, policy, "P7", "home-1")
-    if policy == ACCEPT and isinstance(told, Reply):
-        assert str(last_date(6)) in told.text, "the days that are dropped are named"
-        assert str(last_date(9)) in told.text, "the days that are dropped are named"
+    assert_answered(result, policy, "P7", "home-1")
+    if policy == ACCEPT and isinstance(result, Reply):
+        assert str(last_date(6)) in result.text, "the days that are dropped are named"
+        assert str(last_date(9)) in result.text, "the days that are dropped are named"
 
 
 @under("P7")
 def test_P7_the_later_block_of_a_congestion_point(registry: Registry, policy: str) -> None:
     registry.set_policy("P7", policy)
-    dso_says(registry, "dso-1", point("point-1", 6, 9, ("home-1", 6, 9)))
-    told = dso_says(registry, "dso-1", point("point-1", 0, 4))
+    dso_publishes(registry, "dso-1", point("point-1", 6, 9, ("home-1", 6, 9)))
+    result = dso_publishes(registry, "dso-1", point("point-1", 0, 4))
     expected = {REJECT: "6..9", ADJUST: "0..4, 6..9", ACCEPT: "0..4"}
     assert days(registry, "dso-1", "point-1") == expected[policy]
-    assert told.accepted == (policy != REJECT)
+    assert result.accepted == (policy != REJECT)
     kept = "" if policy == ACCEPT else "effective 6..9"
     assert days(registry, "dso-1", "point-1", "home-1") == kept
 
@@ -260,9 +268,9 @@ def test_P7_the_later_block_of_a_congestion_point(registry: Registry, policy: st
 @under("P7")
 def test_P7_a_block_that_touches_or_overlaps_is_not_strange(registry: Registry, policy: str) -> None:
     registry.set_policy("P7", policy)
-    agr_says(registry, "agr-1", ("home-1", 5, 9), ("home-2", 3, 9))
-    told = agr_says(registry, "agr-1", ("home-1", 0, 4), ("home-2", 0, 4))
-    assert text(told) == ""
+    agr_publishes(registry, "agr-1", ("home-1", 5, 9), ("home-2", 3, 9))
+    result = agr_publishes(registry, "agr-1", ("home-1", 0, 4), ("home-2", 0, 4))
+    assert reply_text(result) == ""
     assert days(registry, "agr-1", "home-1") == "effective 0..4"
     assert days(registry, "agr-1", "home-2") == "effective 0..4"
 
@@ -271,11 +279,11 @@ def test_P7_a_block_that_touches_or_overlaps_is_not_strange(registry: Registry, 
 
 
 def test_several_rules_are_each_told(registry: Registry) -> None:
-    told = dso_says(registry, "dso-1", point("point-1", 0, 5, ("home-1", -3, 2), ("home-2", 2, 9)))
-    assert told.accepted
-    if isinstance(told, Reply):
-        assert ADDRESSES["home-1"] in told.text
-        assert ADDRESSES["home-2"] in told.text
+    result = dso_publishes(registry, "dso-1", point("point-1", 0, 5, ("home-1", -3, 2), ("home-2", 2, 9)))
+    assert result.accepted
+    if isinstance(result, Reply):
+        assert ADDRESSES["home-1"] in result.text
+        assert ADDRESSES["home-2"] in result.text
     assert days(registry, "dso-1", "point-1", "home-1") == "effective 0..2"
     assert days(registry, "dso-1", "point-1", "home-2") == "effective 2..5"
 

@@ -11,23 +11,23 @@ from typing import Any
 import pytest
 
 from registry.decisions.settle import DecisionError
-from tests.registry.dsl import Registry, agr_says, dso_says, point
-from tests.registry.model_days import Dispute
+from tests.registry.dsl import Registry, agr_publishes, dso_publishes, point
+from tests.registry.model_days import ModelConflict
 from tests.registry.racing import Runner, Step, interleave, outcome, reported
 from tests.registry.time_model import TimeModel
 from tests.registry.world import AGRS, CONNECTIONS, World, assert_sound
 
 
-def settles(dispute: Dispute, decision: str) -> Step:
+def settles(model_conflict: ModelConflict, decision: str) -> Step:
     """Staff decide a conflict, unless it is over by then."""
 
     def step(registry: Registry) -> None:
         if isinstance(registry, TimeModel):
-            if dispute in registry.disputes():
-                registry.settle(dispute, decision)
+            if model_conflict in registry.conflicts():
+                registry.settle(model_conflict, decision)
             return
         try:
-            registry.settle(dispute, decision)
+            registry.settle(model_conflict, decision)
         except (LookupError, DecisionError):
             return
 
@@ -35,11 +35,11 @@ def settles(dispute: Dispute, decision: str) -> Step:
 
 
 def agr(name: str, *lines: tuple[str, int, int | None]) -> Step:
-    return lambda registry: agr_says(registry, name, *lines)
+    return lambda registry: agr_publishes(registry, name, *lines)
 
 
 def dso(name: str, *points: Any) -> Step:
-    return lambda registry: dso_says(registry, name, *points)
+    return lambda registry: dso_publishes(registry, name, *points)
 
 
 def policy(name: str, value: str) -> Step:
@@ -92,12 +92,12 @@ RACES: dict[str, tuple[list[Step], Step, Step]] = {
     ),
     "staff give the days while the holder ends": (
         [agr("agr-1", ("home-1", -5, None)), agr("agr-2", ("home-1", 0, 9))],
-        settles(Dispute("representation", "home-1", "agr-1", "agr-2", 0, 9), "give"),
+        settles(ModelConflict("representation", "home-1", "agr-1", "agr-2", 0, 9), "give"),
         agr("agr-1", ("home-1", 9, 1)),
     ),
     "staff refuse the days while the holder ends": (
         [agr("agr-1", ("home-1", -5, None)), agr("agr-2", ("home-1", 0, 9))],
-        settles(Dispute("representation", "home-1", "agr-1", "agr-2", 0, 9), "keep"),
+        settles(ModelConflict("representation", "home-1", "agr-1", "agr-2", 0, 9), "keep"),
         agr("agr-1", ("home-1", 9, 1)),
     ),
     "two DSOs claim a new connection": ([], dso("dso-1", AT_POINT_1), dso("dso-2", AT_POINT_1)),
@@ -140,7 +140,7 @@ def test_many_at_once_all_come_through(world: World) -> None:
 
         def step(registry: Registry) -> None:
             homes = random_lines.sample(CONNECTIONS, 3)
-            agr_says(registry, name, *((home, 0, random_lines.choice([None, 5])) for home in homes))
+            agr_publishes(registry, name, *((home, 0, random_lines.choice([None, 5])) for home in homes))
 
         return step
 

@@ -69,8 +69,8 @@ def contract(dso: Participant, agr: Participant) -> Contract:
     return version.contract
 
 
-def again(contract: Contract, terms: Terms = TERMS, **said: Any) -> ContractVersion | None:
-    given = {"state": State.IN_FORCE, "source": STAFF, **said}
+def again(contract: Contract, terms: Terms = TERMS, **values: Any) -> ContractVersion | None:
+    given = {"state": State.IN_FORCE, "source": STAFF, **values}
     return record(contract.dso, contract.agr, contract.contract_id, terms, **given)
 
 
@@ -99,7 +99,7 @@ def test_what_staff_record_is_in_the_audit_trail(contract: Contract) -> None:
     assert entry.subject == "contract C-1 of DSO grid.example and AGR agr.example"
     assert entry.before is None
     assert entry.participants == sorted([contract.dso_id, contract.agr_id])
-    said = {
+    data = {
         "state": "in force",
         "congestion point": POINT,
         "days": "from 2026-01-01",
@@ -112,10 +112,10 @@ def test_what_staff_record_is_in_the_audit_trail(contract: Contract) -> None:
         "version": 1,
         "change": Change.objects.get().pk,
     }
-    assert entry.after == said
+    assert entry.after == data
     again(contract, replace(TERMS, deadline=Deadline(hours=6), profile=Profile(TERMS.profile.every_day)))
     entry = AuditEntry.objects.get(action="change contract")
-    before = {name: said[name] for name in ("deadline", "Sunday", "2026-12-25")}
+    before = {name: data[name] for name in ("deadline", "Sunday", "2026-12-25")}
     assert entry.before == before
     assert entry.after == {
         "deadline": "6 hours before the day begins",

@@ -33,7 +33,7 @@ from reservations.imports.load import ContractImporter
 from reservations.models import Contract, ContractVersion, VersionProfile
 from tests.registry.admin.test_staff_at_once import at_once
 from tests.reservations.dsl import CONTRACT, POINT, Parties, send, update_xml
-from tests.reservations.filling import member
+from tests.reservations.form_data import member
 from tests.support.polling import wait_for
 from tests.support.processes import Process
 
@@ -64,8 +64,8 @@ Line = dict[str, str]
 Import = Callable[..., str]
 
 
-def line(**said: str) -> Line:
-    return {**USUAL, **said}
+def line(**values: str) -> Line:
+    return {**USUAL, **values}
 
 
 FILE = [
@@ -107,8 +107,8 @@ def imports(parties_on_record: None, tmp_path: Path) -> Import:
         try:
             call_command("import_contracts", str(path), *options, stdout=out, stderr=errors)
         except CommandError as error:
-            said = [each for each in errors.getvalue().splitlines() if each not in PHASES]
-            raise CommandError("\n".join([*said, str(error)]), returncode=error.returncode) from None
+            found = [each for each in errors.getvalue().splitlines() if each not in PHASES]
+            raise CommandError("\n".join([*found, str(error)]), returncode=error.returncode) from None
         except SystemExit:
             sys.stderr.write(errors.getvalue())
             raise

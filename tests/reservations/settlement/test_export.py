@@ -60,9 +60,9 @@ def lines(*args: Any, **asked: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(written(*args, **asked).decode(), newline="")))
 
 
-def an_update(parties: Parties, *isps: tuple[int, int, int], **said: Any) -> lifecycle.ReservationUpdate:
+def an_update(parties: Parties, *isps: tuple[int, int, int], **values: Any) -> lifecycle.ReservationUpdate:
     """One that the CRO accepts itself."""
-    return update_of(send(parties.dso, update_xml(parties.dso, CRO, *isps, **said)))
+    return update_of(send(parties.dso, update_xml(parties.dso, CRO, *isps, **values)))
 
 
 def test_a_line_says_everything_about_an_isp(parties: Parties) -> None:

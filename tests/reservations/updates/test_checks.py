@@ -303,8 +303,8 @@ def test_F3_the_contracts_congestion_point_with_a_connection_of_the_agr(
     check(case, parties, at)
 
 
-def the_market_is_changed(**said: str) -> Given:
-    return lambda parties: set_market(**said, actor="clerk", reason="It was decided.")
+def the_market_is_changed(**values: str) -> Given:
+    return lambda parties: set_market(**values, actor="clerk", reason="It was decided.")
 
 
 @cases(

@@ -60,26 +60,26 @@ from uftp.processing.dead_letters import process_again
 RELEASED = (1, 4, 1_000)
 
 
-def an_update(parties: Parties, *isps: tuple[int, int, int], **said: Any) -> ReservationUpdate:
+def an_update(parties: Parties, *isps: tuple[int, int, int], **values: Any) -> ReservationUpdate:
     """One that is addressed to the AGR and taken."""
-    content = update_xml(parties.dso, parties.agr.domain, *(isps or (RELEASED,)), **said)
-    return update_of(send(parties.dso, content, major=int(said.get("Version", "3")[0])))
+    content = update_xml(parties.dso, parties.agr.domain, *(isps or (RELEASED,)), **values)
+    return update_of(send(parties.dso, content, major=int(values.get("Version", "3")[0])))
 
 
-def passed_on(parties: Parties, *isps: tuple[int, int, int], **said: Any) -> ReservationUpdate:
+def passed_on(parties: Parties, *isps: tuple[int, int, int], **values: Any) -> ReservationUpdate:
     """One that the AGR has got."""
-    update = an_update(parties, *isps, **said)
+    update = an_update(parties, *isps, **values)
     deliver(parties.agr)
     assert state(update) == "passed on"
     return update
 
 
 def responds(
-    parties: Parties, update: ReservationUpdate, result: str = "Accepted", to: str = "", **said: str
+    parties: Parties, update: ReservationUpdate, result: str = "Accepted", to: str = "", **values: str
 ) -> InboundMessage:
     """The AGR sends the CRO a copy of its answer to the DSO, or one of the CRO's own (`to`)."""
-    answer = response_xml(parties.agr, to or parties.dso.domain, update.message.message_id, result, **said)
-    return send(parties.agr, answer, major=int(said.get("Version", "3")[0]))
+    answer = response_xml(parties.agr, to or parties.dso.domain, update.message.message_id, result, **values)
+    return send(parties.agr, answer, major=int(values.get("Version", "3")[0]))
 
 
 def left(update: ReservationUpdate) -> tuple[int, ...]:
@@ -115,12 +115,12 @@ def test_F15_the_agrs_answer_settles_it(
     update = passed_on(connected, Version=version)
     assert left(update) == AS_RELEASED
     to = CRO if to_cro else connected.dso.domain
-    told = responds(connected, update, result, to, Version=version)
-    assert (told.state, told.result, told.reason) == ("processed", result, "")
+    response = responds(connected, update, result, to, Version=version)
+    assert (response.state, response.result, response.reason) == ("processed", result, "")
     assert states(update) == [("received", "message"), ("passed on", "delivery"), (then, "message")]
-    assert lifecycle.state_of(update).recorded_by.message == told
+    assert lifecycle.state_of(update).recorded_by.message == response
     assert left(update) == (AS_RELEASED if then == "accepted" else AS_CONTRACTED)
-    assert not OutboundMessage.objects.filter(in_reply_to=told).exists(), "a response is never answered"
+    assert not OutboundMessage.objects.filter(in_reply_to=response).exists(), "a response is never answered"
 
 
 def test_F15_an_agr_that_rejects_afterwards_leaves_what_was_reserved(connected: Parties) -> None:
@@ -128,8 +128,8 @@ def test_F15_an_agr_that_rejects_afterwards_leaves_what_was_reserved(connected: 
     responds(connected, first)
     second = passed_on(connected, (1, 2, 0), TimeStamp="2026-03-02T07:30:00Z")
     assert left(second) == (0, 0, 3_000, 3_000, 5_000)
-    told = responds(connected, second, "Rejected", RejectionReason="we need it")
-    assert told.reason == "we need it"
+    response = responds(connected, second, "Rejected", RejectionReason="we need it")
+    assert response.reason == "we need it"
     assert left(second) == (*(3_000,) * 4, 5_000)
 
 
@@ -170,14 +170,14 @@ def test_F15_what_the_agr_answered_stands_though_its_reply_to_the_delivery_says_
 def test_F15_the_first_answer_counts(connected: Parties) -> None:
     update = passed_on(connected)
     responds(connected, update, "Accepted")
-    told = responds(connected, update, "Rejected", RejectionReason="no")
-    assert told.result == "Rejected"
-    assert told.reason.startswith("no; reference-1 for 2026-03-04 was accepted before, by ")
-    assert f"by FlexReservationUpdateResponse of AGR {connected.agr.domain} on " in told.reason
+    response = responds(connected, update, "Rejected", RejectionReason="no")
+    assert response.result == "Rejected"
+    assert response.reason.startswith("no; reference-1 for 2026-03-04 was accepted before, by ")
+    assert f"by FlexReservationUpdateResponse of AGR {connected.agr.domain} on " in response.reason
     assert states(update)[2:] == [("accepted", "message")]
     assert left(update) == AS_RELEASED
-    told = responds(connected, update, "Accepted")
-    assert "was accepted before" in told.reason
+    response = responds(connected, update, "Accepted")
+    assert "was accepted before" in response.reason
 
 
 def test_F15_an_answer_to_one_that_is_undone_changes_nothing_but_staff_may(
@@ -187,8 +187,8 @@ def test_F15_an_answer_to_one_that_is_undone_changes_nothing_but_staff_may(
     update = an_update(connected)
     deliver(connected.agr)
     assert state(update) == "undone"
-    told = responds(connected, update)
-    assert told.reason.startswith("reference-1 for 2026-03-04 was undone before")
+    response = responds(connected, update)
+    assert response.reason.startswith("reference-1 for 2026-03-04 was undone before")
     assert (state(update), left(update)) == ("undone", AS_CONTRACTED)
     lifecycle.record_outcome(update, accepted=True, source=clerk(), expected="undone")
     assert (state(update), left(update)) == ("accepted", AS_RELEASED)
@@ -196,8 +196,8 @@ def test_F15_an_answer_to_one_that_is_undone_changes_nothing_but_staff_may(
 
 def test_F15_an_answer_to_one_that_the_cro_accepted_itself_changes_nothing(parties: Parties) -> None:
     update = update_of(send(parties.dso, update_xml(parties.dso, CRO, RELEASED)))
-    told = responds(parties, update, "Rejected")
-    assert "was accepted before" in told.reason
+    response = responds(parties, update, "Rejected")
+    assert "was accepted before" in response.reason
     assert states(update) == [("accepted", "message")]
 
 
@@ -207,16 +207,16 @@ NO_SUCH = "refers to no reservation update that this AGR was sent"
 def test_F15_an_answer_to_nothing_is_kept_and_changes_nothing(connected: Parties) -> None:
     update = passed_on(connected)
     answer = response_xml(connected.agr, CRO, "00000000-0000-4000-8000-000000000000")
-    told = send(connected.agr, answer)
-    assert (told.state, told.result, told.reason) == ("processed", "Accepted", NO_SUCH)
+    response = send(connected.agr, answer)
+    assert (response.state, response.result, response.reason) == ("processed", "Accepted", NO_SUCH)
     assert state(update) == "passed on"
 
 
 def test_F15_an_answer_to_what_another_agr_was_sent_changes_nothing(connected: Parties) -> None:
     update = passed_on(connected)
     other = join("AGR", "other.example")
-    told = send(other, response_xml(other, connected.dso.domain, update.message.message_id, "Rejected"))
-    assert told.reason == NO_SUCH
+    response = send(other, response_xml(other, connected.dso.domain, update.message.message_id, "Rejected"))
+    assert response.reason == NO_SUCH
     assert state(update) == "passed on"
 
 
@@ -282,9 +282,9 @@ def test_F15_the_conversation_tells_which_of_two_dsos_updates_is_answered_to_the
     connected: Parties, two_of_one_id: tuple[ReservationUpdate, ReservationUpdate, Peer]
 ) -> None:
     first, second, _ = two_of_one_id
-    told = responds(connected, first, to=CRO)
+    response = responds(connected, first, to=CRO)
     why = "several DSOs used that MessageID, and the ConversationID does not tell which is meant"
-    assert told.reason == why
+    assert response.reason == why
     assert (state(first), state(second)) == ("passed on", "passed on")
     conversation = second.message.conversation_id.upper()
     assert responds(connected, first, to=CRO, ConversationID=conversation).reason == ""

@@ -38,9 +38,9 @@ RELEASED = (1, 4, 1_000)
 Answer = Callable[[Posted, int], Reply]
 
 
-def an_update(parties: Parties, **said: str) -> ReservationUpdate:
-    content = update_xml(parties.dso, parties.agr.domain, RELEASED, **said)
-    return update_of(send(parties.dso, content, major=int(said.get("Version", "3")[0])))
+def an_update(parties: Parties, **values: str) -> ReservationUpdate:
+    content = update_xml(parties.dso, parties.agr.domain, RELEASED, **values)
+    return update_of(send(parties.dso, content, major=int(values.get("Version", "3")[0])))
 
 
 def rejected_with(update: ReservationUpdate) -> str:

@@ -45,8 +45,8 @@ from uftp.models import InboundMessage
 from uftp.protocol import parsing
 from uftp.protocol.messages import FlexReservationUpdate, FlexReservationUpdateResponse
 
-Told = dict[str, str]
-Act = Callable[[Told], object]
+Errors = dict[str, str]
+Act = Callable[[Errors], object]
 
 
 @pytest.fixture
@@ -64,18 +64,18 @@ def kept(peer: Peer, content: bytes) -> InboundMessage:
     return inbound
 
 
-def says(parties: Parties, name: str, day: date, **said: str) -> Act:
+def says(parties: Parties, name: str, day: date, **values: str) -> Act:
     """The DSO's update is judged."""
-    content = update_xml(parties.dso, CRO, (1, 4, 1_000), period=day, **said)
+    content = update_xml(parties.dso, CRO, (1, 4, 1_000), period=day, **values)
     inbound = kept(parties.dso, content)
     read = cast(FlexReservationUpdate, parsing.parse(content))
 
-    def act(told: Told) -> None:
-        told[name] = ""
+    def act(errors: Errors) -> None:
+        errors[name] = ""
         try:
             lifecycle.receive(participant(parties.dso), read, inbound, lambda agr: bool(agr.endpoint))
         except Rejection as rejection:
-            told[name] = str(rejection)
+            errors[name] = str(rejection)
 
     return act
 
@@ -93,12 +93,12 @@ def answers(parties: Parties, update: ReservationUpdate, result: str) -> Act:
     inbound = kept(parties.agr, content)
     read = cast(FlexReservationUpdateResponse, parsing.parse(content))
 
-    def act(told: Told) -> None:
-        told["answer"] = ""
+    def act(errors: Errors) -> None:
+        errors["answer"] = ""
         try:
             lifecycle.record_response(participant(parties.agr), read, inbound)
         except Rejection as rejection:
-            told["answer"] = str(rejection)
+            errors["answer"] = str(rejection)
 
     return act
 
@@ -115,21 +115,21 @@ def is_delivered(update: ReservationUpdate, *, delivered: bool) -> Act:
         endpoint="",
         detail="HTTP 200" if delivered else "HTTP 403",
     )
-    return lambda told: told.update(delivery=str(list(record_pass_on_result(passed))))
+    return lambda errors: errors.update(delivery=str(list(record_pass_on_result(passed))))
 
 
 def staff_settle(update: ReservationUpdate, name: str, *, accepted: bool, expected: str = "passed on") -> Act:
-    def act(told: Told) -> None:
-        told[name] = ""
+    def act(errors: Errors) -> None:
+        errors[name] = ""
         try:
             lifecycle.record_outcome(update, accepted=accepted, source=clerk(), expected=expected)
         except OutcomeError as error:
-            told[name] = str(error)
+            errors[name] = str(error)
 
     return act
 
 
-def each_way(acts: Callable[[int], tuple[Act, Act]]) -> Iterator[Told]:
+def each_way(acts: Callable[[int], tuple[Act, Act]]) -> Iterator[Errors]:
     """Run two acts at once for each place where the first can be stopped, and then turned about.
 
     `acts` makes the two of a run anew, by its number.
@@ -143,10 +143,10 @@ def each_way(acts: Callable[[int], tuple[Act, Act]]) -> Iterator[Told]:
             one, two = acts(number)
             if turned:
                 one, two = two, one
-            told: Told = {}
+            data: Errors = {}
             with reported(f"stopped before statement {stop_before}{', turned' if turned else ''}"):
-                reached = interleave(cast(Any, told), cast(Step, one), cast(Step, two), stop_before)
-                yield told
+                reached = interleave(cast(Any, data), cast(Step, one), cast(Step, two), stop_before)
+                yield data
         assert stop_before > 2, "the first was never stopped"
 
 
@@ -170,14 +170,14 @@ def test_F10_two_updates_of_a_contract_at_once(racers: Parties) -> None:
         )
 
     seen = set()
-    for told in each_way(acts):
+    for errors in each_way(acts):
         rows = ReservationUpdate.objects.filter(period=day).order_by("recorded_by__moment")
         stamps = [row.time_stamp for row in rows]
         assert stamps == sorted(stamps), "what was recorded later is not older"
-        assert told["newer"] == ""
-        assert len(stamps) == (1 if told["older"] else 2)
-        assert not told["older"] or told["older"].startswith("Subordinate sequence number: ")
-        seen.add(bool(told["older"]))
+        assert errors["newer"] == ""
+        assert len(stamps) == (1 if errors["older"] else 2)
+        assert not errors["older"] or errors["older"].startswith("Subordinate sequence number: ")
+        seen.add(bool(errors["older"]))
     assert seen == {False, True}
 
 
@@ -193,7 +193,7 @@ def test_F17_an_update_and_a_change_of_its_contract_at_once(racers: Parties) -> 
         most = 999 if number % 2 else 5_000
         changed = replace(terms, profile=Profile((Stretch(1, 40, most),)))
 
-        def change(told: Told) -> None:
+        def change(errors: Errors) -> None:
             contracts.record(
                 contract.dso,
                 contract.agr,
@@ -205,10 +205,10 @@ def test_F17_an_update_and_a_change_of_its_contract_at_once(racers: Parties) -> 
 
         return says(racers, "update", day), change
 
-    for told in each_way(acts):
+    for errors in each_way(acts):
         found = ReservationUpdate.objects.filter(period=day).first()
         if found is None:
-            assert told["update"] == "Power value rejection: 1-4 more than contracted"
+            assert errors["update"] == "Power value rejection: 1-4 more than contracted"
             continue
         known = found.recorded_by.moment
         assert contract.versions.known_at(known).get() == found.version
@@ -226,15 +226,15 @@ def test_F15_the_answer_while_the_delivery_is_recorded(racers: Parties, result: 
         update = on_its_way(racers, DAY + timedelta(days=number))
         return answers(racers, update, result), is_delivered(update, delivered=delivered)
 
-    for told in each_way(acts):
+    for errors in each_way(acts):
         one_state_at_a_time(update)
         came = [name for name, _ in states(update)]
         if came == ["received", "undone"]:
-            assert "was undone before" in told["answer"]
+            assert "was undone before" in errors["answer"]
             assert not delivered
         else:
             assert came in (["received", result.lower()], ["received", "passed on", result.lower()])
-            assert (told["answer"], told["delivery"]) == ("", "[]")
+            assert (errors["answer"], errors["delivery"]) == ("", "[]")
         assert update.message.replies.exists() is (came[-1] == "undone")
 
 
@@ -248,16 +248,16 @@ def test_F15_staff_settle_while_the_answer_comes(racers: Parties, accepted: bool
         is_delivered(update, delivered=True)({})
         return staff_settle(update, "clerk", accepted=accepted), answers(racers, update, "Rejected")
 
-    for told in each_way(acts):
+    for errors in each_way(acts):
         one_state_at_a_time(update)
         assert len(states(update)) == 3, "one of them settles it"
-        assert bool(told["clerk"]) != bool(told["answer"])
-        if told["clerk"]:
+        assert bool(errors["clerk"]) != bool(errors["answer"])
+        if errors["clerk"]:
             assert state(update) == "rejected"
-            assert "was rejected meanwhile by FlexReservationUpdateResponse" in told["clerk"]
+            assert "was rejected meanwhile by FlexReservationUpdateResponse" in errors["clerk"]
         else:
             assert state(update) == ("accepted" if accepted else "rejected")
-            assert " before, by clerk on " in told["answer"]
+            assert " before, by clerk on " in errors["answer"]
 
 
 def test_H1_a_settlement_is_asked_for_while_staff_settle(racers: Parties) -> None:
@@ -267,9 +267,9 @@ def test_H1_a_settlement_is_asked_for_while_staff_settle(racers: Parties) -> Non
     def exported(moment: datetime) -> str:
         return b"".join(export(Contract.objects.all(), day, day, known_at=moment)).decode()
 
-    def export_now(told: Told) -> None:
+    def export_now(errors: Errors) -> None:
         moment = timezone.now()
-        told.update(moment=moment.isoformat(), file=exported(moment))
+        errors.update(moment=moment.isoformat(), file=exported(moment))
 
     def acts(number: int) -> tuple[Act, Act]:
         nonlocal day
@@ -279,9 +279,9 @@ def test_H1_a_settlement_is_asked_for_while_staff_settle(racers: Parties) -> Non
         return staff_settle(update, "staff", accepted=False), export_now
 
     seen = set()
-    for told in each_way(acts):
-        assert exported(datetime.fromisoformat(told["moment"])) == told["file"]
-        seen.add("reference-1" in told["file"])
+    for errors in each_way(acts):
+        assert exported(datetime.fromisoformat(errors["moment"])) == errors["file"]
+        seen.add("reference-1" in errors["file"])
     assert seen == {False, True}
 
 
@@ -294,11 +294,11 @@ def test_F15_two_of_staff_at_once(racers: Parties) -> None:
         is_delivered(update, delivered=True)({})
         return staff_settle(update, "kim", accepted=True), staff_settle(update, "lee", accepted=False)
 
-    for told in each_way(acts):
+    for errors in each_way(acts):
         one_state_at_a_time(update)
         assert len(states(update)) == 3
-        assert state(update) == ("rejected" if told["kim"] else "accepted")
-        assert bool(told["kim"]) != bool(told["lee"])
+        assert state(update) == ("rejected" if errors["kim"] else "accepted")
+        assert bool(errors["kim"]) != bool(errors["lee"])
 
 
 def test_F10_an_older_update_while_the_newer_is_undone(racers: Parties) -> None:
@@ -314,10 +314,10 @@ def test_F10_an_older_update_while_the_newer_is_undone(racers: Parties) -> None:
             is_delivered(newer, delivered=False),
         )
 
-    for told in each_way(acts):
+    for errors in each_way(acts):
         assert state(newer) == "undone"
         older = ReservationUpdate.objects.filter(period=newer.period).exclude(pk=newer.pk).first()
-        assert (older is None) == bool(told["older"])
+        assert (older is None) == bool(errors["older"])
         if older is not None:
             undone = lifecycle.state_of(newer).recorded_by.moment
             assert undone is not None

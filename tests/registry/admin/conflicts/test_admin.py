@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import date
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.http import HttpResponse
 from django.test import Client
 from guardian.shortcuts import assign_perm
 
@@ -27,10 +25,11 @@ from tests.registry.admin.pages import (
     listed,
     message_of,
     page_of,
+    page_text,
     party,
     point,
     represented,
-    shown,
+    text_of,
 )
 
 QUEUE = list_of(Conflict)
@@ -68,14 +67,10 @@ def contested(*homes: int, holder: str = "one.example", claimant: str = "two.exa
     return list(Conflict.objects.filter(closed_by=None).order_by("pk"))
 
 
-def words(answer: HttpResponse | Any) -> str:
-    return re.sub(r"\s+", " ", html.unescape(answer.content.decode()))
-
-
 def fingerprint(answer: Any) -> str:
     """What a page or preview says it has shown."""
     found = re.findall(r'name="expected" value="(\w+)"', answer.content.decode())
-    assert len(found) == 1, words(answer)
+    assert len(found) == 1, text_of(answer)
     return str(found[0])
 
 
@@ -87,15 +82,15 @@ def preview(client: Client, conflict: Conflict, decision: str, **more: Any) -> A
 
 def decide(client: Client, conflict: Conflict, decision: str, **more: Any) -> Any:
     """Settle a conflict as its page does: see the consequences, then send the form with it."""
-    said = {"decision": decision, "reason": WHY, **more}
+    data = {"decision": decision, "reason": WHY, **more}
     return client.post(
-        page_of(conflict), {**said, "expected": fingerprint(preview(client, conflict, **said))}
+        page_of(conflict), {**data, "expected": fingerprint(preview(client, conflict, **data))}
     )
 
 
 def messages_of(client: Client, answer: Any) -> str:
-    assert answer.status_code == 302, words(answer)
-    return words(client.get(answer["Location"]))
+    assert answer.status_code == 302, text_of(answer)
+    return text_of(client.get(answer["Location"]))
 
 
 def test_conflicts_are_open_ones_first(staff: Client) -> None:
@@ -131,7 +126,7 @@ def test_conflicts_are_open_ones_first(staff: Client) -> None:
 
     for query, expected in found.items():
         assert listed(staff, QUEUE + query) == {row.pk for row in expected}, query
-    page = shown(staff, QUEUE)
+    page = page_text(staff, QUEUE)
     assert "under an hour" in page
     assert "2026-06-01 to 2026-12-31" in page
 
@@ -144,7 +139,7 @@ def test_a_conflict_shows_both_claims_and_where_they_come_from(staff: Client) ->
     represented("three.example", 1)
     conflict = Conflict.objects.get(claimant__domain="two.example")
 
-    page = shown(staff, page_of(conflict))
+    page = page_text(staff, page_of(conflict))
 
     for message in (first, second):
         assert f'href="/admin/uftp/inboundmessage/{message.pk}/change/"' in page
@@ -164,7 +159,7 @@ def test_a_claim_names_what_its_party_said_and_not_who_cut_it(staff: Client) -> 
     (conflict,) = contested(1)
     settle(conflict.pk, "give", at=None, source=Source.of_staff("kim", WHY), today=TODAY)
 
-    page = shown(staff, page_of(Conflict.objects.get()))
+    page = page_text(staff, page_of(Conflict.objects.get()))
 
     assert f'href="/admin/uftp/inboundmessage/{said.pk}/change/"' in page
     assert "By kim’s decision in this conflict: contract of March seen" in page
@@ -183,17 +178,17 @@ def test_a_conflict_is_settled_as_the_preview_said(
 ) -> None:
     (conflict,) = contested(1)
 
-    seen = words(preview(staff, conflict, decision, at=at))
+    seen = text_of(preview(staff, conflict, decision, at=at))
     assert "Conflicts closed: <strong>1</strong>" in seen
     assert home(1) in seen
     assert Conflict.objects.get().closed_by is None
 
-    said = messages_of(staff, decide(staff, conflict, decision, at=at))
+    text = messages_of(staff, decide(staff, conflict, decision, at=at))
 
     conflict.refresh_from_db()
     assert conflict.decision == decision
     assert (conflict.decided_by, conflict.reason) == ("kim", WHY)
-    assert f'<a href="{page_of(conflict)}">Conflict {conflict.pk}</a> is settled' in said
+    assert f'<a href="{page_of(conflict)}">Conflict {conflict.pk}</a> is settled' in text
     for agr, standing in claims.items():
         rows = Representation.objects.current().filter(agr__domain=f"{agr}.example").order_by("period")
         assert tuple(row.standing for row in rows) == standing
@@ -205,7 +200,7 @@ def test_the_conflicts_that_a_decision_closes_and_opens_are_named(staff: Client)
     represented("three.example", 1)
     about = f"{home(1)}, 2026-06-01 to 2026-12-31"
 
-    seen = words(preview(staff, conflict, "give"))
+    seen = text_of(preview(staff, conflict, "give"))
 
     assert "Conflicts closed: <strong>2</strong>" in seen
     closed = f'Closed: <a href="{page_of(conflict)}">conflict {conflict.pk}</a>'
@@ -214,7 +209,7 @@ def test_the_conflicts_that_a_decision_closes_and_opens_are_named(staff: Client)
     assert f"Opened: three.example against two.example about {about}<" in seen, "it has no number so far"
     decide(staff, conflict, "give")
     opened = Conflict.objects.get(closed_by=None)
-    recorded = shown(staff, page_of(opened.opened_by))
+    recorded = page_text(staff, page_of(opened.opened_by))
     assert f'Opened: <a href="{page_of(opened)}">conflict {opened.pk}</a>, three.example against' in recorded
 
 
@@ -222,7 +217,7 @@ def test_twenty_conflicts_are_named_and_the_rest_counted(staff: Client) -> None:
     contested(*range(23))
     like = Conflict.objects.latest("pk").pk
 
-    seen = words(staff.post(f"{TOGETHER}preview/?like={like}", {"decision": "keep", "reason": WHY}))
+    seen = text_of(staff.post(f"{TOGETHER}preview/?like={like}", {"decision": "keep", "reason": WHY}))
 
     assert seen.count("Closed: <a") == 20
     assert "<li>and 3 more</li>" in seen
@@ -230,48 +225,48 @@ def test_twenty_conflicts_are_named_and_the_rest_counted(staff: Client) -> None:
 
 def test_a_settled_conflict_says_who_decided_when_and_why(staff: Client) -> None:
     (conflict,) = contested(1)
-    assert "historylink" not in shown(staff, page_of(conflict))
+    assert "historylink" not in page_text(staff, page_of(conflict))
     decide(staff, conflict, "keep")
 
-    page = shown(staff, page_of(conflict))
+    page = page_text(staff, page_of(conflict))
 
     assert "AGR one.example keeps the days." in page
     assert "Decided by kim, " in page
     assert WHY in page
     (target,) = re.findall(r'class="historylink" href="([^"]*)"', page)
-    assert WHY in shown(staff, target)
+    assert WHY in page_text(staff, target)
 
 
 def test_a_decision_is_reversed_by_a_new_one_and_nothing_is_erased(staff: Client) -> None:
     (conflict,) = contested(1)
     decide(staff, conflict, "keep")
 
-    page = shown(staff, page_of(conflict))
+    page = page_text(staff, page_of(conflict))
     assert "Decide again" in page
-    said = messages_of(staff, decide(staff, conflict, "give", anew="1", reason="the court says so"))
+    text = messages_of(staff, decide(staff, conflict, "give", anew="1", reason="the court says so"))
 
     later = Conflict.objects.latest("pk")
     assert later.replaces == conflict
-    assert f'href="{page_of(later)}"' in said
+    assert f'href="{page_of(later)}"' in text
     conflict.refresh_from_db()
     assert (conflict.decision, conflict.reason) == ("keep", WHY)
-    assert f"Conflict {conflict.pk}</a> is decided again: AGR two.example gets the days. The decision" in said
-    assert f'has the number <a href="{page_of(later)}">{later.pk}</a>.' in said
-    former = re.sub(r"\s+", " ", shown(staff, page_of(conflict)))
+    assert f"Conflict {conflict.pk}</a> is decided again: AGR two.example gets the days. The decision" in text
+    assert f'has the number <a href="{page_of(later)}">{later.pk}</a>.' in text
+    former = re.sub(r"\s+", " ", page_text(staff, page_of(conflict)))
     assert '<span class="badge">Replaced</span>' in former
     assert "Former decision: AGR one.example keeps the days." in former
     assert f'these days were decided later, in <a href="{page_of(later)}"' in former
     assert "Decide again" not in former
     assert 'name="decision"' not in former
-    assert "Decide again" in shown(staff, page_of(later))
+    assert "Decide again" in page_text(staff, page_of(later))
     entry = AuditEntry.objects.get(action="settle conflict anew")
     assert (entry.before or {})["conflict"] == conflict.pk
     assert (entry.before or {})["decision"] == "keep"
     assert (entry.after or {})["conflict"] == str(later.pk)
     assert (entry.after or {})["decision"] == "give"
-    assert "This decision replaces that of" in shown(staff, page_of(later))
+    assert "This decision replaces that of" in page_text(staff, page_of(later))
     # Only the latest decision can be replaced.
-    assert f"in conflict {later.pk}" in words(preview(staff, conflict, "split", at="2026-08-01", anew="1"))
+    assert f"in conflict {later.pk}" in text_of(preview(staff, conflict, "split", at="2026-08-01", anew="1"))
 
 
 def test_a_decision_of_which_some_days_were_decided_later_can_be_decided_anew(staff: Client) -> None:
@@ -282,7 +277,7 @@ def test_a_decision_of_which_some_days_were_decided_later_can_be_decided_anew(st
     later = Conflict.objects.get(closed_by=None)
     decide(staff, later, "keep")
 
-    page = words(staff.get(page_of(conflict)))
+    page = text_of(staff.get(page_of(conflict)))
 
     assert '<span class="badge ok">Settled</span>' in page
     assert "Decide again" in page
@@ -292,12 +287,12 @@ def test_a_conflict_that_ended_by_itself_has_nothing_to_settle(staff: Client) ->
     (conflict,) = contested(1)
     represented("one.example", 1, last=date(2026, 5, 31))
 
-    page = shown(staff, page_of(conflict))
+    page = page_text(staff, page_of(conflict))
 
     assert "It ended without a decision" in page
     assert 'name="decision"' not in page
     answer = staff.post(page_of(conflict), {"decision": "keep", "reason": WHY, "expected": "x"})
-    assert f"Conflict {conflict.pk} is closed: its days are no longer contested" in words(answer)
+    assert f"Conflict {conflict.pk} is closed: its days are no longer contested" in text_of(answer)
 
 
 def test_staff_come_back_to_their_queue_or_go_on_to_the_next(staff: Client) -> None:
@@ -306,13 +301,13 @@ def test_staff_come_back_to_their_queue_or_go_on_to_the_next(staff: Client) -> N
     page = f"{page_of(second)}?_changelist_filters=kind__exact%3Drepresentation"
 
     def settled(conflict: Conflict, **more: str) -> str:
-        said = {"decision": "keep", "reason": WHY, **more}
+        data = {"decision": "keep", "reason": WHY, **more}
         shown_to = fingerprint(preview(staff, conflict, "keep"))
         return str(
-            staff.post(page_of(conflict), {**said, "expected": shown_to}, query_params=query)["Location"]
+            staff.post(page_of(conflict), {**data, "expected": shown_to}, query_params=query)["Location"]
         )
 
-    assert f'href="{QUEUE}?kind__exact=representation"' in shown(staff, page)
+    assert f'href="{QUEUE}?kind__exact=representation"' in page_text(staff, page)
     assert settled(second, _next="1").startswith(page_of(first))
     assert settled(first, _next="1").startswith(page_of(third))
     assert settled(third, _next="1") == f"{QUEUE}?kind__exact=representation"
@@ -324,8 +319,8 @@ def test_nothing_is_settled_unseen(staff: Client) -> None:
     answer = staff.post(page_of(conflict), {"decision": "give", "reason": WHY})
 
     assert answer.status_code == 200
-    assert "Look at the consequences below" in words(answer)
-    assert WHY in words(answer)
+    assert "Look at the consequences below" in text_of(answer)
+    assert WHY in text_of(answer)
     assert Conflict.objects.get().closed_by is None
     again = {"decision": "give", "reason": WHY, "expected": fingerprint(answer)}
     assert staff.post(page_of(conflict), again).status_code == 302
@@ -335,7 +330,7 @@ def test_nothing_is_settled_unseen(staff: Client) -> None:
 def test_what_is_wrong_stands_beside_its_field_and_the_page_comes_back_to_the_form(staff: Client) -> None:
     (conflict,) = contested(1)
 
-    page = words(staff.post(page_of(conflict), {"decision": "split", "at": "2026-06-01", "reason": WHY}))
+    page = text_of(staff.post(page_of(conflict), {"decision": "split", "at": "2026-06-01", "reason": WHY}))
 
     field = page.split('class="form-row field-at errors"')[1].split('class="form-row')[0]
     assert "The day must lie after 2026-06-01, the conflict's first." in field
@@ -353,8 +348,8 @@ def test_what_has_changed_since_it_was_shown_is_shown_again(staff: Client) -> No
 
     answer = staff.post(page_of(conflict), {"decision": "give", "reason": WHY, "expected": before})
 
-    assert "nothing was done" in words(answer)
-    assert "three.example" in words(answer)
+    assert "nothing was done" in text_of(answer)
+    assert "three.example" in text_of(answer)
     assert Conflict.objects.get(pk=conflict.pk).closed_by is None
     assert fingerprint(answer) != before
 
@@ -366,20 +361,20 @@ def test_a_conflict_settled_meanwhile_is_told_with_who_and_how(staff: Client) ->
 
     answer = staff.post(page_of(conflict), {"decision": "give", "reason": WHY, "expected": before})
 
-    said = words(answer)
+    text = text_of(answer)
     assert answer.status_code == 200
-    assert "it was settled by lee" in said
-    assert "To reverse it, decide it again." in said
-    assert WHY in said, "what was typed stays"
+    assert "it was settled by lee" in text
+    assert "To reverse it, decide it again." in text
+    assert WHY in text, "what was typed stays"
     assert Conflict.objects.get().decision == "keep"
 
 
 def test_a_form_sent_twice_settles_once_and_says_the_same(staff: Client) -> None:
     (conflict,) = contested(1)
-    said = {"decision": "keep", "reason": WHY, "expected": fingerprint(preview(staff, conflict, "keep"))}
+    data = {"decision": "keep", "reason": WHY, "expected": fingerprint(preview(staff, conflict, "keep"))}
 
     for _ in range(2):
-        assert "is settled" in messages_of(staff, staff.post(page_of(conflict), said))
+        assert "is settled" in messages_of(staff, staff.post(page_of(conflict), data))
 
     assert AuditEntry.objects.filter(action="settle conflict").count() == 1
 
@@ -413,7 +408,7 @@ def test_rubbish_is_told_beside_the_form(staff: Client, said: dict[str, str], to
 
         assert answer.status_code == 200
         if "anew" not in said and not (page != page_of(conflict) and "The day must" in told):
-            assert told in words(answer), page
+            assert told in text_of(answer), page
     assert Conflict.objects.get().closed_by is None
 
 
@@ -431,12 +426,12 @@ def test_a_single_day_cannot_be_split(staff: Client, day: date) -> None:
         represented(agr, 1, first=day, last=day)
     conflict = Conflict.objects.get()
 
-    page = shown(staff, page_of(conflict))
+    page = page_text(staff, page_of(conflict))
 
     assert 'value="keep"' in page
     assert ('value="split"' in page) == (conflict.period.upper is None and day != date.max)
     answer = staff.post(page_of(conflict), {"decision": "split", "at": str(day), "reason": WHY})
-    assert "Select a valid choice." in words(answer)
+    assert "Select a valid choice." in text_of(answer)
 
 
 def test_addresses_typed_by_hand_are_answered(staff: Client) -> None:
@@ -469,7 +464,7 @@ def test_addresses_typed_by_hand_are_answered(staff: Client) -> None:
         answer = staff.get(f"{TOGETHER}?{query}", follow=True)
         assert answer.status_code == 200, query
         assert answer.redirect_chain, query
-        assert "messagelist" in words(answer), query
+        assert "messagelist" in text_of(answer), query
         assert staff.post(f"{TOGETHER}preview/?{query}", {"decision": "keep"}).status_code == 200, query
     assert staff.get(f"{TOGETHER}preview/?like={conflict.pk}").status_code == 302
 
@@ -489,12 +484,12 @@ def test_an_auditor_sees_why_there_is_no_form(staff: Client) -> None:
     staff.force_login(member("ann", "CRO auditor"))
 
     for page in (page_of(conflict), f"{TOGETHER}?like={conflict.pk}"):
-        text = shown(staff, page)
+        text = page_text(staff, page)
         assert "settling conflicts is a right that you do not have" in text
         assert 'name="decision"' not in text
         assert staff.post(page, {"decision": "keep", "reason": WHY, "expected": "x"}).status_code == 403
     assert staff.post(f"{QUEUE}{conflict.pk}/preview/", {"decision": "keep"}).status_code == 403
-    assert 'value="settle_together"' not in shown(staff, QUEUE)
+    assert 'value="settle_together"' not in page_text(staff, QUEUE)
 
 
 def test_one_party_is_enough_to_look_and_both_are_needed_to_settle(staff: Client) -> None:
@@ -504,7 +499,7 @@ def test_one_party_is_enough_to_look_and_both_are_needed_to_settle(staff: Client
     half = limited("two.example")
 
     assert listed(half, QUEUE) == {conflict.pk}
-    text = shown(half, page_of(conflict))
+    text = page_text(half, page_of(conflict))
     assert "settling it needs the right to act for both parties" in text
     assert "three.example" not in text
     settle(foreign.pk, "keep", at=None, source=Source.of_staff("kim", WHY), today=TODAY)
@@ -516,7 +511,7 @@ def test_one_party_is_enough_to_look_and_both_are_needed_to_settle(staff: Client
     assign_perm(
         "participants.change_participant", User.objects.get(username="mo"), party("AGR", "one.example")
     )
-    seen = words(preview(half, conflict, "give"))
+    seen = text_of(preview(half, conflict, "give"))
     assert "another participant" in seen
     assert "three.example" not in seen
     assert "is settled" in messages_of(half, decide(half, conflict, "give"))
@@ -524,21 +519,21 @@ def test_one_party_is_enough_to_look_and_both_are_needed_to_settle(staff: Client
 
 def many(client: Client, query: str, decision: str, **more: Any) -> Any:
     """Settle together what the query names, as the page does."""
-    said = {"decision": decision, "reason": WHY, **more}
-    seen = client.post(f"{TOGETHER}preview/?{query}", said)
-    return client.post(f"{TOGETHER}?{query}", {**said, "expected": fingerprint(seen)})
+    data = {"decision": decision, "reason": WHY, **more}
+    seen = client.post(f"{TOGETHER}preview/?{query}", data)
+    return client.post(f"{TOGETHER}?{query}", {**data, "expected": fingerprint(seen)})
 
 
 def test_conflicts_from_one_message_are_settled_together(staff: Client) -> None:
     first, *others = contested(1, 2, 3)
     contested(4)  # by another message
-    page = re.sub(r"\s+", " ", shown(staff, page_of(first)))
+    page = re.sub(r"\s+", " ", page_text(staff, page_of(first)))
     assert f'And 2 more between these two from the same message: <a href="{TOGETHER}?like={first.pk}"' in page
 
-    assert "Settle 3 representation conflicts together" in shown(staff, f"{TOGETHER}?like={first.pk}")
-    said = messages_of(staff, many(staff, f"like={first.pk}", "give"))
+    assert "Settle 3 representation conflicts together" in page_text(staff, f"{TOGETHER}?like={first.pk}")
+    text = messages_of(staff, many(staff, f"like={first.pk}", "give"))
 
-    assert "3 conflicts are settled: AGR two.example gets the days." in said
+    assert "3 conflicts are settled: AGR two.example gets the days." in text
     decided = Conflict.objects.filter(decision="give")
     assert set(decided) == {first, *others}
     assert len({row.closed_by_id for row in decided}) == 1
@@ -571,9 +566,9 @@ def test_all_of_a_filtered_list_are_settled_together(staff: Client) -> None:
 
     page = staff.post(f"{QUEUE}?domain=two.example", chosen)["Location"]
     assert page == f"{TOGETHER}?list=domain%3Dtwo.example"
-    said = messages_of(staff, many(staff, "list=domain%3Dtwo.example", "split", at="2026-07-01"))
+    text = messages_of(staff, many(staff, "list=domain%3Dtwo.example", "split", at="2026-07-01"))
 
-    assert "2 conflicts are settled" in said
+    assert "2 conflicts are settled" in text
     assert set(Conflict.objects.filter(decision="split")) == set(wanted)
 
 
@@ -591,11 +586,11 @@ def test_conflicts_between_several_parties_are_settled_pair_by_pair(staff: Clien
     represented("three.example", 2)
     query = "list=kind__exact%3Drepresentation"
 
-    page = re.sub(r"\s+", " ", shown(staff, f"{TOGETHER}?{query}"))
+    page = re.sub(r"\s+", " ", page_text(staff, f"{TOGETHER}?{query}"))
 
     links = re.findall(r'<a href="([^"]*)">Settle (\d) representation conflicts?(?: together)?</a>', page)
     assert [number for _, number in links] == ["2", "1"]
-    text = shown(staff, links[1][0])
+    text = page_text(staff, links[1][0])
     assert "Settle 1 representation conflict" in text
     many(staff, links[1][0].partition("?")[2], "keep")
     assert [row.claimant.domain for row in Conflict.objects.filter(decision="keep")] == ["three.example"]
@@ -608,7 +603,7 @@ def test_a_split_outside_some_conflict_settles_none(staff: Client) -> None:
 
     answer = staff.post(f"{TOGETHER}preview/?list=", {"decision": "split", "at": "2026-08-01", "reason": WHY})
 
-    assert "does not split 1 of the 2 conflicts" in words(answer)
+    assert "does not split 1 of the 2 conflicts" in text_of(answer)
 
 
 def test_the_page_of_a_conflict_asks_as_much_for_60_claims_as_for_5(
@@ -626,8 +621,8 @@ def test_the_page_of_a_conflict_asks_as_much_for_60_claims_as_for_5(
                 source=Source.of_message(message_of(party("AGR", "two.example"))),
             )
         conflict = Conflict.objects.filter(closed_by=None).earliest("pk")
-        shown(staff, page_of(conflict))
+        page_text(staff, page_of(conflict))
         with django_assert_max_num_queries(60) as queries:
-            shown(staff, page_of(conflict))
+            page_text(staff, page_of(conflict))
         asked.append(len(queries))
     assert asked[0] == asked[1]

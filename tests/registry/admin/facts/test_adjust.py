@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import date
 from typing import Any
@@ -17,7 +16,17 @@ from registry.changes import Source
 from registry.decisions.settle import settle
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms, Representation
 from registry.periods import half_open
-from tests.registry.admin.pages import TODAY, declared, home, list_of, page_of, party, represented, shown
+from tests.registry.admin.pages import (
+    TODAY,
+    declared,
+    home,
+    list_of,
+    page_of,
+    page_text,
+    party,
+    represented,
+    text_of,
+)
 
 WHY = "the contract ends earlier"
 
@@ -39,10 +48,6 @@ def adjusting(row: Any) -> str:
     return f"{list_of(type(row))}{row.pk}/adjust/"
 
 
-def words(answer: Any) -> str:
-    return re.sub(r"\s+", " ", html.unescape(answer.content.decode()))
-
-
 def fingerprint(answer: Any) -> str:
     (found,) = re.findall(r'name="expected" value="(\w+)"', answer.content.decode())
     return str(found)
@@ -50,9 +55,9 @@ def fingerprint(answer: Any) -> str:
 
 def adjust(client: Client, row: Any, first: str, last: str, query: str = "", **more: str) -> Any:
     """Adjust a row as its page does: see the consequences, then send the form with it."""
-    said = {"first": first, "last": last, "reason": WHY, **more}
-    seen = client.post(f"{adjusting(row)}preview/", said)
-    return client.post(adjusting(row) + query, {**said, "expected": fingerprint(seen)})
+    data = {"first": first, "last": last, "reason": WHY, **more}
+    seen = client.post(f"{adjusting(row)}preview/", data)
+    return client.post(adjusting(row) + query, {**data, "expected": fingerprint(seen)})
 
 
 def of(agr: str) -> Representation:
@@ -65,27 +70,27 @@ def test_the_page_of_a_fact_leads_to_adjusting_it(staff: Client) -> None:
 
     for model in (Representation, CongestionPointConnection, CongestionPointTerms):
         row = model.objects.get()
-        assert f'href="{adjusting(row)}"' in shown(staff, page_of(row))
-        page = shown(staff, adjusting(row))
+        assert f'href="{adjusting(row)}"' in page_text(staff, page_of(row))
+        page = page_text(staff, adjusting(row))
         assert 'name="first" value="2026-06-01"' in page
-    assert 'name="last" value="2026-12-31"' in shown(staff, adjusting(of("one.example")))
+    assert 'name="last" value="2026-12-31"' in page_text(staff, adjusting(of("one.example")))
 
 
 def test_days_are_adjusted_as_the_preview_said(staff: Client) -> None:
     represented("one.example", 1)
     represented("two.example", 1)
     row = of("one.example")
-    said = {"first": "2026-06-01", "last": "2026-08-31"}
+    data = {"first": "2026-06-01", "last": "2026-08-31"}
 
-    seen = words(staff.post(f"{adjusting(row)}preview/", said))
+    seen = text_of(staff.post(f"{adjusting(row)}preview/", data))
     assert "Conflicts closed: <strong>1</strong>" in seen
     assert "2026-09-01 to 2026-12-31" in seen
     assert of("one.example").pk == row.pk
 
-    answer = adjust(staff, row, **said)
+    answer = adjust(staff, row, **data)
 
     assert answer["Location"] == page_of(row.connection)
-    assert "are 2026-06-01 to 2026-08-31." in words(staff.get(answer["Location"]))
+    assert "are 2026-06-01 to 2026-08-31." in text_of(staff.get(answer["Location"]))
     assert of("one.example").period == half_open(date(2026, 6, 1), date(2026, 8, 31))
     gained = Representation.objects.current().get(agr__domain="two.example", standing="effective")
     assert gained.period == half_open(date(2026, 9, 1), date(2026, 12, 31))
@@ -97,13 +102,13 @@ def test_days_that_do_not_count_are_said_before_and_after(staff: Client) -> None
     conflict = Conflict.objects.get()
     settle(conflict.pk, "keep", at=None, source=Source.of_staff("kim", WHY), today=TODAY)
     row = Representation.objects.current().get(agr__domain="two.example", standing="effective")
-    said = {"first": "2026-05-01", "last": "2027-03-01"}
+    data = {"first": "2026-05-01", "last": "2027-03-01"}
 
-    seen = words(staff.post(f"{adjusting(row)}preview/", said))
+    seen = text_of(staff.post(f"{adjusting(row)}preview/", data))
     assert f"stays refused 2026-08-01 to 2026-12-31, by conflict {conflict.pk}." in seen
     assert "2027-01-01 to 2027-03-01" in seen
 
-    answer = words(staff.get(adjust(staff, row, **said)["Location"]))
+    answer = text_of(staff.get(adjust(staff, row, **data)["Location"]))
     assert "are 2026-05-01 to 2027-03-01; 2026-08-01 to 2026-12-31 is refused, by conflict" in answer
 
 
@@ -118,13 +123,13 @@ def test_no_last_day_is_open_ended(staff: Client) -> None:
 def test_a_shortened_congestion_point_clips_its_connections(staff: Client) -> None:
     declared("grid.example", 7, 1, 2)
     row = CongestionPointTerms.objects.get()
-    said = {"first": "2026-06-01", "last": "2026-09-30"}
+    data = {"first": "2026-06-01", "last": "2026-09-30"}
 
-    seen = words(staff.post(f"{adjusting(row)}preview/", said))
+    seen = text_of(staff.post(f"{adjusting(row)}preview/", data))
     assert home(1) in seen
     assert home(2) in seen
 
-    assert adjust(staff, row, **said)["Location"] == page_of(row.congestion_point)
+    assert adjust(staff, row, **data)["Location"] == page_of(row.congestion_point)
     for membership in CongestionPointConnection.objects.current():
         assert membership.period == half_open(date(2026, 6, 1), date(2026, 9, 30))
 
@@ -137,39 +142,39 @@ def test_staff_come_back_to_the_conflict_that_they_came_from(staff: Client) -> N
     answer = adjust(staff, of("two.example"), "2027-01-01", "", query=f"?conflict={conflict.pk}")
 
     assert answer["Location"] == page_of(conflict)
-    assert "It ended without a decision" in words(staff.get(answer["Location"]))
+    assert "It ended without a decision" in text_of(staff.get(answer["Location"]))
 
 
 def test_a_row_changed_meanwhile_leads_to_the_current_one(staff: Client) -> None:
     represented("one.example", 1)
     row = of("one.example")
-    said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
-    before = fingerprint(staff.post(f"{adjusting(row)}preview/", said))
+    data = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
+    before = fingerprint(staff.post(f"{adjusting(row)}preview/", data))
     represented("one.example", 1, last=date(2026, 10, 31))
 
     for answer in (
-        staff.post(adjusting(row), {**said, "expected": before}),
+        staff.post(adjusting(row), {**data, "expected": before}),
         staff.get(adjusting(row)),
     ):
-        text = words(answer)
+        text = text_of(answer)
         assert "by AGRPortfolioUpdate of AGR one.example" in text
         assert f'href="{adjusting(of("one.example"))}"' in text
         assert 'name="first"' not in text
-    assert "one.example" in words(staff.post(f"{adjusting(row)}preview/", said))
+    assert "one.example" in text_of(staff.post(f"{adjusting(row)}preview/", data))
     assert of("one.example").period == half_open(date(2026, 6, 1), date(2026, 10, 31))
-    assert f'href="{adjusting(row)}"' not in shown(staff, page_of(row))
+    assert f'href="{adjusting(row)}"' not in page_text(staff, page_of(row))
 
 
 def test_a_form_sent_twice_adjusts_once_and_says_the_same(staff: Client) -> None:
     represented("one.example", 1)
     row = of("one.example")
-    said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
-    said["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", said))
+    data = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
+    data["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", data))
 
     for _ in range(2):
-        answer = staff.post(adjusting(row), said)
+        answer = staff.post(adjusting(row), data)
         assert answer.status_code == 302
-        assert "are 2026-06-01 to 2026-08-31." in words(staff.get(answer["Location"]))
+        assert "are 2026-06-01 to 2026-08-31." in text_of(staff.get(answer["Location"]))
     assert Representation.objects.count() == 2
     assert AuditEntry.objects.filter(action="adjust period").count() == 1
 
@@ -182,11 +187,11 @@ def test_another_adjustment_of_a_row_adjusted_meanwhile_is_not_done(
 ) -> None:
     represented("one.example", 1)
     row = of("one.example")
-    said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
-    said["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", said))
-    staff.post(adjusting(row), said)
+    data = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
+    data["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", data))
+    staff.post(adjusting(row), data)
 
-    answer = words(staff.post(adjusting(row), {**said, **more}))
+    answer = text_of(staff.post(adjusting(row), {**data, **more}))
 
     assert "by kim" in answer
     assert "nothing was adjusted" in answer
@@ -195,24 +200,24 @@ def test_another_adjustment_of_a_row_adjusted_meanwhile_is_not_done(
 def test_a_form_sent_twice_after_a_later_change_is_told_of_it(staff: Client) -> None:
     represented("one.example", 1)
     row = of("one.example")
-    said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
-    said["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", said))
-    staff.post(adjusting(row), said)
+    data = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
+    data["expected"] = fingerprint(staff.post(f"{adjusting(row)}preview/", data))
+    staff.post(adjusting(row), data)
     represented("one.example", 1, last=date(2026, 10, 31))
 
-    assert "nothing was adjusted" in words(staff.post(adjusting(row), said))
+    assert "nothing was adjusted" in text_of(staff.post(adjusting(row), data))
 
 
 def test_nothing_is_adjusted_unseen(staff: Client) -> None:
     represented("one.example", 1)
     row = of("one.example")
-    said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
+    data = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
 
-    answer = staff.post(adjusting(row), said)
+    answer = staff.post(adjusting(row), data)
 
-    assert "Look at the consequences below" in words(answer)
+    assert "Look at the consequences below" in text_of(answer)
     assert of("one.example").pk == row.pk
-    assert staff.post(adjusting(row), {**said, "expected": fingerprint(answer)}).status_code == 302
+    assert staff.post(adjusting(row), {**data, "expected": fingerprint(answer)}).status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -240,7 +245,7 @@ def test_rubbish_is_told_beside_the_form(staff: Client, said: dict[str, str], to
     answer = staff.post(adjusting(row), form)
 
     assert answer.status_code == 200
-    assert told in words(answer)
+    assert told in text_of(answer)
     assert staff.post(f"{adjusting(row)}preview/", form).status_code == 200
     assert of("one.example").pk == row.pk
 
@@ -274,14 +279,14 @@ def test_only_those_who_may_adjust_for_the_party_do(client: Client, db: None) ->
 
     assert client.get(adjusting(foreign)).status_code == 404
     assert client.post(f"{adjusting(foreign)}preview/", {"first": "2026-07-01"}).status_code == 404
-    seen = words(client.post(f"{adjusting(mine)}preview/", {"first": "2026-07-01", "last": "2026-12-31"}))
+    seen = text_of(client.post(f"{adjusting(mine)}preview/", {"first": "2026-07-01", "last": "2026-12-31"}))
     assert "another participant" in seen
     assert "two.example" not in seen
     assert adjust(client, mine, "2026-07-01", "2026-12-31").status_code == 302
 
     client.force_login(member("ann", "CRO auditor"))
     row = of("one.example")
-    assert f'href="{adjusting(row)}"' not in shown(client, page_of(row))
+    assert f'href="{adjusting(row)}"' not in page_text(client, page_of(row))
     for page in (adjusting(row), f"{adjusting(row)}preview/"):
         assert client.get(page).status_code == 403
         assert client.post(page, {"first": "2026-07-01", "reason": WHY}).status_code == 403

@@ -58,21 +58,21 @@ def parties() -> None:
 
 def lines(*rows: tuple[str, int, str, str]) -> bytes:
     """A file of representations: AGR, number of a connection, first and last day."""
-    said = ["agr,connection,start,end", *(f"{agr},{home(at)},{start},{end}" for agr, at, start, end in rows)]
-    return "\n".join([*said, ""]).encode()
+    lines = ["agr,connection,start,end", *(f"{agr},{home(at)},{start},{end}" for agr, at, start, end in rows)]
+    return "\n".join([*lines, ""]).encode()
 
 
 def ones(*numbers: int, start: str = "2027-01-01", end: str = "") -> bytes:
     return lines(*(("one.example", number, start, end) for number in numbers))
 
 
-def upload(client: Client, content: bytes, name: str = "handover.csv", **said: Any) -> Any:
-    form = {"kind": "connections", "reason": WHY, "file": SimpleUploadedFile(name, content), **said}
+def upload(client: Client, content: bytes, name: str = "handover.csv", **values: Any) -> Any:
+    form = {"kind": "connections", "reason": WHY, "file": SimpleUploadedFile(name, content), **values}
     return client.post(f"{IMPORTS}add/", {key: value for key, value in form.items() if value is not None})
 
 
-def uploaded(client: Client, content: bytes, name: str = "handover.csv", **said: Any) -> ImportRun:
-    answer = upload(client, content, name, **said)
+def uploaded(client: Client, content: bytes, name: str = "handover.csv", **values: Any) -> ImportRun:
+    answer = upload(client, content, name, **values)
     assert answer.status_code == 302, text_of(answer)
     return ImportRun.objects.latest("pk")
 
@@ -95,8 +95,8 @@ def work() -> None:
             upload_jobs.run_upload(pk, now=clock.now(), stopping=lambda: False)
 
 
-def previewed(client: Client, content: bytes, **said: Any) -> ImportRun:
-    run = uploaded(client, content, **said)
+def previewed(client: Client, content: bytes, **values: Any) -> ImportRun:
+    run = uploaded(client, content, **values)
     work()
     run.refresh_from_db()
     return run
@@ -137,12 +137,12 @@ def test_a_preview_changes_nothing_and_says_what_would_change(kim: Client) -> No
 
     assert run.state == State.PREVIEWED
     assert not Representation.objects.filter(agr__domain="one.example").exists()
-    said = page(kim, run)
-    assert "Nothing is imported yet" in said
-    assert home(1) in said
-    assert "Conflicts opened: 1" in said
-    assert "Lines read: 2" in said
-    assert f"one.example against two.example about {home(2)}" in said
+    text = page(kim, run)
+    assert "Nothing is imported yet" in text
+    assert home(1) in text
+    assert "Conflicts opened: 1" in text
+    assert "Lines read: 2" in text
+    assert f"one.example against two.example about {home(2)}" in text
     shown = kim.get(f"{IMPORTS}{run.pk}/change/").content.decode()
     there = Connection.objects.get(address=home(2))
     assert f'<a href="/admin/registry/connection/{there.pk}/change/">{home(2)}</a>' in shown
@@ -191,9 +191,9 @@ def test_the_same_file_again_has_nothing_to_change(kim: Client) -> None:
 def test_a_file_that_is_not_decided_yet_is_not_taken_twice(kim: Client) -> None:
     run = uploaded(kim, ones(1))
 
-    said = text_of(upload(kim, ones(1)))
+    text = text_of(upload(kim, ones(1)))
 
-    assert f"uploaded already, as import {run.pk} by kim" in said
+    assert f"uploaded already, as import {run.pk} by kim" in text
     assert ImportRun.objects.count() == 1
 
 
@@ -230,9 +230,9 @@ def test_C14_what_would_follow_by_the_time_of_applying_is_shown_first(kim: Clien
 
     assert (run.state, run.applies) == (State.PREVIEWED, False)
     assert not Representation.objects.filter(agr__domain="one.example").exists()
-    said = page(kim, run)
-    assert "The registry has changed since the preview that you approved" in said
-    assert "Conflicts opened: 1" in said
+    text = page(kim, run)
+    assert "The registry has changed since the preview that you approved" in text
+    assert "Conflicts opened: 1" in text
     decide(kim, run, "apply")
     work()
     run.refresh_from_db()
@@ -268,10 +268,10 @@ def test_bad_lines_keep_the_file_out_and_are_listed(kim: Client) -> None:
     run = previewed(kim, content)
 
     assert (run.state, run.bad_lines) == (State.REFUSED, 2)
-    said = page(kim, run)
-    assert "Correct the file, and upload it again." in said
-    assert "Bad lines: 2 in all" in said
-    assert "nobody.example" in said
+    text = page(kim, run)
+    assert "Correct the file, and upload it again." in text
+    assert "Bad lines: 2 in all" in text
+    assert "nobody.example" in text
     answer = kim.get(f"{IMPORTS}{run.pk}/rejects.csv")
     assert answer["Content-Disposition"] == f'attachment; filename="import-{run.pk}.rejects.csv"'
     rejects = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
@@ -305,10 +305,10 @@ def test_a_file_that_has_shrunk_is_taken_when_staff_allow_it(
     run = previewed(kim, ones(1, start=str(TODAY)), full="on")
 
     assert run.state == State.REFUSED
-    said = page(kim, run)
-    assert "would end 9 of the 10" in said
-    assert "Allow it, and preview again" in said
-    assert "Take the good lines" not in said
+    text = page(kim, run)
+    assert "would end 9 of the 10" in text
+    assert "Allow it, and preview again" in text
+    assert "Take the good lines" not in text
     decide(kim, run, "allow")
     work()
     run.refresh_from_db()
@@ -372,11 +372,11 @@ def test_what_a_command_s_run_advises(kim: Client, stopped: str, message: str, a
         summary={"stopped": stopped},
     )
 
-    said = page(kim, run)
+    text = page(kim, run)
 
-    assert advice in said
-    assert "skip-bad-lines" not in said
-    assert said.lower().count("nothing was imported") == 1
+    assert advice in text
+    assert "skip-bad-lines" not in text
+    assert text.lower().count("nothing was imported") == 1
 
 
 def test_what_is_wrong_with_the_upload_is_said_at_its_field(kim: Client) -> None:
@@ -460,10 +460,10 @@ def test_who_only_looks_sees_the_preview_and_no_button(kim: Client) -> None:
     run = previewed(kim, ones(1))
     auditor = logged_in("lee", "CRO auditor")
 
-    said = page(auditor, run)
+    text = page(auditor, run)
 
-    assert "The preview is ready" in said
-    assert "Discard" not in said
+    assert "The preview is ready" in text
+    assert "Discard" not in text
     assert auditor.post(f"{IMPORTS}{run.pk}/decide/", {"do": "discard"}).status_code == 403
     assert upload(auditor, ones(2)).status_code == 403
     assert auditor.get(f"{IMPORTS}add/").status_code == 403
@@ -496,9 +496,9 @@ def test_the_list_is_filtered_searched_and_exported(kim: Client) -> None:
     assert "Imports not applied in 7 days 1" in dashboard
 
 
-def by_command(state: str, *, applies: bool, **said: Any) -> ImportRun:
+def by_command(state: str, *, applies: bool, **values: Any) -> ImportRun:
     return ImportRun.objects.create(
-        kind="connections", state=state, file_name="nightly.csv", actor="root", applies=applies, **said
+        kind="connections", state=state, file_name="nightly.csv", actor="root", applies=applies, **values
     )
 
 
@@ -509,11 +509,11 @@ def by_command(state: str, *, applies: bool, **said: Any) -> ImportRun:
 def test_a_dry_run_that_came_to_nothing_is_told_from_an_import(kim: Client, state: str, heading: str) -> None:
     dry = by_command(state, applies=False, full=True, message="The database failed.\nNothing was imported.")
 
-    said = page(kim, dry)
+    text = page(kim, dry)
 
-    assert "Options Dry run; full file: what it does not name ends" in said
-    assert f"Dry run: {heading}" in said
-    assert "othing was imported" not in said
+    assert "Options Dry run; full file: what it does not name ends" in text
+    assert f"Dry run: {heading}" in text
+    assert "othing was imported" not in text
     assert f"Dry run: {heading}" in text_of(kim.get(IMPORTS))
     assert "Imports not applied in 7 days 0" in text_of(kim.get("/admin/"))
     assert "nightly.csv" not in text_of(kim.get(IMPORTS, {"state": "not imported"}))

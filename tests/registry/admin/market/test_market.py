@@ -1,9 +1,6 @@
 """The market on the screens: shown, and changed in a second step that says what it means."""
 
-import re
 from datetime import UTC, datetime
-from html import unescape
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -13,6 +10,7 @@ from participants.models import AuditEntry
 from registry.admin.market.market import _meaning
 from registry.market.market import market
 from registry.models import Market
+from tests.registry.admin.pages import visible_text
 
 MARKET = "/admin/registry/market/1/change/"
 LONDON = {"time_zone": "Europe/London", "isp_duration": "PT30M"}
@@ -24,27 +22,21 @@ def staff(client: Client, db: None) -> Client:
     return client
 
 
-def words(answer: Any) -> str:
-    """What a page says, without its mark-up."""
-    assert answer.status_code == 200
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.content.decode())).split())
-
-
 def test_a_change_is_shown_with_what_it_means_and_made_for_a_reason(staff: Client) -> None:
     assert staff.get("/admin/registry/market/").headers["Location"] == MARKET
-    assert "From the start: nobody has set it." in words(staff.get(MARKET))
+    assert "From the start: nobody has set it." in visible_text(staff.get(MARKET))
 
-    asked = words(staff.post(MARKET, LONDON))
+    asked = visible_text(staff.post(MARKET, LONDON))
     assert "Europe/Amsterdam → Europe/London" in asked
     assert "All that is registered keeps its dates, but its days begin and end at other moments" in asked
     assert "TimeZone rejected" in asked
     assert "An ISP lasts PT30M instead of PT15M." in asked
-    assert "Say why" in words(staff.post(MARKET, LONDON | {"sure": "yes", "reason": ""}))
+    assert "Say why" in visible_text(staff.post(MARKET, LONDON | {"sure": "yes", "reason": ""}))
     assert market().time_zone == "Europe/Amsterdam"
 
     done = staff.post(MARKET, LONDON | {"sure": "yes", "reason": "moved"}, follow=True)
-    assert "Times in Europe/London" in words(done)
-    assert "set by kim: moved" in words(done)
+    assert "Times in Europe/London" in visible_text(done)
+    assert "set by kim: moved" in visible_text(done)
     assert (market().time_zone, market().isp_duration) == ("Europe/London", "PT30M")
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.reason) == ("kim", "set market", "moved")
@@ -61,7 +53,7 @@ def test_a_change_is_shown_with_what_it_means_and_made_for_a_reason(staff: Clien
 def test_a_market_that_cannot_be_is_refused(staff: Client, wrong: dict[str, str], said: str) -> None:
     answer = staff.post(MARKET, LONDON | {"sure": "yes", "reason": "moved"} | wrong)
 
-    assert said in words(answer)
+    assert said in visible_text(answer)
     assert market().time_zone == "Europe/Amsterdam"
 
 
@@ -94,7 +86,7 @@ def test_who_may_only_look_has_no_form(client: Client, db: None) -> None:
     lee.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client.force_login(lee)
 
-    assert "Europe/Amsterdam" in words(client.get(MARKET))
+    assert "Europe/Amsterdam" in visible_text(client.get(MARKET))
     assert 'name="isp_duration"' not in client.get(MARKET).content.decode()
     assert client.post(MARKET, LONDON | {"sure": "yes", "reason": "fun"}).status_code == 403
     assert market().time_zone == "Europe/Amsterdam"

@@ -2,7 +2,6 @@
 
 import re
 from html import unescape
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -14,6 +13,7 @@ from participants.models import AuditEntry
 from registry.admin.market.policy_texts import POLICY_TEXTS, policy_text
 from registry.market import policies
 from registry.models import PolicySetting
+from tests.registry.admin.pages import visible_text
 
 POLICIES = "/admin/registry/policy/"
 
@@ -22,12 +22,6 @@ POLICIES = "/admin/registry/policy/"
 def staff(client: Client, db: None) -> Client:
     client.force_login(User.objects.create_superuser("kim", password="kim"))
     return client
-
-
-def words(answer: Any) -> str:
-    """What a page says, without its mark-up."""
-    assert answer.status_code == 200
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.content.decode())).split())
 
 
 def test_every_policy_has_words_for_each_of_its_values() -> None:
@@ -39,33 +33,33 @@ def test_every_policy_has_words_for_each_of_its_values() -> None:
 
 
 def test_one_screen_says_what_each_policy_does_and_which_choice_holds(staff: Client) -> None:
-    said = words(staff.get(POLICIES))
+    page_words = visible_text(staff.get(POLICIES))
 
     for name in policies.POLICIES:
         text = policy_text(name)
         for part in (text.title, text.about, text.example):
-            assert part in said, name
+            assert part in page_words, name
         for value, (general, example) in text.choices.items():
             holds = (
                 f"{value} in force default {general}" if value == policies.POLICIES[name].default else value
             )
-            assert holds in said, (name, value)
-            assert f"In the example: {example}" in said, (name, value)
-    assert "From the start: nobody has set it." in said
-    assert "30 days in force" in said
+            assert holds in page_words, (name, value)
+            assert f"In the example: {example}" in page_words, (name, value)
+    assert "From the start: nobody has set it." in page_words
+    assert "30 days in force" in page_words
 
 
 def test_a_policy_is_set_for_a_reason(staff: Client) -> None:
     page = f"{POLICIES}P3/change/"
-    assert "It applies to messages received from this moment on." in words(staff.get(page))
+    assert "It applies to messages received from this moment on." in visible_text(staff.get(page))
 
-    refused = words(staff.post(page, {"value": "reject", "was": "adjust", "reason": ""}))
+    refused = visible_text(staff.post(page, {"value": "reject", "was": "adjust", "reason": ""}))
     assert "Say why" in refused
     assert policies.in_force()["P3"] == "adjust"
 
     done = staff.post(page, {"value": "reject", "was": "adjust", "reason": "as agreed"}, follow=True)
-    assert "applies to messages received from this moment on" in words(done)
-    assert "set by kim: as agreed" in words(done)
+    assert "applies to messages received from this moment on" in visible_text(done)
+    assert "set by kim: as agreed" in visible_text(done)
     assert policies.in_force()["P3"] == "reject"
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.subject) == ("kim", "set policy", "P3")
@@ -123,8 +117,8 @@ def test_who_may_only_look_sees_what_holds_and_no_form(client: Client, db: None)
     lee.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client.force_login(lee)
 
-    assert "Change …" not in words(client.get(POLICIES))
-    assert "in force" in words(client.get(f"{POLICIES}P3/change/"))
+    assert "Change …" not in visible_text(client.get(POLICIES))
+    assert "in force" in visible_text(client.get(f"{POLICIES}P3/change/"))
     assert 'name="reason"' not in client.get(f"{POLICIES}P3/change/").content.decode()
     answer = client.post(f"{POLICIES}P3/change/", {"value": "reject", "was": "adjust", "reason": "fun"})
     assert answer.status_code == 403

@@ -27,10 +27,10 @@ from tests.registry.admin.pages import (
     list_of,
     listed,
     page_of,
+    page_text,
     party,
     point,
     represented,
-    shown,
 )
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -91,7 +91,7 @@ def test_a_connection_says_who_has_it_today(staff: Client) -> None:
     represented("one.example", 1)
     represented("two.example", 1, last=None)
 
-    page = words(shown(staff, page_of(of_home(1))))
+    page = words(page_text(staff, page_of(of_home(1))))
 
     assert f"Represented by AGR one.example , {TODAY} to {LAST} Effective Adjust" in page
     assert f"AGR two.example , {TODAY} to {LAST} Contested waiting since" in page
@@ -101,7 +101,7 @@ def test_a_connection_says_who_has_it_today(staff: Client) -> None:
 def test_on_another_day_it_says_who_has_it_then(staff: Client) -> None:
     represented("one.example", 1)
 
-    page = words(shown(staff, page_of(of_home(1)) + "?on=2027-01-01"))
+    page = words(page_text(staff, page_of(of_home(1)) + "?on=2027-01-01"))
 
     assert "No aggregator represents this connection on this day." in page
     assert "Today" not in page.split("Over time")[0].split("As known")[-1].split("2027-01-01")[1]
@@ -113,7 +113,7 @@ def test_refused_days_name_the_decision(staff: Client) -> None:
     conflict = Conflict.objects.get()
     settle(conflict.pk, "keep", at=None, source=Source.of_staff("lee", "contract seen"), today=TODAY)
 
-    page = shown(staff, page_of(of_home(1)))
+    page = page_text(staff, page_of(of_home(1)))
 
     assert f"Refused by lee’s decision in conflict {conflict.pk} : contract seen" in words(page)
     assert f'href="{page_of(conflict)}"' in page
@@ -135,11 +135,11 @@ def test_as_known_at_a_past_moment(staff: Client) -> None:
     }
 
     for query, last in until_when.items():
-        said = words(shown(staff, f"{page}?{query}"))
-        facts = said.split("Represented by")[1].split("Lies in")[0]
+        text = words(page_text(staff, f"{page}?{query}"))
+        facts = text.split("Represented by")[1].split("Lies in")[0]
         assert ("No aggregator" if last is None else f"{TODAY} to {last}") in facts, query
-        assert "This is what the registry held for true at" in said
-    assert "2026-05-01 12:00:30 CEST" in shown(staff, f"{page}?known_day=2026-05-01&known_time=12:00:30")
+        assert "This is what the registry held for true at" in text
+    assert "2026-05-01 12:00:30 CEST" in page_text(staff, f"{page}?known_day=2026-05-01&known_time=12:00:30")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_as_known_at_a_past_moment(staff: Client) -> None:
 def test_a_moment_that_makes_no_sense_is_said(staff: Client, query: str, says: str) -> None:
     represented("one.example", 1)
 
-    page = shown(staff, f"{page_of(of_home(1))}?{query}")
+    page = page_text(staff, f"{page_of(of_home(1))}?{query}")
 
     assert says in page
     assert "held for true at" not in page
@@ -166,7 +166,7 @@ def test_today_is_known_up_to_now(staff: Client) -> None:
     represented("one.example", 1)
     moments_from(NOW - timedelta(minutes=1))
 
-    page = words(shown(staff, f"{page_of(of_home(1))}?known_day=2026-06-01"))
+    page = words(page_text(staff, f"{page_of(of_home(1))}?known_day=2026-06-01"))
 
     assert "held for true at 2026-06-01 14:00:00 CEST" in page
     assert "No aggregator" not in page
@@ -177,7 +177,7 @@ def test_the_history_is_complete_with_its_sources(staff: Client) -> None:
     represented("one.example", 1, last=date(2026, 8, 31))
     declared("grid.example", 1, 1)
 
-    page = shown(staff, page_of(of_home(1)))
+    page = page_text(staff, page_of(of_home(1)))
     history = words(page.split('id="history-heading"')[1])
 
     assert "1 to 3 of 3" in history
@@ -191,10 +191,10 @@ def test_a_long_history_comes_in_pages(staff: Client) -> None:
     for day in range(120):
         represented("one.example", 1, last=LAST + timedelta(days=day))
 
-    page = words(shown(staff, f"{page_of(of_home(1))}?page=2&on=2026-07-01"))
+    page = words(page_text(staff, f"{page_of(of_home(1))}?page=2&on=2026-07-01"))
 
     assert "101 to 120 of 120" in page
-    assert "on=2026-07-01&page=1" in shown(staff, f"{page_of(of_home(1))}?page=2&on=2026-07-01")
+    assert "on=2026-07-01&page=1" in page_text(staff, f"{page_of(of_home(1))}?page=2&on=2026-07-01")
 
 
 def test_pages_ask_as_much_for_much_as_for_little(staff: Client) -> None:
@@ -205,9 +205,9 @@ def test_pages_ask_as_much_for_much_as_for_little(staff: Client) -> None:
             page_of(of_point(1)),
             page_of(of_home(1)) + "?known_day=2026-05-31",
         ):
-            shown(staff, page)
+            page_text(staff, page)
             with CaptureQueriesContext(connection) as queries:
-                shown(staff, page)
+                page_text(staff, page)
             numbers.append(len(queries))
         return numbers
 
@@ -235,12 +235,12 @@ def test_a_congestion_point_counts_who_is_active(staff: Client) -> None:
     represented("one.example", 1, 2)
     represented("two.example", 2, 3, last=date(2026, 8, 31))
 
-    page = words(shown(staff, page_of(of_point(1))))
+    page = words(page_text(staff, page_of(of_point(1))))
     assert "one.example 2 50.0 % two.example 1 25.0 % no aggregator 1 25.0 %" in page
     assert "1 to 4 of 4" in page
-    later = words(shown(staff, page_of(of_point(1)) + "?on=2026-09-01"))
+    later = words(page_text(staff, page_of(of_point(1)) + "?on=2026-09-01"))
     assert "one.example 2 50.0 % no aggregator 2 50.0 %" in later
-    never = words(shown(staff, page_of(of_point(1)) + "?on=2026-05-31"))
+    never = words(page_text(staff, page_of(of_point(1)) + "?on=2026-05-31"))
     assert "none: it does not exist on this day" in never
     assert "This congestion point has no connection on this day." in never
 
@@ -250,7 +250,7 @@ def test_connections_of_another_dso_wait(staff: Client) -> None:
     set_policy("membership conflicts", "hold", actor="kim")
     declared("other.example", 2, 1, 2)
 
-    page = words(shown(staff, page_of(of_point(2))))
+    page = words(page_text(staff, page_of(of_point(2))))
 
     assert "1 more is claimed for this day and does not count" in page
     assert "1 to 1 of 1" in page
@@ -284,12 +284,12 @@ def test_a_limited_dso_is_not_told_foreign_aggregators(db: None) -> None:
     represented("two.example", 2)
     lee = limited(party("DSO", "grid.example"), party("AGR", "two.example"))
 
-    page = shown(lee, page_of(of_point(1)))
+    page = page_text(lee, page_of(of_point(1)))
     assert "two.example 1 33.3 % another aggregator 1 33.3 % no aggregator 1 33.3 %" in words(page)
     assert "one.example" not in page
     assert csv_of(lee, 1, "connections")[1] == f"{home(1)},2026-06-01,,another aggregator,,"
     assert "one.example" not in " ".join(csv_of(lee, 1, "aggregators"))
-    page = shown(lee, page_of(of_home(1)))
+    page = page_text(lee, page_of(of_home(1)))
     assert "one.example" not in page
     assert "None of the aggregators that you look after claims this day." in page
     assert lee.get(page_of(of_point(2))).status_code == 404
@@ -317,12 +317,12 @@ def test_points_are_found_by_how_much_is_represented(staff: Client) -> None:
     declared("grid.example", 1, 1, 2)
     declared("grid.example", 2, 3, 4)
     represented("one.example", 1)
-    assert "Connections have not been counted yet" in shown(staff, list_of(CongestionPoint))
+    assert "Connections have not been counted yet" in page_text(staff, list_of(CongestionPoint))
     coverage.update_coverage(today=TODAY, now=NOW)
 
     half = next(query for label, _, query in coverage.bands(EVERYONE) if label.startswith("50"))
     assert listed(staff, f"{list_of(CongestionPoint)}?{half}") == {of_point(1).pk}
-    page = words(shown(staff, list_of(CongestionPoint)))
+    page = words(page_text(staff, list_of(CongestionPoint)))
     assert "those of 2026-06-01, counted 2026-06-01 14:00:00 CEST" in page
     assert "2 1 50.0 %" in page
     assert "2 0 0 %" in page
@@ -354,8 +354,8 @@ def test_a_change_says_what_came_of_it(staff: Client) -> None:
     opened = Change.objects.order_by("pk").last()
     assert opened is not None
 
-    page = shown(staff, page_of(opened))
+    page = page_text(staff, page_of(opened))
     assert ">Result</h2>" in page
     assert "Conflicts opened: 1" in words(page)
     lee = limited(party("AGR", "two.example"))
-    assert ">Result</h2>" not in shown(lee, page_of(opened))
+    assert ">Result</h2>" not in page_text(lee, page_of(opened))

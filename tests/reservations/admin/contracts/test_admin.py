@@ -34,7 +34,7 @@ from tests.reservations.dsl import (
     participant,
     update_xml,
 )
-from tests.reservations.filling import Filled, member
+from tests.reservations.form_data import Filled, member
 from tests.support.exchange import exchange
 from tests.support.peer import Peer
 
@@ -70,8 +70,8 @@ def listed(client: Client, **query: object) -> list[str]:
     return re.findall(r'field-contract_id"><a[^>]*>([^<]+)<', answer.content.decode())
 
 
-def other(parties: Parties, contract_id: str, **said: Any) -> Contract:
-    return a_contract(parties.dso, parties.agr, contract_id, **said)
+def other(parties: Parties, contract_id: str, **values: Any) -> Contract:
+    return a_contract(parties.dso, parties.agr, contract_id, **values)
 
 
 def test_the_list_says_what_each_contract_is_today(kim: Client, parties: Parties) -> None:
@@ -80,7 +80,7 @@ def test_the_list_says_what_each_contract_is_today(kim: Client, parties: Parties
     other(parties, "last day", first=date(2025, 1, 1), last=date(2026, 3, 2))
     other(parties, "agreed", state="draft", point=OTHER_POINT)
     other(parties, "ending", last=date(2026, 6, 30), state="ended")
-    said = shown(kim, LIST)
+    text = shown(kim, LIST)
     for words in (
         f"{CONTRACT} {parties.dso.domain} {parties.agr.domain} {POINT} from 2026-01-01 In force "
         "the day before at 12:00 5,000 W",
@@ -90,7 +90,7 @@ def test_the_list_says_what_each_contract_is_today(kim: Client, parties: Parties
         f"{OTHER_POINT} from 2026-01-01 Draft",
         f"{POINT} 2026-01-01 to 2026-06-30 In force, ends 2026-06-30 the day",
     ):
-        assert words in said, words
+        assert words in text, words
 
     assert listed(kim, state="draft") == ["agreed"]
     assert listed(kim, state="coming") == ["later"]
@@ -154,7 +154,7 @@ def test_the_list_asks_no_more_for_more_contracts(kim: Client, parties: Parties)
 
 def test_the_page_says_everything_about_a_contract(kim: Client, parties: Parties) -> None:
     exchange(parties.dso, update_xml(parties.dso, parties.agr.domain, (1, 4, 0)))
-    said = shown(kim, page())
+    text = shown(kim, page())
     for words in (
         f"DSO {parties.dso.domain}",
         "from 2026-01-01, without an end",
@@ -169,7 +169,7 @@ def test_the_page_says_everything_about_a_contract(kim: Client, parties: Parties
         "The first version",
         "has no endpoint configured: this CRO accepts updates itself",
     ):
-        assert words in said, words
+        assert words in text, words
     source = kim.get(page()).content.decode()
     contract = the_contract()
     for url in (
@@ -220,14 +220,14 @@ def test_versions_say_what_differs_and_can_be_looked_at(kim: Client, parties: Pa
         state=ContractVersion.State.IN_FORCE,
         source=clerk("They agreed anew."),
     )
-    said = shown(kim, page())
+    text = shown(kim, page())
     for words in (
         "clerk They agreed anew.",
         "Days: from 2026-01-01 → 2026-01-01 to 2026-12-31",
         "Every day: 1-40: 5,000 W, 41-60: −3,000 W → nothing",
         "Saturday: – → 1-96: 7 W",
     ):
-        assert words in said, words
+        assert words in text, words
     first = shown(kim, page("version/1"))
     assert "This version was superseded by clerk on " in first
     assert "1-40 00:00–10:00 5,000 W" in first
@@ -238,12 +238,12 @@ def test_versions_say_what_differs_and_can_be_looked_at(kim: Client, parties: Pa
 def test_past_days_with_updates_stay_with_their_version(kim: Client, parties: Parties, at: At) -> None:
     exchange(parties.dso, update_xml(parties.dso, parties.agr.domain, (1, 4, 0)))
     at("2026-03-20T12:00:00+01:00")
-    said = shown(kim, page("edit"))
-    assert "Of those that are past, 77 days from 2026-01-01 to 2026-03-19 have no update that counts" in said
+    text = shown(kim, page("edit"))
+    assert "Of those that are past, 77 days from 2026-01-01 to 2026-03-19 have no update that counts" in text
     stays = (
         f"1 day, {DAY}, has updates that count, and stays with the version that these were checked against."
     )
-    assert stays in said
+    assert stays in text
     form = Filled(kim, page("edit")).write(first="2026-03-19", reason="later").press("check")
     assert stays not in form.text, "the contract would no longer have it"
 
@@ -253,22 +253,22 @@ def test_days_that_are_alike_are_drawn_once(kim: Client, parties: Parties) -> No
     holidays = {date(2026, 12, day): () for day in (25, 26)}
     weekdays = dict.fromkeys(range(1, 6), work)
     some = other(parties, "some", last=date(2026, 12, 31), profile=Profile(free, weekdays, holidays))
-    said = shown(kim, page(contract=some))
-    assert "Every day But for Monday to Friday, 2026-12-25 (Friday), 2026-12-26 (Saturday). 7 W in 96" in said
-    assert "Monday to Friday 1,000 W in 60 of 96 ISPs, 15 kWh a day." in said
-    assert said.count("1,000 W in 60 of 96 ISPs") == 1 + 1, "in words, and in the picture's"
+    text = shown(kim, page(contract=some))
+    assert "Every day But for Monday to Friday, 2026-12-25 (Friday), 2026-12-26 (Saturday). 7 W in 96" in text
+    assert "Monday to Friday 1,000 W in 60 of 96 ISPs, 15 kWh a day." in text
+    assert text.count("1,000 W in 60 of 96 ISPs") == 1 + 1, "in words, and in the picture's"
     every = other(parties, "every", profile=Profile(free, {**weekdays, 6: (), 7: ()}))
-    said = shown(kim, page(contract=every))
-    assert "Every day" not in said
-    assert "Saturday, Sunday Nothing is reserved." in said
+    text = shown(kim, page(contract=every))
+    assert "Every day" not in text
+    assert "Saturday, Sunday Nothing is reserved." in text
 
 
 def test_a_draft_is_put_in_force_with_a_reason(kim: Client, parties: Parties) -> None:
     draft = other(parties, "agreed", state="draft", point=OTHER_POINT)
     url = page("in-force", draft)
-    said = shown(kim, url)
-    assert "Its days are from 2026-01-01." in said
-    assert f"has not registered the congestion point {OTHER_POINT}" in said
+    text = shown(kim, url)
+    assert "Its days are from 2026-01-01." in text
+    assert f"has not registered the congestion point {OTHER_POINT}" in text
     answer = kim.post(url, {"expected": "1", "reason": ""})
     assert "Say why" in answer.content.decode()
     assert draft.versions.count() == 1
@@ -316,10 +316,10 @@ def test_a_contract_ends_once_staff_have_seen_what_follows(kim: Client, parties:
 
     assert "State In force, ends 2026-03-03 DSO" in shown(kim, page())
     assert "In force, ends 2026-03-03; version 2" in shown(kim, page("edit"))
-    said = shown(kim, page("in-force"))
-    assert f"Put contract {CONTRACT} in force again" in said
-    assert "its days stay 2026-01-01 to 2026-03-03: those after 2026-03-03" in said
-    assert "nor do single days of the profile that its end left out. Give it these under Change …" in said
+    text = shown(kim, page("in-force"))
+    assert f"Put contract {CONTRACT} in force again" in text
+    assert "its days stay 2026-01-01 to 2026-03-03: those after 2026-03-03" in text
+    assert "nor do single days of the profile that its end left out. Give it these under Change …" in text
     answer = kim.post(page("in-force"), {"expected": "2", "reason": "Not terminated."}, follow=True)
     assert f"Contract {CONTRACT} is in force again." in shown_of(answer)
     assert "State In force DSO" in shown(kim, page())

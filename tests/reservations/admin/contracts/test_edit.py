@@ -18,7 +18,7 @@ from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion
 from tests.reservations.conftest import At
 from tests.reservations.dsl import POINT
-from tests.reservations.filling import Filled, member
+from tests.reservations.form_data import Filled, member
 
 ADD = "/admin/reservations/contract/add/"
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -34,7 +34,7 @@ def staff(client: Client, at: At, db: None) -> Client:
     return client
 
 
-def entering(client: Client, contract_id: str = "C-1", **said: str) -> Filled:
+def entering(client: Client, contract_id: str = "C-1", **values: str) -> Filled:
     """The form of a new contract with everything but its profile."""
     terms = {
         "dso": "net.example",
@@ -47,13 +47,13 @@ def entering(client: Client, contract_id: str = "C-1", **said: str) -> Filled:
         "deadline-days": "1",
         "deadline-at": "10:00",
     }
-    return Filled(client, ADD).write(**{**terms, **said})
+    return Filled(client, ADD).write(**{**terms, **values})
 
 
 def fill(form: Filled, start: str, end: str, watts: str, *days: str, on: str = "") -> Filled:
     """Fill in a range as a person does."""
-    said: dict[str, Any] = {"from": start, "to": end, "power": watts, "for": list(days), "for_day": on}
-    return form.write(**said).press("fill")
+    data: dict[str, Any] = {"from": start, "to": end, "power": watts, "for": list(days), "for_day": on}
+    return form.write(**data).press("fill")
 
 
 def edit(client: Client) -> Filled:
@@ -548,7 +548,7 @@ def test_the_preview_draws_what_is_typed_and_marks_what_is_wrong(staff: Client) 
 
 
 def test_hostile_forms_do_no_harm(staff: Client) -> None:
-    said = {
+    data = {
         "do": "remove:every:99999999999999999999",
         "part": ["every", "2026-13-45", "8", "x", "٣"],
         "every-first": "٣",
@@ -562,7 +562,7 @@ def test_hostile_forms_do_no_harm(staff: Client) -> None:
         "contract_id": "a\x00b",
     }
     for button in (
-        said["do"],
+        data["do"],
         "fill",
         "copy",
         "paste",
@@ -575,7 +575,7 @@ def test_hostile_forms_do_no_harm(staff: Client) -> None:
         f"remove:every:{'9' * 5000}",
         "remove:every:٠",
     ):
-        answer = staff.post(ADD, {**said, "do": button})
+        answer = staff.post(ADD, {**data, "do": button})
         assert answer.status_code == 200, button
-    assert staff.post(f"{ADD}preview/", said).status_code == 200
+    assert staff.post(f"{ADD}preview/", data).status_code == 200
     assert not Contract.objects.exists()

@@ -32,8 +32,8 @@ def seen(client: Client, what: str) -> str:
     return text(client.get(f"{page()}{what}/", follow=True))
 
 
-def sent(client: Client, what: str, **said: str) -> str:
-    return text(client.post(f"{page()}{what}/", {"expected": "1", **said}, follow=True))
+def sent(client: Client, what: str, **values: str) -> str:
+    return text(client.post(f"{page()}{what}/", {"expected": "1", **values}, follow=True))
 
 
 def text(answer: Any) -> str:

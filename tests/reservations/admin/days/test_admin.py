@@ -42,7 +42,7 @@ from tests.reservations.dsl import (
     update_of,
     update_xml,
 )
-from tests.reservations.filling import member
+from tests.reservations.form_data import member
 from tests.support.peer import CRO, Peer
 from tests.support.receiver import Receiver
 
@@ -68,8 +68,8 @@ def text(client: Client, url: str, **query: object) -> str:
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode()))).strip()
 
 
-def an_update(parties: Parties, *isps: tuple[int, int, int], **said: Any) -> ReservationUpdate:
-    return update_of(send(parties.dso, update_xml(parties.dso, CRO, *isps, **said)))
+def an_update(parties: Parties, *isps: tuple[int, int, int], **values: Any) -> ReservationUpdate:
+    return update_of(send(parties.dso, update_xml(parties.dso, CRO, *isps, **values)))
 
 
 # A day.
@@ -77,13 +77,16 @@ def an_update(parties: Parties, *isps: tuple[int, int, int], **said: Any) -> Res
 
 def test_a_day_says_energy_deadline_runs_and_updates(kim: Client, parties: Parties) -> None:
     update = an_update(parties, (1, 8, 1_000), (41, 20, 0), Reference="R-17")
-    said = text(kim, page("day/2026-03-04/"))
-    assert "Contracted 50 kWh and −15 kWh Remaining 42 kWh Released 8 kWh and −15 kWh" in said
-    assert "2026-03-03 12:00:00 CET: the day before at 12:00. Until then the DSO may release power." in said
-    assert "1-8 00:00–02:00 5,000 W 1,000 W 4,000 W R-17" in said
-    assert "9-40 02:00–10:00 5,000 W 5,000 W 0 W –" in said
-    assert "41-60 10:00–15:00 −3,000 W 0 W −3,000 W R-17" in said
-    assert "R-17 Accepted 2026-03-02 09:00:00 CET ISPs 1-8: 1,000 W ISPs 41-60: 0 W Accepted 20" in said
+    page_words = text(kim, page("day/2026-03-04/"))
+    assert "Contracted 50 kWh and −15 kWh Remaining 42 kWh Released 8 kWh and −15 kWh" in page_words
+    assert (
+        "2026-03-03 12:00:00 CET: the day before at 12:00. Until then the DSO may release power."
+        in page_words
+    )
+    assert "1-8 00:00–02:00 5,000 W 1,000 W 4,000 W R-17" in page_words
+    assert "9-40 02:00–10:00 5,000 W 5,000 W 0 W –" in page_words
+    assert "41-60 10:00–15:00 −3,000 W 0 W −3,000 W R-17" in page_words
+    assert "R-17 Accepted 2026-03-02 09:00:00 CET ISPs 1-8: 1,000 W ISPs 41-60: 0 W Accepted 20" in page_words
     source = kim.get(page("day/2026-03-04/")).content.decode()
     assert f'href="/admin/reservations/reservationupdate/{update.pk}/change/"' in source
 
@@ -104,11 +107,13 @@ def test_all_updates_of_a_day_are_listed_whatever_became_of_them(
     send(connected.dso, update_xml(connected.dso, connected.agr.domain, (2, 1, 0), Reference="second"))
     deliver(connected.agr)
     send(connected.dso, update_xml(connected.dso, connected.agr.domain, (3, 1, 0), Reference="third"))
-    said = text(kim, page("day/2026-03-04/"))
-    assert re.search(r"first Rejected does not count .* Rejected 20[^A-Z]*CES?T Accepted 20", said)
-    assert re.search(r"second Undone does not count .* ISP 2: 0 W Undone 20[^A-Z]*CES?T Received 20", said)
-    assert re.search(r"third Received does not count .* ISP 3: 0 W Received 20", said)
-    assert "Released 0 kWh" in said
+    page_words = text(kim, page("day/2026-03-04/"))
+    assert re.search(r"first Rejected does not count .* Rejected 20[^A-Z]*CES?T Accepted 20", page_words)
+    assert re.search(
+        r"second Undone does not count .* ISP 2: 0 W Undone 20[^A-Z]*CES?T Received 20", page_words
+    )
+    assert re.search(r"third Received does not count .* ISP 3: 0 W Received 20", page_words)
+    assert "Released 0 kWh" in page_words
     month = text(kim, page("month/2026-03/"))
     assert "Updates 1 received, 1 rejected, 1 undone" in month
 
@@ -117,9 +122,9 @@ def test_a_day_is_shown_as_known_at_a_past_moment(kim: Client, parties: Parties)
     Change.objects.update(moment=datetime.fromisoformat("2026-03-01T23:59:59.9+01:00"))
     an_update(parties, (1, 8, 1_000))
     for below, released in zip(PAGES, ("4,000 W", "8 kWh"), strict=True):
-        said = text(kim, page(below))
-        assert released in said
-        assert "As known at present" not in said
+        page_words = text(kim, page(below))
+        assert released in page_words
+        assert "As known at present" not in page_words
         then = text(kim, page(below), known_day="2026-03-01")
         assert "This is what was known at 2026-03-01 23:59:59 CET." in then
         assert released not in then
@@ -164,12 +169,12 @@ def test_days_on_which_the_clock_changes(
 ) -> None:
     parties = some_parties()
     a_contract(parties.dso, parties.agr, profile=Profile((Stretch(1, 96, 1_000),)))
-    said = text(kim, page(f"day/{day}/"))
-    assert note in said
-    assert f"{many} 00:00–24:00 1,000 W 1,000 W 0 W" in said
+    page_words = text(kim, page(f"day/{day}/"))
+    assert note in page_words
+    assert f"{many} 00:00–24:00 1,000 W 1,000 W 0 W" in page_words
     if many == "1-100":
-        assert "9 02:00 CEST–02:15 CEST 1,000 W" in said
-        assert "13 02:00 CET–02:15 CET 1,000 W" in said
+        assert "9 02:00 CEST–02:15 CEST 1,000 W" in page_words
+        assert "13 02:00 CET–02:15 CET 1,000 W" in page_words
 
 
 def test_a_deadline_within_the_day_is_marked(kim: Client, at: At, db: None) -> None:
@@ -181,10 +186,10 @@ def test_a_deadline_within_the_day_is_marked(kim: Client, at: At, db: None) -> N
 def test_a_day_settled_by_an_earlier_version_says_so(kim: Client, parties: Parties) -> None:
     an_update(parties, (1, 8, 1_000))
     a_contract(parties.dso, parties.agr, profile=Profile((Stretch(1, 96, 1),)))
-    said = text(kim, page("day/2026-03-04/"))
-    assert "The day is settled by version 1 of the contract" in said
-    assert "version 2 is in force" in said
-    assert "9-40 02:00–10:00 5,000 W" in said
+    page_words = text(kim, page("day/2026-03-04/"))
+    assert "The day is settled by version 1 of the contract" in page_words
+    assert "version 2 is in force" in page_words
+    assert "9-40 02:00–10:00 5,000 W" in page_words
     assert "settled by version" not in text(kim, page("day/2026-03-05/"))
 
 
@@ -215,9 +220,9 @@ def test_what_is_no_day_or_month_is_not_found(kim: Client, parties: Parties, bel
 
 @pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "9999-12-31"])
 def test_a_day_without_a_page_is_refused_beside_its_field(kim: Client, parties: Parties, day: str) -> None:
-    said = text(kim, page("day/2026-03-04/"), on=day)
-    assert "Give a day from 1900-01-01 to 9998-12-31." in said
-    assert f"{CONTRACT} on 2026-03-04" in said
+    page_words = text(kim, page("day/2026-03-04/"), on=day)
+    assert "Give a day from 1900-01-01 to 9998-12-31." in page_words
+    assert f"{CONTRACT} on 2026-03-04" in page_words
 
 
 @pytest.mark.parametrize(
@@ -233,9 +238,9 @@ def test_a_month_without_a_page_is_refused_beside_its_field(
     kim: Client, parties: Parties, month: str, words: str
 ) -> None:
     for url in (page("month/2026-03/"), f"{LIST}overview/"):
-        said = text(kim, url, month=month)
-        assert words in said
-        assert "in 2026-03" in said
+        page_words = text(kim, url, month=month)
+        assert words in page_words
+        assert "in 2026-03" in page_words
 
 
 # A month.
@@ -247,11 +252,11 @@ def test_a_month_adds_up_its_days(kim: Client, at: At, db: None) -> None:
     a_contract(parties.dso, parties.agr, profile=profile, last=date(2026, 3, 11))
     an_update(parties, (1, 2, 0))
     an_update(parties, (3, 2, 250), period=date(2026, 3, 10))
-    said = text(kim, page("month/2026-03/"))
-    assert "Contracted 13 kWh Remaining 10.125 kWh Released 2.875 kWh Updates 2 accepted" in said
-    assert "2026-03-04 Wed 1 kWh 0.5 kWh 0.5 kWh 1 accepted" in said
-    assert "2026-03-08 Sun 0 kWh 0 kWh 0 kWh –" in said
-    assert "2026-03-12 Thu not in force" in said
+    page_words = text(kim, page("month/2026-03/"))
+    assert "Contracted 13 kWh Remaining 10.125 kWh Released 2.875 kWh Updates 2 accepted" in page_words
+    assert "2026-03-04 Wed 1 kWh 0.5 kWh 0.5 kWh 1 accepted" in page_words
+    assert "2026-03-08 Sun 0 kWh 0 kWh 0 kWh –" in page_words
+    assert "2026-03-12 Thu not in force" in page_words
     source = kim.get(page("month/2026-03/")).content.decode()
     assert source.count(f'href="{page("day/2026-03-31/")}"') == 2
 
@@ -277,11 +282,13 @@ def test_the_overview_has_the_contracts_of_a_month_and_what_was_undone(
     receiver.reply = lambda posted, before: (410, {}, b"Gone")
     send(connected.dso, update_xml(connected.dso, connected.agr.domain, (1, 1, 0)))
     deliver(connected.agr)
-    said = text(kim, f"{LIST}overview/")
-    assert "Reservations in 2026-03" in said
-    assert re.search(rf"{CONTRACT} .* In force on 31 of 31 days, with power released on 0 .* 1 undone", said)
-    assert re.search(r"theirs .* In force on 1 of 31 days, .* 50 kWh and −15 kWh", said)
-    assert "later" not in said
+    page_words = text(kim, f"{LIST}overview/")
+    assert "Reservations in 2026-03" in page_words
+    assert re.search(
+        rf"{CONTRACT} .* In force on 31 of 31 days, with power released on 0 .* 1 undone", page_words
+    )
+    assert re.search(r"theirs .* In force on 1 of 31 days, .* 50 kWh and −15 kWh", page_words)
+    assert "later" not in page_words
     assert "later" in text(kim, f"{LIST}overview/", month="2026-04")
     assert "No contract is in force in this month" in text(kim, f"{LIST}overview/", month="2025-12")
     assert CONTRACT not in text(kim, f"{LIST}overview/", agr="A.example")
@@ -394,8 +401,8 @@ def test_the_form_takes_the_moment_of_a_file(kim: Client, parties: Parties, at: 
 def test_the_form_says_what_is_wrong(
     kim: Client, parties: Parties, asked: dict[str, str], words: str
 ) -> None:
-    said = text(kim, f"{LIST}settlement/", **{"first": "2026-03-04", "last": "2026-03-04", **asked})
-    assert words in said
+    page_words = text(kim, f"{LIST}settlement/", **{"first": "2026-03-04", "last": "2026-03-04", **asked})
+    assert words in page_words
 
 
 # For whom.
@@ -418,9 +425,9 @@ def test_who_looks_at_one_party_sees_its_contracts_and_no_others(parties: Partie
     for below in PAGES:
         assert client.get(page(below)).status_code == 200
         assert client.get(page(below, "theirs")).status_code == 404
-    said = text(client, f"{LIST}overview/")
-    assert CONTRACT in said
-    assert "theirs" not in said
+    page_words = text(client, f"{LIST}overview/")
+    assert CONTRACT in page_words
+    assert "theirs" not in page_words
     days = {"first": "2026-03-04", "last": "2026-03-04"}
     assert {line["contract_id"] for line in downloaded(client.get(f"{LIST}settlement/", days))} == {CONTRACT}
     # What is there and out of scope is answered like what is not there.

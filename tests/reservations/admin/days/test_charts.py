@@ -180,7 +180,7 @@ def test_energy_in_words(found: Energy, said: str) -> None:
     assert str(found) == said
 
 
-def days(**told: Any) -> list[DayOfMonth]:
+def days(**values: Any) -> list[DayOfMonth]:
     full = Totals(Energy(60_000), Energy(60_000))
     half = Totals(Energy(60_000), Energy(30_000), Energy(30_000))
     return [

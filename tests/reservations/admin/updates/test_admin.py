@@ -104,26 +104,26 @@ def table(said: str, heading: str) -> list[list[str]]:
     ]
 
 
-def updated(parties: Parties, *isps: tuple[int, int, int], **said: str) -> ReservationUpdate:
+def updated(parties: Parties, *isps: tuple[int, int, int], **values: str) -> ReservationUpdate:
     """An update that is addressed to the CRO, and so accepted at once."""
-    return update_of(send(parties.dso, update_xml(parties.dso, said.pop("to", CRO), *isps, **said)))
+    return update_of(send(parties.dso, update_xml(parties.dso, values.pop("to", CRO), *isps, **values)))
 
 
-def passed_on(parties: Parties, **said: str) -> ReservationUpdate:
-    update = updated(parties, (1, 4, 0), to=parties.agr.domain, **said)
+def passed_on(parties: Parties, **values: str) -> ReservationUpdate:
+    update = updated(parties, (1, 4, 0), to=parties.agr.domain, **values)
     deliver(parties.agr)
     return update
 
 
-def undone(parties: Parties, receiver: Receiver, **said: str) -> ReservationUpdate:
+def undone(parties: Parties, receiver: Receiver, **values: str) -> ReservationUpdate:
     """An update that the AGR's endpoint refuses for good."""
     receiver.reply = lambda posted, before: (400, {}, b"no such service")
-    return passed_on(parties, **said)
+    return passed_on(parties, **values)
 
 
 def test_the_list_names_what_an_update_is_about_and_its_state(kim: Client, connected: Parties) -> None:
     update = passed_on(connected, Reference="R-17")
-    said = shown(kim, LIST)
+    page_words = shown(kim, LIST)
     for text in (
         str(DAY),
         CONTRACT,
@@ -133,7 +133,7 @@ def test_the_list_names_what_an_update_is_about_and_its_state(kim: Client, conne
         "The AGR",
         "R-17",
     ):
-        assert text in said, text
+        assert text in page_words, text
     assert listed(kim) == [update.pk]
 
 
@@ -219,20 +219,20 @@ def test_the_page_says_each_range_of_isps_beside_the_contract_and_what_remains(
     first = updated(connected, (1, 4, 0), (5, 2, 2_000), (41, 1, -1_000), Reference="first")
     at("2026-03-02T10:00:00+01:00")
     second = updated(connected, (3, 2, 5_000), Reference="second")
-    said = shown(kim, page_of(first))
-    assert table(said, "Content") == [
+    text = shown(kim, page_of(first))
+    assert table(text, "Content") == [
         ["1-2", "00:00–00:30", "5,000 W", "0 W", "5,000 W", "0 W"],
         ["3-4", "00:30–01:00", "5,000 W", "0 W", "5,000 W", "5,000 W by second"],
         ["5-6", "01:00–01:30", "5,000 W", "2,000 W", "3,000 W", "2,000 W"],
         ["41", "10:00–10:15", "−3,000 W", "−1,000 W", "−2,000 W", "−1,000 W"],
     ]
-    assert "2026-03-03 12:00:00 CET" in said
-    assert "the day before at 12:00" in said
-    assert "checked against version 1" in said
-    assert f"/admin/reservations/contract/{first.contract_id}/day/{DAY}/" in said
-    siblings = table(said, "Updates for this contract and Period")
+    assert "2026-03-03 12:00:00 CET" in text
+    assert "the day before at 12:00" in text
+    assert "checked against version 1" in text
+    assert f"/admin/reservations/contract/{first.contract_id}/day/{DAY}/" in text
+    siblings = table(text, "Updates for this contract and Period")
     assert [row[0] for row in siblings] == ["first (this update)", "second"]
-    assert page_of(second) in said
+    assert page_of(second) in text
 
 
 def test_the_page_says_what_remains_in_isps_of_another_duration(kim: Client, connected: Parties) -> None:
@@ -259,18 +259,18 @@ def test_the_page_tells_every_state_since_when_by_what_and_why(
 ) -> None:
     update = undone(connected, receiver)
     record_outcome(update, accepted=True, source=clerk(WHY), expected="undone")
-    said = shown(kim, page_of(update))
-    history = table(said, "History")
+    text = shown(kim, page_of(update))
+    history = table(text, "History")
     assert [row[0] for row in history] == ["Accepted at present", "Undone", "Received"]
     assert history[0][2:] == ["clerk", WHY]
     assert history[1][2] == f"delivery to AGR {connected.agr.domain}"
     assert "400" in history[1][3]
     assert history[2][2] == f"FlexReservationUpdate of DSO {connected.dso.domain}"
-    assert f"/admin/uftp/inboundmessage/{update.message_id}/change/" in said
+    assert f"/admin/uftp/inboundmessage/{update.message_id}/change/" in text
     (passing,) = OutboundMessage.objects.filter(passes_on=update.message_id)
-    assert f"/admin/uftp/outboundmessage/{passing.pk}/change/" in said
-    assert receiver.url in said
-    assert ">Audit trail<" in said
+    assert f"/admin/uftp/outboundmessage/{passing.pk}/change/" in text
+    assert receiver.url in text
+    assert ">Audit trail<" in text
 
 
 def test_the_page_tells_which_response_of_the_agr_gave_the_outcome(kim: Client, connected: Parties) -> None:
@@ -281,9 +281,9 @@ def test_the_page_tells_which_response_of_the_agr_gave_the_outcome(kim: Client, 
             connected.agr, CRO, update.message.message_id, result, ConversationID=conversation
         )
         send(connected.agr, copy)
-    said = shown(kim, page_of(update))
+    text = shown(kim, page_of(update))
     assert state(update) == "accepted"
-    answers = said[said.index("Copies from the AGR") :]
+    answers = text[text.index("Copies from the AGR") :]
     assert answers.index("it gave the outcome") < answers.index("it changed nothing")
 
 
@@ -313,9 +313,9 @@ def test_staff_record_the_outcome_of_an_update_that_was_passed_on(
 
 def test_a_form_without_an_outcome_or_a_reason_changes_nothing(kim: Client, connected: Parties) -> None:
     update = passed_on(connected)
-    said = kim.post(outcome_page(update), {"expected": "passed on"}).content.decode()
-    assert "Choose the outcome." in said
-    assert "Say why" in said
+    text = kim.post(outcome_page(update), {"expected": "passed on"}).content.decode()
+    assert "Choose the outcome." in text
+    assert "Say why" in text
     assert state(update) == "passed on"
 
 
@@ -336,9 +336,9 @@ def test_who_looked_at_another_state_is_told_so(kim: Client, connected: Parties)
 
 def test_an_outcome_can_only_be_replaced_by_another(kim: Client, connected: Parties) -> None:
     update = updated(connected, (1, 4, 0))
-    said = shown(kim, outcome_page(update))
-    assert 'value="rejected"' in said
-    assert 'value="accepted"' not in said.replace('name="expected" value="accepted"', "")
+    text = shown(kim, outcome_page(update))
+    assert 'value="rejected"' in text
+    assert 'value="accepted"' not in text.replace('name="expected" value="accepted"', "")
     kim.post(outcome_page(update), {"outcome": "rejected", "expected": "accepted", "reason": WHY})
     assert state(update) == "rejected"
 
@@ -360,8 +360,8 @@ def test_an_update_that_is_still_delivered_gets_no_outcome(
 def test_viewing_takes_one_party_and_recording_takes_both(connected: Parties) -> None:
     update = passed_on(connected)
     client = limited(connected.dso)
-    said = shown(client, page_of(update))
-    assert "Record outcome …" not in said
+    text = shown(client, page_of(update))
+    assert "Record outcome …" not in text
     answer = client.post(
         outcome_page(update), {"outcome": "accepted", "expected": "passed on", "reason": WHY}
     )
@@ -390,14 +390,14 @@ def test_who_looks_after_the_dso_alone_learns_of_the_agr_what_the_contract_says(
         ),
     )
     client = limited(connected.dso)
-    said = shown(client, page_of(update))
-    assert connected.agr.domain in said
-    assert receiver.url not in said
+    text = shown(client, page_of(update))
+    assert connected.agr.domain in text
+    assert receiver.url not in text
     answer = InboundMessage.objects.get(message_type="FlexReservationUpdateResponse")
     agr = participant(connected.agr)
     for link in (f"inboundmessage/{answer.pk}/", f"participant/{agr.pk}/", "outboundmessage/"):
-        assert link not in said, link
-    for link in set(re.findall(r'href="(/admin/[^"#]*)"', said)):
+        assert link not in text, link
+    for link in set(re.findall(r'href="(/admin/[^"#]*)"', text)):
         assert client.get(link).status_code == 200, link
 
 
@@ -419,12 +419,12 @@ def test_the_page_of_a_message_leads_to_its_update_and_what_it_recorded(
     kim: Client, connected: Parties
 ) -> None:
     update = updated(connected, (1, 4, 0))
-    said = shown(kim, f"/admin/uftp/inboundmessage/{update.message_id}/change/")
-    assert page_of(update) in said
+    page_words = shown(kim, f"/admin/uftp/inboundmessage/{update.message_id}/change/")
+    assert page_of(update) in page_words
     change = update.recorded_by_id
     for text in ("Reservation updates: ", "Update states: "):
-        assert text in re.sub(r"<[^>]+>", "", said), text
-    for link in re.findall(rf'href="({LIST}\?[^"]+)"', said):
+        assert text in re.sub(r"<[^>]+>", "", page_words), text
+    for link in re.findall(rf'href="({LIST}\?[^"]+)"', page_words):
         assert listed(kim, **dict(part.split("=") for part in link.partition("?")[2].split("&"))) == [
             update.pk
         ]
@@ -442,6 +442,6 @@ def test_a_message_that_is_no_update_has_none(kim: Client, connected: Parties) -
 def test_a_delivery_is_told_as_one(kim: Client, connected: Parties) -> None:
     update = passed_on(connected)
     change = update.states.get(state="passed on").recorded_by_id
-    said = shown(kim, f"/admin/registry/change/{change}/change/")
-    assert re.search(r"delivery of <a [^>]+>FlexReservationUpdate of DSO", said)
+    text = shown(kim, f"/admin/registry/change/{change}/change/")
+    assert re.search(r"delivery of <a [^>]+>FlexReservationUpdate of DSO", text)
     assert f"{change}" in shown(kim, "/admin/registry/change/", kind__exact="delivery")

@@ -47,9 +47,9 @@ class Filled:
         columns = [self.fields(f"{key}-{name}") for name in ("first", "last", "watts")]
         return list(zip(*columns, strict=True))
 
-    def write(self, **said: Any) -> Filled:
+    def write(self, **values: Any) -> Filled:
         """Type into fields, `_` standing for `-`; a list or a bool for boxes to tick."""
-        for name, value in said.items():
+        for name, value in values.items():
             self._write(name, value)
         return self
 
@@ -83,10 +83,10 @@ class Filled:
         return html.unescape(answer.content.decode())
 
     def _said(self, **more: str) -> dict[str, list[str]]:
-        said: dict[str, list[str]] = {}
+        data: dict[str, list[str]] = {}
         for name, value in [*self._form.form_values(), *more.items()]:
-            said.setdefault(name, []).append(value)
-        return said
+            data.setdefault(name, []).append(value)
+        return data
 
     def send(self, **more: str) -> Filled:
         target = urljoin(self.url, self._form.get("action") or "")
