@@ -171,9 +171,9 @@ class ImportRefused(ValueError):
 class Shrunk(ValueError):
     """A full file would end more than MAX_ENDED_SHARE of the existing rows. The message is for the operator."""
 
-    def __init__(self, ended: int, total: int, what: str, verb: str = "end") -> None:
+    def __init__(self, ended: int, total: int, name: str, verb: str = "end") -> None:
         super().__init__(
-            f"The file would {verb} {ended:,} of the {total:,} {what} that there are ({100 * ended / total:.0f} %),"
+            f"The file would {verb} {ended:,} of the {total:,} {name} that there are ({100 * ended / total:.0f} %),"
             f" more than {100 * MAX_ENDED_SHARE:.0f} %: is all of it there? --allow-shrink --dry-run shows what it"
             f" would {verb}, and --allow-shrink imports it all the same."
         )
@@ -222,21 +222,21 @@ def import_file(
     )
 
 
-def refuse_shrinking(options: Options, ended: int, total: int, what: str, verb: str = "end") -> None:
+def refuse_shrinking(options: Options, ended: int, total: int, name: str, verb: str = "end") -> None:
     """Check that a full file does not end too much.
 
     Args:
         options: The options of the import.
         ended: How many rows the file would end.
         total: How many rows there are.
-        what: What the rows are called, in the plural.
+        name: What the rows are called, in the plural.
         verb: What ending such a row is called.
 
     Raises:
         Shrunk: The file would end more than MAX_ENDED_SHARE, without `allow_shrink`.
     """
     if options.full and not options.allow_shrink and ended > MAX_ENDED_SHARE * total:
-        raise Shrunk(ended, total, what, verb)
+        raise Shrunk(ended, total, name, verb)
 
 
 def fingerprint(text: str) -> str:

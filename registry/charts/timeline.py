@@ -68,26 +68,26 @@ def of_connection(
         .select_related("agr")
         .order_by("agr__domain", "period")[: MAX_CLAIMS + 1]
     )
-    disputes = [conflict] if conflict else _open_conflicts(connection, known_at, scope)
+    conflicts_of_connection = [conflict] if conflict else _open_conflicts(connection, known_at, scope)
     cut = len(memberships) > MAX_CLAIMS or len(representations) > MAX_CLAIMS
     groups = [
         Group(
             "Congestion points",
             _lanes(memberships[:MAX_CLAIMS]),
-            _marks(disputes, Conflict.Kind.MEMBERSHIP),
+            _marks(conflicts_of_connection, Conflict.Kind.MEMBERSHIP),
         ),
         Group(
             "Aggregators",
             _lanes(representations[:MAX_CLAIMS]),
-            _marks(disputes, Conflict.Kind.REPRESENTATION),
+            _marks(conflicts_of_connection, Conflict.Kind.REPRESENTATION),
         ),
     ]
-    when = f", as known at {moment(known_at)}" if known_at else ""
+    known_text = f", as known at {moment(known_at)}" if known_at else ""
     return format_html(
         "{}{}{}<details><summary>The same as a table</summary>{}</details>",
         draw(
-            f"Timeline of connection {connection.address}{when}",
-            _description(memberships, representations, disputes),
+            f"Timeline of connection {connection.address}{known_text}",
+            _description(memberships, representations, conflicts_of_connection),
             groups,
             today=today,
         ),
@@ -194,5 +194,5 @@ def _description(
     )
 
 
-def _count(things: Sized, noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+def _count(items: Sized, noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

@@ -250,13 +250,13 @@ def _adjust_terms(
             cursor, MEMBERSHIP, policies, today=today, end_omitted=False, party=point.dso_id
         ),
     )
-    for query, what in (
+    for query, description in (
         (points.CLIPPED, "lose days with the congestion point"),
         (points.STILL_ENDED, "ended with the congestion point earlier and are not brought back"),
     ):
         cursor.execute(query)
         for _, count in cursor.fetchall():
-            notice(f"Connections that {what}: {count:,}.")
+            notice(f"Connections that {description}: {count:,}.")
     points.write(cursor, recorder)
     _write_claims(cursor, MEMBERSHIP, recorder, today)
     return point.dso
@@ -294,18 +294,22 @@ def _within_point(
     if not within:
         raise AdjustmentError(f"These days lie outside the congestion point's, {exists}.")
     left = list(within)
-    for rule, strays, what in (
+    for rule, strays, description in (
         ("P4", early, "start before the congestion point"),
         ("P3", outside, "end after the congestion point, or span a gap between its days"),
     ):
         if not strays:
             continue
         if policies[rule] == REJECT:
-            raise AdjustmentError(f"These days {what}, {exists}, and the policy {rule} is to reject that.")
+            raise AdjustmentError(
+                f"These days {description}, {exists}, and the policy {rule} is to reject that."
+            )
         if policies[rule] == ACCEPT:
             left += list(strays)
         else:
-            notice(f"These days {what}, {exists}: by the policy {rule}, {list_in_words(strays)} is left out.")
+            notice(
+                f"These days {description}, {exists}: by the policy {rule}, {list_in_words(strays)} is left out."
+            )
     return Multirange(left)
 
 

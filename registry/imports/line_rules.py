@@ -80,9 +80,9 @@ def find_bad_lines(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *
     parameters = {"long_past": long_past(policies, today), "today": today}
     found = 0
 
-    def note(query: str, rule: str, column: str, what: str) -> None:
+    def note(query: str, rule: str, column: str, text: str) -> None:
         nonlocal found
-        cursor.execute(query, {**parameters, "column": column, "rule": f"{rule}: {what}"})
+        cursor.execute(query, {**parameters, "column": column, "rule": f"{rule}: {text}"})
         found += cursor.rowcount
 
     for rule, finding in LINE_QUERIES.items():
@@ -91,8 +91,8 @@ def find_bad_lines(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *
                 LINE_RULES.format(finding=kind.sql(finding)), rule, columns[rule], _rule_text(rule, policies)
             )
     if policies[kind.policy] == REJECT:
-        what = f"{Reason.CONNECTION_CONFLICT}, days are held by another"
-        note(LINE_RULES.format(finding=kind.sql(CONTESTED)), "C4", columns["C4"], what)
+        text = f"{Reason.CONNECTION_CONFLICT}, days are held by another"
+        note(LINE_RULES.format(finding=kind.sql(CONTESTED)), "C4", columns["C4"], text)
     if kind is MEMBERSHIP:
         for rule, finding in POINT_QUERIES.items():
             if policies[rule] == REJECT:

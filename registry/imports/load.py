@@ -141,7 +141,7 @@ class RegistryImporter:
                 raise ConsequencesChanged(self.changed)
             return None
         effects.require_same(change, request.expected)
-        after = {**{what: f"{count:,}" for what, count in self.counts.items()}, "change": change}
+        after = {**{label: f"{count:,}" for label, count in self.counts.items()}, "change": change}
         action = f"import {self.kind.conflict.label.lower()}s"
         about = Change(pk=change)
         audit.record(request.actor, action, request.file_name, None, after, request.reason, about=about)

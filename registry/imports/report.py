@@ -87,7 +87,7 @@ def _totals(run: ImportRun) -> Iterator[str]:
     if "consequences" in run.summary:
         consequences = from_json(run.summary["consequences"])
         if not consequences.is_empty:
-            yield from (f"{what}: {count}" for what, count in consequences.totals_in_words)
+            yield from (f"{label}: {count}" for label, count in consequences.totals_in_words)
         yield from (f"Warning: {warning}" for warning in consequences.consequences.warnings)
     elif run.change_id is not None and run.kind in CONTESTABLE_KINDS:
         opened, closed = conflicts_of(run.change_id)

@@ -94,7 +94,10 @@ def approve(run_id: int, fingerprint: str, *, actor: str) -> ImportRun:
         _record_times(run, previewed_at=run.finished_at, decided_at=timezone.now())
         _wait(run, applies=True)
         _record_audit(
-            run, "apply import", actor, {words: many for words, many in run.summary.get("counts", []) if many}
+            run,
+            "apply import",
+            actor,
+            {label: count for label, count in run.summary.get("counts", []) if count},
         )
     return run
 

@@ -77,12 +77,12 @@ def zone_agrees(name: str, market_zone: str, days: Iterable[date]) -> bool:
         return True
     if name not in known_zones():
         return False
-    theirs, ours = ZoneInfo(name), ZoneInfo(market_zone)
+    zone, reference_zone = ZoneInfo(name), ZoneInfo(market_zone)
     for day in days:
-        first = datetime.combine(day, time(), ours)
+        first = datetime.combine(day, time(), reference_zone)
         for instant in (first, first + LAST_INSTANT):
             moment = _to_utc(instant)
-            if moment.astimezone(theirs).utcoffset() != moment.astimezone(ours).utcoffset():
+            if moment.astimezone(zone).utcoffset() != moment.astimezone(reference_zone).utcoffset():
                 return False
     return True
 

@@ -291,7 +291,7 @@ def clipping_warnings(cursor: CursorWrapper) -> Iterator[str]:
     One warning counts those that lose days with their congestion point. The other counts those that ended with it
     earlier, and do not get back the days that it has again.
     """
-    for query, what in (
+    for query, description in (
         (CLIPPED, "not listed, clipped with the congestion point"),
         (STILL_ENDED, "not listed, clipped earlier with the congestion point and not brought back"),
     ):
@@ -301,7 +301,7 @@ def clipping_warnings(cursor: CursorWrapper) -> Iterator[str]:
             for address, count in cursor.fetchall()
         ]
         if counts:
-            yield named(Reason.PERIOD, counts, what)
+            yield named(Reason.PERIOD, counts, description)
 
 
 def _memberships(

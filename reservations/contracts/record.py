@@ -154,9 +154,9 @@ def _record(wanted: ContractInput, source: Source) -> ContractVersion | None:
             source.actor,
             "change contract" if comparison.current else "add contract",
             f"contract {wanted.contract_id} of {wanted.dso} and {wanted.agr}",
-            {name: was for name, (was, _) in differences.items()} if comparison.current else None,
+            {name: before for name, (before, _) in differences.items()} if comparison.current else None,
             {
-                **{name: becomes for name, (_, becomes) in differences.items()},
+                **{name: after for name, (_, after) in differences.items()},
                 "version": versions[0].number,
                 "change": recorder.change_id(),
             },

@@ -76,7 +76,7 @@ class Comparison:
         before = self.before or {}
         names = dict.fromkeys((*self.after, *before))
         found = {name: (before.get(name), self.after.get(name)) for name in names}
-        return {name: (was, becomes) for name, (was, becomes) in found.items() if was != becomes}
+        return {name: (old, new) for name, (old, new) in found.items() if old != new}
 
 
 def compare(wanted: Sequence[ContractInput], source: Source, *, lock: bool) -> list[Comparison]:

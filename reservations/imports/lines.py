@@ -46,8 +46,8 @@ _LONGEST_NUMBER = 18
 class Unusable(ValueError):
     """A value is not allowed in its column. The text says what is allowed."""
 
-    def __init__(self, value: str, what: str) -> None:
-        super().__init__(f"not {what}" if value else f"is empty: give {what}")
+    def __init__(self, value: str, expected: str) -> None:
+        super().__init__(f"not {expected}" if value else f"is empty: give {expected}")
 
 
 class OutOfBounds(Unusable):
@@ -131,8 +131,8 @@ class ContractLines:
 
     def fault(self, column: str, text: str) -> Fault:
         """Return a fault of the contract's own value in `column`, which all its lines repeat."""
-        if others := ", ".join(calendar.in_words(self.lines[1:])):
-            same = f"he same on {_lines(others)}"
+        if other_lines := ", ".join(calendar.in_words(self.lines[1:])):
+            same = f"he same on {_lines(other_lines)}"
             text = f"{text} T{same}." if text.endswith(".") else f"{text}; t{same}"
         return Fault(self.lines[0], column, text)
 
@@ -210,13 +210,13 @@ def _lines(numbers: str) -> str:
     return f"{'line' if numbers.isdecimal() else 'lines'} {numbers}"
 
 
-def _day(text: str, what: str = "a day, such as 2026-12-31") -> date:
+def _day(text: str, expected: str = "a day, such as 2026-12-31") -> date:
     if not _DAY.fullmatch(text):
-        raise Unusable(text, what)
+        raise Unusable(text, expected)
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Unusable(text, what) from None
+        raise Unusable(text, expected) from None
 
 
 def _end(text: str) -> date | None:
@@ -250,9 +250,9 @@ def _isp(text: str) -> int:
     return _count(text, "the number of an ISP, from 1", 1)
 
 
-def _count(text: str, what: str, least: int) -> int:
+def _count(text: str, expected: str, least: int) -> int:
     if not _WHOLE.fullmatch(text) or text.startswith("+"):
-        raise Unusable(text, what)
+        raise Unusable(text, expected)
     if text.startswith("-") or (len(text) <= _LONGEST_NUMBER and int(text) < least):
         raise OutOfBounds(f"must be {least} or more")
     if len(text) > _LONGEST_NUMBER:

@@ -30,8 +30,8 @@ def _differences(comparison: Comparison) -> str:
     return "; ".join(_difference(name, *values) for name, values in comparison.differences().items())
 
 
-def _difference(name: str, was: str | None, becomes: str | None) -> str:
-    before, after = (text.split(", ") if text else [] for text in (was, becomes))
+def _difference(name: str, before_text: str | None, after_text: str | None) -> str:
+    before, after = (text.split(", ") if text else [] for text in (before_text, after_text))
     same = {each for each in before if each in after}
     sides = (
         _first_stretches([each for each in stretches if each not in same], name, bool(stretches))

@@ -97,7 +97,7 @@ def switch_mode(client: Client) -> Any:
 
 
 def set_policy(client: Client) -> Any:
-    said = {"value": "reject", "was": "adjust", "reason": WHY}
+    said = {"value": "reject", "expected": "adjust", "reason": WHY}
     return client.post("/admin/registry/policy/P3/change/", said)
 
 

@@ -48,15 +48,14 @@ class PolicyRow:
 class PolicyForm(ReasonForm):
     """The values of a policy to choose from.
 
-    `was` is the value that the page showed. It prevents that staff overwrite a change of a colleague that they did
-    not see.
+    `expected` is the value that the page showed. If a colleague has set another value since, the form is invalid.
     """
 
     value = forms.ChoiceField(error_messages={"required": "Choose one."})
-    was = forms.CharField(widget=forms.HiddenInput)
+    expected = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, name: str, present: str, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"value": present, "was": present}, **kwargs)
+        super().__init__(*args, initial={"value": present, "expected": present}, **kwargs)
         self.name, self.present = name, present
         text, choice = policy_text(name), policies.POLICIES[name]
         if choice.values:
@@ -69,7 +68,7 @@ class PolicyForm(ReasonForm):
             self.fields["value"] = forms.CharField(
                 label="Days", help_text=f"A whole number; the default is {choice.default}"
             )
-        self.order_fields(["value", "was", "reason"])
+        self.order_fields(["value", "expected", "reason"])
 
     def clean_value(self) -> str:
         """Return the value as it is stored; it must differ from the present one."""
@@ -81,14 +80,14 @@ class PolicyForm(ReasonForm):
             raise ValidationError("This is what holds at present: choose another one, or cancel.")
         return value
 
-    def clean_was(self) -> str:
+    def clean_expected(self) -> str:
         """Return the value that the page showed; it must still be in force."""
-        was: str = self.cleaned_data["was"]
-        if was != self.present:
+        expected: str = self.cleaned_data["expected"]
+        if expected != self.present:
             raise ValidationError(
                 f"Meanwhile somebody else has set it to {self.present}. Look at it, and decide again."
             )
-        return was
+        return expected
 
 
 def _label(text: PolicyText, choice: policies.PolicyDefinition, value: str, present: str) -> str:

@@ -129,14 +129,14 @@ def _day(
     look = "days" if day.totals is not None else "days not-in-force"
     name = "day" if number % 5 == 0 or number == 1 else "day optional"
     per_watt_minute = (scale.place(0) - scale.place(scale.step)) / scale.step / HOUR
-    below = ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW // 2
+    marks_top = ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW // 2
     return svg.titled(
         day.tooltip,
         rect(look, percent(index, count), 0, percent(1, count), ABOVE + HEIGHT),
         *_bars(day.totals or Totals(), left, percent(0.8, count), scale.place(0), per_watt_minute, key),
         text(name, middle, ABOVE + HEIGHT + 15, str(number), text_anchor="middle"),
         *(
-            _mark(state, middle, below + MARKS_ROW * row)
+            _mark(state, middle, marks_top + MARKS_ROW * row)
             for row, state in enumerate(states)
             if day.updates.get(state)
         ),

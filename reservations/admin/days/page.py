@@ -192,10 +192,10 @@ def _line(run: Run, times: DayTimes) -> Line:
 
 def _update_row(update: ReservationUpdate, states: Sequence[UpdateState]) -> UpdateRow:
     elements = [
-        f"{'ISP' if many == 1 else 'ISPs'} "
-        f"{''.join(isp_calendar.in_words(range(start, start + min(many, isp_calendar.DAY))))}: "
+        f"{'ISP' if duration == 1 else 'ISPs'} "
+        f"{''.join(isp_calendar.in_words(range(start, start + min(duration, isp_calendar.DAY))))}: "
         f"{in_watts(watts)}"
-        for start, many, watts in islice(update.isps, MAX_ELEMENTS)
+        for start, duration, watts in islice(update.isps, MAX_ELEMENTS)
     ]
     return UpdateRow(
         update=link(update, update.reference or "an update"),
@@ -221,6 +221,6 @@ def _states(
         .values_list("update__contract", "update__period", "state")
         .annotate(many=Count("pk"))
     )
-    for contract, period, state, many in rows:
-        found[contract, period][state] = many
+    for contract, period, state, number in rows:
+        found[contract, period][state] = number
     return found

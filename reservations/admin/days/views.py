@@ -53,26 +53,26 @@ PATTERN = "overview"
 @transaction.atomic
 def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, day: str) -> HttpResponse:
     """Return the page of a contract's day, with the updates for it."""
-    pk, shown, now = contract.pk, day_in(day), clock.now()
-    form = DayForm(request, today=shown, now=now)
-    if form.day != shown:
+    pk, day_shown, now = contract.pk, day_in(day), clock.now()
+    form = DayForm(request, today=day_shown, now=now)
+    if form.day != day_shown:
         return HttpResponseRedirect(day_page.day_url(pk, form.day) + other_parameters(form))
     known_at = _known(form)
-    figure = next(figures([contract], shown, shown, known_at), None)
+    figure = next(figures([contract], day_shown, day_shown, known_at), None)
     held = in_force(known_at).filter(contract=contract).first()
     context: dict[str, Any] = {
-        "title": f"{contract.contract_id} on {shown}",
-        "day": shown,
-        "updates": day_page.updates_on(contract, shown, known_at),
-        "before": day_page.day_url(pk, shown - DAY) + other_parameters(form),
-        "after": day_page.day_url(pk, shown + DAY) + other_parameters(form),
-        "month_url": day_page.month_url(pk, shown) + other_parameters(form),
-        "csv": _csv(contract, shown, shown, form),
+        "title": f"{contract.contract_id} on {day_shown}",
+        "day": day_shown,
+        "updates": day_page.updates_on(contract, day_shown, known_at),
+        "before": day_page.day_url(pk, day_shown - DAY) + other_parameters(form),
+        "after": day_page.day_url(pk, day_shown + DAY) + other_parameters(form),
+        "month_url": day_page.month_url(pk, day_shown) + other_parameters(form),
+        "csv": _csv(contract, day_shown, day_shown, form),
         "held": held,
     }
     if figure is not None:
         totals, version = energy.of_day(figure), figure.version
-        deadline = version.deadline.moment(shown, version.time_zone)
+        deadline = version.deadline.moment(day_shown, version.time_zone)
         context |= {
             "version": version,
             "deadline": moment(deadline),
@@ -83,7 +83,7 @@ def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract,
             "lines": day_page.lines(figure),
             "each_isp": day_page.each_isp(figure),
             "picture": day_chart.draw(
-                f"Reserved power of {contract.contract_id} on {shown}",
+                f"Reserved power of {contract.contract_id} on {day_shown}",
                 figure,
                 totals,
                 deadline=deadline,
@@ -103,9 +103,9 @@ def month_view(
     if form.chosen != first:
         return HttpResponseRedirect(day_page.month_url(pk, form.chosen) + other_parameters(form))
     known_at = _known(form)
-    asked = other_parameters(form)
+    parameters = other_parameters(form)
     days = day_page.month_of(
-        [contract], first, known_at, url_of=lambda key, day: day_page.day_url(key, day) + asked
+        [contract], first, known_at, url_of=lambda key, day: day_page.day_url(key, day) + parameters
     )[pk]
     totals, updates = day_page.sum_of(days)
     before, after = _neighbour_months(first)
@@ -116,8 +116,8 @@ def month_view(
         "in_force": any(day.totals is not None for day in days),
         "totals": totals,
         "updates": in_states(updates),
-        "before": day_page.month_url(pk, before) + asked,
-        "after": day_page.month_url(pk, after) + asked,
+        "before": day_page.month_url(pk, before) + parameters,
+        "after": day_page.month_url(pk, after) + parameters,
         "overview": f"{reverse('admin:reservations_contract_overview')}?{urlencode({'month': f'{first:%Y-%m}'})}",
         "csv": _csv(contract, first, day_page.last_of(first), form),
         "picture": month_chart.draw(
@@ -151,19 +151,23 @@ def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespons
     page = Paginator(rows.order_by("dso__domain", "agr__domain", "contract_id"), PAGE_SIZE).get_page(
         request.GET.get("page", "1")
     )
-    shown = list(page.object_list)
-    months = day_page.month_of(shown, month, known_at)
+    contracts_on_page = list(page.object_list)
+    months = day_page.month_of(contracts_on_page, month, known_at)
     before, after = _neighbour_months(month)
     any_undone = any(day.updates.get(State.UNDONE) for days in months.values() for day in days)
     context = {
         "title": f"Reservations in {month:%Y-%m}",
         "month": month,
-        "contracts": [_of_contract(contract, months[contract.pk], month, form) for contract in shown],
+        "contracts": [
+            _of_contract(contract, months[contract.pk], month, form) for contract in contracts_on_page
+        ],
         "pattern": day_chart.pattern(PATTERN),
         "legend": day_chart.legend(PATTERN),
         "marks": month_chart.marks_legend([State.UNDONE] if any_undone else []),
         "page": page,
-        "asked": f"{asked[1:]}&" if (asked := other_parameters(form, month=f"{month:%Y-%m}")) else "",
+        "asked": f"{parameters[1:]}&"
+        if (parameters := other_parameters(form, month=f"{month:%Y-%m}"))
+        else "",
         "before": other_parameters(form, month=f"{before:%Y-%m}"),
         "after": other_parameters(form, month=f"{after:%Y-%m}"),
         "limited": not model_admin.seen(request).everyone,
@@ -215,9 +219,9 @@ def _of_contract(contract: Contract, days: list[DayOfMonth], month: date, form: 
 
 
 def _month_summary(days: list[DayOfMonth]) -> str:
-    here = [day for day in days if day.totals is not None]
-    released = sum(1 for day in here if day.totals and day.totals.released)
-    return f"In force on {len(here)} of {len(days)} days, with power released on {released}"
+    days_in_force = [day for day in days if day.totals is not None]
+    released = sum(1 for day in days_in_force if day.totals and day.totals.released)
+    return f"In force on {len(days_in_force)} of {len(days)} days, with power released on {released}"
 
 
 def _neighbour_months(month: date) -> tuple[date, date]:

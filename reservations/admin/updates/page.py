@@ -66,7 +66,7 @@ class SiblingUpdate:
     state: SafeString
     stamped: str
     received: str
-    this: bool
+    is_this_update: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,8 @@ def _remaining_now(
     """
     if at_present is None:
         return (), ()
-    theirs = at_present.version.isp_minutes
-    under = slice((number - 1) * minutes // theirs, -(-number * minutes // theirs))
+    minutes_at_present = at_present.version.isp_minutes
+    under = slice((number - 1) * minutes // minutes_at_present, -(-number * minutes // minutes_at_present))
     watts = sorted(set(at_present.remaining[under]), key=abs)
     return tuple(watts[:: max(len(watts) - 1, 1)]), at_present.source[under]
 
@@ -204,7 +204,7 @@ def siblings(update: ReservationUpdate) -> tuple[list[SiblingUpdate], bool]:
             state=state_badge(state_of(row)),
             stamped=moment(row.time_stamp),
             received=moment(row.received_at),
-            this=row.pk == update.pk,
+            is_this_update=row.pk == update.pk,
         )
         for row in found[:MAX_ROWS]
     ], len(found) > MAX_ROWS
@@ -252,9 +252,9 @@ def _response_rows(
 ) -> Iterator[SafeString]:
     for response in received:
         at = moment(response.received_at)
-        what = "it gave the outcome" if response.pk in effective else "it changed nothing"
-        why = f" ({response.reason})" if response.reason else ""
-        yield format_html("{}: {}{}", link(response, at) if links else at, what, why)
+        effect = "it gave the outcome" if response.pk in effective else "it changed nothing"
+        reason_text = f" ({response.reason})" if response.reason else ""
+        yield format_html("{}: {}{}", link(response, at) if links else at, effect, reason_text)
 
 
 def cro_responses(update: ReservationUpdate, seen: Scope) -> list[SafeString | str]:

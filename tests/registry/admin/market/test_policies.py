@@ -53,11 +53,11 @@ def test_a_policy_is_set_for_a_reason(staff: Client) -> None:
     page = f"{POLICIES}P3/change/"
     assert "It applies to messages received from this moment on." in visible_text(staff.get(page))
 
-    refused = visible_text(staff.post(page, {"value": "reject", "was": "adjust", "reason": ""}))
+    refused = visible_text(staff.post(page, {"value": "reject", "expected": "adjust", "reason": ""}))
     assert "Say why" in refused
     assert policies.in_force()["P3"] == "adjust"
 
-    done = staff.post(page, {"value": "reject", "was": "adjust", "reason": "as agreed"}, follow=True)
+    done = staff.post(page, {"value": "reject", "expected": "adjust", "reason": "as agreed"}, follow=True)
     assert "applies to messages received from this moment on" in visible_text(done)
     assert "set by kim: as agreed" in visible_text(done)
     assert policies.in_force()["P3"] == "reject"
@@ -76,7 +76,7 @@ WRONG = {
     "a negative number": ("P2 days", {"value": "-1"}, "whole number"),
     "nothing chosen": ("P3", {"value": ""}, "required"),
     "what holds already": ("P3", {"value": "adjust"}, "This is what holds at present"),
-    "set by another meanwhile": ("P3", {"value": "reject", "was": "accept"}, "Meanwhile somebody else"),
+    "set by another meanwhile": ("P3", {"value": "reject", "expected": "accept"}, "Meanwhile somebody else"),
 }
 
 
@@ -84,7 +84,7 @@ WRONG = {
 def test_refused_with_a_clear_message(staff: Client, name: str, values: dict[str, str], said: str) -> None:
     present = policies.POLICIES[name].default
 
-    answer = staff.post(f"{POLICIES}{name}/change/", {"was": present, "reason": "why not"} | values)
+    answer = staff.post(f"{POLICIES}{name}/change/", {"expected": present, "reason": "why not"} | values)
 
     found = re.findall(r'class="errorlist[^>]*>(.*?)</ul>', answer.content.decode(), re.DOTALL)
     assert said in unescape(" ".join(found))
@@ -92,7 +92,7 @@ def test_refused_with_a_clear_message(staff: Client, name: str, values: dict[str
 
 
 def test_a_number_of_days_is_set(staff: Client) -> None:
-    staff.post(f"{POLICIES}P2 days/change/", {"value": "60", "was": "30", "reason": "as agreed"})
+    staff.post(f"{POLICIES}P2 days/change/", {"value": "60", "expected": "30", "reason": "as agreed"})
 
     assert policies.in_force().long_past_days == 60
 
@@ -120,7 +120,7 @@ def test_who_may_only_look_sees_what_holds_and_no_form(client: Client, db: None)
     assert "Change …" not in visible_text(client.get(POLICIES))
     assert "in force" in visible_text(client.get(f"{POLICIES}P3/change/"))
     assert 'name="reason"' not in client.get(f"{POLICIES}P3/change/").content.decode()
-    answer = client.post(f"{POLICIES}P3/change/", {"value": "reject", "was": "adjust", "reason": "fun"})
+    answer = client.post(f"{POLICIES}P3/change/", {"value": "reject", "expected": "adjust", "reason": "fun"})
     assert answer.status_code == 403
     assert policies.in_force()["P3"] == "adjust"
 
