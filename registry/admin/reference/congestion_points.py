@@ -89,7 +89,7 @@ def congestion_point_page(
     may_adjust = request.user.has_perm(PERMISSION) and model_admin.may_act(request, point.dso)
     history = CongestionPointTerms.objects.filter(congestion_point=point)
     rows = list(current_first(history)[: MAX_ROWS + 1])
-    asked = urlencode({"on": day})
+    parameters = urlencode({"on": day})
     context = {
         "point": point,
         "dso": link(point.dso),
@@ -114,9 +114,9 @@ def congestion_point_page(
             for row in rows[:MAX_ROWS]
         ],
         "more_terms": len(rows) > MAX_ROWS,
-        "asked": f"{asked}&",
-        "connections_csv": f"{model_admin.url_to('connections_csv', point.pk)}?{asked}",
-        "aggregators_csv": f"{model_admin.url_to('aggregators_csv', point.pk)}?{asked}",
+        "parameters": f"{parameters}&",
+        "connections_csv": f"{model_admin.url_to('connections_csv', point.pk)}?{parameters}",
+        "aggregators_csv": f"{model_admin.url_to('aggregators_csv', point.pk)}?{parameters}",
     }
     title = f"Congestion point {point.address}"
     return model_admin.page(request, "admin/registry/congestion_point.html", title, **context)

@@ -42,7 +42,7 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
     viewer = Viewer.of(seen, model_admin.acted_for(request) if request.user.has_perm(PERMISSION) else NOBODY)
     representations, memberships = facts_on(connection, day, known_at, viewer)
     page, past = history(connection, request.GET.get("page", "1"), viewer)
-    asked = {name: value for name, value in request.GET.items() if name in form.fields and value}
+    parameters = {name: value for name, value in request.GET.items() if name in form.fields and value}
     context = {
         "form": form,
         "day": day,
@@ -55,7 +55,7 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
         "conflicts": [(each, in_words(each.period)) for each in conflicts_of(connection, seen)],
         "all_conflicts": urlencode({"q": connection.address, "state": "all"}),
         "page": page,
-        "asked": f"{urlencode(asked)}&" if asked else "",
+        "parameters": f"{urlencode(parameters)}&" if parameters else "",
         "history": past,
     }
     title = f"Connection {connection.address}"

@@ -165,7 +165,7 @@ def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespons
         "legend": day_chart.legend(PATTERN),
         "marks": month_chart.marks_legend([State.UNDONE] if any_undone else []),
         "page": page,
-        "asked": f"{parameters[1:]}&"
+        "parameters": f"{parameters[1:]}&"
         if (parameters := other_parameters(form, month=f"{month:%Y-%m}"))
         else "",
         "before": other_parameters(form, month=f"{before:%Y-%m}"),
