@@ -382,7 +382,7 @@ ELSEWHERE = {
 SHOW = re.compile(
     r"index|login|logout|password_change_done|autocomplete|jsi18n|view_on_site|app_list|two_factor|two_factor_codes"
     r"|\w+_(changelist|export|history|xml|csv|suggest\w*|\w*preview)"
-    r"|participants_participant_test_message_(result|steps)|registry_importrun_(course|rejects_csv)"
+    r"|participants_participant_test_message_(result|steps)|registry_importrun_(progress|rejects_csv)"
     r"|reservations_contract_(day|month|overview|settlement|version)"
 )
 """Pages that only show, whatever is sent to them."""
