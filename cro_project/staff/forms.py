@@ -87,7 +87,7 @@ class UserForm(forms.ModelForm[User]):
         model = User
         fields = ["first_name", "last_name", "email", "is_active", "is_superuser", "groups"]
         help_texts = {
-            "username": "What they log in with, and what their decisions are kept under; it never changes.",
+            "username": "What they log in with, and their name in the audit trail; it never changes.",
             "is_active": "May log in. Accounts are never deleted: take this away from those who leave.",
             "is_superuser": "May do everything, staff accounts included, whatever the groups and the limits below.",
         }

@@ -191,6 +191,8 @@ def renamed(row: Row) -> Row:
         }
     if str(row.get("codename")).endswith("_refusal"):
         return {**row, "name": row["name"].replace("refusal at the door", "refused request")}
+    if str(row.get("codename")).endswith("_auditentry"):
+        return {**row, "name": row["name"].replace("decision", "audit entry")}
     return row
 
 

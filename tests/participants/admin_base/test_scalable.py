@@ -101,9 +101,9 @@ def test_no_list_counts_the_table(big_table: QuerySet[AuditEntry], client: Clien
 def test_the_list_says_how_much_there_is(big_table: QuerySet[AuditEntry], client: Client) -> None:
     client.force_login(User.objects.create_superuser("kim", password="kim"))
 
-    assert "about 30,000 decisions" in client.get(LIST).content.decode()
-    assert "more than 1,000 decisions" in client.get(LIST + "?q=thing").content.decode()
-    assert "100 decisions" in client.get(LIST + "?q=rare").content.decode()
+    assert "about 30,000 audit entries" in client.get(LIST).content.decode()
+    assert "more than 1,000 audit entries" in client.get(LIST + "?q=thing").content.decode()
+    assert "100 audit entries" in client.get(LIST + "?q=rare").content.decode()
 
 
 def test_a_page_too_far_is_refused_politely(big_table: QuerySet[AuditEntry], client: Client) -> None:
