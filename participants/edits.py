@@ -17,30 +17,30 @@ Values = Mapping[str, str | bool]
 """Values of a participant, by field."""
 
 
-def apply_values(stored: Participant, given: Values, *, reason: str) -> Values:
-    """Set the fields of `stored` to the values `given`, and return the former values of the fields that changed.
+def apply_values(row: Participant, values: Values, *, reason: str) -> Values:
+    """Set the fields of `row` to `values`, and return the former values of the fields that changed.
 
     Values that do not change are not checked: they may have been stored under other settings.
 
     Raises:
         ValidationError: A value is not allowed, or the standing changes without a `reason`.
     """
-    before = {field: getattr(stored, field) for field in given if getattr(stored, field) != given[field]}
+    before = {field: getattr(row, field) for field in values if getattr(row, field) != values[field]}
     for field in before:
-        setattr(stored, field, given[field])
+        setattr(row, field, values[field])
     if not before:
         return before
     try:
-        stored.full_clean(validate_unique=False, validate_constraints=False)
+        row.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
-        wrong = {
-            field: said for field, said in error.error_dict.items() if field in {*before, NON_FIELD_ERRORS}
+        faults = {
+            field: texts for field, texts in error.error_dict.items() if field in {*before, NON_FIELD_ERRORS}
         }
-        if wrong:
-            raise ValidationError(wrong) from None
+        if faults:
+            raise ValidationError(faults) from None
     if "standing" in before:
-        require_reason(f"the change of standing from {before['standing']} to {given['standing']}", reason)
-    return {field: was for field, was in before.items() if getattr(stored, field) != was}
+        require_reason(f"the change of standing from {before['standing']} to {values['standing']}", reason)
+    return {field: value for field, value in before.items() if getattr(row, field) != value}
 
 
 def require_reason(change: str, reason: str) -> None:
@@ -71,7 +71,7 @@ def validity_in_words(key: PublicKey) -> dict[str, str]:
 
 
 def participant_entry(participant: Participant, before: Values | None, actor: str, reason: str) -> AuditEntry:
-    """Build, without storing it, the audit entry of a change; `before` is None if the participant was added."""
+    """Build the audit entry of a change, without storing it. `before` is None if the participant was added."""
     fields = FIELDS if before is None else before
     return audit.build_entry(
         actor,
@@ -86,7 +86,14 @@ def participant_entry(participant: Participant, before: Values | None, actor: st
 
 
 def key_entry(key: PublicKey, before: Mapping[str, str] | None, actor: str, reason: str) -> AuditEntry:
-    """Build, without storing it, the audit entry of a key; `before` is its former `span`, None if it was added."""
+    """Build the audit entry of a key, without storing it.
+
+    Args:
+        key: The key, as it is now.
+        before: Its former `validity_in_words`; None if it was added.
+        actor: Who made the change.
+        reason: Why.
+    """
     after = validity_in_words(key)
     changed = [moment for moment in after if before is None or before[moment] != after[moment]]
     return audit.build_entry(

@@ -50,8 +50,8 @@ def add_or_update_participant(
         reason: Why, for the audit trail.
     """
     participant = _locked(role=role, domain=domain)
-    given = {"endpoint": endpoint, "name": name, "standing": standing, "placeholders": placeholders}
-    values = {field: value for field, value in given.items() if value is not None}
+    stated = {"endpoint": endpoint, "name": name, "standing": standing, "placeholders": placeholders}
+    values = {field: value for field, value in stated.items() if value is not None}
     added = participant is None
     if participant is None:
         participant = Participant(role=role, domain=domain, **values)
@@ -79,26 +79,26 @@ def add_participant(participant: Participant, *, actor: str, reason: str = "") -
 @transaction.atomic
 def change_participant(
     participant: Participant,
-    given: Values,
+    values: Values,
     *,
     actor: str,
     reason: str = "",
-    was: Values | None = None,
+    expected: Values | None = None,
 ) -> None:
-    """Change the fields `given` of `participant`, and no others. Do nothing if they have these values already.
+    """Set the fields of `participant` to `values`. Do nothing if they have these values already.
 
     Afterwards `participant` has the stored values. A change of standing needs a `reason`.
 
     Args:
         participant: The row to change.
-        given: The new values, by field.
+        values: The new values, by field.
         actor: Who makes the change, for the audit trail.
         reason: Why, for the audit trail.
-        was: The values on which the change is based. If another user has changed one of them since, the change is
-            refused: see `hold`.
+        expected: The values on which the change is based. If another user has changed one of them since, the change
+            is refused.
     """
-    stored = lock_and_check(participant, given, was)
-    before = edits.apply_values(stored, given, reason=reason)
+    stored = lock_and_check(participant, values, expected)
+    before = edits.apply_values(stored, values, reason=reason)
     if before:
         stored.save(update_fields=list(before))
         edits.participant_entry(stored, before, actor, reason).save()
@@ -106,18 +106,18 @@ def change_participant(
         setattr(participant, field, getattr(stored, field))
 
 
-def lock_and_check(participant: Participant, given: Values, was: Values | None = None) -> Participant:
+def lock_and_check(participant: Participant, values: Values, expected: Values | None = None) -> Participant:
     """Lock the row of `participant` until the caller's transaction ends, and return it.
 
     Raises:
-        ValidationError: A field of `given` has another stored value than in `was`.
+        ValidationError: The stored value of a field of `values` is neither the expected one nor the new one.
     """
     stored = Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
     meanwhile = {
         field: f"Meanwhile somebody else has changed this to: {_in_words(stored, field)}. "
         "Open the page again, and try again."
-        for field in given
-        if was is not None and getattr(stored, field) not in (was.get(field), given[field])
+        for field in values
+        if expected is not None and getattr(stored, field) not in (expected.get(field), values[field])
     }
     if meanwhile:
         raise ValidationError(meanwhile)
@@ -125,11 +125,16 @@ def lock_and_check(participant: Participant, given: Values, was: Values | None =
 
 
 def set_standing(
-    participant: Participant, standing: str, *, actor: str, reason: str, was: str | None = None
+    participant: Participant, standing: str, *, actor: str, reason: str, expected: str | None = None
 ) -> None:
-    """Set the standing of `participant`, for `reason`. With `was`, only if that is the present standing."""
-    expected = None if was is None else {"standing": was}
-    change_participant(participant, {"standing": standing}, actor=actor, reason=reason, was=expected)
+    """Set the standing of `participant`, for `reason`. With `expected`, only if that is the present standing."""
+    change_participant(
+        participant,
+        {"standing": standing},
+        actor=actor,
+        reason=reason,
+        expected=None if expected is None else {"standing": expected},
+    )
 
 
 @transaction.atomic
@@ -217,28 +222,34 @@ def withdraw_key(key: PublicKey, *, actor: str, now: datetime, reason: str = "")
 
 @transaction.atomic
 def change_key(
-    key: PublicKey, given: Mapping[str, datetime | None], *, was: str, actor: str, now: datetime, reason: str
+    key: PublicKey,
+    values: Mapping[str, datetime | None],
+    *,
+    expected: str,
+    actor: str,
+    now: datetime,
+    reason: str,
 ) -> None:
-    """Change `valid_from`, `valid_until` or both of `key` to the moments in `given`.
+    """Change `valid_from`, `valid_until` or both of `key` to the moments in `values`.
 
     Args:
         key: The key to change.
-        given: The new moments, by field.
-        was: The `validity` on which the change is based.
+        values: The new moments, by field.
+        expected: The `validity_token` on which the change is based.
         actor: Who makes the change, for the audit trail.
         now: An aware moment.
         reason: Why, for the audit trail.
 
     Raises:
-        ValidationError: The `validity` is no longer `was`, or a moment is not allowed.
+        ValidationError: The `validity_token` is no longer `expected`, or a moment is not allowed.
     """
     _lock(key.participant_id)
     key.refresh_from_db()
-    if was != validity_token(key):
+    if expected != validity_token(key):
         raise ValidationError(
             "Meanwhile somebody else has changed when this key is valid. Open the page again, and try again."
         )
-    for field, moment in given.items():
+    for field, moment in values.items():
         setattr(key, field, moment)
     _save_key(key, actor=actor, now=now, reason=reason)
 

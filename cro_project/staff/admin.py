@@ -25,7 +25,7 @@ from cro_project.staff.forms import NewUserForm, PasswordForm, UserForm
 from cro_project.staff.groups import OURS
 from participants.admin_base.html import moment
 from participants.admin_base.pages import Page, may_change
-from participants.admin_base.reasons import ReasonedAdmin, ReasonForm
+from participants.admin_base.reasons import FORM_PAGES, ReasonedAdmin, ReasonForm
 from participants.admin_base.scalable import ScalableAdmin
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
@@ -89,7 +89,10 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     add_form = NewUserForm
     add_form_template = None
     change_form_template = "admin/staff_form.html"
-    pages = (Page("<path:object_id>/second_factor/", "second_factor", reset_second_factor, may=may_change),)
+    pages = (
+        *FORM_PAGES,
+        Page("<path:object_id>/second_factor/", "second_factor", reset_second_factor, may=may_change),
+    )
     list_display = [
         "username",
         "full_name",

@@ -110,17 +110,17 @@ class RotationForm(ReasonForm):
 
 
 class ValidityForm(ReasonForm):
-    """The validity of a key. `was` is the validity that the page showed."""
+    """The validity of a key. `expected` is the `validity_token` that the page showed."""
 
     valid_from = forms.DateTimeField(
         required=False, widget=MomentInput, help_text="Empty: without a beginning"
     )
     valid_until = forms.DateTimeField(required=False, widget=MomentInput)
-    was = forms.CharField(required=False, widget=forms.HiddenInput)
+    expected = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, key: PublicKey, **kwargs: Any) -> None:
-        kept = {"valid_from": key.valid_from, "valid_until": key.valid_until}
-        super().__init__(*args, initial={**kept, "was": registration.validity_token(key)}, **kwargs)
+        stored = {"valid_from": key.valid_from, "valid_until": key.valid_until}
+        super().__init__(*args, initial={**stored, "expected": registration.validity_token(key)}, **kwargs)
         self.fields["valid_until"].help_text = (
             f"Empty: until it is replaced. In the time of {get_current_timezone_name()}. "
             "“End it at once” needs no moment: messages signed with it are refused from then on."
@@ -196,9 +196,9 @@ def change_key(
             if "end" in request.POST:
                 retried(lambda: registration.end_key(key, now, **how))
             else:
-                given = form.moments()
-                was = form.cleaned_data["was"]
-                retried(lambda: registration.change_key(key, given, was=was, **how))
+                moments = form.moments()
+                expected = form.cleaned_data["expected"]
+                retried(lambda: registration.change_key(key, moments, expected=expected, **how))
         except ValidationError as error:
             form.refuse(error)
             key.refresh_from_db()
@@ -223,9 +223,9 @@ def change_key(
 def _in_words(span: timedelta) -> str:
     """Return a span in words, rounded to its largest unit: `13 days`, `5 hours`, `20 minutes`."""
     for seconds, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        many = round(span.total_seconds() / seconds)
-        if many >= 1 and span.total_seconds() >= seconds * 0.99:
-            return f"{many} {unit}" + ("" if many == 1 else "s")
+        count = round(span.total_seconds() / seconds)
+        if count >= 1 and span.total_seconds() >= seconds * 0.99:
+            return f"{count} {unit}" + ("" if count == 1 else "s")
     return "moment"
 
 

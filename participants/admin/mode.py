@@ -1,9 +1,6 @@
 """The mode: its page, and the page that switches it, which shows the participants concerned."""
 
-from typing import Any
-
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from common.retry import retried
@@ -11,7 +8,7 @@ from participants import registration
 from participants.admin.standing import standing_badge
 from participants.admin_base.extensions import waiting_messages
 from participants.admin_base.html import link, list_link, moment
-from participants.admin_base.pages import Page, may_change
+from participants.admin_base.pages import CHANGE, Page, may_change, may_read
 from participants.admin_base.reasons import OneRowAdmin, ReasonForm, actor
 from participants.admission import Admission, admit, current_mode
 from participants.models import AuditEntry, Mode, Participant, ParticipantStanding
@@ -80,40 +77,34 @@ def switch(model_admin: OneRowAdmin, request: HttpRequest, value: str) -> HttpRe
     )
 
 
+def mode_view(model_admin: OneRowAdmin, request: HttpRequest, row: Mode) -> HttpResponse:
+    """Show the mode, since when and why. Nothing is changed here."""
+    mode = row.value
+    return model_admin.page(
+        request,
+        "admin/participants/mode.html",
+        "Mode",
+        trail=[],
+        mode=mode,
+        label=row,
+        modes=[(Mode(value=value), MEANINGS[value], value == mode) for value in MEANINGS],
+        set=AuditEntry.objects.about(row).first(),
+        counts=_counts(model_admin.seen(request)),
+        may=model_admin.has_change_permission(request),
+        other=Mode(value=_other(mode)),
+        switch=model_admin.url_to("switch", _other(mode)),
+        **model_admin.page_context(request, row),
+    )
+
+
 @admin.register(Mode)
 class ModeAdmin(OneRowAdmin):
     """One page shows the mode; another one switches it, in a second step."""
 
-    pages = (Page("1/switch/<slug:value>/", "switch", switch, may=may_change),)
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the mode, since when and why. Nothing is changed here."""
-        if object_id != "1":
-            raise Http404
-        if not self.has_view_permission(request) or request.method == "POST":
-            raise PermissionDenied
-        mode = current_mode()
-        return self.page(
-            request,
-            "admin/participants/mode.html",
-            "Mode",
-            trail=[],
-            mode=mode,
-            label=Mode(value=mode),
-            modes=[(Mode(value=value), MEANINGS[value], value == mode) for value in MEANINGS],
-            set=AuditEntry.objects.about(Mode()).first(),
-            counts=_counts(self.seen(request)),
-            may=self.has_change_permission(request),
-            other=Mode(value=_other(mode)),
-            switch=self.url_to("switch", _other(mode)),
-            **self.page_context(request, Mode(value=mode)),
-        )
+    pages = (
+        Page(CHANGE, "change", mode_view, may=may_read),
+        Page("1/switch/<slug:value>/", "switch", switch, may=may_change),
+    )
 
 
 def _other(mode: str) -> str:

@@ -21,7 +21,7 @@ from participants.admin_base.audited import changes_in_words
 from participants.admin_base.extensions import Card, badge, button, cards
 from participants.admin_base.filters import LastHeardFilter
 from participants.admin_base.html import link, list_link, moment, one_per_line, table
-from participants.admin_base.reasons import ReasonedAdmin, ReasonModelForm, actor
+from participants.admin_base.reasons import FORM_PAGES, ReasonedAdmin, ReasonModelForm, actor
 from participants.admin_base.scalable import ScalableAdmin
 from participants.admission import current_mode
 from participants.models import AuditEntry, Participant, PublicKey
@@ -63,19 +63,19 @@ class ParticipantForm(ReasonModelForm):
 
     def clean(self) -> dict[str, Any]:
         """Check that no other user has changed the edited fields since the page was opened."""
-        said: dict[str, Any] = super().clean() or {}
+        data: dict[str, Any] = super().clean() or {}
         if self.instance.pk and not self.errors:
-            given = {name: said[name] for name in self.edited()}
-            was: edits.Values = {name: self._shown(name) for name in given}
-            stored = registration.lock_and_check(self.instance, given, was)
-            said |= {name: getattr(stored, name) for name in _EDITABLE_FIELDS if name not in given}
-        return said
+            edited = {name: data[name] for name in self.edited()}
+            expected: edits.Values = {name: self._initial_value(name) for name in edited}
+            stored = registration.lock_and_check(self.instance, edited, expected)
+            data |= {name: getattr(stored, name) for name in _EDITABLE_FIELDS if name not in edited}
+        return data
 
     def edited(self) -> list[str]:
         """Return the fields that differ from the values that the page showed."""
         return [name for name in _EDITABLE_FIELDS if name in self.changed_data]
 
-    def _shown(self, name: str) -> Any:
+    def _initial_value(self, name: str) -> Any:
         """Return the value that the page showed in the field `name`."""
         return self.fields[name].to_python(self.data.get(self.add_initial_prefix(name)))
 
@@ -111,7 +111,7 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
     sortable_by = ("domain", "role_column", "name", "standing_column", "last_heard")
     ordering = ("role", "domain")
     actions = [authorize, suspend]
-    pages = (*standing.PAGES, *keys.PAGES)
+    pages = (*FORM_PAGES, *standing.PAGES, *keys.PAGES)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
         valid = PublicKey.objects.valid_at(clock.now()).filter(participant=OuterRef("pk")).order_by()
@@ -162,8 +162,8 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
     def save_model(self, request: HttpRequest, obj: Participant, form: Any, change: bool) -> None:
         reason, key = form.cleaned_data["reason"], form.cleaned_data.get("public_key")
         if change:
-            given = {name: form.cleaned_data[name] for name in form.edited()}
-            registration.change_participant(obj, given, actor=actor(request), reason=reason)
+            edited = {name: form.cleaned_data[name] for name in form.edited()}
+            registration.change_participant(obj, edited, actor=actor(request), reason=reason)
             return
         registration.add_participant(obj, actor=actor(request), reason=reason)
         if key:
@@ -212,8 +212,8 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
         tools = []
         if self.has_change_permission(request, participant):
             tools = [
-                button(self.url_to("standing", participant.pk, standing), decision.verb)
-                for standing, decision in STANDING_CHANGES.items()
+                button(self.url_to("standing", participant.pk, standing), change.button)
+                for standing, change in STANDING_CHANGES.items()
                 if standing != participant.standing
             ]
         return Card("Standing", rows, tools)

@@ -25,11 +25,11 @@ MAX_NAMED = 50
 
 @dataclass(frozen=True, slots=True)
 class StandingChange:
-    """A change of standing: the text of the button, of the confirmation, and of the consequence."""
+    """A change of standing: the texts of the button, of the confirmation and of the consequences."""
 
-    verb: str
+    button: str
     done: str
-    follows: str
+    consequences: str
 
 
 _REFUSED = (
@@ -88,9 +88,9 @@ def meaning(standing: str, mode: str) -> str:
 
 
 class StandingForm(ReasonForm):
-    """Ask for a reason. `was` is the standing that the page showed, so that a change by another user is noticed."""
+    """Ask for a reason. `expected` is the standing that the page showed: another user may have changed it since."""
 
-    was = forms.ChoiceField(choices=ParticipantStanding.choices, widget=forms.HiddenInput)
+    expected = forms.ChoiceField(choices=ParticipantStanding.choices, widget=forms.HiddenInput)
 
 
 def set_standing(
@@ -99,33 +99,33 @@ def set_standing(
     """Show the consequences, ask for a reason, and change the standing."""
     if standing not in STANDING_CHANGES:
         raise Http404
-    decision = STANDING_CHANGES[standing]
+    change = STANDING_CHANGES[standing]
     back = model_admin.url_to("change", participant.pk)
-    form = StandingForm(request.POST or None, initial={"was": participant.standing})
+    form = StandingForm(request.POST or None, initial={"expected": participant.standing})
     if participant.standing == standing:
-        model_admin.message_user(request, f"{participant} is {decision.done} already.", messages.WARNING)
+        model_admin.message_user(request, f"{participant} is {change.done} already.", messages.WARNING)
         return HttpResponseRedirect(back)
     if request.method == "POST" and form.is_valid():
         try:
-            _set_standings({participant: form.cleaned_data["was"]}, standing, request, form)
+            _set_standings({participant: form.cleaned_data["expected"]}, standing, request, form)
         except ValidationError as error:
             form.refuse(error)
             participant.refresh_from_db()
         else:
-            model_admin.message_user(request, f"{participant} is {decision.done}.", messages.SUCCESS)
+            model_admin.message_user(request, f"{participant} is {change.done}.", messages.SUCCESS)
             return HttpResponseRedirect(back)
     return model_admin.page(
         request,
         "admin/participants/standing.html",
-        f"{decision.verb} {participant}",
+        f"{change.button} {participant}",
         row=participant,
         form=form,
-        submit=decision.verb,
+        submit=change.button,
         cancel=back,
         participant=participant,
         badge=standing_badge(participant.standing),
         means=meaning(participant.standing, current_mode()),
-        follows=decision.follows.splitlines(),
+        consequences=change.consequences.splitlines(),
         waiting=waiting_messages([participant]).get(participant.pk, 0),
     )
 
@@ -150,40 +150,38 @@ def _set_many(
     model_admin: ScopedAdmin, request: HttpRequest, chosen: QuerySet[Participant], standing: str, action: str
 ) -> HttpResponse | None:
     """Show the participants, ask for a reason, and change the standing of all of them at once."""
-    decision = STANDING_CHANGES[standing]
+    change = STANDING_CHANGES[standing]
     concerned = [
         participant
         for participant in chosen.order_by("role", "domain")
         if participant.standing != standing and model_admin.may_act(request, participant)
     ]
     if not concerned:
-        text = f"Nothing changes: these are {decision.done} already, or you do not act for them."
+        text = f"Nothing changes: these are {change.done} already, or you do not act for them."
         model_admin.message_user(request, text, messages.WARNING)
         return None
     form = ReasonForm(request.POST if "reason" in request.POST else None)
     if form.is_valid():
         try:
-            was = {each: request.POST.get(f"was_{each.pk}", "") for each in concerned}
-            _set_standings(was, standing, request, form)
+            expected = {each: request.POST.get(f"expected_{each.pk}", "") for each in concerned}
+            _set_standings(expected, standing, request, form)
         except ValidationError as error:
             form.refuse(error)
             concerned = list(chosen.filter(pk__in=[each.pk for each in concerned]).order_by("role", "domain"))
         else:
-            several = "participant is" if len(concerned) == 1 else "participants are"
-            model_admin.message_user(
-                request, f"{len(concerned)} {several} {decision.done}.", messages.SUCCESS
-            )
+            them = "participant is" if len(concerned) == 1 else "participants are"
+            model_admin.message_user(request, f"{len(concerned)} {them} {change.done}.", messages.SUCCESS)
             return None
     waiting = waiting_messages(concerned)
-    many = f"{len(concerned)} participant" + ("" if len(concerned) == 1 else "s")
+    count = f"{len(concerned)} participant" + ("" if len(concerned) == 1 else "s")
     return model_admin.page(
         request,
         "admin/participants/many_standings.html",
-        f"{decision.verb} {many}",
+        f"{change.button} {count}",
         form=form,
-        submit=f"{decision.verb} {many}",
+        submit=f"{change.button} {count}",
         cancel=request.get_full_path(),
-        follows=decision.follows.splitlines(),
+        consequences=change.consequences.splitlines(),
         rows=[
             (link(each), each.name, standing_badge(each.standing), waiting.get(each.pk, 0))
             for each in concerned[:MAX_NAMED]
@@ -196,24 +194,24 @@ def _set_many(
 
 
 def _set_standings(
-    was: dict[Participant, str], standing: str, request: HttpRequest, form: ReasonForm
+    expected: dict[Participant, str], standing: str, request: HttpRequest, form: ReasonForm
 ) -> None:
-    """Change the standing of all or none. Raise ValidationError if one is no longer what it `was`."""
+    """Change the standing of all or none. Raise ValidationError if one has no longer its `expected` standing."""
 
-    def give() -> None:
-        for participant in sorted(was, key=lambda each: each.pk):
+    def set_all() -> None:
+        for participant in sorted(expected, key=lambda each: each.pk):
             try:
                 registration.set_standing(
                     participant,
                     standing,
                     actor=actor(request),
                     reason=form.cleaned_data["reason"],
-                    was=was[participant],
+                    expected=expected[participant],
                 )
             except ValidationError as error:
                 raise ValidationError(f"{participant}: {' '.join(error.messages)}") from None
 
-    retried(give)
+    retried(set_all)
 
 
 PAGES = (Page("<path:object_id>/standing/<slug:standing>/", "standing", set_standing, may=may_change),)

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.contrib.admin.utils import quote
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from common.retry import retried
+from participants.admin_base.pages import CHANGE, Page, may_add
 from participants.admin_base.scoped import ScopedAdmin
 
 REASON_REQUIRED = "Say why: this is recorded with its reason."
@@ -64,13 +67,15 @@ class ReasonedAdmin(ScopedAdmin):
         may_save = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         return [*fields, "reason"] if may_save else fields
 
-    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        view = super().add_view
-        return _retry_lost_races(request, lambda: view(request, *args, **kwargs))
 
-    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        view = super().change_view
-        return _retry_lost_races(request, lambda: view(request, *args, **kwargs))
+def add_form(model_admin: ReasonedAdmin, request: HttpRequest) -> HttpResponse:
+    """Show Django's form that adds a row, and save it."""
+    return _retry_lost_races(request, lambda: model_admin.add_view(request))
+
+
+def change_form(model_admin: ReasonedAdmin, request: HttpRequest, row: Model) -> HttpResponse:
+    """Show Django's form of `row`, and save it."""
+    return _retry_lost_races(request, lambda: model_admin.change_view(request, quote(row.pk)))
 
 
 def _retry_lost_races(request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
@@ -78,18 +83,28 @@ def _retry_lost_races(request: HttpRequest, view: Callable[[], HttpResponse]) ->
     return retried(view) if request.method == "POST" else view()
 
 
+FORM_PAGES = (Page("add/", "add", add_form, may=may_add), Page(CHANGE, "change", change_form))
+"""The pages of Django's forms. What they save is saved again when it loses a race."""
+
+
 def actor(request: HttpRequest) -> str:
     """Return the user's name for the audit trail."""
     return request.user.get_username()
 
 
-class OneRowAdmin(ReasonedAdmin):
-    """The admin of a table with one row, such as the mode. The row's page replaces the list.
+class OneRowAdmin(ScopedAdmin):
+    """The admin of a table with one row, such as the mode. A page of the row (`CHANGE`) replaces the list.
 
     The row is never added or deleted, and concerns no participant.
     """
 
     about_participants = False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the row, or one with the defaults while no row is stored."""
+        if object_id != "1":
+            return None
+        return super().get_object(request, object_id, from_field) or self.model()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -133,8 +133,8 @@ def test_staff_who_lose_a_race_do_not_notice(
             "_selected_action": [one.pk, two.pk],
             "reason": "audit overdue",
             "index": "0",
-            f"was_{one.pk}": "authorized",
-            f"was_{two.pk}": "authorized",
+            f"expected_{one.pk}": "authorized",
+            f"expected_{two.pk}": "authorized",
         },
     )
     wait_for("a lock being waited for", a_lock_is_waited_for)

@@ -110,7 +110,7 @@ def test_what_another_has_changed_meanwhile_is_not_overwritten(add_participant: 
     set_standing(Participant.objects.get(), "barred", actor="bob", reason="fraud")
 
     with pytest.raises(ValidationError, match="changed this to: barred"):
-        set_standing(participant, "known", actor="ann", reason="why not", was="authorized")
+        set_standing(participant, "known", actor="ann", reason="why not", expected="authorized")
 
     assert Participant.objects.get().standing == "barred"
 

@@ -64,12 +64,17 @@ def edit_participant(client: Client) -> Any:
 
 
 def give_standing(client: Client) -> Any:
-    return client.post(below(participant(), "standing", "barred"), {"was": "authorized", "reason": WHY})
+    return client.post(below(participant(), "standing", "barred"), {"expected": "authorized", "reason": WHY})
 
 
 def give_many_a_standing(client: Client) -> Any:
     row = participant()
-    said = {"action": "suspend", "_selected_action": [row.pk], "reason": WHY, f"was_{row.pk}": row.standing}
+    said = {
+        "action": "suspend",
+        "_selected_action": [row.pk],
+        "reason": WHY,
+        f"expected_{row.pk}": row.standing,
+    }
     return client.post(PARTICIPANTS, said)
 
 

@@ -143,7 +143,7 @@ class RetryAction:
             form=form,
             submit=self.button if context.get("row") is None else title,
             cancel=back,
-            follows=self.consequences,
+            consequences=self.consequences,
             rows=[
                 (link(each, each.message_type), " ".join(self.party(each)), each.get_state_display())
                 for each in rows[:MAX_NAMED]

@@ -1,19 +1,19 @@
 """The page of the market: its time zone and ISP duration, and the consequences of changing them."""
 
 from datetime import datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from common import clock
 from participants.admin_base.html import count_in_words
+from participants.admin_base.pages import CHANGE, Page
 from participants.admin_base.reasons import OneRowAdmin, ReasonForm, actor
 from participants.models import AuditEntry
-from registry.market.market import ISP_DURATIONS, market, set_market, today_at, usable_zones, zone_agrees
+from registry.market.market import ISP_DURATIONS, set_market, today_at, usable_zones, zone_agrees
 from registry.models import CongestionPointConnection, CongestionPointTerms, Market, Representation
 
 HALF_A_YEAR = timedelta(days=182)
@@ -41,65 +41,62 @@ class ConfirmForm(ReasonForm):
     sure = forms.CharField(widget=forms.HiddenInput, initial="yes")
 
 
+def market_view(model_admin: OneRowAdmin, request: HttpRequest, before: Market) -> HttpResponse:
+    """Show the market; a POST first shows the consequences of the change, and asks for the reason."""
+    may = model_admin.has_change_permission(request)
+    if request.method == "POST" and not may:
+        raise PermissionDenied
+    stored = {"time_zone": before.time_zone, "isp_duration": before.isp_duration}
+    form = MarketForm(request.POST or None, initial=stored)
+    if request.method == "POST" and form.is_valid():
+        if form.cleaned_data == stored:
+            form.add_error(None, "Nothing changes: this is what the market is.")
+        else:
+            return _confirm(model_admin, request, before, form.cleaned_data)
+    return model_admin.page(
+        request,
+        "admin/registry/market.html",
+        "Market",
+        trail=[],
+        form=form,
+        market=before,
+        may=may,
+        submit="See what that means …",
+        set=AuditEntry.objects.about(before).first(),
+        **model_admin.page_context(request, before),
+    )
+
+
+def _confirm(
+    model_admin: OneRowAdmin, request: HttpRequest, before: Market, wanted: dict[str, str]
+) -> HttpResponse:
+    """Show the consequences of the change and ask for the reason; with a reason, make the change."""
+    back = model_admin.url_to("change", 1)
+    form = ConfirmForm(request.POST if "sure" in request.POST else None, initial=wanted)
+    if form.is_valid():
+        set_market(**wanted, actor=actor(request), reason=form.cleaned_data["reason"])
+        done = f"The market is {wanted['time_zone']}, with ISPs of {wanted['isp_duration']}."
+        model_admin.message_user(request, done, messages.SUCCESS)
+        return HttpResponseRedirect(back)
+    return model_admin.page(
+        request,
+        "admin/registry/market_confirm.html",
+        "Change the market?",
+        trail=[(back, "Market")],
+        form=form,
+        before=before,
+        wanted=wanted,
+        means=list(_meaning(before, wanted, clock.now())),
+        submit="Change the market",
+        cancel=back,
+    )
+
+
 @admin.register(Market)
 class MarketAdmin(OneRowAdmin):
     """The page of the market."""
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the market; a POST first shows the consequences of the change, and asks for the reason."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if object_id != "1":
-            raise Http404
-        may, before = self.has_change_permission(request), market()
-        if request.method == "POST" and not may:
-            raise PermissionDenied
-        stored = {"time_zone": before.time_zone, "isp_duration": before.isp_duration}
-        form = MarketForm(request.POST or None, initial=stored)
-        if request.method == "POST" and form.is_valid():
-            if form.cleaned_data == stored:
-                form.add_error(None, "Nothing changes: this is what the market is.")
-            else:
-                return self._confirm(request, before, form.cleaned_data)
-        return self.page(
-            request,
-            "admin/registry/market.html",
-            "Market",
-            trail=[],
-            form=form,
-            market=before,
-            may=may,
-            submit="See what that means …",
-            set=AuditEntry.objects.about(before).first(),
-            **self.page_context(request, before),
-        )
-
-    def _confirm(self, request: HttpRequest, before: Market, wanted: dict[str, str]) -> HttpResponse:
-        """Show the consequences of the change and ask for the reason; with a reason, make the change."""
-        form = ConfirmForm(request.POST if "sure" in request.POST else None, initial=wanted)
-        if form.is_valid():
-            set_market(**wanted, actor=actor(request), reason=form.cleaned_data["reason"])
-            text = f"The market is {wanted['time_zone']}, with ISPs of {wanted['isp_duration']}."
-            self.message_user(request, text, messages.SUCCESS)
-            return HttpResponseRedirect(self.url_to("change", 1))
-        return self.page(
-            request,
-            "admin/registry/market_confirm.html",
-            "Change the market?",
-            trail=[(self.url_to("change", 1), "Market")],
-            form=form,
-            before=before,
-            wanted=wanted,
-            means=list(_meaning(before, wanted, clock.now())),
-            submit="Change the market",
-            cancel=self.url_to("change", 1),
-        )
+    pages = (Page(CHANGE, "change", market_view),)
 
 
 def _meaning(before: Market, wanted: dict[str, str], now: datetime) -> list[str]:

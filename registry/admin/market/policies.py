@@ -5,11 +5,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import quote
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.text import slugify
 
@@ -18,8 +18,10 @@ from participants.admin.mode import MEANINGS
 from participants.admin_base.extensions import badge
 from participants.admin_base.filters import ChoiceFilter
 from participants.admin_base.html import moment
-from participants.admin_base.reasons import ReasonedAdmin, ReasonForm, actor
+from participants.admin_base.pages import CHANGE, Page
+from participants.admin_base.reasons import ReasonForm, actor
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.scoped import ScopedAdmin
 from participants.admission import current_mode
 from participants.models import AuditEntry, Mode
 from registry.admin.market.policy_texts import POLICY_TEXTS, PolicyText, policy_text
@@ -85,7 +87,7 @@ class PolicyForm(ReasonForm):
         expected: str = self.cleaned_data["expected"]
         if expected != self.present:
             raise ValidationError(
-                f"Meanwhile somebody else has set it to {self.present}. Look at it, and decide again."
+                f"Meanwhile somebody else has set it to {self.present}. Look at it, and try again."
             )
         return expected
 
@@ -103,11 +105,53 @@ def _label(text: PolicyText, choice: policies.PolicyDefinition, value: str, pres
     )
 
 
+def policy_view(model_admin: ScopedAdmin, request: HttpRequest, policy: Policy) -> HttpResponse:
+    """Show one policy; staff with the permission can set it."""
+    name, present = policy.name, policy.value
+    may = model_admin.has_change_permission(request)
+    if request.method == "POST" and not may:
+        raise PermissionDenied
+    form = PolicyForm(request.POST or None, name=name, present=present)
+    if request.method == "POST" and form.is_valid():
+        value, reason = form.cleaned_data["value"], form.cleaned_data["reason"]
+        policies.set_policy(name, value, actor=actor(request), reason=reason, now=clock.now())
+        done = f"{policy_text(name).title}: {value}. It applies to messages received from this moment on."
+        model_admin.message_user(request, done, messages.SUCCESS)
+        return HttpResponseRedirect(model_admin.url_to("changelist"))
+    return model_admin.page(
+        request,
+        "admin/registry/policy.html",
+        policy_text(name).title,
+        form=form,
+        policy=_policy_row(model_admin, name, present, _since([name])[name]),
+        may=may,
+        submit="Set policy",
+        cancel=model_admin.url_to("changelist"),
+        **model_admin.page_context(request, policy),
+    )
+
+
+def _policy_row(model_admin: ScopedAdmin, name: str, value: str, since: str) -> PolicyRow:
+    text, choice = policy_text(name), policies.POLICIES[name]
+    return PolicyRow(
+        name=name,
+        place=slugify(name),
+        text=text,
+        value=value,
+        choices=[
+            (each, *text.choices[each], each == value, each == choice.default) for each in choice.values
+        ],
+        since=since,
+        url=model_admin.url_to("change", quote(name)),
+    )
+
+
 @admin.register(Policy)
-class PolicyAdmin(ReasonedAdmin):
+class PolicyAdmin(ScopedAdmin):
     """The pages of the policies."""
 
     about_participants = False
+    pages = (Page(CHANGE, "change", policy_view),)
     list_display = ("name", "value", "about", "since")
     export_display = ("name", "value", "about")
     actions = None
@@ -120,6 +164,14 @@ class PolicyAdmin(ReasonedAdmin):
         )
         rows: QuerySet[Policy] = super().get_queryset(request)
         return rows.filter(name__in=policies.POLICIES)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Policy | None:
+        """Return the policy with the value in force. A policy that nobody has set needs no row."""
+        if object_id not in policies.POLICIES:
+            return None
+        return Policy(name=object_id, value=policies.in_force()[object_id])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return False: the rules name all policies."""
@@ -152,7 +204,7 @@ class PolicyAdmin(ReasonedAdmin):
             "Policies and mode",
             trail=[],
             groups=[
-                (group, [self._policy_row(name, values[name], since[name]) for name in named])
+                (group, [_policy_row(self, name, values[name], since[name]) for name in named])
                 for group, named in POLICY_TEXTS.items()
             ],
             may=self.has_change_permission(request),
@@ -160,56 +212,6 @@ class PolicyAdmin(ReasonedAdmin):
             mode=Mode(value=current_mode()) if request.user.has_perm("participants.view_mode") else None,
             mode_means=MEANINGS[current_mode()],
             market=market() if request.user.has_perm("registry.view_market") else None,
-        )
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show one policy; staff with the permission can set it."""
-        name = unquote(object_id)
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if name not in policies.POLICIES:
-            raise Http404
-        may = self.has_change_permission(request)
-        present = policies.in_force()[name]
-        if request.method == "POST" and not may:
-            raise PermissionDenied
-        form = PolicyForm(request.POST or None, name=name, present=present)
-        if request.method == "POST" and form.is_valid():
-            value, reason = form.cleaned_data["value"], form.cleaned_data["reason"]
-            policies.set_policy(name, value, actor=actor(request), reason=reason, now=clock.now())
-            text = f"{policy_text(name).title}: {value}. It applies to messages received from this moment on."
-            self.message_user(request, text, messages.SUCCESS)
-            return HttpResponseRedirect(self.url_to("changelist"))
-        return self.page(
-            request,
-            "admin/registry/policy.html",
-            policy_text(name).title,
-            form=form,
-            policy=self._policy_row(name, present, _since([name])[name]),
-            may=may,
-            submit="Set policy",
-            cancel=self.url_to("changelist"),
-            **self.page_context(request, Policy(name=name)),
-        )
-
-    def _policy_row(self, name: str, value: str, since: str) -> PolicyRow:
-        text, choice = policy_text(name), policies.POLICIES[name]
-        return PolicyRow(
-            name=name,
-            place=slugify(name),
-            text=text,
-            value=value,
-            choices=[
-                (each, *text.choices[each], each == value, each == choice.default) for each in choice.values
-            ],
-            since=since,
-            url=self.url_to("change", quote(name)),
         )
 
 

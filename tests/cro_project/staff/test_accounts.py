@@ -443,7 +443,7 @@ def test_an_auditor_who_manages_participants_acts_for_these_alone(
     for agr, allowed in ((agrs[0], True), (agrs[1], False)):
         page = f"/admin/participants/participant/{agr.pk}/"
         assert client.get(f"{page}change/").status_code == 200
-        answer = client.post(f"{page}standing/barred/", {"reason": "fraud", "was": "authorized"})
+        answer = client.post(f"{page}standing/barred/", {"reason": "fraud", "expected": "authorized"})
         assert answer.status_code == (302 if allowed else 403)
         agr.refresh_from_db()
         assert (agr.standing == "barred") == allowed

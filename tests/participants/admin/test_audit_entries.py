@@ -23,7 +23,7 @@ def test_a_decision_says_who_what_about_from_what_to_what_and_why(
     staff: Client, add_participant: AddParticipant
 ) -> None:
     participant = add_participant()
-    staff.post(page_of(participant, "standing", "barred"), {"was": "authorized", "reason": "fraud"})
+    staff.post(page_of(participant, "standing", "barred"), {"expected": "authorized", "reason": "fraud"})
     entry = AuditEntry.objects.latest("id")
 
     for page in ("", f"{entry.pk}/change/"):

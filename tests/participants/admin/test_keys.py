@@ -129,7 +129,12 @@ def test_the_moments_of_a_key_are_the_markets(staff: Client, add_participant: Ad
 
     answer = staff.post(
         url,
-        {"valid_from": "", "valid_until": "2031-07-01T12:00:00", "reason": "end of contract", "was": ALWAYS},
+        {
+            "valid_from": "",
+            "valid_until": "2031-07-01T12:00:00",
+            "reason": "end of contract",
+            "expected": ALWAYS,
+        },
     )
 
     assert answer.status_code == 302, errors(answer.content)
@@ -144,7 +149,12 @@ def test_a_key_cannot_end_before_it_begins(staff: Client, add_participant: AddPa
 
     answer = staff.post(
         url,
-        {"valid_from": "2031-07-01T12:00", "valid_until": "2031-06-01T12:00", "reason": "odd", "was": ALWAYS},
+        {
+            "valid_from": "2031-07-01T12:00",
+            "valid_until": "2031-06-01T12:00",
+            "reason": "odd",
+            "expected": ALWAYS,
+        },
     )
 
     assert "cannot end before it begins" in errors(answer.content)
@@ -166,7 +176,7 @@ def test_the_moments_of_a_key_that_another_has_ended_meanwhile_are_kept(
 
     answer = staff.post(
         page_of(participant, "keys", key.pk),
-        {"valid_from": "", "valid_until": "", "reason": "it goes on", "was": ALWAYS},
+        {"valid_from": "", "valid_until": "", "reason": "it goes on", "expected": ALWAYS},
     )
 
     assert "Meanwhile somebody else has changed when this key is valid" in errors(answer.content)

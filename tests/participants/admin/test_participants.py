@@ -210,7 +210,7 @@ def test_staff_who_may_only_look(viewer: Client, add_participant: AddParticipant
     key = participant.keys.get()
     posts = {
         page_of(participant): {"name": "Agr", "reason": "for fun"},
-        page_of(participant, "standing", "barred"): {"was": "authorized", "reason": "for fun"},
+        page_of(participant, "standing", "barred"): {"expected": "authorized", "reason": "for fun"},
         page_of(participant, "keys", "rotate"): {"public_key": key_text(2), "reason": "for fun"},
         page_of(participant, "keys", "rotate", "preview"): {"public_key": key_text(2)},
         page_of(participant, "keys", key.pk): {"end": "yes", "reason": "for fun"},

@@ -21,9 +21,9 @@ def test_what_follows_is_said_and_done_with_a_reason(
     url = page_of(participant, "standing", standing)
 
     assert follows in words(staff.get(url).content)
-    assert "Say why" in errors(staff.post(url, {"was": "authorized", "reason": ""}).content)
+    assert "Say why" in errors(staff.post(url, {"expected": "authorized", "reason": ""}).content)
     assert Participant.objects.get().standing == "authorized"
-    done = staff.post(url, {"was": "authorized", "reason": "fraud"}, follow=True)
+    done = staff.post(url, {"expected": "authorized", "reason": "fraud"}, follow=True)
 
     assert f"AGR agr.example is {standing if standing != 'known' else 'set to known'}." in words(done.content)
     assert Participant.objects.get().standing == standing
@@ -40,7 +40,7 @@ def test_what_follows_is_said_and_done_with_a_reason(
 def test_it_can_be_taken_back(staff: Client, add_participant: AddParticipant) -> None:
     participant = add_participant(standing="barred")
 
-    staff.post(page_of(participant, "standing", "authorized"), {"was": "barred", "reason": "an error"})
+    staff.post(page_of(participant, "standing", "authorized"), {"expected": "barred", "reason": "an error"})
 
     assert Participant.objects.get().standing == "authorized"
     assert "by kim" in words(staff.get(page_of(participant)).content)
@@ -52,7 +52,7 @@ def test_a_decision_about_what_another_has_changed_meanwhile_is_refused(
     participant = add_participant(standing="barred")
 
     answer = staff.post(
-        page_of(participant, "standing", "authorized"), {"was": "suspended", "reason": "audit done"}
+        page_of(participant, "standing", "authorized"), {"expected": "suspended", "reason": "audit done"}
     )
 
     assert "changed this to: barred" in errors(answer.content)
@@ -64,7 +64,7 @@ def test_what_is_so_already_is_said(staff: Client, add_participant: AddParticipa
     before = AuditEntry.objects.count()
 
     said = staff.post(
-        page_of(participant, "standing", "authorized"), {"was": "authorized", "reason": "x"}, follow=True
+        page_of(participant, "standing", "authorized"), {"expected": "authorized", "reason": "x"}, follow=True
     )
 
     assert "AGR agr.example is authorized already." in words(said.content)
@@ -87,7 +87,7 @@ def test_many_at_once_with_one_reason(staff: Client, add_participant: AddPartici
     assert "Suspend 3 participants" in words(asked.content)
     assert not Participant.objects.filter(standing="suspended").exists()
     assert "Say why" in errors(staff.post(LIST, action | {"reason": ""}).content)
-    shown = {f"was_{each.pk}": "authorized" for each in chosen}
+    shown = {f"expected_{each.pk}": "authorized" for each in chosen}
     done = staff.post(LIST, action | shown | {"reason": "audit overdue"}, follow=True)
 
     assert "3 participants are suspended." in words(done.content)
@@ -106,10 +106,10 @@ def test_of_many_nothing_is_done_where_another_has_changed_one_meanwhile(
     }
     Participant.objects.filter(pk=chosen[0].pk).update(standing="suspended")
     Participant.objects.filter(pk=chosen[1].pk).update(standing="barred")
-    shown = {f"was_{each.pk}": "suspended" for each in chosen}
+    shown = {f"expected_{each.pk}": "suspended" for each in chosen}
 
     answer = staff.post(LIST, action | shown)
 
     assert "AGR agr2.example: Meanwhile somebody else has changed this to: barred" in errors(answer.content)
     assert set(Participant.objects.values_list("standing", flat=True)) == {"suspended", "barred"}
-    assert f'name="was_{chosen[1].pk}" value="barred"' in answer.content.decode()
+    assert f'name="expected_{chosen[1].pk}" value="barred"' in answer.content.decode()
