@@ -1,4 +1,4 @@
-"""What the admin shows of libraries' tables: our own pages of staff accounts; nothing of one-time codes and jobs."""
+"""Choose what the admin shows of libraries' tables: our pages of users and groups, no one-time codes, no jobs."""
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, User

@@ -1,4 +1,4 @@
-"""The Django apps for what belongs to no single layer: processes, health, set-up, and the admin site."""
+"""The Django apps of the project itself: the groups of staff, and the admin site."""
 
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig

@@ -1,4 +1,4 @@
-"""The settings; what an operator may set is read here from the environment or `.env` (docs/settings.md)."""
+"""The settings. Those of an operator are read from the environment or `.env` (docs/settings.md)."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from cro_project.config import environment
 from cro_project.config.environment import boolean, setting, whole_number
 from cro_project.config.hosts import hosts
-from cro_project.web.plain import has_no_line_of_its_own, in_one_line
+from cro_project.web.plain import drop_trace_of_refusal, is_not_logged_elsewhere
 
 # Django's classes then take type parameters at run time too: ModelAdmin[Participant].
 django_stubs_ext.monkeypatch()
@@ -72,7 +72,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "cro_project.web.client_address.behind_trusted_proxies",
-    "cro_project.config.hosts.refuse_others",
+    "cro_project.config.hosts.refuse_unknown_hosts",
     "uftp.receiving.middleware.message_endpoint_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -196,19 +196,18 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "filters": {
-        "not_said_yet": {"()": lambda: has_no_line_of_its_own},
-        "in_one_line": {"()": lambda: in_one_line},
+        "not_logged_elsewhere": {"()": lambda: is_not_logged_elsewhere},
+        "no_trace_of_refusal": {"()": lambda: drop_trace_of_refusal},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["in_one_line"]}
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_trace_of_refusal"]}
     },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
-        "django.request": {"filters": ["not_said_yet"]},
+        "django.request": {"filters": ["not_logged_elsewhere"]},
         "django.server": {"handlers": [], "propagate": True},
         "axes": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
     },
 }

@@ -1,4 +1,4 @@
-"""Every route of the CRO but that of messages (uftp/receiving/middleware.py)."""
+"""All routes, except the message endpoint (uftp/receiving/middleware.py)."""
 
 from django.contrib import admin
 from django.templatetags.static import static

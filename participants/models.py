@@ -242,10 +242,11 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One thing that staff or a command changed, with who, why, before and after; never edited.
+    """What a member of staff or a command changed: who, why, before and after. An entry is never edited.
 
-    `content_type` and `object_pk` name the object that it is about; both are empty where there is no row to name.
-    `subject` is what the object was called then. `participants` are the primary keys of those that it is about.
+    `content_type` and `object_pk` name the object that it is about. Both are empty if the object has no row.
+    `subject` is the name of the object at that time. `participants` are the primary keys of the participants that it
+    is about.
     """
 
     moment = models.DateTimeField(db_default=Now())

@@ -1,9 +1,10 @@
-"""Return for which participants a member of staff may look and act.
+"""The scope of a member of staff: which participants they may see, and act for.
 
-Django's permissions of a model say what a member of staff may do; the scope says for whom. Who holds the permission
-`participants.act_for_every_participant` acts for all, and who holds `participants.see_every_participant` looks at all.
-Otherwise it is the participants on which django-guardian gives them, themselves and not by a group,
-`participants.view_participant` (to look at) or `participants.change_participant` (to look at and act for).
+Permissions say what a member of staff may do; the scope says for whom. The permission
+`participants.act_for_every_participant` lets them act for all participants, and
+`participants.see_every_participant` lets them see all. For other staff, django-guardian has permissions of the user
+(not of groups) on single participants: `participants.view_participant` to see one, `participants.change_participant`
+to see it and act for it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ SEES, ACTS = "view_participant", "change_participant"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A set of participants: `everyone`, or those with the primary keys `ids`, with the role of each in `roles`."""
+    """A set of participants.
+
+    Attributes:
+        everyone: Whether all participants are in it. Then `ids` and `roles` are empty.
+        ids: Their primary keys.
+        roles: The role of each, by primary key.
+    """
 
     everyone: bool = False
     ids: frozenset[int] = frozenset()
@@ -56,7 +63,7 @@ class Scope:
         return rows.filter(wanted) if wanted else rows.none()
 
     def _playing(self, path: str) -> list[int]:
-        """Those that a path ending in a role (`agr`, `dso`) can lead to; all of them for another path.
+        """Return the primary keys with the role that `path` ends in (`agr`, `dso`); all of them for another path.
 
         One AGR instead of two participants lets PostgreSQL take the latest rows from an index.
         """
@@ -80,7 +87,7 @@ class Scope:
         return rows.filter(wanted)
 
     def domains(self) -> list[tuple[str, str]]:
-        """(role, domain) of each, in that order, for rows that name a participant by these; one query."""
+        """Return (role, domain) of each, in that order. Makes one query."""
         of_these = self.restrict(Participant.objects.all(), "pk")
         return list(of_these.order_by("role", "domain").values_list("role", "domain"))
 

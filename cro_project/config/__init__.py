@@ -1,1 +1,1 @@
-"""Settings that need more than a line."""
+"""Read and check the settings."""

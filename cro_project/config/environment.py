@@ -1,4 +1,4 @@
-"""Read the settings that the environment gives, or say which one is wrong and what to set."""
+"""Read settings from the environment. An error names the setting and says what to set."""
 
 import os
 import re
@@ -20,16 +20,19 @@ T = TypeVar("T")
 
 EMBEDDED = "cro_project.embedded_postgres"
 SECONDS_TO_CONNECT = 10
-SHORTEST_SECRET = 32
+MIN_SECRET_LENGTH = 32
 _LINE = r"(export )?[A-Za-z_0-9]+="
 _DOMAIN = r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}"
 
 
 def read_file(path: Path) -> None:
-    """Add the `NAME=value` lines of `path`, where it exists, to the environment, which wins.
+    """Add the `NAME=value` lines of the file `path` to the environment. A variable that is set already stays.
 
-    Raises ImproperlyConfigured, naming the line, where one is neither such nor empty nor a comment (`#`). The
-    line itself is not shown: it may hold a secret.
+    Do nothing if there is no such file. Empty lines and comments (`#`) are allowed.
+
+    Raises:
+        ImproperlyConfigured: The file cannot be read, or a line has another form. The text has the number of the
+            line, and not the line itself, which may be a secret.
     """
     if not path.is_file():
         return
@@ -49,8 +52,9 @@ def read_file(path: Path) -> None:
 def setting(name: str, default: T, read: Callable[[str], T]) -> T:
     """Return the setting `name`, converted by `read`; `default` if it is unset or empty.
 
-    Raises ImproperlyConfigured, naming the setting and what to set, where `read` raises ValueError. The text
-    itself is not shown: it may be a secret.
+    Raises:
+        ImproperlyConfigured: `read` raised ValueError. The text names the setting and says what to set. It does not
+            contain the value, which may be a secret.
     """
     text = os.environ.get(name, "").strip()
     if not text:
@@ -62,10 +66,10 @@ def setting(name: str, default: T, read: Callable[[str], T]) -> T:
 
 
 def secret(text: str) -> str:
-    """Return a text that is too long to be guessed."""
-    if len(text) < SHORTEST_SECRET:
+    """Check that a secret is long enough, and return it."""
+    if len(text) < MIN_SECRET_LENGTH:
         raise ValueError(
-            f"has {len(text)} characters; set it to a random text of {SHORTEST_SECRET} or more, such as "
+            f"has {len(text)} characters; set it to a random text of {MIN_SECRET_LENGTH} or more, such as "
             "`openssl rand -base64 48` prints"
         )
     return text
@@ -106,18 +110,18 @@ def domain(text: str) -> str:
 
 def addresses(text: str) -> list[str]:
     """Read comma-separated IP addresses and networks."""
-    for address in (given := words(text)):
+    for address in (listed := words(text)):
         try:
             ip_network(address)
         except ValueError:
             raise ValueError(
-                f"{address!r} is neither an IP address nor a network; set such as 10.0.0.0/8"
+                f"{address!r} is neither an IP address nor a network; set one such as 10.0.0.0/8"
             ) from None
-    return given
+    return listed
 
 
 def database(text: str) -> dict[str, Any]:
-    """Read a Django database from a PostgreSQL URL. Errors never contain the URL."""
+    """Read the URL of a PostgreSQL database, as an entry of Django's DATABASES. Errors never contain the URL."""
     wrong = "not the address of a PostgreSQL database; set one such as postgres://user:password@host:5432/cro"
     if not re.match(r"postgres(ql)?://", text):
         raise ValueError(wrong)
@@ -136,7 +140,7 @@ def database(text: str) -> dict[str, Any]:
 
 
 def embedded_database(project: Path) -> dict[str, Any]:
-    """Return the Django database on the embedded server of the project at `project`."""
+    """Return the entry of Django's DATABASES for the embedded server of the project in the folder `project`."""
     return {
         "ENGINE": EMBEDDED,
         "NAME": places.DATABASE,
@@ -167,7 +171,10 @@ def signing_seed(text: str) -> bytes:
 
 
 def signing_seed_in_file(path: str) -> bytes:
-    """Read the seed in the file at `path`: alone, or in the lines that `manage.py generate_key` prints."""
+    """Read the seed in the file `path`.
+
+    The file has the private key alone, or the lines that `manage.py generate_key` prints.
+    """
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as unreadable:
@@ -188,16 +195,17 @@ def signing_key() -> bytes:
 
 
 def require_complete() -> None:
-    """Raise ImproperlyConfigured, naming it, where a setting that a running CRO needs is missing."""
+    """Raise ImproperlyConfigured if a setting is missing that a running CRO needs."""
     signing_key()
     if not setting("SECRET_KEY", "", str):
         raise ImproperlyConfigured("SECRET_KEY: is not set; set it to a long random text that stays the same")
 
 
 def reach_database() -> None:
-    """Connect to the database once. Where it is the embedded server, start or join it until this process ends.
+    """Connect to the database once. This starts or joins the embedded server, if that is the database.
 
-    Raises ImproperlyConfigured, saying why, where it cannot be reached.
+    Raises:
+        ImproperlyConfigured: The database cannot be reached. The text says why.
     """
     try:
         connection.ensure_connection()
@@ -207,7 +215,7 @@ def reach_database() -> None:
 
 
 def why_unreachable(error: OperationalError) -> str:
-    """One line for staff from what the attempt to connect to the database raised."""
+    """Return in one line, for staff, why the database cannot be reached."""
     if settings.DATABASES["default"]["ENGINE"] == EMBEDDED:
         return f"DATABASE_URL: is not set, and {error}"
     reason = " ".join(str(error).split())

@@ -1,1 +1,1 @@
-"""The admin site itself: dashboard, menu, error pages."""
+"""The admin site, the dashboard, the menu and the error pages."""

@@ -1,4 +1,4 @@
-"""Draw bars on the dashboard."""
+"""Draw the bar charts of the dashboard."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from common.svg import element, rect
 
 WIDTH = 440
 LINE = 38
-"""Units of height that one bar takes, with the label above it."""
+"""Height of one bar with the label above it, in units of the viewBox."""
 
 BAR = 13
 END = 60
-"""Units kept free at the end of the longest bar, for its total."""
+"""Free width after the longest bar, for its total, in units of the viewBox."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar of `parts`, from left to right: (class of console.css that colours it, number)."""
+    """A bar with a label. `parts` are its parts from left to right: the CSS class of the colour, and the number."""
 
     label: str
     parts: tuple[tuple[str, int], ...]
@@ -31,15 +31,13 @@ class Bar:
 
 
 def bars(name: str, title: str, rows: Sequence[Bar], key: Iterable[tuple[str, str]] = ()) -> SafeString:
-    """Return a picture of `rows`, in their order, with `title` as its text alternative; empty without rows.
-
-    The figures themselves stand in a table beside it.
+    """Return a bar chart of `rows`; empty if there are none. The page has the numbers in a table beside it.
 
     Args:
-        name: Unique in the page.
+        name: An identifier that is unique on the page.
         title: The text alternative.
         rows: The bars, from top to bottom.
-        key: Pairs of a class and what it stands for.
+        key: The legend: pairs of a CSS class and its meaning.
     """
     if not rows:
         return SafeString("")
@@ -59,13 +57,13 @@ def bars(name: str, title: str, rows: Sequence[Bar], key: Iterable[tuple[str, st
     )
 
 
-def share(number: int, most: int) -> SafeString:
-    """Return a bar for a number that stands beside it; it takes the whole width for `most`."""
+def share(number: int, maximum: int) -> SafeString:
+    """Return a bar for `number`. A bar for `maximum` has the whole width."""
     if not number:
         return SafeString("")
     return element(
         "svg",
-        element("rect", x=0, y=0, width=max(100 * number / most, 1), height=10),
+        element("rect", x=0, y=0, width=max(100 * number / maximum, 1), height=10),
         class_="share",
         viewBox="0 0 100 10",
         preserveAspectRatio="none",
@@ -74,7 +72,7 @@ def share(number: int, most: int) -> SafeString:
 
 
 def _bar(row: Bar, top: int, longest: int) -> Iterator[SafeString]:
-    """Yield the label above a bar, its parts, and their total at its end."""
+    """Yield the label above a bar, the parts of the bar, and the total after it."""
     left = 0.0
     yield element("text", row.label, x=0, y=top + 13)
     for kind, number in row.parts:

@@ -1,7 +1,7 @@
-"""The dashboard's figures: what goes on, and what waits for staff. Each leads to the list behind it.
+"""The figures of the dashboard. Each links to the list of what it counts.
 
-A figure counts what its list shows to the same member of staff: within their scope, and only where they may look at
-the list. Every figure is one statement, whatever there is to count.
+A figure counts the rows that its list has for the same viewer: those in their scope, and only if they may view the
+list. Each figure takes one statement.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from registry.queries import coverage
 from uftp.delivery.forwarding import IS_PASSED_ON
 from uftp.models import InboundMessage, OutboundMessage
 
-PARTIES = 8
-"""Parties of open conflicts and recipients of waiting messages that are named; the rest is in the lists."""
+MAX_PARTIES = 8
+"""How many parties of open conflicts, and recipients of waiting messages, are named. The lists have the others."""
 
 RESULTS = (
     ("Accepted", "Accepted", "ok"),
@@ -38,26 +38,26 @@ RESULTS = (
     ("passed on", "Passed on", "other"),
     ("", "No result", "warn"),
 )
-"""Results of received messages: as their list is filtered by, in words, and the class that colours them."""
+"""Results of received messages: the value of the list's filter, the text, and the CSS class of the colour."""
 
 
-MOST = 100_000
-"""Open conflicts that are counted; beyond, a figure says `at least`."""
+MAX_COUNTED = 100_000
+"""How many open conflicts are counted at most. The figures then say `at least`."""
 
 OPEN_CONFLICTS = """
--- The open conflicts in scope, by the domains of both parties, and by how many of the moments `begins`, in order,
--- they opened at or after.
-SELECT holder.domain, claimant.domain, width_bucket(opened.moment, %(begins)s::timestamptz[]), sum(many)::bigint
+-- The open conflicts in scope, counted by the domains of both parties and by age. The age is the number of the
+-- moments in `begins` (in order) at or after which the conflict opened.
+SELECT holder.domain, claimant.domain, width_bucket(opened.moment, %(begins)s::timestamptz[]), sum(conflicts)::bigint
 FROM (
-    SELECT holder_id, claimant_id, opened_by_id, count(*) AS many
+    SELECT holder_id, claimant_id, opened_by_id, count(*) AS conflicts
     FROM (
         SELECT holder_id, claimant_id, opened_by_id FROM registry_conflict
         WHERE closed_by_id IS NULL
             AND (%(everyone)s OR holder_id = ANY(%(ids)s::bigint[]) OR claimant_id = ANY(%(ids)s::bigint[]))
-        LIMIT %(most)s
-    ) one
+        LIMIT %(max_counted)s
+    ) counted
     GROUP BY 1, 2, 3
-) alike
+) grouped
 JOIN registry_change opened ON opened.id = opened_by_id
 JOIN participants_participant holder ON holder.id = holder_id
 JOIN participants_participant claimant ON claimant.id = claimant_id
@@ -73,10 +73,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """What the dashboard shows; None and empty where this member of staff may not look at it."""
+    """The content of the dashboard. A part is None or empty if the viewer may not view it."""
 
     begin: bool
-    """There is no participant yet in what this member of staff sees."""
+    """Whether there is no participant in the scope of the viewer."""
 
     limited: bool
     mode: str | None
@@ -87,10 +87,10 @@ class Dashboard:
     chart: SafeString
     types: list[tuple[str, list[Cell]]]
     waiting: list[Figure]
-    """What waits for staff, or for a participant, as the apps register it: messages, imports, contracts, updates."""
+    """The figures that the apps register (`ScreenExtension.figures`): what waits for staff or for a participant."""
 
     recipients: list[Figure]
-    """For whom deliveries wait."""
+    """The recipients for whom most deliveries wait."""
 
     silent: Figure | None
     coverage: list[Figure]
@@ -98,7 +98,7 @@ class Dashboard:
 
 
 def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
-    """Return the figures that `user` may see, at `now` (aware)."""
+    """Return the content of the dashboard for `user` at `now` (aware)."""
     scope = seen_by(user)
     zone = ZoneInfo(market().time_zone)
 
@@ -110,7 +110,7 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
     messages, types = _messages(scope, now) if may(InboundMessage) else (None, {})
     bands = coverage.bands(scope) if may(CongestionPoint) else []
     points = list_url(CongestionPoint)
-    most = max((many for _, many, _ in bands), default=0)
+    maximum = max((count for _, count, _ in bands), default=0)
     return Dashboard(
         begin=not scope.restrict(Participant.objects.all(), "pk").exists(),
         limited=not scope.everyone,
@@ -125,46 +125,51 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
         recipients=_recipients(scope) if may(OutboundMessage) else [],
         silent=_silent(scope) if may(Participant) else None,
         coverage=[
-            Figure(label, f"{many:,}", f"{points}?{query}", charts.share(many, most))
-            for label, many, query in bands
+            Figure(label, f"{count:,}", f"{points}?{query}", charts.share(count, maximum))
+            for label, count, query in bands
         ],
         coverage_at=coverage.counted_at() if bands else None,
     )
 
 
 def _conflicts(scope: Scope, today: date, zone: ZoneInfo) -> tuple[Figure, list[Figure], list[Figure]]:
-    """Count the open conflicts, by the market's day on which they opened, and by the parties with most of them."""
+    """Count the open conflicts: all, by the market's day on which they opened, and by the parties that have most."""
     ages = _ages(today)
     begins = [datetime.combine(first, time(), zone) for _, first, _ in reversed(ages) if first]
     by_age, by_party = Counter[int](), Counter[str]()
     with connection.cursor() as cursor:
         cursor.execute(
             OPEN_CONFLICTS,
-            {"begins": begins, "everyone": scope.everyone, "ids": sorted(scope.ids), "most": MOST},
+            {
+                "begins": begins,
+                "everyone": scope.everyone,
+                "ids": sorted(scope.ids),
+                "max_counted": MAX_COUNTED,
+            },
         )
-        for holder, claimant, age, many in cursor.fetchall():
-            by_age[age] += many
+        for holder, claimant, age, count in cursor.fetchall():
+            by_age[age] += count
             for domain in {holder, claimant}:
-                by_party[domain] += many
+                by_party[domain] += count
     total = by_age.total()
-    at_least = "at least " if total == MOST else ""
+    at_least = "at least " if total == MAX_COUNTED else ""
 
-    def figure(text: str, many: int, **query: str) -> Figure:
-        return Figure(text, f"{at_least}{many:,}" if many else "0", list_url(Conflict, **query))
+    def figure(text: str, count: int, **query: str) -> Figure:
+        return Figure(text, f"{at_least}{count:,}" if count else "0", list_url(Conflict, **query))
 
-    most = sorted(by_party.items(), key=lambda party: (-party[1], party[0]))[:PARTIES]
+    top_parties = sorted(by_party.items(), key=lambda party: (-party[1], party[0]))[:MAX_PARTIES]
     return (
         figure("open", total),
         [
             figure(text, by_age[len(begins) - place], **_day_range("opened_by__moment", first, last))
             for place, (text, first, last) in enumerate(ages)
         ],
-        [figure(domain, many, domain=domain) for domain, many in most],
+        [figure(domain, count, domain=domain) for domain, count in top_parties],
     )
 
 
 def _ages(today: date) -> list[tuple[str, date | None, date | None]]:
-    """In words, first day and last day on which conflicts of that age opened, the youngest first; None: unbounded."""
+    """Return the ages of conflicts, the youngest first: text, and first and last day of opening (None: no bound)."""
 
     def ago(days: int) -> date:
         return today - timedelta(days=days)
@@ -178,7 +183,7 @@ def _ages(today: date) -> list[tuple[str, date | None, date | None]]:
 
 
 def _day_range(field: str, first: date | None, last: date | None) -> dict[str, str]:
-    """Return the parameters for these days of the list's filter."""
+    """Return the parameters of a list's URL that filter `field` from `first` to `last`, both inclusive."""
     days = {f"{field}_from": first, f"{field}_to": last}
     return {name: day.isoformat() for name, day in days.items() if day}
 
@@ -189,17 +194,19 @@ def _messages(scope: Scope, now: datetime) -> tuple[Figure, dict[str, Counter[st
     rows = scope.restrict_named(recent, "sender__role", "sender__domain").order_by()
     types: dict[str, Counter[str]] = {}
     passed_on = Case(When(IS_PASSED_ON, then=True), default=False)
-    counts = rows.values("message_type", "result", passed_on=passed_on).annotate(many=Count("pk"))
-    for name, result, is_passed_on, many in counts.values_list("message_type", "result", "passed_on", "many"):
+    counts = rows.values("message_type", "result", passed_on=passed_on).annotate(count=Count("pk"))
+    for name, result, is_passed_on, count in counts.values_list(
+        "message_type", "result", "passed_on", "count"
+    ):
         known = "passed on" if is_passed_on else result if result in ("Accepted", "Rejected") else ""
-        types.setdefault(name, Counter())[known] += many
+        types.setdefault(name, Counter())[known] += count
     total = sum(results.total() for results in types.values())
     ordered = dict(sorted(types.items(), key=lambda item: (-item[1].total(), item[0])))
     return Figure("received", f"{total:,}", list_url(InboundMessage, received_at_recent="24h")), ordered
 
 
 def _cells(name: str, results: Counter[str]) -> list[Cell]:
-    """How many messages of this type had each result, with their lists."""
+    """Return how many messages of the type `name` had each result, with links to the lists."""
     return [
         Cell(
             f"{results[result]:,}",
@@ -216,30 +223,32 @@ def _chart(types: dict[str, Counter[str]]) -> SafeString:
     ]
     return charts.bars(
         "messages",
-        "Messages received in the last 24 hours, by type and result; the table beside it says the same",
+        "Messages received in the last 24 hours, by type and result; the table beside it has the numbers",
         rows,
         [(kind, text) for _, text, kind in RESULTS],
     )
 
 
 def _recipients(scope: Scope) -> list[Figure]:
-    """For whom most messages wait to be delivered."""
+    """Count the waiting messages of the recipients that have most."""
     waiting = OutboundMessage.objects.filter(state=OutboundMessage.State.WAITING)
     rows = scope.restrict_named(waiting, "recipient_role", "recipient_domain").order_by()
-    most = (
-        rows.values_list("recipient_domain").annotate(many=Count("pk")).order_by("-many", "recipient_domain")
+    counts = (
+        rows.values_list("recipient_domain")
+        .annotate(count=Count("pk"))
+        .order_by("-count", "recipient_domain")
     )
     return [
         Figure(
             domain,
-            f"{many:,}",
+            f"{count:,}",
             list_url(OutboundMessage, state__exact=OutboundMessage.State.WAITING, domain=domain),
         )
-        for domain, many in most[:PARTIES]
+        for domain, count in counts[:MAX_PARTIES]
     ]
 
 
 def _silent(scope: Scope) -> Figure:
-    """Participants that have never sent a message."""
+    """Count the participants that have never sent a message."""
     rows = scope.restrict(Participant.objects.filter(last_heard_at=None), "pk")
     return counted("Participants never heard from", rows, heard="never")

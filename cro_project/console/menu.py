@@ -1,4 +1,4 @@
-"""The menu on every page of the console: a few screens out of the admin's many."""
+"""The menu on every page of the admin: the lists that staff use most."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,10 @@ from django.urls import reverse
 
 
 class Entry(NamedTuple):
-    """`current` is what `aria-current` says: `page` for the screen itself, `true` for a page below it, else empty."""
+    """An entry of the menu.
+
+    `current` is the value of `aria-current`: `page` on the list itself, `true` on a page below it, otherwise empty.
+    """
 
     text: str
     url: str
@@ -28,11 +31,11 @@ SCREENS = (
     ("Audit trail", "participants_auditentry", ("participants/auditentry/",)),
     ("Users", "auth_user", ("auth/",)),
 )
-"""Text, the table whose list it leads to, and the parts of the site that it stands for."""
+"""For each entry: its text, the table whose list it links to, and the paths below which it is the current one."""
 
 
 def entries(request: HttpRequest, site: AdminSite) -> list[Entry]:
-    """Return the screens of `site` that the member of staff may look at, the dashboard first."""
+    """Return the entries for the lists that the user may view, the dashboard first."""
     home = reverse("admin:index")
     found = [Entry("Dashboard", home, "page" if request.path == home else "")]
     for text, table, parts in SCREENS:

@@ -1,4 +1,4 @@
-"""The operator's admin site: Django's own, with its apps and tables in the order in which staff need them."""
+"""The admin site, with its apps and tables in the order in which staff need them."""
 
 from typing import Any
 
@@ -30,10 +30,10 @@ ORDER: dict[str, tuple[str, ...]] = {
     "reservations": ("Contract", "ReservationUpdate"),
     "auth": ("User", "Group"),
 }
-"""App to its tables, each in order; what is not named follows, by name."""
+"""The apps in order, each with its tables in order. Apps and tables that are not named come last, by name."""
 
 HIDDEN = {"uftp": ("Sender",)}
-"""App to the tables that staff have no use for: not in the overview."""
+"""The tables that the overview does not list, by app."""
 
 
 class CROAdminSite(GuardedSite):
@@ -42,17 +42,17 @@ class CROAdminSite(GuardedSite):
     empty_value_display = PLACEHOLDER
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Every page carries the menu; before the log-in there is none."""
-        shown = menu.entries(request, self) if self.has_permission(request) else []
-        return {**super().each_context(request), "menu": shown}
+        """Return the context of every page, with the menu; before the log-in the menu is empty."""
+        entries = menu.entries(request, self) if self.has_permission(request) else []
+        return {**super().each_context(request), "menu": entries}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show the dashboard, and below it the list of all tables."""
-        # Its figures come from the apps' tables, which are not there yet when the site is set up.
+        # Imported here: Django makes the site before it has loaded the models that the dashboard imports.
         from cro_project.console.dashboard import dashboard
 
-        shown = dashboard(request.user, clock.now())
-        return super().index(request, {"dashboard": shown, **(extra_context or {})})
+        content = dashboard(request.user, clock.now())
+        return super().index(request, {"dashboard": content, **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         listed = super().get_app_list(request, app_label)

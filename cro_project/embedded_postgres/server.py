@@ -1,8 +1,8 @@
 """Start, share and stop the embedded server.
 
-Every process that uses it holds a shared lock on the file `users`. The first one starts the server; the last
-one to leave stops it. A killed process lets go of its lock by dying, so nothing has to be counted, and a
-server that outlived its users is joined by the next one. The file `gate` lets one process at a time start,
+Each process that uses the server has a shared lock on the file `users`. The first process starts the server, and the
+last one to leave stops it. The lock of a killed process ends with it, so no count can be wrong. If the server is
+still running then, the next process uses it. An exclusive lock on the file `gate` lets one process at a time start,
 join or leave.
 """
 
@@ -52,11 +52,11 @@ CONFIGURATION = {
 
 
 class NotStarted(RuntimeError):
-    """The embedded server does not start; the text says why and what to do."""
+    """The embedded server does not start. The text says why, and what to do."""
 
 
 class Server:
-    """One project's server, as the calling process uses it."""
+    """The use of one project's server by the calling process."""
 
     def __init__(self, places: Places) -> None:
         self.places = places
@@ -65,9 +65,10 @@ class Server:
         self._threads = threading.Lock()
 
     def join(self) -> None:
-        """Be a user of the server until this process ends, starting it where it does not run.
+        """Use the server until this process ends. Start it if it is not running.
 
-        Raises NotStarted.
+        Raises:
+            NotStarted: The server does not start.
         """
         with self._threads:
             if self._users is not None:
@@ -85,12 +86,16 @@ class Server:
             atexit.register(self.leave)
 
     def revive(self) -> None:
-        """Start the server again where it has died while this process uses it. Raises NotStarted."""
+        """Start the server again if it has died while this process uses it.
+
+        Raises:
+            NotStarted: The server does not start.
+        """
         with self._threads, self._gate():
             self._start()
 
     def leave(self) -> None:
-        """Stop being a user; the last one stops the server. A forked child's copy leaves nothing."""
+        """Stop using the server; the last process stops it. Do nothing in a forked child, which has not joined."""
         with self._threads:
             if self._users is None or os.getpid() != self._joined_in:
                 return
@@ -107,7 +112,7 @@ class Server:
                     self._users = None
 
     def answers(self) -> bool:
-        """Whether the server takes connections."""
+        """Return whether the server accepts connections."""
         return self._ping() == Ping.OK
 
     def _ping(self) -> Ping:
@@ -127,7 +132,7 @@ class Server:
     def _start(self) -> None:
         deadline = time.monotonic() + SECONDS_TO_START
         while self._ping() == Ping.REJECT and time.monotonic() < deadline:
-            # It is starting or stopping: the process that told it to was killed.
+            # It is starting or stopping, on the order of a process that was killed.
             time.sleep(0.1)
         if self.answers():
             return
@@ -154,7 +159,7 @@ class Server:
             )
             if started.returncode == 0 or self.answers():
                 break
-            # What is left of a killed server holds its locks and its memory for a moment.
+            # The processes of a killed server keep its locks and its memory for a moment.
             busy = any(words in self._log_tail() for words in ("still in use", "already exists"))
             if not busy or time.monotonic() > deadline:
                 raise NotStarted(
@@ -166,7 +171,7 @@ class Server:
         self._make_database()
 
     def _initialise(self) -> None:
-        """Make the data folder, in a place of its own first, so that what is there is always whole."""
+        """Make the data folder. It is made under another name first, so that a data folder is always complete."""
         unfinished = self.places.home / "data-unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self.places.make_folder(unfinished)
@@ -188,11 +193,11 @@ class Server:
         unfinished.rename(self.places.data)
 
     def _drop_locks_of_other_processes(self) -> None:
-        """Remove lock files that name a process which is no running server of ours.
+        """Remove the lock files that name a process other than our running server.
 
-        PostgreSQL itself clears up after a server that is gone, but takes any process of the same account for
-        the old server: one that has the number after a restart of a machine or container, or the killed
-        server itself where a container's first process does not collect the dead.
+        PostgreSQL removes the lock files of a server that has ended. But it takes any process of the same account with
+        that process id for the old server. After a restart of the machine or container, another process may have the
+        id. In a container whose first process does not collect zombies, the killed server itself still has it.
         """
         for file in (self.places.data / "postmaster.pid", self.places.socket / f"{SOCKET_NAME}.lock"):
             try:
@@ -221,7 +226,7 @@ class Server:
         )
 
     def _run(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run one of the server's programs as the server's account, without this process's environment."""
+        """Run a program of PostgreSQL as the account of the server, without the environment of this process."""
         account = self.places.account
         path = os.environ.get("PATH", os.defpath)
         return subprocess.run(

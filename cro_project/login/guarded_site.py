@@ -20,7 +20,7 @@ class GuardedSite(AdminSite):
     """Check `has_permission`, which includes the second factor, on every page but those of the log-in."""
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return super().has_permission(request) and two_factor.suffices(request.user)
+        return super().has_permission(request) and two_factor.is_sufficient(request.user)
 
     def get_urls(self) -> list[Any]:
         return [
@@ -54,10 +54,12 @@ class GuardedSite(AdminSite):
         return PasswordStep.as_view(extra_context=context)(request)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Change the own password, with an audit entry."""
-        answer: Any = super().password_change(request, extra_context)
+        """Let a user change their own password, with an audit entry."""
+        response: Any = super().password_change(request, extra_context)
         user = request.user
-        if request.method == "POST" and answer.status_code == 302 and user.is_authenticated:
+        if request.method == "POST" and response.status_code == 302 and user.is_authenticated:
             name = user.get_username()
-            audit.record(name, "changed own password", f"user {name}", reason=two_factor.OWN, about=user)
-        return answer
+            audit.record(
+                name, "changed own password", f"user {name}", reason=two_factor.OWN_ACCOUNT, about=user
+            )
+        return response

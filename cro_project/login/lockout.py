@@ -18,7 +18,7 @@ from participants.admin_base.html import moment
 def page(
     request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    """Return 429 and a page with the moment from which on the log-in is open again. `response` is not used."""
+    """Return 429 and a page that says when the user can log in again. `response` is not used."""
     user_name = get_client_username(request, credentials)
     attempts = AccessAttempt.objects.filter(username=user_name, ip_address=of_request(request))
     last = attempts.aggregate(at=Max("attempt_time"))["at"]

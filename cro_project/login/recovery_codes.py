@@ -19,8 +19,8 @@ from nacl.utils import random
 from common import clock
 
 CODES = "two_factor_codes"
-SECONDS = 600
-"""How long new codes can be shown, and confirmed as stored."""
+MAX_AGE = 600
+"""Seconds in which new codes can be shown, and confirmed as stored."""
 
 
 def show_codes(request: HttpRequest, codes: list[str], after: str) -> HttpResponse:
@@ -29,51 +29,51 @@ def show_codes(request: HttpRequest, codes: list[str], after: str) -> HttpRespon
     request.session[CODES] = {
         "key": key.hex(),
         "next": after,
-        "until": clock.now().timestamp() + SECONDS,
+        "until": clock.now().timestamp() + MAX_AGE,
     }
-    answer = redirect("admin:two_factor_codes")
-    answer.set_cookie(
+    response = redirect("admin:two_factor_codes")
+    response.set_cookie(
         CODES,
         base64.b64encode(SecretBox(key).encrypt(json.dumps(codes).encode())).decode(),
-        max_age=SECONDS,
+        max_age=MAX_AGE,
         path=reverse("admin:two_factor_codes"),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Strict",
     )
-    return answer
+    return response
 
 
-def were_made(request: HttpRequest) -> bool:
+def has_pending_codes(request: HttpRequest) -> bool:
     """Return whether this session has new codes that the user has not confirmed as stored."""
-    made = request.session.get(CODES)
-    if made and clock.now().timestamp() > made["until"]:
+    stored = request.session.get(CODES)
+    if stored and clock.now().timestamp() > stored["until"]:
         del request.session[CODES]
-        made = None
-    return bool(made)
+        stored = None
+    return bool(stored)
 
 
-def take_codes(request: HttpRequest) -> list[str]:
+def pop_codes(request: HttpRequest) -> list[str]:
     """Return the new codes at the first call, and none at later calls."""
-    made: dict[str, Any] = request.session[CODES]
-    key = made.pop("key", "")
+    stored: dict[str, Any] = request.session[CODES]
+    key = stored.pop("key", "")
     request.session.modified = True
     if not key:
         return []
     try:
-        opened = SecretBox(bytes.fromhex(key)).decrypt(base64.b64decode(request.COOKIES.get(CODES, "")))
+        decrypted = SecretBox(bytes.fromhex(key)).decrypt(base64.b64decode(request.COOKIES.get(CODES, "")))
     except (CryptoError, ValueError):
         return []
-    codes: list[str] = json.loads(opened)
+    codes: list[str] = json.loads(decrypted)
     return codes
 
 
-def forget_codes(answer: HttpResponse) -> None:
+def delete_cookie(response: HttpResponse) -> None:
     """Delete the cookie in the browser."""
-    answer.delete_cookie(CODES, path=reverse("admin:two_factor_codes"), samesite="Strict")
+    response.delete_cookie(CODES, path=reverse("admin:two_factor_codes"), samesite="Strict")
 
 
-def kept(request: HttpRequest) -> str:
+def confirm_stored(request: HttpRequest) -> str:
     """Confirm that the user has stored the codes. Return the URL of the next page."""
     after: str = request.session.pop(CODES)["next"]
     return after

@@ -36,11 +36,11 @@ STORED_LENGTH = 16
 """Hexadecimal digits stored of a recovery code's hash: the size of the column."""
 
 SECRET_BYTES = 20
-OWN = "own account"
+OWN_ACCOUNT = "own account"
 """The reason in audit entries about changes of one's own account."""
 
-STEPS_OFF = 1
-"""Steps of 30 seconds by which the clock of a telephone may be wrong."""
+CLOCK_TOLERANCE_STEPS = 1
+"""How many steps of 30 seconds the clock of a telephone may be wrong."""
 
 
 def enrolled_since(user: User) -> datetime | None:
@@ -62,7 +62,7 @@ def has_verified(user: Any) -> bool:
     return getattr(user, "otp_device", None) is not None
 
 
-def suffices(user: Any) -> bool:
+def is_sufficient(user: Any) -> bool:
     """Return whether the log-in of `user` is sufficient for the screens of staff."""
     return has_verified(user) or not (settings.TWO_FACTOR_REQUIRED or is_enrolled(user))
 
@@ -77,19 +77,19 @@ def make_secret() -> str:
     return secrets.token_hex(SECRET_BYTES)
 
 
-def secret_to_type(secret: str) -> str:
-    """Return `secret` (hexadecimal) in the form that one types into an app: Base32 in groups of four."""
+def grouped_secret(secret: str) -> str:
+    """Return `secret` (hexadecimal) as users type it into an app: Base32 in groups of four."""
     text = b32encode(bytes.fromhex(secret)).decode()
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
-def picture(user: User, secret: str) -> SafeString:
-    """Return an SVG with the QR code of `secret` (hexadecimal) and `user`, to be read by an app."""
+def qr_code(user: User, secret: str) -> SafeString:
+    """Return an SVG with the QR code from which an app reads `user` and `secret` (hexadecimal)."""
     address = TOTPDevice(user=user, key=secret).config_url
-    drawn = segno.make(address, error="m").svg_inline(
+    svg = segno.make(address, error="m").svg_inline(
         omitsize=True, dark="#000", light="#fff", border=4, svgclass="qr", lineclass=None, title="QR code"
     )
-    return mark_safe(drawn.replace("<svg ", '<svg role="img" ', 1))  # noqa: S308
+    return mark_safe(svg.replace("<svg ", '<svg role="img" ', 1))  # noqa: S308
 
 
 def only_digits(text: str) -> str:
@@ -120,12 +120,12 @@ class SecondFactorBackend(BaseBackend):
         device = _device_for(user, code) if user and code else None
         if not user or not code or not device:
             return None
-        given = code if len(code) == APP_DIGITS else _stored(user, code)
-        user.otp_device = verify_token(user, device.persistent_id, given)  # type: ignore[attr-defined]
+        token = code if len(code) == APP_DIGITS else _stored(user, code)
+        user.otp_device = verify_token(user, device.persistent_id, token)  # type: ignore[attr-defined]
         return user if has_verified(user) else None
 
 
-def waits_until(user: User, code: str) -> datetime | None:
+def refused_until(user: User, code: str) -> datetime | None:
     """Return until when codes of this kind are refused after earlier wrong ones; None if they are not."""
     device = _device_for(user, code)
     if device is None:
@@ -158,23 +158,23 @@ def enrol(user: User, secret: str, code: str) -> tuple[TOTPDevice, list[str]]:
         ValidationError: The code is wrong, or there is no secret.
     """
     if len(secret) != 2 * SECRET_BYTES:
-        raise ValidationError("The picture that you used is no longer valid; let the app read this one.")
-    shown = TOTP(bytes.fromhex(secret))
-    shown.time = time.time()
-    if len(code) != APP_DIGITS or not shown.verify(int(code), tolerance=STEPS_OFF):
+        raise ValidationError("The QR code that you used is no longer valid; let the app read this one.")
+    totp = TOTP(bytes.fromhex(secret))
+    totp.time = time.time()
+    if len(code) != APP_DIGITS or not totp.verify(int(code), tolerance=CLOCK_TOLERANCE_STEPS):
         raise ValidationError(
             "This is not the code of this secret at this moment. Give the one that the app shows; "
-            "if it keeps being refused, see that the clock of the telephone is right."
+            "if it is refused again, check the clock of the telephone."
         )
     with transaction.atomic():
         _lock(user)
         earlier, _ = TOTPDevice.objects.filter(user=user).delete()
-        app = TOTPDevice.objects.create(user=user, name="app", key=secret, last_t=shown.t())
+        app = TOTPDevice.objects.create(user=user, name="app", key=secret, last_t=totp.t())
         audit.record(
             user.get_username(),
             "replaced second factor" if earlier else "set up second factor",
             subject(user),
-            reason=OWN,
+            reason=OWN_ACCOUNT,
             about=user,
         )
         codes = _replace_codes(user)
@@ -186,7 +186,9 @@ def renew_codes(user: User) -> list[str]:
     """Make ten recovery codes for `user`. They replace earlier ones."""
     with transaction.atomic():
         _lock(user)
-        audit.record(user.get_username(), "made recovery codes", subject(user), reason=OWN, about=user)
+        audit.record(
+            user.get_username(), "made recovery codes", subject(user), reason=OWN_ACCOUNT, about=user
+        )
         return _replace_codes(user)
 
 
@@ -210,20 +212,20 @@ def turn_off(user: User, *, actor: str, reason: str = "") -> None:
             actor,
             "turned off second factor" if own else "reset second factor",
             subject(user),
-            reason=reason.strip() or OWN,
+            reason=reason.strip() or OWN_ACCOUNT,
             about=user,
         )
     end_sessions(user)
 
 
-def note_recovery(user: User) -> None:
+def record_recovery_login(user: User) -> None:
     """Record in the audit trail that `user` logged in with a recovery code."""
     audit.record(
         user.get_username(),
         "used recovery code",
         subject(user),
         after={"codes left": codes_left(user)},
-        reason=OWN,
+        reason=OWN_ACCOUNT,
         about=user,
     )
 

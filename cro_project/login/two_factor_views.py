@@ -1,4 +1,4 @@
-"""The pages for one's own second factor. Each change asks for the password."""
+"""The pages on which users manage their own second factor. Each change asks for the password."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from cro_project.login import recovery_codes, two_factor
-from cro_project.login.views import AppCodeForm, Pending, open_session, set_up, to_set_up
+from cro_project.login.views import AppCodeForm, Pending, open_session, set_up, set_up_context
 from participants.admin_base.html import moment
 
 
@@ -50,7 +50,7 @@ class SetUpForm(AppCodeForm, PasswordForm):
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
-class OwnPage(View):
+class OwnSecondFactorPage(View):
     """A page about the user's own second factor, with a form that changes it."""
 
     form_class: type[Any] = PasswordForm
@@ -61,30 +61,30 @@ class OwnPage(View):
 
     @property
     def trail(self) -> list[tuple[str, str]]:
-        """The pages above this one: address and name."""
+        """Return the pages above this one: URL and title."""
         return [(reverse("admin:two_factor"), Overview.title)]
 
     @cached_property
     def user(self) -> User:
-        """Return the user's row of the database."""
+        """Return the user, read from the database."""
         return User.objects.get(username=self.request.user.get_username())
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.show(self.form_class(request=request))
+        return self.render(self.form_class(request=request))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = self.form_class(request.POST, request=request)
-        return (self.change(form) if form.is_valid() else None) or self.show(form)
+        return (self.change(form) if form.is_valid() else None) or self.render(form)
 
     def change(self, form: Any) -> HttpResponse | None:
         """Make the change and redirect. Return None if it is not possible; the form then holds the error."""
         raise NotImplementedError
 
-    def more(self) -> dict[str, Any]:
+    def extra_context(self) -> dict[str, Any]:
         """Return what the template needs besides the form."""
         return {}
 
-    def show(self, form: Any = None) -> HttpResponse:
+    def render(self, form: Any = None) -> HttpResponse:
         context = {
             **admin.site.each_context(self.request),
             "title": self.title,
@@ -93,13 +93,13 @@ class OwnPage(View):
             "intro": self.intro,
             "button": self.button,
             "form": form,
-            **self.more(),
+            **self.extra_context(),
         }
         return TemplateResponse(self.request, self.template, context)
 
 
-class Overview(OwnPage):
-    """Show whether there is a second factor, since when, and what can be changed."""
+class Overview(OwnSecondFactorPage):
+    """Show whether the user has a second factor, since when, and what they can change."""
 
     http_method_names = ["get", "head", "options"]
     template = "admin/two_factor.html"
@@ -107,9 +107,9 @@ class Overview(OwnPage):
     trail: Any = ()
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.show()
+        return self.render()
 
-    def more(self) -> dict[str, Any]:
+    def extra_context(self) -> dict[str, Any]:
         since = two_factor.enrolled_since(self.user)
         return {
             "enrolled": since is not None,
@@ -120,44 +120,44 @@ class Overview(OwnPage):
         }
 
 
-class SetUp(OwnPage):
+class SetUp(OwnSecondFactorPage):
     form_class = SetUpForm
     template = "admin/two_factor_set_up.html"
     title = "Set up an app"
     button = "Set up"
 
-    def more(self) -> dict[str, Any]:
-        return {**to_set_up(self.request, self.user), "enrolled": two_factor.is_enrolled(self.user)}
+    def extra_context(self) -> dict[str, Any]:
+        return {**set_up_context(self.request, self.user), "enrolled": two_factor.is_enrolled(self.user)}
 
     def change(self, form: Any) -> HttpResponse | None:
         backend = self.request.session[BACKEND_SESSION_KEY]
         return set_up(self.request, form, Pending(self.user, backend, reverse("admin:two_factor")))
 
 
-class Codes(OwnPage):
+class Codes(OwnSecondFactorPage):
     """Show recovery codes once. After that, say that they were shown, until the user confirms that they are stored."""
 
     template = "admin/two_factor_codes.html"
     title = "Your recovery codes"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not recovery_codes.were_made(request):
+        if not recovery_codes.has_pending_codes(request):
             return redirect("admin:two_factor")
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        answer = self.show()
-        recovery_codes.forget_codes(answer)
-        return answer
+        response = self.render()
+        recovery_codes.delete_cookie(response)
+        return response
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        return redirect(recovery_codes.kept(request))
+        return redirect(recovery_codes.confirm_stored(request))
 
-    def more(self) -> dict[str, Any]:
-        return {"codes": recovery_codes.take_codes(self.request)}
+    def extra_context(self) -> dict[str, Any]:
+        return {"codes": recovery_codes.pop_codes(self.request)}
 
 
-class OfEnrolled(OwnPage):
+class EnrolledPage(OwnSecondFactorPage):
     """A page for users who have a second factor."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -166,9 +166,9 @@ class OfEnrolled(OwnPage):
         return super().dispatch(request, *args, **kwargs)
 
 
-class RenewCodes(OfEnrolled):
+class RenewCodes(EnrolledPage):
     title = "Make recovery codes"
-    intro = "You get ten recovery codes. Those that you have are no longer taken."
+    intro = "You get ten recovery codes. Your present recovery codes stop working."
     button = "Make recovery codes"
 
     def change(self, form: Any) -> HttpResponse | None:
@@ -177,17 +177,17 @@ class RenewCodes(OfEnrolled):
         )
 
 
-class TurnOff(OfEnrolled):
+class TurnOff(EnrolledPage):
     title = "Turn off two-factor log-in"
     intro = (
-        "You log in with your password alone then. The app and the recovery codes that you have are no "
-        "longer taken, and you are logged out everywhere else."
+        "You then log in with your password alone. Your app and your recovery codes stop working, and you are "
+        "logged out everywhere else."
     )
     button = "Turn off"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if settings.TWO_FACTOR_REQUIRED:
-            raise PermissionDenied("A second factor is required here, so nobody turns theirs off.")
+            raise PermissionDenied("This CRO requires a second factor, so you cannot turn yours off.")
         return super().dispatch(request, *args, **kwargs)
 
     def change(self, form: Any) -> HttpResponse | None:

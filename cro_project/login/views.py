@@ -1,6 +1,6 @@
-"""How staff log in: the password first, then a code, or the setting up of a second factor where one is required.
+"""The log-in of staff: the password first, then a code. A user who needs a second factor and has none sets one up.
 
-Between the two steps nobody is logged in: the session only remembers for ten minutes whose password was right.
+Between the two steps the user is not logged in: the session only stores, for ten minutes, whose password was right.
 """
 
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ from participants.admin_base.html import moment
 
 PENDING = "log_in_pending"
 SECRET = "two_factor_secret"  # noqa: S105
-TIME_FOR_CODE = timedelta(minutes=10)
+CODE_TIMEOUT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A log-in of which the password was right: whose it is, and the page to show after it."""
+    """A log-in whose password was right: the user, the backend that checked it, and the URL of the page after it."""
 
     user: User
     backend: str
@@ -44,7 +44,7 @@ class Pending:
 
 
 def begin(request: HttpRequest, user: User, after: str) -> None:
-    """Remember in a session of its own that the password of `user` was right, and the URL `after` the log-in."""
+    """Store in a new session that the password of `user` was right, and the URL of the page `after` the log-in."""
     backend: str = user.backend
     request.session.flush()
     request.session[PENDING] = {
@@ -52,23 +52,23 @@ def begin(request: HttpRequest, user: User, after: str) -> None:
         "password": user.get_session_auth_hash(),
         "backend": backend,
         "next": after,
-        "until": (clock.now() + TIME_FOR_CODE).timestamp(),
+        "until": (clock.now() + CODE_TIMEOUT).timestamp(),
     }
 
 
 def pending(request: HttpRequest) -> Pending | None:
-    """Return the log-in that has begun in this session; None if there is none, or it has expired."""
-    kept = request.session.get(PENDING)
-    if not kept or clock.now().timestamp() > kept["until"]:
+    """Return the log-in that began in this session; None if there is none, or it has expired."""
+    stored = request.session.get(PENDING)
+    if not stored or clock.now().timestamp() > stored["until"]:
         return None
-    user = User.objects.filter(pk=kept["user"], is_active=True, is_staff=True).first()
-    if user is None or not constant_time_compare(user.get_session_auth_hash(), kept["password"]):
+    user = User.objects.filter(pk=stored["user"], is_active=True, is_staff=True).first()
+    if user is None or not constant_time_compare(user.get_session_auth_hash(), stored["password"]):
         return None
-    return Pending(user, kept["backend"], kept["next"])
+    return Pending(user, stored["backend"], stored["next"])
 
 
 def finish(request: HttpRequest, begun: Pending, device: Any) -> None:
-    """Log in whose log-in has `begun`, verified by `device`."""
+    """Log in the user of the log-in `begun`, whom `device` has verified."""
     request.session.pop(PENDING, None)
     request.session.pop(SECRET, None)
     begun.user.otp_device = device  # type: ignore[attr-defined]
@@ -76,7 +76,7 @@ def finish(request: HttpRequest, begun: Pending, device: Any) -> None:
 
 
 def open_session(request: HttpRequest, user: User, backend: str) -> None:
-    """Log `user` in under another session key, though they be logged in already."""
+    """Log `user` in, under a new session key even if they are logged in already."""
     if SESSION_KEY in request.session:
         request.session.cycle_key()
     login(request, user, backend=backend)
@@ -97,7 +97,7 @@ class CodeForm(forms.Form):
 
 
 class AppCodeForm(CodeForm):
-    """Asks for the code that an app shows which is being set up."""
+    """Ask for a code of the app that is being set up."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -105,7 +105,7 @@ class AppCodeForm(CodeForm):
 
 
 class PasswordStep(LoginView):
-    """The first step, and the only one for those who need no second factor."""
+    """Ask for the password. This is the only step for users who need no second factor."""
 
     next_page = "admin:index"
     authentication_form = AdminAuthenticationForm
@@ -113,7 +113,7 @@ class PasswordStep(LoginView):
 
     def form_valid(self, form: Any) -> Any:
         user = form.get_user()
-        if two_factor.suffices(user):
+        if two_factor.is_sufficient(user):
             return super().form_valid(form)
         begin(self.request, user, self.get_success_url())
         return redirect("admin:login_code" if two_factor.is_enrolled(user) else "admin:login_set_up")
@@ -121,7 +121,7 @@ class PasswordStep(LoginView):
 
 @method_decorator([sensitive_post_parameters(), csrf_protect, never_cache], name="dispatch")
 class SecondStep(View):
-    """What the two kinds of a second step share: they need a log-in that has begun, and show one form."""
+    """Base of the two kinds of second step. They need a log-in that has begun, and have one form."""
 
     form_class: type[CodeForm]
     template = ""
@@ -130,7 +130,7 @@ class SecondStep(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         begun = pending(request)
-        if begun is None or two_factor.suffices(begun.user):
+        if begun is None or two_factor.is_sufficient(begun.user):
             messages.warning(request, "Give your password again: the log-in took too long, or has ended.")
             return redirect("admin:login")
         self.begun = begun
@@ -139,34 +139,34 @@ class SecondStep(View):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.show(self.form_class())
+        return self.render(self.form_class())
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = self.form_class(request.POST)
-        return (self.accept(form) if form.is_valid() else None) or self.show(form)
+        return (self.accept(form) if form.is_valid() else None) or self.render(form)
 
     def accept(self, form: CodeForm) -> HttpResponse | None:
-        """Where the code is right, the page after it; else None, and the form says why."""
+        """Return the response if the code is right. Otherwise return None; the form then holds the error."""
         raise NotImplementedError
 
-    def more(self) -> dict[str, Any]:
+    def extra_context(self) -> dict[str, Any]:
         """Return what the template needs besides the form."""
         return {}
 
-    def show(self, form: CodeForm) -> HttpResponse:
+    def render(self, form: CodeForm) -> HttpResponse:
         context = {
             **admin.site.each_context(self.request),
             "title": self.title,
             "form": form,
             "button": self.button,
-            "who": self.begun.user.get_username(),
-            **self.more(),
+            "user_name": self.begun.user.get_username(),
+            **self.extra_context(),
         }
         return TemplateResponse(self.request, self.template, context)
 
 
 class CodeStep(SecondStep):
-    """The second step of those who are enrolled: a code from the app, or a recovery code."""
+    """Ask an enrolled user for a code from the app, or a recovery code."""
 
     form_class = CodeForm
     template = "admin/login_code.html"
@@ -175,14 +175,14 @@ class CodeStep(SecondStep):
 
     def accept(self, form: CodeForm) -> HttpResponse | None:
         code, user = form.cleaned_data["code"], self.begun.user
-        wait = two_factor.waits_until(user, code)
+        wait = two_factor.refused_until(user, code)
         verified: Any = authenticate(self.request, username=user.get_username(), code=code)
         if verified is None:
-            form.add_error("code", refusal(wait))
+            form.add_error("code", refusal_text(wait))
             return None
         finish(self.request, self.begun, verified.otp_device)
         if len(code) == two_factor.RECOVERY_DIGITS:
-            two_factor.note_recovery(user)
+            two_factor.record_recovery_login(user)
             left = two_factor.codes_left(user)
             messages.warning(
                 self.request,
@@ -193,30 +193,30 @@ class CodeStep(SecondStep):
 
 
 class SetUpStep(SecondStep):
-    """The second step of those who must have a second factor and have none: they set one up."""
+    """Let a user who must have a second factor, and has none, set one up."""
 
     form_class = AppCodeForm
     template = "admin/login_set_up.html"
     title = "Set up your second factor"
     button = "Set up and log in"
 
-    def more(self) -> dict[str, Any]:
-        return to_set_up(self.request, self.begun.user)
+    def extra_context(self) -> dict[str, Any]:
+        return set_up_context(self.request, self.begun.user)
 
     def accept(self, form: CodeForm) -> HttpResponse | None:
         return set_up(self.request, form, self.begun)
 
 
-def to_set_up(request: HttpRequest, user: User) -> dict[str, Any]:
-    """Return what the page needs on which `user` sets up an app: the secret as a QR code and as text."""
+def set_up_context(request: HttpRequest, user: User) -> dict[str, Any]:
+    """Return the context of a page on which `user` sets up an app: the secret as a QR code and as text."""
     secret = request.session.setdefault(SECRET, two_factor.make_secret())
-    return {"picture": two_factor.picture(user, secret), "secret": two_factor.secret_to_type(secret)}
+    return {"qr_code": two_factor.qr_code(user, secret), "secret": two_factor.grouped_secret(secret)}
 
 
 def set_up(request: HttpRequest, form: CodeForm, begun: Pending) -> HttpResponse | None:
-    """Enrol whose log-in has `begun` with the secret of this session, log them in, and lead to their recovery codes.
+    """Set up the app with the secret of this session, log the user in, and redirect to their recovery codes.
 
-    None where the code is wrong; the form says so.
+    Return None if the code is wrong; `form` then holds the error.
     """
     try:
         device, codes = two_factor.enrol(
@@ -229,8 +229,8 @@ def set_up(request: HttpRequest, form: CodeForm, begun: Pending) -> HttpResponse
     return show_codes(request, codes, begun.next)
 
 
-def refusal(wait: Any) -> str:
-    """Why a code was refused that came before `wait`, or with no need to wait."""
+def refusal_text(wait: Any) -> str:
+    """Return why a code was refused. `wait` is the moment until which codes are refused; None if the code is wrong."""
     if wait is None:
         return (
             "This code is wrong, or was used before. Give the one that the app shows now, or a recovery code."

@@ -1,1 +1,1 @@
-"""Start, watch and stop the processes."""
+"""Start, watch and stop processes."""

@@ -1,4 +1,4 @@
-"""What a first start makes, so that trying the CRO needs no configuring."""
+"""Make what a first start needs, so that a trial of the CRO needs no configuration."""
 
 import os
 import secrets
@@ -13,11 +13,16 @@ ADMIN = "admin"
 
 
 def write_environment(file: Path) -> bool:
-    """Add to `file`, for its owner only, the secret and the key that neither it nor the environment has.
+    """Add a secret and a private key to `file` if they are not set. Only the owner of the file may read it.
 
-    A trial's participants are on this machine, so the first start also lets messages go to private addresses.
-    Returns whether anything was missing. Raises ImproperlyConfigured where one is there but empty, which would win
-    over what is written, and where `file` cannot be written.
+    The participants of a trial are on this machine, so this also lets messages go to private addresses.
+
+    Returns:
+        Whether anything was added.
+
+    Raises:
+        ImproperlyConfigured: A setting is empty in the environment, which would win over `file`; or `file` cannot be
+            written.
     """
     made: dict[str, str] = {}
     if _is_missing("SECRET_KEY"):
@@ -38,11 +43,11 @@ def write_environment(file: Path) -> bool:
 
 
 def _is_missing(name: str) -> bool:
-    """Whether the setting is nowhere. Raises ImproperlyConfigured where it is there, but empty."""
+    """Return whether the setting is not set. Raise ImproperlyConfigured if it is set, but empty."""
     text = os.environ.get(name)
     if text is not None and not text.strip():
         raise ImproperlyConfigured(
-            f"{name}: is empty, in .env or in the environment; give it a value, or take it away to have one made"
+            f"{name}: is empty, in .env or in the environment; give it a value, or remove the line to have one made"
         )
     return text is None
 
@@ -58,7 +63,7 @@ def _append(file: Path, made: dict[str, str]) -> None:
 
 
 def create_admin() -> str | None:
-    """Create the account `ADMIN`, which may do everything, where there is none such; returns its password."""
+    """Create the superuser ADMIN and return the password; None if there is a superuser already."""
     users = get_user_model()
     if users.objects.filter(is_superuser=True).exists():
         return None

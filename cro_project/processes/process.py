@@ -1,4 +1,4 @@
-"""What the long-running processes have in common."""
+"""Functions for the long-running processes."""
 
 import ctypes
 import os
@@ -10,26 +10,26 @@ import time
 from argparse import ArgumentParser
 
 _PR_SET_PDEATHSIG = 1
-SECONDS_BETWEEN_LOOKS = 0.5
+POLL_SECONDS = 0.5
 
 
 def add_parent_option(parser: ArgumentParser) -> None:
-    """Let a command be told, as `with_parent`, the process id of the one that started it and that it dies with."""
+    """Add the option `--with-parent`: the process id of the parent with which the command ends."""
     parser.add_argument(
         "--with-parent",
         nargs="?",
         type=int,
         const=os.getppid(),
         metavar="PID",
-        help="stop when the starting process dies; that may say which one it is",
+        help="stop when the parent process dies; PID is the parent, by default the one at the start",
     )
 
 
 def die_with_parent(parent: int | None = None) -> None:
-    """Have this process told to stop (SIGTERM) when the one that started it dies. Linux only.
+    """Have the system send SIGTERM to this process when its parent dies. Linux only.
 
-    `parent` is the process id of that one, as it said itself: it may have died before this is called. Without it,
-    the parent at this moment is taken for it.
+    `parent` is the process id that the parent gave: the parent may have died before this call. By default it is the
+    parent at this moment.
     """
     if sys.platform != "linux":
         return
@@ -39,29 +39,28 @@ def die_with_parent(parent: int | None = None) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def outlive_no_parent(parent: int, seconds: float) -> None:
-    """Have this process end soon after `parent`, whatever it is doing: `seconds` later at the latest.
+def end_after_parent(parent: int, seconds: float) -> None:
+    """End this process after `parent` has ended, at most `seconds` later.
 
-    For one that may miss a SIGTERM while it starts: it is told again until it is gone.
+    A process that starts may miss a SIGTERM. So this sends it again and again, and at the end SIGKILL.
     """
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def port_is_taken(host: str, port: int) -> bool:
-    """Whether another process listens on `port`.
+    """Return whether another process listens on `port`.
 
-    Asked by taking the port alone: the web server shares its port between its processes, and so would not
-    notice.
+    This binds the port exclusively to find out. The web server could not: its processes share the port.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -13,21 +13,27 @@ from types import FrameType
 from django.conf import settings
 
 SECONDS_TO_FINISH = 40
-SECONDS_BETWEEN_LOOKS = 0.2
+POLL_SECONDS = 0.2
 
 
 def run(
     commands: Mapping[str, Sequence[str]], *, ready_at: str, host: str, when_ready: Callable[[], None]
 ) -> str:
-    """Run each of `commands` (name → arguments of `manage.py`) until a signal comes or one of them ends.
+    """Run commands until SIGINT, SIGTERM or SIGHUP comes, or one of them ends.
 
-    `when_ready` is called once, when the address `ready_at`, asked for as `host`, first answers 200. Returns
-    nothing after SIGINT, SIGTERM or SIGHUP, and otherwise one line saying which command ended by itself, and how.
+    Args:
+        commands: The arguments of `manage.py` for each command, by its name.
+        ready_at: A URL that returns 200 when all commands are ready.
+        host: The host name for requests to `ready_at`.
+        when_ready: Called once, when `ready_at` returns 200 for the first time.
+
+    Returns:
+        One line that says which command ended, and how; empty after a signal.
     """
-    told_to_stop = threading.Event()
+    stop_requested = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        told_to_stop.set()
+        stop_requested.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -35,19 +41,19 @@ def run(
         signal.signal(signal.SIGHUP, stop)
 
     running: dict[str, subprocess.Popen[bytes]] = {}
-    greeted = False
+    is_ready = False
     try:
         for name, arguments in commands.items():
             # A session of its own: Ctrl-C at the terminal reaches this process alone, which stops each once.
             running[name] = subprocess.Popen(
                 [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments], start_new_session=True
             )
-        while not told_to_stop.wait(SECONDS_BETWEEN_LOOKS):
+        while not stop_requested.wait(POLL_SECONDS):
             for name, process in running.items():
                 if (code := process.poll()) is not None:
                     return f"the {name} process ended by itself ({_described(code)}); all was stopped"
-            if not greeted and _answers(ready_at, host):
-                greeted = True
+            if not is_ready and _answers(ready_at, host):
+                is_ready = True
                 when_ready()
     finally:
         _stop(running)
@@ -59,16 +65,16 @@ def _described(code: int) -> str:
 
 
 def _answers(address: str, host: str) -> bool:
-    asked = urllib.request.Request(address, headers={"Host": host})  # noqa: S310
+    request = urllib.request.Request(address, headers={"Host": host})  # noqa: S310
     try:
-        with urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+            return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False
 
 
 def _stop(running: Mapping[str, "subprocess.Popen[bytes]"]) -> None:
-    """Tell each process to finish, and end those that do not."""
+    """Send SIGTERM to each process, and SIGKILL to those that do not end in time."""
     for process in running.values():
         if process.poll() is None:
             process.terminate()

@@ -1,4 +1,4 @@
-"""Staff accounts: what they may do, for which participants, and who made them so. Accounts are never deleted."""
+"""Make and change staff accounts: what they may do, and for which participants. Accounts are never deleted."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -16,8 +16,8 @@ from participants.models import Participant
 from participants.scope import ACTS, SEES
 
 
-def given(user: User, codename: str) -> list[Participant]:
-    """Return the participants on which `user` itself has the permission `codename` (ACTS or SEES), in order."""
+def participants_with(user: User, codename: str) -> list[Participant]:
+    """Return the participants on which `user` has the permission `codename` (ACTS or SEES), by role and domain."""
     if user.pk is None:
         return []
     keys = UserObjectPermission.objects.filter(
@@ -26,10 +26,14 @@ def given(user: User, codename: str) -> list[Participant]:
     return list(Participant.objects.filter(pk__in=[int(key) for key in keys]).order_by("role", "domain"))
 
 
-def check(user: User, *, by: User) -> None:
-    """Raise ValidationError where `by` would shut themselves, or everybody, out by saving `user` as it is."""
+def check(user: User, *, actor: User) -> None:
+    """Check that the superuser `actor` may save `user` with its present values.
+
+    Raises:
+        ValidationError: `actor` would take their own access away, or no active superuser would be left.
+    """
     stays = user.is_active and user.is_superuser
-    if user.pk == by.pk and not stays:
+    if user.pk == actor.pk and not stays:
         raise ValidationError(
             "You cannot deactivate your own account, nor stop being a superuser; ask another superuser."
         )
@@ -45,23 +49,34 @@ def save(
     groups: Collection[Group],
     acts_for: Collection[Participant],
     sees: Collection[Participant],
-    by: User,
+    actor: User,
     reason: str,
     password: str | None = None,
     further: Collection[Permission] | None = None,
 ) -> None:
-    """Make the account `user`, or change it to what `user` is here; with `password`, which a new one needs.
+    """Add or change an account: store the values of `user`, and an audit entry.
 
-    They are in `groups`, and where these are limited, act for `acts_for` and see `sees` as well. `further` are the
-    permissions that the account has by itself; None: those it has. A user who is
-    deactivated is logged out. The audit entry names all participants of the account, so that it is an entry about none
-    of them: staff who are limited do not read it. Raises ValidationError: no reason given, and what `check` refuses.
+    A user who is no longer active is logged out. Limited staff do not see the audit entry: its values name all
+    participants of the account, so it is recorded as an entry about none of them.
+
+    Args:
+        user: The account with its new values.
+        groups: The groups of the account.
+        acts_for: The participants that a limited account acts for, and sees.
+        sees: The participants that a limited account only sees.
+        actor: The superuser who makes the change.
+        reason: Why, for the audit trail.
+        password: A new password; a new account needs one.
+        further: The permissions that the account has beside its groups; None leaves them unchanged.
+
+    Raises:
+        ValidationError: There is no reason, or `check` refuses the values.
     """
     _require(reason)
-    check(user, by=by)
+    check(user, actor=actor)
     with transaction.atomic():
         new = user.pk is None
-        before = {} if new else _described(User.objects.select_for_update(no_key=True).get(pk=user.pk))
+        before = {} if new else _audited_values(User.objects.select_for_update(no_key=True).get(pk=user.pk))
         user.is_staff = True
         if password is not None:
             user.set_password(password)
@@ -69,13 +84,13 @@ def save(
         user.groups.set(groups)
         if further is not None:
             user.user_permissions.set(further)
-        _give(user, ACTS, set(acts_for))
-        _give(user, SEES, set(sees) - set(acts_for))
-        after = _described(user)
+        _set_permission(user, ACTS, set(acts_for))
+        _set_permission(user, SEES, set(sees) - set(acts_for))
+        after = _audited_values(user)
         changed = [name for name in after if after[name] != before.get(name, "")]
         if changed:
             audit.record(
-                by.get_username(),
+                actor.get_username(),
                 "added user" if new else "changed user",
                 two_factor.subject(user),
                 before=None if new else {name: before[name] for name in changed},
@@ -88,14 +103,14 @@ def save(
 
 
 @sensitive_variables("password")
-def set_password(user: User, password: str, *, by: User, reason: str) -> None:
-    """Give `user` a password, which ends their sessions. Raises ValidationError where there is no reason."""
+def set_password(user: User, password: str, *, actor: User, reason: str) -> None:
+    """Set the password of `user`, which ends their sessions. Raise ValidationError if there is no reason."""
     _require(reason)
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
         audit.record(
-            by.get_username(), "set password", two_factor.subject(user), reason=reason.strip(), about=user
+            actor.get_username(), "set password", two_factor.subject(user), reason=reason.strip(), about=user
         )
 
 
@@ -104,17 +119,17 @@ def _require(reason: str) -> None:
         raise ValidationError("Say why: this is recorded with its reason.")
 
 
-def _give(user: User, codename: str, wanted: set[Participant]) -> None:
-    """Let `user` alone have the permission `codename` on the `wanted` participants and on no others."""
+def _set_permission(user: User, codename: str, wanted: set[Participant]) -> None:
+    """Give `user` the permission `codename` on the `wanted` participants, and take it away on all others."""
     permission = f"participants.{codename}"
-    has = set(given(user, codename))
+    has = set(participants_with(user, codename))
     for participant in wanted - has:
         assign_perm(permission, user, participant)
     for participant in has - wanted:
         remove_perm(permission, user, participant)
 
 
-def _described(user: User) -> dict[str, Any]:
+def _audited_values(user: User) -> dict[str, Any]:
     """Return an account's values for the audit trail."""
     return {
         "name": user.get_full_name(),
@@ -123,8 +138,8 @@ def _described(user: User) -> dict[str, Any]:
         "superuser": user.is_superuser,
         "groups": _names(user.groups.order_by("name")),
         "further permissions": _names(user.user_permissions.order_by("name").values_list("name", flat=True)),
-        "acts for": _names(given(user, ACTS)),
-        "sees": _names(given(user, SEES)),
+        "acts for": _names(participants_with(user, ACTS)),
+        "sees": _names(participants_with(user, SEES)),
     }
 
 

@@ -1,4 +1,4 @@
-"""The screens of staff accounts: superusers change them, auditors look at them."""
+"""The screens of staff accounts. Superusers change them, auditors view them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,8 +31,8 @@ from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from participants.scope import ACTS, ACTS_FOR_EVERY, SEES, SEES_EVERY, seen_by
 
-NAMED = 3
-"""Participants that the list names; of more it gives the number."""
+MAX_NAMED = 3
+"""How many participants of an account the list names. It counts the others."""
 
 
 class SecondFactorFilter(admin.SimpleListFilter):
@@ -48,7 +48,7 @@ class SecondFactorFilter(admin.SimpleListFilter):
         return queryset.filter(enrolled_at__isnull=self.value() == "no")
 
 
-def _ask(
+def _reason_page(
     model_admin: ScopedAdmin,
     request: HttpRequest,
     user: User,
@@ -56,7 +56,7 @@ def _ask(
     title: str,
     save: Callable[[str], None],
 ) -> HttpResponse:
-    """Ask for a reason on a page, then `save` with it."""
+    """Show a page with `form`, which asks for the reason; on a valid POST, call `save` with the reason."""
     if request.method == "POST" and form.is_valid():
         try:
             save(form.cleaned_data["reason"])
@@ -68,19 +68,21 @@ def _ask(
 
 
 def reset_second_factor(model_admin: ScopedAdmin, request: HttpRequest, user: User) -> HttpResponse:
-    """Take the second factor from somebody who has lost it."""
+    """Delete the second factor of a user who has lost it."""
     if _is_own(request, user):
         return _to_own_page(request, "two_factor", "You look after your own second factor here.")
 
-    def save(why: str) -> None:
-        by = request.user.get_username()
-        retried(lambda: two_factor.turn_off(user, actor=by, reason=why))
+    def save(reason: str) -> None:
+        actor = request.user.get_username()
+        retried(lambda: two_factor.turn_off(user, actor=actor, reason=reason))
         messages.success(
             request, f"The second factor of {user.get_username()} is reset; they are logged out."
         )
 
     form = ReasonForm(request.POST or None)
-    return _ask(model_admin, request, user, form, f"Reset the second factor of {user.get_username()}", save)
+    return _reason_page(
+        model_admin, request, user, form, f"Reset the second factor of {user.get_username()}", save
+    )
 
 
 class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
@@ -127,7 +129,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         return ["username", "last_log_in"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Accounts with what the list says of each, in one query."""
+        """Return the accounts with all that the list shows of each, in one query."""
         app_of_user = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True).order_by("id")
         in_groups = Group.objects.filter(user=OuterRef("pk")).order_by("name")
         accounts = super().get_queryset(request)
@@ -135,8 +137,8 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
             group_names=ArraySubquery(in_groups.values("name")),
             sees_every=_holds(SEES_EVERY),
             acts_for_every=_holds(ACTS_FOR_EVERY),
-            acts_for_names=ArraySubquery(_named(ACTS)),
-            sees_names=ArraySubquery(_named(SEES)),
+            acts_for_names=ArraySubquery(_participants_with(ACTS)),
+            sees_names=ArraySubquery(_participants_with(SEES)),
             enrolled_at=Subquery(app_of_user.values("created_at")[:1]),
         )
 
@@ -153,12 +155,12 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         if user.is_superuser or user.acts_for_every:
             return "every participant"
         sees = "every participant" if user.sees_every else _in_short(user.sees_names)
-        said = [
+        parts = [
             f"{verb} {names}"
             for verb, names in (("acts for", _in_short(user.acts_for_names)), ("sees", sees))
             if names
         ]
-        return "; ".join(said) or "no participant"
+        return "; ".join(parts) or "no participant"
 
     @admin.display(description="acts for")
     def acts_for_in_words(self, user: Any) -> str:
@@ -187,49 +189,49 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         return _superuser(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Accounts are deactivated: what they did stays theirs."""
+        """Return False: accounts are deactivated, so that audit entries keep their actor."""
         return False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         changes = self.has_change_permission(request, obj)
         person = ["first_name", "last_name", "email"]
-        by_itself = changes and obj is not None and obj.user_permissions.exists()
-        rights = ["is_active", "is_superuser", "groups", *(["further"] if by_itself else [])]
-        rights += ["acts_for", "sees"] if changes else _IN_WORDS
-        why = [(None, {"fields": ["reason"]})] if changes else []
+        has_further = changes and obj is not None and obj.user_permissions.exists()
+        rights = ["is_active", "is_superuser", "groups", *(["further"] if has_further else [])]
+        rights += ["acts_for", "sees"] if changes else _SCOPE_IN_WORDS
+        reason = [(None, {"fields": ["reason"]})] if changes else []
         if obj is None:
             return [
                 (None, {"fields": ["username", *person, "password1", "password2"]}),
                 ("What they may do", {"fields": rights}),
-                *why,
+                *reason,
             ]
         return [
             (None, {"fields": ["username", *person, "last_log_in", "second_factor", "added"]}),
             ("What they may do", {"fields": rights}),
-            *why,
+            *reason,
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Return the user name too: it never changes, since the audit trail uses it."""
-        return ["username", "last_log_in", "second_factor", "added", *_IN_WORDS] if obj else []
+        return ["username", "last_log_in", "second_factor", "added", *_SCOPE_IN_WORDS] if obj else []
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
-        return type(form.__name__, (form,), {"by": _who(request)})
+        return type(form.__name__, (form,), {"actor": _acting_user(request)})
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        given = form.cleaned_data
+        data = form.cleaned_data
         accounts.save(
             obj,
-            groups=given["groups"],
-            acts_for=given["acts_for"],
-            sees=given["sees"],
-            by=form.by,
-            reason=given["reason"],
-            password=given.get("password1"),
-            further=given["further"] if change else None,
+            groups=data["groups"],
+            acts_for=data["acts_for"],
+            sees=data["sees"],
+            actor=form.actor,
+            reason=data["reason"],
+            password=data.get("password1"),
+            further=data["further"] if change else None,
         )
-        _warn_of_nothing(request, obj)
+        _warn_of_empty_scope(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Save nothing: groups were saved with the account."""
@@ -244,12 +246,12 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
             return _to_own_page(request, "password_change", "You change your own password here.")
         form = PasswordForm(request.POST or None, user=user)
 
-        def save(why: str) -> None:
-            password, by = form.cleaned_data["password1"], _who(request)
-            retried(lambda: accounts.set_password(user, password, by=by, reason=why))
+        def save(reason: str) -> None:
+            password, actor = form.cleaned_data["password1"], _acting_user(request)
+            retried(lambda: accounts.set_password(user, password, actor=actor, reason=reason))
             messages.success(request, f"The password of {user.get_username()} is set; they are logged out.")
 
-        return _ask(self, request, user, form, f"Set the password of {user.get_username()}", save)
+        return _reason_page(self, request, user, form, f"Set the password of {user.get_username()}", save)
 
     def _changeable(self, request: HttpRequest, key: str) -> User:
         user: User = self.row_or_404(request, key)
@@ -258,15 +260,15 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         return user
 
 
-_IN_WORDS = ["acts_for_in_words", "sees_in_words"]
+_SCOPE_IN_WORDS = ["acts_for_in_words", "sees_in_words"]
 
 
-def _warn_of_nothing(request: HttpRequest, user: User) -> None:
-    """Say so where an account is saved that may look at something, but at no participant's."""
+def _warn_of_empty_scope(request: HttpRequest, user: User) -> None:
+    """Warn if the saved account may view tables of ours, but has no participant in its scope."""
     saved = User.objects.get(pk=user.pk)
     scope = seen_by(saved)
-    looks = any(saved.has_module_perms(app) for app in OURS)
-    if looks and not (scope.everyone or scope.ids):
+    may_view = any(saved.has_module_perms(app) for app in OURS)
+    if may_view and not (scope.everyone or scope.ids):
         messages.warning(
             request,
             f"The account {saved.get_username()} finds nothing yet: choose its participants under “Acts for” or "
@@ -282,25 +284,25 @@ def _is_own(request: HttpRequest, user: User) -> bool:
     return user.pk == request.user.pk
 
 
-def _to_own_page(request: HttpRequest, page: str, why: str) -> HttpResponse:
-    """Lead to a page on which staff change what is their own, and which asks for their password."""
-    messages.info(request, why)
+def _to_own_page(request: HttpRequest, page: str, notice: str) -> HttpResponse:
+    """Redirect to a page on which users change their own account. It asks for their password."""
+    messages.info(request, notice)
     return redirect(f"admin:{page}")
 
 
-def _who(request: HttpRequest) -> User:
+def _acting_user(request: HttpRequest) -> User:
     return User.objects.get(username=request.user.get_username())
 
 
 def _holds(permission: str) -> Exists:
-    """Whether the account of the outer query has `permission`, itself or by a group."""
+    """Return the condition that the account of the outer query has `permission`, itself or by a group."""
     app, codename = permission.split(".")
     found = Permission.objects.filter(content_type__app_label=app, codename=codename)
     return Exists(found.filter(Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))))
 
 
-def _named(codename: str) -> QuerySet[Any, Any]:
-    """Select the participants, as `AGR agr.example`, on which the account of the outer query has `codename`."""
+def _participants_with(codename: str) -> QuerySet[Any, Any]:
+    """Return the participants on which the account of the outer query has `codename`, such as `AGR agr.example`."""
     keys = UserObjectPermission.objects.filter(
         user=OuterRef(OuterRef("pk")),
         permission__content_type__app_label="participants",
@@ -314,6 +316,6 @@ def _named(codename: str) -> QuerySet[Any, Any]:
 
 
 def _in_short(names: list[str]) -> str:
-    more = len(names) - NAMED
-    shown = ", ".join(names[:NAMED])
-    return f"{shown} and {more} more" if more > 0 else shown
+    more = len(names) - MAX_NAMED
+    named = ", ".join(names[:MAX_NAMED])
+    return f"{named} and {more} more" if more > 0 else named

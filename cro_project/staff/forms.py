@@ -1,4 +1,4 @@
-"""Forms in which superusers say what a member of staff may do, and for whom."""
+"""Forms for superusers: what a member of staff may do, and for whom."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ from participants.models import Participant, PublicKey
 from participants.scope import ACTS, SEES
 
 LIMITED = (
-    "Only for those whose groups do not let them act for every participant, such as a CRO participant manager. Unless "
-    "another group lets them look at every participant, they find nothing of others, in lists, searches or files."
+    "Only for an account whose groups do not let it act for every participant, such as a CRO participant manager. "
+    "Unless another group lets it see every participant, it finds no other participants in lists, searches or files."
 )
 
 
@@ -29,12 +29,12 @@ class GroupChoice(forms.ModelMultipleChoiceField[Group]):
     widget = forms.CheckboxSelectMultiple
 
     def label_from_instance(self, group: Any) -> SafeString:
-        said = DESCRIPTIONS.get(group.name, "")
-        return format_html("<strong>{}</strong>{}{}", group.name, ": " if said else "", said)
+        description = DESCRIPTIONS.get(group.name, "")
+        return format_html("<strong>{}</strong>{}{}", group.name, ": " if description else "", description)
 
 
 class ParticipantsWidget(AutocompleteSelectMultiple):
-    """Participants that are searched for while one types, in mark-up that screen readers understand."""
+    """A choice of participants that searches while the user types. Its markup works with screen readers."""
 
     def __init__(self) -> None:
         to_participant: Any = PublicKey._meta.get_field("participant")
@@ -49,7 +49,7 @@ class ParticipantsWidget(AutocompleteSelectMultiple):
 
 
 def participants_field(label: str, help_text: str) -> forms.ModelMultipleChoiceField[Participant]:
-    """Participants that are searched for by what their domain starts with."""
+    """Return a field with a choice of participants, searched by the beginning of their domain."""
     return forms.ModelMultipleChoiceField(
         queryset=Participant.objects.all(),
         required=False,
@@ -60,10 +60,10 @@ def participants_field(label: str, help_text: str) -> forms.ModelMultipleChoiceF
 
 
 class UserForm(forms.ModelForm[User]):
-    """An account as it is, to be changed."""
+    """Change an account."""
 
-    by: User
-    """Who changes it."""
+    actor: User
+    """The superuser who changes the account."""
 
     groups = GroupChoice(
         queryset=Group.objects.order_by("name"),
@@ -77,9 +77,9 @@ class UserForm(forms.ModelForm[User]):
         help_text="This account has these beside its groups. What is taken away here, only a group gives again.",
         widget=forms.CheckboxSelectMultiple,
     )
-    acts_for = participants_field("Acts for", f"Looks at, and decides about. {LIMITED}")
+    acts_for = participants_field("Acts for", f"Sees these participants, and acts for them. {LIMITED}")
     sees = participants_field(
-        "Sees", "Looks at, and decides nothing about; those above need not be repeated."
+        "Sees", "Sees these participants, and does not act for them. Those above need not be repeated."
     )
     reason = reason_field()
 
@@ -98,20 +98,20 @@ class UserForm(forms.ModelForm[User]):
         if "further" in self.fields:
             self.fields["further"].queryset = has  # type: ignore[attr-defined]
         self.initial.setdefault("further", has)
-        self.initial.setdefault("acts_for", accounts.given(self.instance, ACTS))
-        self.initial.setdefault("sees", accounts.given(self.instance, SEES))
+        self.initial.setdefault("acts_for", accounts.participants_with(self.instance, ACTS))
+        self.initial.setdefault("sees", accounts.participants_with(self.instance, SEES))
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         if not self.errors:
             try:
-                accounts.check(self.instance, by=self.by)
+                accounts.check(self.instance, actor=self.actor)
             except ValidationError as refused:
                 self.add_error(None, refused)
 
 
 class NewUserForm(SetPasswordMixin, UserForm):  # type: ignore[type-arg]
-    """An account that is to be made, with its first password."""
+    """Add an account, with its first password."""
 
     password1, password2 = SetPasswordMixin.create_password_fields()
 
@@ -120,10 +120,10 @@ class NewUserForm(SetPasswordMixin, UserForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         self.validate_passwords()
-        given = super().clean() or {}
-        if not (given.get("groups") or given.get("is_superuser") or "groups" in self.errors):
+        data = super().clean() or {}
+        if not (data.get("groups") or data.get("is_superuser") or "groups" in self.errors):
             self.add_error("groups", "Choose a group: without one, this account may not look at anything.")
-        return given
+        return data
 
     def _post_clean(self) -> None:
         super()._post_clean()
@@ -131,7 +131,7 @@ class NewUserForm(SetPasswordMixin, UserForm):  # type: ignore[type-arg]
 
 
 class PasswordForm(SetPasswordMixin, ReasonForm):  # type: ignore[type-arg]
-    """Another password for a user who has lost theirs."""
+    """Set a new password for a user who has lost theirs."""
 
     password1, password2 = SetPasswordMixin.create_password_fields()
     field_order = ["password1", "password2", "reason"]

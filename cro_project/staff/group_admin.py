@@ -1,4 +1,4 @@
-"""The screens of groups: superusers make groups of their own beside those that every CRO has."""
+"""The screens of groups. Superusers can add groups to those that every CRO has."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(many=Count("user", distinct=True))
+        return super().get_queryset(request).annotate(member_count=Count("user", distinct=True))
 
     @admin.display(description="what its members may do")
     def what_for(self, group: Group) -> str:
@@ -42,13 +42,13 @@ class StaffGroupAdmin(ScalableAdmin, GroupAdmin):
 
     @admin.display(description="members")
     def members(self, group: Any) -> int:
-        return int(group.many)
+        return int(group.member_count)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False for the groups of every CRO: each `migrate` resets their permissions."""
+        """Return whether a superuser may change the group. Not those of every CRO: each `migrate` resets them."""
         return bool(request.user.is_superuser) and (obj is None or obj.name not in DESCRIPTIONS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

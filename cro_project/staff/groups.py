@@ -1,4 +1,4 @@
-"""The groups of staff: what each may do. For whom, `participants.scope` says."""
+"""The groups of staff, and what each may do. `participants.scope` says for which participants."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ FOR_PARTICIPANTS = {
     "uftp.change_inboundmessage",
     "uftp.change_outboundmessage",
 }
-"""What is done for a participant: by those who are limited to some, for these alone."""
+"""Permissions to act for a participant. Limited staff have them for the participants in their scope alone."""
 
 FOR_THE_MARKET = {
     "participants.add_participant",
@@ -32,7 +32,7 @@ FOR_THE_MARKET = {
     "registry.change_policy",
     "reservations.add_contract",
 }
-"""What concerns every participant."""
+"""Permissions to do what concerns every participant."""
 
 ON_STAFF = {"auth.view_group", "auth.view_user"}
 
@@ -41,24 +41,25 @@ GROUPS: dict[str, set[str]] = {
     AUDITOR: {SEES_EVERY} | ON_STAFF,
     PARTICIPANT_MANAGER: FOR_PARTICIPANTS,
 }
-"""What each group may do besides looking at every table of ours."""
+"""The permissions of each group, besides those to view the tables of our apps."""
 
 DESCRIPTIONS = {
-    OPERATOR: "looks at everything, and decides everything but staff accounts.",
-    AUDITOR: "looks at everything, staff accounts included, and changes nothing.",
-    PARTICIPANT_MANAGER: "looks at, and decides about, the participants chosen below and no others.",
+    OPERATOR: "sees everything, and does everything except staff accounts.",
+    AUDITOR: "sees everything, staff accounts included, and changes nothing.",
+    PARTICIPANT_MANAGER: "sees the participants chosen below and acts for them, and for no others.",
 }
-"""What each group is for, in staff's words."""
+"""What each group may do, in words for staff."""
 
 
-def reset_groups(app_config: AppConfig, using: str, **told: Any) -> None:
-    """After each migration: the groups are there and have these permissions and no others; members stay.
+def reset_groups(app_config: AppConfig, using: str, **signal: Any) -> None:
+    """Create the groups, and set their permissions to those of GROUPS. Members stay.
 
-    Does its work when the last app of ours has its permissions (the signal `post_migrate` comes once for each app).
+    A receiver of the signal `post_migrate`, which comes once for each app. It acts on the signal of our last app,
+    when all permissions exist.
     """
     if app_config.label != _last_of_ours():
         return
-    known = told.get("apps", apps)
+    known = signal.get("apps", apps)
     try:
         group, permission = known.get_model("auth", "Group"), known.get_model("auth", "Permission")
     except LookupError:

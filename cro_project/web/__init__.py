@@ -1,1 +1,1 @@
-"""What the web process answers besides pages: health, plain lines."""
+"""Responses of one line: health, and what is not a page."""

@@ -1,33 +1,37 @@
-"""Whether this CRO is alive, and whether it can do its work."""
+"""Answer whether this CRO is alive, and whether it can do its work."""
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
-from cro_project.web.plain import line, only_read
+from cro_project.web.plain import plain_response, read_only
 
 WORKER_SILENT_AFTER = 45
-"""Seconds without a heartbeat, sent every 10, after which no worker counts as running."""
+"""Seconds without a heartbeat of a worker, after which no worker counts as running. Workers send one every 10 s."""
 
 
-@only_read
+@read_only
 def live(request: HttpRequest) -> HttpResponse:
-    """200 as long as this process answers."""
-    return line(200, "alive")
+    """Answer 200: this process is alive."""
+    return plain_response(200, "alive")
 
 
-@only_read
+@read_only
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 where messages are taken and handled; else 503 and one line saying what is missing."""
+    """Answer 200 if messages can be stored and handled; otherwise 503 and one line that says what is missing."""
     try:
         missing = _missing()
     except (DatabaseError, InterfaceError):
         missing = "the database cannot be reached"
-    return line(503, missing) if missing else line(200, "ready")
+    return plain_response(503, missing) if missing else plain_response(200, "ready")
 
 
 def _missing() -> str:
-    """Return what keeps this CRO from working, or an empty text. May raise Django's database errors."""
+    """Return why this CRO cannot work; an empty text if it can.
+
+    Raises:
+        DatabaseError, InterfaceError: The database cannot be used.
+    """
     executor = MigrationExecutor(connection)
     if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return f"{len(waiting)} migrations are not applied: run manage.py migrate"

@@ -1,4 +1,4 @@
-"""Answers to machines: a status and one line of text, never a page."""
+"""Responses to programs: a status and one line of text, never a page. Filters of the log for them."""
 
 import logging
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from uftp.protocol.versions import PATHS
 View = Callable[[HttpRequest], HttpResponse]
 
 REFUSALS = (Http404, PermissionDenied, BadRequest, MultiPartParserError)
-"""What says that a request is refused, and not that this CRO failed at it."""
+"""Exceptions that mean that a request is refused, and not that this CRO failed."""
 
 
-def line(status: int, text: str) -> HttpResponse:
-    """Return a response with `text` as its only line, which no cache stores."""
+def plain_response(status: int, text: str) -> HttpResponse:
+    """Return a response with the line `text`. No cache stores it."""
     return HttpResponse(
         f"{text}\n",
         status=status,
@@ -27,31 +27,32 @@ def line(status: int, text: str) -> HttpResponse:
     )
 
 
-def only_read(view: View) -> View:
-    """Let GET and HEAD reach `view`; any other method gets 405."""
+def read_only(view: View) -> View:
+    """Let only GET and HEAD reach `view`; answer 405 to other methods. This is a decorator."""
 
     @csrf_exempt
     @wraps(view)
     def checked(request: HttpRequest) -> HttpResponse:
         if request.method in ("GET", "HEAD"):
             return view(request)
-        refused = line(405, "GET this")
-        refused["Allow"] = "GET, HEAD"
-        return refused
+        response = plain_response(405, "GET this")
+        response["Allow"] = "GET, HEAD"
+        return response
 
     return checked
 
 
 @csrf_exempt
 def not_found(request: HttpRequest) -> HttpResponse:
-    """404 for what is no route of messages or health, whatever the method."""
-    return line(404, "there is nothing here: messages go to /shapeshifter/api/v3/message")
+    """Answer 404, to every method, below the routes of messages and health."""
+    return plain_response(404, "there is nothing here: messages go to /shapeshifter/api/v3/message")
 
 
-def has_no_line_of_its_own(record: logging.LogRecord) -> bool:
-    """Whether Django's line about an answer says something that no other line of the log does.
+def is_not_logged_elsewhere(record: logging.LogRecord) -> bool:
+    """Return whether the log has no other line about the response of `record`.
 
-    A filter for the logger `django.request`. What refuses a message or a host name says so itself, with the reason.
+    A filter of the logger `django.request`. The message endpoint, the health routes and the check of host names write
+    a line with the reason themselves.
     """
     request = getattr(record, "request", None)
     if record.exc_info or request is None:
@@ -64,8 +65,8 @@ def has_no_line_of_its_own(record: logging.LogRecord) -> bool:
     return request.path_info not in PATHS and not (match and (match.url_name or "").startswith("health-"))
 
 
-def in_one_line(record: logging.LogRecord) -> bool:
-    """Let `record` pass, as a filter of the log does; that of a refused request without its stack trace."""
+def drop_trace_of_refusal(record: logging.LogRecord) -> bool:
+    """Remove the stack trace from `record` if a request was refused. A filter of the log that lets all pass."""
     if record.exc_info and isinstance(record.exc_info[1], REFUSALS):
         record.exc_info = record.exc_text = None
     return True

@@ -1,4 +1,4 @@
-"""The screens of the audit trail: everything that staff did, with who, what and why, the latest first."""
+"""The screens of the audit trail: who changed what and why, the latest first."""
 
 import json
 from collections import defaultdict
@@ -35,17 +35,17 @@ SELECT value FROM found WHERE value IS NOT NULL LIMIT {limit}
 
 
 class ActorFilter(TextFilter):
-    """Entries by actor."""
+    """Filter entries by actor."""
 
     title = "who"
     parameter_name = column = "actor"
 
     def suggestions(self) -> Iterable[str]:
         if not self.seen.everyone:
-            theirs = AuditEntry.objects.filter(participants__overlap=sorted(self.seen.ids)).order_by(
+            in_scope = AuditEntry.objects.filter(participants__overlap=sorted(self.seen.ids)).order_by(
                 self.column
             )
-            return theirs.values_list(self.column, flat=True).distinct()[:MAX_SUGGESTIONS]
+            return in_scope.values_list(self.column, flat=True).distinct()[:MAX_SUGGESTIONS]
         with connection.cursor() as cursor:
             cursor.execute(_DISTINCT.format(column=self.column, limit=MAX_SUGGESTIONS))
             return [value for (value,) in cursor.fetchall()]
@@ -53,18 +53,18 @@ class ActorFilter(TextFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
             return queryset
-        return queryset.filter(**{f"{self.column}__in": self.among(self.suggestions())})
+        return queryset.filter(**{f"{self.column}__in": self.matching_values(self.suggestions())})
 
 
 class ActionFilter(ActorFilter):
-    """Entries by action."""
+    """Filter entries by action."""
 
     title = "what"
     parameter_name = column = "action"
 
 
 class ConcernedFilter(TextFilter):
-    """Entries about a participant, given as `AGR agr.example`, or as its domain or a part of it."""
+    """Filter entries by a participant: `AGR agr.example`, or its domain or a part of it."""
 
     title = parameter_name = "participant"
 
@@ -75,12 +75,12 @@ class ConcernedFilter(TextFilter):
         if not self.text:
             return queryset
         *role, domain = self.text.split()
-        playing = self.seen.restrict(Participant.objects.all(), "pk")
+        participants = self.seen.restrict(Participant.objects.all(), "pk")
         if role:
-            playing = playing.filter(role=role[0].upper())
-        meant = playing.filter(domain__in=self.domains(playing, domain))
-        found = list(meant.values_list("pk", flat=True))
-        return queryset.filter(participants__overlap=found) if found else queryset.none()
+            participants = participants.filter(role=role[0].upper())
+        matches = participants.filter(domain__in=self.matching_domains(participants, domain))
+        keys = list(matches.values_list("pk", flat=True))
+        return queryset.filter(participants__overlap=keys) if keys else queryset.none()
 
 
 def add_pages(request: HttpRequest, site: AdminSite, entries: Iterable[AuditEntry]) -> None:
@@ -97,10 +97,10 @@ def add_pages(request: HttpRequest, site: AdminSite, entries: Iterable[AuditEntr
         model = ContentType.objects.get_for_id(kind).model_class()
         if model is None or not site.is_registered(model):
             continue
-        shown = site.get_model_admin(model)
-        if not shown.has_view_permission(request):
+        model_admin = site.get_model_admin(model)
+        if not model_admin.has_view_permission(request):
             continue
-        rows = shown.get_queryset(request).filter(pk__in={entry.object_pk for entry in about})
+        rows = model_admin.get_queryset(request).filter(pk__in={entry.object_pk for entry in about})
         found = {str(pk) for pk in rows.order_by().values_list("pk", flat=True)}
         name = f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_change"
         for entry in about:
@@ -113,9 +113,9 @@ class AuditEntryList(ExportableChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        shown: Any = self.model_admin
-        if not shown.is_export(request):
-            add_pages(request, shown.admin_site, self.result_list)
+        model_admin: Any = self.model_admin
+        if not model_admin.is_export(request):
+            add_pages(request, model_admin.admin_site, self.result_list)
 
 
 def _as_json(stored: object) -> str | None:

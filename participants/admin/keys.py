@@ -143,8 +143,8 @@ def rotate(model_admin: ScopedAdmin, request: HttpRequest, participant: Particip
         except ValidationError as error:
             form.refuse(error)
         else:
-            said = f"The key of {participant} is rotated: {key.text} is {state(key, now)[1]}."
-            model_admin.message_user(request, said, messages.SUCCESS)
+            text = f"The key of {participant} is rotated: {key.text} is {state(key, now)[1]}."
+            model_admin.message_user(request, text, messages.SUCCESS)
             return HttpResponseRedirect(model_admin.url_to("change", participant.pk))
     return model_admin.page(
         request,
@@ -171,14 +171,14 @@ def preview_rotation(
         try:
             form.rotate(participant, actor=actor(request), now=now, reason="preview")
         except ValidationError as error:
-            shown = format_html('<p class="notice bad">{}</p>', registration.error_in_one_line(error))
+            preview = format_html('<p class="notice bad">{}</p>', registration.error_in_one_line(error))
         else:
-            shown = format_html(
+            preview = format_html(
                 '<h2>The keys after that</h2><div class="notice">{}</div>',
                 key_table(participant.keys.all(), now),
             )
         transaction.set_rollback(True)
-    return HttpResponse(shown)
+    return HttpResponse(preview)
 
 
 def change_key(

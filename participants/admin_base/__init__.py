@@ -1,1 +1,1 @@
-"""What the admin pages of every app are built from."""
+"""Base classes, filters and pages for the admin of every app."""

@@ -23,10 +23,10 @@ def reference(row: Model) -> str:
 
 
 def entries_about(referred: str, changes: Iterable[int] = ()) -> Q:
-    """Return the condition for audit entries about an object, or of decisions that made certain changes.
+    """Return the condition for audit entries about an object, or of certain changes of the registry.
 
     Args:
-        referred: The `reference` of the object. One that names no object matches nothing.
+        referred: The `reference` of the object. If it names no object, only `changes` count.
         changes: Numbers of changes of the registry.
     """
     model, _, pk = referred.partition(":")
@@ -68,24 +68,24 @@ class AuditedAdmin(BaseAdmin):
             entries = entries.filter(participants__overlap=sorted(scope.ids))
         if not entries.exists():
             return ""
-        asked = {"object": referred, "change": ",".join(map(str, changes))}
+        parameters = {"object": referred, "change": ",".join(map(str, changes))}
         page = reverse("admin:participants_auditentry_changelist")
-        return f"{page}?{urlencode({name: text for name, text in asked.items() if text})}"
+        return f"{page}?{urlencode({name: text for name, text in parameters.items() if text})}"
 
 
 def changes_in_words(entry: AuditEntry) -> list[str]:
     """Return each changed value in words: `standing: authorized → barred`, or one value alone."""
     before, after = _values(entry.before), _values(entry.after)
-    said = []
+    lines = []
     for name in dict.fromkeys([*before, *after]):
         old, new = _in_words(before.get(name)), _in_words(after.get(name))
         if name in before and name in after:
-            said.append(f"{name}: {old} → {new}")
+            lines.append(f"{name}: {old} → {new}")
         elif name in before and entry.after is None:
-            said.append(f"{name}: {old} → {PLACEHOLDER}")
+            lines.append(f"{name}: {old} → {PLACEHOLDER}")
         elif (only := old if name in before else new) != PLACEHOLDER:
-            said.append(f"{name}: {only}")
-    return said
+            lines.append(f"{name}: {only}")
+    return lines
 
 
 def _values(stored: Any) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Base of every admin class of ours: pages of its own, one hook for what a page shows, what apps above add."""
+"""The base of all our admin classes: own pages, a hook for the content of a row's page, extensions by other apps."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -17,8 +17,8 @@ class BaseAdmin(admin.ModelAdmin[Any]):
     """Django's ModelAdmin, with `pages` and `page_context`."""
 
     pages: ClassVar[Sequence[Page]] = ()
-    """The pages of the table beside Django's own, and instead of one with the same address. The first that fits an
-    address answers."""
+    """The pages of the table besides Django's own. A page with the route of one of Django's replaces it. The first that
+    matches an address is used."""
 
     def get_urls(self) -> list[URLPattern]:
         own = [*self.pages, *extensions.pages(self.model)]

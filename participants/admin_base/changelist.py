@@ -12,8 +12,8 @@ from django.http import HttpRequest
 class StrictChangeList(ChangeList):
     """A list that accepts only the lookups and sortings that it offers.
 
-    Django accepts any lookup on a field of the model. By its result, a lookup on a row of others, or on a table that
-    refers to this one, discloses whether that row exists. Django also sorts by columns that offer no sorting.
+    Django accepts any lookup on a field of the model, also through related tables. The result of such a lookup can
+    disclose whether a row exists that the viewer may not see. Django also sorts by columns that offer no sorting.
     """
 
     def get_filters(self, request: HttpRequest) -> Any:
@@ -36,14 +36,14 @@ class StrictChangeList(ChangeList):
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         if ORDER_VAR in self.params:
-            wanted = [asked for asked in self.params[ORDER_VAR].split(".") if self._sorts(asked)]
+            wanted = [column for column in self.params[ORDER_VAR].split(".") if self._sorts(column)]
             self.params[ORDER_VAR] = ".".join(wanted)
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         return rows
 
-    def _sorts(self, asked: str) -> bool:
-        """Return whether one can sort by the column `asked`, such as `3`, or `-3` for the opposite order."""
-        number = asked.removeprefix("-")
+    def _sorts(self, column: str) -> bool:
+        """Return whether the list can be sorted by `column`, such as `3`; `-3` is the opposite order."""
+        number = column.removeprefix("-")
         if not number.isdecimal() or int(number) >= len(self.list_display):
             return False
         return self.list_display[int(number)] in (self.sortable_by or ())

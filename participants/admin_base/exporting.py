@@ -54,27 +54,27 @@ class ExportingAdmin(AuditedAdmin):
         query.pop(PAGE_VAR, None)
         request.GET = query  # type: ignore[assignment]
         try:
-            shown = self.get_changelist_instance(request)
+            changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(
                 reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
             )
         columns: Sequence[Any] = self.export_display or [
-            name for name in shown.list_display if name != CHECKBOX
+            name for name in changelist.list_display if name != CHECKBOX
         ]
         return csv_writer.csv_response(
             f"{slugify(str(self.opts.verbose_name_plural))}.csv",
             [self._heading(column) for column in columns],
             (
                 [self._cell(column, row) for column in columns]
-                for row in csv_writer.stream_rows(shown.queryset)
+                for row in csv_writer.stream_rows(changelist.queryset)
             ),
         )
 
     def is_export(self, request: HttpRequest) -> bool:
         """Return whether the request is for all rows, not for a page of them."""
-        asked = request.resolver_match
-        return asked is not None and (asked.url_name or "").endswith("_export")
+        match = request.resolver_match
+        return match is not None and (match.url_name or "").endswith("_export")
 
     def _heading(self, column: Any) -> str:
         if isinstance(column, tuple):

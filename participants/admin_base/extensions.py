@@ -1,7 +1,7 @@
-"""What apps add to the screens of the apps below them: the one place where it is registered.
+"""The register of what apps add to the screens of the apps below them.
 
-An app knows nothing of the apps above it. Each app calls `extend_screens` once, in `AppConfig.ready()`. The
-screens read what is registered when they are shown, in the stated order, whatever was imported first.
+An app does not import the apps above it. Each app calls `extend_screens` once, in `AppConfig.ready()`. The screens
+read the register at each request. The order is the one that the extensions state, and not the order of imports.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Filters for lists of any size: the value is typed in, so the values of the table need not be collected."""
+"""Filters for lists of any size: users type the value, so no query has to collect the values of the table."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -21,9 +21,9 @@ _CHANGES = re.compile(r"\d{1,18}(,\d{1,18}){0,99}", re.ASCII)
 
 MAX_SUGGESTIONS = 500
 MAX_MATCHES = 100
-"""How many values a part of a value may match."""
+"""How many values one typed text may match."""
 LAST_DAY = "24h"
-"""The value in a list's URL for the 24 hours before now."""
+"""The value in a list's URL that filters the 24 hours before now."""
 
 
 class TextFilter(admin.SimpleListFilter):
@@ -45,30 +45,37 @@ class TextFilter(admin.SimpleListFilter):
         return (self.value() or "").strip().replace("\x00", "")
 
     @property
-    def said(self) -> str:
-        """What the rows are filtered by, to be named where none fits."""
+    def selected_text(self) -> str:
+        """Return what the rows are filtered by, for the text of an empty list."""
         return self.text
 
     def suggestions(self) -> Iterable[str]:
         """Return the values that the browser offers while one types."""
         return ()
 
-    def among(self, known: Iterable[str]) -> list[str]:
-        """Return the text if it is one of `known`, else the known values that contain it."""
+    def matching_values(self, known: Iterable[str]) -> list[str]:
+        """Return the text, and the values of `known` that contain it unless the text is one of them."""
         values = list(known)
         if self.text in values:
             return [self.text]
         part = self.text.lower()
         return [self.text, *[value for value in values if part in value.lower()][:MAX_MATCHES]]
 
-    def domains(self, participants: QuerySet[Participant], said: str = "") -> list[str]:
-        """Return the domain `said`, by default the text, if a seen participant has it; else those that contain it."""
-        text = (said or self.text).lower()
-        known = self.seen.restrict(participants, "pk")
+    def matching_domains(
+        self, participants: QuerySet[Participant] | None = None, text: str = ""
+    ) -> list[str]:
+        """Return `text`, and the domains of seen participants that contain it unless it is one of them.
+
+        Args:
+            participants: The participants to search in; by default all.
+            text: By default the text of the filter.
+        """
+        text = (text or self.text).lower()
+        known = self.seen.restrict(Participant.objects.all() if participants is None else participants, "pk")
         if known.filter(domain=text).exists():
             return [text]
-        parts = known.filter(domain__contains=text).order_by("domain")
-        return [text, *parts.values_list("domain", flat=True).distinct()[:MAX_MATCHES]]
+        matches = known.filter(domain__contains=text).order_by("domain")
+        return [text, *matches.values_list("domain", flat=True).distinct()[:MAX_MATCHES]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("", "")]
@@ -95,14 +102,15 @@ class ParticipantFilter(TextFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.text:
             return queryset
-        playing = Participant.objects.filter(role__in=self.roles)
-        meant = list(playing.filter(domain__in=self.domains(playing)).values_list("pk", flat=True))
-        if not meant:
+        participants = Participant.objects.filter(role__in=self.roles)
+        matches = participants.filter(domain__in=self.matching_domains(participants))
+        keys = list(matches.values_list("pk", flat=True))
+        if not keys:
             return queryset.none()
-        wanted = Q()
+        condition = Q()
         for field in self.fields:
-            wanted |= Q(**{f"{field}__in": meant})
-        return queryset.filter(wanted)
+            condition |= Q(**{f"{field}__in": keys})
+        return queryset.filter(condition)
 
 
 class AGRFilter(ParticipantFilter):
@@ -122,7 +130,7 @@ class LastHeardFilter(admin.SimpleListFilter):
 
     title = "last heard from"
     parameter_name = "heard"
-    silences: ClassVar[dict[str, timedelta]] = {
+    thresholds: ClassVar[dict[str, timedelta]] = {
         "not-today": timedelta(days=1),
         "not-this-week": timedelta(days=7),
     }
@@ -138,15 +146,15 @@ class LastHeardFilter(admin.SimpleListFilter):
         never = Q(last_heard_at__isnull=True)
         if self.value() == "never":
             return queryset.filter(never)
-        if silence := self.silences.get(self.value() or ""):
-            return queryset.filter(never | Q(last_heard_at__lt=clock.now() - silence))
+        if threshold := self.thresholds.get(self.value() or ""):
+            return queryset.filter(never | Q(last_heard_at__lt=clock.now() - threshold))
         return queryset
 
 
 class SubjectFilter(TextFilter):
-    """The audit entries whose subject begins with what is typed in, a whole word.
+    """Filter audit entries by the beginning of the subject, in whole words.
 
-    A link names an `object` instead, and may add `change`: numbers of changes of the registry, whose entries are found
+    A link has an `object` instead. It may add `change`, numbers of changes of the registry: their entries are found
     as well.
     """
 
@@ -166,12 +174,12 @@ class SubjectFilter(TextFilter):
         self.changes = [int(number) for number in changes.split(",")] if _CHANGES.fullmatch(changes) else []
 
     @property
-    def said(self) -> str:
+    def selected_text(self) -> str:
         return self.text or self.linked
 
     @property
     def linked(self) -> str:
-        """The object that a link names, by its kind and primary key: `conflict 5`."""
+        """Return the object that a link names, by its kind and primary key: `conflict 5`."""
         model, _, pk = self.object.partition(":")
         try:
             return f"{apps.get_model(model)._meta.verbose_name} {pk}"
@@ -231,17 +239,17 @@ class DayRangeFilter(admin.FieldListFilter):
         self.parameters: list[str] = [self.first_parameter, self.last_parameter, self.recent_parameter]
         self.other_parameters = _other_parameters(request, self.parameters)
         super().__init__(field, request, params, model, model_admin, field_path)
-        self.first = self._said(self.first_parameter)
-        self.last = self._said(self.last_parameter)
-        self.recent = self._said(self.recent_parameter) == LAST_DAY
+        self.first = self._parameter(self.first_parameter)
+        self.last = self._parameter(self.last_parameter)
+        self.recent = self._parameter(self.recent_parameter) == LAST_DAY
 
     @property
-    def backwards(self) -> bool:
+    def is_reversed(self) -> bool:
         """Return whether the last day is before the first, so that no row matches."""
         return bool(self.first and self.last and self.first > self.last)
 
     @property
-    def said(self) -> str:
+    def selected_text(self) -> str:
         """Return the days, for the text of an empty list."""
         days = [f"{word} {day}" for word, day in (("from", self.first), ("to", self.last)) if day]
         return " ".join([*(["last 24 hours"] if self.recent else []), *days])
@@ -281,7 +289,7 @@ class DayRangeFilter(admin.FieldListFilter):
             raise IncorrectLookupParameters(error) from error
         return begin, end
 
-    def _said(self, name: str) -> str:
+    def _parameter(self, name: str) -> str:
         value: Any = self.used_parameters.get(name, "")
         return str(value[-1] if isinstance(value, list) else value).strip()
 

@@ -53,8 +53,9 @@ class Page:
         name: The end of the URL's name: `rotate` of `participants_participant_rotate`.
         view: Answers the request. It is called with the model admin, the request, the row (if the page is about one),
             and the other parts of the address by name.
-        may: Whether this member of staff gets the page. It is called with the model admin, the request and the row.
-        denied: What those read who do not get it.
+        may: Returns whether this member of staff may have the page. It is called with the model admin, the request and
+            the row.
+        denied: The text for staff who may not have it.
     """
 
     route: str

@@ -11,7 +11,7 @@ MAX_COUNT = 10_000
 
 
 class CappedCount(int):
-    """A count that can be written with how exact it is."""
+    """A count of rows that may be an estimate or a lower bound. Its text says so."""
 
     words: str
 
@@ -25,10 +25,11 @@ class CappedCount(int):
 
 
 class CappedPaginator(Paginator[Any]):
-    """Page through the first MAX_COUNT rows of a queryset; for more, one searches or filters.
+    """Page through the first MAX_COUNT rows of a queryset. Users search or filter to find the others.
 
-    `count` is exact up to MAX_COUNT. Beyond it is MAX_COUNT, or for a whole table PostgreSQL's estimate. No
-    statement reads more than MAX_COUNT + 1 of the matching rows. `found_more`: more rows match than the queryset has.
+    `count` is exact up to MAX_COUNT. For more rows it is MAX_COUNT, or PostgreSQL's estimate for a whole table. No
+    statement reads more than MAX_COUNT + 1 of the matching rows. `found_more` says that more rows match than the
+    queryset has.
     """
 
     object_list: QuerySet[Any]
@@ -38,7 +39,7 @@ class CappedPaginator(Paginator[Any]):
         self._found_more = found_more
 
     def page(self, number: int | str) -> Page[Any]:
-        """Return the rows of one page. For late pages and many matches, read the keys first: that needs no join."""
+        """Return the rows of one page. A late page reads the keys first, which needs no join."""
         page = super().page(number)
         many = page.number > 1 or int(self.count) >= MAX_COUNT
         if many and not self.object_list.query.combinator:

@@ -13,7 +13,7 @@ from participants.admin_base.paginator import CappedPaginator
 from participants.admin_base.scoped import ScopedAdmin, ScopedChecks
 
 MAX_FOUND = 1_000
-"""How many rows a search shows. PostgreSQL would not look up many more keys by index."""
+"""How many rows a search finds. For many more keys, PostgreSQL would not use the index."""
 
 ALLOWED_SEARCHES = ("__exact", "__startswith")
 
@@ -55,11 +55,11 @@ class ScalableChecks(ScopedChecks):
 class ScalableAdmin(ScopedAdmin):
     """Base of the admin of a table that may have millions of rows.
 
-    * No full count: see CappedPaginator. Neither are the filters' values counted (facets).
-    * Rows come in the order of their primary key, latest first, and no column head sorts them another way
-      unless `sortable_by` names it: name only what has an index.
-    * The text searched for is taken as a whole, and compared with each of `search_fields`, which end in
-      `__exact` or `__startswith`; each comparison uses an index of its own and yields MAX_FOUND + 1 rows at most.
+    * No full count (see CappedPaginator), and no counts of filter values (facets).
+    * Rows are sorted by primary key, the latest first. Users can sort by another column only if `sortable_by` names
+      it: name only columns with an index.
+    * A search compares the whole text with each of `search_fields`, which end in `__exact` or `__startswith`. Each
+      comparison uses an index and returns MAX_FOUND + 1 rows at most.
     """
 
     checks_class = ScalableChecks

@@ -1,4 +1,4 @@
-"""Restrict admin pages to the rows of the participants that a member of staff is responsible for."""
+"""Restrict admin pages to the rows of the participants in the scope of the member of staff."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from participants.scope import Scope, acted_for_by, seen_by
 
 
 class ScopedChecks(ModelAdminChecks):
-    """Check at start that each page states which participants its rows concern."""
+    """Check at start that each admin class states which participants its rows concern."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         return [*super().check(admin_obj, **kwargs), *self._scope(admin_obj)]

@@ -19,7 +19,7 @@ from participants.imports.lines import Lines, ParticipantLine
 from participants.models import Participant, ParticipantStanding, PublicKey, Role
 
 Span = Mapping[str, str]
-"""The validity of a key in words, as `edits.span` returns it."""
+"""The validity of a key in words, as `edits.validity_in_words` returns it."""
 
 COLUMN_OF = {"reason": "standing", "text": "public_key", NON_FIELD_ERRORS: ""}
 """The column of the file for errors of a field that has another name."""
@@ -35,7 +35,7 @@ LABELS = {"public_key": "public key", "": "participant"}
 
 @dataclass
 class ParticipantChange:
-    """The change of one participant. It is true if anything changes.
+    """The change of one participant. Its truth value is whether anything changes.
 
     Attributes:
         participant: The row, with its new values.
@@ -93,7 +93,7 @@ class ParticipantChange:
 def compare(
     lines: Lines, *, full: bool, now: datetime, reason: str
 ) -> tuple[list[ParticipantChange], list[Participant]]:
-    """Compare the lines with the stored participants, and add what is wrong to the faults of the lines.
+    """Compare the lines with the stored participants, and add faults to the lines.
 
     Lock the named participants until the transaction ends; with a full file, lock all.
 

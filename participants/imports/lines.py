@@ -52,7 +52,7 @@ class Lines:
     Attributes:
         count: How many lines have values.
         wanted: The lines that can be read, without repetitions.
-        faults: Line, column, rule and value of all that is wrong, unsorted.
+        faults: Line, column, rule and value of each fault, unsorted.
     """
 
     count: int = 0
@@ -60,7 +60,7 @@ class Lines:
     faults: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def fault(self, line: int, column: str, rule: str, value: str = "") -> None:
-        """Add what is wrong with a line. Leave words out that could be a key, since it may be a private one."""
+        """Add a fault of a line. Words that could be a key are left out, since it may be a private one."""
         for word in value.split():
             if _may_be_key(word):
                 rule, value = rule.replace(word, "…"), value.replace(word, "…")

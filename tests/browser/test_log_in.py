@@ -59,7 +59,7 @@ def test_a_person_sets_up_an_app_and_logs_in_with_it(log_in: LogIn, telephone: T
     codes = page.locator(".recovery-codes code").all_inner_texts()
     assert len(codes) == 10
     look(page, "two-factor-codes")
-    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="I have stored them").click()
     expect(page.get_by_text("Two-factor log-in is on")).to_be_visible()
     look(page, "two-factor-on")
 
@@ -84,7 +84,7 @@ def test_a_person_sets_up_an_app_and_logs_in_with_it(log_in: LogIn, telephone: T
     look(page, "two-factor-renew")
     give(page, "Your password", "ann", "Make recovery codes")
     expect(page.locator(".recovery-codes code").first).not_to_have_text(codes[0])
-    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="I have stored them").click()
     page.get_by_role("link", name="Turn off").click()
     look(page, "two-factor-turn-off")
     give(page, "Your password", "ann", "Turn off")
@@ -103,7 +103,7 @@ def test_where_it_is_required_the_first_log_in_sets_it_up(
     give(page, "Code", telephone.code(), "Set up and log in")
 
     expect(page.locator(".recovery-codes code")).to_have_count(10)
-    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="I have stored them").click()
     expect(page).to_have_url(re.compile("/admin/$"))
     page.get_by_role("link", name="Two-factor").click()
     expect(page.get_by_text("A second factor is required here")).to_be_visible()

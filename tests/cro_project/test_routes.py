@@ -100,7 +100,7 @@ def test_another_host_name_is_refused_in_one_line_and_logged_in_one(
 def test_the_cro_asks_itself_under_a_name_that_is_allowed(
     client: Client, allowed: list[str], own: str
 ) -> None:
-    assert hosts.own(allowed) == own
+    assert hosts.own_host(allowed) == own
     with override_settings(ALLOWED_HOSTS=allowed):
         assert client.get("/health/live", headers={"host": own}).status_code == 200
 

@@ -143,7 +143,7 @@ def test_an_entry_about_a_staff_account_is_none_of_its_participants(world: World
     given: dict[str, Any] = {
         "groups": groups,
         "sees": [],
-        "by": world.staff[SUPERUSER],
+        "actor": world.staff[SUPERUSER],
         "reason": "pat starts",
     }
     accounts.save(User(username="pat"), acts_for=both, password="x" * 12, **given)

@@ -25,10 +25,6 @@ class DomainFilter(TextFilter):
         seen = self.seen.restrict(Participant.objects.all(), "pk")
         return seen.order_by("domain").values_list("domain", flat=True).distinct()[:MAX_SUGGESTIONS]
 
-    def matching_domains(self) -> list[str]:
-        """Return the domains that match the text."""
-        return self.domains(Participant.objects.all())
-
 
 class SenderFilter(DomainFilter):
     """A filter of received messages by the domain of the sender."""
@@ -114,7 +110,7 @@ class ReceivedResultFilter(ResultFilter):
     """A filter by result. A message that is passed on is not accepted: this CRO has not answered it."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("passed on", "Passed on, or being so"), *super().lookups(request, model_admin)]
+        return [("passed on", "Passed on, or being passed on"), *super().lookups(request, model_admin)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "passed on":
@@ -158,7 +154,7 @@ class TypeFilter(TextFilter):
         return self.known
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(message_type__in=self.among(self.known)) if self.text else queryset
+        return queryset.filter(message_type__in=self.matching_values(self.known)) if self.text else queryset
 
 
 class InboundTypeFilter(TypeFilter):

@@ -1,4 +1,4 @@
-"""Days and times as everywhere on the staff's screens."""
+"""The formats of days and times on the screens of staff."""
 
 DATE_FORMAT = "Y-m-d"
 TIME_FORMAT = "H:i:s"

@@ -1,4 +1,4 @@
-"""`manage.py generate_key`: a key pair for a CRO."""
+"""`manage.py generate_key`: make a key pair for a CRO."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py public_key`: what participants configure, or find in DNS, as this CRO's key."""
+"""`manage.py public_key`: print the key of this CRO, which participants configure or find in DNS."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Take the second factor from a member of staff who has lost it."""
+"""`manage.py reset_two_factor`: delete the second factor of a member of staff who has lost it."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from participants.registration import error_in_one_line
 
 class Command(BaseCommand):
     help = (
-        "Take the second factor from USERNAME, who has lost it. They log in with the password alone then, or set up "
-        "another one at log-in where TWO_FACTOR_REQUIRED is on. Their sessions end."
+        "Delete the second factor of USERNAME, who has lost it. They then log in with the password alone, or set up "
+        "another one at log-in if TWO_FACTOR_REQUIRED is on. Their sessions end."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py run`: everything there is, to try it. `make run` calls it."""
+"""`manage.py run`: run all processes, for a trial. `make run` calls it."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if process.port_is_taken(HOST, settings.PORT):
             raise CommandError(
                 f"cannot listen on {HOST}:{settings.PORT}: the port is taken. "
-                "Stop what listens there, or choose another: make run PORT=8001"
+                "Stop the process that listens there, or choose another port: make run PORT=8001"
             )
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -50,7 +50,7 @@ class Command(BaseCommand):
                     "worker": ["worker", f"--with-parent={os.getpid()}"],
                 },
                 ready_at=f"http://{HOST}:{settings.PORT}/health/ready",
-                host=hosts.own(settings.ALLOWED_HOSTS),
+                host=hosts.own_host(settings.ALLOWED_HOSTS),
                 when_ready=lambda: self._greet(password),
             )
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the web process."""
+"""`manage.py serve`: run the web server."""
 
 import logging
 import os
@@ -19,36 +19,39 @@ from cro_project.config import environment
 from cro_project.processes import process
 
 THREADS = 8
-"""Requests that one process has Python work on at a time; others wait their turn."""
+"""How many requests one process works on in Python at a time. Others wait."""
 
 CONNECTIONS = 5_000
-"""Open connections that one process holds; an idle one costs it about 10 kB, and no thread."""
+"""How many open connections one process has at most. An idle one takes about 10 kB and no thread."""
 
 SECONDS_IDLE = 75
-"""Longer than what proxies usually keep an idle connection for, so that it is they who close it."""
+"""Seconds until an idle connection is closed. Proxies usually close theirs earlier, and so never use a closed one."""
 
 SECONDS_TO_FINISH = 30
 
 
 def load(parent: int, target: str) -> Any:
-    """Load the WSGI application in a web process that ends with the process `parent`, which started it."""
-    # A forked process has its parent's handlers: told to stop before it serves, it would go on.
+    """Load the WSGI application in a web process. The process ends when its parent, `parent`, ends."""
+    # A forked process has the signal handlers of its parent, and would ignore a signal that comes before it serves.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     process.die_with_parent(parent)
-    process.outlive_no_parent(parent, SECONDS_TO_FINISH)
+    process.end_after_parent(parent, SECONDS_TO_FINISH)
     from cro_project.wsgi import application
 
     return application
 
 
-def says_more_than_advice(record: logging.LogRecord) -> bool:
-    """Whether the server says anything but that THREADS is many: these mostly wait for a commit, and share it."""
+def is_not_thread_advice(record: logging.LogRecord) -> bool:
+    """Return whether the line is not the advice of the server to use fewer threads.
+
+    Our threads mostly wait for a commit, so many of them do no harm.
+    """
     return "Python threads" not in record.getMessage()
 
 
 LOGGING = {
-    "filters": {"no_advice": {"()": lambda: says_more_than_advice}},
+    "filters": {"no_advice": {"()": lambda: is_not_thread_advice}},
     "loggers": {"_granian": {"handlers": ["console"], "filters": ["no_advice"], "propagate": False}},
 }
 
@@ -71,7 +74,7 @@ class Command(BaseCommand):
                 f"cannot listen on {host}:{port}: the port is taken; set PORT or --port to a free one"
             )
         environment.reach_database()
-        # Loaded here, it is there at once in each web process, which share its memory.
+        # Loaded before the processes fork: they share its memory, and are ready at once.
         import_module("cro_project.wsgi")
         import_module("cro_project.urls")
         Granian(

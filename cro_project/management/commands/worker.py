@@ -1,4 +1,4 @@
-"""`manage.py worker`: the background process."""
+"""`manage.py worker`: run the background process."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from cro_project.processes import process
 
 
 class Command(BaseCommand):
-    help = "Handle received messages and deliver answers until stopped by Ctrl-C or SIGTERM."
+    help = "Handle received messages and deliver responses until stopped by Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--until-idle", action="store_true", help="stop when nothing is left to do")

@@ -1,4 +1,4 @@
-"""`manage.py add_participant`: let a participant in, or change what is configured about it."""
+"""`manage.py add_participant`: register a participant, or change one."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from participants.registration import add_or_update_participant, error_in_one_li
 
 
 class Command(BaseCommand):
-    help = "Add a participant, or change the one with this role and domain. What is not given stays as it is."
+    help = "Add a participant, or change the one with this role and domain. Values that are not given stay unchanged."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--role", required=True, choices=Role.values)

@@ -1,4 +1,4 @@
-"""`manage.py set_mode open|closed`: whom the CRO lets act."""
+"""`manage.py set_mode open|closed`: set who may act."""
 
 from typing import Any
 

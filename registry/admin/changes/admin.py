@@ -261,7 +261,7 @@ class ChangeInline(ReadOnlyAdmin, admin.TabularInline[Change, InboundMessage]):
     """The changes that a message made, on its page."""
 
     model = Change
-    template = "admin/shown_inline.html"
+    template = "admin/readonly_inline.html"
     without_rows = "Nothing: the message changed no day of anything."
     extra = 0
     fields = readonly_fields = ("known_from", "what", "conflicts")

@@ -16,7 +16,7 @@ class UpdateInline(ReadOnlyAdmin, admin.TabularInline[ReservationUpdate, Inbound
     """Show the reservation update on the page of its FlexReservationUpdate message."""
 
     model = ReservationUpdate
-    template = "admin/shown_inline.html"
+    template = "admin/readonly_inline.html"
     without_rows = "No update was registered."
     verbose_name_plural = "Reservation update"
     fields = readonly_fields = ("what", "under", "state")

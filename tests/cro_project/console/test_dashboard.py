@@ -104,5 +104,5 @@ def test_messages_of_the_last_24_hours_are_counted(market: Market) -> None:
 def test_the_first_page_says_what_to_do_first(db: None) -> None:
     assert "Nobody is registered yet." in member("CRO operator").get("/admin/").content.decode()
     limited = member("CRO participant manager").get("/admin/").content.decode()
-    assert "You look after no participant yet: your account has its rights" in limited
+    assert "Your account has no participant in its scope yet" in limited
     assert "First steps" not in limited

@@ -14,7 +14,7 @@ from cro_project.console import error_pages
 
 pytestmark = pytest.mark.django_db
 
-NOT_FOR_YOU = "There is no such page, or it is not for you to see."
+NOT_FOR_YOU = "There is no such page, or you may not see it."
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_who_is_not_allowed_reads_so_and_gets_back(clerk: Client) -> None:
 
     said = answer.content.decode()
     assert answer.status_code == 403
-    assert "Your account may not do this" in said
-    assert "Whoever manages staff accounts" in said
+    assert "Your account may not see this page, or may not do this." in said
+    assert "A superuser can change what you may do." in said
     assert 'id="menu"' in said
     assert "Back to the dashboard" in said
 

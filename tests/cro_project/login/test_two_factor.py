@@ -118,7 +118,7 @@ def test_nobody_sets_up_an_app_without_having_been_shown_a_secret(
 
     page = client.post("/admin/two_factor/set_up/", {"code": telephone.code(), "password": PASSWORD})
 
-    assert b"The picture that you used is no longer valid" in page.content
+    assert b"The QR code that you used is no longer valid" in page.content
     assert not two_factor.is_enrolled(ann)
 
 

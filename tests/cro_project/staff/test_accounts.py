@@ -183,9 +183,9 @@ def test_rights_are_not_changed_without_a_reason(kim: User, client: Client) -> N
 
     assert "Say why" in errors(client.post(page_of(lee), account(reason="", groups=[])))
     with pytest.raises(ValidationError, match="Say why"):
-        accounts.save(lee, groups=[], acts_for=[], sees=[], by=kim, reason=" ")
+        accounts.save(lee, groups=[], acts_for=[], sees=[], actor=kim, reason=" ")
     with pytest.raises(ValidationError, match="Say why"):
-        accounts.set_password(lee, "another-1", by=kim, reason="")
+        accounts.set_password(lee, "another-1", actor=kim, reason="")
     assert list(lee.groups.all()) == [group(OPERATOR)]
 
 
@@ -213,7 +213,7 @@ def test_nobody_shuts_themselves_or_everybody_out(kim: User, client: Client) -> 
     assert not User.objects.get(pk=lee.pk).is_superuser
     kim.is_active = False
     with pytest.raises(ValidationError, match="Somebody must remain a superuser"):
-        accounts.save(kim, groups=[], acts_for=[], sees=[], by=lee, reason="why not")
+        accounts.save(kim, groups=[], acts_for=[], sees=[], actor=lee, reason="why not")
 
 
 def test_a_password_is_set_with_a_reason_and_never_recorded(kim: User, client: Client) -> None:

@@ -74,10 +74,10 @@ def test_refusals_are_found_by_a_part_of_a_domain_and_by_one_that_nobody_has(
 
 def test_a_list_that_has_nothing_says_what_was_asked(staff: Client, parties: list[Participant]) -> None:
     said = words(staff.get(f"{DECISIONS}?participant=nobody&q=nothing").content)
-    assert "Nothing fits the search “nothing” participant “nobody”; show all ." in said
+    assert "Nothing matches the search “nothing” participant “nobody”; show all ." in said
 
     backwards = words(staff.get(f"{DECISIONS}?moment_from=2026-07-02&moment_to=2026-07-01").content)
     assert "moment “from 2026-07-02 to 2026-07-01” (the first day is later than the last)" in backwards
     assert "The first day is later than the last." in backwards
 
-    assert "Nothing fits" not in words(staff.get(DECISIONS).content)
+    assert "Nothing matches" not in words(staff.get(DECISIONS).content)
