@@ -75,7 +75,7 @@ def add_form(model_admin: ReasonedAdmin, request: HttpRequest) -> HttpResponse:
 
 def change_form(model_admin: ReasonedAdmin, request: HttpRequest, row: Model) -> HttpResponse:
     """Show Django's form of `row`, and save it."""
-    return _retry_lost_races(request, lambda: model_admin.change_view(request, quote(row.pk)))
+    return _retry_lost_races(request, lambda: model_admin.change_view(request, quote(str(row.pk))))
 
 
 def _retry_lost_races(request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
