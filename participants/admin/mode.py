@@ -106,6 +106,10 @@ class ModeAdmin(OneRowAdmin):
         Page("1/switch/<slug:value>/", "switch", switch, may=may_change),
     )
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Mode | None:
+        """Return the mode, or open while nobody has set it."""
+        return Mode(value=current_mode()) if object_id == "1" else None
+
 
 def _other(mode: str) -> str:
     return Mode.CLOSED if mode == Mode.OPEN else Mode.OPEN

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib.admin.utils import quote
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from common.retry import retried
-from participants.admin_base.pages import CHANGE, Page, may_add
+from participants.admin_base.pages import Page, may_add
 from participants.admin_base.scoped import ScopedAdmin
 
 REASON_REQUIRED = "Say why: this is recorded with its reason."
@@ -73,9 +71,9 @@ def add_form(model_admin: ReasonedAdmin, request: HttpRequest) -> HttpResponse:
     return _retry_lost_races(request, lambda: model_admin.add_view(request))
 
 
-def change_form(model_admin: ReasonedAdmin, request: HttpRequest, row: Model) -> HttpResponse:
-    """Show Django's form of `row`, and save it."""
-    return _retry_lost_races(request, lambda: model_admin.change_view(request, quote(str(row.pk))))
+def change_form(model_admin: ReasonedAdmin, request: HttpRequest, key: str) -> HttpResponse:
+    """Show Django's form of the row with the quoted `key`, and save it. Django checks scope and permission."""
+    return _retry_lost_races(request, lambda: model_admin.change_view(request, key))
 
 
 def _retry_lost_races(request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
@@ -83,7 +81,7 @@ def _retry_lost_races(request: HttpRequest, view: Callable[[], HttpResponse]) ->
     return retried(view) if request.method == "POST" else view()
 
 
-FORM_PAGES = (Page("add/", "add", add_form, may=may_add), Page(CHANGE, "change", change_form))
+FORM_PAGES = (Page("add/", "add", add_form, may=may_add), Page("<path:key>/change/", "change", change_form))
 """The pages of Django's forms. What they save is saved again when it loses a race."""
 
 
@@ -95,16 +93,11 @@ def actor(request: HttpRequest) -> str:
 class OneRowAdmin(ScopedAdmin):
     """The admin of a table with one row, such as the mode. A page of the row (`CHANGE`) replaces the list.
 
-    The row is never added or deleted, and concerns no participant.
+    The row is never added or deleted, and concerns no participant. A subclass has `get_object`, which returns the row
+    also while none is stored.
     """
 
     about_participants = False
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return the row, or one with the defaults while no row is stored."""
-        if object_id != "1":
-            return None
-        return super().get_object(request, object_id, from_field) or self.model()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -65,10 +65,10 @@ def _reply(posted: Posted, before: int) -> Reply:
     """What the participants' systems answer: one is under maintenance, one has lost the CRO's key, one refuses."""
     if refused := reserved.replied(posted):
         return refused
-    recipient = posted.said["RecipientDomain"]
-    if recipient == "buurtstroom.example" and posted.said["TimeStamp"] >= "2026-07":
+    recipient = posted.attributes["RecipientDomain"]
+    if recipient == "buurtstroom.example" and posted.attributes["TimeStamp"] >= "2026-07":
         return 503, {}, b"Under maintenance"
-    if recipient == "kustnet.example" and posted.said["TimeStamp"] >= "2026-07":
+    if recipient == "kustnet.example" and posted.attributes["TimeStamp"] >= "2026-07":
         return 401, {}, b"The signature does not verify"
     return OK
 

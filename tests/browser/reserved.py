@@ -218,7 +218,7 @@ def update(
 
 def replied(posted: Posted) -> Reply | None:
     """How Flexwerk's system refuses two of the updates for good; None: as ever."""
-    about = posted.said.get("ContractID", ""), posted.said.get("Period", "")
+    about = posted.attributes.get("ContractID", ""), posted.attributes.get("Period", "")
     if about == ("BEACH-1", "2026-07-02"):
         return 400, {}, b"FlexReservationUpdate is not supported"
     return (410, {}, b"Moved to another address") if about == ("HARBOUR-2026", "2026-06-23") else None

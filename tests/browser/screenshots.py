@@ -111,7 +111,7 @@ def send_test_message(market: Market) -> None:
         flexwerk.save()
         connectivity.send_test_message(flexwerk, sent)
         deliver.deliver_due(flexwerk.role, flexwerk.domain, wake=lambda role, domain: None)
-        test = receiver.posts[-1].said
+        test = receiver.posts[-1].attributes
     answer = {"ConversationID": test["ConversationID"], "Result": "Accepted"}
     say(market, flexwerk.domain, sent + timedelta(seconds=3), "TestMessageResponse", **answer)
     flexwerk.endpoint = endpoint

@@ -83,7 +83,7 @@ def test_a_participant_is_added_tested_and_rotates_its_key(
     expect(page.get_by_text("being delivered")).to_be_visible()
     deliver(bright)
     expect(page.get_by_text("its answer is awaited").first).to_be_visible()
-    test = receiver.posts[-1].said
+    test = receiver.posts[-1].attributes
     said = {"ConversationID": test["ConversationID"], "TimeStamp": NOW.isoformat()}
     receive(BRIGHT, BRIGHT.xml("TestMessageResponse", **said))
     drain(BRIGHT)

@@ -112,8 +112,8 @@ def test_only_messages_and_health_leave_the_line_in_the_log_to_others(
     client.post("/health/live")
     client.get("/nowhere")
 
-    said = [record.getMessage() for record in caplog.records if record.name == "django.request"]
-    assert said == ["Not Found: /nowhere"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "django.request"]
+    assert lines == ["Not Found: /nowhere"]
 
 
 def test_browsers_find_an_icon(client: Client) -> None:

@@ -96,5 +96,5 @@ def test_a_worker_killed_while_the_update_is_undone(point: str, once: Path, scen
     assert states(update) == [("received", "message"), ("undone", "delivery")]
     answer = update.message.replies.get()
     assert (answer.state, answer.result) == ("delivered", "Rejected")
-    assert {posted.said["MessageID"] for posted in scene.at_dso.posts} == {answer.message_id}
+    assert {posted.attributes["MessageID"] for posted in scene.at_dso.posts} == {answer.message_id}
     assert OutboundMessage.objects.get(passes_on=update.message).state == "failed"

@@ -148,4 +148,4 @@ def assert_done_once(
     assert Representation.objects.filter(agr=participant).count() == len(CONNECTIONS)
     assert 1 <= len(receiver.posts) <= 2
     assert {posted.sealed for posted in receiver.posts} == {bytes(answer.sealed)}
-    assert {posted.said["MessageID"] for posted in receiver.posts} == {answer.message_id}
+    assert {posted.attributes["MessageID"] for posted in receiver.posts} == {answer.message_id}

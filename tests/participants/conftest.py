@@ -69,6 +69,6 @@ def errors(page: bytes) -> str:
     return " ".join(re.findall(r'class="errorlist[^>]*>(.*?)</ul>', page.decode(), re.DOTALL))
 
 
-def words(page: bytes) -> str:
+def text_of(page: bytes) -> str:
     """What a page says, without its mark-up."""
     return " ".join(re.sub(r"<[^>]*>", " ", page.decode()).split())

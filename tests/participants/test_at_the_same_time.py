@@ -40,7 +40,7 @@ def beside() -> Iterator[ThreadPoolExecutor]:
         pool.submit(connections.close_all).result()
 
 
-def a_lock_is_waited_for() -> bool:
+def is_lock_waited_for() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
@@ -83,7 +83,7 @@ def test_a_stolen_key_that_is_ended_during_a_rotation_stays_ended(
             reason="rotation",
         )
         ended: Future[None] = beside.submit(end_key, stolen, NOW, actor="bob", now=NOW, reason="stolen")
-        wait_for("a lock being waited for", a_lock_is_waited_for)
+        wait_for("a lock being waited for", is_lock_waited_for)
     ended.result()
 
     assert PublicKey.objects.get(pk=stolen.pk).valid_until == NOW
@@ -107,7 +107,7 @@ def test_a_rotation_does_not_lengthen_a_key_that_ends_before_it_gets_on(
             now=NOW,
             reason="rotation",
         )
-        wait_for("a lock being waited for", a_lock_is_waited_for)
+        wait_for("a lock being waited for", is_lock_waited_for)
     rotated.result()
 
     assert PublicKey.objects.get(pk=stolen.pk).valid_until == NOW
@@ -137,7 +137,7 @@ def test_staff_who_lose_a_race_do_not_notice(
             f"expected_{two.pk}": "authorized",
         },
     )
-    wait_for("a lock being waited for", a_lock_is_waited_for)
+    wait_for("a lock being waited for", is_lock_waited_for)
     message.execute(lock, [one.pk])
     message.rollback()
 

@@ -33,13 +33,13 @@ def keys_now() -> set[bytes]:
 
 
 def test_add_a_participant() -> None:
-    said = add("--public-key", key_text(1), "--endpoint", ENDPOINT, "--name", "Agr B.V.")
+    text = add("--public-key", key_text(1), "--endpoint", ENDPOINT, "--name", "Agr B.V.")
 
     participant = Participant.objects.get()
     assert (participant.role, participant.domain, participant.name) == ("AGR", "agr.example", "Agr B.V.")
     assert (participant.endpoint, participant.standing) == (ENDPOINT, "authorized")
     assert keys_now() == {raw_key(1)}
-    assert said == f"AGR agr.example added: authorized, 1 valid key, endpoint {ENDPOINT}\n"
+    assert text == f"AGR agr.example added: authorized, 1 valid key, endpoint {ENDPOINT}\n"
 
 
 def test_add_with_a_standing() -> None:
@@ -103,10 +103,10 @@ def test_a_replaced_key_may_come_back() -> None:
 
 
 def test_a_participant_without_key_and_endpoint_is_pointed_out() -> None:
-    said = add()
+    text = add()
 
-    assert "Give --public-key" in said
-    assert "Give --endpoint" in said
+    assert "Give --public-key" in text
+    assert "Give --endpoint" in text
 
 
 def test_every_change_is_journaled_with_who_and_why() -> None:
@@ -136,9 +136,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("words", "said"), REFUSED.values(), ids=REFUSED)
-def test_refused_and_nothing_kept(words: list[str], said: str) -> None:
-    with pytest.raises(CommandError, match=said):
+@pytest.mark.parametrize(("words", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused_and_nothing_kept(words: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
         add(*words)
 
     assert not Participant.objects.exists()

@@ -35,7 +35,7 @@ def test_a_key_is_formatted_as_it_is_published() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         pytest.param("", "Base64", id="empty"),
         pytest.param("cs1.", "Base64", id="prefix alone"),
@@ -52,8 +52,8 @@ def test_a_key_is_formatted_as_it_is_published() -> None:
         pytest.param("cs1." + b64(b"\xff" * 32), "no point", id="not canonical"),
     ],
 )
-def test_refused_for_its_form(text: str, said: str) -> None:
-    with pytest.raises(InvalidKey, match=said):
+def test_refused_for_its_form(text: str, message: str) -> None:
+    with pytest.raises(InvalidKey, match=message):
         parse_public_key(text)
 
 

@@ -22,8 +22,8 @@ class Kind:
     anonymous: str = LOG_IN
 
     def outcome(self, who: str, whose: str) -> str:
-        said = getattr(self, who)
-        return said if isinstance(said, str) else str(said[whose])
+        expected = getattr(self, who)
+        return expected if isinstance(expected, str) else str(expected[whose])
 
 
 KINDS = {

@@ -151,9 +151,9 @@ def pages() -> Iterator[str]:
         yield f"{who} /admin/"
         for model, model_admin in admin.site._registry.items():
             base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
-            said = text_of(who, base)
+            text = text_of(who, base)
             yield f"{who} {base}"
-            if not said:
+            if not text:
                 continue
             for query in queries_of(who, base):
                 yield f"{who} {base}{query}"
@@ -184,8 +184,8 @@ def text_of(who: str, address: str) -> str:
 
 def queries_of(who: str, base: str) -> list[str]:
     """The filters that a list offers, each alone, and its pages: the second and the last."""
-    said = text_of(who, base)
-    beside = said.partition('id="changelist-filter"')[2]
+    text = text_of(who, base)
+    beside = text.partition('id="changelist-filter"')[2]
     found = dict.fromkeys(html.unescape(link) for link in re.findall(r'href="(\?[^"]+)"', beside))
     names = dict.fromkeys(re.findall(r'<input type="(?:text|date|search)" name="([^"]+)"', beside))
     for name in names:
@@ -193,8 +193,8 @@ def queries_of(who: str, base: str) -> list[str]:
         if sample is None:
             sys.exit(f"{base}: nothing to type into the filter {name!r}; give SAMPLES a value for it")
         found[f"?{name}={quote(sample)}"] = None
-    found |= {"?p=2": None} if "?p=2" in said else {}
-    last = re.findall(r"\?p=(\d+)", said)
+    found |= {"?p=2": None} if "?p=2" in text else {}
+    last = re.findall(r"\?p=(\d+)", text)
     found |= {f"?p={max(map(int, last))}": None} if last else {}
     return [query for query in found if query != "?"]
 
@@ -213,16 +213,16 @@ def search_terms(model: Any) -> list[str]:
 def rows_of(who: str, model: Any, model_admin: Any) -> list[Any]:
     """The first and the last row of a list's first page."""
     base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
-    said = text_of(who, base)
-    found = re.findall(rf'href="{base}([^/"]+)/change/', said)
+    text = text_of(who, base)
+    found = re.findall(rf'href="{base}([^/"]+)/change/', text)
     return list(dict.fromkeys([*found[:1], *found[-1:]]))
 
 
 def own_pages(who: str, page: str) -> list[str]:
     """The pages below a row's page that it links to: what to adjust, to settle, to rotate."""
-    said = text_of(who, page)
+    text = text_of(who, page)
     base = page.removesuffix("change/")
-    found = re.findall(rf'href="({re.escape(base)}[^"]+)"', said)
+    found = re.findall(rf'href="({re.escape(base)}[^"]+)"', text)
     return [html.unescape(link) for link in dict.fromkeys(found) if not link.startswith(page)]
 
 

@@ -172,7 +172,7 @@ def contract_with(party: Party, other: Party, contract_id: str) -> Contract:
 
 def update(dso: Peer, to: str, address: str, contract_id: str, reference: str) -> ReservationUpdate:
     """Have the DSO release an hour of the day after tomorrow, in a message to the domain `to`."""
-    said = {
+    data = {
         "RecipientDomain": to,
         "ISP-Duration": "PT15M",
         "TimeZone": "Europe/Amsterdam",
@@ -181,7 +181,7 @@ def update(dso: Peer, to: str, address: str, contract_id: str, reference: str) -
         "ContractID": contract_id,
         "Reference": reference,
     }
-    content = dso.xml("FlexReservationUpdate", '<ISP Power="0" Start="1" Duration="4"/>', **said)
+    content = dso.xml("FlexReservationUpdate", '<ISP Power="0" Start="1" Duration="4"/>', **data)
     message = receive(dso, content)
     drain(dso)
     return ReservationUpdate.objects.get(message=message)

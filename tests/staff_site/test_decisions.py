@@ -55,8 +55,8 @@ def below(row: Participant, *parts: object) -> str:
 
 
 def add_participant(client: Client) -> Any:
-    said = {"role": "AGR", "domain": "agr.example", "standing": "authorized", "public_key": key_text(1)}
-    return client.post(f"{PARTICIPANTS}add/", {**said, "reason": WHY})
+    data = {"role": "AGR", "domain": "agr.example", "standing": "authorized", "public_key": key_text(1)}
+    return client.post(f"{PARTICIPANTS}add/", {**data, "reason": WHY})
 
 
 def edit_participant(client: Client) -> Any:
@@ -69,18 +69,18 @@ def give_standing(client: Client) -> Any:
 
 def give_many_a_standing(client: Client) -> Any:
     row = participant()
-    said = {
+    data = {
         "action": "suspend",
         "_selected_action": [row.pk],
         "reason": WHY,
         f"expected_{row.pk}": row.standing,
     }
-    return client.post(PARTICIPANTS, said)
+    return client.post(PARTICIPANTS, data)
 
 
 def rotate_key(client: Client) -> Any:
-    said = {"public_key": key_text(2), "begins": "", "overlap_days": "1", "reason": WHY}
-    return client.post(below(participant(), "keys", "rotate"), said)
+    data = {"public_key": key_text(2), "begins": "", "overlap_days": "1", "reason": WHY}
+    return client.post(below(participant(), "keys", "rotate"), data)
 
 
 def end_key(client: Client) -> Any:
@@ -102,13 +102,13 @@ def switch_mode(client: Client) -> Any:
 
 
 def set_policy(client: Client) -> Any:
-    said = {"value": "reject", "expected": "adjust", "reason": WHY}
-    return client.post("/admin/registry/policy/P3/change/", said)
+    data = {"value": "reject", "expected": "adjust", "reason": WHY}
+    return client.post("/admin/registry/policy/P3/change/", data)
 
 
 def set_market(client: Client) -> Any:
-    said = {"time_zone": "Europe/Berlin", "isp_duration": "PT15M", "sure": "yes", "reason": WHY}
-    return client.post("/admin/registry/market/1/change/", said)
+    data = {"time_zone": "Europe/Berlin", "isp_duration": "PT15M", "sure": "yes", "reason": WHY}
+    return client.post("/admin/registry/market/1/change/", data)
 
 
 def conflicts(*homes: int) -> list[Conflict]:
@@ -117,11 +117,11 @@ def conflicts(*homes: int) -> list[Conflict]:
     return list(Conflict.objects.order_by("pk"))
 
 
-def as_shown(client: Client, preview: str, page: str, said: dict[str, str]) -> Any:
+def as_shown(client: Client, preview: str, page: str, data: dict[str, str]) -> Any:
     """Have the consequences shown, then send the form with what was shown."""
-    seen = client.post(preview, said).content.decode()
+    seen = client.post(preview, data).content.decode()
     (expected,) = re.findall(r'name="expected" value="(\w+)"', html.unescape(seen))
-    return client.post(page, {**said, "expected": expected})
+    return client.post(page, {**data, "expected": expected})
 
 
 def settle(client: Client) -> Any:
@@ -132,8 +132,8 @@ def settle(client: Client) -> Any:
 
 def settle_anew(client: Client) -> Any:
     (conflict,) = conflicts(1)
-    preview, said = f"{list_of(Conflict)}{conflict.pk}/preview/", {"decision": "keep", "reason": "at first"}
-    as_shown(client, preview, page_of(conflict), said)
+    preview, data = f"{list_of(Conflict)}{conflict.pk}/preview/", {"decision": "keep", "reason": "at first"}
+    as_shown(client, preview, page_of(conflict), data)
     return as_shown(client, preview, page_of(conflict), {"decision": "give", "anew": "1", "reason": WHY})
 
 
@@ -148,8 +148,8 @@ def settle_many(client: Client) -> Any:
 
 def adjusting(row: Any, client: Client) -> Any:
     page = f"{list_of(type(row))}{row.pk}/adjust/"
-    said = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
-    return as_shown(client, f"{page}preview/", page, said)
+    data = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
+    return as_shown(client, f"{page}preview/", page, data)
 
 
 def adjust_representation(client: Client) -> Any:
@@ -254,8 +254,8 @@ def record_outcome(client: Client) -> Any:
     a_contract(pair.dso, pair.agr)
     period = clock.now().date() + timedelta(days=3)
     update = update_of(send(pair.dso, update_xml(pair.dso, CRO, (1, 4, 0), period=period)))
-    said = {"outcome": "rejected", "expected": "accepted", "reason": WHY}
-    return client.post(f"{UPDATES}{update.pk}/outcome/", said)
+    data = {"outcome": "rejected", "expected": "accepted", "reason": WHY}
+    return client.post(f"{UPDATES}{update.pk}/outcome/", data)
 
 
 IMPORTS = "/admin/registry/importrun/"
@@ -276,8 +276,8 @@ def deciding_on_import(state: str, do: str) -> Action:
     return act
 
 
-def account(**said: Any) -> dict[str, Any]:
-    return {"first_name": "", "last_name": "", "email": "", "is_active": "on", "reason": WHY, **said}
+def account(**values: Any) -> dict[str, Any]:
+    return {"first_name": "", "last_name": "", "email": "", "is_active": "on", "reason": WHY, **values}
 
 
 def lee() -> User:
@@ -296,8 +296,8 @@ def change_user(client: Client) -> Any:
 
 
 def set_password(client: Client) -> Any:
-    said = {"password1": "a-secret-one-1", "password2": "a-secret-one-1", "reason": WHY}
-    return client.post(f"{USERS}{lee().pk}/password/", said)
+    data = {"password1": "a-secret-one-1", "password2": "a-secret-one-1", "reason": WHY}
+    return client.post(f"{USERS}{lee().pk}/password/", data)
 
 
 def reset_second_factor(client: Client) -> Any:
@@ -320,8 +320,8 @@ def change_group(client: Client) -> Any:
 
 
 def change_own_password(client: Client) -> Any:
-    said = {"old_password": "right-kim-1", "new_password1": "a-new-one-1", "new_password2": "a-new-one-1"}
-    return client.post("/admin/password_change/", said)
+    data = {"old_password": "right-kim-1", "new_password1": "a-new-one-1", "new_password2": "a-new-one-1"}
+    return client.post("/admin/password_change/", data)
 
 
 # The page, or the list and its action: what is done there, and what its entry is called.
@@ -445,9 +445,9 @@ def test_every_page_that_does_something_is_tried(kim: Client) -> None:
     ]
     tried = {page.partition(" ")[0] for page in ACTIONS} | ELSEWHERE
     closed = set()
-    for model, shown in admin.site._registry.items():
+    for model, model_admin in admin.site._registry.items():
         for does in ("add", "change", "delete"):
-            if not getattr(shown, f"has_{does}_permission")(request):
+            if not getattr(model_admin, f"has_{does}_permission")(request):
                 closed.add(f"{model._meta.app_label}_{model._meta.model_name}_{does}")
     # These only show: what is decided has pages of its own.
     closed |= {"participants_mode_change", "reservations_contract_change"}
@@ -465,7 +465,7 @@ def test_every_action_of_a_list_is_tried(kim: Client) -> None:
 
     there = {
         (f"{model._meta.app_label}_{model._meta.model_name}_changelist", action)
-        for model, shown in admin.site._registry.items()
-        for action in shown.get_actions(request)
+        for model, model_admin in admin.site._registry.items()
+        for action in model_admin.get_actions(request)
     }
     assert {one for one in there if one[1] != "settle_together"} <= tried

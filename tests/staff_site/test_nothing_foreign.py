@@ -88,11 +88,11 @@ def test_no_search_or_filter_finds_what_is_foreign(world: World, table: str) -> 
     for view in ("changelist", "export"):
         page = reverse(f"admin:{table}_{view}")
         for query in queries if view == "changelist" else queries[:6]:
-            said = body(client.get(page, query))
+            page_text = body(client.get(page, query))
             for text in query.values():
                 for echo in (text, escape(text), quote_plus(text), quote_plus(text, ":")):
-                    said = said.replace(echo, "")
-            assert not FOREIGN.search(said), f"{page} {query}: {around(said)}"
+                    page_text = page_text.replace(echo, "")
+            assert not FOREIGN.search(page_text), f"{page} {query}: {around(page_text)}"
 
 
 def specs(client: Client, table: str) -> list[Any]:
@@ -104,14 +104,14 @@ def test_nothing_is_completed_to_what_is_foreign(world: World) -> None:
     client = world.client(LIMITED)
     for model, model_admin in admin.site._registry.items():
         for name in model_admin.autocomplete_fields:
-            asked = {
+            data = {
                 "app_label": model._meta.app_label,
                 "model_name": model._meta.model_name,
                 "field_name": name,
             }
             for text in ("", *learned_of(world, world.parties[STRANGER])):
-                answer = client.get(reverse("admin:autocomplete"), {**asked, "term": text})
-                assert not FOREIGN.search(body(answer)), (asked, text)
+                answer = client.get(reverse("admin:autocomplete"), {**data, "term": text})
+                assert not FOREIGN.search(body(answer)), (data, text)
 
 
 def test_whatever_strangers_do_changes_no_page(world: World) -> None:
@@ -121,15 +121,15 @@ def test_whatever_strangers_do_changes_no_page(world: World) -> None:
     after = everything_said(world)
 
     assert before.keys() == after.keys()
-    for page, said in before.items():
-        assert said == after[page], page
+    for page, text in before.items():
+        assert text == after[page], page
 
 
 def test_no_link_leads_to_what_one_does_not_get(world: World) -> None:
     client = world.client(LIMITED)
     links: dict[str, str] = {}
-    for page, said in everything_said(world).items():
-        links |= {unescape(found): page for found in re.findall(r'href="(/admin/[^"]*)"', said)}
+    for page, text in everything_said(world).items():
+        links |= {unescape(found): page for found in re.findall(r'href="(/admin/[^"]*)"', text)}
     assert len(links) > 100
     for link, page in links.items():
         answer = client.get(link)
@@ -177,22 +177,22 @@ def test_a_conflict_names_its_other_party_and_shows_nothing_else_of_it(world: Wo
         reverse("admin:registry_connection_change", args=[home.pk]),
         reverse("admin:index"),
     ):
-        said = body(client.get(address)).replace(agr.domain, "").replace("The stranger agr", "")
-        assert not FOREIGN.search(said), f"{address}: {around(said)}"
+        data = body(client.get(address)).replace(agr.domain, "").replace("The stranger agr", "")
+        assert not FOREIGN.search(data), f"{address}: {around(data)}"
         theirs = re.compile(
             rf'href="/admin/(participants/participant/{conflict.claimant_id}|uftp/inboundmessage/{of})/'
         )
-        assert not (dead := theirs.search(said)), f"{address}: {dead[0]} leads nowhere"
+        assert not (dead := theirs.search(data)), f"{address}: {dead[0]} leads nowhere"
     assert agr.domain in body(client.get(page))
     before = fingerprint()
-    said = {"decision": "keep", "reason": "because"}
+    data = {"decision": "keep", "reason": "because"}
     for address in (
         page,
         reverse("admin:registry_conflict_preview", args=[conflict.pk]),
         reverse("admin:registry_conflict_settle") + f"?ids={conflict.pk}",
         reverse("admin:registry_conflict_settle_preview") + f"?ids={conflict.pk}",
     ):
-        assert client.post(address, said).status_code == 403, address
+        assert client.post(address, data).status_code == 403, address
     assert fingerprint() == before
 
 
@@ -240,9 +240,9 @@ def test_a_contract_names_its_other_party_and_shows_nothing_else_of_it(world: Wo
     for page in pages:
         answer = client.get(page)
         assert answer.status_code == 200, page
-        said = body(answer).replace("Agreed by own with stranger", "").replace(agr.domain, "")
-        assert not FOREIGN.search(said.replace("The stranger agr", "")), f"{page}: {around(said)}"
-        assert not (dead := theirs.search(said)), f"{page}: {dead[0]} leads nowhere"
+        text = body(answer).replace("Agreed by own with stranger", "").replace(agr.domain, "")
+        assert not FOREIGN.search(text.replace("The stranger agr", "")), f"{page}: {around(text)}"
+        assert not (dead := theirs.search(text)), f"{page}: {dead[0]} leads nowhere"
     assert agr.domain in body(client.get(contracts))
     before = fingerprint()
     for name in ("edit", "edit_preview", "end", "end_preview", "put_in_force", "back_to_draft"):
@@ -287,6 +287,6 @@ def everything_said(world: World) -> dict[str, str]:
     return found
 
 
-def the_same_each_time(said: str) -> str:
-    said = re.sub(r'(csrfmiddlewaretoken" value|nonce)="[^"]*"', "", said)
-    return re.sub(r"\d\d:\d\d:\d\d|\b[a-z]+-[0-9a-f]{8}\b", "", said)
+def the_same_each_time(text: str) -> str:
+    text = re.sub(r'(csrfmiddlewaretoken" value|nonce)="[^"]*"', "", text)
+    return re.sub(r"\d\d:\d\d:\d\d|\b[a-z]+-[0-9a-f]{8}\b", "", text)

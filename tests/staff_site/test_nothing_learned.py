@@ -30,19 +30,19 @@ MESSAGE_OF_OTHERS = "Warning: contested {}; {}"
 def lookups(table: str, world: World) -> list[dict[str, str]]:
     """One for each field of the table and each row that points to it, and a few through the rows of others."""
     strangers = world.parties[STRANGER]
-    asked: list[dict[str, str]] = []
+    found: list[dict[str, str]] = []
     for field in apps.get_model(*table.split("_"))._meta.get_fields():
         name = field.name
         if field.is_relation:
             rows = field.related_model._meta.label_lower.replace(".", "_")
             key = str(strangers.rows.get(rows, 1))
-            asked += [{name: key}, {f"{name}__gt": key}, {f"{name}__isnull": "0"}, {f"{name}__pk__in": key}]
+            found += [{name: key}, {f"{name}__gt": key}, {f"{name}__isnull": "0"}, {f"{name}__pk__in": key}]
         else:
-            asked += [{f"{name}__contains": "abc"}, {f"{name}__gt": "1"}, {f"{name}__isnull": "True"}]
+            found += [{f"{name}__contains": "abc"}, {f"{name}__gt": "1"}, {f"{name}__isnull": "True"}]
         if name == "participants":
             key = str(strangers.participants["agr"].pk)
-            asked += [{"participants__contains": f"{{{key}}}"}, {"participants__len": "2"}]
-    return asked
+            found += [{"participants__contains": f"{{{key}}}"}, {"participants__len": "2"}]
+    return found
 
 
 def specs(client: Client, table: str) -> list[Any]:
@@ -79,8 +79,8 @@ def test_a_congestion_point_of_strangers_filters_as_one_that_nobody_knows(world:
     client = world.client(LIMITED)
 
     def found(point: str) -> set[str]:
-        said = body(client.get(list_of("registry_conflict"), {"point": point}))
-        return set(re.findall(r"/conflict/(\d+)/change/", said))
+        text = body(client.get(list_of("registry_conflict"), {"point": point}))
+        return set(re.findall(r"/conflict/(\d+)/change/", text))
 
     assert str(conflict.pk) in found(parties.point(OWN))
     assert found(parties.point(STRANGER)) == found("ea1.2026-01.example.nobody:point-1")
@@ -88,9 +88,9 @@ def test_a_congestion_point_of_strangers_filters_as_one_that_nobody_knows(world:
 
 def test_the_message_of_a_stranger_tells_nothing_of_its_other_connections(world: World) -> None:
     conflict = contest(world)
-    said = MESSAGE_OF_OTHERS.format(parties.SHARED, parties.home(STRANGER, 1))
+    listed = MESSAGE_OF_OTHERS.format(parties.SHARED, parties.home(STRANGER, 1))
     of = InboundMessage.objects.filter(sender__domain="stranger-agr.example").latest("pk")
-    InboundMessage.objects.filter(pk=of.pk).update(result="Accepted", reason=said)
+    InboundMessage.objects.filter(pk=of.pk).update(result="Accepted", reason=listed)
 
     page = body(world.client(LIMITED).get(reverse("admin:registry_conflict_change", args=[conflict.pk])))
 
@@ -113,9 +113,9 @@ def test_why_something_was_decided_between_others_stays_theirs(world: World) -> 
     own = world.parties[OWN].participants["agr"]
     for row in {conflict.pk, *Conflict.objects.filter(claimant=own).values_list("pk", flat=True)}:
         page = reverse("admin:registry_conflict_change", args=[row])
-        said = body(world.client(LIMITED).get(page))
-        assert parties.SHARED in said or row != conflict.pk
-        assert "What only they know" not in said, page
+        text = body(world.client(LIMITED).get(page))
+        assert parties.SHARED in text or row != conflict.pk
+        assert "What only they know" not in text, page
 
 
 def test_an_adjustment_shows_what_others_get_without_their_congestion_point(world: World) -> None:
@@ -132,8 +132,8 @@ def test_an_adjustment_shows_what_others_get_without_their_congestion_point(worl
 
     assert answer.status_code == 200
     assert home in body(answer)
-    said = body(answer).replace("stranger-dso.example", "").replace("The stranger dso", "")
-    assert parties.point(STRANGER) not in said
+    text = body(answer).replace("stranger-dso.example", "").replace("The stranger dso", "")
+    assert parties.point(STRANGER) not in text
 
 
 def test_an_entry_about_a_staff_account_is_none_of_its_participants(world: World) -> None:

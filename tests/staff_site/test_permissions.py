@@ -109,7 +109,7 @@ def test_no_action_is_done_for_whom_one_does_not_act(world: World, table: str) -
     chosen = [str(world.parties[whose].rows[table]) for whose in (SEEN, STRANGER)]
     before = fingerprint()
     for _, name, _ in model_admin._get_base_actions():
-        said = {"action": name, "_selected_action": chosen, "index": "0", "reason": "because", "known": "all"}
-        answer = client.post(list_of(table), said)
+        data = {"action": name, "_selected_action": chosen, "index": "0", "reason": "because", "known": "all"}
+        answer = client.post(list_of(table), data)
         assert_nothing_foreign(answer, f"{name} of {table}")
     assert fingerprint() == before

@@ -347,19 +347,19 @@ def pages(client: Client) -> Iterator[str]:
         yield f"{base}export/"
         if model_admin.search_fields:
             yield f"{base}?q={SEARCHED.get(name, 'ean.8716')}"
-        said = answer.content.decode()
-        yield from sorted(beside(base, said))
-        row = re.search(rf'href="({base}[^/"]+/)change/', said)
+        text = answer.content.decode()
+        yield from sorted(beside(base, text))
+        row = re.search(rf'href="({base}[^/"]+/)change/', text)
         if row:
             yield f"{row[1]}change/"
-            said = client.get(f"{row[1]}change/").content.decode()
-            below = {link.partition("?")[0] for link in re.findall(rf'href="({row[1]}[^"#]+)"', said)}
-            yield from sorted(below | beside(base, said))
+            text = client.get(f"{row[1]}change/").content.decode()
+            below = {link.partition("?")[0] for link in re.findall(rf'href="({row[1]}[^"#]+)"', text)}
+            yield from sorted(below | beside(base, text))
 
 
-def beside(base: str, said: str) -> set[str]:
+def beside(base: str, text: str) -> set[str]:
     """What a page links to of the same table that is about no row of it; its export is asked for anyway."""
-    links = set(map(html.unescape, re.findall(rf'href="({base}[a-z][^"#]+)"', said)))
+    links = set(map(html.unescape, re.findall(rf'href="({base}[a-z][^"#]+)"', text)))
     return {link for link in links if not re.search(r"/export/|/change/$", link)}
 
 

@@ -68,8 +68,8 @@ def expected(name: str) -> Page | None:
 
 def body(response: HttpResponseBase) -> str:
     pieces = response if response.streaming else [getattr(response, "content", b"")]
-    said = b"".join(pieces).decode(errors="replace")  # type: ignore[arg-type]
-    return f"{said}\n{response.get('Location', '')}\n{response.get('Content-Disposition', '')}"
+    text = b"".join(pieces).decode(errors="replace")  # type: ignore[arg-type]
+    return f"{text}\n{response.get('Location', '')}\n{response.get('Content-Disposition', '')}"
 
 
 def url(world: World, name: str, page: Page, whose: str) -> str:
@@ -98,15 +98,15 @@ LISTS = sorted(table for table, whose in TABLES.items() if whose == "of particip
 
 
 def assert_nothing_foreign(response: HttpResponseBase, where: str) -> None:
-    said = body(response)
-    found = FOREIGN.search(said)
-    assert not found, f"{where} shows: …{said[max(0, found.start() - 200) : found.end() + 100]}…"
+    text = body(response)
+    found = FOREIGN.search(text)
+    assert not found, f"{where} shows: …{text[max(0, found.start() - 200) : found.end() + 100]}…"
 
 
-def around(said: str) -> str:
-    found = FOREIGN.search(said)
+def around(text: str) -> str:
+    found = FOREIGN.search(text)
     assert found
-    return f"…{said[max(0, found.start() - 300) : found.end() + 100]}…"
+    return f"…{text[max(0, found.start() - 300) : found.end() + 100]}…"
 
 
 def fingerprint() -> list[Any]:

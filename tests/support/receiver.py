@@ -30,7 +30,7 @@ class Posted:
         return self.sealed[64:]
 
     @property
-    def said(self) -> dict[str, str]:
+    def attributes(self) -> dict[str, str]:
         """The attributes of the inner XML's root."""
         return dict(ElementTree.fromstring(self.content).attrib)
 
@@ -91,7 +91,9 @@ class Receiver:
 def reference(posted: Posted) -> list[str]:
     """What a response says which message it answers."""
     own = {"MessageID", "ConversationID"}
-    return [value for name, value in posted.said.items() if name.endswith("MessageID") and name not in own]
+    return [
+        value for name, value in posted.attributes.items() if name.endswith("MessageID") and name not in own
+    ]
 
 
 @contextmanager

@@ -24,8 +24,8 @@ def test_a_test_message_is_answered() -> None:
             posted = receiver.posts[-1]
             assert posted.message_type == "TestMessageResponse"
             assert posted.path == f"/shapeshifter/api/v{major}/message"
-            assert posted.said["Version"] == version
-            assert posted.said["ConversationID"] == conversation
-            assert posted.said["RecipientDomain"] == agr.domain
+            assert posted.attributes["Version"] == version
+            assert posted.attributes["ConversationID"] == conversation
+            assert posted.attributes["RecipientDomain"] == agr.domain
             assert posted.headers["Content-Type"] == "text/xml; charset=utf-8"
         assert worker.stop() == 0, worker.log

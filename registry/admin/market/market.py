@@ -13,7 +13,7 @@ from participants.admin_base.html import count_in_words
 from participants.admin_base.pages import CHANGE, Page
 from participants.admin_base.reasons import OneRowAdmin, ReasonForm, actor
 from participants.models import AuditEntry
-from registry.market.market import ISP_DURATIONS, set_market, today_at, usable_zones, zone_agrees
+from registry.market.market import ISP_DURATIONS, market, set_market, today_at, usable_zones, zone_agrees
 from registry.models import CongestionPointConnection, CongestionPointTerms, Market, Representation
 
 HALF_A_YEAR = timedelta(days=182)
@@ -97,6 +97,12 @@ class MarketAdmin(OneRowAdmin):
     """The page of the market."""
 
     pages = (Page(CHANGE, "change", market_view),)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Market | None:
+        """Return the market, or one with the defaults while nobody has set it."""
+        return market() if object_id == "1" else None
 
 
 def _meaning(before: Market, wanted: dict[str, str], now: datetime) -> list[str]:

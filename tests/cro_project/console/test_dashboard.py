@@ -46,7 +46,7 @@ def figures(client: Client) -> dict[str, str]:
     }
 
 
-def counted(client: Client, url: str) -> int:
+def rows_in_list(client: Client, url: str) -> int:
     """How many rows the list at `url` has."""
     answer = client.get(url)
     assert answer.status_code == 200, url
@@ -65,14 +65,14 @@ def test_each_figure_is_the_number_of_rows_of_its_list(market: Market) -> None:
     found = figures(operator)
     assert len(found) > 20
     assert {text: number(text) for text in found} == {
-        text: counted(operator, url) for text, url in found.items()
+        text: rows_in_list(operator, url) for text, url in found.items()
     }
     assert {"17 open conflicts", "Messages set aside: 1", "Refused requests in 24 hours: 1"} < set(found)
 
     limited = member("CRO participant manager", market.participants["kustnet.example"])
     found = figures(limited)
     assert {text: number(text) for text in found} == {
-        text: counted(limited, url) for text, url in found.items()
+        text: rows_in_list(limited, url) for text, url in found.items()
     }
     assert {"2 open conflicts", "Deliveries failed: 2", "Reservation updates undone: 1"} < set(found)
     assert "Contracts in draft: 1" not in found
@@ -82,7 +82,7 @@ def test_each_figure_is_the_number_of_rows_of_its_list(market: Market) -> None:
     nobody.force_login(User.objects.create_user("lee", is_staff=True))
     assert figures(nobody) == {}
     assert (
-        "You may not look at anything yet: your account is in no group"
+        "Your account may not see anything yet: it is in no group"
         in nobody.get("/admin/").content.decode()
     )
 

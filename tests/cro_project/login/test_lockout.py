@@ -78,9 +78,9 @@ def test_a_right_password_forgets_the_wrong_ones() -> None:
 def test_the_log_names_user_and_address_and_never_a_password(caplog: pytest.LogCaptureFixture) -> None:
     lock_ann()
 
-    said = [record.getMessage() for record in caplog.records if record.name.startswith("axes")]
-    assert len(said) == LIMIT + 1
-    assert all('username: "ann", ip_address: "192.0.2.7"' in line for line in said)
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("axes")]
+    assert len(lines) == LIMIT + 1
+    assert all('username: "ann", ip_address: "192.0.2.7"' in line for line in lines)
     assert "wrong-secret" not in caplog.text
     assert "wrong-secret" not in AccessAttempt.objects.get().post_data
 

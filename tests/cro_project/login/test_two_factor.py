@@ -54,13 +54,13 @@ def give_code(client: Client, code: str) -> Any:
     return client.post("/admin/login/code/", {"code": code})
 
 
-def is_in(client: Client) -> bool:
+def is_logged_in(client: Client) -> bool:
     answer = client.get(PAGE)
     assert answer.status_code in (200, 302)
     return answer.status_code == 200
 
 
-def forget_waits() -> None:
+def end_waits() -> None:
     """Let the waits after wrong codes be over."""
     for kind in (TOTPDevice, StaticDevice):
         kind.objects.update(
@@ -80,7 +80,7 @@ def test_the_password_alone_is_enough_where_nobody_asks_for_more(ann: User, clie
     answer = give_password(client)
 
     assert (answer.status_code, answer["Location"]) == (302, PAGE)
-    assert is_in(client)
+    assert is_logged_in(client)
 
 
 def test_staff_set_up_an_app_by_themselves(ann: User, client: Client, telephone: Telephone) -> None:
@@ -135,13 +135,13 @@ def test_who_is_enrolled_gives_a_code_after_the_password(
     answer = give_password(client)
 
     assert answer["Location"] == "/admin/login/code/"
-    assert not is_in(client)
+    assert not is_logged_in(client)
     assert "_auth_user_id" not in client.session
     assert b"6 digits from your app, or a recovery code" in client.get("/admin/login/code/").content
     before = client.session.session_key
     answer = give_code(client, telephone.code())
     assert (answer.status_code, answer["Location"]) == (302, PAGE)
-    assert is_in(client)
+    assert is_logged_in(client)
     assert client.session.session_key != before
 
 
@@ -155,7 +155,7 @@ def test_a_code_counts_once(codes: list[str], client: Client, telephone: Telepho
     page = give_code(other, code)
 
     assert b"This code is wrong, or was used before" in page.content
-    assert not is_in(other)
+    assert not is_logged_in(other)
 
 
 def test_a_recovery_code_counts_once_in_place_of_the_app(codes: list[str], client: Client) -> None:
@@ -164,7 +164,7 @@ def test_a_recovery_code_counts_once_in_place_of_the_app(codes: list[str], clien
     answer = client.post("/admin/login/code/", {"code": codes[3].replace("-", " ")}, follow=True)
 
     assert b"You used a recovery code; 9 are left" in answer.content
-    assert is_in(client)
+    assert is_logged_in(client)
     assert entries()[-1] == ("ann", "used recovery code", "user ann")
     other = Client()
     give_password(other)
@@ -183,9 +183,9 @@ def test_nobody_reads_recovery_codes_in_the_database(
         [*StaticToken.objects.values_list("token", flat=True)]
         + [each.get_decoded() for each in Session.objects.all()]
     )
-    shown = shown_codes(client.get("/admin/two_factor/codes/"))
-    assert len(shown) == 10
-    for code in (*codes, *shown):
+    on_page = shown_codes(client.get("/admin/two_factor/codes/"))
+    assert len(on_page) == 10
+    for code in (*codes, *on_page):
         for text in (code, code.replace("-", "")):
             assert text not in database
             assert text not in made
@@ -203,7 +203,7 @@ def test_recovery_codes_are_shown_once(codes: list[str], client: Client, telepho
     client.cookies["two_factor_codes"] = made["two_factor_codes"].value
     again = client.get("/admin/two_factor/codes/")
     assert shown_codes(again) == []
-    assert b"Your recovery codes were shown, and are not shown again" in again.content
+    assert b"Your recovery codes were shown once, and are not shown again" in again.content
     assert client.post("/admin/two_factor/codes/")["Location"] == "/admin/two_factor/"
 
 
@@ -231,7 +231,7 @@ def test_with_another_secret_key_there_are_no_recovery_codes_and_the_app_goes_on
     give_password(client)
 
     assert b"This code is wrong" in give_code(client, codes[0]).content
-    forget_waits()
+    end_waits()
     assert give_code(client, telephone.code())["Location"] == PAGE
 
 
@@ -248,12 +248,12 @@ def test_after_a_wrong_code_the_next_one_waits(
 ) -> None:
     give_password(client)
     for _ in range(3):
-        forget_waits()
+        end_waits()
         give_code(client, telephone.wrong_code())
 
     assert b"Too many wrong codes. Wait until" in give_code(client, telephone.code()).content
-    assert not is_in(client)
-    forget_waits()
+    assert not is_logged_in(client)
+    end_waits()
     assert give_code(client, telephone.code())["Location"] == PAGE
 
 
@@ -265,19 +265,19 @@ def test_wrong_codes_lock_the_log_in_like_wrong_passwords(
             assert give_password(Client(), "wrong").status_code == 200
         give_password(client)
         for _ in range(5):
-            forget_waits()
+            end_waits()
             assert give_code(client, telephone.wrong_code()).status_code == 200
-        forget_waits()
+        end_waits()
         page = give_code(client, telephone.wrong_code())
 
         assert page.status_code == 429
         assert b"Try again after" in page.content
-        forget_waits()
+        end_waits()
         assert give_code(client, telephone.code()).status_code == 429
         assert give_password(Client()).status_code == 429
-        assert not is_in(client)
+        assert not is_logged_in(client)
         call_command("axes_reset")
-        forget_waits()
+        end_waits()
         assert give_code(client, telephone.code()).status_code == 302
     assert AccessAttempt.objects.count() == 0
     assert telephone.wrong_code() not in caplog.text
@@ -289,11 +289,11 @@ def test_a_right_password_forgets_no_wrong_codes(
     with override_settings(AXES_ENABLED=True):
         for _ in range(9):
             give_password(client)
-            forget_waits()
+            end_waits()
             give_code(client, telephone.wrong_code())
         assert AccessAttempt.objects.get().failures_since_start == 9
         assert telephone.wrong_code() not in AccessAttempt.objects.get().post_data
-        forget_waits()
+        end_waits()
         give_password(client)
         give_code(client, telephone.code())
 
@@ -329,7 +329,7 @@ def test_without_a_password_there_is_no_second_step(
     for page in ("/admin/login/code/", "/admin/login/set_up/"):
         assert client.get(page)["Location"] == "/admin/login/"
     assert give_code(client, telephone.code())["Location"] == "/admin/login/"
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
 
 @pytest.mark.parametrize("why", ["late", "password changed", "deactivated"])
@@ -352,7 +352,7 @@ def test_a_log_in_that_has_begun_does_not_last(
 
     assert answer.redirect_chain == [("/admin/login/", 302)]
     assert b"Give your password again" in answer.content
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
 
 def test_a_session_without_the_second_factor_opens_no_page(codes: list[str], ann: User) -> None:
@@ -384,11 +384,11 @@ def test_setting_up_an_app_ends_the_other_sessions(ann: User, client: Client, te
     telephone.take_over(client.get("/admin/two_factor/set_up/").content.decode())
     client.post("/admin/two_factor/set_up/", {"code": telephone.code(), "password": PASSWORD})
 
-    assert is_in(client)
-    assert not is_in(other)
+    assert is_logged_in(client)
+    assert not is_logged_in(other)
     two_factor.turn_off(ann, actor="bob", reason="lost")
-    assert not is_in(client)
-    assert not is_in(other)
+    assert not is_logged_in(client)
+    assert not is_logged_in(other)
 
 
 @override_settings(TWO_FACTOR_REQUIRED=True)
@@ -396,20 +396,20 @@ def test_where_one_is_required_who_has_none_sets_one_up_first(
     ann: User, client: Client, telephone: Telephone
 ) -> None:
     assert give_password(client)["Location"] == "/admin/login/set_up/"
-    assert not is_in(client)
+    assert not is_logged_in(client)
     assert client.get("/admin/login/code/")["Location"] == "/admin/login/set_up/"
     assert client.get("/admin/two_factor/").status_code == 302
     telephone.take_over(client.get("/admin/login/set_up/").content.decode())
     wrong = client.post("/admin/login/set_up/", {"code": telephone.wrong_code()})
     assert b"This is not the code of this secret" in wrong.content
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
     answer = client.post("/admin/login/set_up/", {"code": telephone.code()})
 
     assert answer["Location"] == "/admin/two_factor/codes/"
     assert len(shown_codes(client.get("/admin/two_factor/codes/"))) == 10
     assert client.post("/admin/two_factor/codes/")["Location"] == PAGE
-    assert is_in(client)
+    assert is_logged_in(client)
     other = Client()
     assert give_password(other)["Location"] == "/admin/login/code/"
     assert other.get("/admin/login/set_up/")["Location"] == "/admin/login/code/"
@@ -453,7 +453,7 @@ def test_staff_turn_theirs_off_with_the_password(
     assert b"Two-factor log-in is <strong>off</strong>" in answer.content
     assert TOTPDevice.objects.count() == StaticDevice.objects.count() == 0
     assert entries()[-1] == ("ann", "turned off second factor", "user ann")
-    assert is_in(client)
+    assert is_logged_in(client)
     assert give_password(Client())["Location"] == PAGE
 
 
@@ -472,7 +472,7 @@ def test_other_recovery_codes_replace_the_earlier_ones(
     other = Client()
     give_password(other)
     assert give_code(other, codes[0]).status_code == 200
-    forget_waits()
+    end_waits()
     assert give_code(other, made[0]).status_code == 302
 
 
@@ -487,14 +487,14 @@ def test_another_app_replaces_the_earlier_one(
 
     client.post("/admin/two_factor/set_up/", {"code": bought.code(), "password": PASSWORD})
 
-    assert is_in(client)
+    assert is_logged_in(client)
     assert TOTPDevice.objects.get().bin_key == bought.secret
     assert entries()[-1] == ("ann", "replaced second factor", "user ann")
     other = Client()
     give_password(other)
     telephone.now = bought.now
     assert give_code(other, telephone.code()).status_code == 200
-    forget_waits()
+    end_waits()
     assert give_code(other, codes[0]).status_code == 200
 
 
@@ -527,7 +527,7 @@ def test_one_s_own_change_of_password_is_on_record(ann: User, client: Client) ->
     )
 
     assert entries() == [("ann", "changed own password", "user ann")]
-    assert is_in(client)
+    assert is_logged_in(client)
 
 
 def test_the_admin_has_no_screens_of_secrets(ann: User, client: Client) -> None:

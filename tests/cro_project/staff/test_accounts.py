@@ -290,10 +290,10 @@ def test_what_is_one_s_own_is_changed_where_the_password_is_asked_for(
     assert two_factor.enrolled_since(kim)
     kim.refresh_from_db()
     assert kim.check_password("right-kim")
-    shown = client.get(page_of(kim)).content
-    assert b'"/admin/password_change/">Change password</a></li>' in shown
-    assert b"Set password" not in shown
-    assert b"Reset second factor" not in shown
+    content = client.get(page_of(kim)).content
+    assert b'"/admin/password_change/">Change password</a></li>' in content
+    assert b"Set password" not in content
+    assert b"Reset second factor" not in content
     client.post(
         "/admin/password_change/",
         {"old_password": "guess", "new_password1": "a-secret-one-1", "new_password2": "a-secret-one-1"},
@@ -348,10 +348,10 @@ def test_the_list_says_who_may_do_what_for_whom(kim: User, client: Client, agrs:
     rows = client.get(LIST).context["cl"].result_list
 
     admin = client.get(LIST).context["cl"].model_admin
-    said = {
+    columns = {
         row.username: (admin.in_groups(row), admin.limited_to(row), admin.second_factor(row)) for row in rows
     }
-    assert said == {
+    assert columns == {
         "ann": (OPERATOR, "every participant", "none"),
         "ben": (PARTICIPANT_MANAGER, "no participant", "none"),
         "kim": ("superuser", "every participant", "none"),
@@ -420,8 +420,8 @@ def test_an_account_is_made_with_what_it_needs_to_look_at_something(
     assert "The account lee finds nothing yet: choose its participants" in made.content.decode()
 
     lee = User.objects.get(username="lee")
-    said = account(groups=[group(PARTICIPANT_MANAGER).pk], sees=[agrs[0].pk])
-    assert "finds nothing yet" not in client.post(page_of(lee), said, follow=True).content.decode()
+    data = account(groups=[group(PARTICIPANT_MANAGER).pk], sees=[agrs[0].pk])
+    assert "finds nothing yet" not in client.post(page_of(lee), data, follow=True).content.decode()
     of_all = client.post(f"{LIST}add/", new("ann", groups=[group(OPERATOR).pk]), follow=True)
     assert "finds nothing yet" not in of_all.content.decode()
     client.post(f"{LIST}add/", new("root", is_superuser="on"))

@@ -43,7 +43,7 @@ DATA = re.compile(r"<script\b[^>]*type=[\"']application/json[\"'][^>]*>.*?</scri
 """A script element that holds data runs nothing."""
 
 
-def asks_for(page: str) -> list[str]:
+def forbidden_in(page: str) -> list[str]:
     """What of the forbidden there is on `page`, each with where."""
     page = DATA.sub("", page)
     return [f"{what}: {found[0][:150]}" for what, form in FORBIDDEN.items() if (found := form.search(page))]
@@ -59,8 +59,8 @@ def test_what_is_forbidden_would_be_found() -> None:
         '<script src="https://elsewhere.example/x.js"></script>',
         '<link rel="stylesheet" href="//elsewhere.example/x.css">',
     ):
-        assert asks_for(text), text
-    assert asks_for('<script src="/static/x.js"></script><p>style="x" on=1</p>') == []
+        assert forbidden_in(text), text
+    assert forbidden_in('<script src="/static/x.js"></script><p>style="x" on=1</p>') == []
 
 
 def pages_of_tables() -> Iterator[tuple[str, str]]:
@@ -94,7 +94,7 @@ def test_no_page_of_staff_asks_for_more_than_the_policy_allows(
             continue
         seen += 1
         assert set(answer["Content-Security-Policy"].split("; ")) == POLICY, page
-        wrong += [f"{name} {page}: {asked}" for asked in asks_for(answer.content.decode())]
+        wrong += [f"{name} {page}: {use}" for use in forbidden_in(answer.content.decode())]
 
     assert not wrong, "\n".join(wrong)
     assert seen > 40
@@ -118,7 +118,7 @@ def test_no_page_of_the_log_in_asks_for_more(
     for answer in answers:
         assert answer.status_code == 200
         assert set(answer["Content-Security-Policy"].split("; ")) == POLICY
-        assert asks_for(answer.content.decode()) == []
+        assert forbidden_in(answer.content.decode()) == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from participants import audit
 from participants.models import AuditEntry, Participant
-from tests.participants.conftest import AddParticipant, page_of, words
+from tests.participants.conftest import AddParticipant, page_of, text_of
 
 LIST = "/admin/participants/auditentry/"
 
@@ -27,10 +27,10 @@ def test_a_decision_says_who_what_about_from_what_to_what_and_why(
     entry = AuditEntry.objects.latest("id")
 
     for page in ("", f"{entry.pk}/change/"):
-        shown = staff.get(LIST + page).content
-        for said in ("kim", "changed participant", "standing: authorized → barred", "fraud"):
-            assert said in words(shown), (page, said)
-        assert f'href="{page_of(participant)}"' in shown.decode()
+        content = staff.get(LIST + page).content
+        for fact in ("kim", "changed participant", "standing: authorized → barred", "fraud"):
+            assert fact in text_of(content), (page, fact)
+        assert f'href="{page_of(participant)}"' in content.decode()
 
 
 def test_decisions_are_filtered_and_searched(staff: Client, add_participant: AddParticipant) -> None:
@@ -62,8 +62,8 @@ def test_decisions_are_filtered_and_searched(staff: Client, add_participant: Add
     }
 
     for query, found in filters.items():
-        shown = set(reasons(staff.get(f"{LIST}?{query}").content)) - {"–", ""}
-        assert shown == found, query
+        listed = set(reasons(staff.get(f"{LIST}?{query}").content)) - {"–", ""}
+        assert listed == found, query
 
 
 def test_filters_offer_who_and_what_there_is(staff: Client, add_participant: AddParticipant) -> None:
@@ -95,7 +95,7 @@ def test_the_page_of_a_thing_leads_to_the_decisions_about_it(
 
     found = re.search(r'href="(/admin/participants/auditentry/\?participant=[^"]*)"', page)
     assert found
-    listed = words(staff.get(found[1]).content)
+    listed = text_of(staff.get(found[1]).content)
     assert "added public key" in listed
     assert "agr.example.org" not in re.sub("<option.*?>", "", listed)
 

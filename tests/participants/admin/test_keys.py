@@ -9,7 +9,7 @@ from django.test import Client
 
 from participants.models import AuditEntry, PublicKey
 from participants.registration import end_key
-from tests.participants.conftest import NOW, AddParticipant, errors, key_text, page_of, words
+from tests.participants.conftest import NOW, AddParticipant, errors, key_text, page_of, text_of
 
 MARKET = ZoneInfo("Europe/Amsterdam")
 """The zone in which staff see and enter times, unless another is set."""
@@ -31,10 +31,10 @@ def test_a_new_key_is_valid_at_once_and_the_old_one_a_fortnight_more(
 
     done = staff.post(page_of(participant, "keys", "rotate"), NEW, follow=True)
 
-    said = words(done.content)
-    assert f"{key_text(2)} is valid." in said
-    assert "2 valid" in said
-    assert "valid for another 14 days" in said
+    text = text_of(done.content)
+    assert f"{key_text(2)} is valid." in text
+    assert "2 valid" in text
+    assert "valid for another 14 days" in text
     old, new = participant.keys.all()
     assert (new.text, new.valid_until) == (key_text(2), None)
     assert (new.valid_from, old.valid_until) == (NOW, NOW + timedelta(days=14))
@@ -46,7 +46,7 @@ def test_no_overlap_ends_the_old_key_at_once(staff: Client, add_participant: Add
 
     done = staff.post(page_of(participant, "keys", "rotate"), NEW | {"overlap_days": "0"}, follow=True)
 
-    assert "ended" in words(done.content)
+    assert "ended" in text_of(done.content)
     assert [key.text for key in participant.keys.valid_at(NOW)] == [key_text(2)]
 
 
@@ -62,7 +62,7 @@ def test_a_new_key_may_begin_later_in_the_markets_time(
         follow=True,
     )
 
-    assert "not valid yet; from" in words(done.content)
+    assert "not valid yet; from" in text_of(done.content)
     old, new = participant.keys.all()
     assert (new.valid_from, old.valid_until) == (begins, begins + timedelta(days=2))
 
@@ -77,16 +77,16 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("values", "said"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED)
 def test_refused_with_a_clear_message(
-    staff: Client, add_participant: AddParticipant, values: dict[str, str], said: str
+    staff: Client, add_participant: AddParticipant, values: dict[str, str], message: str
 ) -> None:
     participant = add_participant()
     add_participant("DSO", "grid.example", public_key=key_text(9))
 
     answer = staff.post(page_of(participant, "keys", "rotate"), NEW | values)
 
-    assert said in errors(answer.content)
+    assert message in errors(answer.content)
     assert [key.valid_until for key in participant.keys.all()] == [None]
 
 
@@ -97,10 +97,10 @@ def test_a_preview_shows_the_keys_as_they_would_be_and_changes_nothing(
     before = AuditEntry.objects.count()
     url = page_of(participant, "keys", "rotate", "preview")
 
-    shown = words(staff.post(url, NEW | {"reason": ""}).content)
-    assert key_text(2) in shown
-    assert "valid for another 14 days" in shown
-    assert "Base64" in words(staff.post(url, NEW | {"public_key": "secret"}).content)
+    text = text_of(staff.post(url, NEW | {"reason": ""}).content)
+    assert key_text(2) in text
+    assert "valid for another 14 days" in text
+    assert "Base64" in text_of(staff.post(url, NEW | {"public_key": "secret"}).content)
     assert staff.post(url, {}).content == b""
 
     assert (PublicKey.objects.count(), AuditEntry.objects.count()) == (1, before)
@@ -111,11 +111,11 @@ def test_a_key_is_ended_at_once(staff: Client, add_participant: AddParticipant) 
     key = participant.keys.get()
     url = page_of(participant, "keys", key.pk)
 
-    assert "This is its only valid key." in words(staff.get(url).content)
+    assert "This is its only valid key." in text_of(staff.get(url).content)
     assert "Say why" in errors(staff.post(url, {"end": "yes", "reason": ""}).content)
     done = staff.post(url, {"end": "yes", "reason": "leaked"}, follow=True)
 
-    assert "none valid" in words(done.content)
+    assert "none valid" in text_of(done.content)
     assert not participant.keys.valid_at(NOW).exists()
     entry = AuditEntry.objects.first()
     assert entry

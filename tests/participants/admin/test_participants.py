@@ -15,7 +15,7 @@ from tests.participants.conftest import (
     key_text,
     page_of,
     raw_key,
-    words,
+    text_of,
 )
 
 ADDED = {
@@ -58,16 +58,16 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("values", "said"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED)
 def test_refused_with_a_clear_message(
-    staff: Client, add_participant: AddParticipant, values: dict[str, str], said: str
+    staff: Client, add_participant: AddParticipant, values: dict[str, str], message: str
 ) -> None:
     add_participant("DSO", "grid.example", public_key=key_text(9))
 
     answer = staff.post(LIST + "add/", ADDED | values)
 
     assert answer.status_code == 200
-    assert said in errors(answer.content)
+    assert message in errors(answer.content)
     assert Participant.objects.count() == 1
 
 
@@ -112,7 +112,7 @@ def test_the_page_says_everything_about_a_participant(staff: Client, add_partici
     participant = add_participant(name="The Agr", endpoint="https://agr.example/in", reason="contract")
     Participant.objects.update(last_heard_at=NOW)
 
-    said = words(staff.get(page_of(participant)).content)
+    text = text_of(staff.get(page_of(participant)).content)
 
     for fact in (
         "Standing Authorized",
@@ -128,13 +128,13 @@ def test_the_page_says_everything_about_a_participant(staff: Client, add_partici
         "Connections",
         "Conflicts",
     ):
-        assert fact in said, fact
+        assert fact in text, fact
 
 
 def test_the_list_is_searched_and_filtered(staff: Client, add_participant: AddParticipant) -> None:
     add_participant(name="Flex & Co")
     add_participant("DSO", "grid.example", public_key=key_text(2), standing="suspended")
-    shown = {
+    expected = {
         "": {"agr.example", "grid.example"},
         "?q=rid": {"grid.example"},
         "?q=flex %26": {"agr.example"},
@@ -144,7 +144,7 @@ def test_the_list_is_searched_and_filtered(staff: Client, add_participant: AddPa
         "?standing__exact=suspended": {"grid.example"},
     }
 
-    for query, domains in shown.items():
+    for query, domains in expected.items():
         assert listed(staff.get(LIST + query).content) == domains, query
 
 
@@ -167,7 +167,7 @@ def test_the_list_finds_those_who_are_silent(staff: Client, add_participant: Add
 
     for query, domains in silent.items():
         assert listed(staff.get(f"{LIST}?heard={query}").content) == domains, query
-    assert "never" in words(staff.get(f"{LIST}?heard=never").content)
+    assert "never" in text_of(staff.get(f"{LIST}?heard=never").content)
 
 
 def test_the_list_counts_the_keys_that_are_valid(staff: Client, add_participant: AddParticipant) -> None:
@@ -248,22 +248,22 @@ def test_a_page_that_another_has_overtaken_changes_only_what_was_changed_on_it(
     staff: Client, add_participant: AddParticipant
 ) -> None:
     participant = add_participant(endpoint="https://old.example/m", name="Old")
-    shown = {
+    initial = {
         "initial-name": "Old",
         "initial-endpoint": "https://old.example/m",
         "initial-placeholders": "True",
     }
     assert all(
         f'name="{name}" value="{value}"' in staff.get(page_of(participant)).content.decode()
-        for name, value in shown.items()
+        for name, value in initial.items()
     )
     Participant.objects.update(endpoint="https://new.example/m")
-    said = {"name": "Other", "endpoint": "https://old.example/m", "placeholders": "on", "reason": "its name"}
+    data = {"name": "Other", "endpoint": "https://old.example/m", "placeholders": "on", "reason": "its name"}
 
-    assert staff.post(page_of(participant), shown | said).status_code == 302
+    assert staff.post(page_of(participant), initial | data).status_code == 302
     stored = Participant.objects.get()
     assert (stored.name, stored.endpoint, stored.placeholders) == ("Other", "https://new.example/m", True)
 
-    told = staff.post(page_of(participant), shown | said | {"name": "Third"})
-    assert "Meanwhile somebody else has changed this to: Other" in errors(told.content)
+    response = staff.post(page_of(participant), initial | data | {"name": "Third"})
+    assert "Meanwhile somebody else has changed this to: Other" in errors(response.content)
     assert Participant.objects.get().name == "Other"

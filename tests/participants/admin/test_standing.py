@@ -4,28 +4,30 @@ import pytest
 from django.test import Client
 
 from participants.models import AuditEntry, Participant
-from tests.participants.conftest import LIST, AddParticipant, errors, key_text, page_of, words
+from tests.participants.conftest import LIST, AddParticipant, errors, key_text, page_of, text_of
 
-DECISIONS = {
+STANDING_CHANGES = {
     "suspended": "Rejected with the reason “Unauthorized”",
     "barred": "Rejected with the reason “Barred Sender”",
     "known": "refused with “Unauthorized” while it is closed",
 }
 
 
-@pytest.mark.parametrize(("standing", "follows"), DECISIONS.items())
+@pytest.mark.parametrize(("standing", "follows"), STANDING_CHANGES.items())
 def test_what_follows_is_said_and_done_with_a_reason(
     staff: Client, add_participant: AddParticipant, standing: str, follows: str
 ) -> None:
     participant = add_participant()
     url = page_of(participant, "standing", standing)
 
-    assert follows in words(staff.get(url).content)
+    assert follows in text_of(staff.get(url).content)
     assert "Say why" in errors(staff.post(url, {"expected": "authorized", "reason": ""}).content)
     assert Participant.objects.get().standing == "authorized"
     done = staff.post(url, {"expected": "authorized", "reason": "fraud"}, follow=True)
 
-    assert f"AGR agr.example is {standing if standing != 'known' else 'set to known'}." in words(done.content)
+    assert f"AGR agr.example is {standing if standing != 'known' else 'set to known'}." in text_of(
+        done.content
+    )
     assert Participant.objects.get().standing == standing
     entry = AuditEntry.objects.first()
     assert entry
@@ -43,7 +45,7 @@ def test_it_can_be_taken_back(staff: Client, add_participant: AddParticipant) ->
     staff.post(page_of(participant, "standing", "authorized"), {"expected": "barred", "reason": "an error"})
 
     assert Participant.objects.get().standing == "authorized"
-    assert "by kim" in words(staff.get(page_of(participant)).content)
+    assert "by kim" in text_of(staff.get(page_of(participant)).content)
 
 
 def test_a_decision_about_what_another_has_changed_meanwhile_is_refused(
@@ -63,11 +65,11 @@ def test_what_is_so_already_is_said(staff: Client, add_participant: AddParticipa
     participant = add_participant()
     before = AuditEntry.objects.count()
 
-    said = staff.post(
+    response = staff.post(
         page_of(participant, "standing", "authorized"), {"expected": "authorized", "reason": "x"}, follow=True
     )
 
-    assert "AGR agr.example is authorized already." in words(said.content)
+    assert "AGR agr.example is authorized already." in text_of(response.content)
     assert AuditEntry.objects.count() == before
 
 
@@ -83,14 +85,14 @@ def test_many_at_once_with_one_reason(staff: Client, add_participant: AddPartici
     add_participant("DSO", "grid.example", public_key=None)
     action = {"action": "suspend", "_selected_action": [str(each.pk) for each in chosen]}
 
-    asked = staff.post(LIST, action)
-    assert "Suspend 3 participants" in words(asked.content)
+    response = staff.post(LIST, action)
+    assert "Suspend 3 participants" in text_of(response.content)
     assert not Participant.objects.filter(standing="suspended").exists()
     assert "Say why" in errors(staff.post(LIST, action | {"reason": ""}).content)
-    shown = {f"expected_{each.pk}": "authorized" for each in chosen}
-    done = staff.post(LIST, action | shown | {"reason": "audit overdue"}, follow=True)
+    hidden = {f"expected_{each.pk}": "authorized" for each in chosen}
+    done = staff.post(LIST, action | hidden | {"reason": "audit overdue"}, follow=True)
 
-    assert "3 participants are suspended." in words(done.content)
+    assert "3 participants are suspended." in text_of(done.content)
     assert Participant.objects.filter(standing="suspended").count() == 3
     assert AuditEntry.objects.filter(reason="audit overdue", actor="kim").count() == 3
 
@@ -106,9 +108,9 @@ def test_of_many_nothing_is_done_where_another_has_changed_one_meanwhile(
     }
     Participant.objects.filter(pk=chosen[0].pk).update(standing="suspended")
     Participant.objects.filter(pk=chosen[1].pk).update(standing="barred")
-    shown = {f"expected_{each.pk}": "suspended" for each in chosen}
+    hidden = {f"expected_{each.pk}": "suspended" for each in chosen}
 
-    answer = staff.post(LIST, action | shown)
+    answer = staff.post(LIST, action | hidden)
 
     assert "AGR agr2.example: Meanwhile somebody else has changed this to: barred" in errors(answer.content)
     assert set(Participant.objects.values_list("standing", flat=True)) == {"suspended", "barred"}

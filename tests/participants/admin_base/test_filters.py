@@ -5,10 +5,10 @@ from django.test import Client
 
 from participants import audit
 from participants.models import Participant
-from tests.participants.conftest import NOW, AddParticipant, words
+from tests.participants.conftest import NOW, AddParticipant, text_of
 from uftp.models import Refusal
 
-DECISIONS = "/admin/participants/auditentry/"
+AUDIT_ENTRIES = "/admin/participants/auditentry/"
 REFUSALS = "/admin/uftp/refusal/"
 
 
@@ -44,9 +44,9 @@ def parties(add_participant: AddParticipant) -> list[Participant]:
 def test_a_part_of_what_is_known_is_enough(
     staff: Client, parties: list[Participant], query: str, found: list[str]
 ) -> None:
-    said = words(staff.get(f"{DECISIONS}?{query}&actor=le").content)
+    text = text_of(staff.get(f"{AUDIT_ENTRIES}?{query}&actor=le").content)
 
-    assert [party.domain for party in parties if f"why {party.domain}" in said] == found
+    assert [party.domain for party in parties if f"why {party.domain}" in text] == found
 
 
 def test_refusals_are_found_by_a_part_of_a_domain_and_by_one_that_nobody_has(
@@ -65,19 +65,19 @@ def test_refusals_are_found_by_a_part_of_a_domain_and_by_one_that_nobody_has(
         )
 
     def rows(text: str) -> list[str]:
-        said = words(staff.get(f"{REFUSALS}?domain={text}").content)
-        return [line for line in ("grid.example", "grid.stranger.example") if f"AGR {line}" in said]
+        page_text = text_of(staff.get(f"{REFUSALS}?domain={text}").content)
+        return [line for line in ("grid.example", "grid.stranger.example") if f"AGR {line}" in page_text]
 
     assert rows("gri") == ["grid.example"]
     assert rows("grid.stranger.example") == ["grid.stranger.example"]
 
 
 def test_a_list_that_has_nothing_says_what_was_asked(staff: Client, parties: list[Participant]) -> None:
-    said = words(staff.get(f"{DECISIONS}?participant=nobody&q=nothing").content)
-    assert "Nothing matches the search “nothing” participant “nobody”; show all ." in said
+    text = text_of(staff.get(f"{AUDIT_ENTRIES}?participant=nobody&q=nothing").content)
+    assert "Nothing matches the search “nothing” participant “nobody”; show all ." in text
 
-    backwards = words(staff.get(f"{DECISIONS}?moment_from=2026-07-02&moment_to=2026-07-01").content)
+    backwards = text_of(staff.get(f"{AUDIT_ENTRIES}?moment_from=2026-07-02&moment_to=2026-07-01").content)
     assert "moment “from 2026-07-02 to 2026-07-01” (the first day is later than the last)" in backwards
     assert "The first day is later than the last." in backwards
 
-    assert "Nothing matches" not in words(staff.get(DECISIONS).content)
+    assert "Nothing matches" not in text_of(staff.get(AUDIT_ENTRIES).content)

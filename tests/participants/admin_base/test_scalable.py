@@ -47,21 +47,21 @@ def test_a_small_table_is_counted(db: None) -> None:
 
 
 def test_a_big_table_is_estimated(big_table: QuerySet[AuditEntry]) -> None:
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         paginator = pages(big_table)
         assert (str(paginator.count), paginator.num_pages) == ("about 30,000", MAX_COUNT // 50)
 
-    assert len(asked) == 1
-    assert "pg_class" in asked[0]["sql"]
+    assert len(queries) == 1
+    assert "pg_class" in queries[0]["sql"]
 
 
 def test_what_matches_much_is_counted_to_the_cap(big_table: QuerySet[AuditEntry]) -> None:
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         paginator = pages(big_table.filter(actor="kim"))
         assert (str(paginator.count), paginator.num_pages) == ("more than 10,000", MAX_COUNT // 50)
 
-    assert f"LIMIT {MAX_COUNT + 1}" in asked[0]["sql"]
-    assert "ORDER BY" not in asked[0]["sql"]
+    assert f"LIMIT {MAX_COUNT + 1}" in queries[0]["sql"]
+    assert "ORDER BY" not in queries[0]["sql"]
 
 
 def test_what_matches_little_is_counted(big_table: QuerySet[AuditEntry]) -> None:
@@ -89,10 +89,10 @@ def test_an_estimate_of_rows_that_are_gone_shows_an_empty_page(big_table: QueryS
 def test_no_list_counts_the_table(big_table: QuerySet[AuditEntry], client: Client, query: str) -> None:
     client.force_login(User.objects.create_superuser("kim", password="kim"))
 
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         assert client.get(LIST + query).status_code == 200
 
-    about = [entry["sql"] for entry in asked if "participants_auditentry" in entry["sql"]]
+    about = [entry["sql"] for entry in queries if "participants_auditentry" in entry["sql"]]
     assert about
     for sql in about:
         assert "LIMIT" in sql or "pg_class" in sql, sql
@@ -183,12 +183,12 @@ def test_no_address_sorts_by_a_column_that_offers_none(
     client.force_login(User.objects.create_superuser("kim", password="kim"))
 
     for order in ("1", "2", "-3.2", "99", "x"):
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             answer = client.get(f"{LIST}{view}?o={order}&q=rare+300")
             assert b"".join(answer) if answer.streaming else answer.content
         sorts = [
             entry["sql"].partition("ORDER BY")[2]
-            for entry in asked
+            for entry in queries
             if '"participants_auditentry"."reason"' in entry["sql"]
         ]
         assert {by.split()[0] for by in sorts if by} == {'"participants_auditentry"."id"'}, order

@@ -44,7 +44,7 @@ def read(*lines: str) -> list[Row | Fault]:
     return list(read_rows(io.BytesIO("\n".join([HEADER, *lines]).encode()), PARTICIPANT_COLUMNS))
 
 
-def take(
+def import_lines(
     *lines: str,
     reason: str = "all.csv\nwe moved",
     rejects: Rejects | None = None,
@@ -67,10 +67,10 @@ def take(
     return import_file(ParticipantImporter, read(*lines), request)
 
 
-def refused(*lines: str, reason: str = "all.csv") -> list[str]:
+def faults_of(*lines: str, reason: str = "all.csv") -> list[str]:
     """What is wrong with the lines, all of them."""
     with pytest.raises(ImportRefused) as refusal:
-        take(*lines, reason=reason)
+        import_lines(*lines, reason=reason)
     return [str(reject) for reject in refusal.value.rejects.first]
 
 
@@ -94,7 +94,7 @@ def counts(imported: ImportResult) -> dict[str, int]:
 
 
 def test_participants_are_added_with_their_keys_and_stand_in_the_audit_trail() -> None:
-    imported = take(
+    imported = import_lines(
         f"AGR,agr.example,{key_text(1)} {key_text(2)},{URL},,Größe & Söhne",
         f'DSO,grid.example,{key_text(3).removeprefix(PREFIX)},,known,"Grid, Inc."',
         "DSO,agr.example,,,,",
@@ -121,11 +121,11 @@ def test_participants_are_added_with_their_keys_and_stand_in_the_audit_trail() -
 
 def test_I4_the_same_file_of_participants_again_changes_nothing() -> None:
     lines = [f"AGR,agr.example,{key_text(1)} {key_text(2)},{URL},suspended,Agr", "DSO,grid.example,,,,"]
-    take(*lines)
+    import_lines(*lines)
     before = list(AuditEntry.objects.values()), list(PublicKey.objects.values()), stored()
 
     for full in (False, True):
-        again = take(*lines, full=full)
+        again = import_lines(*lines, full=full)
         assert counts(again) == {"unchanged": 2}
         assert again.sentences == ()
     assert (list(AuditEntry.objects.values()), list(PublicKey.objects.values()), stored()) == before
@@ -136,7 +136,7 @@ def test_what_a_line_leaves_empty_is_empty_but_for_the_standing_and_the_keys(
 ) -> None:
     add_participant(endpoint=URL, name="Agr", standing="known")
 
-    imported = take("AGR,agr.example,,,,")
+    imported = import_lines("AGR,agr.example,,,,")
 
     assert stored() == [("AGR agr.example", "", "known", "", [key_text(1)])]
     assert imported.sentences == (f"Changed: AGR agr.example: endpoint {URL} → empty, name Agr → empty",)
@@ -152,7 +152,7 @@ def test_what_a_line_leaves_empty_is_empty_but_for_the_standing_and_the_keys(
 def test_what_the_file_has_no_column_for_stays(add_participant: AddParticipant) -> None:
     add_participant(placeholders=False)
 
-    take("AGR,agr.example,,,,Agr")
+    import_lines("AGR,agr.example,,,,Agr")
 
     assert Participant.objects.get().placeholders is False
 
@@ -160,7 +160,7 @@ def test_what_the_file_has_no_column_for_stays(add_participant: AddParticipant) 
 def test_a_key_is_added_beside_the_others_from_the_import_on(add_participant: AddParticipant) -> None:
     add_participant()
 
-    imported = take(f"AGR,agr.example,{key_text(2)},,,")
+    imported = import_lines(f"AGR,agr.example,{key_text(2)},,,")
 
     assert stored()[0][-1] == sorted([key_text(1), key_text(2)])
     assert PublicKey.objects.get(value=raw_key(2)).valid_from == LATER
@@ -172,7 +172,7 @@ def test_a_key_that_will_begin_or_end_stays_as_it_is(add_participant: AddPartici
     PublicKey.objects.update(valid_until=LATER + timedelta(days=1))
     PublicKey.objects.create(participant=participant, text=key_text(2), valid_from=LATER + timedelta(days=1))
 
-    imported = take(f"AGR,agr.example,{key_text(1)} {key_text(2)},,,", full=True)
+    imported = import_lines(f"AGR,agr.example,{key_text(1)} {key_text(2)},,,", full=True)
 
     assert counts(imported) == {"unchanged": 1}
 
@@ -181,7 +181,7 @@ def test_a_key_that_has_ended_is_valid_again_and_that_is_said(add_participant: A
     participant = add_participant()
     withdraw_key(participant.keys.get(), actor="kim", now=NOW, reason="lost")
 
-    imported = take(f"AGR,agr.example,{key_text(1)},,,")
+    imported = import_lines(f"AGR,agr.example,{key_text(1)},,,")
 
     key = PublicKey.objects.get()
     assert (key.valid_from, key.valid_until) == (LATER, None)
@@ -193,7 +193,7 @@ def test_a_key_that_has_ended_is_valid_again_and_that_is_said(add_participant: A
 def test_a_key_that_was_anothers_begins_with_the_import(add_participant: AddParticipant) -> None:
     withdraw_key(add_participant().keys.get(), actor="kim", now=NOW, reason="sold")
 
-    take(f"AGR,heir.example,{key_text(1)},,,")
+    import_lines(f"AGR,heir.example,{key_text(1)},,,")
 
     assert PublicKey.objects.get(participant__domain="heir.example").valid_from == LATER
 
@@ -201,11 +201,11 @@ def test_a_key_that_was_anothers_begins_with_the_import(add_participant: AddPart
 def test_a_change_of_standing_needs_a_reason(add_participant: AddParticipant) -> None:
     add_participant()
 
-    assert refused("AGR,agr.example,,,barred,", reason=" ") == [
+    assert faults_of("AGR,agr.example,,,barred,", reason=" ") == [
         "line 2, column standing: reason: Say why: the change of standing from authorized to barred is recorded with "
         "its reason."
     ]
-    assert counts(take("AGR,agr.example,,,barred,", reason="all.csv")) == {"changed": 1}
+    assert counts(import_lines("AGR,agr.example,,,barred,", reason="all.csv")) == {"changed": 1}
     assert stored()[0][2] == "barred"
 
 
@@ -217,7 +217,7 @@ def test_I1_every_bad_line_of_a_file_of_participants_is_said_at_once_and_nothing
     private = base64.b64encode(bytes(pair) + bytes(pair.verify_key)).decode()
     before = stored(), AuditEntry.objects.count()
 
-    said = refused(
+    faults = faults_of(
         f"agr,Bad_Domain,{private},ftp://agr.example,fine,{'n' * 201}",
         "AGR,agr.example,,agr.example/message,,",
         "DSO,cro.example,,,,",
@@ -233,8 +233,8 @@ def test_I1_every_bad_line_of_a_file_of_participants_is_said_at_once_and_nothing
         "AGR,good.example,,,,",
     )
 
-    assert private not in " ".join(said)
-    assert [(line.partition(": ")[0], line.partition(": ")[2].partition(": ")[0]) for line in said] == [
+    assert private not in " ".join(faults)
+    assert [(line.partition(": ")[0], line.partition(": ")[2].partition(": ")[0]) for line in faults] == [
         ("line 2, column role", "role"),
         ("line 2, column domain", "domain"),
         ("line 2, column public_key", "public key"),
@@ -269,14 +269,14 @@ def test_I1_every_bad_line_of_a_file_of_participants_is_said_at_once_and_nothing
         "line 13, column domain: domain: is empty",
         "line 12, column role: role: none of AGR, DSO: …",
     ):
-        assert words in said
+        assert words in faults
     assert (stored(), AuditEntry.objects.count()) == before
 
 
 @pytest.mark.parametrize("inside", ["\t", "\v", "\x1b", "\x85", "\u2028"])
 def test_I1_a_name_with_a_control_character_is_bad(inside: str) -> None:
     words = "This holds a line break or another control character; a name is one line of text."
-    assert refused(f"AGR,agr.example,,,,Agr{inside}Inc", "DSO,grid.example,,,,\tGrid\x85") == [
+    assert faults_of(f"AGR,agr.example,,,,Agr{inside}Inc", "DSO,grid.example,,,,\tGrid\x85") == [
         f"line 2, column name: name: {words}"
     ]
     assert stored() == []
@@ -286,7 +286,7 @@ def test_I1_a_name_with_a_control_character_is_bad(inside: str) -> None:
 def test_I2_a_name_with_a_line_break_makes_its_lines_bad_and_no_other(end: str) -> None:
     rejects = Rejects()
 
-    imported = take(
+    imported = import_lines(
         "AGR,one.example,,,,One",
         f'AGR,two.example,,,,"Two{end}lines"',
         "AGR,three.example,,,,Three",
@@ -310,7 +310,7 @@ def test_I2_bad_lines_are_left_out_where_that_is_asked_for(add_participant: AddP
     add_participant(name="Agr")
     rejects = Rejects()
 
-    imported = take(
+    imported = import_lines(
         "AGR,agr.example,,ftp://agr.example,barred,Other",
         f"DSO,grid.example,{key_text(2)},,,Grid",
         f"DSO,mesh.example,{key_text(1)},,,Mesh",
@@ -335,14 +335,14 @@ def test_I3_a_full_file_suspends_whom_it_does_not_name_and_ends_the_keys_that_it
     add_participant(domain="barred.example", public_key=key_text(10), standing="barred")
     named = [f"AGR,agr{number}.example,,,," for number in range(2, 8)]
 
-    imported = take(f"AGR,agr1.example,{key_text(20)},,,", *named, full=True)
+    imported = import_lines(f"AGR,agr1.example,{key_text(20)},,,", *named, full=True)
 
     assert counts(imported) == {"changed": 1, "unchanged": 6, "suspended": 1, "keys ended": 1}
     assert imported.sentences == (
         "Changed: AGR agr1.example: 1 key ended",
         "Suspended: AGR agr8.example: the file does not name it",
     )
-    found = {said[0]: said for said in stored()}
+    found = {row[0]: row for row in stored()}
     assert found["AGR agr1.example"][-1] == [key_text(20)]
     assert found["AGR agr2.example"][2:] == ("authorized", "", [key_text(2)])
     assert found["AGR agr8.example"][2:] == ("suspended", "", [key_text(8)])
@@ -358,11 +358,11 @@ def test_I3_a_full_file_that_has_shrunk_is_stopped_unless_that_is_allowed(
     lines = [f"AGR,agr{number}.example,,,," for number in (1, 2, 3)]
 
     with pytest.raises(Shrunk, match="would suspend 2 of the 5 known and authorized participants"):
-        take(*lines, full=True)
+        import_lines(*lines, full=True)
     assert stored() == before
 
-    assert counts(take(*lines, full=True, allow_shrink=True))["suspended"] == 2
-    assert counts(take(*lines, "AGR,agr4.example,,,authorized,", full=True))["changed"] == 1
+    assert counts(import_lines(*lines, full=True, allow_shrink=True))["suspended"] == 2
+    assert counts(import_lines(*lines, "AGR,agr4.example,,,authorized,", full=True))["changed"] == 1
 
 
 def test_I3_a_full_file_with_bad_lines_ends_nothing(add_participant: AddParticipant) -> None:
@@ -370,7 +370,7 @@ def test_I3_a_full_file_with_bad_lines_ends_nothing(add_participant: AddParticip
         add_participant(domain=f"agr{number}.example", public_key=key_text(number))
     lines = [f"AGR,agr{number}.example,,,," for number in range(2, 6)]
 
-    imported = take(
+    imported = import_lines(
         f"AGR,agr1.example,{key_text(20)},,,",
         *lines,
         "AGR",
@@ -387,24 +387,24 @@ def test_what_was_shown_is_what_is_done(add_participant: AddParticipant) -> None
     participant = add_participant()
     lines = ["AGR,agr.example,,,suspended,Agr", f"DSO,grid.example,{key_text(2)},,,"]
     with transaction.atomic():
-        shown = take(*lines)
+        fingerprint = import_lines(*lines)
         transaction.set_rollback(True)
     assert len(stored()) == 1
     set_standing(participant, "known", actor="bob", reason="a new contract")
 
     with pytest.raises(ConsequencesChanged, match="The participants have changed"):
-        take(*lines, expected=shown.fingerprint)
+        import_lines(*lines, expected=fingerprint.fingerprint)
     assert len(stored()) == 1
 
-    again = take(*reversed(lines), expected=shown_now(*lines))
+    again = import_lines(*reversed(lines), expected=preview_fingerprint(*lines))
     assert counts(again) == {"new": 1, "changed": 1, "keys added": 1}
 
 
-def shown_now(*lines: str) -> str:
+def preview_fingerprint(*lines: str) -> str:
     """The fingerprint of what the lines would do."""
     sid = transaction.savepoint()
     try:
-        return take(*lines).fingerprint
+        return import_lines(*lines).fingerprint
     finally:
         transaction.savepoint_rollback(sid)
 
@@ -413,7 +413,7 @@ def test_a_value_that_is_stored_is_not_checked_again(add_participant: AddPartici
     add_participant()
     Participant.objects.update(endpoint="ftp://agr.example")
 
-    imported = take("AGR,agr.example,,ftp://agr.example,suspended,")
+    imported = import_lines("AGR,agr.example,,ftp://agr.example,suspended,")
 
     assert counts(imported) == {"changed": 1}
 
@@ -422,9 +422,11 @@ def test_a_thousand_participants_take_as_few_queries_as_ten() -> None:
     def queries(many: int, first: int) -> int:
         lines = [f"AGR,agr{number}.example,{key_text(number)},,,Agr" for number in range(first, first + many)]
         with CaptureQueriesContext(connection) as new:
-            take(*lines)
+            import_lines(*lines)
         with CaptureQueriesContext(connection) as same:
-            assert counts(take(*(line.replace("Agr", "Other") for line in lines))) == {"changed": many}
+            assert counts(import_lines(*(line.replace("Agr", "Other") for line in lines))) == {
+                "changed": many
+            }
         return len(new) + len(same)
 
     assert queries(1000, 100) <= queries(10, 1) + 4
@@ -442,7 +444,7 @@ def test_whom_a_first_message_records_meanwhile_is_changed_and_not_added_twice()
                 pool.submit(record_first_contact, "AGR", "agr.example", raw_key(1), NOW).result()
                 pool.submit(connections.close_all).result()
 
-    imported = retried(lambda: take("AGR,agr.example,,,authorized,Agr", step=record))
+    imported = retried(lambda: import_lines("AGR,agr.example,,,authorized,Agr", step=record))
 
     assert recorded
     assert counts(imported) == {"changed": 1}

@@ -41,13 +41,13 @@ def staff(client: Client, db: None) -> Client:
     return client
 
 
-def of_tests(participant: Participant) -> str:
+def pages_of_tests(participant: Participant) -> str:
     return f"{PARTICIPANTS}{participant.pk}/test-message/"
 
 
 def send(staff: Client, participant: Participant) -> str:
     """Send a TestMessage from the screens; gives its page."""
-    answer = staff.post(of_tests(participant))
+    answer = staff.post(pages_of_tests(participant))
     assert answer.status_code == 302
     return answer.headers["Location"]
 
@@ -59,13 +59,13 @@ def steps(staff: Client, page: str) -> tuple[str, bool]:
         """The part, once the page around it says the same: seconds go by between the two."""
         part = staff.get(f"{page}steps/")
         assert part.status_code == 200
-        return part if words(part) in words(staff.get(page)) else None
+        return part if text_of(part) in text_of(staff.get(page)) else None
 
     answer = wait_for("the page saying what its part says", as_the_page)
-    return words(answer), f'data-poll="{page}steps/"' in answer.content.decode()
+    return text_of(answer), f'data-poll="{page}steps/"' in answer.content.decode()
 
 
-def words(answer: Any) -> str:
+def text_of(answer: Any) -> str:
     """What a page says, without its mark-up."""
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.content.decode())).split())
 
@@ -74,15 +74,15 @@ def deliver(participant: Participant) -> None:
     delivery.deliver_due(participant.role, participant.domain, wake=lambda role, domain: None)
 
 
-def answer(peer: Peer, receiver: Receiver, **said: str) -> None:
+def answer(peer: Peer, receiver: Receiver, **attributes: str) -> None:
     """Answer the latest TestMessage that came."""
-    test = receiver.posts[-1].said
+    test = receiver.posts[-1].attributes
     receive(
         peer,
         peer.xml(
             "TestMessageResponse",
             ConversationID=test["ConversationID"],
-            **{"Result": "Accepted", **said},
+            **{"Result": "Accepted", **attributes},
         ),
     )
     drain(peer)
@@ -95,17 +95,17 @@ def test_stored_delivered_and_answered(staff: Client, peer: Peer, receiver: Rece
     assert "being delivered" in steps(staff, page)[0]
 
     deliver(participant)
-    said, more = steps(staff, page)
+    text, more = steps(staff, page)
     assert more
-    assert "HTTP 200" in said
-    assert receiver.url in said
-    assert "its answer is awaited" in said
+    assert "HTTP 200" in text
+    assert receiver.url in text
+    assert "its answer is awaited" in text
 
     answer(peer, receiver)
-    said, more = steps(staff, page)
+    text, more = steps(staff, page)
     assert not more
-    assert re.search(r"answered after (under 0\.1|\d+\.\d) s", said)
-    assert "TestMessageResponse" in said
+    assert re.search(r"answered after (under 0\.1|\d+\.\d) s", text)
+    assert "TestMessageResponse" in text
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.subject, entry.participants) == (
         "kim",
@@ -122,11 +122,11 @@ def test_an_answer_that_rejects_is_told(staff: Client, peer: Peer, receiver: Rec
 
     answer(peer, receiver, Result="Rejected", RejectionReason="Unauthorized")
 
-    said, more = steps(staff, page)
+    text, more = steps(staff, page)
     assert not more
-    assert "answered Rejected" in said
-    assert ": Unauthorized" in said
-    assert "does not accept the test. Ask the participant why" in said
+    assert "answered Rejected" in text
+    assert ": Unauthorized" in text
+    assert "does not accept the test. Ask the participant why" in text
 
 
 def test_an_endpoint_that_does_not_answer(staff: Client, peer: Peer) -> None:
@@ -137,13 +137,13 @@ def test_an_endpoint_that_does_not_answer(staff: Client, peer: Peer) -> None:
 
     deliver(participant)
 
-    said, more = steps(staff, page)
+    text, more = steps(staff, page)
     assert more
-    assert "not delivered so far" in said
-    assert "Nobody answers at this address: nothing accepts connections there. (connection refused)" in said
-    assert url in said
-    assert re.search(r"Next attempt at [^,]*, (in \d+ seconds?|at once)\. Attempts go on until \d{4}-", said)
-    assert "What to do:" in said
+    assert "not delivered so far" in text
+    assert "Nobody answers at this address: nothing accepts connections there. (connection refused)" in text
+    assert url in text
+    assert re.search(r"Next attempt at [^,]*, (in \d+ seconds?|at once)\. Attempts go on until \d{4}-", text)
+    assert "What to do:" in text
 
 
 def test_what_is_tried_in_vain_leads_to_where_it_is_put_right(staff: Client, peer: Peer) -> None:
@@ -169,7 +169,7 @@ def test_what_is_tried_in_vain_leads_to_where_it_is_put_right(staff: Client, pee
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (-3, "at once"),
         (0.2, "at once"),
@@ -180,7 +180,7 @@ def test_what_is_tried_in_vain_leads_to_where_it_is_put_right(staff: Client, pee
         (7_200, "in 2 hours"),
     ],
 )
-def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float, said: str) -> None:
+def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float, expected: str) -> None:
     send(staff, peer.register("http://127.0.0.1:9/"))
     test = OutboundMessage.objects.get()
     now = timezone.now()
@@ -190,7 +190,7 @@ def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float,
 
     steps_now = progress_of(test, now).steps
 
-    assert f", {said}. Attempts go on until" in str(steps_now[1].text)
+    assert f", {expected}. Attempts go on until" in str(steps_now[1].text)
     assert "(connection timed out)" in str(steps_now[1].text)
 
 
@@ -209,10 +209,10 @@ def test_a_system_that_does_not_take_it(staff: Client, peer: Peer, receiver: Rec
 
     deliver(participant)
 
-    said, more = steps(staff, page)
+    text, more = steps(staff, page)
     assert more == (status != 401)
-    for words in REFUSALS[status]:
-        assert words in said
+    for text_of in REFUSALS[status]:
+        assert text_of in text
 
 
 def test_no_endpoint_at_all(staff: Client, peer: Peer) -> None:
@@ -221,12 +221,12 @@ def test_no_endpoint_at_all(staff: Client, peer: Peer) -> None:
 
     deliver(participant)
 
-    said, _ = steps(staff, page)
-    assert "It is not known where to send it." in said
-    assert "Enter the endpoint on the participant's page." in said
+    text, _ = steps(staff, page)
+    assert "It is not known where to send it." in text
+    assert "Enter the endpoint on the participant's page." in text
 
 
-def later(page: str, by: timedelta) -> None:
+def make_older(page: str, by: timedelta) -> None:
     """Have the test of `page` be that much older."""
     test = OutboundMessage.objects.get(pk=int(page.rstrip("/").rpartition("/")[2]))
     test.created_at -= by
@@ -243,10 +243,10 @@ def test_after_a_while_without_an_answer_it_says_what_to_look_at(
     page = send(staff, participant)
     deliver(participant)
 
-    later(page, timedelta(minutes=1))
-    said, more = steps(staff, page)
+    make_older(page, timedelta(minutes=1))
+    text, more = steps(staff, page)
     assert more
-    assert "Ask the participant whether its system has MessageID" in said
+    assert "Ask the participant whether its system has MessageID" in text
 
     Refusal.objects.create(
         at=timezone.now(),
@@ -258,24 +258,24 @@ def test_after_a_while_without_an_answer_it_says_what_to_look_at(
         size=1,
         verified=False,
     )
-    said, _ = steps(staff, page)
-    assert "this CRO refused a request in its name" in said
-    assert "Compare the public key" in said
+    text, _ = steps(staff, page)
+    assert "this CRO refused a request in its name" in text
+    assert "Compare the public key" in text
 
-    later(page, timedelta(hours=1))
-    said, more = steps(staff, page)
+    make_older(page, timedelta(hours=1))
+    text, more = steps(staff, page)
     assert not more
-    assert "no longer updated by itself" in said
+    assert "no longer updated by itself" in text
 
 
 def test_the_page_of_the_participant_tells_the_latest(staff: Client, peer: Peer, receiver: Receiver) -> None:
     participant = peer.register(receiver.url)
     first, second = send(staff, participant), send(staff, participant)
 
-    shown = staff.get(f"{PARTICIPANTS}{participant.pk}/change/").content.decode()
-    assert f'href="{second}"' in shown
-    assert "being delivered" in shown
-    overview = staff.get(of_tests(participant)).content.decode()
+    text = staff.get(f"{PARTICIPANTS}{participant.pk}/change/").content.decode()
+    assert f'href="{second}"' in text
+    assert "being delivered" in text
+    overview = staff.get(pages_of_tests(participant)).content.decode()
     assert f'href="{first}"' in overview
     assert f'href="{second}"' in overview
 
@@ -285,8 +285,8 @@ def test_a_test_belongs_to_its_participant(staff: Client, peer: Peer, receiver: 
     other = Peer("AGR", "other.example").register(receiver.url)
     number = page.rstrip("/").rpartition("/")[2]
 
-    assert staff.get(f"{of_tests(other)}{number}/").status_code == 404
-    assert staff.get(f"{of_tests(other)}{number}/steps/").status_code == 404
+    assert staff.get(f"{pages_of_tests(other)}{number}/").status_code == 404
+    assert staff.get(f"{pages_of_tests(other)}{number}/steps/").status_code == 404
 
 
 def test_who_may_only_look_sends_none(peer: Peer, receiver: Receiver) -> None:
@@ -298,15 +298,15 @@ def test_who_may_only_look_sends_none(peer: Peer, receiver: Receiver) -> None:
     client = Client()
     client.force_login(lee)
 
-    assert client.post(of_tests(participant)).status_code == 403
-    assert "Send" not in client.get(of_tests(participant)).content.decode()
+    assert client.post(pages_of_tests(participant)).status_code == 403
+    assert "Send" not in client.get(pages_of_tests(participant)).content.decode()
     assert not OutboundMessage.objects.exists()
 
 
 def test_many_participants_are_tested_from_the_list(staff: Client, peer: Peer) -> None:
     chosen = [peer.register("http://127.0.0.1:9/"), Peer("DSO", "grid.example").register()]
 
-    said = staff.post(
+    text = staff.post(
         PARTICIPANTS,
         {"action": "send_test_messages", "_selected_action": [str(each.pk) for each in chosen]},
         follow=True,
@@ -314,4 +314,4 @@ def test_many_participants_are_tested_from_the_list(staff: Client, peer: Peer) -
 
     assert OutboundMessage.objects.count() == 2
     for test in OutboundMessage.objects.all():
-        assert f"/test-message/{test.pk}/" in said
+        assert f"/test-message/{test.pk}/" in text

@@ -68,7 +68,7 @@ def limited(client: Client, participants: dict[str, Participant]) -> Client:
     return client
 
 
-def shown(client: Client, page: str) -> str:
+def page_text(client: Client, page: str) -> str:
     answer = client.get(page)
     assert answer.status_code == 200, (page, answer.status_code)
     return html.unescape(answer.content.decode())
@@ -81,15 +81,15 @@ def page_of(message: InboundMessage | OutboundMessage) -> str:
 def test_the_two_messages_lead_to_each_other(
     staff: Client, received: InboundMessage, passing: OutboundMessage
 ) -> None:
-    sent, came = shown(staff, page_of(passing)), shown(staff, page_of(received))
+    sent, came = page_text(staff, page_of(passing)), page_text(staff, page_of(received))
     assert f'<a href="{page_of(received)}">DSO {DSO}</a>, as it signed it' in sent
     assert f'<a href="{page_of(passing)}">AGR {AGR}</a>' in came
     assert "Waiting" in came
     assert "It is not passed on any more from " in sent
-    assert f"AGR {AGR}, passed on" in shown(staff, OUT)
+    assert f"AGR {AGR}, passed on" in page_text(staff, OUT)
     at = timezone.now()
     OutboundMessage.objects.update(state="delivered", finished_at=at, next_attempt_at=None)
-    came = shown(staff, page_of(received))
+    came = page_text(staff, page_of(received))
     assert "Delivered</span> at " in came
     assert "Answered by" not in came
 
@@ -105,15 +105,15 @@ def test_what_is_passed_on_is_not_shown_as_accepted(
 
     def badges(page: str) -> list[str]:
         return [
-            said for said in re.findall(r'class="badge[^"]*">([^<]*)</span>', page) if said != "Processed"
+            text for text in re.findall(r'class="badge[^"]*">([^<]*)</span>', page) if text != "Processed"
         ]
 
     def told(state: str, words: str) -> None:
         OutboundMessage.objects.update(state=state, finished_at=timezone.now())
-        assert badges(shown(staff, IN)) == ["Accepted", words]
-        assert badges(shown(staff, page_of(received)))[0] == words
-        assert badges(shown(staff, f"{IN}?result=Accepted")) == ["Accepted"]
-        assert badges(shown(staff, f"{IN}?result=passed+on")) == [words]
+        assert badges(page_text(staff, IN)) == ["Accepted", words]
+        assert badges(page_text(staff, page_of(received)))[0] == words
+        assert badges(page_text(staff, f"{IN}?result=Accepted")) == ["Accepted"]
+        assert badges(page_text(staff, f"{IN}?result=passed+on")) == [words]
         exported = staff.get(f"{IN}export/").getvalue().decode().splitlines()
         assert [words in line and "Accepted" not in line for line in exported[1:]] == [False, True]
         lines = _run("--in").splitlines()
@@ -123,15 +123,15 @@ def test_what_is_passed_on_is_not_shown_as_accepted(
     told("waiting", "Being passed on")
     told("delivered", "Passed on")
     told("failed", "Passed on")
-    assert "Accepted" in shown(staff, party)
+    assert "Accepted" in page_text(staff, party)
     InboundMessage.objects.filter(pk=own.pk).delete()
-    assert "TestMessage, Passed on" in shown(staff, party)
-    card = re.search(r'<th scope="row">TestMessage</th>(.*?)</tr>', shown(staff, "/admin/"))
+    assert "TestMessage, Passed on" in page_text(staff, party)
+    card = re.search(r'<th scope="row">TestMessage</th>(.*?)</tr>', page_text(staff, "/admin/"))
     assert card
     assert re.findall(r">([0-9]+)<", card[1]) == ["0", "0", "1", "0"]
     InboundMessage.objects.update(result="Rejected", reason="Undeliverable: gone")
-    assert badges(shown(staff, IN)) == ["Rejected"]
-    assert shown(staff, f"{IN}?result=passed+on").count('class="badge') == 0
+    assert badges(page_text(staff, IN)) == ["Rejected"]
+    assert page_text(staff, f"{IN}?result=passed+on").count('class="badge') == 0
     assert _run("--in").strip().endswith("processed Rejected Undeliverable: gone")
     row = json.loads(_run("--in", "--json"))[0]
     assert (row["result"], row["passed_on_to"], row["passing"]) == ("Rejected", f"AGR {AGR}", "failed")
@@ -151,21 +151,21 @@ def test_nothing_is_tried_again_of_what_waits_no_more(
                 outcome="temporary",
                 detail=detail,
             )
-        assert shown(staff, page_of(message)).count("It is tried again by itself.") == 3
+        assert page_text(staff, page_of(message)).count("It is tried again by itself.") == 3
     OutboundMessage.objects.update(state=state, finished_at=timezone.now(), next_attempt_at=None)
     for page in (page_of(passing), page_of(own), "/admin/uftp/deliveryattempt/"):
-        said = shown(staff, page)
-        assert "tried again by itself" not in said
-        assert "Nobody answers at this address" in said
-        assert "public key" in said
+        text = page_text(staff, page)
+        assert "tried again by itself" not in text
+        assert "Nobody answers at this address" in text
+        assert "public key" in text
 
 
 def test_other_messages_say_nothing_of_passing_on(
     staff: Client, participants: dict[str, Participant]
 ) -> None:
     own = send_test_message(participants[AGR], timezone.now())
-    assert "assed on" not in shown(staff, page_of(own))
-    assert ", passed on" not in shown(staff, OUT)
+    assert "assed on" not in page_text(staff, page_of(own))
+    assert ", passed on" not in page_text(staff, OUT)
 
 
 def test_what_was_passed_on_in_vain_is_not_among_what_staff_are_to_send_again(
@@ -173,17 +173,17 @@ def test_what_was_passed_on_in_vain_is_not_among_what_staff_are_to_send_again(
 ) -> None:
     own = send_test_message(participants[AGR], timezone.now())
     OutboundMessage.objects.update(state="failed", finished_at=timezone.now())
-    dashboard = shown(staff, "/admin/")
+    dashboard = page_text(staff, "/admin/")
     found = re.search(r'href="(/admin/uftp/outboundmessage/\?[^"]*state__exact=failed[^"]*)"', dashboard)
     assert found
-    card = shown(staff, f"/admin/participants/participant/{participants[AGR].pk}/change/")
+    card = page_text(staff, f"/admin/participants/participant/{participants[AGR].pk}/change/")
     linked = re.search(r'href="(/admin/uftp/outboundmessage/\?[^"]*state__exact=failed[^"]*)">1</a>', card)
     assert linked
     for failed in (found[1], linked[1]):
-        page = shown(staff, failed)
+        page = page_text(staff, failed)
         assert page_of(own) in page
         assert page_of(passing) not in page
-    page = shown(staff, f"{OUT}?passed_on=yes")
+    page = page_text(staff, f"{OUT}?passed_on=yes")
     assert page_of(passing) in page
     assert page_of(own) not in page
 
@@ -196,17 +196,17 @@ def test_it_is_not_offered_to_be_sent_again(
     own = send_test_message(participants[AGR], timezone.now())
     ended: datetime | None = None if state == "waiting" else timezone.now()
     OutboundMessage.objects.update(state=state, finished_at=ended, attempts=7)
-    page = shown(staff, page_of(passing))
+    page = page_text(staff, page_of(passing))
     assert "send-again" not in page
     assert ("Only its sender can send it again" in page) == (state == "failed")
     again = f"{OUT}{passing.pk}/send-again/"
     for answer in (staff.get(again, follow=True), staff.post(again, {"reason": "because"}, follow=True)):
         assert "only its sender can send it again" in html.unescape(answer.content.decode())
     chosen = {"action": "send_again", "_selected_action": [passing.pk, own.pk]}
-    asked = staff.post(OUT, chosen).content.decode()
-    assert "1 of the selected messages is left out" in asked
-    said = staff.post(OUT, {**chosen, "reason": "because"}, follow=True)
-    assert b"1 message is to be sent again" in said.content
+    text = staff.post(OUT, chosen).content.decode()
+    assert "1 of the selected messages is left out" in text
+    response = staff.post(OUT, {**chosen, "reason": "because"}, follow=True)
+    assert b"1 message is to be sent again" in response.content
     passing.refresh_from_db()
     own.refresh_from_db()
     assert (passing.state, passing.attempts, own.state, own.attempts) == (state, 7, "waiting", 0)
@@ -231,10 +231,10 @@ def test_an_attempt_means_what_it_means_for_the_sender(
         message=passing, started_at=timezone.now(), status=status, outcome=outcome, detail=f"HTTP {status}"
     )
     for page in (page_of(passing), f"/admin/uftp/deliveryattempt/{attempt.pk}/change/"):
-        said = shown(staff, page)
-        assert means in said
-        assert "send it again" not in said
-        assert "this CRO's public key" not in said
+        text = page_text(staff, page)
+        assert means in text
+        assert "send it again" not in text
+        assert "this CRO's public key" not in text
 
 
 def test_limited_staff_see_it_with_its_recipient_and_follow_links_to_what_they_may_see(
@@ -246,14 +246,14 @@ def test_limited_staff_see_it_with_its_recipient_and_follow_links_to_what_they_m
     assert limited.get(page_of(passing)).status_code == limited.get(page_of(received)).status_code == 404
     user = User.objects.get(username="sam")
     assign_perm("participants.change_participant", user, participants[AGR])
-    sent = shown(limited, page_of(passing))
+    sent = page_text(limited, page_of(passing))
     assert f"DSO {DSO}, as it signed it" in sent
     assert page_of(received) not in sent
     assert limited.get(page_of(received)).status_code == 404
     assign_perm("participants.change_participant", user, participants[DSO])
-    assert page_of(received) in shown(limited, page_of(passing))
+    assert page_of(received) in page_text(limited, page_of(passing))
     user.userobjectpermission_set.filter(object_pk=participants[AGR].pk).delete()
-    came = shown(limited, page_of(received))
+    came = page_text(limited, page_of(received))
     assert f"AGR {AGR}" in came
     assert page_of(passing) not in came
     assert limited.get(page_of(passing)).status_code == 404
@@ -264,8 +264,8 @@ def test_the_lists_for_scripts_name_the_envelopes_sender(
 ) -> None:
     send_test_message(participants[AGR], timezone.now())
     rows = json.loads(_run("--out", "--json"))
-    told = [(row["passes_on"], row["sender_role"], row["sender_domain"]) for row in rows]
-    assert told == [(None, "CRO", "cro.example"), (received.pk, "DSO", DSO)]
+    found = [(row["passes_on"], row["sender_role"], row["sender_domain"]) for row in rows]
+    assert found == [(None, "CRO", "cro.example"), (received.pk, "DSO", DSO)]
     own, passed_on, came = _run().splitlines()
     assert f"passed on for DSO {DSO}, waiting" in passed_on
     assert "passed on" not in own
@@ -285,16 +285,16 @@ def test_one_behind_another_is_not_said_to_be_tried(
     now = timezone.now()
     received.pk, received.message_id = None, str(uuid.uuid4())
     received.save()
-    behind = pass_on(
+    later = pass_on(
         received,
         recipient_role=passing.recipient_role,
         recipient_domain=passing.recipient_domain,
         until=now + timedelta(hours=1),
         now=now,
     )
-    page = shown(staff, page_of(OutboundMessage.objects.get(pk=behind)))
+    page = page_text(staff, page_of(OutboundMessage.objects.get(pk=later)))
     assert "An earlier message of its sender to this participant is delivered first, then this one." in page
     assert "is due" not in page
-    assert "Attempt 1 is due" in shown(staff, page_of(passing))
+    assert "Attempt 1 is due" in page_text(staff, page_of(passing))
     OutboundMessage.objects.filter(pk=passing.pk).update(state="delivered", next_attempt_at=None)
-    assert "Attempt 1 is due" in shown(staff, page_of(OutboundMessage.objects.get(pk=behind)))
+    assert "Attempt 1 is due" in page_text(staff, page_of(OutboundMessage.objects.get(pk=later)))

@@ -73,9 +73,9 @@ def received(
 
 def sent(peer: Peer = AGR, answers: InboundMessage | None = None, **values: Any) -> OutboundMessage:
     """A TestMessage in the outbox; it stands for an answer too."""
-    said = re.search(rb'MessageID="([^"]*)"', peer.xml())
-    assert said
-    message_id = said[1].decode()
+    match = re.search(rb'MessageID="([^"]*)"', peer.xml())
+    assert match
+    message_id = match[1].decode()
     outbound_id = outbox.enqueue(
         TestMessage(
             metadata=Metadata(
@@ -106,7 +106,7 @@ def page_of(message: InboundMessage | OutboundMessage) -> str:
     return f"{IN if isinstance(message, InboundMessage) else OUT}{message.pk}/change/"
 
 
-def shown(client: Client, page: str) -> str:
+def page_text(client: Client, page: str) -> str:
     answer = client.get(page)
     assert answer.status_code == 200, (page, answer.status_code)
     return html.unescape(answer.content.decode())
@@ -114,7 +114,7 @@ def shown(client: Client, page: str) -> str:
 
 def listed(client: Client, page: str) -> set[int]:
     """The keys of the rows that a list shows."""
-    text = shown(client, page)
+    text = page_text(client, page)
     return {
         int(key)
         for key in re.findall(r'<th class="field-[\w ]+"><a href="/admin/uftp/\w+/(\d+)/change/', text)
@@ -134,7 +134,7 @@ def test_no_message_makes_a_page_much_larger_than_itself(staff: Client, kind: st
         page = page_of(received(sealed=AGR.seal(content), size=len(content), state="processed"))
 
     assert len(staff.get(page).content) < 1_500_000
-    assert "Unchanged, because it cannot be made readable: it" in shown(staff, page)
+    assert "Unchanged, because it cannot be made readable: it" in page_text(staff, page)
 
 
 def test_messages_received_are_searched_and_filtered(staff: Client) -> None:
@@ -187,8 +187,8 @@ def test_days_are_the_markets(staff: Client) -> None:
     message = received(at=datetime(2026, 7, 1, 22, 30, tzinfo=UTC))
 
     assert listed(staff, IN + "?received_at_from=2026-07-02&received_at_to=2026-07-02") == {message.pk}
-    assert "2026-07-02 00:30:00 CEST" in shown(staff, IN)
-    assert "Times in Europe/Amsterdam" in shown(staff, IN)
+    assert "2026-07-02 00:30:00 CEST" in page_text(staff, IN)
+    assert "Times in Europe/Amsterdam" in page_text(staff, IN)
 
 
 LISTS: dict[str, Callable[[], object]] = {
@@ -203,17 +203,17 @@ LISTS: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("page", LISTS)
 def test_a_list_asks_as_much_for_60_rows_as_for_5(staff: Client, page: str) -> None:
-    asked = []
+    calls = []
     for rows in (5, 55):
         for _ in range(rows):
             LISTS[page]()
-        shown(staff, page)
+        page_text(staff, page)
         with CaptureQueriesContext(connection) as queries:
-            shown(staff, page)
-        asked.append([query["sql"] for query in queries])
+            page_text(staff, page)
+        calls.append([query["sql"] for query in queries])
 
-    assert len(asked[0]) == len(asked[1]), asked[1]
-    about = [sql for sql in asked[1] if 'FROM "uftp_' in sql]
+    assert len(calls[0]) == len(calls[1]), calls[1]
+    about = [sql for sql in calls[1] if 'FROM "uftp_' in sql]
     assert about
     for sql in about:
         assert "LIMIT" in sql or '"uftp_sender"."domain" IN ' in sql, sql
@@ -237,7 +237,7 @@ def test_of_a_big_message_only_the_beginning_is_read(staff: Client) -> None:
     message = received(content=content)
 
     with CaptureQueriesContext(connection) as queries:
-        page = shown(staff, page_of(message))
+        page = page_text(staff, page_of(message))
 
     assert len(content) > 4_000_000
     assert len(page) < 3 * MAX_XML_BYTES
@@ -272,7 +272,7 @@ def test_a_message_that_is_no_xml_is_shown_as_it_is(staff: Client) -> None:
     message = received()
     InboundMessage.objects.filter(pk=message.pk).update(sealed=bytes(64) + b"<A>&\xff", size=5)
 
-    assert "Unchanged, because it cannot be made readable" in shown(staff, page_of(message))
+    assert "Unchanged, because it cannot be made readable" in page_text(staff, page_of(message))
 
 
 def test_a_message_names_its_answer_and_its_conversation(staff: Client) -> None:
@@ -284,22 +284,22 @@ def test_a_message_names_its_answer_and_its_conversation(staff: Client) -> None:
 
     assert f'href="{page_of(answer)}">TestMessage: Accepted, Failed<' in page
     assert f'href="{PARTICIPANTS}{participant.pk}/change/">AGR agr.example<' in page
-    assert "AGR agr.example" in shown(staff, page_of(answer))
+    assert "AGR agr.example" in page_text(staff, page_of(answer))
     assert f"{OUT}?q={message.conversation_id}" in page
     assert "Warning: &lt;b&gt;odd" in page
-    assert f'href="{page_of(message)}"' in shown(staff, page_of(answer))
+    assert f'href="{page_of(message)}"' in page_text(staff, page_of(answer))
 
 
 def test_an_outbound_message_shows_its_attempts(staff: Client) -> None:
     message = sent(state="failed")
     attempted(message)
 
-    page = shown(staff, page_of(message))
+    page = page_text(staff, page_of(message))
 
     assert "2026-07-01 14:00:00 CEST" in page
     assert "https://agr.example/in" in page
     assert "503" in page
-    assert "Temporary failure" in shown(staff, ATTEMPTS)
+    assert "Temporary failure" in page_text(staff, ATTEMPTS)
 
 
 def act(client: Client, page: str, action: str, *chosen: Any, **values: str) -> str:
@@ -321,18 +321,18 @@ def jobs() -> list[dict[str, Any]]:
 def test_process_again_what_was_set_aside(staff: Client) -> None:
     participant = Participant.objects.create(role="AGR", domain="agr.example")
     aside, done = received(state="set aside", attempts=3, last_error="odd"), received(DSO)
-    assert "ValueError" not in shown(staff, IN)
+    assert "ValueError" not in page_text(staff, IN)
 
-    asked = act(staff, IN, "process_again", aside, done)
+    text = act(staff, IN, "process_again", aside, done)
 
-    assert "Process again: one message" in asked
-    assert "1 of the selected messages is left out" in asked
-    assert f"{page_of(aside)}" in asked
+    assert "Process again: one message" in text
+    assert "1 of the selected messages is left out" in text
+    assert f"{page_of(aside)}" in text
     aside.refresh_from_db()
     assert aside.state == "set aside"
     assert "Say why" in act(staff, IN, "process_again", aside, done, reason=" ")
-    said = act(staff, IN, "process_again", aside, reason="the disk is back")
-    assert "1 message is to be processed again" in said
+    text = act(staff, IN, "process_again", aside, reason="the disk is back")
+    assert "1 message is to be processed again" in text
     aside.refresh_from_db()
     done.refresh_from_db()
     assert (aside.state, aside.attempts, done.state) == ("received", 0, "processed")
@@ -351,9 +351,9 @@ def test_process_again_what_was_set_aside(staff: Client) -> None:
 def test_process_again_from_the_page_of_a_message(staff: Client) -> None:
     aside, done = received(state="set aside", attempts=3), received(DSO)
     question = f"{IN}{aside.pk}/process-again/"
-    assert f'href="{question}"' in shown(staff, page_of(aside))
-    assert "process-again" not in shown(staff, page_of(done))
-    assert "Process again" in shown(staff, question)
+    assert f'href="{question}"' in page_text(staff, page_of(aside))
+    assert "process-again" not in page_text(staff, page_of(done))
+    assert "Process again" in page_text(staff, question)
     assert staff.post(question, {"reason": ""}).status_code == 200
     aside.refresh_from_db()
     assert aside.state == "set aside"
@@ -375,17 +375,17 @@ def test_send_again_what_failed_or_arrived_nowhere(staff: Client) -> None:
     delivered = sent(DSO, state="delivered", finished_at=NOON)
     waiting = sent(DSO, state="waiting", attempts=5, next_attempt_at=timezone.now() + hour)
     posted = sent(DSO, state="waiting", attempts=2, claimed_until=timezone.now() + hour)
-    assert "Send again" in shown(staff, page_of(failed))
-    assert "Send now" in shown(staff, page_of(waiting))
-    assert "Send now" not in shown(staff, page_of(posted))
+    assert "Send again" in page_text(staff, page_of(failed))
+    assert "Send now" in page_text(staff, page_of(waiting))
+    assert "Send now" not in page_text(staff, page_of(posted))
     chosen = [failed, delivered, waiting, posted]
-    asked = act(staff, OUT, "send_again", *chosen)
-    assert "Send again: 3 messages" in asked
-    assert "1 of the selected messages is left out" in asked
+    text = act(staff, OUT, "send_again", *chosen)
+    assert "Send again: 3 messages" in text
+    assert "1 of the selected messages is left out" in text
 
-    said = act(staff, OUT, "send_again", *chosen, reason="its system is back")
+    text = act(staff, OUT, "send_again", *chosen, reason="its system is back")
 
-    assert "3 messages are to be sent again" in said
+    assert "3 messages are to be sent again" in text
     for message in (failed, delivered, waiting):
         message.refresh_from_db()
         assert (message.state, message.attempts, message.finished_at) == ("waiting", 0, None)
@@ -414,7 +414,7 @@ def test_an_attempt_says_in_words_what_it_meant_and_when_the_next_one_is_due(sta
             message=message, started_at=NOON, finished_at=NOON, status=status, outcome=outcome, detail=detail
         )
 
-    page = shown(staff, page_of(message))
+    page = page_text(staff, page_of(message))
 
     for words in (
         "Nobody answers at this address: nothing accepts connections there.",
@@ -425,7 +425,7 @@ def test_an_attempt_says_in_words_what_it_meant_and_when_the_next_one_is_due(sta
     ):
         assert words in page, words
     OutboundMessage.objects.update(state="failed", next_attempt_at=None, finished_at=NOON)
-    assert "given up at 2026-07-01 14:00:00 CEST" in shown(staff, page_of(message))
+    assert "given up at 2026-07-01 14:00:00 CEST" in page_text(staff, page_of(message))
 
 
 def test_the_conversation_is_shown_with_the_same_participant_alone(staff: Client) -> None:
@@ -433,13 +433,13 @@ def test_the_conversation_is_shown_with_the_same_participant_alone(staff: Client
     answer = sent(answers=message, result="Rejected", state="failed")
     foreign = received(DSO, content=DSO.xml(ConversationID=message.conversation_id))
 
-    page = shown(staff, page_of(message))
+    page = page_text(staff, page_of(message))
 
     thread = page[page.index('class="thread"') : page.index("</ol>", page.index('class="thread"'))]
     assert '<li class="received" aria-current="true">' in thread
     assert f'href="{page_of(answer)}">TestMessage</a>' in thread
     assert page_of(foreign) not in thread
-    assert 'aria-current="true"' in shown(staff, page_of(answer))
+    assert 'aria-current="true"' in page_text(staff, page_of(answer))
 
 
 def test_a_rejection_is_explained(staff: Client) -> None:
@@ -451,19 +451,19 @@ def test_a_rejection_is_explained(staff: Client) -> None:
         state="processed",
     )
 
-    page = shown(staff, page_of(message))
+    page = page_text(staff, page_of(message))
 
     assert page.index("The sender may not act") < page.index("The message was read, but this CRO")
     assert "By the schema of version 3 nothing is wrong with it" in page
     accepted = received(DSO, result="Accepted", reason="Warning: cut", state="processed")
     for absent in ("what this means", "By the schema", "last error", "setbacks"):
-        assert absent not in shown(staff, page_of(accepted)).replace("What this means", "what this means"), (
-            absent
-        )
+        assert absent not in page_text(staff, page_of(accepted)).replace(
+            "What this means", "what this means"
+        ), absent
 
 
 def refusal(peer: Peer = AGR, content: bytes | None = None, **values: Any) -> Refusal:
-    said: dict[str, Any] = {
+    data: dict[str, Any] = {
         "status": 401,
         "line": "Body: the signature does not verify",
         "verified": content is not None,
@@ -472,7 +472,7 @@ def refusal(peer: Peer = AGR, content: bytes | None = None, **values: Any) -> Re
         "address": "192.0.2.7",
         **values,
     }
-    return Refusal.objects.create(at=NOON, role=peer.role, domain=peer.domain, major=3, size=1000, **said)
+    return Refusal.objects.create(at=NOON, role=peer.role, domain=peer.domain, major=3, size=1000, **data)
 
 
 def test_refusals_are_searched_and_filtered(staff: Client) -> None:
@@ -496,7 +496,7 @@ def test_a_refusal_of_a_proven_sender_is_explained_line_by_line(staff: Client) -
     content = AGR.update([HOME]).replace(b"><Connection", b">\n  <Connection").replace(b"2026-01-01", b"soon")
     row = refusal(content=content, status=400, line="Body: line 2, column 3: Element 'Connection' …")
 
-    page = shown(staff, f"{REFUSALS}{row.pk}/change/")
+    page = page_text(staff, f"{REFUSALS}{row.pk}/change/")
 
     assert "is not valid by the schema of its version" in page
     assert "Line 2, column 3, /AGRPortfolioUpdate/Connection/@StartPeriod" in page
@@ -511,20 +511,20 @@ def test_a_refusal_that_proves_nothing_says_so(staff: Client) -> None:
     participant = Participant.objects.create(role="AGR", domain="agr.example")
     row = refusal()
 
-    page = shown(staff, f"{REFUSALS}{row.pk}/change/")
+    page = page_text(staff, f"{REFUSALS}{row.pk}/change/")
 
     assert "It is not proven that the request came from this participant" in page
     assert "Compare the public key on the participant's page" in page
     assert f'href="{PARTICIPANTS}{participant.pk}/change/"' in page
     assert staff.get(f"{REFUSALS}{row.pk}/xml/").status_code == 404
     forgotten = refusal(verified=True)
-    assert "no longer stored" in shown(staff, f"{REFUSALS}{forgotten.pk}/change/")
+    assert "no longer stored" in page_text(staff, f"{REFUSALS}{forgotten.pk}/change/")
 
 
 def test_of_a_large_refused_message_the_beginning_is_shown(staff: Client) -> None:
     row = refusal(content=AGR.update([HOME])[:300], status=400, content_size=40_000_000)
 
-    page = shown(staff, f"{REFUSALS}{row.pk}/change/")
+    page = page_text(staff, f"{REFUSALS}{row.pk}/change/")
 
     assert "Only the beginning of this large message is stored" in page
     assert "The first 300" in page
@@ -551,13 +551,13 @@ def test_limited_staff_get_the_messages_of_theirs_alone(client: Client, db: None
 
     for page, (mine, foreign) in rows.items():
         assert listed(client, page) == {mine.pk}, page
-        assert "grid.example" not in shown(client, page), page
+        assert "grid.example" not in page_text(client, page), page
         assert client.get(f"{page}{foreign.pk}/change/").status_code == 404, page
         for below in filter(None, ["xml" if page != ATTEMPTS else "", again.get(page)]):
             assert client.get(f"{page}{foreign.pk}/{below}/").status_code == 404, (page, below)
         if page in again:
             assert client.get(f"{page}{mine.pk}/{again[page]}/").status_code == 403, "only looked at"
-            assert again[page] not in shown(client, f"{page}{mine.pk}/change/")
+            assert again[page] not in page_text(client, f"{page}{mine.pk}/change/")
             act(client, page, again[page].replace("-", "_"), mine, foreign, reason="because")
     assert not AuditEntry.objects.exists()
     assign_perm("participants.change_participant", user, own)
@@ -570,7 +570,7 @@ def test_limited_staff_get_the_messages_of_theirs_alone(client: Client, db: None
 def test_send_a_test_message(staff: Client) -> None:
     participant = Participant.objects.create(role="DSO", domain="grid.example")
 
-    said = act(staff, PARTICIPANTS, "send_test_messages", participant)
+    text = act(staff, PARTICIPANTS, "send_test_messages", participant)
 
     message = OutboundMessage.objects.get()
     assert (message.message_type, message.recipient_role, message.recipient_domain) == (
@@ -578,7 +578,7 @@ def test_send_a_test_message(staff: Client) -> None:
         "DSO",
         "grid.example",
     )
-    assert f"{PARTICIPANTS}{participant.pk}/test-message/{message.pk}/" in said
+    assert f"{PARTICIPANTS}{participant.pk}/test-message/{message.pk}/" in text
     assert jobs() == [{"role": "DSO", "domain": "grid.example"}]
     assert AuditEntry.objects.get().action == "sent TestMessage"
 
@@ -594,7 +594,7 @@ def test_who_may_only_look_gets_no_action(viewer: Client) -> None:
     aside.refresh_from_db()
     failed.refresh_from_db()
     assert (aside.state, failed.state, OutboundMessage.objects.count()) == ("set aside", "failed", 1)
-    assert "Process again" not in shown(viewer, page_of(aside))
+    assert "Process again" not in page_text(viewer, page_of(aside))
     assert viewer.post(f"{IN}{aside.pk}/process-again/", {"reason": "because"}).status_code == 403
     assert viewer.post(f"{OUT}{failed.pk}/send-again/", {"reason": "because"}).status_code == 403
 
@@ -614,20 +614,20 @@ def test_messages_are_neither_added_nor_changed_nor_deleted(staff: Client) -> No
         assert staff.post(f"{page}{row.pk}/change/", {"state": "received"}).status_code == 403
         assert staff.get(f"{page}add/").status_code == 403
         assert staff.post(f"{page}{row.pk}/delete/", {"post": "yes"}).status_code == 403
-        assert "delete_selected" not in shown(staff, page)
+        assert "delete_selected" not in page_text(staff, page)
 
 
 def test_a_participant_leads_to_its_messages(staff: Client) -> None:
     participant = Participant.objects.create(role="AGR", domain="agr.example")
 
-    page = shown(staff, f"{PARTICIPANTS}{participant.pk}/change/")
+    page = page_text(staff, f"{PARTICIPANTS}{participant.pk}/change/")
 
     for target in (IN, OUT, "/admin/registry/representation/", "/admin/registry/conflict/"):
         assert f'href="{target}?domain=agr.example"' in page
 
 
 def test_the_index_is_in_the_order_of_the_work(staff: Client) -> None:
-    page = shown(staff, "/admin/")
+    page = page_text(staff, "/admin/")
     lists = page[page.index('class="tables"') :]
 
     apps = re.findall(r'<h3><a href="[^"]*">([^<]*)</a>', lists)

@@ -35,7 +35,7 @@ def agr(receiver: Receiver) -> Participant:
     return Peer("AGR").register(receiver.url)
 
 
-def say(participant: Participant) -> OutboundMessage:
+def send_test(participant: Participant) -> OutboundMessage:
     return connectivity.send_test_message(participant, timezone.now())
 
 
@@ -52,7 +52,7 @@ def test_one_more_is_woken_where_something_else_is_due_that_nobody_holds(
     receiver: Receiver, agr: Participant, messages: int, held: int, wakes: int
 ) -> None:
     for _ in range(messages):
-        say(agr)
+        send_test(agr)
     for _ in range(held):
         assert leases.lease_oldest(agr.role, agr.domain, timezone.now())
     woken: list[tuple[str, str]] = []
@@ -63,19 +63,19 @@ def test_one_more_is_woken_where_something_else_is_due_that_nobody_holds(
     assert len(receiver.posts) == messages - held
 
 
-def answering(status: int, body: bytes = b"", **headers: str) -> Any:
+def reply_with(status: int, body: bytes = b"", **headers: str) -> Any:
     reply: Reply = (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
     return lambda posted, before: reply
 
 
 def test_a_message_is_posted_as_it_was_stored(receiver: Receiver, agr: Participant) -> None:
-    message = say(agr)
+    message = send_test(agr)
     deliver(agr)
     message.refresh_from_db()
     assert (message.state, message.attempts, message.next_attempt_at) == ("delivered", 1, None)
     (posted,) = receiver.posts
     assert posted.sealed == bytes(message.sealed)
-    assert posted.said["MessageID"] == message.message_id
+    assert posted.attributes["MessageID"] == message.message_id
     assert b'SenderDomain="cro.example"' in posted.body
     assert b'SenderRole="CRO"' in posted.body
     assert posted.headers["Content-Type"] == "text/xml; charset=utf-8"
@@ -95,7 +95,7 @@ def test_temporary_failures_are_tried_again(receiver: Receiver, agr: Participant
     message = OutboundMessage.objects.get()
     assert message.next_attempt_at is not None
     assert 3.5 < (message.next_attempt_at - timezone.now()).total_seconds() < 6.5
-    receiver.reply = answering(200)
+    receiver.reply = reply_with(200)
     make_due()
     deliver(agr)
     first, second = receiver.posts
@@ -112,8 +112,8 @@ def test_permanent_failures_are_not(receiver: Receiver, agr: Participant, status
 
 
 def outcome_of(receiver: Receiver, agr: Participant, status: int) -> tuple[str, str]:
-    receiver.reply = answering(status, Location=receiver.url + "/elsewhere")
-    say(agr)
+    receiver.reply = reply_with(status, Location=receiver.url + "/elsewhere")
+    send_test(agr)
     deliver(agr)
     assert len(receiver.posts) == 1, "a redirect is not followed"
     return DeliveryAttempt.objects.get().outcome, OutboundMessage.objects.get().state
@@ -124,27 +124,27 @@ def test_duplicate_message_means_delivered_only_on_a_retry(receiver: Receiver, a
         return (500, {}, b"") if before == 0 else (400, {}, b"Duplicate message")
 
     receiver.reply = reply
-    message = say(agr)
+    message = send_test(agr)
     deliver(agr)
     make_due()
     deliver(agr)
     message.refresh_from_db()
     assert message.state == "delivered"
-    other = say(agr)
+    other = send_test(agr)
     deliver(agr)
     other.refresh_from_db()
     assert other.state == "failed"
 
 
 def test_retry_after_is_honoured(receiver: Receiver, agr: Participant) -> None:
-    receiver.reply = answering(503, Retry_After="900")
-    message = say(agr)
+    receiver.reply = reply_with(503, Retry_After="900")
+    message = send_test(agr)
     deliver(agr)
     message.refresh_from_db()
     assert message.next_attempt_at is not None
     assert 890 < (message.next_attempt_at - timezone.now()).total_seconds() <= 900
     later = datetime.now(UTC) + timedelta(hours=1)
-    receiver.reply = answering(503, Retry_After=later.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    receiver.reply = reply_with(503, Retry_After=later.strftime("%a, %d %b %Y %H:%M:%S GMT"))
     make_due()
     deliver(agr)
     message.refresh_from_db()
@@ -167,8 +167,8 @@ def test_retry_after_is_honoured(receiver: Receiver, agr: Participant) -> None:
 )
 def test_an_absurd_retry_after_is_survived(receiver: Receiver, agr: Participant, value: str) -> None:
     """The attempt is recorded, and the next one is within the time that the message has."""
-    receiver.reply = answering(503, Retry_After=value)
-    message = say(agr)
+    receiver.reply = reply_with(503, Retry_After=value)
+    message = send_test(agr)
     deliver(agr)
     message.refresh_from_db()
     assert (message.state, DeliveryAttempt.objects.get().status) == ("waiting", 503)
@@ -178,7 +178,7 @@ def test_an_absurd_retry_after_is_survived(receiver: Receiver, agr: Participant,
 
 def test_an_error_of_ours_is_a_recorded_temporary_failure(receiver: Receiver, agr: Participant) -> None:
     """Here a version that no table knows."""
-    message = say(agr)
+    message = send_test(agr)
     OutboundMessage.objects.update(version="9.9.9")
     deliver(agr)
     message.refresh_from_db()
@@ -200,8 +200,8 @@ def test_pauses_grow_and_differ() -> None:
 def test_given_up_without_an_attempt_of_its_own(agr: Participant) -> None:
     """What waits behind others for a participant that cannot be reached fails in its time, and not before."""
     for _ in range(5):
-        say(agr)
-    not_yet = say(agr)
+        send_test(agr)
+    not_yet = send_test(agr)
     Participant.objects.update(endpoint="")
     OutboundMessage.objects.exclude(pk=not_yet.pk).update(give_up_at=timezone.now())
     deliver(agr)
@@ -216,7 +216,7 @@ def test_what_is_overdue_is_still_delivered_where_the_participant_can_be_reached
 ) -> None:
     """So that nothing is lost by a CRO that was off for longer than the retry hours."""
     for _ in range(3):
-        say(agr)
+        send_test(agr)
     OutboundMessage.objects.update(give_up_at=timezone.now() - timedelta(days=1))
     sweep.sweep(timezone.now())
     deliver(agr)
@@ -224,8 +224,8 @@ def test_what_is_overdue_is_still_delivered_where_the_participant_can_be_reached
 
 
 def test_given_up_after_the_retry_hours(receiver: Receiver, agr: Participant) -> None:
-    receiver.reply = answering(503)
-    message = say(agr)
+    receiver.reply = reply_with(503)
+    message = send_test(agr)
     assert message.give_up_at - timezone.now() > timedelta(hours=23)
     OutboundMessage.objects.update(give_up_at=timezone.now() + timedelta(seconds=1))
     deliver(agr)
@@ -239,10 +239,10 @@ def test_given_up_after_the_retry_hours(receiver: Receiver, agr: Participant) ->
 
 
 def test_sent_again_by_staff(receiver: Receiver, agr: Participant) -> None:
-    receiver.reply = answering(403)
-    message = say(agr)
+    receiver.reply = reply_with(403)
+    message = send_test(agr)
     deliver(agr)
-    receiver.reply = answering(200)
+    receiver.reply = reply_with(200)
     assert outbox.send_again(message) == [("AGR", agr.domain)]
     deliver(agr)
     message.refresh_from_db()
@@ -253,7 +253,7 @@ def test_sent_again_by_staff(receiver: Receiver, agr: Participant) -> None:
 
 def test_no_endpoint_is_temporary() -> None:
     stranger = Peer("AGR").register()
-    message = say(stranger)
+    message = send_test(stranger)
     deliver(stranger)
     message.refresh_from_db()
     assert (message.state, DeliveryAttempt.objects.get().outcome) == ("waiting", "temporary")
@@ -271,7 +271,7 @@ def test_private_addresses_are_not_posted_to(receiver: Receiver, settings: Any, 
     settings.UFTP_ALLOW_PRIVATE_ENDPOINTS = False
     agr = Peer("AGR").register()
     Participant.objects.update(endpoint=endpoint.format(port=receiver.port))
-    say(agr)
+    send_test(agr)
     deliver(agr)
     attempt = DeliveryAttempt.objects.get()
     assert (attempt.outcome, attempt.status) == ("temporary", None)
@@ -318,7 +318,7 @@ def test_the_rest_waits_for_a_participant_that_cannot_be_reached() -> None:
         taken.bind(("127.0.0.1", 0))
         agr = Peer("AGR").register(f"http://127.0.0.1:{taken.getsockname()[1]}/shapeshifter/api/v3/message")
         for _ in range(5):
-            say(agr)
+            send_test(agr)
         deliver(agr)
     assert DeliveryAttempt.objects.count() == 1
     assert sorted(OutboundMessage.objects.values_list("attempts", flat=True)) == [0, 0, 0, 0, 1]
@@ -328,7 +328,7 @@ def test_the_rest_waits_for_a_participant_that_cannot_be_reached() -> None:
 def test_a_message_is_posted_by_one_at_a_time(receiver: Receiver, agr: Participant) -> None:
     """Eight at once, twenty messages: each is posted once."""
     for _ in range(20):
-        say(agr)
+        send_test(agr)
 
     def work() -> None:
         from django.db import connection
@@ -344,13 +344,13 @@ def test_a_message_is_posted_by_one_at_a_time(receiver: Receiver, agr: Participa
     for worker in workers:
         worker.join(30)
     deliver(agr)
-    assert len(receiver.posts) == len({posted.said["MessageID"] for posted in receiver.posts}) == 20
+    assert len(receiver.posts) == len({posted.attributes["MessageID"] for posted in receiver.posts}) == 20
     assert set(OutboundMessage.objects.values_list("state", flat=True)) == {"delivered"}
 
 
 def test_one_that_was_held_up_beyond_its_claim_changes_nothing(receiver: Receiver, agr: Participant) -> None:
     """A paused worker comes back after another has taken over, before its POST and after it."""
-    message = say(agr)
+    message = send_test(agr)
     now = timezone.now()
     early = leases.lease_oldest("AGR", agr.domain, now)
     assert early is not None
@@ -374,7 +374,7 @@ def test_one_that_was_held_up_until_staff_sent_the_message_again_changes_nothing
     receiver: Receiver, agr: Participant
 ) -> None:
     """Attempts are counted anew then, so that its attempt and that of the later claim are both the first."""
-    message = say(agr)
+    message = send_test(agr)
     now = timezone.now()
     held_up = leases.lease_oldest("AGR", agr.domain, now)
     assert held_up is not None
@@ -393,7 +393,7 @@ def test_one_that_was_held_up_until_staff_sent_the_message_again_changes_nothing
 def test_messages_are_listed(
     receiver: Receiver, agr: Participant, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    message = say(agr)
+    message = send_test(agr)
     deliver(agr)
     call_command("list_messages", "--out", "--json")
     assert message.message_id in capsys.readouterr().out

@@ -132,8 +132,8 @@ def test_the_senders_own_bytes_go_out_in_its_name(receiver: Receiver, dso: Peer,
     passing = OutboundMessage.objects.get()
     assert (passing.state, passing.passes_on, passing.in_reply_to) == ("delivered", received, None)
     assert (passing.message_id, passing.version) == (received.message_id, "3.1.0")
-    (told,) = app.told
-    assert (told.inbound, told.delivered, told.detail, told.endpoint) == (
+    (result,) = app.told
+    assert (result.inbound, result.delivered, result.detail, result.endpoint) == (
         received,
         True,
         "HTTP 200",
@@ -149,17 +149,17 @@ def test_a_permanent_refusal_ends_it_at_once_and_its_sender_is_answered(
     received = receive(dso, update(dso, agr, Version=version), major)
     drain(dso)
     assert deliver(agr) == [("DSO", dso.domain)]
-    (told,) = app.told
-    assert (told.delivered, told.expired, told.detail) == (False, False, "HTTP 403: no")
+    (result,) = app.told
+    assert (result.delivered, result.expired, result.detail) == (False, False, "HTTP 403: no")
     received.refresh_from_db()
     assert (received.state, received.result, received.reason) == ("processed", "Rejected", "Undeliverable")
     answer = OutboundMessage.objects.get(in_reply_to=received)
-    said = ElementTree.fromstring(answer.content)
-    assert (said.tag, answer.version) == ("FlexReservationUpdateResponse", version)
+    document = ElementTree.fromstring(answer.content)
+    assert (document.tag, answer.version) == ("FlexReservationUpdateResponse", version)
     reference = "ReferenceMessageID" if major == 4 else "FlexReservationUpdateMessageID"
-    assert said.attrib[reference].lower() == received.message_id
-    assert (said.attrib["Result"], said.attrib["RejectionReason"]) == ("Rejected", "Undeliverable")
-    assert said.attrib["ConversationID"] == received.conversation_id
+    assert document.attrib[reference].lower() == received.message_id
+    assert (document.attrib["Result"], document.attrib["RejectionReason"]) == ("Rejected", "Undeliverable")
+    assert document.attrib["ConversationID"] == received.conversation_id
     with pytest.raises(ValueError, match="left without an answer"):
         responses.reject_later(received, ["again"], timezone.now())
 
@@ -191,7 +191,7 @@ def test_it_is_tried_again_in_the_same_bytes_and_told_at_the_end(
     deliver(agr)
     assert state_of(passing) == "delivered"
     assert receiver.posts[0].body == receiver.posts[1].body
-    assert [told.delivered for told in app.told] == [True]
+    assert [result.delivered for result in app.told] == [True]
 
 
 def test_duplicate_message_on_a_retry_is_a_delivery(
@@ -206,7 +206,9 @@ def test_duplicate_message_on_a_retry_is_a_delivery(
     make_due()
     deliver(agr)
     assert state_of(passing) == "delivered"
-    assert [(told.delivered, told.detail) for told in app.told] == [(True, "HTTP 400: Duplicate message")]
+    assert [(result.delivered, result.detail) for result in app.told] == [
+        (True, "HTTP 400: Duplicate message")
+    ]
 
 
 def test_a_receiver_that_is_down_until_the_end_of_the_time(dso: Peer, app: App, agr: Peer) -> None:
@@ -222,10 +224,10 @@ def test_a_receiver_that_is_down_until_the_end_of_the_time(dso: Peer, app: App, 
     assert deliver(agr) == [("DSO", dso.domain)]
     assert state_of(passing) == "failed"
     assert DeliveryAttempt.objects.count() == 1, "no attempt from its end on"
-    (told,) = app.told
-    assert (told.delivered, told.expired, told.endpoint) == (False, True, "")
+    (result,) = app.told
+    assert (result.delivered, result.expired, result.endpoint) == (False, True, "")
     words = "not delivered in time; the last attempt: Nobody answers at this address: nothing accepts connections there"
-    assert told.detail.startswith(f"{words} (ConnectError: "), told.detail
+    assert result.detail.startswith(f"{words} (ConnectError: "), result.detail
     assert deliver(agr) == []
     assert len(app.told) == 1
 
@@ -241,8 +243,8 @@ def test_a_worker_that_was_down_beyond_the_end_posts_nothing(
     assert deliver(agr).count(("DSO", dso.domain)) == 1
     assert (state_of(passing), state_of(own)) == ("failed", "delivered")
     assert [posted.message_type for posted in receiver.posts] == ["TestMessage"]
-    (told,) = app.told
-    assert (told.expired, told.detail) == (True, "not delivered in time; there was no attempt")
+    (result,) = app.told
+    assert (result.expired, result.detail) == (True, "not delivered in time; there was no attempt")
     passing.passes_on.refresh_from_db()
     assert passing.passes_on.result == "Rejected"
 
@@ -277,7 +279,7 @@ def test_what_is_held_up_before_its_post_until_the_time_is_over_is_not_posted(
         del zone.trouble[name]
         worker.join(30)
     assert (state_of(passing), receiver.posts, DeliveryAttempt.objects.count()) == ("failed", [], 0)
-    assert [told.expired for told in app.told] == [True]
+    assert [result.expired for result in app.told] == [True]
 
 
 def test_a_post_that_ends_in_vain_after_the_time_is_the_last_one(
@@ -289,9 +291,9 @@ def test_a_post_that_ends_in_vain_after_the_time_is_the_last_one(
     result = delivery.classify(http_client.Reply(503, "", None), receiver.url, again=False)
     delivery_attempts.record(lease, result, timezone.now(), lease.give_up_at)
     assert state_of(passing) == "failed"
-    (told,) = app.told
-    assert (told.expired, told.detail) == (True, "not delivered in time; the last attempt: HTTP 503")
-    assert told.endpoint == receiver.url
+    (reported,) = app.told
+    assert (reported.expired, reported.detail) == (True, "not delivered in time; the last attempt: HTTP 503")
+    assert reported.endpoint == receiver.url
 
 
 def test_the_end_is_reckoned_by_the_time_that_passes_where_the_clock_stands(
@@ -346,7 +348,7 @@ def test_an_app_that_fails_is_told_again_without_another_post(
     wakes = deliver(agr)
     assert state_of(passing) == ("delivered" if reply == OK else "failed")
     assert wakes == ([] if reply == OK else [("DSO", dso.domain)])
-    assert [(told.delivered, told.expired) for told in app.told] == [(reply == OK, False)]
+    assert [(result.delivered, result.expired) for result in app.told] == [(reply == OK, False)]
     assert app.told[0].endpoint == receiver.url
     assert (len(receiver.posts), DeliveryAttempt.objects.count()) == (1, 1)
     assert OutboundMessage.objects.filter(in_reply_to=passing.passes_on).count() == (reply != OK)
@@ -361,7 +363,7 @@ def test_an_app_that_fails_at_the_end_of_the_time_is_told_again(
     assert (state_of(passing), app.told) == ("waiting", [])
     make_due()
     deliver(agr)
-    assert (state_of(passing), [told.expired for told in app.told]) == ("failed", [True])
+    assert (state_of(passing), [result.expired for result in app.told]) == ("failed", [True])
     assert (receiver.posts, DeliveryAttempt.objects.count()) == ([], 0)
 
 
@@ -377,7 +379,7 @@ def test_a_worker_that_was_held_up_does_not_tell_twice(
     assert state_of(passing) == "delivered"
     refused = delivery.classify(http_client.Reply(403, "", None), receiver.url, again=False)
     assert delivery_attempts.record(held_up, refused, now, timezone.now()) == ()
-    assert (state_of(passing), [told.delivered for told in app.told]) == ("delivered", [True])
+    assert (state_of(passing), [result.delivered for result in app.told]) == ("delivered", [True])
     assert DeliveryAttempt.objects.count() == 2, "its attempt is kept all the same"
 
 
@@ -450,7 +452,7 @@ def test_a_copy_of_a_message_that_was_rejected_afterwards_has_that_sent_again(
         deliver(dso)
         assert len(at_dso.answers_to(received.message_id)) == 2
         assert at_dso.posts[0].body == at_dso.posts[1].body
-        assert at_dso.posts[0].said["Result"] == "Rejected"
+        assert at_dso.posts[0].attributes["Result"] == "Rejected"
     assert len(receiver.posts) == 1
 
 
@@ -467,8 +469,10 @@ def test_the_recipients_answer_is_handled_wherever_it_is_addressed_to_and_never_
 
     def answered(**attributes: str) -> InboundMessage:
         reference = {"FlexReservationUpdateMessageID": str(uuid.uuid4())}
-        said = agr.xml("FlexReservationUpdateResponse", RecipientDomain=dso.domain, **reference, **attributes)
-        return receive(agr, said)
+        content = agr.xml(
+            "FlexReservationUpdateResponse", RecipientDomain=dso.domain, **reference, **attributes
+        )
+        return receive(agr, content)
 
     with handled_by("FlexReservationUpdateResponse", handle, accepts_recipient=lambda _: True):
         accepted = answered(Result="Accepted")
@@ -484,7 +488,7 @@ def test_the_recipients_answer_is_handled_wherever_it_is_addressed_to_and_never_
 
 def ids_at(receiver: Receiver) -> list[str]:
     """The MessageIDs that were posted, in the order in which they came."""
-    return [posted.said["MessageID"] for posted in receiver.posts]
+    return [posted.attributes["MessageID"] for posted in receiver.posts]
 
 
 def in_seconds(message: OutboundMessage) -> float:
@@ -505,7 +509,9 @@ def test_they_arrive_in_their_senders_order_and_a_later_one_has_the_earlier_trie
     deliver(agr)
     assert [state_of(each) for each in (first, second, third)] == ["delivered"] * 3
     assert ids_at(receiver) == [each.message_id for each in (first, first, second, third)]
-    assert [told.inbound.pk for told in app.told] == [each.passes_on_id for each in (first, second, third)]
+    assert [result.inbound.pk for result in app.told] == [
+        each.passes_on_id for each in (first, second, third)
+    ]
 
 
 def test_a_later_one_waits_where_the_earlier_fails_again_and_is_due_again_before_its_end(
@@ -529,7 +535,7 @@ def test_a_later_one_waits_where_the_earlier_fails_again_and_is_due_again_before
     assert second.next_attempt_at == second.give_up_at
     make_due(give_up_at=timezone.now())
     deliver(agr)
-    assert [told.expired for told in app.told] == [True, True]
+    assert [result.expired for result in app.told] == [True, True]
     assert len(receiver.posts) == 2
 
 
@@ -589,19 +595,19 @@ def test_neither_other_senders_nor_our_own_messages_wait_in_a_line(
     other.register()
 
     def reply(posted: Posted, before: int) -> Reply:
-        return (503, {}, b"") if posted.said["SenderDomain"] == dso.domain else OK
+        return (503, {}, b"") if posted.attributes["SenderDomain"] == dso.domain else OK
 
     receiver.reply = reply
-    mine, behind, theirs = passed_on(agr, dso), passed_on(agr, dso), passed_on(agr, other)
+    mine, later, theirs = passed_on(agr, dso), passed_on(agr, dso), passed_on(agr, other)
     own = connectivity.send_test_message(Participant.objects.get(domain=agr.domain), timezone.now())
     deliver(agr)
-    assert [state_of(each) for each in (mine, behind, theirs, own)] == [
+    assert [state_of(each) for each in (mine, later, theirs, own)] == [
         "waiting",
         "waiting",
         "delivered",
         "delivered",
     ]
-    assert behind.message_id not in ids_at(receiver)
+    assert later.message_id not in ids_at(receiver)
 
 
 def test_a_later_one_is_not_claimed_while_the_earlier_is_being_posted(

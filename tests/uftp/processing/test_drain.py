@@ -45,14 +45,14 @@ def reasons(answer: OutboundMessage) -> list[str]:
 def test_an_answer_has_the_form_of_its_request(agr: Peer) -> None:
     message_id = str(uuid.uuid4()).upper()
     answer = exchange(agr, agr.xml("AGRPortfolioQuery", MessageID=message_id, Version="3.0.0", **QUERY))
-    said = root(answer).attrib
+    attributes = root(answer).attrib
     assert root(answer).tag == answer.message_type == "AGRPortfolioQueryResponse"
-    assert said["AGRPortfolioQueryMessageID"] == message_id
-    assert said["ConversationID"] == answer.conversation_id
-    assert said["SenderDomain"] == "cro.example"
-    assert said["RecipientDomain"] == agr.domain == answer.recipient_domain
-    assert said["Version"] == "3.0.0"
-    assert said["MessageID"] == answer.message_id != message_id
+    assert attributes["AGRPortfolioQueryMessageID"] == message_id
+    assert attributes["ConversationID"] == answer.conversation_id
+    assert attributes["SenderDomain"] == "cro.example"
+    assert attributes["RecipientDomain"] == agr.domain == answer.recipient_domain
+    assert attributes["Version"] == "3.0.0"
+    assert attributes["MessageID"] == answer.message_id != message_id
     message = InboundMessage.objects.get()
     assert (message.state, message.result, message.reason) == ("processed", answer.result, answer.reason)
 
@@ -78,11 +78,11 @@ def test_what_a_handler_looks_up_is_asked_once_for_each_message_and_outside_its_
     agr: Peer,
 ) -> None:
     handled: list[str] = []
-    asked: list[bool] = []
+    calls: list[bool] = []
 
     def ask() -> str:
-        asked.append(connection.in_atomic_block)
-        return f"answer {len(asked)}"
+        calls.append(connection.in_atomic_block)
+        return f"answer {len(calls)}"
 
     def handle(incoming: Incoming) -> Outcome:
         handled.append(incoming.header.message_id)
@@ -92,7 +92,7 @@ def test_what_a_handler_looks_up_is_asked_once_for_each_message_and_outside_its_
     with handled_by("TestMessage", handle):
         answers = [exchange(agr, agr.xml()).reason for _ in range(2)]
     assert answers == ["Warning: answer 1; answer 2", "Warning: answer 3; answer 4"]
-    assert asked == [False] * 4
+    assert calls == [False] * 4
     assert len(handled) == 6
     written = Participant.objects.filter(domain__startswith="written").values_list("domain", flat=True)
     assert sorted(written) == ["written3.example", "written6.example"], "only what was handled to its end"
@@ -306,12 +306,12 @@ def test_M11_identical_copy_is_not_handled_again_and_answered_again(agr: Peer) -
 
 @pytest.mark.parametrize("message_type", ["TestMessageResponse", "FlexRequestResponse"])
 def test_M12_responses_are_never_answered(agr: Peer, message_type: str) -> None:
-    said = (
+    data = (
         {}
         if message_type == "TestMessageResponse"
         else {"Result": "Accepted", "FlexRequestMessageID": str(uuid.uuid4())}
     )
-    message = receive(agr, agr.xml(message_type, **said))
+    message = receive(agr, agr.xml(message_type, **data))
     drain(agr)
     message.refresh_from_db()
     assert message.state == "processed"

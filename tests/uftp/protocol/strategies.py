@@ -115,14 +115,14 @@ def agr_query_responses(version: str, least: int = 1) -> st.SearchStrategy[Any]:
 
 
 def _dso_query_responses(version: str) -> st.SearchStrategy[Any]:
-    said = st.tuples(addresses, st.none() | domains)
+    connection = st.tuples(addresses, st.none() | domains)
     common = {"time_zone": time_zones, "period": days}
     return _response(messages.DSOPortfolioQueryResponse, version, **common) | _response(
         messages.DSOPortfolioQueryResponse,
         version,
         **common,
         congestion_point=addresses,
-        connections=_tuples(said, 1),
+        connections=_tuples(connection, 1),
     )
 
 

@@ -31,7 +31,7 @@ def test_a_test_response_has_a_reference_in_the_next_version_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("major", "asked", "answered"),
+    ("major", "requested", "answered"),
     [
         (3, "3.0.0", "3.0.0"),
         (3, "3.1.0", "3.1.0"),
@@ -49,8 +49,10 @@ def test_a_test_response_has_a_reference_in_the_next_version_only() -> None:
         (4, "5.0.0", "4.0.0"),
     ],
 )
-def test_a_version_is_answered_in_the_nearest_one_of_its_path(major: int, asked: str, answered: str) -> None:
-    assert for_major(major, asked).name == answered
+def test_a_version_is_answered_in_the_nearest_one_of_its_path(
+    major: int, requested: str, answered: str
+) -> None:
+    assert for_major(major, requested).name == answered
 
 
 def test_there_is_no_answer_for_another_path() -> None:

@@ -65,7 +65,7 @@ def agr_query(period: str, **attributes: str) -> str:
 
 
 def reservation(isp: str, **attributes: str) -> str:
-    said = {
+    data = {
         "ISP_Duration": "PT15M",
         "TimeZone": "Europe/Amsterdam",
         "Period": "2026-03-01",
@@ -73,12 +73,12 @@ def reservation(isp: str, **attributes: str) -> str:
         "ContractID": "C",
         "Reference": "R",
     }
-    return document("FlexReservationUpdate", isp, **(said | attributes))
+    return document("FlexReservationUpdate", isp, **(data | attributes))
 
 
 def envelope(body: str, **attributes: str) -> bytes:
-    said = {"SenderDomain": "agr.example", "SenderRole": "AGR", "Body": body} | attributes
-    return f"<SignedMessage {_written(said)}/>".encode()
+    data = {"SenderDomain": "agr.example", "SenderRole": "AGR", "Body": body} | attributes
+    return f"<SignedMessage {_written(data)}/>".encode()
 
 
 # Leniency.
@@ -517,7 +517,9 @@ for name in {"signed-message.xsd", *(version.schema for version in versions.SUPP
         print(name, invalid)
 """
     root = Path(__file__).resolve().parents[3]
-    told = subprocess.run([sys.executable, "-c", reads], cwd=root, capture_output=True, text=True, check=True)
-    assert sorted(line.split()[0] for line in told.stdout.splitlines()) == sorted(
+    output = subprocess.run(
+        [sys.executable, "-c", reads], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert sorted(line.split()[0] for line in output.stdout.splitlines()) == sorted(
         {"signed-message.xsd", *(version.schema for version in versions.SUPPORTED.values())}
     )

@@ -31,8 +31,8 @@ def metadata(version: str, moment: datetime = MOMENT) -> Metadata:
 
 
 def answer(kind: type, version: str = "3.1.0", **fields: Any) -> Any:
-    said = {"result": messages.ACCEPTED, "reference_message_id": REQUEST} | fields
-    return kind(metadata=metadata(version), **said)
+    data = {"result": messages.ACCEPTED, "reference_message_id": REQUEST} | fields
+    return kind(metadata=metadata(version), **data)
 
 
 def root(message: messages.Message) -> etree._Element:
@@ -136,8 +136,8 @@ def test_special_characters_survive_in_long_lists() -> None:
     check(content, 3)
     read = parse(content)
     assert isinstance(read, messages.AGRPortfolioQueryResponse)
-    (said,) = read.dso_portfolios
-    (point,) = said.congestion_points
+    (view,) = read.dso_portfolios
+    (point,) = view.congestion_points
     assert (point.entity_address, list(point.connections), list(read.connections)) == (
         addresses[1],
         addresses,

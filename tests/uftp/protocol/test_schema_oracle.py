@@ -133,15 +133,15 @@ def test_messages_that_are_no_cros_business_pass_the_door_and_can_be_told(
     message = parse(content)
     assert isinstance(message, messages.OtherRequest | messages.OtherResponse)
     assert message.message_type == message_type
-    for name, said in METADATA.items():
-        assert getattr(message.metadata, said) == drawn.values[name]
+    for name, field_name in METADATA.items():
+        assert getattr(message.metadata, field_name) == drawn.values[name]
 
 
 def compare_root(message: Any, drawn: Drawn) -> None:
     """Fails where `message` says anything but what was drawn."""
     values = dict(drawn.values)
-    for name, said in METADATA.items():
-        assert getattr(message.metadata, said) == values.pop(name)
+    for name, field_name in METADATA.items():
+        assert getattr(message.metadata, field_name) == values.pop(name)
     references = [name for name in values if name.endswith("MessageID")]
     for name in references:
         assert message.reference_message_id == values.pop(name)
@@ -167,9 +167,9 @@ def compare_views(message: messages.AGRPortfolioQueryResponse, drawn: Drawn) -> 
     views = drawn.named("DSO-View")
     portfolios = [child for view in views for child in view.named("DSO-Portfolio")]
     assert len(list(message.dso_portfolios)) == len(portfolios)
-    for said, portfolio in zip(message.dso_portfolios, portfolios, strict=True):
-        assert said.dso_domain == portfolio.values["DSO-Domain"]
-        for point, drawn_point in zip(said.congestion_points, portfolio.children, strict=True):
+    for read, portfolio in zip(message.dso_portfolios, portfolios, strict=True):
+        assert read.dso_domain == portfolio.values["DSO-Domain"]
+        for point, drawn_point in zip(read.congestion_points, portfolio.children, strict=True):
             addresses = [child.values["EntityAddress"] for child in drawn_point.children]
             assert list(point.connections) == addresses
             drawn_point.children = []
@@ -179,14 +179,14 @@ def compare_views(message: messages.AGRPortfolioQueryResponse, drawn: Drawn) -> 
     ]
 
 
-def compare(said: Any, drawn: Drawn) -> None:
+def compare(read: Any, drawn: Drawn) -> None:
     for name, value in drawn.values.items():
-        assert getattr(said, FIELDS[name]) == value, name
+        assert getattr(read, FIELDS[name]) == value, name
     for optional in ("end_period", "intraday_redispatch_by", "rejection_reason", "sequence"):
-        if hasattr(said, optional) and optional not in {FIELDS[name] for name in drawn.values}:
-            assert getattr(said, optional) is None
+        if hasattr(read, optional) and optional not in {FIELDS[name] for name in drawn.values}:
+            assert getattr(read, optional) is None
     for name, listed in LISTS.items():
         children = drawn.named(name)
         if children:
-            for item, child in zip(getattr(said, listed), children, strict=True):
+            for item, child in zip(getattr(read, listed), children, strict=True):
                 compare(item, child)

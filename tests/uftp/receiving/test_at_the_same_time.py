@@ -17,12 +17,12 @@ from uftp.models import InboundMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PATIENCE = 20.0  # seconds
+TIMEOUT = 20.0  # seconds
 
 
-def until(reached: Callable[[], bool]) -> None:
+def wait_until(reached: Callable[[], bool]) -> None:
     """Wait until `reached`, or fail."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while not reached():
         assert time.monotonic() < ends
         time.sleep(0.01)
@@ -43,14 +43,14 @@ def post(peer: Peer, content: bytes) -> int:
 
 
 @contextmanager
-def nothing_is_stored() -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+def block_stores() -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """Whoever stores a message waits until this ends."""
     with psycopg.connect(**connection.get_connection_params()) as other:
         other.execute("LOCK TABLE uftp_inboundmessage IN SHARE MODE")
         yield other
 
 
-def stores_that_wait() -> list[int]:
+def waiting_stores() -> list[int]:
     """The processes of the database in which a message is being stored."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -60,7 +60,7 @@ def stores_that_wait() -> list[int]:
         return [pid for (pid,) in cursor.fetchall()]
 
 
-def post_behind(first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], stop: bool = False) -> list[int]:
+def post_while_storing(first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], stop: bool = False) -> list[int]:
     """Post `first`, and `others` while it is being stored; gives the statuses. `stop` ends the first's connection."""
 
     def work(peer: Peer, content: bytes) -> int:
@@ -70,17 +70,17 @@ def post_behind(first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], sto
             connection.close()
 
     with ThreadPoolExecutor(len(others) + 1) as threads:
-        with nothing_is_stored() as other:
+        with block_stores() as other:
             answers = [threads.submit(work, *first)]
-            until(lambda: len(stores_that_wait()) == 1)
-            (first_one,) = stores_that_wait()
+            wait_until(lambda: len(waiting_stores()) == 1)
+            (first_one,) = waiting_stores()
             for number, each in enumerate(others, start=1):
                 answers.append(threads.submit(work, *each))
-                until(lambda number=number: len(stores_that_wait()) == number + 1)
+                wait_until(lambda number=number: len(waiting_stores()) == number + 1)
             if stop:
                 other.execute("SELECT pg_terminate_backend(%s)", [first_one])
-                until(answers[0].done)
-        return [answer.result(PATIENCE) for answer in answers]
+                wait_until(answers[0].done)
+        return [answer.result(TIMEOUT) for answer in answers]
 
 
 def stored() -> set[bytes]:
@@ -101,7 +101,7 @@ def test_each_is_told_its_own() -> None:
         (one, earlier),
         (two, two.xml()),
     ]
-    assert post_behind((one, one.xml()), sent) == [200, 200, 200, 419, 200, 200, 200]
+    assert post_while_storing((one, one.xml()), sent) == [200, 200, 200, 419, 200, 200, 200]
     assert stored() >= {content for peer, content in sent if peer is not ended}
     assert InboundMessage.objects.count() == 5
 
@@ -117,7 +117,7 @@ def test_one_that_cannot_be_stored_takes_no_other_with_it() -> None:
             f" WHEN (NEW.message_id = '{bad}') EXECUTE FUNCTION refuse()"
         )
         try:
-            answers = post_behind((one, one.xml()), [good[0], (two, two.xml(MessageID=bad)), good[1]])
+            answers = post_while_storing((one, one.xml()), [good[0], (two, two.xml(MessageID=bad)), good[1]])
         finally:
             cursor.execute("DROP TRIGGER refuse ON uftp_inboundmessage; DROP FUNCTION refuse()")
     assert answers == [200, 200, 503, 200]
@@ -128,7 +128,7 @@ def test_one_that_cannot_be_stored_takes_no_other_with_it() -> None:
 def test_whose_connection_ends_keeps_nobody_waiting() -> None:
     agr = known_peer()
     first, others = (agr, agr.xml()), [(agr, agr.xml()) for _ in range(4)]
-    answers = post_behind(first, others, stop=True)
+    answers = post_while_storing(first, others, stop=True)
     assert answers[1:] == [200] * 4
     assert stored() == {
         content for (_, content), status in zip([first, *others], answers, strict=True) if status == 200

@@ -115,7 +115,10 @@ def test_413_beyond_the_limit_before_the_body_is_read(web: Web) -> None:
 
 def test_429_with_retry_after(agr: Peer) -> None:
     with serving(
-        "--workers", "1", settings_module="cro_project.settings", **limited(UFTP_REQUESTS_PER_MINUTE="3")
+        "--workers",
+        "1",
+        settings_module="cro_project.settings",
+        **environment_with(UFTP_REQUESTS_PER_MINUTE="3"),
     ) as web:
         answers = [post(web.port, b"<x/>") for _ in range(8)]
         assert {answer.status for answer in answers} == {400, 429}
@@ -232,7 +235,7 @@ def test_503_with_retry_after_while_the_database_is_away(agr: Peer) -> None:
     """The web process answers, and takes messages again once the database is there."""
     with serving("--workers", "1") as web:
         assert agr.post(web.port, agr.xml()).status == 200
-        with nobody_connects():
+        with block_connections():
             answer = agr.post(web.port, agr.xml())
             assert answer.status == 503, answer
             assert int(answer.headers["Retry-After"]) > 0
@@ -270,7 +273,7 @@ def test_a_version_number_of_any_length_is_no_error_of_ours(web: Web, agr: Peer)
 
 
 @contextmanager
-def nobody_connects() -> Iterator[None]:
+def block_connections() -> Iterator[None]:
     """The test's database ends every connection but the test's own, and takes none."""
     at = connection.settings_dict
     connection.ensure_connection()
@@ -291,7 +294,7 @@ def nobody_connects() -> Iterator[None]:
             server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
 
 
-def limited(**changed: str) -> dict[str, str]:
+def environment_with(**changed: str) -> dict[str, str]:
     """The environment of a web process with settings of its own, on the test's database."""
     at = connection.settings_dict
     return {

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 1.0
 BYTES = 200_000_000
 LIMIT = 33_554_432
-ROOM = 24_900_000
+MAX_GROWTH = 24_900_000
 """Bytes of inner message in an envelope just below the limit."""
 
 LAUGHS = (
@@ -93,8 +93,8 @@ INSIDE: dict[str, Callable[[Peer], bytes]] = {
     "a comment inside a value": lambda agr: agr.xml("TestMessage", "a<!-- -->b"),
     "bytes that are no UTF-8": lambda agr: agr.xml().replace(b"3.1.0", b"3.1.\xff"),
     "a null character": lambda agr: agr.xml().replace(b"3.1.0", b"3.1.\x00"),
-    "spaces": lambda agr: agr.xml()[:-14] + b" " * ROOM,
-    "spaces in a value": lambda agr: agr.xml(ConversationID=" " * ROOM),
+    "spaces": lambda agr: agr.xml()[:-14] + b" " * MAX_GROWTH,
+    "spaces in a value": lambda agr: agr.xml(ConversationID=" " * MAX_GROWTH),
     "490,000 spaces in a value": lambda agr: agr.xml(ConversationID=" " * 490_000),
     "50,000 attributes": lambda agr: agr.xml(**{f"a{n}": "" for n in range(50_000)}),
     "200,000 attributes": lambda agr: agr.xml(**{f"a{n}": "" for n in range(200_000)}),

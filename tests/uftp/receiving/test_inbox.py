@@ -13,7 +13,7 @@ from uftp.models import InboundMessage, Sender
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-AT_ONCE = 8
+CONCURRENT = 8
 
 
 def post_at_once(peer: Peer, contents: list[bytes]) -> list[int]:
@@ -36,14 +36,14 @@ def post_at_once(peer: Peer, contents: list[bytes]) -> list[int]:
 def test_the_first_messages_of_a_sender_at_once(round_number: int) -> None:
     agr = Peer("AGR")
     agr.register()
-    assert post_at_once(agr, [agr.xml() for _ in range(AT_ONCE)]) == [200] * AT_ONCE
-    assert (Sender.objects.count(), InboundMessage.objects.count()) == (1, AT_ONCE)
+    assert post_at_once(agr, [agr.xml() for _ in range(CONCURRENT)]) == [200] * CONCURRENT
+    assert (Sender.objects.count(), InboundMessage.objects.count()) == (1, CONCURRENT)
 
 
 @pytest.mark.parametrize("round_number", range(5))
 def test_copies_at_once_are_one_message(round_number: int) -> None:
     agr = Peer("AGR")
     agr.register()
-    assert post_at_once(agr, [agr.xml()] * AT_ONCE) == [200] * AT_ONCE
+    assert post_at_once(agr, [agr.xml()] * CONCURRENT) == [200] * CONCURRENT
     assert InboundMessage.objects.count() == 1
     assert Participant.objects.get().last_heard_at is not None

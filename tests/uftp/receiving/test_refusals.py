@@ -31,13 +31,15 @@ def agr(db: None) -> Peer:
     return peer
 
 
-def refused(client: Client, body: bytes, status: int, content_type: str = "text/xml", **headers: str) -> None:
+def assert_refused(
+    client: Client, body: bytes, status: int, content_type: str = "text/xml", **headers: str
+) -> None:
     answer = client.post(ROUTE, body, content_type=content_type, headers=headers)
     assert answer.status_code == status, answer.content
     assert not InboundMessage.objects.exists()
 
 
-def kept() -> Refusal:
+def stored_refusal() -> Refusal:
     return Refusal.objects.get()
 
 
@@ -45,9 +47,9 @@ def test_an_invalid_message_is_kept_with_its_xml(client: Client, agr: Peer) -> N
     content = agr.xml(MessageID="no UUID")
     body = agr.envelope(content)
 
-    refused(client, body, 400)
+    assert_refused(client, body, 400)
 
-    refusal = kept()
+    refusal = stored_refusal()
     assert (refusal.role, refusal.domain, refusal.major) == ("AGR", "agr.example", 3)
     assert (refusal.status, refusal.verified, refusal.address) == (400, True, "127.0.0.1")
     assert refusal.line.startswith("Body: line 1, column 1: ")
@@ -83,18 +85,21 @@ def test_what_proves_nothing_is_kept_as_claimed_and_without_content(
     status, body = UNPROVEN[name]
     Peer("DSO", "agr.example").register().keys.all().delete()
 
-    refused(client, body(agr), status)
+    assert_refused(client, body(agr), status)
 
-    refusal = kept()
+    refusal = stored_refusal()
     assert (refusal.domain, refusal.status, refusal.verified) == ("agr.example", status, False)
     assert refusal.role == ("DSO" if status == 419 else "AGR")
     assert refusal.content is None
 
 
 def test_a_wrong_header_is_kept_with_the_sender_that_the_body_names(client: Client, agr: Peer) -> None:
-    refused(client, agr.envelope(agr.xml()), 400, "application/xml")
+    assert_refused(client, agr.envelope(agr.xml()), 400, "application/xml")
 
-    assert (kept().domain, kept().line) == ("agr.example", "Content-Type: must be text/xml")
+    assert (stored_refusal().domain, stored_refusal().line) == (
+        "agr.example",
+        "Content-Type: must be text/xml",
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -111,17 +116,17 @@ def test_over_a_socket_too_what_is_too_large_is_kept_with_its_size(agr: Peer) ->
 
 def test_what_names_nobody_on_record_is_in_the_log_alone(client: Client, agr: Peer) -> None:
     stranger = Peer("AGR", "stranger.example")
-    refused(client, stranger.envelope(stranger.xml()), 419)
-    refused(client, b"<Nothing/>", 400)
-    refused(client, b"", 411)
-    refused(client, b'<SignedMessage SenderDomain="agr.example" SenderRole="CRO" Body="QUJD"/>', 419)
+    assert_refused(client, stranger.envelope(stranger.xml()), 419)
+    assert_refused(client, b"<Nothing/>", 400)
+    assert_refused(client, b"", 411)
+    assert_refused(client, b'<SignedMessage SenderDomain="agr.example" SenderRole="CRO" Body="QUJD"/>', 419)
 
     assert not Refusal.objects.exists()
 
 
 def test_what_is_only_for_the_moment_is_in_the_log_alone(client: Client, agr: Peer, settings: object) -> None:
     settings.UFTP_REQUESTS_PER_MINUTE = 0  # type: ignore[attr-defined]
-    refused(client, agr.envelope(agr.xml()), 429)
+    assert_refused(client, agr.envelope(agr.xml()), 429)
 
     assert not Refusal.objects.exists()
 
@@ -133,7 +138,7 @@ def test_only_so_many_a_minute_are_looked_into(
     body = agr.envelope(b"<x/>")
     for number in range(refusals.PER_MINUTE_AND_ADDRESS + 3):
         with CaptureQueriesContext(connection) as queries:
-            refused(client, body, 400)
+            assert_refused(client, body, 400)
         stored = [query["sql"] for query in queries if "uftp_refusal" in query["sql"]]
         assert bool(stored) == (number < refusals.PER_MINUTE_AND_ADDRESS), number
     for number in range(refusals.PER_MINUTE):
@@ -141,16 +146,16 @@ def test_only_so_many_a_minute_are_looked_into(
 
     assert Refusal.objects.count() == refusals.PER_MINUTE
     monkeypatch.setattr("common.clock.now", lambda: datetime.now(UTC) + timedelta(minutes=1))
-    refused(client, body, 400)
+    assert_refused(client, body, 400)
     assert Refusal.objects.count() == refusals.PER_MINUTE + 1
 
 
 def test_of_a_large_message_the_beginning_is_kept(client: Client, agr: Peer) -> None:
     content = agr.update(f"ean.8716{number:014d}" for number in range(30_000)).replace(b"<Con", b"<con")
-    refused(client, agr.envelope(content), 400)
+    assert_refused(client, agr.envelope(content), 400)
 
-    assert bytes(kept().content or b"") == content[: refusals.CONTENT_BYTES]
-    assert kept().content_size == len(content) > refusals.CONTENT_BYTES
+    assert bytes(stored_refusal().content or b"") == content[: refusals.CONTENT_BYTES]
+    assert stored_refusal().content_size == len(content) > refusals.CONTENT_BYTES
 
 
 def test_of_senders_not_on_record_little_is_kept(agr: Peer) -> None:
@@ -183,7 +188,7 @@ def test_of_senders_not_on_record_little_is_kept(agr: Peer) -> None:
 
 
 def row(at: datetime = NOON, **values: object) -> Refusal:
-    said: dict[str, object] = {
+    data: dict[str, object] = {
         "role": "AGR",
         "domain": "agr.example",
         "major": 3,
@@ -193,7 +198,7 @@ def row(at: datetime = NOON, **values: object) -> Refusal:
         "verified": False,
         **values,
     }
-    return Refusal.objects.create(at=at, **said)
+    return Refusal.objects.create(at=at, **data)
 
 
 @pytest.fixture
@@ -203,12 +208,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "MAX_CONTENTS_PER_SENDER", 2)
 
 
-def on_record(domain: str) -> str:
+def registered(domain: str) -> str:
     Participant.objects.create(role="AGR", domain=domain)
     return domain
 
 
-def left() -> set[int]:
+def remaining_ids() -> set[int]:
     return set(Refusal.objects.values_list("pk", flat=True))
 
 
@@ -219,7 +224,7 @@ def test_what_is_old_is_deleted_and_said_in_the_log(db: None, caplog: pytest.Log
 
     assert refusals.prune(NOON) == (1, 0)
 
-    assert left() == {young.pk}
+    assert remaining_ids() == {young.pk}
     assert "Deleted 1 old refused requests" in caplog.text
     caplog.clear()
     assert refusals.prune(NOON) == (0, 0)
@@ -231,21 +236,21 @@ def test_the_worker_forgets_what_is_old_each_hour(db: None) -> None:
 
     tasks.forget_refusals(0)
 
-    assert left() == set()
+    assert remaining_ids() == set()
     periodic = {each.task.name: each.cron for each in app.periodic_registry.periodic_tasks.values()}
     assert periodic["uftp.forget_refusals"].split()[1:] == ["*"] * 4
 
 
 def test_nobody_pushes_out_the_refusals_of_others(db: None, small: None) -> None:
     """Nor do forgeries in somebody's name push out their own."""
-    on_record("agr.example")
+    registered("agr.example")
     own = [row(verified=True, content=b"<x/>", content_size=4) for _ in range(3)]
-    other = row(domain=on_record("other.example"))
+    other = row(domain=registered("other.example"))
     forged = [row() for _ in range(6)]
 
     assert refusals.prune(NOON) == (2, 1)
 
-    assert left() == {*(each.pk for each in own), other.pk, *(each.pk for each in forged[2:])}
+    assert remaining_ids() == {*(each.pk for each in own), other.pk, *(each.pk for each in forged[2:])}
     assert [each.content is None for each in Refusal.objects.filter(verified=True).order_by("pk")] == [
         True,
         False,
@@ -254,15 +259,15 @@ def test_nobody_pushes_out_the_refusals_of_others(db: None, small: None) -> None
 
 
 def test_in_all_only_so_many_are_left(db: None, small: None) -> None:
-    rows = [row(domain=on_record(f"a{number}.example")) for number in range(12)]
+    rows = [row(domain=registered(f"a{number}.example")) for number in range(12)]
 
     assert refusals.prune(NOON) == (2, 0)
 
-    assert left() == {each.pk for each in rows[2:]}
+    assert remaining_ids() == {each.pk for each in rows[2:]}
 
 
 def test_all_who_are_not_on_record_count_as_one_sender(db: None, small: None) -> None:
-    on_record("agr.example")
+    registered("agr.example")
     own = row(verified=True, content=b"<x/>", content_size=4)
     strangers = [
         row(domain=f"a{number}.evil.example", verified=True, content=b"<x/>", content_size=4)
@@ -271,7 +276,7 @@ def test_all_who_are_not_on_record_count_as_one_sender(db: None, small: None) ->
 
     assert refusals.prune(NOON) == (2, 2)
 
-    assert left() == {own.pk, *(each.pk for each in strangers[2:])}
+    assert remaining_ids() == {own.pk, *(each.pk for each in strangers[2:])}
     assert set(Refusal.objects.filter(content__isnull=False)) == {own, *strangers[4:]}
 
 

@@ -109,7 +109,7 @@ def test_laying_out_keeps_every_element_and_value(drawn: object) -> None:
 
     laid_out = pretty_print(document, complete=True)
 
-    assert said(ElementTree.fromstring(laid_out)) == said(ElementTree.fromstring(document))
+    assert as_tuple(ElementTree.fromstring(laid_out)) == as_tuple(ElementTree.fromstring(document))
 
 
 def element(drawn: object) -> ElementTree.Element:
@@ -119,5 +119,5 @@ def element(drawn: object) -> ElementTree.Element:
     return made
 
 
-def said(found: ElementTree.Element) -> object:
-    return found.tag, found.attrib, [said(part) for part in found]
+def as_tuple(found: ElementTree.Element) -> object:
+    return found.tag, found.attrib, [as_tuple(part) for part in found]
