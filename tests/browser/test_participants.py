@@ -1,4 +1,4 @@
-"""Participants, their keys and tests, and the decisions about them, walked through in a browser."""
+"""Participants, their keys and tests, and the changes of their standing, in a browser."""
 
 from collections.abc import Iterator
 
@@ -116,7 +116,7 @@ def test_a_participant_is_added_tested_and_rotates_its_key(
 
 
 def test_participants_are_suspended_and_authorized_with_a_reason(market: Market, kim: Page) -> None:
-    """One on its page, several in the list; each is among the decisions."""
+    """One on its page, several in the list; each change is in the audit trail."""
     page = kim
     menu(page, "Participants")
     page.get_by_role("link", name="zonkracht.example").click()
@@ -146,7 +146,7 @@ def test_participants_are_suspended_and_authorized_with_a_reason(market: Market,
     expect(page.get_by_text("7 participants are suspended.")).to_be_visible()
 
     menu(page, "Audit trail")
-    look(page, "decisions")
+    look(page, "audit-entries")
     page.get_by_label("Participant", exact=True).fill("AGR zonkracht.example")
     page.get_by_label("Participant", exact=True).press("Enter")
     rows = page.locator("#result_list tbody tr")
@@ -154,6 +154,6 @@ def test_participants_are_suspended_and_authorized_with_a_reason(market: Market,
     expect(rows.nth(2)).to_contain_text("audit overdue")
     rows.first.get_by_role("link").first.click()
     expect(page.get_by_text("standing: authorized → suspended")).to_be_visible()
-    look(page, "decision")
+    look(page, "audit-entry")
     page.get_by_role("link", name="AGR zonkracht.example").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("AGR zonkracht.example")

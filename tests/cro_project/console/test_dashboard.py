@@ -82,8 +82,7 @@ def test_each_figure_is_the_number_of_rows_of_its_list(market: Market) -> None:
     nobody.force_login(User.objects.create_user("lee", is_staff=True))
     assert figures(nobody) == {}
     assert (
-        "Your account may not see anything yet: it is in no group"
-        in nobody.get("/admin/").content.decode()
+        "Your account may not see anything yet: it is in no group" in nobody.get("/admin/").content.decode()
     )
 
 

@@ -1,4 +1,4 @@
-"""The list of decisions."""
+"""The list of audit entries."""
 
 import re
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ def reasons(page: bytes) -> list[str]:
     return re.findall(r'field-why">(.*?)<', page.decode())
 
 
-def test_a_decision_says_who_what_about_from_what_to_what_and_why(
+def test_an_entry_has_who_what_about_before_after_and_why(
     staff: Client, add_participant: AddParticipant
 ) -> None:
     participant = add_participant()
@@ -33,7 +33,7 @@ def test_a_decision_says_who_what_about_from_what_to_what_and_why(
         assert f'href="{page_of(participant)}"' in content.decode()
 
 
-def test_decisions_are_filtered_and_searched(staff: Client, add_participant: AddParticipant) -> None:
+def test_entries_are_filtered_and_searched(staff: Client, add_participant: AddParticipant) -> None:
     agr, dso = add_participant(public_key=None), add_participant("DSO", "agr.example", public_key=None)
     audit.record("kim", "set mode", "mode", reason="trial", participants=(), about=None)
     audit.record(
@@ -75,7 +75,7 @@ def test_filters_offer_who_and_what_there_is(staff: Client, add_participant: Add
     assert {"test", "lee", "added participant", "did something odd", "AGR agr.example"} <= set(offered)
 
 
-def test_decisions_are_only_ever_looked_at(staff: Client, add_participant: AddParticipant) -> None:
+def test_entries_are_never_edited_or_deleted(staff: Client, add_participant: AddParticipant) -> None:
     add_participant()
     page = f"{LIST}{AuditEntry.objects.latest('id').pk}/change/"
 
@@ -85,7 +85,7 @@ def test_decisions_are_only_ever_looked_at(staff: Client, add_participant: AddPa
     assert staff.post(page.replace("change", "delete"), {"post": "yes"}).status_code == 403
 
 
-def test_the_page_of_a_thing_leads_to_the_decisions_about_it(
+def test_the_page_of_a_participant_links_to_the_entries_about_it(
     staff: Client, add_participant: AddParticipant
 ) -> None:
     participant = add_participant()
@@ -116,7 +116,7 @@ def test_the_list_reads_the_same_number_of_queries_for_more_rows(
     assert queries() == few
 
 
-def test_limited_staff_see_the_decisions_about_theirs(add_participant: AddParticipant) -> None:
+def test_limited_staff_see_the_entries_about_their_participants(add_participant: AddParticipant) -> None:
     from guardian.shortcuts import assign_perm
 
     theirs = add_participant(reason="theirs")

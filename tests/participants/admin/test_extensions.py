@@ -14,12 +14,15 @@ from django.test import Client, RequestFactory
 
 import participants
 from participants.admin_base import extensions
+from participants.admin_base.base import BaseAdmin
 from participants.admin_base.extensions import AlreadyExtended, Card, ScreenExtension, extend_screens
 from participants.admin_base.figures import Figure
 from participants.admin_base.pages import Page
 from participants.models import Participant
 from participants.scope import NOBODY
 from tests.participants.conftest import NOW, AddParticipant, page_of
+
+APPS = ("participants.", "uftp.", "registry.", "reservations.", "cro_project.")
 
 
 @pytest.fixture
@@ -145,3 +148,13 @@ def test_a_page_is_checked_before_its_view(staff: Client, add_participant: AddPa
     with pytest.raises(PermissionDenied, match="Ask somebody else"):
         denied.callback.__wrapped__(request, object_id=str(participant.pk), part="a")
     assert called == [(participant, "a")]
+
+
+def test_pages_of_rows_are_views_and_only_the_base_class_has_the_hook_for_their_context() -> None:
+    """`page_context` adds to the page of a row. No class of ours overrides Django's own views for it."""
+    classes = {each for model_admin in admin.site._registry.values() for each in type(model_admin).__mro__}
+    ours = {each for each in classes if each.__module__.startswith(APPS)}
+
+    assert BaseAdmin in ours
+    assert [each for each in ours if {"change_view", "changeform_view"} & vars(each).keys()] == []
+    assert [each for each in ours if "render_change_form" in vars(each)] == [BaseAdmin]

@@ -60,7 +60,9 @@ def waiting_stores() -> list[int]:
         return [pid for (pid,) in cursor.fetchall()]
 
 
-def post_while_storing(first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], stop: bool = False) -> list[int]:
+def post_while_storing(
+    first: tuple[Peer, bytes], others: list[tuple[Peer, bytes]], stop: bool = False
+) -> list[int]:
     """Post `first`, and `others` while it is being stored; gives the statuses. `stop` ends the first's connection."""
 
     def work(peer: Peer, content: bytes) -> int:

@@ -1,7 +1,6 @@
-"""Everything that staff do is among the decisions: each action is done over HTTP, and its entry found.
+"""Each form of staff is sent over HTTP, and its audit entry is found.
 
-A page that is added later has to be named here: as one that does something, with an action to try, or as one that only
-shows.
+A new page has to be named here: with an action to try if it changes something, or as one that only shows.
 """
 
 import html
@@ -369,10 +368,10 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "password_change": (change_own_password, "changed own password"),
 }
 
-SAY_NO_WHY = {"password_change"}
+WITHOUT_REASON = {"password_change"}
 """What staff do to their own account needs no reason."""
 
-HAVE_ONE = {"sent TestMessage"}
+WITH_OWN_REASON = {"sent TestMessage"}
 """A test of the connection changes nothing: why it is sent is always the same."""
 
 ELSEWHERE = {
@@ -401,22 +400,22 @@ def kim(client: Client, db: None) -> Client:
 
 
 @pytest.mark.parametrize("page", ACTIONS)
-def test_what_staff_do_is_among_the_decisions(kim: Client, page: str) -> None:
+def test_what_staff_do_is_in_the_audit_trail(kim: Client, page: str) -> None:
     act, what = ACTIONS[page]
 
     answer = act(kim)
 
     assert answer.status_code == 302 or answer.redirect_chain, html.unescape(answer.content.decode())[-3000:]
     entries = AuditEntry.objects.filter(actor="kim", action=what)
-    if page not in SAY_NO_WHY:
-        entries = entries.filter(reason="connectivity test" if what in HAVE_ONE else WHY)
+    if page not in WITHOUT_REASON:
+        entries = entries.filter(reason="connectivity test" if what in WITH_OWN_REASON else WHY)
     assert entries.exists(), list(AuditEntry.objects.values("actor", "action", "subject", "reason"))
     listed = kim.get("/admin/participants/auditentry/", {"actor": "kim", "action": what}).content.decode()
     assert html.escape(entries.latest("id").subject) in listed
 
 
-@pytest.mark.parametrize("page", [page for page in ACTIONS if page not in SAY_NO_WHY])
-def test_limited_staff_find_the_decisions_about_theirs(kim: Client, page: str) -> None:
+@pytest.mark.parametrize("page", [page for page in ACTIONS if page not in WITHOUT_REASON])
+def test_limited_staff_find_the_entries_about_their_participants(kim: Client, page: str) -> None:
     """Who it is about is recorded, unless it is about everybody or about staff."""
     act, what = ACTIONS[page]
     act(kim)
