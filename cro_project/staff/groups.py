@@ -69,10 +69,10 @@ def reset_groups(app_config: AppConfig, using: str, **signal: Any) -> None:
         "pk", "content_type__app_label", "codename"
     ):
         ids[f"{app}.{codename}"] = pk
-    looks = {name for name in ids if name.split(".")[0] in OURS and name.split(".")[1].startswith("view_")}
-    for name, does in GROUPS.items():
+    to_view = {name for name in ids if name.split(".")[0] in OURS and name.split(".")[1].startswith("view_")}
+    for name, further in GROUPS.items():
         row, _ = group.objects.using(using).get_or_create(name=name)
-        row.permissions.set([ids[wanted] for wanted in looks | does if wanted in ids])
+        row.permissions.set([ids[wanted] for wanted in to_view | further if wanted in ids])
 
 
 def _last_of_ours() -> str:

@@ -136,6 +136,6 @@ def _counts(seen: Scope) -> list[tuple[object, int, str, str]]:
                 admit(Participant(standing=standing), mode) for mode in (Mode.OPEN, Mode.CLOSED)
             )
         )
-        many = participants.filter(standing=standing).count()
-        rows.append((standing_badge(standing), many, open_, closed))
+        count = participants.filter(standing=standing).count()
+        rows.append((standing_badge(standing), count, open_, closed))
     return rows

@@ -115,9 +115,9 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
         valid = PublicKey.objects.valid_at(clock.now()).filter(participant=OuterRef("pk")).order_by()
-        many = valid.values("participant").annotate(many=Count("pk")).values("many")
+        counts = valid.values("participant").annotate(count=Count("pk")).values("count")
         rows: QuerySet[Participant] = super().get_queryset(request)
-        return rows.annotate(valid_keys=Coalesce(Subquery(many, output_field=IntegerField()), 0))
+        return rows.annotate(valid_keys=Coalesce(Subquery(counts, output_field=IntegerField()), 0))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Participant], search_term: str

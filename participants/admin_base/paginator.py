@@ -41,8 +41,8 @@ class CappedPaginator(Paginator[Any]):
     def page(self, number: int | str) -> Page[Any]:
         """Return the rows of one page. A late page reads the keys first, which needs no join."""
         page = super().page(number)
-        many = page.number > 1 or int(self.count) >= MAX_COUNT
-        if many and not self.object_list.query.combinator:
+        reads_keys_first = page.number > 1 or int(self.count) >= MAX_COUNT
+        if reads_keys_first and not self.object_list.query.combinator:
             first = page.start_index() - 1
             keys = list(self.object_list.values_list("pk", flat=True)[first : first + self.per_page])
             page.object_list = self.object_list.filter(pk__in=keys)[: self.per_page]
