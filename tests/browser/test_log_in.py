@@ -106,7 +106,7 @@ def test_where_it_is_required_the_first_log_in_sets_it_up(
     page.get_by_role("button", name="I have stored them").click()
     expect(page).to_have_url(re.compile("/admin/$"))
     page.get_by_role("link", name="Two-factor").click()
-    expect(page.get_by_text("A second factor is required here")).to_be_visible()
+    expect(page.get_by_text("This CRO requires a second factor")).to_be_visible()
     expect(page.get_by_role("link", name="Turn off")).to_have_count(0)
 
 
