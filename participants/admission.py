@@ -58,16 +58,25 @@ class KeyLookup:
     discovered: bool = False
 
 
-def find_keys(role: str, domain: str, now: datetime, source: discovery.Discovery | None = None) -> KeyLookup:
+def find_keys(
+    role: str,
+    domain: str,
+    now: datetime,
+    source: discovery.Discovery | None = None,
+    *,
+    newer_than: float | None = None,
+) -> KeyLookup:
     """Find the keys that (role, domain) may sign with at `now`: the configured ones, else the published ones.
 
-    Makes two queries at most. A published key that staff have ended for this participant is left out.
+    Makes two queries at most. A published key that staff have ended for this participant is left out. Not to be called
+    in a transaction: a look-up may take seconds.
 
     Args:
         role: The role of the sender.
         domain: The domain of the sender.
         now: An aware moment.
         source: Where keys are published; by default the source in the settings.
+        newer_than: Take no published keys that were looked up longer than so many seconds ago.
 
     Returns:
         The keys. Without any, the sender is unknown (419).
@@ -84,7 +93,9 @@ def find_keys(role: str, domain: str, now: datetime, source: discovery.Discovery
         if valid := tuple(bytes(key.value) for key in keys if key.is_valid_at(now)):
             return KeyLookup(participant, valid)
         ended = {bytes(key.value) for key in keys if key.valid_until and key.valid_until <= now}
-    published = (source or discovery.configured()).keys(role, domain)
+    published = (source or discovery.configured()).keys(
+        role, domain, unregistered=participant is None, newer_than=newer_than
+    )
     return KeyLookup(participant, tuple(key for key in published if key not in ended), discovered=True)
 
 

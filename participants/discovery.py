@@ -1,6 +1,7 @@
 """Look up the keys and endpoints that participants publish (docs/protocol-support.md, Discovery)."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import dns.exception
 import dns.resolver
@@ -10,19 +11,36 @@ from dns.rdtypes.ANY.TXT import TXT
 
 from participants.endpoints import EndpointRefused, check_endpoint
 from participants.keys import PREFIX, InvalidKey, parse_public_key
+from participants.lookups import DiscoveryFailed, LookUps
+
+__all__ = ["Discovery", "DiscoveryFailed", "DnsDiscovery", "NoDiscovery", "configured"]
+
+T = TypeVar("T")
 
 LOOKUP_SECONDS = 5.0
 
+ENDPOINT_PATIENCE = 1.0
+"""For how many seconds a worker waits for its turn to look up an endpoint. A request that needs a key never waits."""
 
-class DiscoveryFailed(Exception):
-    """A lookup gave no usable answer. This is temporary: 419 for a received message, a retry for a message to send."""
+LONGEST_NAME = 253
+
+MAX_KEYS = 4
+"""How many keys a name may publish: two, and two more while its records are replaced."""
 
 
 class Discovery(Protocol):
     """A source of published keys and endpoints. Roles are `AGR`, `DSO` or `CRO`; domains are in lower case."""
 
-    def keys(self, role: str, domain: str) -> tuple[bytes, ...]:
+    def keys(
+        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+    ) -> tuple[bytes, ...]:
         """Return the 32-byte signature keys that (role, domain) publishes; empty if there are none.
+
+        Args:
+            role: The role.
+            domain: The domain.
+            unregistered: Whether (role, domain) is not registered.
+            newer_than: Take no answer that is older than so many seconds.
 
         Raises:
             DiscoveryFailed: The source gives no answer, or the answer is not a key.
@@ -39,7 +57,9 @@ class Discovery(Protocol):
 class NoDiscovery:
     """A source without any entry: only configured keys and endpoints are used."""
 
-    def keys(self, role: str, domain: str) -> tuple[bytes, ...]:
+    def keys(
+        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+    ) -> tuple[bytes, ...]:
         return ()
 
     def endpoint(self, role: str, domain: str, major: int) -> str | None:
@@ -47,69 +67,117 @@ class NoDiscovery:
 
 
 class DnsDiscovery:
-    """The entries that participants publish in DNS. The resolver must be a trusted one."""
+    """The entries that participants publish in DNS. The resolver must be a trusted one.
 
-    def __init__(self, resolver: dns.resolver.Resolver | None = None) -> None:
-        """Use `resolver`; by default the resolver of the operating system."""
+    Answers are kept for their TTL, within limits, and few threads of a process ask at once (`participants/lookups.py`).
+    """
+
+    def __init__(self, resolver: dns.resolver.Resolver | None = None, lookups: LookUps | None = None) -> None:
+        """Use `resolver`; by default the resolver of the operating system. `lookups` keeps the answers."""
         self._resolver = resolver
+        self._lookups = lookups or LookUps()
 
     def version(self, domain: str) -> str | None:
         """Return the specification version at `_usef.<domain>`, such as `3.1.0`; None if none is published."""
-        return next(iter(self._texts(f"_usef.{domain}")), None)
+        name = _name("_usef", domain)
+        return self._lookups.answer((name, "TXT"), lambda: self._ask(name, "TXT", _first_text))
 
-    def keys(self, role: str, domain: str) -> tuple[bytes, ...]:
-        """Return the one or two keys in the TXT record at `_<role>._usef.<domain>`; ignore other texts there."""
-        name = f"_{role.lower()}._usef.{domain}"
-        found: dict[bytes, None] = {}
-        for text in self._texts(name):
-            words = text.split()
-            if not words or not words[0].startswith(PREFIX):
-                continue
-            if len(words) > 2 or not all(word.startswith(PREFIX) for word in words):
-                raise DiscoveryFailed(
-                    f"{name}: the record holds something else than one or two {PREFIX} keys"
-                )
-            try:
-                found.update(dict.fromkeys(map(parse_public_key, words)))
-            except InvalidKey as wrong:
-                raise DiscoveryFailed(f"{name}: {wrong}") from None
-        return tuple(found)
+    def keys(
+        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+    ) -> tuple[bytes, ...]:
+        """Return the one or two keys in the TXT record at `_<role>._usef.<domain>`; ignore other texts there.
+
+        It never waits for its turn, because a request waits for it.
+        """
+        name = _name(f"_{role.lower()}._usef", domain)
+        return self._lookups.answer(
+            (name, "TXT"),
+            lambda: self._ask(name, "TXT", _keys),
+            unregistered=unregistered,
+            newer_than=newer_than,
+        )
 
     def endpoint(self, role: str, domain: str, major: int) -> str | None:
         """Return `https://<host>/shapeshifter/api/v<major>/message`; the host is the CNAME of its record."""
-        name = f"_http._{role.lower()}._usef.{domain}"
-        for record in self._records(name, "CNAME"):
-            if isinstance(record, CNAME):
-                host = record.target.to_text(omit_final_dot=True).lower()
-                url = f"https://{host}/shapeshifter/api/v{major}/message"
-                try:
-                    check_endpoint(url)
-                except EndpointRefused as wrong:
-                    raise DiscoveryFailed(f"{name}: {wrong}") from None
-                return url
-        return None
+        name = _name(f"_http._{role.lower()}._usef", domain)
+        host = self._lookups.answer(
+            (name, "CNAME"), lambda: self._ask(name, "CNAME", _host), patience=ENDPOINT_PATIENCE
+        )
+        if host is None:
+            return None
+        url = f"https://{host}/shapeshifter/api/v{major}/message"
+        try:
+            check_endpoint(url)
+        except EndpointRefused as wrong:
+            raise DiscoveryFailed(f"{name}: {wrong}") from None
+        return url
 
-    def _texts(self, name: str) -> list[str]:
-        """Return the texts at `name`, the strings of each joined."""
-        return [
-            b"".join(record.strings).decode("ascii", "replace").strip()
-            for record in self._records(name, "TXT")
-            if isinstance(record, TXT)
-        ]
-
-    def _records(self, name: str, kind: str) -> list[object]:
+    def _ask(self, name: str, kind: str, read: Callable[[str, list[object]], T]) -> tuple[T, float]:
+        """Ask the resolver, and return what `read` makes of the records at `name`, and their TTL in seconds."""
         try:
             resolver = self._resolver or dns.resolver.get_default_resolver()
             answer = resolver.resolve(name, kind, raise_on_no_answer=False, lifetime=LOOKUP_SECONDS)
         except dns.resolver.NXDOMAIN:
-            return []
+            return read(name, []), 0.0
         except dns.exception.DNSException as failure:
             raise DiscoveryFailed(
                 f"{name}: DNS gave no {kind} answer ({type(failure).__name__})"
             ) from failure
-        return list(answer.rrset or ())
+        records = answer.rrset
+        return read(name, list(records or ())), records.ttl if records else 0.0
 
 
 def configured() -> Discovery:
     """Return the source in the settings: DNS if DISCOVERY_DNS is on, else NoDiscovery."""
-    return DnsDiscovery() if settings.DISCOVERY_DNS else NoDiscovery()
+    return DnsDiscovery(lookups=_lookups) if settings.DISCOVERY_DNS else NoDiscovery()
+
+
+_lookups = LookUps()
+"""What this process keeps of DNS."""
+
+
+def _name(label: str, domain: str) -> str:
+    """Return the name of a record. Raises DiscoveryFailed for one that DNS cannot hold, and that nothing may keep."""
+    name = f"{label}.{domain}"
+    if len(name) > LONGEST_NAME:
+        raise DiscoveryFailed(f"{name[:60]}…: DNS has no names of more than {LONGEST_NAME} characters")
+    return name
+
+
+def _texts(records: list[object]) -> list[str]:
+    """Return the texts of TXT records, the strings of each joined."""
+    return [
+        b"".join(record.strings).decode("ascii", "replace").strip()
+        for record in records
+        if isinstance(record, TXT)
+    ]
+
+
+def _first_text(name: str, records: list[object]) -> str | None:
+    return next(iter(_texts(records)), None)
+
+
+def _keys(name: str, records: list[object]) -> tuple[bytes, ...]:
+    """Return the keys of the TXT records at `name`. Raises DiscoveryFailed if one is wrong, or if there are many."""
+    found: dict[bytes, None] = {}
+    for text in _texts(records):
+        words = text.split()
+        if not words or not words[0].startswith(PREFIX):
+            continue
+        if len(words) > 2 or not all(word.startswith(PREFIX) for word in words):
+            raise DiscoveryFailed(f"{name}: the record holds something else than one or two {PREFIX} keys")
+        try:
+            found.update(dict.fromkeys(map(parse_public_key, words)))
+        except InvalidKey as wrong:
+            raise DiscoveryFailed(f"{name}: {wrong}") from None
+        if len(found) > MAX_KEYS:
+            raise DiscoveryFailed(f"{name}: more than {MAX_KEYS} keys are published")
+    return tuple(found)
+
+
+def _host(name: str, records: list[object]) -> str | None:
+    for record in records:
+        if isinstance(record, CNAME):
+            host: str = record.target.to_text(omit_final_dot=True).lower()
+            return host
+    return None

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from participants import discovery
+from participants.lookups import LookUps
 from uftp.receiving import refusals
 
 
@@ -35,3 +37,9 @@ def _no_wake_ups_of_earlier_tests(request: pytest.FixtureRequest) -> None:
 def _a_budget_of_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start a test with none kept: where the clock stands, the minute in which some are would never end."""
     monkeypatch.setattr(refusals, "_limits", refusals._Limits())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_looked_up_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start a test without answers of DNS from earlier tests."""
+    monkeypatch.setattr(discovery, "_lookups", LookUps())

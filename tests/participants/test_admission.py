@@ -65,7 +65,9 @@ class Published:
     def __init__(self, *keys: bytes) -> None:
         self.published, self.asked = keys, 0
 
-    def keys(self, role: str, domain: str) -> tuple[bytes, ...]:
+    def keys(
+        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+    ) -> tuple[bytes, ...]:
         self.asked += 1
         return self.published
 
@@ -74,7 +76,9 @@ class Published:
 
 
 class Unreachable(Published):
-    def keys(self, role: str, domain: str) -> tuple[bytes, ...]:
+    def keys(
+        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+    ) -> tuple[bytes, ...]:
         raise DiscoveryFailed("no answer")
 
 

@@ -20,6 +20,9 @@ from uftp.receiving.exceptions import Refused
 from uftp.receiving.large_bodies import LARGE
 from uftp.receiving.requests import MessageRequest
 
+RECHECK_SECONDS = 30.0
+"""A signature that no published key verifies is judged by keys that were looked up within so many seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticatedSender:
@@ -79,15 +82,16 @@ def verify(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, b
         DatabaseError, InterfaceError: The keys could not be read.
     """
     role, domain = claimed = signed.sender_role, signed.sender_domain
+    lookup = _find_keys(role, domain, now)
     try:
-        lookup = admission.find_keys(role, domain, now)
-    except DiscoveryFailed as failure:
-        line = f"the public key of {role} {domain} cannot be looked up: {failure}"
-        raise Refused(419, line, claimed=claimed) from None
-    if not lookup.keys:
-        raise Refused(419, f"no public key of {role} {domain} can be found", claimed=claimed)
-    try:
-        key, content = _unseal(signed.body, lookup.keys)
+        try:
+            key, content = _unseal(signed.body, lookup.keys)
+        except BadSignature:
+            if not lookup.discovered:
+                raise
+            # A participant replaces its published key without telling us: look again before it is turned away.
+            lookup = _find_keys(role, domain, now, newer_than=RECHECK_SECONDS)
+            key, content = _unseal(signed.body, lookup.keys)
     except BadSignature as wrong:
         raise Refused(401, f"Body: {wrong}", claimed=claimed) from None
     sender = AuthenticatedSender(
@@ -99,6 +103,20 @@ def verify(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, b
         discovered=lookup.discovered,
     )
     return sender, content
+
+
+def _find_keys(
+    role: str, domain: str, now: datetime, *, newer_than: float | None = None
+) -> admission.KeyLookup:
+    """Return at least one key of (role, domain). Raises Refused (419) if there is none, or if none can be looked up."""
+    try:
+        lookup = admission.find_keys(role, domain, now, newer_than=newer_than)
+    except DiscoveryFailed as failure:
+        line = f"the public key of {role} {domain} cannot be looked up: {failure}"
+        raise Refused(419, line, claimed=(role, domain)) from None
+    if not lookup.keys:
+        raise Refused(419, f"no public key of {role} {domain} can be found", claimed=(role, domain))
+    return lookup
 
 
 def remember(sender: AuthenticatedSender) -> None:
