@@ -1,5 +1,6 @@
 """The connectivity test, in both directions."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +13,7 @@ from uftp.delivery import outbox
 from uftp.handlers import Incoming, Outcome
 from uftp.models import InboundMessage, OutboundMessage
 from uftp.protocol.messages import Metadata, TestMessage
-from uftp.protocol.versions import SUPPORTED
+from uftp.protocol.versions import SUPPORTED, supported
 
 USUAL_VERSION = "3.1.0"
 
@@ -55,12 +56,16 @@ def send_test_message(participant: Participant, now: datetime) -> OutboundMessag
 
 
 def _version_of(participant: Participant) -> str:
+    minors = "|".join(re.escape(name.removesuffix(".0")) for name in SUPPORTED)
     spoken: Mapping[str, Any] | None = (
         InboundMessage.objects.filter(
-            sender__role=participant.role, sender__domain=participant.domain, version__in=SUPPORTED
+            sender__role=participant.role,
+            sender__domain=participant.domain,
+            version__regex=rf"^({minors})\.[0-9]+$",
         )
         .order_by("-id")
         .values("version")
         .first()
     )
-    return spoken["version"] if spoken else USUAL_VERSION
+    version = supported(spoken["version"]) if spoken else None
+    return version.name if version else USUAL_VERSION

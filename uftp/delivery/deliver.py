@@ -31,7 +31,7 @@ from uftp.delivery.leases import Lease, extra_seconds, lease_oldest
 from uftp.delivery.ordering import LAST_TRY_BEFORE_END
 from uftp.models import DeliveryAttempt, OutboundMessage
 from uftp.protocol.rendering import seal_envelope
-from uftp.protocol.versions import SUPPORTED
+from uftp.protocol.versions import major_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _post(lease: Lease, role: str, domain: str) -> AttemptResult | None:
     seconds = settings.DELIVERY_TIMEOUT + extra_seconds(lease.sealed)
     endpoint = ""
     try:
-        endpoint = _endpoint(lease.endpoint, role, domain, SUPPORTED[lease.version].major) or ""
+        endpoint = _endpoint(lease.endpoint, role, domain, major_of(lease.version)) or ""
         if not endpoint:
             raise NoReply("no endpoint is configured or published for this participant")
         sender_role, sender_domain = lease.sealed_by

@@ -15,7 +15,7 @@ from uftp.models import InboundMessage
 from uftp.protocol import parsing
 from uftp.protocol.messages import Metadata, is_response
 from uftp.protocol.reasons import Reason, named
-from uftp.protocol.versions import SUPPORTED
+from uftp.protocol.versions import supported
 
 FURTHEST_AHEAD = timedelta(minutes=5)
 
@@ -127,10 +127,10 @@ def reasons_against(parsed: ParsedMessage, handler: Handler | None, duplicate: b
     if handler is None and not is_response(message.message_type):
         reasons.append(_invalid(f"a CRO does not handle {message.message_type}"))
     # M7
-    supported = SUPPORTED.get(header.version)
-    if supported is None:
+    version = supported(header.version)
+    if version is None:
         reasons.append(_invalid(f"version {header.version[:40]} is not supported"))
-    elif supported.major != message.major:
+    elif version.major != message.major:
         reasons.append(_invalid(f"version {header.version} does not belong on the path of v{message.major}"))
     # M8 and M9
     if parsed.unusable:

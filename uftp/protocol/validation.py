@@ -22,6 +22,9 @@ It holds for messages. In the envelope the Body is an attribute, so tags may be 
 _LONGEST_MESSAGE = 300
 _LONGEST_VALUE = 60
 _NAMESPACE_SEPARATOR = " "
+_UTF8 = frozenset({"utf-8", "utf8"})
+_ASCII = frozenset({"us-ascii", "ascii"})
+"""Names of encodings that a declaration may have, in lower case. ASCII is a part of UTF-8, so both are read alike."""
 
 HARDENED: dict[str, Any] = {
     "encoding": "utf-8",
@@ -70,6 +73,7 @@ class _WellFormed:
     def __init__(self) -> None:
         self.root: Root | None = None
         self._fed = 0
+        self._only_ascii = False
         self._parser = expat.ParserCreate("UTF-8", _NAMESPACE_SEPARATOR)
         self._parser.XmlDeclHandler = self._declaration
         self._parser.StartDoctypeDeclHandler = self._doctype
@@ -79,13 +83,16 @@ class _WellFormed:
         """Parse `piece`, and return how many bytes of an unfinished tag, text or comment are pending.
 
         Raises:
-            InvalidXML: The document is not well-formed, or more than `longest_tag` bytes are pending.
+            InvalidXML: The document is not well-formed or not in the encoding that it declares, or more than
+                `longest_tag` bytes are pending.
         """
         self._fed += len(piece)
         try:
             self._parser.Parse(piece, False)
         except expat.ExpatError as error:
             raise self._refusal(error) from None
+        if self._only_ascii and not piece.isascii():
+            raise InvalidXML("line 1: the encoding is declared as US-ASCII, but there are other characters")
         pending = self._fed - max(self._parser.CurrentByteIndex, 0)
         if pending > longest_tag:
             place = _place(self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber)
@@ -106,7 +113,9 @@ class _WellFormed:
         return InvalidXML(f"{_place(error.lineno, error.offset)}: {expat.ErrorString(error.code)}")
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
-        if encoding is not None and encoding.lower() != "utf-8":
+        name = "utf-8" if encoding is None else encoding.lower()
+        self._only_ascii = name in _ASCII
+        if encoding is not None and name not in _UTF8 | _ASCII:
             raise InvalidXML(f"line 1: the encoding must be UTF-8, not {_one_line(encoding, _LONGEST_VALUE)}")
 
     def _doctype(self, *_: object) -> None:
@@ -195,7 +204,13 @@ SCHEMAS = Path(__file__).parent / "schema"
 # Loaded on import, before there are threads: libxml2 cannot load a schema while another thread loads one or validates.
 _SCHEMAS = {
     name: etree.XMLSchema(etree.parse(SCHEMAS / name))
-    for name in ("signed-message.xsd", "uftp-3.xsd", "uftp-4.0.0.xsd")
+    for name in (
+        "signed-message.xsd",
+        "uftp-3.xsd",
+        "uftp-3-strict.xsd",
+        "uftp-4.0.0.xsd",
+        "uftp-4.0.0-strict.xsd",
+    )
 }
 
 

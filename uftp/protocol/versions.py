@@ -1,7 +1,10 @@
 """The supported versions of UFTP and their differences (docs/protocol-support.md, "Versions")."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+
+_SEMANTIC = re.compile(r"((?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*))\.(?:0|[1-9][0-9]{0,8})")
 
 _REFERENCES_3X = {
     "AGRPortfolioUpdateResponse": "AGRPortfolioUpdateMessageID",
@@ -28,6 +31,8 @@ class Version:
     major: int
     schema: str
     """File name of our schema for messages that are posted to the path of this major version."""
+    strict_schema: str
+    """File name of the schema for messages that are passed on. It allows no more than the specification's does."""
     references: dict[str, str] | None
     """Response type to the attribute with the request's MessageID. None: it is always `ReferenceMessageID`."""
     test_response_has_result: bool
@@ -51,6 +56,7 @@ SUPPORTED: dict[str, Version] = {
             name="3.0.0",
             major=3,
             schema="uftp-3.xsd",
+            strict_schema="uftp-3-strict.xsd",
             references=_REFERENCES_3X,
             test_response_has_result=False,
         ),
@@ -58,6 +64,7 @@ SUPPORTED: dict[str, Version] = {
             name="3.1.0",
             major=3,
             schema="uftp-3.xsd",
+            strict_schema="uftp-3-strict.xsd",
             references=_REFERENCES_3X,
             test_response_has_result=False,
         ),
@@ -65,6 +72,7 @@ SUPPORTED: dict[str, Version] = {
             name="4.0.0",
             major=4,
             schema="uftp-4.0.0.xsd",
+            strict_schema="uftp-4.0.0-strict.xsd",
             references=None,
             test_response_has_result=True,
         ),
@@ -76,11 +84,34 @@ PATHS = {f"/shapeshifter/api/v{major}/message": major for major in sorted(MAJORS
 
 
 @lru_cache(maxsize=64)
+def supported(version_text: str) -> Version | None:
+    """Return the supported version of a message, or None. A patch is read as its minor: `3.1.7` as `3.1.0`.
+
+    By semantic versioning a patch changes neither what a message may hold nor what it means. Numbers have no leading
+    zeros.
+    """
+    written = _SEMANTIC.fullmatch(version_text)
+    return SUPPORTED.get(f"{written[1]}.0") if written else None
+
+
+def major_of(version_text: str) -> int:
+    """Return the major number of a supported version.
+
+    Raises:
+        KeyError: The version is not supported.
+    """
+    version = supported(version_text)
+    if version is None:
+        raise KeyError(version_text)
+    return version.major
+
+
+@lru_cache(maxsize=64)
 def for_major(major: int, version_text: str) -> Version:
     """Return the version in which to answer a message that was posted to the path of `major`.
 
-    It is the message's own version if that is supported under this path. Otherwise it is the highest supported
-    version below, or else the lowest one above.
+    It is the message's own version, without its patch, if that is supported under this path. Otherwise it is the
+    highest supported version below, or else the lowest one above.
 
     Args:
         major: The number in the path.

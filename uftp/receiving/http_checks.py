@@ -7,6 +7,9 @@ from django.http import HttpRequest
 
 from uftp.receiving.exceptions import Refused
 
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+"""Names of UTF-8, and of the part of it that is ASCII."""
+
 
 def check_headers(request: HttpRequest) -> int:
     """Check what the headers say about the body.
@@ -23,11 +26,13 @@ def check_headers(request: HttpRequest) -> int:
     media_type, *parameters = (
         part.strip().lower() for part in request.META.get("CONTENT_TYPE", "").split(";")
     )
-    if media_type != "text/xml":
+    if media_type != "text/xml" and not (
+        media_type == "application/xml" and settings.UFTP_ACCEPT_APPLICATION_XML
+    ):
         raise Refused(400, "Content-Type: must be text/xml")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
-        if name.strip() == "charset" and value.strip().strip('"') not in {"utf-8", "utf8"}:
+        if name.strip() == "charset" and value.strip().strip('"') not in _CHARSETS:
             raise Refused(400, "Content-Type: the charset must be UTF-8")
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in {"", "identity"}:
         raise Refused(400, "Content-Encoding: must be absent")

@@ -1,4 +1,4 @@
-"""The parser of the message endpoint. It turns a body of `text/xml` into a SignedMessage."""
+"""The parser of the message endpoint. It turns the body of a request into a SignedMessage."""
 
 from collections.abc import Mapping
 from typing import IO, Any

@@ -177,6 +177,20 @@ def test_M7_version_unsupported_or_not_the_paths(agr: Peer, version: str) -> Non
     assert answer.version in {"3.0.0", "3.1.0"}
 
 
+@pytest.mark.parametrize(("version", "answered"), [("3.1.1", "3.1.0"), ("3.0.7", "3.0.0")])
+def test_M7_a_patch_is_read_as_its_minor_and_answered_in_it(agr: Peer, version: str, answered: str) -> None:
+    answer = exchange(agr, agr.xml("AGRPortfolioQuery", Version=version, **QUERY))
+    assert "Invalid Message" not in answer.reason
+    assert (answer.version, root(answer).attrib["Version"]) == (answered, answered)
+    assert "AGRPortfolioQueryMessageID" in root(answer).attrib
+    assert InboundMessage.objects.get().version == version
+
+
+def test_M7_a_patch_of_the_next_version(agr: Peer) -> None:
+    answer = exchange(agr, agr.xml(Version="4.0.1"), 4)
+    assert (answer.result, answer.version) == ("Accepted", "4.0.0")
+
+
 def test_M9_time_stamp_ahead(agr: Peer) -> None:
     soon, late = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (4, 6))
     assert exchange(agr, agr.xml(TimeStamp=soon.isoformat())).result == "Accepted"

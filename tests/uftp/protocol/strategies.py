@@ -16,6 +16,7 @@ from uftp.protocol.messages import Metadata
 from uftp.protocol.versions import SUPPORTED
 
 ORACLES = Path(__file__).resolve().parents[3].parent / "shared" / "uftp-xsd"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
 FOLDERS = {"3.0.0": "3.0.0", "3.1.0": "3.1.0", "4.0.0": "next"}
 VERSIONS = tuple(SUPPORTED)
 
@@ -150,20 +151,24 @@ def sent(version: str) -> st.SearchStrategy[Any]:
 
 @dataclass
 class Drawn:
-    """An element as drawn: each attribute's text and the value it stands for, and its children."""
+    """An element as drawn: each attribute's text and the value it stands for, its children, and its type's name."""
 
     name: str
+    type_name: str = ""
     texts: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     children: list["Drawn"] = field(default_factory=list)
 
-    def element(self) -> etree._Element:
-        element = etree.Element(self.name, self.texts)
-        element.extend(child.element() for child in self.children)
+    def element(self, *, typed: bool = False) -> etree._Element:
+        element = etree.Element(self.name, self.texts, nsmap={"xsi": XSI})
+        if typed and self.type_name:
+            element.set(f"{{{XSI}}}type", self.type_name)
+        element.extend(child.element(typed=typed) for child in self.children)
         return element
 
-    def xml(self) -> bytes:
-        return etree.tostring(self.element(), encoding="utf-8")
+    def xml(self, *, typed: bool = False) -> bytes:
+        """The document; `typed` names the type of each element with xsi:type."""
+        return etree.tostring(self.element(typed=typed), encoding="utf-8")
 
     def named(self, name: str) -> list["Drawn"]:
         return [child for child in self.children if child.name == name]
@@ -243,7 +248,7 @@ def documents(draw: st.DrawFn, version: str, message_type: str) -> Drawn:
 
 
 def _drawn(draw: st.DrawFn, declaration: Any) -> Drawn:
-    drawn = Drawn(declaration.local_name)
+    drawn = Drawn(declaration.local_name, declaration.type.local_name or "")
     for name, attribute in declaration.type.attributes.items():
         if attribute.use == "required" or draw(st.booleans()):
             drawn.texts[name], drawn.values[name] = draw(_value(attribute.type))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from uftp.protocol import messages
-from uftp.protocol.versions import MAJORS, SUPPORTED, for_major
+from uftp.protocol.versions import MAJORS, SUPPORTED, for_major, major_of, supported
 
 REFERENCES = {
     "AGRPortfolioUpdateResponse": "AGRPortfolioUpdateMessageID",
@@ -53,6 +53,35 @@ def test_a_version_is_answered_in_the_nearest_one_of_its_path(
     major: int, requested: str, answered: str
 ) -> None:
     assert for_major(major, requested).name == answered
+
+
+@pytest.mark.parametrize(
+    ("stated", "read_as"),
+    [
+        ("3.0.0", "3.0.0"),
+        ("3.0.7", "3.0.0"),
+        ("3.1.0", "3.1.0"),
+        ("3.1.1", "3.1.0"),
+        ("3.1.15", "3.1.0"),
+        ("4.0.1", "4.0.0"),
+        ("3.2.0", None),
+        ("3.2.1", None),
+        ("4.1.0", None),
+        ("2.0.0", None),
+        ("03.1.0", None),
+        ("3.1.01", None),
+        ("٣.١.٠", None),
+    ],
+)
+def test_a_patch_is_read_as_its_minor(stated: str, read_as: str | None) -> None:
+    version = supported(stated)
+    assert (version and version.name) == read_as
+    if version:
+        assert for_major(version.major, stated) is version
+        assert major_of(stated) == version.major
+    else:
+        with pytest.raises(KeyError):
+            major_of(stated)
 
 
 def test_there_is_no_answer_for_another_path() -> None:

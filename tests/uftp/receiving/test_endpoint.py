@@ -65,7 +65,18 @@ def test_accepted_is_200_with_an_empty_body_after_the_commit(web: Web, agr: Peer
     assert Participant.objects.get(domain=agr.domain).last_heard_at is not None
 
 
-@pytest.mark.parametrize("content_type", ["text/xml", "text/xml;charset=UTF-8", 'Text/XML; charset="utf-8"'])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/xml",
+        "text/xml;charset=UTF-8",
+        'Text/XML; charset="utf-8"',
+        "text/xml; charset=UTF8",
+        "text/xml; charset=US-ASCII",
+        "application/xml",
+        "application/xml;charset=utf-8",
+    ],
+)
 def test_content_types_that_mean_utf8_xml(web: Web, agr: Peer, content_type: str) -> None:
     headers = {"Content-Type": content_type, "Accept": "application/json"}
     assert post(web.port, agr.envelope(agr.xml()), headers=headers).status == 200
@@ -73,7 +84,15 @@ def test_content_types_that_mean_utf8_xml(web: Web, agr: Peer, content_type: str
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/xml", "text/plain", "", "text/xml; charset=utf-16", "text/xml; charset=latin-1"],
+    [
+        "application/json",
+        "application/soap+xml",
+        "application/xml; charset=utf-16",
+        "text/plain",
+        "",
+        "text/xml; charset=utf-16",
+        "text/xml; charset=latin-1",
+    ],
 )
 def test_400_for_other_content_types(web: Web, agr: Peer, content_type: str) -> None:
     answer = post(web.port, agr.envelope(agr.xml()), headers={"Content-Type": content_type})

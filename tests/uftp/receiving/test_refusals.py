@@ -94,7 +94,7 @@ def test_what_proves_nothing_is_kept_as_claimed_and_without_content(
 
 
 def test_a_wrong_header_is_kept_with_the_sender_that_the_body_names(client: Client, agr: Peer) -> None:
-    assert_refused(client, agr.envelope(agr.xml()), 400, "application/xml")
+    assert_refused(client, agr.envelope(agr.xml()), 400, "application/json")
 
     assert (stored_refusal().domain, stored_refusal().line) == (
         "agr.example",

@@ -89,7 +89,7 @@ def test_of_a_request_refused_for_its_headers_nothing_is_read_before_the_answer(
 @pytest.mark.parametrize(
     "header",
     [
-        {"CONTENT_TYPE": "application/xml"},
+        {"CONTENT_TYPE": "application/json"},
         {"CONTENT_TYPE": "text/xml; charset=latin-1"},
         {"HTTP_CONTENT_ENCODING": "gzip"},
     ],
@@ -104,6 +104,19 @@ def test_of_a_request_whose_headers_are_wrong_only_the_beginning_is_read(
 
     assert answer.status_code == 400
     assert body.reads == [ENDS]
+
+
+def test_application_xml_is_accepted_unless_it_is_switched_off(
+    client: Client, agr: Peer, settings: Any
+) -> None:
+    body = agr.envelope(agr.xml())
+    assert client.post(ROUTE, body, content_type="application/xml").status_code == 200
+
+    settings.UFTP_ACCEPT_APPLICATION_XML = False
+    refused = client.post(ROUTE, body, content_type="application/xml")
+
+    assert (refused.status_code, refused.content) == (400, b"Content-Type: must be text/xml\n")
+    assert client.post(ROUTE, body, content_type="text/xml").status_code == 200
 
 
 def test_a_request_refused_for_its_headers_does_not_count_for_the_throttle(
