@@ -146,6 +146,10 @@ class Handler:
     accepts_recipient: Callable[[str], bool]
     on_passed_on: Callable[[PassOnResult], Iterable[Party]]
 
+    def passes_on(self, recipient_domain: str) -> bool:
+        """Return whether a message to `recipient_domain` may be passed on to it."""
+        return self.on_passed_on is not ignore_pass_on_result and not this_cro(recipient_domain)
+
 
 _handlers: dict[str, Handler] = {}
 

@@ -20,7 +20,7 @@ from uftp.admin.filters import ClaimedRoleFilter, ClaimedSenderFilter, StatusFil
 from uftp.admin.messages import MAX_XML_BYTES, xml_box
 from uftp.models import Refusal
 from uftp.protocol.diagnostics.explanation import explain
-from uftp.protocol.versions import for_major
+from uftp.receiving.passing_on import schema_for
 from uftp.receiving.refusals import KEEP_DAYS
 
 
@@ -123,7 +123,7 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
         if not complete:
             return "Only the beginning of this large message is stored. The answer says what is wrong first."
         return explanation.fault_list(
-            explain(content, for_major(refusal.major, "").schema),
+            explain(content, schema_for(content, refusal.major)),
             fallback="This explanation finds no fault. The answer says what the message endpoint found.",
         )
 

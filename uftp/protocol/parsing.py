@@ -6,6 +6,7 @@
 import binascii
 import re
 import secrets
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ __all__ = [
     "PointLine",
     "UnusableValue",
     "check",
+    "check_to_pass_on",
     "metadata",
     "open_envelope",
     "parse",
@@ -90,6 +92,20 @@ def check(content: bytes | memoryview, major: int) -> Header:
         KeyError: `major` is not supported.
     """
     return _header(validate(content, for_major(major, "").schema))
+
+
+def check_to_pass_on(content: bytes | memoryview, major: int) -> None:
+    """Check that a message that `check` has found valid holds nothing that its recipient may refuse.
+
+    The recipient may hold the message to the specification's own schema, which knows no foreign namespaces, and its
+    parser may not know a byte order mark.
+
+    Raises:
+        InvalidXML: The message is not to be passed on.
+    """
+    if bytes(content[: len(BOM_UTF8)]) == BOM_UTF8:
+        raise InvalidXML("line 1, column 1: a byte order mark")
+    validate(content, for_major(major, "").strict_schema)
 
 
 def metadata(header: Header) -> Metadata:

@@ -12,7 +12,7 @@ from participants import admission
 from participants.models import Mode
 from uftp.delivery import outbox
 from uftp.protocol.messages import SignedMessage
-from uftp.protocol.parsing import InvalidXML, check
+from uftp.protocol.parsing import InvalidXML
 from uftp.receiving import inbox
 from uftp.receiving.authentication import AuthenticatedSender, SealAuthentication, remember, verify
 from uftp.receiving.exceptions import Refused, answer_exception
@@ -20,6 +20,7 @@ from uftp.receiving.http_checks import check_headers
 from uftp.receiving.inbox import Receipt, VerifiedMessage
 from uftp.receiving.large_bodies import one_at_a_time
 from uftp.receiving.parsers import SignedMessageParser
+from uftp.receiving.passing_on import check_message
 from uftp.receiving.refusals import SAMPLE_BYTES
 from uftp.receiving.requests import MessageRequest
 from uftp.receiving.throttling import AddressThrottle
@@ -105,7 +106,7 @@ def _verified_message(
         domain=sender.domain,
         sealed=sealed,
         content=content,
-        header=check(content, major),
+        header=check_message(content, major),
         major=major,
         received_at=sender.at,
     )

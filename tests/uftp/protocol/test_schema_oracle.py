@@ -10,7 +10,7 @@ from lxml import etree
 from tests.uftp.protocol import strategies
 from tests.uftp.protocol.strategies import VERSIONS, Drawn, needs_oracles, oracle, oracle_file
 from uftp.protocol import messages
-from uftp.protocol.parsing import check, metadata, parse
+from uftp.protocol.parsing import InvalidXML, check, check_to_pass_on, metadata, parse
 from uftp.protocol.rendering import render
 from uftp.protocol.versions import SUPPORTED
 
@@ -117,6 +117,83 @@ def test_what_the_official_schema_allows_is_accepted_with_the_values_drawn(
     assert header.message_type == message_type == type(message).__name__
     assert metadata(header) == message.metadata
     compare_root(message, drawn)
+
+
+@pytest.mark.parametrize("message_type", RECEIVED + ALSO_READ + OTHERS)
+@pytest.mark.parametrize("version", VERSIONS)
+@given(data=st.data())
+@settings(drawn_often, max_examples=5)
+def test_each_element_may_name_its_type_in_the_specification(
+    version: str, message_type: str, data: st.DataObject
+) -> None:
+    drawn = data.draw(strategies.documents(version, message_type))
+    content = drawn.xml(typed=True)
+    assert b"xsi:type=" in content
+    validate(content, version, message_type)
+    major = SUPPORTED[version].major
+    check(content, major)
+    assert parse(content) == parse(drawn.xml())
+    if message_type == "FlexReservationUpdate":
+        check_to_pass_on(content, major)
+
+
+def _nothing(root: etree._Element) -> None:
+    """Leave the document as it is."""
+
+
+def _foreign_attribute(root: etree._Element) -> None:
+    root.set("{urn:else}note", "1")
+
+
+def _language(root: etree._Element) -> None:
+    root.set("{http://www.w3.org/XML/1998/namespace}lang", "nl")
+
+
+def _language_inside(root: etree._Element) -> None:
+    root[-1].set("{http://www.w3.org/XML/1998/namespace}lang", "nl")
+
+
+def _foreign_element(root: etree._Element) -> None:
+    etree.SubElement(root, "{urn:else}note")
+
+
+def _foreign_element_inside(root: etree._Element) -> None:
+    etree.SubElement(root[0], "{urn:else}note")
+
+
+def _schema_location(root: etree._Element) -> None:
+    root.set(f"{{{strategies.XSI}}}noNamespaceSchemaLocation", "UFTP-agr.xsd")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _nothing,
+        _foreign_attribute,
+        _language,
+        _language_inside,
+        _foreign_element,
+        _foreign_element_inside,
+        _schema_location,
+    ],
+)
+@pytest.mark.parametrize("version", VERSIONS)
+@given(data=st.data())
+@settings(drawn_often, max_examples=10)
+def test_what_is_to_be_passed_on_is_judged_as_by_the_official_schema(
+    version: str, change: Any, data: st.DataObject
+) -> None:
+    root = data.draw(strategies.documents(version, "FlexReservationUpdate")).element()
+    change(root)
+    content = etree.tostring(root, encoding="utf-8")
+    check(content, SUPPORTED[version].major)
+    allowed = oracle(version, oracle_file("FlexReservationUpdate")).validate(etree.fromstring(content))
+    assert allowed == (change in (_nothing, _schema_location))
+    if allowed:
+        check_to_pass_on(content, SUPPORTED[version].major)
+    else:
+        with pytest.raises(InvalidXML):
+            check_to_pass_on(content, SUPPORTED[version].major)
 
 
 @pytest.mark.parametrize("message_type", OTHERS)
