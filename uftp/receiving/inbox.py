@@ -50,11 +50,15 @@ _LONGEST_VERSION = 20
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The ids of a stored message and its Sender. `copy` is True if the message was stored before."""
+    """The ids of a stored message and its Sender.
+
+    `copy` is True if the message was stored before, and `set_aside` if it is set aside since.
+    """
 
     inbound_id: int
     sender_id: int
     copy: bool
+    set_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +86,13 @@ def store(message: VerifiedMessage) -> Receipt:
         stored = sql.fetch(_STORE, values)
     if stored is not None:
         return Receipt(stored[0], stored[1], copy=False)
-    earlier = InboundMessage.objects.values_list("id", "sender_id").get(
+    inbound_id, sender_id, state = InboundMessage.objects.values_list("id", "sender_id", "state").get(
         sender__role=message.role,
         sender__domain=message.domain,
         message_id=values["message_id"],
         content_hash=values["content_hash"],
     )
-    return Receipt(earlier[0], earlier[1], copy=True)
+    return Receipt(inbound_id, sender_id, copy=True, set_aside=state == InboundMessage.State.SET_ASIDE)
 
 
 def store_with_key(message: VerifiedMessage, key: bytes) -> Receipt | None:

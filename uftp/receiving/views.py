@@ -26,6 +26,9 @@ from uftp.receiving.requests import MessageRequest
 from uftp.receiving.throttling import AddressThrottle
 from uftp.wakeups import wakeups
 
+SET_ASIDE_RETRY_SECONDS = 900
+"""After so many seconds the sender of a message that is set aside may ask again. Staff need some time."""
+
 
 class MessageView(APIView):
     """The view of `/shapeshifter/api/v<major>/message`. Senders are authenticated by their seal."""
@@ -81,7 +84,7 @@ def receive(signed: SignedMessage, sender: AuthenticatedSender, content: bytes, 
     """Validate and store a message whose sender is authenticated.
 
     Raises:
-        Refused: 400; 401 or 419 if a cached key is no longer valid.
+        Refused: 400; 401 or 419 if a cached key is no longer valid; 503 for a copy of a message that is set aside.
         DatabaseError, InterfaceError: The message could not be stored.
     """
     if sender.cached:
@@ -137,6 +140,15 @@ def _store(message: VerifiedMessage, sender: AuthenticatedSender) -> Receipt:
     if sender.participant is not None:
         admission.record_last_heard(sender.participant, sender.at)
         remember(sender)
+    if receipt.set_aside:
+        # The message may have ended workers, so only staff let it be handled again. Until then nobody may think that
+        # it is accepted.
+        raise Refused(
+            503,
+            "this message could not be handled and is with the CRO's staff, who will see to it: "
+            "it is answered when they release it",
+            retry_after=SET_ASIDE_RETRY_SECONDS,
+        )
     if receipt.copy:
         for recipient in outbox.resend_response(receipt.inbound_id, sender.at):
             wakeups.wake_outbox(*recipient)
