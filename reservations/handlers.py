@@ -11,6 +11,7 @@ from participants import discovery
 from participants.models import Participant
 from reservations.models import UpdateState
 from reservations.updates import lifecycle
+from reservations.updates.pass_on_result import pass_on_until
 from uftp.delivery import forwarding
 from uftp.handlers import Incoming, Outcome
 from uftp.protocol import parsing
@@ -30,7 +31,7 @@ def flex_reservation_update(incoming: Incoming) -> Outcome:
         incoming.inbound,
         recipient_role=stored.agr.role,
         recipient_domain=stored.agr.domain,
-        until=stored.deadline,
+        until=pass_on_until(stored),
         now=clock.now(),
     )
     return Outcome(answered_by=str(stored.agr), also_deliver_to=((stored.agr.role, stored.agr.domain),))

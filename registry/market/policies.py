@@ -18,6 +18,8 @@ REJECT, ADJUST, ACCEPT = "reject", "adjust", "accept"
 HOLD, NEWEST_WINS, ALLOW = "hold", "newest wins", "allow"
 KEEP, END = "keep", "end"
 PER_CONNECTION, COUNTS = "per connection", "counts"
+STAFF_DECIDE, COUNT = "staff decide", "count"
+FORWARD = "pass on"
 PERIOD_ACTIONS = (REJECT, ADJUST, ACCEPT)
 
 _IN_FORCE = """
@@ -74,6 +76,18 @@ POLICIES = {
             "What a DSO sees of the connections behind its congestion point",
             (PER_CONNECTION, COUNTS),
             PER_CONNECTION,
+        ),
+        PolicyDefinition(
+            "late rejections",
+            "An AGR rejects a reservation update more than an hour after its deadline",
+            (STAFF_DECIDE, COUNT),
+            STAFF_DECIDE,
+        ),
+        PolicyDefinition(
+            "updates for AGRs that may not act",
+            "A DSO addresses a reservation update to an AGR that may not act",
+            (FORWARD, REJECT),
+            FORWARD,
         ),
         PolicyDefinition(
             "P1", "EndPeriod before StartPeriod, and nothing to withdraw", PERIOD_ACTIONS, REJECT

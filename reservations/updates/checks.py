@@ -1,4 +1,4 @@
-"""The checks of a FlexReservationUpdate (docs/rules.md F1 to F10)."""
+"""The checks of a FlexReservationUpdate (docs/rules.md F1 to F10, F20)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, Max, OuterRef
 
+from participants.admission import Admission, admit, current_mode
 from participants.models import Participant
+from registry.market import policies
 from registry.market.market import zone_agrees
 from registry.models import (
     ClaimStanding,
@@ -131,6 +133,14 @@ def reasons_against(update: FlexReservationUpdate, situation: Situation) -> list
     if version is not None:
         found += _check_order(update, situation.latest)
     return found
+
+
+def reasons_against_recipient(agr: Participant, received_at: datetime) -> list[str]:
+    """Return why an update is not passed on to `agr`, which may not act, by the policy for that (docs/rules.md F20)."""
+    policy = policies.in_force(received_at)["updates for AGRs that may not act"]
+    if policy == policies.FORWARD or admit(agr, current_mode()) is Admission.ALLOWED:
+        return []
+    return [named(Reason.UNDELIVERABLE, [agr.domain], "may not act at present")]
 
 
 def _check_point(update: FlexReservationUpdate, version: ContractVersion, *, active: bool) -> Iterator[str]:

@@ -7,6 +7,7 @@ another, in the order in which they become known. A verb may lose a race: caller
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -14,6 +15,7 @@ from django.db import transaction
 from participants import audit
 from participants.models import Participant
 from registry.changes import Recorder, Source
+from registry.market import policies
 from registry.market.market import market
 from registry.queries.change_sources import source_in_words
 from reservations.contracts.stored_profiles import profiles_of
@@ -28,6 +30,10 @@ AddressedTo, State = ReservationUpdate.AddressedTo, UpdateState.State
 
 OPEN_STATES = (State.RECEIVED, State.PASSED_ON)
 """States in which an update waits for the AGR's response."""
+
+
+ANSWER_TIME = timedelta(hours=1)
+"""For how long after the deadline an AGR may reject an update that reached it until then."""
 
 
 class OutcomeError(ValueError):
@@ -71,6 +77,8 @@ def receive(
     passes_on = contract is not None and not to_cro and has_endpoint(contract.agr)
     situation = _situation(dso, update, message, contract, unknown)
     reasons = update_checks.reasons_against(update, situation)
+    if contract is not None and not to_cro:
+        reasons += update_checks.reasons_against_recipient(contract.agr, message.received_at)
     if reasons:
         raise Rejection(reasons)
     assert contract is not None
@@ -102,11 +110,14 @@ def record_response(
     """Record the outcome that an AGR gives an update in its response (docs/rules.md F15); return the new state.
 
     Raises:
-        uftp.handlers.Rejection: There is no such update, or it has an outcome or is undone already. Nothing changes.
+        uftp.handlers.Rejection: There is no such update, it has an outcome or is undone already, or the rejection is
+            late (docs/rules.md F19). Nothing changes.
     """
     update = _update_answered(agr, response)
     lock_contract(update.contract_id)
     before = state_of(update)
+    if before.state in OPEN_STATES and response.result != ACCEPTED and _is_too_late(update, message):
+        raise Rejection([f"the rejection of {update} came after its deadline, so staff decide"])
     if before.state not in OPEN_STATES:
         raise Rejection(
             [
@@ -207,6 +218,12 @@ def _situation(
         active=update_checks.is_active_at_point(contract.agr, dso, update.congestion_point, update.period),
         latest=update_checks.latest_time_stamp(contract, update.period),
     )
+
+
+def _is_too_late(update: ReservationUpdate, response: InboundMessage) -> bool:
+    """Return whether an AGR's rejection comes too late to change an update by itself (docs/rules.md F19)."""
+    late = response.received_at > update.deadline + ANSWER_TIME
+    return late and policies.in_force(response.received_at)["late rejections"] == policies.STAFF_DECIDE
 
 
 def _update_answered(agr: Participant, response: FlexReservationUpdateResponse) -> ReservationUpdate:

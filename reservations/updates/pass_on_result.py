@@ -1,8 +1,9 @@
-"""The result of passing an update on to its AGR (docs/rules.md F13)."""
+"""Until when an update is passed on to its AGR, and the result (docs/rules.md F13)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from registry.changes import Source
 from reservations.models import ReservationUpdate, UpdateState
@@ -11,6 +12,14 @@ from reservations.updates.checks import local
 from uftp.handlers import Party, PassOnResult
 from uftp.processing.responses import reject_later
 from uftp.protocol.reasons import Reason, named
+
+LEAST_TIME = timedelta(seconds=10)
+"""For how long after its receipt an update is passed on at least, so that each that came in time is tried."""
+
+
+def pass_on_until(update: ReservationUpdate) -> datetime:
+    """Return the moment from which an update is not posted to its AGR any more."""
+    return max(update.deadline, update.received_at + LEAST_TIME)
 
 
 def record_pass_on_result(passed: PassOnResult) -> Iterable[Party]:

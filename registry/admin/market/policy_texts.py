@@ -6,13 +6,16 @@ from registry.market.policies import (
     ACCEPT,
     ADJUST,
     ALLOW,
+    COUNT,
     COUNTS,
     END,
+    FORWARD,
     HOLD,
     KEEP,
     NEWEST_WINS,
     PER_CONNECTION,
     REJECT,
+    STAFF_DECIDE,
 )
 
 
@@ -41,6 +44,7 @@ _OUT_OF_BOUNDS = _REJECTED.format(reason="Period out of bounds")
 _WARNED = "The update is answered Accepted, with a warning."
 
 UPDATES = "What updates say"
+RESERVATIONS = "Reservation updates"
 PERIOD_RULES = "Irregular periods"
 
 POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
@@ -110,6 +114,43 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
                     "It is told a pseudonym for each connection, new at every query, with the AGR: how many "
                     "connections each AGR represents, and not which.",
                     "The DSO reads three pseudonyms: two of one.example and one of two.example.",
+                ),
+            },
+        ),
+    },
+    RESERVATIONS: {
+        "late rejections": PolicyText(
+            "An AGR rejects an update after its deadline",
+            "An AGR rejects a reservation update that it has got. Its answer comes more than an hour after the "
+            "deadline, so the DSO can no longer send another update.",
+            "The deadline for 4 March is 12:00 on 3 March. An update was passed on to flex.example at 11:00. Its "
+            "rejection comes at 13:01.",
+            {
+                STAFF_DECIDE: (
+                    "The rejection is stored and changes nothing: the update counts for settlement. Staff record it "
+                    "as rejected if both parties confirm that.",
+                    "What the update states is settled.",
+                ),
+                COUNT: (
+                    "The update is rejected, as by an answer in time, and does not count for settlement.",
+                    "What was reserved before the update is settled.",
+                ),
+            },
+        ),
+        "updates for AGRs that may not act": PolicyText(
+            "Updates for an AGR that may not act",
+            "A DSO addresses a reservation update to an AGR that is suspended or barred, or not authorized in closed "
+            "mode.",
+            "flex.example is suspended. A DSO releases power that it has reserved with it.",
+            {
+                FORWARD: (
+                    "The update is passed on all the same: the contract binds both parties, and the AGR must know "
+                    "what is released. The AGR answers the DSO itself.",
+                    "flex.example gets the update, and it counts.",
+                ),
+                REJECT: (
+                    "The update is rejected: “Undeliverable”. The DSO so learns that the AGR may not act.",
+                    "What was reserved stays reserved.",
                 ),
             },
         ),
