@@ -675,16 +675,27 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done_and_another_takes_it(k
             wait_for("its waiting for the lock", waits_for_a_lock, 30)
             worker.kill()
     assert not Representation.objects.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_workers")
     with working() as worker, working() as other:
         reached(run, State.APPLIED, worker)
+        # Each fetches from three queues, and hears signals before it does.
+        wait_for("both workers fetching", lambda: fetching() == 6, 30)
         assert (worker.stop(), other.stop()) == (0, 0)
     assert Representation.objects.count() == 2
     assert Change.objects.count() == 1
 
 
+def fetching() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_workers")
+        (workers,) = cursor.fetchone()
+    return int(workers)
+
+
 def waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'registry_representation'::regclass"
+            "SELECT FROM pg_locks WHERE NOT granted AND relation = 'registry_representation'::regclass"
         )
-        return cursor.rowcount > 0
+        return bool(cursor.rowcount)
