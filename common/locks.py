@@ -23,5 +23,8 @@ LOOK_UP = 0x43524F07
 """With the number of a sender: a look-up for its oldest message is made, and nobody else handles its messages
 (`uftp/processing/drain.py`)."""
 
+UNKNOWN_SENDERS = 0x43524F08
+"""While counts of unknown senders are written: by one process at a time (`uftp/receiving/unknown_senders.py`)."""
+
 BENCHMARK = 0x43524F06
 """With the number of a run of the benchmarks: its databases are in use (`benchmarks/databases.py`)."""

@@ -9,7 +9,7 @@ from django.db import connection
 
 from participants import discovery
 from participants.lookups import LookUps
-from uftp.receiving import refusals
+from uftp.receiving import refusals, unknown_senders
 
 
 @pytest.fixture
@@ -43,3 +43,10 @@ def _a_budget_of_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 def _nothing_is_looked_up_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start a test without answers of DNS from earlier tests."""
     monkeypatch.setattr(discovery, "_lookups", LookUps())
+
+
+@pytest.fixture(autouse=True)
+def _unknown_senders_are_written_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count unknown senders from nothing on. No thread writes: its transaction would outlive the test's."""
+    counter = unknown_senders.UnknownSenders(later=lambda write: None)
+    monkeypatch.setattr(unknown_senders, "_unknown_senders", counter)

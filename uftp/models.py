@@ -253,3 +253,51 @@ class Refusal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.domain}: refused with {self.status}"
+
+
+class UnknownSender(models.Model):
+    """A sender that this CRO has no key of, and how often it was refused. There are 1,000 at most.
+
+    Anybody can write any role and domain into an envelope: nothing here is proven.
+    """
+
+    role = models.CharField(max_length=3)
+    domain = models.CharField(max_length=253)
+    address = models.CharField(
+        max_length=45, blank=True, help_text="Address that its latest request came from"
+    )
+    network = models.CharField(
+        max_length=45,
+        editable=False,
+        help_text="The address that its first request came from; of IPv6 the /64",
+    )
+    line = models.CharField("latest answer", max_length=510)
+    requests = models.PositiveBigIntegerField()
+    first_at = models.DateTimeField("first request")
+    last_at = models.DateTimeField("latest request")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["role", "domain"], name="unknown_sender_once")]
+        indexes = [
+            models.Index(fields=["-last_at"], name="unknown_sender_last_at"),
+            models.Index(fields=["-requests"], name="unknown_sender_requests"),
+            models.Index(fields=["network"], name="unknown_sender_network"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.domain}"
+
+
+class OtherUnknownSenders(models.Model):
+    """How many requests came from unknown senders that have no row of their own. The table has one row at most."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    requests = models.PositiveBigIntegerField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="other_unknown_senders_once")]
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests of other unknown senders"

@@ -8,7 +8,7 @@ from procrastinate.contrib.django import app
 from uftp.delivery import deliver as delivery
 from uftp.delivery.local_dispatch import LocalDispatch
 from uftp.processing import drain
-from uftp.receiving import refusals
+from uftp.receiving import refusals, unknown_senders
 from uftp.wakeups.wakeups import INBOX, OUTBOX, wake_outbox
 
 stopping = threading.Event()
@@ -30,8 +30,9 @@ def deliver(role: str, domain: str) -> None:
 @app.periodic(cron="17 * * * *")
 @app.task(name="uftp.forget_refusals", queue=OUTBOX, queueing_lock="refusals")
 def forget_refusals(timestamp: int) -> None:
-    """Delete old refused requests, once an hour."""
+    """Delete old refused requests and unknown senders, once an hour."""
     refusals.prune(timezone.now())
+    unknown_senders.prune(timezone.now())
 
 
 def _deliver_locally(role: str, domain: str) -> None:

@@ -155,6 +155,11 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
             return [*_ADD_FIELDS, "reason"]
         return [*_EDITABLE_FIELDS, "reason"] if self.has_change_permission(request, obj) else _EDITABLE_FIELDS
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Take role and domain from a link to the form, and nothing else: a key comes from a trusted channel."""
+        initial = super().get_changeform_initial_data(request)
+        return {name: initial[name] for name in ("role", "domain") if name in initial}
+
     def has_delete_permission(self, request: HttpRequest, obj: Participant | None = None) -> bool:
         """Participants are suspended or barred, never deleted: their messages and facts refer to them."""
         return False

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils.timezone import now
 from pytest_django.plugin import DjangoDbBlocker
 
 from registry.models import ImportFile, ImportRun, Market, Policy, PolicySetting
@@ -17,6 +18,7 @@ from tests.staff_site.expected import (
     STRANGER,
 )
 from tests.staff_site.walking import WHOSE, World
+from uftp.models import UnknownSender
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,7 @@ def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
             "registry_importrun": imported(by_tag[STRANGER]),
             "registry_market": 1,
             "registry_policy": "P1",
+            "uftp_unknownsender": unknown(STRANGER),
             "registry_policysetting": PolicySetting.objects.latest("pk").pk,
             "auth_user": staff[OPERATOR].pk,
             "auth_group": Group.objects.latest("pk").pk,
@@ -46,6 +49,21 @@ def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
     with django_db_blocker.unblock():
         transaction.set_rollback(True)
         whole.__exit__(None, None, None)
+
+
+def unknown(tag: str) -> int:
+    """The number of a sender that is no participant."""
+    at = now()
+    return UnknownSender.objects.create(
+        role="AGR",
+        domain=f"unknown-{tag}.example",
+        address="203.0.113.7",
+        network="203.0.113.7",
+        line=f"no public key of AGR unknown-{tag}.example can be found",
+        requests=3,
+        first_at=at,
+        last_at=at,
+    ).pk
 
 
 def imported(party: parties.Party) -> int:

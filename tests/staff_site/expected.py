@@ -78,6 +78,14 @@ BY_TABLE = {
         "history": "of all",
         "delete": "nobody",
     },
+    "of all participants with nothing to add": {
+        "changelist": "of all",
+        "export": "of all",
+        "change": "of all",
+        "history": "of all",
+        "add": "nobody",
+        "delete": "nobody",
+    },
     "of staff": {
         "changelist": "staff",
         "export": "staff",
@@ -98,6 +106,7 @@ TABLES = {
     "uftp_outboundmessage": "of participants",
     "uftp_refusal": "of participants",
     "uftp_sender": "of participants",
+    "uftp_unknownsender": "of all participants with nothing to add",
     "registry_change": "of participants",
     "registry_conflict": "of participants",
     "registry_congestionpoint": "of participants",

@@ -29,6 +29,7 @@ SEARCHED = {
     "uftp/outboundmessage": f"c{1:031x}",
     "uftp/refusal": "agr-",
     "uftp/sender": "agr-",
+    "uftp/unknownsender": "p",
 }
 """What is looked for in a table; in the others, the beginning of connections' addresses."""
 
@@ -71,6 +72,10 @@ QUERIES: dict[str, int] = {
     "/admin/uftp/refusal/export/": 11,
     "/admin/uftp/refusal/?q=agr-": 9,
     "/admin/uftp/refusal/#/change/": 8,
+    "/admin/uftp/unknownsender/": 8,
+    "/admin/uftp/unknownsender/export/": 10,
+    "/admin/uftp/unknownsender/?q=p": 9,
+    "/admin/uftp/unknownsender/#/change/": 6,
     "/admin/registry/conflict/": 8,
     "/admin/registry/conflict/export/": 10,
     "/admin/registry/conflict/?q=ean.8716": 9,
@@ -192,6 +197,11 @@ REFUSED = """
 INSERT INTO uftp_refusal (at, address, role, domain, major, status, line, size, verified)
 SELECT now(), '127.0.0.1', role, domain, 3, 401, 'Body: the signature does not verify', 400, false
 FROM participants_participant, generate_series(1, %(times)s)
+"""
+UNKNOWN = """
+INSERT INTO uftp_unknownsender (role, domain, address, network, line, requests, first_at, last_at)
+SELECT 'AGR', 'p' || number || '.example', '127.0.0.1', '127.0.0.1', 'no public key', number, now(), now()
+FROM generate_series(1, 4 * %(times)s) number
 """
 PLACES = """
 INSERT INTO registry_revisionplace (sender_id, update_type, sequence, updated_at)
@@ -316,6 +326,7 @@ def fill(times: int) -> None:
             TRIED,
             DECIDED,
             REFUSED,
+            UNKNOWN,
             PLACES,
             *IMPORTS,
         ):

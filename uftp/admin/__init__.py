@@ -1,8 +1,9 @@
-"""The screens of received and sent messages, delivery attempts and refused requests."""
+"""The screens of received and sent messages, delivery attempts, refused requests and unknown senders."""
 
 from uftp.admin.inbound import InboundMessageAdmin, SenderAdmin
 from uftp.admin.outbound import DeliveryAttemptAdmin, OutboundMessageAdmin
 from uftp.admin.refusals import RefusalAdmin
+from uftp.admin.unknown_senders import UnknownSenderAdmin
 
 __all__ = [
     "DeliveryAttemptAdmin",
@@ -10,4 +11,5 @@ __all__ = [
     "OutboundMessageAdmin",
     "RefusalAdmin",
     "SenderAdmin",
+    "UnknownSenderAdmin",
 ]

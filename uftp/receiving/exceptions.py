@@ -11,7 +11,7 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.request import Request
 
 from common import clock
-from uftp.receiving import refusals
+from uftp.receiving import refusals, unknown_senders
 from uftp.receiving.refusals import SAMPLE_BYTES
 from uftp.receiving.responses import PLAIN, PlainResponse, PlainResponseThenDiscard, plain_response
 
@@ -79,7 +79,7 @@ def _refuse(refused: Refused, request: Request, major: int) -> PlainResponse | P
     # Tracebacks refer to the response, and the response to the exception. This cycle would keep the body in memory.
     refused.__traceback__ = refused.__context__ = None
     address = request.META.get("REMOTE_ADDR", "")
-    sender = " ".join(refused.claimed) if refused.claimed else "an unknown sender"
+    sender = " ".join(refused.claimed)[:_LONGEST_LINE] if refused.claimed else "an unknown sender"
     logger.warning("Refused with %s, from %s at %s: %s", refused.status_code, sender, address, refused.line)
     response: PlainResponse | PlainResponseThenDiscard
     if refused.status_code == 413:
@@ -111,10 +111,12 @@ def _respond_then_discard(line: str, refused: Refused, request: Request) -> Iter
 
 
 def _record_refusal(refused: Refused, request: Request, address: str, major: int) -> None:
-    """Store the refused request for staff, if it names a sender."""
+    """Store the refused request for staff, if it names a sender. Count it if that has no key."""
     claimed = refused.claimed or refusals.claimed_sender(refused.body_sample)
     if claimed is None:
         return
+    if refused.status_code == 419:
+        unknown_senders.record(*claimed, address=address, line=refused.line, at=clock.now())
     refusals.record_refusal(
         refusals.RefusalRecord(
             at=clock.now(),
