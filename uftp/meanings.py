@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from uftp.models import DeliveryAttempt, OutboundMessage
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 from uftp.protocol.reasons import Reason
+from uftp.protocol.versions import for_major
 
 
 class Meaning(NamedTuple):
@@ -134,6 +135,23 @@ def of_reason(reason: str) -> list[Meaning]:
     """Return the meanings of the reasons in a RejectionReason of this CRO, in their order."""
     at = {known: reason.find(known) for known in REASONS if known in reason}
     return [REASONS[known] for known in sorted(at, key=lambda known: at[known])]
+
+
+LOOKS_ACCEPTED = (
+    "To the participant, this rejected TestMessage looks accepted: a TestMessageResponse of UFTP 3.x has no place for a"
+    " result or a reason. Tell the participant."
+)
+
+
+def of_rejected_test(message: InboundMessage) -> str:
+    """Return what staff must know of a rejected TestMessage; empty for other messages.
+
+    Its response in versions 3.x cannot say that it is rejected, so the sender takes it for accepted.
+    """
+    if message.message_type != "TestMessage" or message.result != "Rejected":
+        return ""
+    tells = for_major(message.major, message.version).test_response_has_result
+    return "" if tells else LOOKS_ACCEPTED
 
 
 def of_attempt(attempt: DeliveryAttempt) -> Meaning:

@@ -51,13 +51,13 @@ def progress_of(test: OutboundMessage, now: datetime) -> TestProgress:
         if answer.result == "Rejected":
             steps.append(
                 Step(
-                    badge("warn", "rejected"),
+                    badge("bad", "rejected"),
                     "Answer",
                     format_html("{}: {}", text, answer.reason or "without a reason"),
                     "The participant's system answers, but does not accept the test. Ask the participant why.",
                 )
             )
-            return TestProgress(steps, badge("warn", f"answered Rejected after {_in_words(took)}"), over=True)
+            return TestProgress(steps, badge("bad", f"answered Rejected after {_in_words(took)}"), over=True)
         steps.append(Step(badge("ok", "received"), "Answer", text))
         return TestProgress(steps, badge("ok", f"answered after {_in_words(took)}"), over=True)
     if test.state == OutboundMessage.State.FAILED:

@@ -206,10 +206,11 @@ class InboundMessageAdmin(MessageAdmin):
     @admin.display(description="answered by")
     def answers(self, message: InboundMessage) -> str:
         replies = message.replies.defer("sealed").order_by("pk")[:MAX_ANSWERS]
-        return one_per_line(
+        said: list[object] = [
             link(reply, f"{reply.message_type}: {reply.result or 'sent'}, {reply.get_state_display()}")
             for reply in replies
-        )
+        ]
+        return one_per_line([*said, *filter(None, [meanings.of_rejected_test(message)])])
 
     @admin.display(description="passed on to")
     def passed_on(self, message: InboundMessage) -> str:

@@ -30,7 +30,7 @@ MAX_CONVERSATION = 20
 
 Message = InboundMessage | OutboundMessage
 
-TONES = {"Accepted": "ok", "Rejected": "warn", "delivered": "ok", "failed": "bad", "set aside": "bad"}
+TONES = {"Accepted": "ok", "Rejected": "bad", "delivered": "ok", "failed": "bad", "set aside": "bad"}
 """The state or result of a message to the colour of its badge."""
 
 

@@ -232,7 +232,8 @@ class OutboundMessageAdmin(MessageAdmin):
     def answered(self, message: OutboundMessage) -> str:
         if message.in_reply_to_id is None:
             return PLACEHOLDER
-        return link(InboundMessage.objects.defer("sealed").get(pk=message.in_reply_to_id))
+        request = InboundMessage.objects.defer("sealed").get(pk=message.in_reply_to_id)
+        return one_per_line(filter(None, [link(request), meanings.of_rejected_test(request)]))
 
 
 def _row(attempt: DeliveryAttempt) -> list[object]:
