@@ -28,3 +28,10 @@ UNKNOWN_SENDERS = 0x43524F08
 
 BENCHMARK = 0x43524F06
 """With the number of a run of the benchmarks: its databases are in use (`benchmarks/databases.py`)."""
+
+ATTACHMENTS = 0x43524F0B
+"""With the number of a participant: a file is attached to a journal that concerns it
+(`participants/journal/entries.py`)."""
+
+NOTICES = 0x43524F0C
+"""While notices are sent by e-mail: by one worker at a time (`registry/notices/send.py`)."""

@@ -9,7 +9,7 @@ to see it and act for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +25,7 @@ M = TypeVar("M", bound=Model)
 
 SEES_EVERY, ACTS_FOR_EVERY = "participants.see_every_participant", "participants.act_for_every_participant"
 SEES, ACTS = "view_participant", "change_participant"
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,21 @@ def seen_by(user: User | AnonymousUser) -> Scope:
 def acted_for_by(user: User | AnonymousUser) -> Scope:
     """Return the participants that `user` may act for, all of which `user` may also look at. Cached on `user`."""
     return _scopes(user)[1]
+
+
+def who_see_any(participants: Iterable[int]) -> QuerySet[User]:
+    """Return the active staff who may look at one of `participants`, given by primary key; one query."""
+    from django.contrib.auth.models import User
+
+    given = UserObjectPermission.objects.filter(
+        permission__content_type__app_label="participants",
+        permission__codename__in=[SEES, ACTS],
+        object_pk__in=[str(pk) for pk in participants],
+    )
+    sees = Q(pk__in=given.values("user"))
+    for permission in (SEES_EVERY, ACTS_FOR_EVERY):
+        sees |= Q(pk__in=User.objects.with_perm(permission, backend=MODEL_BACKEND).values("pk"))
+    return User.objects.filter(sees, is_active=True, is_staff=True)
 
 
 def _scopes(user: User | AnonymousUser) -> tuple[Scope, Scope]:

@@ -13,6 +13,8 @@ OURS = ("participants", "uftp", "registry", "reservations")
 SEES_EVERY, ACTS_FOR_EVERY = "participants.see_every_participant", "participants.act_for_every_participant"
 
 FOR_PARTICIPANTS = {
+    "participants.add_journalentry",
+    "participants.change_contact",
     "participants.change_participant",
     "registry.adjust_period",
     "registry.change_revisionplace",

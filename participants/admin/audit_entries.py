@@ -20,7 +20,7 @@ from participants.admin_base.exporting import ExportableChangeList
 from participants.admin_base.filters import MAX_SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
 from participants.admin_base.html import moment, one_per_line
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
-from participants.models import AuditEntry, Participant
+from participants.models import AuditEntry, FollowUp, Participant
 
 # The distinct values of an indexed column: one index probe for each, whatever the number of rows.
 _DISTINCT = """
@@ -83,14 +83,14 @@ class ConcernedFilter(TextFilter):
         return queryset.filter(participants__overlap=keys) if keys else queryset.none()
 
 
-def add_pages(request: HttpRequest, site: AdminSite, entries: Iterable[AuditEntry]) -> None:
-    """Set `page` of each entry to the URL of its object's page; empty if the viewer may not see that page.
+def add_pages(request: HttpRequest, site: AdminSite, entries: Iterable[AuditEntry | FollowUp]) -> None:
+    """Set `page` of each entry or follow-up to the URL of its object's page; empty if the viewer may not see that page.
 
     Makes one query for each kind of object.
     """
     of_kind = defaultdict(list)
     for entry in entries:
-        entry.page = ""  # type: ignore[attr-defined]
+        entry.page = ""  # type: ignore[union-attr]
         if entry.content_type_id is not None:
             of_kind[entry.content_type_id].append(entry)
     for kind, about in of_kind.items():
@@ -105,7 +105,7 @@ def add_pages(request: HttpRequest, site: AdminSite, entries: Iterable[AuditEntr
         name = f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_change"
         for entry in about:
             if entry.object_pk in found:
-                entry.page = reverse(name, args=[quote(entry.object_pk)])  # type: ignore[attr-defined]
+                entry.page = reverse(name, args=[quote(entry.object_pk)])  # type: ignore[union-attr]
 
 
 class AuditEntryList(ExportableChangeList):

@@ -14,13 +14,14 @@ from django.utils.safestring import SafeString
 from common import clock
 from common.display import PLACEHOLDER
 from participants import edits, registration
-from participants.admin import keys, standing
+from participants.admin import contacts, follow_ups, keys, standing
 from participants.admin.keys import key_table, valid_keys_in_words
 from participants.admin.standing import STANDING_CHANGES, authorize, meaning, standing_badge, suspend
 from participants.admin_base.audited import changes_in_words
 from participants.admin_base.extensions import Card, badge, button, cards
 from participants.admin_base.filters import LastHeardFilter
 from participants.admin_base.html import link, list_link, moment, one_per_line, table
+from participants.admin_base.journal import JOURNAL_PAGES, journal_of
 from participants.admin_base.reasons import FORM_PAGES, ReasonedAdmin, ReasonModelForm, actor
 from participants.admin_base.scalable import ScalableAdmin
 from participants.admission import current_mode
@@ -111,7 +112,14 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
     sortable_by = ("domain", "role_column", "name", "standing_column", "last_heard")
     ordering = ("role", "domain")
     actions = [authorize, suspend]
-    pages = (*FORM_PAGES, *standing.PAGES, *keys.PAGES)
+    pages = (
+        *FORM_PAGES,
+        *follow_ups.PAGES,
+        *standing.PAGES,
+        *keys.PAGES,
+        *contacts.PAGES,
+        *JOURNAL_PAGES,
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
         valid = PublicKey.objects.valid_at(clock.now()).filter(participant=OuterRef("pk")).order_by()
@@ -197,11 +205,13 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
                     self._standing_card(request, row),
                     _card_about(row),
                     *cards(self, request, row),
+                    contacts.contacts_card(self, request, row),
                     self._key_card(request, row),
                     self._audit_card(request, row),
                 ],
                 "title": str(row),
                 "subtitle": None,
+                **journal_of(self, request, row),
             }
         return context
 

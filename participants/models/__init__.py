@@ -1,0 +1,28 @@
+"""The tables of participants, their keys and contacts, the mode, the audit trail and the journal."""
+
+from participants.models.journal import Attachment, Contact, FollowUp, JournalEntry
+from participants.models.participants import (
+    CONTROL,
+    DOMAIN,
+    AuditEntry,
+    Mode,
+    Participant,
+    ParticipantStanding,
+    PublicKey,
+    Role,
+)
+
+__all__ = [
+    "CONTROL",
+    "DOMAIN",
+    "Attachment",
+    "AuditEntry",
+    "Contact",
+    "FollowUp",
+    "JournalEntry",
+    "Mode",
+    "Participant",
+    "ParticipantStanding",
+    "PublicKey",
+    "Role",
+]
