@@ -34,6 +34,18 @@ if CRO_NOW and not DEBUG:
     raise ImproperlyConfigured(
         "CRO_NOW: the clock may stand in tests only; unset it, or set DEBUG=true as well"
     )
+SITE_URL = setting("SITE_URL", f"https://{CRO_DOMAIN}", environment.site)
+
+EMAIL_HOST = setting("EMAIL_HOST", "", str)
+EMAIL_PORT = setting("EMAIL_PORT", 25, whole_number(1, 65_535))
+EMAIL_HOST_USER = setting("EMAIL_HOST_USER", "", str)
+EMAIL_HOST_PASSWORD = setting("EMAIL_HOST_PASSWORD", "", str)
+EMAIL_USE_TLS = setting("EMAIL_USE_TLS", False, boolean)
+EMAIL_USE_SSL = setting("EMAIL_USE_SSL", False, boolean)
+EMAIL_TIMEOUT = setting("EMAIL_TIMEOUT", 10, whole_number(1, 60))
+DEFAULT_FROM_EMAIL = setting("EMAIL_FROM", f"cro@{CRO_DOMAIN}", environment.email)
+if EMAIL_USE_TLS and EMAIL_USE_SSL:
+    raise ImproperlyConfigured("EMAIL_USE_SSL: EMAIL_USE_TLS is set as well; set one of the two")
 
 PORT = setting("PORT", 8_000, whole_number(1, 65_535))
 TRUSTED_PROXIES: list[str] = setting("TRUSTED_PROXIES", [], environment.addresses)

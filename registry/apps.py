@@ -16,6 +16,7 @@ class RegistryConfig(AppConfig):
         from registry import handlers
         from registry.admin.extension import EXTENSION
         from registry.imports import upload_jobs
+        from registry.notices import queue as jobs
         from uftp.handlers import register
         from uftp.wakeups import long_jobs
 
@@ -34,4 +35,5 @@ class RegistryConfig(AppConfig):
             rejected_fields=handlers.rejected_dso_query_fields,
         )
         long_jobs.register(wake=upload_jobs.wake, is_waiting=upload_jobs.is_waiting)
+        long_jobs.register(wake=jobs.wake_due, is_waiting=jobs.is_due)
         extend_screens("registry", EXTENSION)

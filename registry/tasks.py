@@ -6,10 +6,12 @@ from procrastinate.contrib.django import app
 from common import clock
 from registry.imports import upload_jobs, uploads
 from registry.market.market import market, today_at
+from registry.notices import send
+from registry.notices.queue import TASK as SEND_NOTICES
 from registry.queries import coverage
 from uftp.tasks import stopping
 from uftp.wakeups import long_jobs
-from uftp.wakeups.wakeups import INBOX
+from uftp.wakeups.wakeups import INBOX, OUTBOX
 
 
 @app.periodic(cron="* * * * *")
@@ -31,3 +33,9 @@ def run_import(run_id: int) -> None:
 def forget_uploads(timestamp: int) -> None:
     """Delete the files of old uploads, each hour; a preview that nobody approved is discarded."""
     uploads.delete_old_uploads(timezone.now())
+
+
+@app.task(name=SEND_NOTICES, queue=OUTBOX)
+def send_notices() -> None:
+    """Send the notices that are due, by e-mail."""
+    send.send_due(now=timezone.now, stopping=stopping.is_set)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import environ
 from django.conf import settings
@@ -105,6 +106,21 @@ def domain(text: str) -> str:
     """Read a domain in UFTP's form: lower case, at least two labels."""
     if not re.fullmatch(_DOMAIN, text):
         raise ValueError(f"{text!r} is not a domain in lower case; set one such as cro.example")
+    return text
+
+
+def site(text: str) -> str:
+    """Read the URL under which browsers reach this CRO: scheme, host and port alone."""
+    found = urlsplit(text)
+    if found.scheme not in ("http", "https") or not found.hostname or found.path.strip("/") or found.query:
+        raise ValueError(f"{text!r} is not such a URL; set one such as https://cro.example")
+    return text.rstrip("/")
+
+
+def email(text: str) -> str:
+    """Read an e-mail address."""
+    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", text):
+        raise ValueError(f"{text!r} is not an e-mail address; set one such as cro@cro.example")
     return text
 
 

@@ -20,6 +20,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "CongestionPointConnection",
         "CongestionPointTerms",
         "Change",
+        "Notice",
         "ImportRun",
         "RevisionPlace",
         "Policy",

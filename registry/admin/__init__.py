@@ -6,6 +6,7 @@ from registry.admin.facts.admin import CongestionPointTermsAdmin, MembershipAdmi
 from registry.admin.imports.admin import ImportRunAdmin
 from registry.admin.market.market import MarketAdmin
 from registry.admin.market.policies import PolicyAdmin, PolicySettingAdmin
+from registry.admin.notices import NoticeAdmin
 from registry.admin.reference.congestion_points import CongestionPointAdmin
 from registry.admin.reference.connections import ConnectionAdmin
 
@@ -18,6 +19,7 @@ __all__ = [
     "ImportRunAdmin",
     "MarketAdmin",
     "MembershipAdmin",
+    "NoticeAdmin",
     "PolicyAdmin",
     "PolicySettingAdmin",
     "RepresentationAdmin",

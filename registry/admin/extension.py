@@ -3,12 +3,13 @@
 from participants.admin_base.extensions import ScreenExtension
 from registry.admin.changes.admin import ChangeInline
 from registry.admin.imports.figures import import_figures
+from registry.admin.notices import notice_figures
 from registry.admin.participant_cards import reference_card
 from uftp.models import InboundMessage
 
 EXTENSION = ScreenExtension(
     order=2,
     cards=(reference_card,),
-    figures=(import_figures,),
+    figures=(import_figures, notice_figures),
     inlines={InboundMessage: (ChangeInline,)},
 )

@@ -6,11 +6,14 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import Min
 from django.http import HttpRequest
 from django.utils.timezone import get_current_timezone
 
+from participants.admin_base.html import moment
 from registry.admin.previewed_forms import DayInput
 from registry.market.market import LAST_MICROSECOND
+from registry.models import FactQuerySet
 
 NO_DAY = "This is not a date: write it as 2026-03-01."
 SAME_SECOND = timedelta(microseconds=LAST_MICROSECOND)
@@ -77,15 +80,15 @@ class KnownForm(OnDayForm):
         if at and not day and "known_day" not in self.errors:
             self.add_error("known_day", "Give the day that the time is on.")
         if day and not self.errors:
-            moment = _moment(day, at or time(23, 59, 59))
+            chosen = _moment(day, at or time(23, 59, 59))
             if not at and day == self.now.astimezone(get_current_timezone()).date():
-                moment = self.now
-            if moment > self.now + SAME_SECOND:
+                chosen = self.now
+            if chosen > self.now + SAME_SECOND:
                 self.add_error(
                     "known_day",
                     "This moment is still to come: nobody knows what the registry will hold then.",
                 )
-            cleaned["known_at"] = min(moment, self.now)
+            cleaned["known_at"] = min(chosen, self.now)
         return cleaned
 
     @property
@@ -93,6 +96,22 @@ class KnownForm(OnDayForm):
         """Return the chosen moment (aware); None: the present."""
         found: datetime | None = self._cleaned("known_at")
         return found
+
+
+def first_record(known_at: datetime | None, *histories: FactQuerySet[Any]) -> str:
+    """Return the moment of the first record, in words, where `known_at` is before it; else an empty text.
+
+    At such a moment the registry held nothing for true, which does not mean that nothing was so.
+
+    Args:
+        known_at: The moment that a page is about; None: the present.
+        histories: All facts that the page may show, whenever they were recorded.
+    """
+    if known_at is None:
+        return ""
+    recorded = (rows.aggregate(first=Min("recorded_by__moment"))["first"] for rows in histories)
+    first = min(filter(None, recorded), default=None)
+    return moment(first) if first is not None and known_at < first else ""
 
 
 def _moment(day: date, at: time) -> datetime:

@@ -95,10 +95,17 @@ def _bar(bar: Bar, top: int, drawn: Window, key: str) -> SafeString:
     return svg.titled(
         bar.tooltip,
         rect(f"bar {bar.style}", x, top, percent(width), BAR, rx=2, fill=fill),
-        text("word", x, top + 12, bar.label, dx=6) if width >= LABEL_MARGIN + LETTER * len(bar.label) else "",
+        text("word", x, top + 12, bar.label, dx=_inset(bar.days, drawn))
+        if width >= LABEL_MARGIN + LETTER * len(bar.label)
+        else "",
         _arrows(bar.days, top, drawn),
         url=bar.url,
     )
+
+
+def _inset(days: Days, drawn: Window) -> int:
+    """Return how far from its bar's beginning a label begins, in pixels: behind the arrow head, where there is one."""
+    return 16 if days.lower is None or days.lower < drawn.first else 6
 
 
 def _mark(bar: Bar, top: int, bottom: int, drawn: Window, key: str) -> SafeString:

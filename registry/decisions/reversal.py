@@ -23,6 +23,7 @@ from registry.decisions.rulings import (
     no_split,
 )
 from registry.models import Conflict
+from registry.notices.queue import queue_notices
 from registry.periods import Days, list_in_words
 from registry.periods import in_words as days_in_words
 from registry.previews import effects
@@ -136,7 +137,7 @@ def settle_anew(
     with connection.cursor() as cursor:
         prepare(cursor)
         _lock_connection(cursor, conflict)
-        runs = _reversible_days(cursor, conflict)
+        runs = reversible_days(cursor, conflict)
         decided = [(days, *decision_for_run(days, decision, at)) for days in runs]
         parts = {part for _, part, _ in decided}
         if decision == Conflict.Decision.SPLIT and (at is None or parts in ({"keep"}, {"give"})):
@@ -192,6 +193,7 @@ def settle_anew(
         about=conflict,
         participants=(conflict.holder_id, conflict.claimant_id),
     )
+    queue_notices(change, (conflict.holder_id, conflict.claimant_id))
     recorder.stamp()
     return change
 
@@ -207,7 +209,7 @@ def _lock_connection(cursor: CursorWrapper, conflict: Conflict) -> None:
     lock_changed_connections(cursor, compute)
 
 
-def _reversible_days(cursor: CursorWrapper, conflict: Conflict) -> list[Days]:
+def reversible_days(cursor: CursorWrapper, conflict: Conflict) -> list[Days]:
     """Return the runs of days that can be decided again; raise DecisionError when there are none."""
     parameters: dict[str, Any] = {
         "holder": conflict.holder_id,

@@ -26,6 +26,7 @@ from registry.decisions.rulings import (
     shares,
 )
 from registry.models import Change, Conflict, CongestionPointConnection, Representation
+from registry.notices.queue import queue_notices
 from registry.periods import Days
 from registry.periods import in_words as days_in_words
 from registry.previews import effects
@@ -129,6 +130,7 @@ def settle(
         about=conflict,
         participants=(conflict.holder_id, conflict.claimant_id),
     )
+    queue_notices(change.change_id(), (conflict.holder_id, conflict.claimant_id))
     change.stamp()
     return change.change_id()
 
@@ -195,6 +197,7 @@ def settle_many(
         about=Change(pk=change.change_id()),
         participants=(conflict.holder_id, conflict.claimant_id),
     )
+    queue_notices(change.change_id(), (conflict.holder_id, conflict.claimant_id))
     change.stamp()
     return change.change_id()
 

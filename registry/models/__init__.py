@@ -18,6 +18,7 @@ from registry.models.conflicts import OPEN, Conflict
 from registry.models.coverage import CongestionPointCoverage, Coverage, CoverageState, share_under
 from registry.models.imports import ImportFile, ImportRun
 from registry.models.market import Market, Policy, PolicySetting
+from registry.models.notices import Notice
 from registry.models.points import CongestionPoint, CongestionPointTerms, RedispatchBy
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "ImportFile",
     "ImportRun",
     "Market",
+    "Notice",
     "Policy",
     "PolicySetting",
     "RedispatchBy",

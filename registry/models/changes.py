@@ -44,11 +44,23 @@ class Change(models.Model):
     participants = ArrayField(
         models.BigIntegerField(), default=list, db_default=[], help_text="Participants whose facts it changed"
     )
+    reverses = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reversed_by",
+        db_index=False,
+        help_text="The import or the decision about several conflicts that this change reverses",
+    )
 
     class Meta:
         ordering = ["-id"]
         permissions = [("adjust_period", "Can adjust periods")]
-        indexes = [GinIndex(fields=["participants"], name="change_participants", fastupdate=False)]
+        indexes = [
+            GinIndex(fields=["participants"], name="change_participants", fastupdate=False),
+            models.Index(fields=["reverses"], name="change_reverses", condition=Q(reverses__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"change {self.pk} by {self.kind}"

@@ -1,16 +1,17 @@
 """Read the members of a congestion point on a day, and who represents them, for staff.
 
-On a day on which the congestion point has no terms, it has no members (docs/rules.md Q6).
+On a day on which the congestion point has no terms, it has no members (docs/rules.md Q6). With `known_at`, an aware
+moment, all of this is as the registry held it for true then; None: as it does at present.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypeVar
 
-from django.db.models import Count, F, FilteredRelation, Q, QuerySet
+from django.db.models import Count, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
 
 from common.csv.writer import stream_rows
 from participants.scope import Scope
@@ -19,9 +20,13 @@ from registry.models import (
     CongestionPoint,
     CongestionPointConnection,
     CongestionPointTerms,
+    Fact,
+    FactQuerySet,
     Representation,
 )
 from registry.periods import last_day
+
+M = TypeVar("M", bound=Fact)
 
 NOBODY_ACTIVE = "no aggregator"
 ANOTHER_AGGREGATOR = "another aggregator"
@@ -41,61 +46,67 @@ class ActiveAggregator:
     share: str
 
 
-def terms_on(point: CongestionPoint, day: date) -> CongestionPointTerms | None:
+def terms_on(
+    point: CongestionPoint, day: date, known_at: datetime | None = None
+) -> CongestionPointTerms | None:
     """Return the terms of `point` on `day`; None when it does not exist on that day."""
-    return CongestionPointTerms.objects.current().on(day).filter(congestion_point=point).first()
+    return held(CongestionPointTerms.objects.filter(congestion_point=point), known_at).on(day).first()
 
 
-def memberships(point: CongestionPoint, day: date) -> QuerySet[CongestionPointConnection]:
+def held(rows: FactQuerySet[M], known_at: datetime | None) -> FactQuerySet[M]:
+    """Return the facts that the registry holds for true at present, or that it did at a past moment."""
+    return rows.current() if known_at is None else rows.known_at(known_at)
+
+
+def memberships(
+    point: CongestionPoint, day: date, known_at: datetime | None = None
+) -> QuerySet[CongestionPointConnection]:
     """Return the memberships that count on `day`, by address, with the AGR that is active there.
 
     Each has `active_agr`, `active_domain` and `active_period` (half-open); they are None when no AGR is active.
     """
-    related = "connection__representations"
-    return (
-        _effective(point, day)
-        .annotate(
-            active=FilteredRelation(
-                related,
-                condition=Q(
-                    **{
-                        f"{related}__superseded_by": None,
-                        f"{related}__standing": ClaimStanding.EFFECTIVE,
-                        f"{related}__period__contains": day,
-                    }
-                ),
-            ),
-            active_agr=F("active__agr"),
-            active_domain=F("active__agr__domain"),
-            active_period=F("active__period"),
+    rows = _effective(point, day, known_at).select_related("connection").order_by("connection__address")
+    if known_at is not None:
+        active = held(Representation.objects.filter(connection=OuterRef("connection")), known_at).on(day)
+        active = active.filter(standing=ClaimStanding.EFFECTIVE)
+        return rows.annotate(
+            active_agr=Subquery(active.values("agr")[:1]),
+            active_domain=Subquery(active.values("agr__domain")[:1]),
+            active_period=Subquery(active.values("period")[:1]),
         )
-        .select_related("connection")
-        .order_by("connection__address")
+    related = "connection__representations"
+    return rows.annotate(
+        active=FilteredRelation(
+            related,
+            condition=Q(
+                **{
+                    f"{related}__superseded_by": None,
+                    f"{related}__standing": ClaimStanding.EFFECTIVE,
+                    f"{related}__period__contains": day,
+                }
+            ),
+        ),
+        active_agr=F("active__agr"),
+        active_domain=F("active__agr__domain"),
+        active_period=F("active__period"),
     )
 
 
-def count_waiting(point: CongestionPoint, day: date) -> int:
+def count_waiting(point: CongestionPoint, day: date, known_at: datetime | None = None) -> int:
     """Return how many memberships are claimed for `day` but do not count."""
-    claimed = CongestionPointConnection.objects.current().on(day).filter(congestion_point=point)
-    return claimed.exclude(standing=ClaimStanding.EFFECTIVE).count()
+    return _claimed(point, day, known_at).exclude(standing=ClaimStanding.EFFECTIVE).count()
 
 
-def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, list[ActiveAggregator]]:
+def aggregators(
+    point: CongestionPoint, day: date, scope: Scope, known_at: datetime | None = None
+) -> tuple[int, list[ActiveAggregator]]:
     """Return the number of connections of `point` on `day`, and the AGRs that represent them, most connections first.
 
     AGRs outside `scope` form one entry. Connections without an AGR come last.
     """
-    total = _effective(point, day).count()
+    total = _effective(point, day, known_at).count()
     found = (
-        Representation.objects.current()
-        .on(day)
-        .filter(
-            standing=ClaimStanding.EFFECTIVE,
-            connection__memberships__congestion_point=point,
-            connection__memberships__superseded_by=None,
-            connection__memberships__standing=ClaimStanding.EFFECTIVE,
-            connection__memberships__period__contains=day,
-        )
+        _representing(point, day, known_at)
         .values_list("agr", "agr__domain")
         .annotate(count=Count("pk"))
         .order_by("-count", "agr__domain")
@@ -117,15 +128,17 @@ def aggregators(point: CongestionPoint, day: date, scope: Scope) -> tuple[int, l
     return total, rows
 
 
-def csv_lines(point: CongestionPoint, day: date, scope: Scope) -> Iterator[tuple[object, ...]]:
+def csv_lines(
+    point: CongestionPoint, day: date, scope: Scope, known_at: datetime | None = None
+) -> Iterator[tuple[object, ...]]:
     """Yield the lines of a file of the connections of `point` on `day`.
 
     A line has the address, the first and last day of the membership, the AGR, and the first and last day of the AGR's
     representation.
     """
-    if terms_on(point, day) is None:
+    if terms_on(point, day, known_at) is None:
         return
-    for row in stream_rows(memberships(point, day)):
+    for row in stream_rows(memberships(point, day, known_at)):
         active: Any = row
         agr = aggregator_name(active.active_agr, active.active_domain, scope)
         period = (
@@ -160,6 +173,37 @@ def percent(part: int, total: int) -> str:
     return f"{min(max(100 * part / total, 0.1), 99.9):.1f} %"
 
 
-def _effective(point: CongestionPoint, day: date) -> QuerySet[CongestionPointConnection]:
-    current = CongestionPointConnection.objects.current().on(day)
-    return current.filter(congestion_point=point, standing=ClaimStanding.EFFECTIVE)
+def _claimed(
+    point: CongestionPoint, day: date, known_at: datetime | None
+) -> QuerySet[CongestionPointConnection]:
+    rows: FactQuerySet[CongestionPointConnection] = CongestionPointConnection.objects.filter(
+        congestion_point=point
+    )
+    if known_at is not None:
+        # No index has the superseded memberships of a congestion point; one has those of its DSO.
+        rows = rows.filter(dso=point.dso_id)
+    return held(rows, known_at).on(day)
+
+
+def _effective(
+    point: CongestionPoint, day: date, known_at: datetime | None = None
+) -> QuerySet[CongestionPointConnection]:
+    return _claimed(point, day, known_at).filter(standing=ClaimStanding.EFFECTIVE)
+
+
+def _representing(point: CongestionPoint, day: date, known_at: datetime | None) -> QuerySet[Representation]:
+    """Return the representations that count on `day` of the connections that belong to the point."""
+    rows = Representation.objects.filter(standing=ClaimStanding.EFFECTIVE)
+    if known_at is not None:
+        inside = _effective(point, day, known_at).values("connection").order_by()
+        return held(rows, known_at).on(day).filter(connection__in=inside)
+    return (
+        rows.current()
+        .on(day)
+        .filter(
+            connection__memberships__congestion_point=point,
+            connection__memberships__superseded_by=None,
+            connection__memberships__standing=ClaimStanding.EFFECTIVE,
+            connection__memberships__period__contains=day,
+        )
+    )

@@ -62,6 +62,11 @@ TABLES = {
     "locked_connection": "connection_id bigint PRIMARY KEY",
     # Conflicts that staff settle together.
     "selected_conflict": "conflict_id bigint PRIMARY KEY",
+    # Runs of days of decided conflicts that staff decide again together, each with its decision.
+    "reversible_run": """
+        conflict_id bigint NOT NULL, days daterange NOT NULL, decision text NOT NULL""",
+    # Connections on which nothing was changed since an import that is reversed.
+    "quiet_connection": "connection_id bigint PRIMARY KEY",
     # The effects of a change on each claim, as days.
     "consequence": """
         connection_id bigint NOT NULL, point_id bigint NOT NULL, party_id bigint NOT NULL,

@@ -18,6 +18,7 @@ from participants.admin_base.html import count_in_words, link, list_link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
 from participants.scope import NOBODY, Scope, seen_by
+from registry.admin.changes import reverse
 from registry.admin.facts.base import by_change
 from registry.admin.facts.counts import fact_counts, has_facts_without_days
 from registry.models import Change, Conflict, RevisionPlace
@@ -50,7 +51,8 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     list_filter = ("kind", ("moment", DayRangeFilter))
     search_fields = ("pk__exact", "message__message_id__exact")
     search_help_text = "A change's number, or the whole MessageID of the message that it came from"
-    fields = ("number", "known_from", "kind", "source", "why", "facts", "conflicts")
+    fields = ("number", "known_from", "kind", "source", "why", "facts", "conflicts", "reversal")
+    pages = reverse.PAGES
 
     def audit_changes(self, row: Change) -> list[int]:
         """Return the change itself: its audit entries are on its page."""
@@ -87,6 +89,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
             context["consequences"] = (
                 None if consequences.is_empty and has_facts_without_days(row) else consequences
             )
+        context["reverse_url"] = reverse.reverse_url(self, request, row)
         return context
 
     @admin.display(description="number")
@@ -138,6 +141,18 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     def conflicts(self, change: Change) -> str:
         """Return how many conflicts the change opened and closed."""
         return conflicts_of(change, getattr(change, "counted_in", NOBODY))
+
+    @admin.display(description="reversal")
+    def reversal(self, change: Change) -> str:
+        """Return which change this one reverses, and which changes reversed this one."""
+        said = []
+        if change.reverses is not None:
+            said.append(format_html("Reverses {}", link(change.reverses, f"change {change.reverses_id}")))
+        said += [
+            format_html("Reversed by {}, {}", link(each, f"change {each.pk}"), moment(each.moment))
+            for each in change.reversed_by.order_by("pk")
+        ]
+        return one_per_line(said)
 
 
 def _is_import(change: Change) -> bool:

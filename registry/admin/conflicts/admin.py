@@ -9,6 +9,7 @@ from django.utils.html import format_html
 
 from common import clock
 from participants.admin_base.html import moment
+from participants.admin_base.journal import JOURNAL_PAGES
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from registry import periods
 from registry.admin.conflicts import bulk, views
@@ -65,7 +66,7 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
     search_help_text = "A conflict's number, or the beginning of a connection's entity address"
     sortable_by = ("number", "age")
     actions = (bulk.settle_together,)
-    pages = (*bulk.PAGES, *views.PAGES)
+    pages = (*bulk.PAGES, *JOURNAL_PAGES, *views.PAGES)
 
     class Media:
         css = {"all": ("cro_project/decisions.css",)}

@@ -257,6 +257,8 @@ def _many_page(
         else "Choose a decision and give a reason, then look at the consequences.",
         "button": f"Settle {pair.words}" if live or result.consequences else "Show the consequences",
         "live": live,
+        "decides": True,
+        "splits": True,
         "preview": f"{reverse('admin:registry_conflict_settle_preview')}?{request.GET.urlencode()}",
         "back": _queue_of(request),
     }

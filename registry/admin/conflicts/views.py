@@ -14,10 +14,12 @@ from django.utils.html import format_html, format_html_join
 
 from common import clock
 from participants.admin_base.html import count_in_words, link, moment
+from participants.admin_base.journal import journal_of
 from participants.admin_base.pages import CHANGE, Page
 from participants.admin_base.scoped import ScopedAdmin
 from participants.scope import NOBODY
 from registry import periods
+from registry.admin.changes.reverse import decided_conflicts
 from registry.admin.conflicts import page as conflict_page
 from registry.admin.conflicts.bulk import BadSelection, listed, settle_url, why_not
 from registry.admin.conflicts.filters import (
@@ -25,6 +27,7 @@ from registry.admin.conflicts.filters import (
 )
 from registry.admin.conflicts.forms import DecisionForm, decided
 from registry.admin.facts.adjust import PERMISSION
+from registry.admin.notices import told_of
 from registry.admin.previewed_forms import (
     FormResult,
     Verb,
@@ -116,11 +119,17 @@ def _on_success(model_admin: ScopedAdmin, request: HttpRequest, conflict: Confli
     """Go to the list, or to the next conflict in it, with a message on what was decided."""
     text = _decision_text(conflict, latest_decision(conflict))
     model_admin.message_user(request, text, messages.SUCCESS)
-    following = _next(model_admin, request, conflict) if "_next" in request.POST else None
+    following = _next_url(model_admin, request, conflict) if "_next" in request.POST else ""
+    return HttpResponseRedirect(following or _queue(request))
+
+
+def _next_url(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> str:
+    """Return the address of the next conflict of the list; empty when there is none."""
+    following = _next(model_admin, request, conflict)
     if following is None:
-        return HttpResponseRedirect(_queue(request))
+        return ""
     filters = urlencode({FILTERS: request.GET[FILTERS]}) if FILTERS in request.GET else ""
-    return HttpResponseRedirect(f"{page_of(following)}?{filters}{TOP}")
+    return f"{page_of(following)}?{filters}{TOP}"
 
 
 def _queue(request: HttpRequest) -> str:
@@ -153,6 +162,7 @@ def _page(
     context = {
         "trail": [(_queue(request), "Conflicts")],
         **model_admin.page_context(request, conflict),
+        **journal_of(model_admin, request, conflict),
         "conflict": conflict,
         "connection": link(conflict.connection),
         "days": periods.in_words(conflict.period),
@@ -160,9 +170,14 @@ def _page(
         "opened": moment(conflict.opened_by.moment),
         "closed": moment(conflict.closed_by.moment if conflict.closed_by else None),
         "decided": decided(conflict),
+        "decided_together": _decided_together(conflict),
+        "told": told_of(conflict.closed_by, seen) if conflict.decision else [],
         "open": [] if is_open else conflict_page.open_between(conflict),
         "replaced_by": list(conflict.replaced_by.order_by("pk")),
         "later_decisions": replaced,
+        "next_url": _next_url(model_admin, request, conflict) if is_open else "",
+        "decides": True,
+        "splits": "at" in form.fields,
         "more": count_in_words(more) if is_open else "0",
         "together": settle_url(like=str(conflict.pk)),
         "sides": conflict_page.sides(conflict, seen=seen, adjusted_for=adjusted_for),
@@ -186,6 +201,17 @@ def _page(
     }
     title = f"Conflict {conflict.pk}"
     return model_admin.page(request, "admin/registry/conflict_page.html", title, **context)
+
+
+def _decided_together(conflict: Conflict) -> str:
+    """Return that the conflict was one of several of a decision, with a link to the whole; empty if it was not."""
+    if conflict.closed_by is None or not conflict.decision:
+        return ""
+    number = decided_conflicts(conflict.closed_by).count()
+    if number == 1:
+        return ""
+    whole = link(conflict.closed_by, "the whole decision")
+    return format_html("It was one of {} conflicts that were decided together: see {}.", f"{number:,}", whole)
 
 
 def _decision_text(conflict: Conflict, latest: list[Conflict]) -> str:

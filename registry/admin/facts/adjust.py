@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -25,6 +27,7 @@ from registry.admin.previewed_forms import (
     FormResult,
     PreviewedForm,
     Verb,
+    market_today,
     preview_form,
     preview_fragment,
     submit_form,
@@ -77,7 +80,35 @@ class AdjustForm(PreviewedForm):
         help_text="It still counts. Leave it empty for days without an end.",
         error_messages={"invalid": "The last day is not a date: write it as 2026-03-31."},
     )
-    field_order = ("first", "last", "reason")
+    sure = forms.BooleanField(required=False, label="These days are meant")
+    field_order = ("first", "last", "sure", "reason")
+
+    def __init__(self, *args: Any, row: Adjustable, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.far = [] if not self.is_bound else list(self._far_days(row, today))
+        if self.far:
+            self.fields["sure"].help_text = f"{' '.join(self.far)} Tick this if it is meant."
+        else:
+            del self.fields["sure"]
+
+    def _far_days(self, row: Adjustable, today: date) -> Iterator[str]:
+        """Yield a sentence for each day that is far from today and that the fact does not have already."""
+        for name in ("first", "last"):
+            with suppress(forms.ValidationError):
+                day = self.fields[name].to_python(self.data.get(name))
+                if day in (None, row.period.lower, periods.last_day(row.period)):
+                    continue
+                if far := periods.distance(day, today):
+                    yield f"{day} is {far}."
+
+    def clean_sure(self) -> bool:
+        """Require that staff confirm days that are far from today; a preview shows them without that."""
+        sure: bool = self.cleaned_data["sure"]
+        if not sure and "reason" in self.fields:
+            raise forms.ValidationError(
+                f"{' '.join(self.far)} If it is meant, tick this; if not, correct the day."
+            )
+        return sure
 
 
 def may_adjust(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable) -> bool:
@@ -90,9 +121,9 @@ def adjust_days(model_admin: ScopedAdmin, request: HttpRequest, row: Adjustable)
     if request.method != "POST":
         first, last = row.period.lower, periods.last_day(row.period)
         return _adjust_page(
-            model_admin, request, row, AdjustForm(initial={"first": first, "last": last}), FormResult()
+            model_admin, request, row, adjust_form(row, initial={"first": first, "last": last}), FormResult()
         )
-    form = AdjustForm(request.POST)
+    form = adjust_form(row, request.POST)
     if not form.is_valid():
         return _adjust_page(
             model_admin, request, row, form, preview_of(request, row) if is_live(row) else FormResult()
@@ -197,10 +228,15 @@ def is_repeated(row: Adjustable, days: Days, *, by: str, why: str) -> int | None
 
 def preview_of(request: HttpRequest, row: Adjustable) -> FormResult:
     """Return the consequences of the days in the form, with or without a reason; or what the form lacks."""
-    form = AdjustForm(request.POST, previewing=True)
+    form = adjust_form(row, request.POST, previewing=True)
     if not form.is_valid():
         return FormResult(hint=form.missing_fields_text)
     return preview_form(request, adjust_verb(row, form), form.why)
+
+
+def adjust_form(row: Adjustable, *data: Any, **given: Any) -> AdjustForm:
+    """Return the form for the days of `row`."""
+    return AdjustForm(*data, row=row, today=market_today(), **given)
 
 
 def adjust_verb(row: Adjustable, form: AdjustForm) -> Verb:

@@ -84,7 +84,7 @@ def _outcome(run: ImportRun, has_file: bool) -> Outcome:
             return _awaiting_approval(run)
         case State.APPLIED:
             change = [format_html("It is {}.", change_link(run))] if run.change_id else []
-            return Outcome("ok", "Applied", (*change, *_left_out(run)))
+            return Outcome("ok", "Applied", (*change, *_left_out(run)), _reverse(run))
         case State.UNCHANGED:
             return Outcome(
                 "ok",
@@ -98,6 +98,18 @@ def _outcome(run: ImportRun, has_file: bool) -> Outcome:
         case State.REFUSED:
             return _refused(run, has_file)
     return _failed(run, has_file)
+
+
+def _reverse(run: ImportRun) -> tuple[Action, ...]:
+    """Return the link that reverses an import of days; other imports are taken back by importing what was before."""
+    if run.change_id is None or run.kind not in (
+        ImportRun.Kind.CONGESTION_POINTS,
+        ImportRun.Kind.CONNECTIONS,
+    ):
+        return ()
+    return (
+        Action("Reverse this import", url=reverse("admin:registry_change_reverse", args=[run.change_id])),
+    )
 
 
 def _under_way(run: ImportRun, has_file: bool) -> Outcome:

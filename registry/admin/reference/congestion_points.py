@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
@@ -25,7 +26,8 @@ from registry.admin.facts.adjust import PERMISSION, adjust_url
 from registry.admin.facts.base import by_change, current_first
 from registry.admin.facts.terms import terms_in_words
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
-from registry.admin.time_forms import OnDayForm
+from registry.admin.time_forms import KnownForm, first_record
+from registry.changes import wait_for_stamped_changes
 from registry.charts.lanes import Bar, Group, Lane
 from registry.charts.lanes_svg import draw
 from registry.market.market import market, today_at
@@ -73,36 +75,46 @@ class CountedPaginator(Paginator[Any]):
         return self._known
 
 
+@transaction.atomic
 def congestion_point_page(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> HttpResponse:
-    """Show the page of one congestion point for the day `on`."""
-    today = _today()
-    form = OnDayForm(request, today=today)
-    day = form.day
-    here = point_members.terms_on(point, day)
+    """Show the page of one congestion point.
+
+    `on` selects the day; `known_day` and `known_time` select the moment at which the facts were known.
+    """
+    now = clock.now()
+    today = today_at(now, market().time_zone)
+    form = KnownForm(request, today=today, now=now)
+    day, known_at = form.day, form.known_at
+    if known_at is not None:
+        wait_for_stamped_changes()
+    here = point_members.terms_on(point, day, known_at)
     seen = model_admin.seen(request)
-    total, aggregators = point_members.aggregators(point, day, seen) if here else (0, [])
-    page = CountedPaginator(point_members.memberships(point, day), MAX_ROWS, count=total).get_page(
-        request.GET.get("page", "1")
-    )
+    total, aggregators = point_members.aggregators(point, day, seen, known_at) if here else (0, [])
+    members = point_members.memberships(point, day, known_at)
+    page = CountedPaginator(members, MAX_ROWS, count=total).get_page(request.GET.get("page", "1"))
     may_adjust = request.user.has_perm(PERMISSION) and model_admin.may_act(request, point.dso)
     history = CongestionPointTerms.objects.filter(congestion_point=point)
     rows = list(current_first(history)[: MAX_ROWS + 1])
-    parameters = urlencode({"on": day})
+    chosen = {name: value for name, value in request.GET.items() if name in form.fields and value}
+    parameters = urlencode({**chosen, "on": day})
     context = {
         "point": point,
         "dso": link(point.dso),
         "form": form,
         "day": day,
         "is_today": day == today,
+        "known_at": moment(known_at) if known_at else "",
+        "first_record": first_record(known_at, history),
+        "chosen": chosen,
         "here": terms_in_words(here) if here else "",
         "total": total,
-        "waiting": point_members.count_waiting(point, day),
+        "waiting": point_members.count_waiting(point, day, known_at),
         "aggregators": aggregators,
         "page": page,
         "connections": [_connection(row, seen) for row in page.object_list] if here else [],
-        "picture": _picture(point, rows, today),
+        "picture": _picture(point, list(point_members.held(history, known_at)[:MAX_ROWS]), today),
         "terms": [
             {
                 "days": link(row, in_words(row.period)),
@@ -126,9 +138,9 @@ def connections_csv(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> StreamingHttpResponse:
     """Export the connections of the congestion point on the day `on`, each with its active AGR."""
-    day = _form_day(request)
+    day, known_at = _form_day(request)
     headings = ("Connection", "First day", "Last day", "AGR", "AGR's first day", "AGR's last day")
-    rows = point_members.csv_lines(point, day, model_admin.seen(request))
+    rows = point_members.csv_lines(point, day, model_admin.seen(request), known_at)
     return csv_response(f"{_name(point, day)}-connections.csv", headings, rows)
 
 
@@ -136,9 +148,9 @@ def aggregators_csv(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> StreamingHttpResponse:
     """Export the AGRs that represent connections of the congestion point on the day `on`, and how many."""
-    day = _form_day(request)
-    here = point_members.terms_on(point, day)
-    _, active = point_members.aggregators(point, day, model_admin.seen(request)) if here else (0, [])
+    day, known_at = _form_day(request)
+    here, seen = point_members.terms_on(point, day, known_at), model_admin.seen(request)
+    _, active = point_members.aggregators(point, day, seen, known_at) if here else (0, [])
     rows = [
         (
             "" if each.name == point_members.NOBODY_ACTIVE else each.name,
@@ -150,11 +162,13 @@ def aggregators_csv(
     return csv_response(f"{_name(point, day)}-aggregators.csv", ("AGR", "Connections", "Share (%)"), rows)
 
 
-def _form_day(request: HttpRequest) -> date:
-    form = OnDayForm(request, today=_today())
+def _form_day(request: HttpRequest) -> tuple[date, datetime | None]:
+    """Return the day that a file is about, and the past moment at which it was known; None: the present."""
+    now = clock.now()
+    form = KnownForm(request, today=today_at(now, market().time_zone), now=now)
     if form.errors:
         raise Http404
-    return form.day
+    return form.day, form.known_at
 
 
 PAGES = (
@@ -240,7 +254,7 @@ def _connection(row: Any, seen: Any) -> dict[str, Any]:
 
 
 def _picture(point: CongestionPoint, rows: list[CongestionPointTerms], today: date) -> Any:
-    """Draw the current terms over time."""
+    """Draw terms over time."""
     bars = tuple(
         Bar(
             row.period,
@@ -250,7 +264,6 @@ def _picture(point: CongestionPoint, rows: list[CongestionPointTerms], today: da
             reverse("admin:registry_congestionpointterms_change", args=[row.pk]),
         )
         for row in sorted(rows, key=lambda row: row.period.lower)
-        if row.superseded_by_id is None
     )
     about = f"{len(bars)} runs of days. The table below says the same."
     return draw(
@@ -278,7 +291,3 @@ def _number(percent: str) -> str:
 def _name(point: CongestionPoint, day: date) -> str:
     """Return the beginning of a file's name."""
     return f"{slugify(point.address.replace(':', '-').replace('.', '-'))[:80]}-{day}"
-
-
-def _today() -> date:
-    return today_at(clock.now(), market().time_zone)

@@ -130,6 +130,14 @@ def facts_on(
     return representations, memberships
 
 
+def facts_of(connection: Connection, seen: Scope) -> list[FactQuerySet[Any]]:
+    """Return all claims ever made on `connection` by participants in `seen`, of each kind."""
+    found: list[Any] = [
+        seen.restrict(model.objects.filter(connection=connection), PARTIES[model]) for model in MODELS
+    ]
+    return found
+
+
 def history(connection: Connection, number: str, viewer: Viewer) -> tuple[Page[Any], list[HistoryRow]]:
     """Return a page of all claims ever made on `connection`, the latest first."""
     keys = [

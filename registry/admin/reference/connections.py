@@ -17,8 +17,8 @@ from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY
 from registry.admin.facts.adjust import PERMISSION
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
-from registry.admin.reference.connection_page import Viewer, conflicts_of, facts_on, history
-from registry.admin.time_forms import KnownForm
+from registry.admin.reference.connection_page import Viewer, conflicts_of, facts_of, facts_on, history
+from registry.admin.time_forms import KnownForm, first_record
 from registry.changes import wait_for_stamped_changes
 from registry.charts import timeline
 from registry.market.market import market, today_at
@@ -48,6 +48,7 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
         "day": day,
         "is_today": day == today,
         "known_at": moment(known_at) if known_at else "",
+        "first_record": first_record(known_at, *facts_of(connection, seen)),
         "timeline": timeline.of_connection(connection, today=today, known_at=known_at, scope=seen),
         "representations": representations,
         "memberships": memberships,

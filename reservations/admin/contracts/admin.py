@@ -10,6 +10,7 @@ from django.db.models import DateField, Prefetch, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 
 from common.display import PLACEHOLDER
+from participants.admin_base.journal import JOURNAL_PAGES, journal_of
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ScalableAdmin
 from registry.admin.previewed_forms import market_today
@@ -54,6 +55,7 @@ def contract_view(model_admin: ScalableAdmin, request: HttpRequest, contract: Co
         days=_days(contract, version, today) if sees_updates else None,
         tools=_tools(model_admin, request, contract, version),
         **model_admin.page_context(request, contract),
+        **journal_of(model_admin, request, contract),
     )
 
 
@@ -157,6 +159,7 @@ class ContractAdmin(ScalableAdmin):
         settlement.PAGE,
         *edit.PAGES,
         *state.PAGES,
+        *JOURNAL_PAGES,
         Page(CHANGE, "change", contract_view, may=may_read),
     )
     actions = None

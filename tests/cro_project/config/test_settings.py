@@ -61,6 +61,12 @@ def read() -> dict[str, Any]:
         ("TRUSTED_PROXIES", "10.0.0.1,proxy", "'proxy' is neither"),
         ("HTTPS_ONLY", "https", "true or false"),
         ("TWO_FACTOR_REQUIRED", "sometimes", "true or false"),
+        ("SITE_URL", "cro.example", "https://cro.example"),
+        ("SITE_URL", "https://cro.example/admin/", "https://cro.example"),
+        ("EMAIL_PORT", "smtp", "whole number from 1 to 65535"),
+        ("EMAIL_TIMEOUT", "600", "whole number from 1 to 60"),
+        ("EMAIL_FROM", "CRO <cro@cro.example>", "cro@cro.example"),
+        ("EMAIL_USE_TLS", "starttls", "true or false"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_to_set(
@@ -154,6 +160,21 @@ def test_two_private_keys_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     with pytest.raises(ImproperlyConfigured, match="set one of the two"):
         read()
+
+
+def test_two_kinds_of_tls_to_the_mail_server_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMAIL_USE_TLS", "true")
+    monkeypatch.setenv("EMAIL_USE_SSL", "true")
+    with pytest.raises(ImproperlyConfigured, match="set one of the two"):
+        read()
+
+
+def test_the_site_is_found_under_the_domain_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRO_DOMAIN", "cro.example")
+    monkeypatch.setenv("SITE_URL", "")
+    assert read()["SITE_URL"] == "https://cro.example"
+    monkeypatch.setenv("SITE_URL", "http://cro.example:8443/")
+    assert read()["SITE_URL"] == "http://cro.example:8443"
 
 
 def test_host_names_are_taken_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:

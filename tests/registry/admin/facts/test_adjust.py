@@ -290,3 +290,28 @@ def test_only_those_who_may_adjust_for_the_party_do(client: Client, db: None) ->
     for page in (adjusting(row), f"{adjusting(row)}preview/"):
         assert client.get(page).status_code == 403
         assert client.post(page, {"first": "2026-07-01", "reason": WHY}).status_code == 403
+
+
+def test_days_far_from_today_are_taken_only_when_confirmed(staff: Client) -> None:
+    represented("one.example", 1)
+    row = of("one.example")
+    said = {"first": "2026-06-01", "last": "2206-12-31", "reason": WHY}
+    seen = staff.post(f"{adjusting(row)}preview/", said)
+    assert "2206-12-31 is 1" in text_of(seen), "the preview questions it"
+    assert "after today: is that meant?" in text_of(seen)
+    said["expected"] = fingerprint(seen)
+
+    asked = staff.post(adjusting(row), said)
+
+    assert asked.status_code == 200
+    assert "If it is meant, tick this; if not, correct the day." in text_of(asked)
+    assert 'name="sure"' in text_of(asked)
+    assert of("one.example").pk == row.pk, "nothing was taken"
+    assert staff.post(adjusting(row), {**said, "sure": "on"}).status_code == 302
+    assert str(of("one.example").period.upper) == "2207-01-01"
+
+
+def test_days_near_today_need_no_confirmation(staff: Client) -> None:
+    represented("one.example", 1)
+    assert 'name="sure"' not in page_text(staff, adjusting(of("one.example")))
+    assert adjust(staff, of("one.example"), "2026-06-01", "2027-12-31").status_code == 302

@@ -137,8 +137,14 @@ def test_as_known_at_a_past_moment(staff: Client) -> None:
     for query, last in until_when.items():
         text = words(page_text(staff, f"{page}?{query}"))
         facts = text.split("Represented by")[1].split("Lies in")[0]
-        assert ("No aggregator" if last is None else f"{TODAY} to {last}") in facts, query
-        assert "This is what the registry held for true at" in text
+        if last is None:
+            assert "Nothing was recorded yet." in facts, query
+            assert "nothing was recorded of this connection yet" in text
+            assert "the first record is of 2026-05-01 12:00:30 CEST" in text
+            assert "No aggregator represents" not in text, "nobody knows who did"
+        else:
+            assert f"{TODAY} to {last}" in facts, query
+            assert "This is what the registry held for true at" in text
     assert "2026-05-01 12:00:30 CEST" in page_text(staff, f"{page}?known_day=2026-05-01&known_time=12:00:30")
 
 
@@ -259,7 +265,7 @@ def test_connections_of_another_dso_wait(staff: Client) -> None:
 def csv_of(client: Client, number: int, what: str, on: str = "2026-06-01") -> list[str]:
     answer = client.get(f"{list_of(CongestionPoint)}{of_point(number).pk}/{what}.csv?on={on}")
     assert answer.status_code == 200
-    assert f"-{on}-{what}.csv" in answer.headers["Content-Disposition"]
+    assert f"-{on.partition('&')[0]}-{what}.csv" in answer.headers["Content-Disposition"]
     return b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[arg-type]
 
 
@@ -275,6 +281,50 @@ def test_what_lies_behind_is_to_be_had_as_csv(staff: Client) -> None:
     assert csv_of(staff, 1, "aggregators")[1:] == ["one.example,1,50.0", ",1,50.0"]
     assert len(csv_of(staff, 1, "connections", "2027-01-01")) == 1
     assert staff.get(f"{list_of(CongestionPoint)}{of_point(1).pk}/connections.csv?on=soon").status_code == 404
+
+
+def test_a_congestion_point_as_known_at_a_past_moment(staff: Client) -> None:
+    declared("grid.example", 1, 1, 2)
+    represented("one.example", 1)
+    represented("one.example", 2)
+    represented("one.example", 1, last=date(2026, 6, 1))
+    declared("grid.example", 1, 1, last=date(2026, 8, 31))
+    moments_from(datetime(2026, 5, 1, 10, 0, 30, 500_000, tzinfo=UTC))
+    page = page_of(of_point(1))
+
+    def on(query: str) -> str:
+        return words(page_text(staff, f"{page}?{query}"))
+
+    before = on("known_day=2026-04-30")
+    assert "nothing was recorded of this congestion point yet: the first record is of 2026-05-01" in before
+    assert "it does not exist on this day" not in before
+    assert "no connection on this day" not in before
+
+    first = on("on=2026-06-02&known_day=2026-05-01&known_time=12:00:30")
+    assert "This is what the registry held for true at 2026-05-01 12:00:30 CEST" in first
+    assert "no aggregator 2 100 %" in first
+    second = on("on=2026-06-02&known_day=2026-05-02&known_time=12:00:30")
+    assert "one.example 1 50.0 % no aggregator 1 50.0 %" in second
+    third = on("on=2026-06-02&known_day=2026-05-03&known_time=12:00:30")
+    assert "one.example 2 100 %" in third
+    at_present = on("on=2026-06-02")
+    assert "one.example 1 50.0 % no aggregator 1 50.0 %" in at_present
+    assert "held for true at" not in at_present
+    assert "it does not exist on this day" in on("on=2026-09-01")
+    assert "1 to 2 of 2" in on("on=2026-09-01&known_day=2026-05-03&known_time=12:00:30")
+
+    known = "2026-06-02&known_day=2026-05-02&known_time=12:00:30"
+    assert csv_of(staff, 1, "aggregators", known)[1:] == ["one.example,1,50.0", ",1,50.0"]
+    assert csv_of(staff, 1, "connections", known)[1:] == [
+        f"{home(1)},2026-06-01,,one.example,2026-06-01,2026-12-31",
+        f"{home(2)},2026-06-01,,,,",
+    ]
+
+
+def test_terms_over_time_come_before_the_connections(staff: Client) -> None:
+    declared("grid.example", 1, 1)
+    page = page_text(staff, page_of(of_point(1)))
+    assert page.index("Terms over time") < page.index("Connections on this day</h2>")
 
 
 def test_a_limited_dso_is_not_told_foreign_aggregators(db: None) -> None:

@@ -1,0 +1,61 @@
+"""Record that staff told a participant, or have a notice sent once more."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from participants import audit
+from registry.models import Notice
+from registry.notices.queue import State, wake, why_not_by_mail
+
+
+@transaction.atomic
+def record_told(notice: Notice, *, by: str, how: str, now: datetime) -> None:
+    """Record that staff told the participant.
+
+    Raises:
+        ValidationError: It is not said how, or the notice is not one to be told by hand.
+    """
+    if not how.strip():
+        raise ValidationError("Say how they were told: this is recorded.")
+    changed = Notice.objects.filter(pk=notice.pk, state=State.BY_HAND).update(
+        state=State.TOLD, finished_at=now, detail=how.strip()[:500]
+    )
+    if not changed:
+        raise ValidationError("This participant was told already, or is about to be.")
+    _record("told by hand", notice, by, how)
+
+
+@transaction.atomic
+def send_again(notice: Notice, *, by: str, why: str, now: datetime) -> None:
+    """Have a notice sent that was to be told by hand.
+
+    Raises:
+        ValidationError: There is no mail server or no address, no reason, or the notice is not one to be told by hand.
+    """
+    if not why.strip():
+        raise ValidationError("Say why: this is recorded with its reason.")
+    if obstacle := why_not_by_mail(notice.participant):
+        raise ValidationError(obstacle)
+    changed = Notice.objects.filter(pk=notice.pk, state=State.BY_HAND).update(
+        state=State.WAITING, created_at=now, next_try_at=now, tries=0, finished_at=None, detail=""
+    )
+    if not changed:
+        raise ValidationError("This participant was told already, or is about to be.")
+    _record("send notice", notice, by, why)
+    transaction.on_commit(wake)
+
+
+def _record(action: str, notice: Notice, by: str, reason: str) -> None:
+    audit.record(
+        by,
+        action,
+        f"notice {notice.pk} to {notice.participant}",
+        after={"change": notice.change_id},
+        reason=reason.strip(),
+        about=notice,
+        participants=[notice.participant_id],
+    )

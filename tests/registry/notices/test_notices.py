@@ -1,0 +1,287 @@
+"""Participants are told of decisions by e-mail, through a real mail server on loopback, or else by hand."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from common import locks
+from participants.models import AuditEntry, Contact, Participant
+from registry import tasks
+from registry.changes import Source
+from registry.decisions.reverse_many import settle_many_anew
+from registry.decisions.settle import settle, settle_anew, settle_many, similar_conflicts
+from registry.models import Conflict, Notice
+from registry.notices import queue, send
+from registry.previews.effects import preview
+from tests.registry.admin.conflicts.test_admin import limited, member
+from tests.registry.admin.pages import TODAY, page_of, page_text, party, represented
+from tests.support.polling import wait_for
+from tests.support.smtp import MailServer, receiving_mail
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "the holder's contract had ended"
+BY_KIM = Source.of_staff("kim", SECRET)
+
+
+@pytest.fixture
+def mail(settings: Any) -> Iterator[MailServer]:
+    with receiving_mail() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", server.port, 2
+        settings.SITE_URL = "https://cro.example:8443"
+        yield server
+
+
+def contact(domain: str, email: str, *, told: bool = True) -> Contact:
+    return Contact.objects.create(
+        participant=party("AGR", domain), name="Ann", purpose="conflicts", email=email, is_told=told
+    )
+
+
+@pytest.fixture
+def conflict(db: None) -> Conflict:
+    """one.example and two.example contest a connection; each has contacts."""
+    represented("one.example", 1)
+    represented("two.example", 1)
+    for domain in ("one.example", "two.example"):
+        contact(domain, f"ann@{domain}")
+        contact(domain, f"bob@{domain}")
+        contact(domain, f"never@{domain}", told=False)
+        Contact.objects.create(
+            participant=party("AGR", domain), name="Cas", purpose="at night", telephone="1"
+        )
+    return Conflict.objects.get()
+
+
+def give(conflict: Conflict) -> int:
+    return settle(conflict.pk, "give", at=None, source=BY_KIM, today=TODAY)
+
+
+def send_at(moment: datetime | None = None) -> None:
+    send.send_due(now=lambda: moment or timezone.now(), stopping=lambda: False)
+
+
+def states() -> set[tuple[str, str]]:
+    rows = Notice.objects.select_related("participant")
+    return {(notice.participant.domain, notice.state) for notice in rows}
+
+
+def test_N1_both_parties_are_told_of_a_decision(mail: MailServer, conflict: Conflict) -> None:
+    change = give(conflict)
+    assert states() == {("one.example", "waiting"), ("two.example", "waiting")}
+    assert not mail.messages
+
+    tasks.send_notices()
+
+    assert states() == {("one.example", "sent"), ("two.example", "sent")}
+    assert mail.recipients == [
+        f"{name}@{domain}" for domain in ("one.example", "two.example") for name in ("ann", "bob")
+    ]
+    first, second = mail.messages
+    for message, own, other in (
+        (first, "one.example", "two.example"),
+        (second, "two.example", "one.example"),
+    ):
+        text = str(message)
+        assert f"decision {change}" in str(message["Subject"])
+        assert f"https://cro.example:8443/admin/registry/change/{change}/change/" in text
+        assert own in text
+        assert other not in text, "the other party is never named"
+        assert SECRET not in text, "the reason is never named"
+        assert "kim" not in text
+        assert message["Auto-Submitted"] == "auto-generated"
+    assert Notice.objects.get(participant__domain="one.example").sent_to == [
+        "ann@one.example",
+        "bob@one.example",
+    ]
+
+
+def test_N1_every_way_to_settle_tells(mail: MailServer, conflict: Conflict) -> None:
+    first = give(conflict)
+    anew = settle_anew(conflict.pk, "keep", at=None, source=BY_KIM, today=TODAY)
+    represented("one.example", 2, 3)
+    represented("two.example", 2, 3)
+    other = Conflict.objects.filter(closed_by=None)[0]
+    many = settle_many(similar_conflicts(other), "give", at=None, source=BY_KIM, today=TODAY)
+    again = settle_many_anew(many, "keep", at=None, source=BY_KIM, today=TODAY)
+    told = Notice.objects.order_by("change", "participant").values_list("change", "participant__domain")
+    assert list(told) == [
+        (change, domain) for change in (first, anew, many, again) for domain in ("one.example", "two.example")
+    ], "one notice for each party, whatever the number of conflicts"
+
+
+def test_N1_a_preview_tells_nobody(mail: MailServer, conflict: Conflict) -> None:
+    preview(lambda: give(conflict))
+    assert not Notice.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_N1_the_job_is_queued_after_the_commit(mail: MailServer, conflict: Conflict) -> None:
+    jobs = ProcrastinateJob.objects.filter(task_name=queue.TASK)
+    with transaction.atomic():
+        give(conflict)
+        assert not jobs.exists()
+    assert jobs.count() == 1
+    with transaction.atomic():
+        settle_anew(conflict.pk, "keep", at=None, source=BY_KIM, today=TODAY)
+        transaction.set_rollback(True)
+    assert Notice.objects.count() == 2
+
+
+def test_N2_a_notice_is_sent_again_until_the_server_takes_it(mail: MailServer, conflict: Conflict) -> None:
+    mail.answers = {"RCPT": 451}
+    give(conflict)
+    start = timezone.now()
+    send_at(start)
+    notice = Notice.objects.get(participant__domain="one.example")
+    assert (notice.state, notice.tries) == ("waiting", 1)
+    assert notice.detail == "The mail server refused the addresses (451)."
+    assert notice.next_try_at == start + timedelta(minutes=1)
+    send_at(start + timedelta(seconds=59))
+    notice.refresh_from_db()
+    assert notice.tries == 1
+
+    mail.answers = {}
+    send_at(start + timedelta(minutes=1))
+    assert states() == {("one.example", "sent"), ("two.example", "sent")}
+    assert len(mail.messages) == 2
+
+
+def test_N2_after_a_day_staff_tell_by_hand(mail: MailServer, conflict: Conflict) -> None:
+    mail.answers = {"MAIL": 421}
+    give(conflict)
+    now, tries = timezone.now(), 0
+    while Notice.objects.filter(state="waiting").exists():
+        due = Notice.objects.filter(state="waiting").order_by("next_try_at")[0].next_try_at
+        assert due
+        now, tries = max(due, now), tries + 1
+        assert tries < 100
+        send_at(now)
+    assert states() == {("one.example", "by hand"), ("two.example", "by hand")}
+    assert now - Notice.objects.earliest("pk").created_at >= timedelta(hours=24)
+
+
+def test_N2_what_is_refused_for_good_is_told_by_hand_at_once(mail: MailServer, conflict: Conflict) -> None:
+    mail.answers = {"RCPT": 550}
+    give(conflict)
+    send_at()
+    assert states() == {("one.example", "by hand"), ("two.example", "by hand")}
+    assert Notice.objects.earliest("pk").detail == "The mail server refused the addresses (550)."
+
+
+def test_N2_a_mail_server_that_says_nothing_is_left_after_the_time_limit(
+    mail: MailServer, conflict: Conflict, settings: Any
+) -> None:
+    settings.EMAIL_TIMEOUT = 1
+    mail.silent.set()
+    give(conflict)
+    began = time.monotonic()
+    send_at()
+    assert time.monotonic() - began < 10
+    assert mail.connections == 2
+    assert {state for _, state in states()} == {"waiting"}
+    assert Notice.objects.earliest("pk").detail.startswith("The mail server was not reached")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_N2_one_worker_sends_and_in_no_transaction(mail: MailServer, conflict: Conflict) -> None:
+    give(conflict)
+    mail.silent.set()
+
+    def send_in_a_worker() -> None:
+        try:
+            send_at()
+        finally:
+            connection.close()
+
+    worker = Thread(target=send_in_a_worker)
+    worker.start()
+    wait_for("the worker to wait for the mail server", lambda: mail.connections == 1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.state FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.objid = %s AND l.granted",
+            [locks.NOTICES],
+        )
+        assert cursor.fetchall() == [("idle",)], "it holds the lock of sending, and no transaction"
+    send_at()
+    assert mail.connections == 1, "nobody else sends meanwhile"
+    worker.join()
+
+
+def test_N2_a_notice_whose_worker_died_is_sent_when_its_lease_ends(
+    mail: MailServer, conflict: Conflict
+) -> None:
+    give(conflict)
+    now = timezone.now()
+    Notice.objects.update(next_try_at=now + send.LEASE, tries=1)
+    send_at(now)
+    assert not mail.messages
+    send_at(now + send.LEASE)
+    assert len(mail.messages) == 2
+
+
+def test_N3_without_a_mail_server_participants_are_to_be_told_by_hand(
+    conflict: Conflict, client: Client
+) -> None:
+    give(conflict)
+    client.force_login(member("kim", "CRO operator"))
+    page = re.sub(r"<[^>]*>", "", page_text(client, page_of(conflict)))
+    assert "Told of it: AGR one.example: To be told by hand ; AGR two.example: To be told by hand" in page
+    assert Notice.objects.earliest("pk").detail == "This CRO has no mail server (EMAIL_HOST)."
+    assert "To be told by hand" in page_text(client, "/admin/")
+
+    notice = Notice.objects.get(participant__domain="one.example")
+    told = f"/admin/registry/notice/{notice.pk}/told/"
+    asked = page_text(client, told)
+    assert "ann@one.example" in asked
+    assert "two.example" not in asked
+    assert SECRET not in asked
+    assert "Send the e-mail" not in asked
+    assert "Say why" in client.post(told, {"reason": " "}).content.decode()
+    client.post(told, {"reason": "called Ann at 14:00"})
+    notice.refresh_from_db()
+    assert (notice.state, notice.detail) == ("told", "called Ann at 14:00")
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.actor, entry.reason) == ("told by hand", "kim", "called Ann at 14:00")
+
+
+def test_N3_a_participant_without_an_address_is_told_by_hand_and_later_by_mail(
+    mail: MailServer, conflict: Conflict, client: Client
+) -> None:
+    Contact.objects.filter(participant__domain="one.example").delete()
+    give(conflict)
+    assert states() == {("one.example", "by hand"), ("two.example", "waiting")}
+    client.force_login(member("kim", "CRO operator"))
+    contact("one.example", "new@one.example")
+    notice = Notice.objects.get(participant__domain="one.example")
+    client.post(
+        f"/admin/registry/notice/{notice.pk}/told/", {"reason": "they have an address now", "send": "yes"}
+    )
+    send_at()
+    assert states() == {("one.example", "sent"), ("two.example", "sent")}
+    assert "new@one.example" in mail.recipients
+
+
+def test_N3_limited_staff_see_the_notices_to_theirs_alone(conflict: Conflict) -> None:
+    give(conflict)
+    client = limited("one.example")
+    page = re.sub(r"<[^>]*>", "", page_text(client, page_of(conflict)))
+    assert "Told of it: AGR one.example: To be told by hand" in page
+    assert "AGR two.example: To be told" not in page
+    other = Notice.objects.get(participant__domain="two.example")
+    assert client.get(f"/admin/registry/notice/{other.pk}/change/").status_code == 404
+    assert client.post(f"/admin/registry/notice/{other.pk}/told/", {"reason": "x"}).status_code == 404
+    assert Participant.objects.filter(domain="two.example").exists()
