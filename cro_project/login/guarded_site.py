@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from cro_project.login import two_factor, two_factor_views
+from cro_project.login import invitations, two_factor, two_factor_views
 from cro_project.login.views import CodeStep, PasswordStep, SetUpStep
 from participants import audit
 
@@ -27,6 +27,7 @@ class GuardedSite(AdminSite):
             path("login/code/", CodeStep.as_view(), name="login_code"),
             path("login/set_up/", SetUpStep.as_view(), name="login_set_up"),
             *two_factor_views.urls(self),
+            *invitations.urls(),
             *super().get_urls(),
         ]
 

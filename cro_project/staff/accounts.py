@@ -1,6 +1,7 @@
 """Make and change staff accounts: what they may do, and for which participants. Accounts are never deleted."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
@@ -10,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from guardian.models import UserObjectPermission
 from guardian.shortcuts import assign_perm, remove_perm
 
-from cro_project.login import two_factor
+from cro_project.login import invitations, two_factor
 from participants import audit
 from participants.models import Participant
 from participants.scope import ACTS, SEES
@@ -66,7 +67,7 @@ def save(
         sees: The participants that a limited account only sees.
         actor: The superuser who makes the change.
         reason: Why, for the audit trail.
-        password: A new password; a new account needs one.
+        password: A new password. A new account without one cannot log in until its invitation is accepted.
         further: The permissions that the account has beside its groups; None leaves them unchanged.
 
     Raises:
@@ -80,6 +81,8 @@ def save(
         user.is_staff = True
         if password is not None:
             user.set_password(password)
+        elif new:
+            user.set_unusable_password()
         user.save()
         user.groups.set(groups)
         if further is not None:
@@ -112,6 +115,21 @@ def set_password(user: User, password: str, *, actor: User, reason: str) -> None
         audit.record(
             actor.get_username(), "set password", two_factor.subject(user), reason=reason.strip(), about=user
         )
+
+
+def invite(user: User, *, actor: User, reason: str, now: datetime) -> str:
+    """Make a link by which `user` sets a password, and return its token.
+
+    Raises:
+        ValidationError: There is no reason.
+    """
+    _require(reason)
+    with transaction.atomic():
+        token = invitations.make(user, now=now)
+        audit.record(
+            actor.get_username(), "invited user", two_factor.subject(user), reason=reason.strip(), about=user
+        )
+    return token
 
 
 def _require(reason: str) -> None:

@@ -13,13 +13,15 @@ from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.models import UserObjectPermission
 
+from common import clock
 from common.display import PLACEHOLDER
 from common.retry import retried
-from cro_project.login import two_factor
+from cro_project.login import invitations, two_factor
 from cro_project.staff import accounts
 from cro_project.staff.forms import NewUserForm, PasswordForm, UserForm
 from cro_project.staff.groups import OURS
@@ -85,6 +87,33 @@ def reset_second_factor(model_admin: ScopedAdmin, request: HttpRequest, user: Us
     )
 
 
+def invite(model_admin: ScopedAdmin, request: HttpRequest, user: User) -> HttpResponse:
+    """Make a new link for somebody who lost their password, or whose invitation has expired."""
+    if _is_own(request, user):
+        return _to_own_page(request, "password_change", "You change your own password here.")
+
+    def save(reason: str) -> None:
+        by = _acting_user(request)
+        token = retried(lambda: accounts.invite(user, actor=by, reason=reason, now=clock.now()))
+        _show_invitation(request, user, token)
+
+    form = ReasonForm(request.POST or None)
+    return _reason_page(model_admin, request, user, form, f"Invite {user.get_username()}", save)
+
+
+def _show_invitation(request: HttpRequest, user: User, token: str) -> None:
+    """Show the link of an invitation on the next page, and never again."""
+    messages.success(
+        request,
+        format_html(
+            "Give this link to {} yourself, by a channel that you trust. It works once, for 24 hours, and is not shown"
+            " again: <code>{}</code>",
+            user.get_username(),
+            invitations.url(request, token),
+        ),
+    )
+
+
 class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     about_participants = False
     form = UserForm
@@ -94,6 +123,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     pages = (
         *FORM_PAGES,
         Page("<path:object_id>/second_factor/", "second_factor", reset_second_factor, may=may_change),
+        Page("<path:object_id>/invitation/", "invitation", invite, may=may_change),
     )
     list_display = [
         "username",
@@ -201,7 +231,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         reason = [(None, {"fields": ["reason"]})] if changes else []
         if obj is None:
             return [
-                (None, {"fields": ["username", *person, "password1", "password2"]}),
+                (None, {"fields": ["username", *person]}),
                 ("What they may do", {"fields": rights}),
                 *reason,
             ]
@@ -228,9 +258,11 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
             sees=data["sees"],
             actor=form.actor,
             reason=data["reason"],
-            password=data.get("password1"),
             further=data["further"] if change else None,
         )
+        if not change:
+            token = accounts.invite(obj, actor=form.actor, reason=data["reason"], now=clock.now())
+            _show_invitation(request, obj, token)
         _warn_of_empty_scope(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -41,7 +41,13 @@ class ParticipantsWidget(AutocompleteSelectMultiple):
         super().__init__(to_participant, admin.site)
 
     def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> dict[str, Any]:
-        return {**super().build_attrs(base_attrs, extra_attrs), "data-allow-clear": "false"}
+        """Have what is found shown in the row of the field, below it: elsewhere it would cover other choices."""
+        row = str((extra_attrs or {}).get("id", "")).removeprefix("id_")
+        return {
+            **super().build_attrs(base_attrs, extra_attrs),
+            "data-allow-clear": "false",
+            "data-dropdown-parent": f".field-{row}",
+        }
 
     @property
     def media(self) -> forms.Media:
@@ -110,24 +116,17 @@ class UserForm(forms.ModelForm[User]):
                 self.add_error(None, refused)
 
 
-class NewUserForm(SetPasswordMixin, UserForm):  # type: ignore[type-arg]
-    """Add an account, with its first password."""
-
-    password1, password2 = SetPasswordMixin.create_password_fields()
+class NewUserForm(UserForm):
+    """Add an account. Its first password is chosen by who is invited."""
 
     class Meta(UserForm.Meta):
         fields = ["username", *UserForm.Meta.fields]
 
     def clean(self) -> dict[str, Any]:
-        self.validate_passwords()
         data = super().clean() or {}
         if not (data.get("groups") or data.get("is_superuser") or "groups" in self.errors):
             self.add_error("groups", "Choose a group: without one, this account may not look at anything.")
         return data
-
-    def _post_clean(self) -> None:
-        super()._post_clean()
-        self.validate_password_for_user(self.instance)
 
 
 class PasswordForm(SetPasswordMixin, ReasonForm):  # type: ignore[type-arg]

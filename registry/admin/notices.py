@@ -196,10 +196,10 @@ def told_of(change: Change | None, scope: Scope) -> list[SafeString]:
     )
     return [
         format_html(
-            "{}: {} {}",
+            "{}: {}{}",
             notice.participant,
             link(notice, state_badge(notice)),
-            moment(notice.finished_at) if notice.finished_at else "",
+            f" {moment(notice.finished_at)}" if notice.finished_at else "",
         )
         for notice in rows.order_by("participant")
     ]

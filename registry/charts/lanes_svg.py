@@ -26,8 +26,11 @@ LABEL_MARGIN, LETTER = 4, 1.7
 LINE, LINES = 46, 3
 """Letters in a line of a label, as a telephone has room for, and lines of a label."""
 
-TODAY_ROW, TICK_ROW, HEADING, LABEL, BAR, GAP = 16, 18, 26, 18, 16, 10
+TODAY_ROW, TICK_ROW, HEADING, LABEL, BAR, GAP = 16, 18, 26, 20, 16, 10
 """Heights in pixels."""
+
+RAISE = 8
+"""Pixels from the baseline of a label down to its bar: room for descenders and the stroke around the letters."""
 
 LEGEND = {
     "effective": "Effective: these days count",
@@ -78,7 +81,7 @@ def _add_group(
     for lane in group.lanes:
         for words in wrap(lane.label, LINE, max_lines=LINES, placeholder=" …"):
             bottom += LABEL
-            texts.append(text("label", 0, bottom - 5, words))
+            texts.append(text("label", 0, bottom - RAISE, words))
         bars += [_bar(bar, bottom, drawn, key) for bar in lane.bars]
         bottom += BAR + GAP
     if not group.lanes:

@@ -114,6 +114,7 @@ TABLES = {
     "registry_congestionpointterms": "of participants",
     "registry_connection": "of participants",
     "registry_importrun": "of all participants",
+    "registry_notice": "of participants",
     "registry_market": "of the market",
     "registry_policy": "of the market",
     "registry_policysetting": "of the market",
@@ -140,6 +141,8 @@ class Page:
     """The kind of what a POST does, where looking at the page is another."""
     in_query: str = ""
     """The parameter that names the row, where the path does not."""
+    row: str = ""
+    """Which of the party's rows it is about, where that is not the one by the name of the table."""
     key: str = "object_id"
     """What the path calls the row."""
 
@@ -148,6 +151,8 @@ PAGES = {
     "app_list": Page("everybody", arguments={"app_label": "registry"}),
     "autocomplete": Page("nobody"),
     "index": Page("everybody"),
+    "invitation": Page("public", arguments={"token": "no-such-token"}),
+    "invitation_accept": Page("public"),
     "jsi18n": Page("everybody"),
     "login": Page("public"),
     "login_code": Page("step"),
@@ -163,6 +168,33 @@ PAGES = {
     "view_on_site": Page("nothing", arguments={"content_type_id": 1, "object_id": 1}),
     "participants_mode_switch": Page("decide", arguments={"value": "closed"}),
     "participants_participant_add": Page("decide"),
+    "participants_participant_contact": Page("act", "participants_participant", {"number": "{contact}"}),
+    "participants_participant_contact_add": Page("act", "participants_participant"),
+    "participants_participant_follow_ups": Page("list"),
+    "participants_participant_journal": Page("row", "participants_participant", post="act"),
+    "participants_participant_journal_file": Page(
+        "row", "participants_participant", {"number": "{file_participants_participant}"}
+    ),
+    "participants_participant_journal_follow_up": Page("act", "participants_participant"),
+    "participants_participant_journal_remove": Page(
+        "act", "participants_participant", {"number": "{journal_participants_participant}"}
+    ),
+    "registry_conflict_journal": Page("row", "registry_conflict", post="act"),
+    "registry_conflict_journal_file": Page(
+        "row", "registry_conflict", {"number": "{file_registry_conflict}"}
+    ),
+    "registry_conflict_journal_follow_up": Page("act", "registry_conflict"),
+    "registry_conflict_journal_remove": Page(
+        "act", "registry_conflict", {"number": "{journal_registry_conflict}"}
+    ),
+    "reservations_contract_journal": Page("row", "reservations_contract", post="act"),
+    "reservations_contract_journal_file": Page(
+        "row", "reservations_contract", {"number": "{file_reservations_contract}"}
+    ),
+    "reservations_contract_journal_follow_up": Page("act", "reservations_contract"),
+    "reservations_contract_journal_remove": Page(
+        "act", "reservations_contract", {"number": "{journal_reservations_contract}"}
+    ),
     "participants_participant_key": Page("act", "participants_participant", {"key_id": "{key}"}),
     "participants_participant_rotate": Page("act", "participants_participant"),
     "participants_participant_rotate_preview": Page("act", "participants_participant"),
@@ -174,6 +206,8 @@ PAGES = {
     "participants_participant_test_message_steps": Page(
         "row", "participants_participant", {"test_id": "{test}"}
     ),
+    "registry_change_reverse": Page("act", "registry_change", row="decided"),
+    "registry_change_reverse_preview": Page("act", "registry_change", row="decided"),
     "registry_conflict_preview": Page("act", "registry_conflict"),
     "registry_conflict_settle": Page("row", "registry_conflict", post="act", in_query="like"),
     "registry_conflict_settle_preview": Page("act on found", "registry_conflict", in_query="like"),
@@ -189,6 +223,7 @@ PAGES = {
     "registry_importrun_progress": Page("of all", "registry_importrun"),
     "registry_importrun_decide": Page("decide", "registry_importrun"),
     "registry_importrun_rejects_csv": Page("of all", "registry_importrun"),
+    "registry_notice_told": Page("act", "registry_notice"),
     "registry_representation_adjust": Page("act", "registry_representation"),
     "registry_representation_adjust_preview": Page("act", "registry_representation"),
     "uftp_inboundmessage_process_again": Page("act", "uftp_inboundmessage"),
@@ -210,6 +245,7 @@ PAGES = {
     "reservations_contract_settlement": Page("list"),
     "reservations_contract_version": Page("row", "reservations_contract", {"number": 1}),
     "reservations_reservationupdate_outcome": Page("act", "reservations_reservationupdate"),
+    "auth_user_invitation": Page("superuser", "auth_user"),
     "auth_user_password_change": Page("superuser", "auth_user", key="id"),
     "auth_user_second_factor": Page("superuser", "auth_user"),
 }

@@ -11,14 +11,16 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 
 from django.contrib.auth.models import Group, User
+from django.db.models import Model
 from django.test import Client
 from django.utils.timezone import now
 from guardian.shortcuts import assign_perm
 
 from cro_project.staff.groups import AUDITOR, OPERATOR, PARTICIPANT_MANAGER
 from participants import audit
+from participants.journal import contacts, entries
 from participants.keys import format_public_key
-from participants.models import AuditEntry, Participant
+from participants.models import AuditEntry, Contact, Participant
 from participants.registration import add_or_update_participant, set_standing
 from registry.changes import Source
 from registry.decisions.settle import settle
@@ -30,6 +32,7 @@ from registry.models import (
     CongestionPointConnection,
     CongestionPointTerms,
     Connection,
+    Notice,
     Representation,
     RevisionPlace,
 )
@@ -96,6 +99,7 @@ def make(tag: str) -> Party:
     _refuse(party)
     set_standing(party.participants["two"], "suspended", actor="kim", reason=f"Because of {tag}")
     _look_up(party)
+    _write_journals(party)
     return party
 
 
@@ -238,12 +242,37 @@ def _look_up(party: Party) -> None:
         "settled": conflicts.get(closed_by__isnull=False).pk,
         "registry_change": Change.objects.filter(message__sender=sender).latest("pk").pk,
         "decided": conflicts.get(closed_by__isnull=False).closed_by_id or 0,
+        "registry_notice": Notice.objects.filter(participant=agr).latest("pk").pk,
         "registry_revisionplace": RevisionPlace.objects.get(sender=agr).pk,
         "reservations_contract": Contract.objects.get(dso=dso).pk,
         "reservations_reservationupdate": ReservationUpdate.objects.get(dso=dso, addressed_to="CRO").pk,
         "key": agr.keys.get().pk,
         "test": OutboundMessage.objects.get(recipient_domain=agr.domain, message_type="TestMessage").pk,
     }
+
+
+def _write_journals(party: Party) -> None:
+    """A contact, and an entry with a file in the journal of the AGR, of its open conflict and of its contract."""
+    agr, two, dso = (party.participants[name] for name in ("agr", "two", "dso"))
+    contact = Contact(participant=agr, name=f"Ann of {party.tag}", purpose="conflicts", telephone="+31 20 1")
+    contacts.save(contact, actor="kim")
+    party.rows["contact"] = contact.pk
+    about: tuple[tuple[type[Model], list[Participant]], ...] = (
+        (Participant, [agr]),
+        (Conflict, [agr, two]),
+        (Contract, [dso, agr]),
+    )
+    for model, concerned in about:
+        table = model._meta.label_lower.replace(".", "_")
+        entry = entries.write(
+            model._default_manager.get(pk=party.rows[table]),
+            f"Called {party.tag}",
+            author="kim",
+            participants=[participant.pk for participant in concerned],
+            files=[entries.File(f"{party.tag}.pdf", b"%PDF of " + party.tag.encode())],
+        )
+        party.rows[f"journal_{table}"] = entry.pk
+        party.rows[f"file_{table}"] = entry.attachments.get().pk
 
 
 def mixed_change(own: Party, stranger: Party) -> int:

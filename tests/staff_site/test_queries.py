@@ -21,6 +21,7 @@ SEARCHED = {
     "participants/participant": "agr-",
     "registry/change": "1",
     "registry/importrun": "connections",
+    "registry/notice": "1",
     "registry/revisionplace": "agr-",
     "reservations/contract": "C-",
     "reservations/reservationupdate": "needs less",
@@ -34,7 +35,7 @@ SEARCHED = {
 """What is looked for in a table; in the others, the beginning of connections' addresses."""
 
 QUERIES: dict[str, int] = {
-    "/admin/": 21,
+    "/admin/": 22,
     "/admin/participants/auditentry/": 11,
     "/admin/participants/auditentry/export/": 11,
     "/admin/participants/auditentry/?q=kim": 11,
@@ -44,11 +45,15 @@ QUERIES: dict[str, int] = {
     "/admin/participants/participant/add/": 5,
     "/admin/participants/participant/export/": 11,
     "/admin/participants/participant/?q=agr-": 7,
-    "/admin/participants/participant/#/change/": 26,
+    "/admin/participants/participant/#/change/": 31,
     "/admin/participants/participant/#/keys/rotate/": 7,
     "/admin/participants/participant/#/standing/barred/": 9,
     "/admin/participants/participant/#/standing/known/": 9,
     "/admin/participants/participant/#/standing/suspended/": 9,
+    "/admin/participants/participant/follow-ups/": 12,
+    "/admin/participants/participant/#/contacts/#/": 7,
+    "/admin/participants/participant/#/contacts/add/": 6,
+    "/admin/participants/participant/#/journal/file/#/": 7,
     "/admin/uftp/inboundmessage/": 9,
     "/admin/uftp/inboundmessage/export/": 11,
     "/admin/uftp/inboundmessage/?q=#": 9,
@@ -76,11 +81,17 @@ QUERIES: dict[str, int] = {
     "/admin/uftp/unknownsender/export/": 10,
     "/admin/uftp/unknownsender/?q=p": 9,
     "/admin/uftp/unknownsender/#/change/": 6,
+    "/admin/registry/notice/": 9,
+    "/admin/registry/notice/export/": 11,
+    "/admin/registry/notice/?q=#": 7,
+    "/admin/registry/notice/#/change/": 9,
+    "/admin/registry/notice/#/told/": 8,
     "/admin/registry/conflict/": 8,
     "/admin/registry/conflict/export/": 10,
     "/admin/registry/conflict/?q=ean.8716": 9,
-    "/admin/registry/conflict/#/change/": 18,
+    "/admin/registry/conflict/#/change/": 24,
     "/admin/registry/conflict/settle/?like=#": 10,
+    "/admin/registry/conflict/#/journal/file/#/": 7,
     "/admin/registry/connection/": 10,
     "/admin/registry/connection/export/": 13,
     "/admin/registry/connection/?q=ean.8716": 11,
@@ -88,7 +99,8 @@ QUERIES: dict[str, int] = {
     "/admin/registry/change/": 8,
     "/admin/registry/change/export/": 11,
     "/admin/registry/change/?q=#": 8,
-    "/admin/registry/change/#/change/": 35,
+    "/admin/registry/change/#/change/": 38,
+    "/admin/registry/change/#/reverse/": 11,
     "/admin/registry/revisionplace/": 9,
     "/admin/registry/revisionplace/export/": 11,
     "/admin/registry/revisionplace/?q=agr-": 9,
@@ -96,7 +108,7 @@ QUERIES: dict[str, int] = {
     "/admin/registry/congestionpoint/": 11,
     "/admin/registry/congestionpoint/export/": 12,
     "/admin/registry/congestionpoint/?q=ean.8716": 8,
-    "/admin/registry/congestionpoint/#/change/": 14,
+    "/admin/registry/congestionpoint/#/change/": 17,
     "/admin/registry/congestionpoint/#/aggregators.csv": 10,
     "/admin/registry/congestionpoint/#/connections.csv": 12,
     "/admin/registry/importrun/": 8,
@@ -132,13 +144,14 @@ QUERIES: dict[str, int] = {
     "/admin/reservations/contract/overview/": 13,
     "/admin/reservations/contract/export/": 13,
     "/admin/reservations/contract/?q=C-": 12,
-    "/admin/reservations/contract/#/change/": 15,
+    "/admin/reservations/contract/#/change/": 19,
     "/admin/reservations/contract/#/day/#/": 15,
     "/admin/reservations/contract/#/edit/": 14,
     "/admin/reservations/contract/#/end/": 9,
     "/admin/reservations/contract/#/month/#/": 14,
     "/admin/reservations/contract/#/version/#/": 12,
     "/admin/reservations/contract/settlement/": 26,
+    "/admin/reservations/contract/#/journal/file/#/": 9,
     "/admin/reservations/reservationupdate/": 12,
     "/admin/reservations/reservationupdate/export/": 12,
     "/admin/reservations/reservationupdate/?q=needs less": 12,
@@ -192,6 +205,31 @@ DECIDED = """
 INSERT INTO participants_auditentry (moment, actor, action, subject, before, after, reason, participants)
 SELECT now(), 'kim', 'changed participant', role || ' ' || domain, '{}', '{}', 'so decided', ARRAY[id::int]
 FROM participants_participant, generate_series(1, %(times)s)
+"""
+TOLD = """
+INSERT INTO registry_notice (change_id, participant_id, state, tries, sent_to, detail)
+SELECT c.id, p.id, 'by hand', 0, '{}', 'no address'
+FROM (SELECT id FROM registry_change ORDER BY id LIMIT 4 * %(times)s) c, participants_participant p
+"""
+CONTACTS = """
+INSERT INTO participants_contact (participant_id, name, purpose, email, telephone, is_told)
+SELECT id, 'Ann', 'conflicts', 'ann@' || domain, '', true
+FROM participants_participant, generate_series(1, %(times)s)
+"""
+JOURNALS = """
+-- Comments with a file each, and a follow-up, about every participant, conflict and contract.
+WITH about AS (
+    SELECT t.id AS kind, p.id FROM participants_participant p, django_content_type t WHERE t.model = 'participant'
+    UNION ALL SELECT t.id, f.id FROM registry_conflict f, django_content_type t WHERE t.model = 'conflict'
+    UNION ALL SELECT t.id, c.id FROM reservations_contract c, django_content_type t WHERE t.model = 'contract'
+), followed AS (
+    INSERT INTO participants_followup (content_type_id, object_pk, wait_until, participants)
+    SELECT kind, id::text, current_date, '{}' FROM about
+), written AS (
+    INSERT INTO participants_journalentry (content_type_id, object_pk, author, text, participants, removed_by)
+    SELECT kind, id::text, 'kim', 'called', '{}', '' FROM about, generate_series(1, %(times)s) RETURNING id
+)
+INSERT INTO participants_attachment (entry_id, name, size, content) SELECT id, 'letter.pdf', 1, 'x' FROM written
 """
 REFUSED = """
 INSERT INTO uftp_refusal (at, address, role, domain, major, status, line, size, verified)
@@ -329,6 +367,9 @@ def fill(times: int) -> None:
             UNKNOWN,
             PLACES,
             *IMPORTS,
+            TOLD,
+            CONTACTS,
+            JOURNALS,
         ):
             cursor.execute(statement, {"times": times})
 

@@ -80,7 +80,7 @@ def url(world: World, name: str, page: Page, whose: str) -> str:
         arguments[key] = party.rows[str(value).strip("{}")] if is_row else value
     if not page.table:
         return reverse(f"admin:{name}", kwargs=arguments)
-    row = party.rows.get(page.table) or world.market[page.table]
+    row = party.rows.get(page.row or page.table) or world.market[page.table]
     if page.in_query:
         return f"{reverse(f'admin:{name}', kwargs=arguments)}?{page.in_query}={row}"
     return reverse(f"admin:{name}", kwargs={**arguments, page.key: row})

@@ -233,8 +233,8 @@ def test_nothing_is_adjusted_unseen(staff: Client) -> None:
         ({"reason": "a\x00b"}, "Null characters are not allowed."),
         ({"last": "\x00"}, "The last day is not a date"),
         ({"expected": "\x00"}, "nothing was done"),
-        ({"first": "0001-01-01", "last": "9999-12-31"}, "nothing was done"),
-        ({"first": "9999-12-31", "last": ""}, "nothing was done"),
+        ({"first": "0001-01-01", "last": "9999-12-31", "sure": "on"}, "nothing was done"),
+        ({"first": "9999-12-31", "last": "", "sure": "on"}, "nothing was done"),
     ],
 )
 def test_rubbish_is_told_beside_the_form(staff: Client, said: dict[str, str], told: str) -> None:
