@@ -36,7 +36,7 @@ Row = dict[str, Any]
 
 FILLED = {
     "participants_auditentry": {"content_type_id", "object_pk", "participants"},
-    "registry_change": {"kind"},
+    "registry_change": {"kind", "reverses_id"},
 }
 """The columns that migrations add or fill, by table; a test of its own says what with."""
 
@@ -227,6 +227,10 @@ def schema(url: str) -> list[tuple[str, ...]]:
     with psycopg.connect(url) as reading:
         found = reading.execute(SCHEMA).fetchall()
     return [(*named, CASTS.sub("", text)) for *named, text in found]
+
+
+def test_no_change_of_an_earlier_version_is_a_reversal(upgraded: Upgraded) -> None:
+    assert {row["reverses_id"] for row in upgraded.after["registry_change"]} == {None}
 
 
 def test_each_entry_names_its_object_and_its_participants(upgraded: Upgraded) -> None:
