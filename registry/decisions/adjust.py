@@ -31,7 +31,7 @@ from registry.previews import effects
 from registry.queries.change_sources import source_in_words
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import prepare
-from registry.updates import points, standings, statements
+from registry.updates import clipping, points, standings, statements
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -71,8 +71,8 @@ WHERE congestion_point_id = %(point)s AND superseded_by_id IS NULL AND id <> %(r
 """
 
 STATE_POINT = """
-INSERT INTO point_statement (point_id, days, replaces_from, ends_at_once)
-VALUES (%(point)s, datemultirange(%(days)s::daterange), lower(%(days)s::daterange), false)
+INSERT INTO point_statement (point_id, days, replaces_from)
+VALUES (%(point)s, datemultirange(%(days)s::daterange), lower(%(days)s::daterange))
 """
 
 WANT_TERMS = """
@@ -251,13 +251,13 @@ def _adjust_terms(
         ),
     )
     for query, description in (
-        (points.CLIPPED, "lose days with the congestion point"),
-        (points.STILL_ENDED, "ended with the congestion point earlier and are not brought back"),
+        (clipping.CLIPPED, "lose days with the congestion point"),
+        (clipping.STILL_ENDED, "ended with the congestion point earlier and are not brought back"),
     ):
         cursor.execute(query)
         for _, count in cursor.fetchall():
             notice(f"Connections that {description}: {count:,}.")
-    points.write(cursor, recorder)
+    points.write(cursor, recorder, today=today)
     _write_claims(cursor, MEMBERSHIP, recorder, today)
     return point.dso
 

@@ -154,6 +154,9 @@ def _takes_days_from(conflict: Conflict, claim: Refusable) -> bool:
         return False
     if claim.superseded_by_id and claim.superseded_by_id <= conflict.closed_by_id:
         return False
+    other = conflict.claimant_id if party == conflict.holder_id else conflict.holder_id
+    if claim.given_to_id not in (None, other):
+        return False
     lost = _days_taken_from(conflict, party)
     return lost is not None and _overlap(lost, claim.period)
 

@@ -34,15 +34,17 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 REVERSIBLE_DAYS = """
--- Of the decided days that were not decided later: those that the holder holds and the claimant is refused,
+-- Of the decided days that were not decided later: those that the holder holds and the claimant is refused against it,
 -- the reverse, both of these, and those that the two contest; then all of them, and those that each of the two claims.
 WITH side AS (
     SELECT s.party_id,
         coalesce(range_agg(c.period) FILTER (WHERE c.standing = 'effective'), '{{}}') AS holds,
-        coalesce(range_agg(c.period) FILTER (WHERE c.standing = 'refused'), '{{}}') AS refused,
+        coalesce(range_agg(c.period) FILTER (WHERE c.given_to_id = s.other_id), '{{}}') AS refused,
         coalesce(range_agg(c.period) FILTER (WHERE c.standing = 'contested'), '{{}}') AS contests,
         coalesce(range_agg(c.period), '{{}}') AS claims
-    FROM (VALUES (%(holder)s::bigint), (%(claimant)s::bigint)) s (party_id)
+    FROM (VALUES
+        (%(holder)s::bigint, %(claimant)s::bigint), (%(claimant)s::bigint, %(holder)s::bigint)
+    ) s (party_id, other_id)
     LEFT JOIN {claims} c
         ON c.connection_id = %(connection)s AND c.{party} = s.party_id AND c.superseded_by_id IS NULL
     GROUP BY s.party_id

@@ -20,7 +20,7 @@ from registry.previews import effects
 from registry.queries.change_sources import source_in_words
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import analyze_if_large, prepare
-from registry.updates import points, standings
+from registry.updates import endings, points, standings
 from registry.updates.conflict_detection import refresh_conflicts
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ SELECT count(*) FROM (
 
 STATE_POINTS = """
 -- The congestion points whose terms the import changed. They state no days: the wanted terms say all.
-INSERT INTO point_statement (point_id, days, replaces_from, ends_at_once)
-SELECT congestion_point_id, '{}', date '0001-01-02', false FROM (
+INSERT INTO point_statement (point_id, days, replaces_from)
+SELECT congestion_point_id, '{}', date '0001-01-02' FROM (
     SELECT congestion_point_id FROM registry_congestionpointterms WHERE recorded_by_id = %(import)s
     UNION SELECT congestion_point_id FROM registry_congestionpointterms WHERE superseded_by_id = %(import)s
 ) touched
@@ -194,8 +194,9 @@ WHERE c.connection_id = q.connection_id AND c.recorded_by_id = %(import)s AND c.
 
 RECORD_FORMER = """
 -- On the quiet connections: what the import superseded is recorded again, with its standing and since when it waits.
-INSERT INTO {claims} (connection_id, period, standing, waiting_since_id, recorded_by_id, {insert_columns})
-SELECT c.connection_id, c.period, c.standing, c.waiting_since_id, %(change)s, {columns}
+INSERT INTO {claims}
+    (connection_id, period, standing, given_to_id, waiting_since_id, recorded_by_id, {insert_columns})
+SELECT c.connection_id, c.period, c.standing, c.given_to_id, c.waiting_since_id, %(change)s, {columns}
 FROM {claims} c JOIN quiet_connection USING (connection_id)
 WHERE c.superseded_by_id = %(import)s
 """
@@ -250,7 +251,8 @@ def reverse_import(number: int, *, source: Source, today: date, expected: str | 
             notice(f"Claims that were changed since the import, and stay as they are: {staying:,}.")
         cursor.execute("DELETE FROM claim_change WHERE old = want")
         if terms_change:
-            points.write(cursor, recorder)
+            points.write(cursor, recorder, today=today)
+            endings.remember_again(cursor, forgotten_by=number, change=recorder.change_id())
         change = recorder.change_id()
         _restore_quiet(cursor, kind, {**parameters, "change": change})
         standings.judge(cursor, kind, change=change, policy=HOLD, today=today)

@@ -45,8 +45,8 @@ FROM selected_conflict JOIN registry_conflict f ON f.id = conflict_id
 """
 
 FIND_RUNS = """
--- The days of each conflict that can be decided again: one party holds them, the other is refused them, and they were
--- not decided between the two later. Runs on which the decision changes nothing are left out.
+-- The days of each conflict that can be decided again: one party holds them, the other is refused them against it, and
+-- they were not decided between the two later. Runs on which the decision changes nothing are left out.
 INSERT INTO reversible_run
 WITH about AS (
     SELECT f.id, datemultirange(f.period) - later.days AS days, h.holds AS holder_has, c.holds AS claimant_has,
@@ -61,13 +61,13 @@ WITH about AS (
     ) later
     CROSS JOIN LATERAL (
         SELECT coalesce(range_agg(period) FILTER (WHERE standing = 'effective'), '{{}}') AS holds,
-            coalesce(range_agg(period) FILTER (WHERE standing = 'refused'), '{{}}') AS refused
+            coalesce(range_agg(period) FILTER (WHERE given_to_id = f.claimant_id), '{{}}') AS refused
         FROM {claims} s
         WHERE s.connection_id = f.connection_id AND s.{party} = f.holder_id AND s.superseded_by_id IS NULL
     ) h
     CROSS JOIN LATERAL (
         SELECT coalesce(range_agg(period) FILTER (WHERE standing = 'effective'), '{{}}') AS holds,
-            coalesce(range_agg(period) FILTER (WHERE standing = 'refused'), '{{}}') AS refused
+            coalesce(range_agg(period) FILTER (WHERE given_to_id = f.holder_id), '{{}}') AS refused
         FROM {claims} s
         WHERE s.connection_id = f.connection_id AND s.{party} = f.claimant_id AND s.superseded_by_id IS NULL
     ) c

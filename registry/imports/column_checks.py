@@ -222,7 +222,7 @@ MEMBERSHIPS = Layout(
         # D5 is for messages: in a file the last day is the last day (docs/rules.md I5).
         """
         INSERT INTO staged_point
-            (number, dso_id, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday)
+            (number, dso_id, address, first, upper, stated_upper, ends, mutex, day_ahead, intraday)
         SELECT row_number() OVER (ORDER BY min(line)), party_id, point, point_first, point_upper, point_upper, false,
             mutex, day_ahead, intraday
         FROM good_membership

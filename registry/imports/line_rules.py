@@ -59,7 +59,7 @@ CONTESTED = """
 SELECT l.line
 FROM (
     SELECT point_id, party_id, connection_id, range_agg(daterange(first, nullif(stop, 'infinity'))) AS days
-    FROM piece WHERE claimed AND was IS NULL AND standing <> 'effective'
+    FROM piece WHERE claimed AND is_new AND standing <> 'effective'
     GROUP BY point_id, party_id, connection_id
 ) contested
 JOIN statement s USING (point_id, party_id, connection_id)

@@ -19,7 +19,12 @@ from registry.models.coverage import CongestionPointCoverage, Coverage, Coverage
 from registry.models.imports import ImportFile, ImportRun
 from registry.models.market import Market, Policy, PolicySetting
 from registry.models.notices import Notice
-from registry.models.points import CongestionPoint, CongestionPointTerms, RedispatchBy
+from registry.models.points import (
+    CongestionPoint,
+    CongestionPointEnding,
+    CongestionPointTerms,
+    RedispatchBy,
+)
 
 __all__ = [
     "CURRENT",
@@ -32,6 +37,7 @@ __all__ = [
     "CongestionPoint",
     "CongestionPointConnection",
     "CongestionPointCoverage",
+    "CongestionPointEnding",
     "CongestionPointTerms",
     "Connection",
     "Coverage",

@@ -38,11 +38,17 @@ class Claim(Fact):
     """A fact that others may contest.
 
     `waiting_since` is the change from which on the claimant waits for the days; null while the claim is effective.
+    `given_to` is the party that the days of a refused claim were given to, for as long as that party holds them
+    (docs/rules.md C3). It is null for other claims, and for refused claims that were superseded before this was
+    recorded.
     """
 
     standing = models.CharField(max_length=9, choices=ClaimStanding.choices)
     waiting_since = models.ForeignKey(
         Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    given_to = models.ForeignKey(
+        Participant, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
 
     class Meta:
@@ -56,6 +62,21 @@ def waits_unless_effective(name: str) -> models.CheckConstraint:
         | (~Q(standing=ClaimStanding.EFFECTIVE) & Q(waiting_since__isnull=False)),
         name=name,
     )
+
+
+def refused_to_a_party(name: str) -> models.CheckConstraint:
+    """Return the constraint that a current claim names the party that has its days if and only if it is refused."""
+    return models.CheckConstraint(
+        condition=Q(standing=ClaimStanding.REFUSED, given_to__isnull=False)
+        | Q(standing=ClaimStanding.REFUSED, superseded_by__isnull=False)
+        | (~Q(standing=ClaimStanding.REFUSED) & Q(given_to__isnull=True)),
+        name=name,
+    )
+
+
+def given_to_index(name: str) -> models.Index:
+    """Return an index that finds the refused claims whose days a party was given."""
+    return models.Index(fields=["given_to"], name=name, condition=Q(given_to__isnull=False))
 
 
 class CongestionPointConnection(Claim):
@@ -87,6 +108,7 @@ class CongestionPointConnection(Claim):
             models.Index(fields=["standing", "id"], name="membership_waiting", condition=WAITING),
             models.Index(F("period__startswith"), name="membership_first_day"),
             superseded_index("membership_superseded"),
+            given_to_index("membership_given_to"),
         ]
         constraints = [
             ExclusionConstraint(
@@ -109,6 +131,7 @@ class CongestionPointConnection(Claim):
             ),
             models.CheckConstraint(condition=~Q(period__isempty=True), name="membership_has_days"),
             waits_unless_effective("membership_waits_unless_effective"),
+            refused_to_a_party("membership_refused_to_a_party"),
         ]
 
     def __str__(self) -> str:
@@ -135,6 +158,7 @@ class Representation(Claim):
             models.Index(fields=["standing", "id"], name="representation_waiting", condition=WAITING),
             models.Index(F("period__startswith"), name="representation_first_day"),
             superseded_index("representation_superseded"),
+            given_to_index("representation_given_to"),
         ]
         constraints = [
             ExclusionConstraint(
@@ -147,6 +171,7 @@ class Representation(Claim):
             ),
             models.CheckConstraint(condition=~Q(period__isempty=True), name="representation_has_days"),
             waits_unless_effective("representation_waits_unless_effective"),
+            refused_to_a_party("representation_refused_to_a_party"),
         ]
 
     def __str__(self) -> str:

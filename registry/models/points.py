@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from participants.models import Participant
-from registry.models.changes import CURRENT, Fact, FactQuerySet, superseded_index
+from registry.models.changes import CURRENT, Change, Fact, FactQuerySet, superseded_index
 
 
 class RedispatchBy(models.TextChoices):
@@ -72,3 +72,33 @@ class CongestionPointTerms(Fact):
 
     def __str__(self) -> str:
         return f"terms of {self.congestion_point}"
+
+
+class CongestionPointEnding(models.Model):
+    """The fact that a message ended a congestion point at once on a day (docs/rules.md D5).
+
+    A message that is sent again on a later day means the same by it. There is at most one current row for each
+    congestion point and day on which its DSO sent such a message.
+    """
+
+    congestion_point = models.ForeignKey(
+        CongestionPoint, on_delete=models.PROTECT, related_name="endings", db_index=False
+    )
+    day = models.DateField()
+    recorded_by = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+")
+    superseded_by = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+    objects = FactQuerySet["CongestionPointEnding"].as_manager()
+
+    class Meta:
+        indexes = [superseded_index("ending_superseded")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["congestion_point", "day"], name="one_ending_a_day", condition=CURRENT
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.congestion_point} ended at once on {self.day}"

@@ -25,21 +25,23 @@ TABLES = {
     "staged_line": """
         line integer NOT NULL, point integer NOT NULL, party_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
         first date NOT NULL, upper date""",
-    # Lines about congestion points, as stated, and their DSO.
+    # Lines about congestion points, and their DSO. `ends`: the line ends the congestion point (D5). `upper` is before
+    # `stated_upper` if the line ends it at once.
     "staged_point": """
         number integer NOT NULL, dso_id bigint NOT NULL, address text COLLATE "C" NOT NULL, first date NOT NULL,
-        upper date, stated_upper date, ends_at_once boolean NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
+        upper date, stated_upper date, ends boolean NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
         intraday text""",
     # Statements about congestion points: all lines about one congestion point together.
     "point_statement": """
         point_id bigint PRIMARY KEY, days datemultirange NOT NULL, replaces_from date NOT NULL, withdraws_from date,
-        ends_at_once boolean NOT NULL, omitted boolean NOT NULL DEFAULT false""",
+        ended_days datemultirange NOT NULL DEFAULT '{}', ends boolean NOT NULL DEFAULT false,
+        omitted boolean NOT NULL DEFAULT false""",
     # The terms that the stated congestion points are to have.
     "wanted_terms": """
         point_id bigint NOT NULL, period daterange NOT NULL, mutex boolean NOT NULL, day_ahead text NOT NULL,
         intraday text""",
     # The days of each stated congestion point before and after the update. `clip`: days that memberships of it lose.
-    # `listed`: whether a line about it that does not end it at once lists connections.
+    # `listed`: whether a line about it that does not end it lists connections.
     "point_days": """
         point_id bigint PRIMARY KEY, dso_id bigint NOT NULL, address text COLLATE "C" NOT NULL,
         before datemultirange NOT NULL, after datemultirange NOT NULL, clip datemultirange NOT NULL,
@@ -77,15 +79,16 @@ TABLES = {
         connection_id bigint NOT NULL, days daterange NOT NULL, winner bigint NOT NULL, loser bigint NOT NULL""",
     # Connections on which the days that change concern more than one party.
     "disputed": "connection_id bigint PRIMARY KEY",
-    # Every claim on a disputed connection, split so that all days of a piece are alike.
+    # Every claim on a disputed connection, split so that all days of a piece are alike. `is_new`: the party did not
+    # claim these days before, at any congestion point.
     "piece": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint NOT NULL,
-        first date NOT NULL, stop date NOT NULL, was text, waiting_since bigint, exclusive boolean NOT NULL,
-        claimed boolean NOT NULL, standing text""",
+        first date NOT NULL, stop date NOT NULL, was text, given_to bigint, waiting_since bigint,
+        exclusive boolean NOT NULL, claimed boolean NOT NULL, standing text, is_new boolean""",
     # The claims as they are to be, for items on which anything may change.
     "wanted_claim": """
         point_id bigint NOT NULL, party_id bigint NOT NULL, connection_id bigint NOT NULL, period daterange NOT NULL,
-        standing text NOT NULL, waiting_since bigint, exclusive boolean NOT NULL""",
+        standing text NOT NULL, given_to bigint, waiting_since bigint, exclusive boolean NOT NULL""",
 }
 
 # These are analyzed while they are empty. The planner expects thousands of rows in a table that was never analyzed: to

@@ -55,7 +55,7 @@ LINE_QUERIES = {
     "P2": """
         SELECT l.address, 0 AS point_id, l.line, NULL::datemultirange AS days
         FROM staged_line l LEFT JOIN staged_point p ON p.number = l.point
-        WHERE l.upper <= %(long_past)s AND p.ends_at_once IS NOT TRUE""",
+        WHERE l.upper <= %(long_past)s AND p.ends IS NOT TRUE""",
     "P3": """
         SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE late""",
     "P4": """
@@ -74,7 +74,7 @@ LINE_QUERIES = {
                 AND (l.upper IS NULL OR l.upper > l.first)
             LEFT JOIN staged_point p ON p.number = l.point
             LEFT JOIN point_days d ON d.dso_id = p.dso_id AND d.address = p.address
-            WHERE s.lines > 1 AND coalesce(d.point_id, 0) = s.point_id AND p.ends_at_once IS NOT TRUE
+            WHERE s.lines > 1 AND coalesce(d.point_id, 0) = s.point_id AND p.ends IS NOT TRUE
         ) lines
         WHERE doubles""",
     "P7": """
@@ -116,11 +116,12 @@ ORDER BY f.line LIMIT 20
 # One query for each rule about congestion points. It returns a row for each irregular one: (DSO, address, later days).
 POINT_QUERIES = {
     "P1": """
-        SELECT DISTINCT l.dso_id, l.address, NULL FROM staged_point l
-        JOIN registry_congestionpoint p ON p.dso_id = l.dso_id AND p.address = l.address
-        WHERE l.stated_upper <= l.first AND NOT EXISTS (
+        SELECT p.dso_id, p.address, NULL
+        FROM point_statement s JOIN registry_congestionpoint p ON p.id = s.point_id
+        WHERE s.withdraws_from IS NOT NULL AND NOT s.omitted AND NOT EXISTS (
             SELECT FROM registry_congestionpointterms t
-            WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL AND t.period && daterange(l.upper, NULL)
+            WHERE t.congestion_point_id = s.point_id AND t.superseded_by_id IS NULL
+                AND t.period && daterange(s.withdraws_from, NULL)
         )
         ORDER BY 2, 1""",
     "P2": """
@@ -140,6 +141,13 @@ POINT_QUERIES = {
         FROM ({BEFORE_AND_LATER}) s JOIN registry_congestionpoint p ON p.id = s.point_id
         WHERE s.later <> '{{}}' AND NOT s.omitted ORDER BY 2, 1""",
 }
+
+LATER_OF_ENDED = f"""
+-- P7 under the policy adjust: separate, later blocks of congestion points that a line ends (D5).
+SELECT p.address, s.later
+FROM ({BEFORE_AND_LATER}) s JOIN registry_congestionpoint p ON p.id = s.point_id
+WHERE s.later <> '{{}}' AND s.ends ORDER BY 1
+"""
 
 DIFFERS = "is named twice on one day with different terms"
 DIFFERENT_TERMS = """
@@ -218,7 +226,9 @@ def check_lines(
     return any_changed, any_replaced
 
 
-def check_points(cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date) -> None:
+def check_points(
+    cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date, any_ended: bool
+) -> None:
     """Find irregular lines about congestion points.
 
     Args:
@@ -226,12 +236,13 @@ def check_points(cursor: CursorWrapper, policies: Policies, findings: Findings, 
         policies: The policies in force.
         findings: Receives the rejections and warnings.
         today: The market's day of receipt.
+        any_ended: A line ends a congestion point.
     """
     cursor.execute(DIFFERENT_TERMS)
     different = [address for _, address in cursor.fetchall()]
     if different:
         findings.rejections.append(named(Reason.PERIOD, different, DIFFERS))
-    parameters: dict[str, Any] = {"long_past": long_past(policies, today), "today": today}
+    parameters = {"long_past": long_past(policies, today)}
     for rule, finding in POINT_QUERIES.items():
         if _is_silent(rule, policies):
             continue
@@ -239,10 +250,16 @@ def check_points(cursor: CursorWrapper, policies: Policies, findings: Findings, 
         names = [_name(address, later) for _, address, later in cursor.fetchall()]
         if names:
             findings.add(rule, policies, names, len(names))
+    if any_ended and _is_silent("P7", policies):
+        cursor.execute(LATER_OF_ENDED)
+        if names := [_name(address, later) for address, later in cursor.fetchall()]:
+            findings.warnings.append(
+                named(Reason.PERIOD, names, f"{DESCRIPTIONS['P7']}, {TREATMENTS['P7'][0]}")
+            )
 
 
 def _is_silent(rule: str, policies: Policies) -> bool:
-    """Return whether the rule adjusts without a warning, as P7 does."""
+    """Return whether the rule adjusts without a warning, as P7 does for most lines."""
     return rule == "P7" and policies["P7"] == ADJUST
 
 

@@ -1,32 +1,32 @@
 """Apply statements about congestion points: their days and terms (docs/rules.md D2 to D6).
 
 They work like statements about connections (`registry.updates.statements`), with two differences. The days have terms.
-A congestion point whose EndPeriod is today or earlier ends at once (docs/rules.md D5).
+A line with an EndPeriod of today or earlier ends the congestion point (docs/rules.md D5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry.changes import Recorder
 from registry.market.policies import ACCEPT, Policies
 from registry.periods import day_after
-from registry.sql.replacement import KEPT_BEFORE, KEPT_LATER
+from registry.sql.replacement import KEPT_BEFORE, KEPT_LATER_OF_POINT
 from registry.sql.staging import analyze_if_large, copy_lines
-from uftp.protocol.reasons import Reason, named
+from registry.updates import endings
 from uftp.protocol.streaming import MembershipLine, PointLine
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 STAGE = """
-INSERT INTO staged_point (number, dso_id, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday)
-SELECT number, %s, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday
+INSERT INTO staged_point (number, dso_id, address, first, upper, stated_upper, ends, mutex, day_ahead, intraday)
+SELECT number, %s, address, first, upper, stated_upper, ends, mutex, day_ahead, intraday
 FROM unnest(
     %s::int[], %s::text[], %s::date[], %s::date[], %s::date[], %s::boolean[], %s::boolean[], %s::text[], %s::text[]
-) stated (number, address, first, upper, stated_upper, ends_at_once, mutex, day_ahead, intraday)
+) stated (number, address, first, upper, stated_upper, ends, mutex, day_ahead, intraday)
 """
 
 NEW_POINTS = """
@@ -36,7 +36,7 @@ ON CONFLICT DO NOTHING
 """
 
 LOCK_POINTS = """
-SELECT count(*) FROM (
+SELECT count(*), (SELECT coalesce(bool_or(ends), false) FROM staged_point) FROM (
     SELECT p.id FROM registry_congestionpoint p
     WHERE (p.dso_id, p.address) IN (SELECT dso_id, address FROM staged_point)
     ORDER BY p.id FOR NO KEY UPDATE
@@ -44,21 +44,28 @@ SELECT count(*) FROM (
 """
 
 BUILD_POINT_STATEMENTS = """
-INSERT INTO point_statement
+-- `ended_days`: days on which a line ends the congestion point at once, so that no block of it goes on from there.
+INSERT INTO point_statement (point_id, days, replaces_from, withdraws_from, ended_days, ends)
 SELECT p.id, coalesce(range_agg(daterange(s.first, s.upper)) FILTER (WHERE s.upper IS NULL OR s.upper > s.first), '{}'),
-    min(least(s.first, s.upper)), min(s.upper) FILTER (WHERE s.upper <= s.first), bool_or(s.ends_at_once)
+    min(least(s.first, s.upper)), min(s.upper) FILTER (WHERE s.stated_upper <= s.first),
+    coalesce(
+        range_agg(daterange(s.upper, s.stated_upper))
+            FILTER (WHERE s.upper < s.stated_upper AND s.stated_upper > s.first),
+        '{}'
+    ),
+    bool_or(s.ends)
 FROM staged_point s JOIN registry_congestionpoint p ON p.dso_id = s.dso_id AND p.address = s.address
 GROUP BY p.id
 """
 
 LOCK_ALL_POINTS = """
-SELECT count(*) FROM (SELECT FROM registry_congestionpoint ORDER BY id FOR NO KEY UPDATE) locked
+SELECT count(*), false FROM (SELECT FROM registry_congestionpoint ORDER BY id FOR NO KEY UPDATE) locked
 """
 
 END_OMITTED = """
 -- Congestion points that the file does not name: withdraw them from tomorrow on.
-INSERT INTO point_statement (point_id, days, replaces_from, withdraws_from, ends_at_once, omitted)
-SELECT t.congestion_point_id, '{}', %(tomorrow)s, %(tomorrow)s, false, true
+INSERT INTO point_statement (point_id, days, replaces_from, withdraws_from, omitted)
+SELECT t.congestion_point_id, '{}', %(tomorrow)s, %(tomorrow)s, true
 FROM registry_congestionpointterms t
 WHERE t.superseded_by_id IS NULL AND t.period && daterange(%(tomorrow)s, NULL)
     AND NOT EXISTS (SELECT FROM point_statement s WHERE s.point_id = t.congestion_point_id)
@@ -66,11 +73,7 @@ GROUP BY t.congestion_point_id
 """
 
 BEFORE_AND_LATER = f"""
-    SELECT s.point_id, s.omitted, s.days AS stated, {KEPT_BEFORE} AS before,
-        CASE WHEN s.ends_at_once
-            THEN coalesce((SELECT range_agg(b) FROM unnest({KEPT_LATER}) b WHERE NOT b @> %(today)s::date), '{{}}')
-            ELSE {KEPT_LATER}
-        END AS later
+    SELECT s.point_id, s.omitted, s.ends, s.days AS stated, {KEPT_BEFORE} AS before, {KEPT_LATER_OF_POINT} AS later
     FROM point_statement s
     CROSS JOIN LATERAL (
         SELECT coalesce(range_agg(t.period), '{{}}') AS old FROM registry_congestionpointterms t
@@ -117,7 +120,7 @@ WITH was AS (
     SELECT point_id, range_agg(period) AS days FROM wanted_terms GROUP BY point_id
 ), listing AS (
     SELECT DISTINCT dso_id, address FROM staged_point
-    WHERE NOT ends_at_once AND number IN (SELECT point FROM staged_line)
+    WHERE NOT ends AND number IN (SELECT point FROM staged_line)
 ), measured AS (
     SELECT s.point_id, p.dso_id, p.address, coalesce(was.days, '{}') AS before, coalesce(becomes.days, '{}') AS after
     FROM point_statement s
@@ -170,46 +173,14 @@ WHERE NOT EXISTS (
 )
 """
 
-CLIPPED = """
--- The number of connections that no line is about and that lose days with their congestion point. Congestion points
--- that the update ends are left out.
-SELECT d.address, count(*)
-FROM claim_change w JOIN point_days d USING (point_id)
-WHERE w.old && d.clip
-    AND NOT EXISTS (SELECT FROM statement s WHERE s.point_id = w.point_id AND s.connection_id = w.connection_id)
-    AND NOT EXISTS (SELECT FROM point_statement s WHERE s.point_id = w.point_id AND s.omitted)
-    AND NOT EXISTS (
-        SELECT FROM staged_point p WHERE p.dso_id = d.dso_id AND p.address = d.address AND p.ends_at_once
-    )
-GROUP BY d.point_id, d.address ORDER BY d.address, d.point_id
-"""
-
-STILL_ENDED = """
--- The number of connections that no line is about and that ended with their congestion point, which gets new days.
-SELECT address, count(*)
-FROM (
-    SELECT d.address, c.connection_id
-    FROM point_days d
-    JOIN registry_congestionpointconnection c
-        ON c.congestion_point_id = d.point_id AND c.superseded_by_id IS NULL
-    WHERE NOT upper_inf(d.before) AND d.after - d.before && datemultirange(daterange(upper(d.before), NULL))
-        AND NOT EXISTS (
-            SELECT FROM statement s WHERE s.point_id = d.point_id AND s.connection_id = c.connection_id
-        )
-    GROUP BY d.point_id, d.address, d.before, c.connection_id
-    HAVING max(upper(c.period)) = upper(d.before)
-) ended
-GROUP BY address ORDER BY 1
-"""
-
 
 def stage_update(
     cursor: CursorWrapper, dso: int, lines: Iterable[PointLine | MembershipLine], *, today: date
 ) -> tuple[int, int]:
     """COPY a DSO's update into the staging tables.
 
-    A congestion point whose EndPeriod is today or earlier ends at once (docs/rules.md D5). It does not cover today any
-    more, nor the rest of the block of days that contains today.
+    A line with an EndPeriod of today or earlier ends the congestion point. With an EndPeriod of today it does not cover
+    today (docs/rules.md D5).
 
     Args:
         cursor: A cursor on the connection that has the staging tables.
@@ -224,7 +195,6 @@ def stage_update(
     connections = copy_lines(_memberships(lines, points), dso)
     uppers = [day_after(point.end) for point in points]
     tomorrow = today + timedelta(days=1)
-    at_once = [upper is not None and upper <= tomorrow for upper in uppers]
     cursor.execute(
         STAGE,
         [
@@ -232,12 +202,9 @@ def stage_update(
             [point.number for point in points],
             [point.address for point in points],
             [point.start for point in points],
-            [
-                min(upper, today) if ends and upper else upper
-                for upper, ends in zip(uppers, at_once, strict=True)
-            ],
+            [today if upper == tomorrow else upper for upper in uppers],
             uppers,
-            at_once,
+            [upper is not None and upper <= tomorrow for upper in uppers],
             [point.mutex for point in points],
             [point.day_ahead for point in points],
             [point.intraday for point in points],
@@ -247,9 +214,21 @@ def stage_update(
     return len(points), connections
 
 
+class PointChanges(NamedTuple):
+    """What statements about congestion points do.
+
+    Attributes:
+        any_changed: Terms change, or an ending at once is to be remembered.
+        any_ended: A line ends a congestion point.
+    """
+
+    any_changed: bool
+    any_ended: bool
+
+
 def apply_point_statements(
     cursor: CursorWrapper, policies: Policies, *, today: date, end_omitted: bool = False
-) -> bool:
+) -> PointChanges:
     """Register and lock the stated congestion points, and find their days before and after the update.
 
     Args:
@@ -257,51 +236,35 @@ def apply_point_statements(
         policies: The policies in force.
         today: The market's day of receipt.
         end_omitted: End every congestion point that is not stated, as a full file does; lock all of them.
-
-    Returns:
-        Whether terms change.
     """
     cursor.execute(NEW_POINTS)
     analyze_if_large(cursor, "registry_congestionpoint", cursor.rowcount)
     cursor.execute(LOCK_ALL_POINTS if end_omitted else LOCK_POINTS)
+    _, any_ended = cursor.fetchone()
+    if any_ended:
+        endings.read_as_on_that_day(cursor)
     cursor.execute(BUILD_POINT_STATEMENTS)
     stated = cursor.rowcount
     if end_omitted:
         cursor.execute(END_OMITTED, {"tomorrow": today + timedelta(days=1)})
         stated += cursor.rowcount
     analyze_if_large(cursor, "point_statement", stated)
-    cursor.execute(WANTED_TERMS, {"keep_later": policies["P7"] != ACCEPT, "today": today})
+    cursor.execute(WANTED_TERMS, {"keep_later": policies["P7"] != ACCEPT})
     analyze_if_large(cursor, "wanted_terms", cursor.rowcount)
     cursor.execute(POINT_DAYS)
     analyze_if_large(cursor, "point_days", cursor.rowcount)
     cursor.execute(DIFFERENCES)
-    return bool(cursor.fetchone()[0])
+    (any_changed,) = cursor.fetchone()
+    return PointChanges(any_changed or (any_ended and endings.any_new(cursor, today=today)), any_ended)
 
 
-def write(cursor: CursorWrapper, recorder: Recorder) -> None:
-    """Record the terms that change, and supersede those that they replace."""
-    parameters = {"change": recorder.change_id()}
-    cursor.execute(SUPERSEDE, parameters)
-    cursor.execute(RECORD, parameters)
-
-
-def clipping_warnings(cursor: CursorWrapper) -> Iterator[str]:
-    """Yield warnings about connections that are not listed under their congestion point (docs/rules.md D6).
-
-    One warning counts those that lose days with their congestion point. The other counts those that ended with it
-    earlier, and do not get back the days that it has again.
-    """
-    for query, description in (
-        (CLIPPED, "not listed, clipped with the congestion point"),
-        (STILL_ENDED, "not listed, clipped earlier with the congestion point and not brought back"),
-    ):
-        cursor.execute(query)
-        counts = [
-            f"{address} ({count} {'connection' if count == 1 else 'connections'})"
-            for address, count in cursor.fetchall()
-        ]
-        if counts:
-            yield named(Reason.PERIOD, counts, description)
+def write(cursor: CursorWrapper, recorder: Recorder, *, today: date) -> None:
+    """Record the terms that change, supersede those that they replace, and keep the memory of endings at once."""
+    change = recorder.change_id()
+    cursor.execute(SUPERSEDE, {"change": change})
+    cursor.execute(RECORD, {"change": change})
+    endings.forget(cursor, change=change)
+    endings.remember(cursor, change=change, today=today)
 
 
 def _memberships(

@@ -23,7 +23,7 @@ from registry.periods import list_in_words
 from registry.sql import plans
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import copy_lines, prepare
-from registry.updates import period_rules, points, standings, statements
+from registry.updates import clipping, period_rules, points, standings, statements
 from registry.updates.period_rules import Findings
 from registry.updates.standings import Verdict
 from uftp.handlers import Rejection
@@ -183,7 +183,7 @@ class Judged:
     """What an update changes, as `judge` found.
 
     Attributes:
-        terms: Terms of congestion points change.
+        terms: Terms of congestion points change, or an ending at once is to be remembered.
         claims: Claimed days change.
         any_replaced: Claims change that had days before.
         disputed: Another party has a claim on some of the days.
@@ -222,8 +222,10 @@ def judge(
     """
     terms_change = False
     if kind is MEMBERSHIP:
-        terms_change = points.apply_point_statements(cursor, policies, today=today, end_omitted=all_points)
-        period_rules.check_points(cursor, policies, findings, today=today)
+        terms_change, any_ended = points.apply_point_statements(
+            cursor, policies, today=today, end_omitted=all_points
+        )
+        period_rules.check_points(cursor, policies, findings, today=today, any_ended=any_ended)
         statements.judge_lines(cursor, policies)
     counts = statements.build_statements(cursor, judged=kind is MEMBERSHIP)
     lock_changed_connections(
@@ -248,7 +250,7 @@ def judge(
         if verdict.contested:
             _add_contested(findings, verdict, rejects=policy == REJECT)
     if kind is MEMBERSHIP:
-        findings.warnings.extend(points.clipping_warnings(cursor))
+        findings.warnings.extend(clipping.clipping_warnings(cursor))
     return Judged(terms_change, claims_change, any_replaced, verdict.disputed)
 
 
@@ -263,7 +265,7 @@ def write(
 ) -> None:
     """Write what `judge` found to the facts, and refresh the conflicts."""
     if judged.terms:
-        points.write(cursor, recorder)
+        points.write(cursor, recorder, today=today)
     if judged.claims:
         standings.write(
             cursor,

@@ -51,7 +51,7 @@ way to the claims on one connection, and read it as a whole.
 
 SPLIT_DAYS = """
 -- Every claim on a disputed connection, before and after, split at every day on which anything about it may change.
-INSERT INTO piece (point_id, party_id, connection_id, first, stop, was, waiting_since, exclusive, claimed)
+INSERT INTO piece (point_id, party_id, connection_id, first, stop, was, given_to, waiting_since, exclusive, claimed)
 WITH edge AS (
     SELECT c.connection_id, lower(c.period) AS day
     FROM {claims} c JOIN disputed USING (connection_id) WHERE c.superseded_by_id IS NULL
@@ -77,7 +77,7 @@ WITH edge AS (
     UNION
     SELECT point_id, party_id, connection_id FROM claim_change JOIN disputed USING (connection_id)
 )
-SELECT t.point_id, t.party_id, t.connection_id, s.first, s.stop, c.standing, c.waiting_since_id,
+SELECT t.point_id, t.party_id, t.connection_id, s.first, s.stop, c.standing, c.given_to_id, c.waiting_since_id,
     coalesce({exclusive}, %(exclusive)s),
     CASE WHEN w.connection_id IS NULL THEN true ELSE w.want @> s.first END
 FROM item t
@@ -89,15 +89,14 @@ WHERE c.id IS NOT NULL OR w.want @> s.first
 """
 
 JUDGE = """
--- The standing of each claimed piece. C7: a party holds a day through all its congestion points alike.
+-- The standing of each claimed piece. C7: a party has a day through all its congestion points alike.
 WITH party_day AS (
     SELECT connection_id, first, party_id,
         coalesce(bool_or(was = 'effective'), false) AS held,
-        coalesce(bool_or(was = 'refused'), false) AS was_refused,
+        min(given_to) AS given_to,
         bool_or(claimed) AS claims,
         bool_and(was IS NULL) AS is_new,
-        coalesce(bool_or(claimed AND was IS NULL), false) AS claims_anew,
-        min(coalesce(waiting_since, %(change)s)) FILTER (WHERE claimed) AS waiting_since
+        coalesce(min(waiting_since), %(change)s) AS waiting_since
     FROM piece GROUP BY connection_id, first, party_id
 ), placed AS (
     SELECT p.*, r.winner AS ruled_for, r.loser AS ruled_against,
@@ -124,69 +123,77 @@ WITH party_day AS (
             -- C2: a day that was held and is still claimed, or claimed again, was never free
             WHEN somebody_stays THEN held
             ELSE has_waited_longest
-        END OR (%(allow)s AND claims_anew)) AS holds
+        END OR (%(allow)s AND is_new)) AS holds
     FROM winning w
 ), settled AS (
     SELECT j.*,
-        bool_or(held AND holds) OVER (PARTITION BY connection_id, first) AS holder_stays,
+        array_agg(party_id) FILTER (WHERE holds) OVER (PARTITION BY connection_id, first) AS holders,
         count(*) FILTER (WHERE holds) OVER (PARTITION BY connection_id, first) > 1 AS is_shared
     FROM judged j
+), refused AS (
+    SELECT s.*,
+        CASE
+            WHEN holds THEN NULL
+            WHEN ruled_against = party_id THEN ruled_for
+            WHEN held AND winner IS NOT NULL THEN winner
+            -- C3: refused while the party that got the day holds it
+            WHEN given_to = ANY(holders) THEN given_to
+        END AS refused_for
+    FROM settled s
 )
 UPDATE piece
 SET standing = CASE
-        WHEN s.holds THEN 'effective'
-        WHEN s.ruled_against = s.party_id THEN 'refused'
-        WHEN s.held AND s.winner IS NOT NULL THEN 'refused'
-        -- C3: refused while the other party holds the day, also at another congestion point of the claimant
-        WHEN (piece.was = 'refused' OR piece.was IS NULL AND s.was_refused) AND s.holder_stays THEN 'refused'
-        ELSE 'contested'
+        WHEN s.holds THEN 'effective' WHEN s.refused_for IS NOT NULL THEN 'refused' ELSE 'contested'
     END,
-    waiting_since = CASE WHEN s.holds THEN NULL ELSE coalesce(piece.waiting_since, %(change)s) END,
-    exclusive = piece.exclusive AND NOT (s.holds AND s.is_shared AND piece.was IS DISTINCT FROM 'effective')
-FROM settled s
+    given_to = s.refused_for,
+    waiting_since = CASE WHEN s.holds THEN NULL ELSE coalesce(piece.waiting_since, s.waiting_since) END,
+    exclusive = piece.exclusive AND NOT (s.holds AND s.is_shared AND piece.was IS DISTINCT FROM 'effective'),
+    is_new = s.is_new
+FROM refused s
 WHERE s.connection_id = piece.connection_id AND s.first = piece.first AND s.party_id = piece.party_id
     AND piece.claimed
 """
 
 MERGE_DAYS = """
-INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, waiting_since, exclusive)
+INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, given_to, waiting_since, exclusive)
 SELECT point_id, party_id, connection_id, unnest(range_agg(daterange(first, nullif(stop, 'infinity')))),
-    standing, waiting_since, exclusive
+    standing, given_to, waiting_since, exclusive
 FROM piece WHERE claimed
-GROUP BY point_id, party_id, connection_id, standing, waiting_since, exclusive
+GROUP BY point_id, party_id, connection_id, standing, given_to, waiting_since, exclusive
 """
 
 KEEP_UNDISPUTED = """
 -- Claims on connections that are not disputed: days that stay keep their standing, new days are effective.
-INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, waiting_since, exclusive)
-SELECT point_id, party_id, connection_id, unnest(range_agg(days)), standing, waiting_since, exclusive
+INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, given_to, waiting_since, exclusive)
+SELECT point_id, party_id, connection_id, unnest(range_agg(days)), standing, given_to, waiting_since, exclusive
 FROM (
     SELECT w.point_id, w.party_id, w.connection_id, datemultirange(c.period) * w.want AS days,
-        c.standing, c.waiting_since_id AS waiting_since, {exclusive} AS exclusive
+        c.standing, c.given_to_id AS given_to, c.waiting_since_id AS waiting_since, {exclusive} AS exclusive
     FROM claim_change w
     JOIN {claims} c ON c.connection_id = w.connection_id AND c.{party} = w.party_id AND {point} = w.point_id
         AND c.superseded_by_id IS NULL
     WHERE w.old <> '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
     UNION ALL
-    SELECT w.point_id, w.party_id, w.connection_id, w.want - w.old, 'effective', NULL, %(exclusive)s
+    SELECT w.point_id, w.party_id, w.connection_id, w.want - w.old, 'effective', NULL, NULL, %(exclusive)s
     FROM claim_change w
     WHERE w.old <> '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
 ) parts
 WHERE days <> '{{}}'
-GROUP BY point_id, party_id, connection_id, standing, waiting_since, exclusive
+GROUP BY point_id, party_id, connection_id, standing, given_to, waiting_since, exclusive
 """
 
 SUPERSEDE = """
 -- Supersede the current claims that differ from the wanted claims.
 WITH affected AS (
     SELECT c.id, {point} AS point_id, c.{party} AS party_id, c.connection_id, c.period, c.standing,
-        c.waiting_since_id, {exclusive} AS exclusive
+        c.given_to_id, c.waiting_since_id, {exclusive} AS exclusive
     FROM claim_change w
     JOIN {claims} c ON c.connection_id = w.connection_id AND c.{party} = w.party_id AND {point} = w.point_id
         AND c.superseded_by_id IS NULL
     WHERE w.old <> '{{}}'
     UNION
-    SELECT c.id, {point}, c.{party}, c.connection_id, c.period, c.standing, c.waiting_since_id, {exclusive}
+    SELECT c.id, {point}, c.{party}, c.connection_id, c.period, c.standing, c.given_to_id, c.waiting_since_id,
+        {exclusive}
     FROM disputed JOIN {claims} c USING (connection_id)
     WHERE c.superseded_by_id IS NULL
 ), stale AS (
@@ -196,6 +203,7 @@ WITH affected AS (
         WHERE n.connection_id = a.connection_id AND n.party_id = a.party_id AND n.point_id = a.point_id
             AND n.period = a.period AND n.standing = a.standing AND n.exclusive = a.exclusive
             AND n.waiting_since IS NOT DISTINCT FROM a.waiting_since_id
+            AND n.given_to IS NOT DISTINCT FROM a.given_to_id
     )
 )
 UPDATE {claims} SET superseded_by_id = %(change)s FROM stale WHERE {claims}.id = stale.id
@@ -203,8 +211,9 @@ UPDATE {claims} SET superseded_by_id = %(change)s FROM stale WHERE {claims}.id =
 
 RECORD = """
 -- Record the wanted claims that are not registered yet.
-INSERT INTO {claims} (connection_id, period, standing, waiting_since_id, recorded_by_id, {insert_columns})
-SELECT connection_id, period, standing, waiting_since, %(change)s, {insert_values}
+INSERT INTO {claims}
+    (connection_id, period, standing, given_to_id, waiting_since_id, recorded_by_id, {insert_columns})
+SELECT connection_id, period, standing, given_to, waiting_since, %(change)s, {insert_values}
 FROM wanted_claim n
 WHERE NOT EXISTS (
     SELECT FROM {claims} c
@@ -231,7 +240,7 @@ NEWLY_CONTESTED = """
 SELECT count(*) OVER (), n.address, p.address, contested.days
 FROM (
     SELECT point_id, connection_id, range_agg(daterange(first, nullif(stop, 'infinity'))) AS days
-    FROM piece WHERE claimed AND was IS NULL AND standing <> 'effective'
+    FROM piece WHERE claimed AND is_new AND standing <> 'effective'
     GROUP BY point_id, connection_id
 ) contested
 JOIN registry_connection n ON n.id = contested.connection_id

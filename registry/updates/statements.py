@@ -67,7 +67,7 @@ FROM (
         SELECT *, CASE WHEN upper <= first THEN '{}' ELSE datemultirange(daterange(first, upper)) END AS stated
         FROM staged_line
     ) l
-    JOIN staged_point p ON p.number = l.point AND NOT p.ends_at_once
+    JOIN staged_point p ON p.number = l.point AND NOT p.ends
     JOIN point_days d ON d.dso_id = p.dso_id AND d.address = p.address
 ) measured
 """
@@ -135,11 +135,15 @@ ON_LOCKED_CONNECTIONS = "s.connection_id IN (SELECT connection_id FROM locked_co
 
 
 UNLISTED_CLAIMS = """
--- Memberships of the stated congestion points that no line is about. They lose the days that the congestion point
--- loses. If omitted connections end (D7), they lose the days after today too.
+-- Memberships of the stated congestion points about which nothing is stated. They lose the days that the congestion
+-- point loses. If omitted connections end (D7), those that no line names lose the days after today too.
 INSERT INTO claim_change
 WITH mentioned AS (
-    SELECT DISTINCT l.point_id, n.id AS connection_id FROM judged_line l JOIN registry_connection n USING (address)
+    SELECT DISTINCT d.point_id, n.id AS connection_id
+    FROM staged_line l
+    JOIN staged_point p ON p.number = l.point
+    JOIN point_days d ON d.dso_id = p.dso_id AND d.address = p.address
+    JOIN registry_connection n ON n.address = l.address
     WHERE %(end_omitted)s
 ), claimed AS (
     SELECT d.point_id, c.dso_id, c.connection_id, d.clip, d.listed, range_agg(c.period) AS old

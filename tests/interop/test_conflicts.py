@@ -187,9 +187,7 @@ def test_a_connection_that_outlasts_its_congestion_point_is_clipped_with_a_warni
     )
     ask(dso, update, expected=clipped)
     extended = dso_update(point, today - DAY, None, (addresses.connection(), today, None))
-    left = (
-        f"{point} (1 connection) not listed, clipped earlier with the congestion point and not brought back"
-    )
+    left = f"{point} (1 connection) clipped earlier with the congestion point and not brought back"
     ask(dso, extended, expected=strange(left))
 
     for day in (today - DAY, last + DAY):

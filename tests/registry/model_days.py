@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 Day = int
 FOREVER: Day = 80
-DAYS = range(-40, FOREVER + 1)
+DAYS = range(-60, FOREVER + 1)
 
 EFFECTIVE, CONTESTED, REFUSED = "effective", "contested", "refused"
 REPRESENTATION, MEMBERSHIP = "representation", "membership"
@@ -93,12 +93,12 @@ class View:
 class Answer:
     """What the sender is told: the rules that reject its message, or those that it is warned of.
 
-    `may_warn`: the rules leave open whether it is warned.
+    `counted` are D6's numbers: the congestion point, how many of its connections, and words that the warning has.
     """
 
     rejected_for: frozenset[str] = frozenset()
     warned_of: frozenset[str] = frozenset()
-    may_warn: bool = False
+    counted: tuple[tuple[str, int, str], ...] = ()
 
     @property
     def accepted(self) -> bool:

@@ -35,10 +35,14 @@ from tests.registry.model_days import (
 
 @dataclass
 class Claim:
-    """One party's claim to one day: `since` is the change from which on it waits for the day."""
+    """One party's claim to one day.
+
+    `since` is the change from which on it waits for the day, `given_to` the party that a refused day was given to.
+    """
 
     standing: str
     since: int | None = None
+    given_to: str | None = None
 
 
 class Statement(NamedTuple):
@@ -76,6 +80,8 @@ class TimeModel:
     terms: dict[tuple[str, str], dict[Day, Terms]] = field(default_factory=dict)
     said: dict[tuple[str, Place, str], frozenset[Day]] = field(default_factory=dict)
     claims: dict[tuple[str, str, Day], dict[str, Claim]] = field(default_factory=dict)
+    endings: dict[tuple[str, str], frozenset[Day]] = field(default_factory=dict)
+    exclusive: dict[tuple[str, Place, str, Day], bool] = field(default_factory=dict)
     decided: list[Decision] = field(default_factory=list)
 
     # What is said
@@ -93,10 +99,13 @@ class TimeModel:
         message = Message(self, MEMBERSHIP, dso)
         for name in dict.fromkeys(point.point for point in points):
             message.state_point(name, [point for point in points if point.point == name])
-        alive = [point for point in points if not self.ends_at_once(point)]
+        alive = [point for point in points if not self.ends(point)]
         listed = together((point.point, line) for point in alive for line in point.connections)
         for (place, connection), said in listed.items():
             message.state(place, connection, said)
+        message.mentioned |= {
+            (point.point, line.connection) for point in points for line in point.connections
+        }
         for name in dict.fromkeys(point.point for point in points):
             message.clip(name)
         if self.policies["omitted connections"] == "end":
@@ -104,8 +113,15 @@ class TimeModel:
                 message.end_omitted(name)
         return message.answer()
 
-    def ends_at_once(self, point: Point) -> bool:
-        return point.last is not None and point.last <= self.today
+    def ends(self, line: Point) -> bool:
+        """Whether the line ends its congestion point: the connections listed under it state nothing."""
+        return line.last is not None and line.last <= self.today
+
+    def ends_at_once(self, dso: str, line: Point) -> bool:
+        """Whether the line does not cover its last day: that is today, or was when it ended the point."""
+        return line.last == self.today or (
+            self.ends(line) and line.last in self.endings.get((dso, line.point), ())
+        )
 
     # Who holds what
 
@@ -113,18 +129,24 @@ class TimeModel:
         """A day that becomes free goes to the claimant that has waited longest."""
         claims = self.claims[kind, connection, day]
         left = claims.pop(party)
-        if left.standing == EFFECTIVE and claims and not self.holders(kind, connection, day):
-            self.hand_over(claims, in_order(claims)[0])
+        if left.standing != EFFECTIVE:
+            return
+        if claims and not self.holders(kind, connection, day):
+            claims[in_order(claims)[0]] = Claim(EFFECTIVE)
+        self.reopen(claims)
 
-    def hand_over(self, claims: dict[str, Claim], new_holder: str) -> None:
-        """The day is the new holder's; what others were refused they contest against that one."""
-        for party, claim in claims.items():
-            if party == new_holder:
-                claims[party] = Claim(EFFECTIVE)
-            elif claim.standing == EFFECTIVE:
-                claims[party] = Claim(REFUSED, self.change)
-            elif claim.standing == REFUSED:
-                claims[party] = Claim(CONTESTED, claim.since)
+    def hand_over(self, claims: dict[str, Claim], winner: str, loser: str) -> None:
+        """The day is the winner's, and refused to the loser; others that hold it keep it."""
+        claims[winner] = Claim(EFFECTIVE)
+        since = claims[loser].since
+        claims[loser] = Claim(REFUSED, self.change if since is None else since, winner)
+        self.reopen(claims)
+
+    def reopen(self, claims: dict[str, Claim]) -> None:
+        """What a party was refused is contested when the party that got it no longer holds it."""
+        for claim in claims.values():
+            if claim.given_to and getattr(claims.get(claim.given_to), "standing", None) != EFFECTIVE:
+                claim.standing, claim.given_to = CONTESTED, None
 
     def holders(self, kind: str, connection: str, day: Day) -> list[str]:
         claims = self.claims.get((kind, connection, day), {})
@@ -139,24 +161,46 @@ class TimeModel:
             return
         claims[party] = Claim(CONTESTED, self.change)
         if policy == "newest wins" and day >= self.today:
-            self.hand_over(claims, party)
+            (holder,) = self.holders(kind, connection, day)
+            self.hand_over(claims, party, holder)
+
+    def note_exclusive(self, policy: str, held: set[tuple[str, str, Day]]) -> None:
+        """Which memberships are exclusive after a change; `held` are the days that DSOs held before it."""
+        known, self.exclusive = self.exclusive, {}
+        for (party, place, connection), days in self.said.items():
+            for day in days if place is not None else ():
+                key = party, place, connection, day
+                holders = self.holders(MEMBERSHIP, connection, day)
+                joins = party in holders and not (key in known and (party, connection, day) in held)
+                self.exclusive[key] = known.get(key, policy != "allow") and not (joins and len(holders) > 1)
+
+    def held(self) -> set[tuple[str, str, Day]]:
+        """The days of connections that each DSO holds."""
+        return {
+            (party, connection, day)
+            for (kind, connection, day), claims in self.claims.items()
+            for party, claim in claims.items()
+            if kind == MEMBERSHIP and claim.standing == EFFECTIVE
+        }
 
     def settle(self, model_conflict: ModelConflict, decision: str, at: Day | None = None) -> None:
         """Staff decide: keep, give, or split (the days from `at` on go to the claimant)."""
         self.change += 1
         days = covered(model_conflict.first, model_conflict.last)
+        held = self.held()
         self.decided.append(Decision(self.change, *model_conflict[:4], days))
         for day in days:
             claims = self.claims[model_conflict.kind, model_conflict.connection, day]
             if decision == "give" or (decision == "split" and at is not None and day >= at):
-                self.hand_over(claims, model_conflict.claimant)
+                self.hand_over(claims, model_conflict.claimant, model_conflict.holder)
             else:
-                claims[model_conflict.claimant].standing = REFUSED
+                self.hand_over(claims, model_conflict.holder, model_conflict.claimant)
+        self.note_exclusive("hold", held)
 
     def settle_anew(self, made: Decision, decision: str, at: Day | None = None) -> bool:
         """Staff decide again what they decided; False where there is nothing to decide.
 
-        About the days that one of the two holds and the other is refused, and that were not decided later.
+        About the days that one of the two holds and the other is refused against it, and that were not decided later.
         """
         parties = {made.holder, made.claimant}
         later = [
@@ -169,7 +213,10 @@ class TimeModel:
         winners = {}
         for day in made.days.difference(*later):
             claims = self.claims.get((made.kind, made.connection, day), {})
-            if sorted(claims[party].standing for party in parties & claims.keys()) == [EFFECTIVE, REFUSED]:
+            if any(
+                party in claims and claims[party].given_to == other
+                for party, other in ((made.holder, made.claimant), (made.claimant, made.holder))
+            ):
                 gives = decision == "give" or (decision == "split" and at is not None and day >= at)
                 winners[day] = made.claimant if gives else made.holder
         if decision == "split" and set(winners.values()) != parties:
@@ -182,8 +229,11 @@ class TimeModel:
         if not changes:
             return False
         self.change += 1
+        held = self.held()
         for day, claims in changes.items():
-            self.hand_over(claims, winners[day])
+            (loser,) = parties - {winners[day]}
+            self.hand_over(claims, winners[day], loser)
+        self.note_exclusive("hold", held)
         for block in blocks(winners):
             self.decided.append(made._replace(change=self.change, days=block))
         return True
@@ -218,6 +268,8 @@ class TimeModel:
             return False
         message = Message(self, MEMBERSHIP, dso)
         message.terms[point] = others | dict.fromkeys(days, old[min(row)])
+        covered_again = message.terms[point].keys() - old.keys()
+        message.endings[point] = self.endings.get((dso, point), frozenset()) - covered_again
         message.clip(point)
         message.apply("hold")
         return True
@@ -230,11 +282,24 @@ class TimeModel:
     def conflicts(self) -> frozenset[ModelConflict]:
         days: dict[tuple[str, str, str, str], dict[Day, object]] = {}
         for (kind, connection, day), claims in self.claims.items():
-            for holder in self.holders(kind, connection, day):
-                for party, claim in claims.items():
-                    if claim.standing == CONTESTED:
-                        days.setdefault((kind, connection, holder, party), {})[day] = None
+            for party, claim in claims.items():
+                if claim.standing == CONTESTED:
+                    holder = self.holder(kind, connection, day)
+                    days.setdefault((kind, connection, holder, party), {})[day] = None
         return frozenset(ModelConflict(*key, run.first, run.last) for key in days for run in runs(days[key]))
+
+    def holder(self, kind: str, connection: str, day: Day) -> str:
+        """Whom a conflict names: of several DSOs the one with an exclusive claim, else the one registered first."""
+
+        def excludes(party: str) -> bool:
+            return any(
+                self.exclusive[key]
+                for key in self.exclusive
+                if (key[0], *key[2:]) == (party, connection, day) and kind == MEMBERSHIP
+            )
+
+        holders = sorted(self.holders(kind, connection, day))
+        return holders[0] if len(holders) == 1 else min(holders, key=lambda party: not excludes(party))
 
     def view(self) -> View:
         representations: dict[tuple[str, str], tuple[Run, ...]] = {}
@@ -281,9 +346,12 @@ class Message:
         self.terms: dict[str, dict[Day, Terms]] = {}
         self.as_they_are: dict[tuple[Place, str], frozenset[Day]] = {}
         self.mentioned: set[tuple[Place, str]] = set()
+        self.stated: set[tuple[Place, str]] = set()
         self.met: set[str] = set()
+        self.told: set[str] = set()
+        self.endings: dict[str, frozenset[Day]] = {}
+        self.counted: list[tuple[str, int, str]] = []
         self.contradicts = False
-        self.may_warn = False
 
     def policy(self, rule: str) -> str:
         return self.model.policies[rule]
@@ -313,6 +381,8 @@ class Message:
             elif within := self.within_point(place, connection, statement):
                 statements.append(within)
         self.judge_withdrawal([s for s in statements if s.withdraws_from is not None], old)
+        if statements:
+            self.stated.add((place, connection))
         self.after[place, connection] = self.combine(old, statements)
 
     def judge_withdrawal(self, statements: list[Statement], old: Iterable[Day]) -> None:
@@ -351,11 +421,16 @@ class Message:
         return Statement(taken, min(taken))
 
     def combine(
-        self, old: frozenset[Day], statements: list[Statement], *, not_on: Day | None = None
+        self,
+        old: frozenset[Day],
+        statements: list[Statement],
+        *,
+        ended: frozenset[Day] = frozenset(),
+        tells: bool = False,
     ) -> frozenset[Day]:
         """From then on, what touches or overlaps the new days gives way; P7 is about the rest.
 
-        So does what covers the day `not_on`.
+        So does what covers one of the days `ended`. `tells`: the sender is told of what is kept.
         """
         if not statements:
             return old
@@ -368,7 +443,7 @@ class Message:
         later = frozenset(
             day
             for block in blocks(old - stays)
-            if not touches(block, new) and not_on not in block
+            if not touches(block, new) and not block & ended
             for day in block
             if day < withdraws_from
         )
@@ -376,39 +451,62 @@ class Message:
             self.met.add("P7")
             if self.policy("P7") == "accept":
                 later = frozenset()
+            elif tells:
+                self.told.add("P7")
         return stays | new | later
 
     # Congestion points
 
     def state_point(self, name: str, lines: list[Point]) -> None:
         """The days and terms of a congestion point after the message."""
-        old = self.model.terms.get((self.sender, name), {})
-        statements, said = [], []
+        model = self.model
+        old = model.terms.get((self.sender, name), {})
+        statements, said, ended = [], [], set()
         for line in lines:
             self.judge_last_day(line.last)
-            last = min(line.last, self.model.today - 1) if self.model.ends_at_once(line) else line.last
+            last = line.last
+            if last is not None and model.ends_at_once(self.sender, line):
+                ended |= {last} if line.first <= last else set()
+                last -= 1
             statement = self.plain(line.first, last)
+            if statement.withdraws_from is not None and not ends_early(line):
+                statement = Statement(frozenset(), line.first)
             statements.append(statement)
             said.append((statement.days, line.terms))
         self.judge_withdrawal([s for s, line in zip(statements, lines, strict=True) if ends_early(line)], old)
         if overlap([days for days, _ in said]):
             self.met.add("P6")
             self.contradicts |= any(a & b and one != other for (a, one), (b, other) in combinations(said, 2))
-        at_once = any(self.model.ends_at_once(line) for line in lines)
-        days = self.combine(frozenset(old), statements, not_on=self.model.today if at_once else None)
+        tells = any(model.ends(line) for line in lines)
+        days = self.combine(frozenset(old), statements, ended=frozenset(ended), tells=tells)
         terms = {day: old[day] for day in days if day in old}
         for claimed, its_terms in said:
             terms.update(dict.fromkeys(claimed, its_terms))
         self.terms[name] = terms
-        self.may_warn |= terms.keys() != old.keys()
+        stated = {line.last for line in lines if line.last is not None and model.ends(line)}
+        remembered = model.endings.get((self.sender, name), frozenset())
+        covered_again = (terms.keys() - old.keys()) - stated
+        self.endings[name] = (remembered - covered_again) | (stated & {model.today})
 
     def clip(self, name: str) -> None:
-        """Days that a point has lost are lost to its connections, from the first of them on."""
-        lost = self.model.terms.get((self.sender, name), {}).keys() - self.terms[name].keys()
-        for connection in self.connections_at(name) if lost else []:
-            days = self.after.get((name, connection), self.before(name, connection))
-            stays = self.terms[name].keys() | self.as_they_are.get((name, connection), frozenset())
-            self.after[name, connection] = frozenset(d for d in days if d < min(lost) or d in stays)
+        """Days that a point has lost are lost to its connections, from the first of them on; D6 counts these."""
+        old, new = self.model.terms.get((self.sender, name), {}), self.terms[name]
+        lost, unstated = old.keys() - new.keys(), []
+        for connection in self.connections_at(name):
+            if (name, connection) not in self.stated:
+                unstated.append(self.before(name, connection))
+            if lost:
+                days = self.after.get((name, connection), self.before(name, connection))
+                stays = new.keys() | self.as_they_are.get((name, connection), frozenset())
+                self.after[name, connection] = frozenset(d for d in days if d < min(lost) or d in stays)
+        clipped = sum(any(d >= min(lost) and d not in new for d in days) for days in unstated) if lost else 0
+        left = 0
+        if old and any(d > max(old) for d in new):
+            left = sum(bool(days) and max(days) == max(old) for days in unstated)
+        for count, what in ((clipped, "clipped with"), (left, "clipped earlier with")):
+            if count:
+                self.told.add("D6")
+                self.counted.append((name, count, what))
 
     def end_omitted(self, place: Place) -> None:
         """Connections that the message does not mention have today as their last day."""
@@ -416,7 +514,6 @@ class Message:
             if (place, connection) not in self.mentioned:
                 days = self.after.get((place, connection), self.before(place, connection))
                 self.after[place, connection] = frozenset(d for d in days if d <= self.model.today)
-                self.may_warn |= any(d > self.model.today for d in days)
 
     # The answer
 
@@ -433,11 +530,11 @@ class Message:
         if rejected:
             return Answer(rejected_for=frozenset(rejected))
         self.apply(self.policy(f"{kind} conflicts"))
-        warned = self.met - ({"P7"} if self.policy("P7") == "adjust" else set())
-        if held and self.policy(f"{kind} conflicts") == "hold":
+        warned = (self.met - ({"P7"} if self.policy("P7") == "adjust" else set())) | self.told
+        contests = {"hold": held, "newest wins": [day for _, day in held if day < model.today]}
+        if contests.get(self.policy(f"{kind} conflicts")):
             warned.add(CONFLICT)
-        may_warn = self.may_warn or (bool(held) and self.policy(f"{kind} conflicts") == "newest wins")
-        return Answer(warned_of=frozenset(warned), may_warn=may_warn)
+        return Answer(warned_of=frozenset(warned), counted=tuple(self.counted))
 
     def differences(self) -> tuple[list[tuple[str, Day]], list[tuple[str, Day]]]:
         """The days of connections that the sender lets go, and those that it claims anew."""
@@ -453,6 +550,7 @@ class Message:
         """Let go and claim; `policy` is what newly claimed days meet that another holds."""
         model = self.model
         leaves, claims = self.differences()
+        held = model.held()
         model.change += 1
         for connection, day in leaves:
             model.let_go(self.kind, self.sender, connection, day)
@@ -461,6 +559,8 @@ class Message:
         for (place, connection), days in self.after.items():
             model.said[self.sender, place, connection] = days
         model.terms.update({(self.sender, name): terms for name, terms in self.terms.items()})
+        model.endings.update({(self.sender, name): days for name, days in self.endings.items()})
+        model.note_exclusive(policy, held)
 
     def everywhere(self, connection: str, days: Callable[[Place, str], frozenset[Day]]) -> frozenset[Day]:
         """The days of `connection` in the sender's statements, at whichever of its points."""

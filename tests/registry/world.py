@@ -18,6 +18,7 @@ from registry.models import (
     Change,
     Conflict,
     CongestionPointConnection,
+    CongestionPointEnding,
     CongestionPointTerms,
     Representation,
 )
@@ -43,7 +44,7 @@ Thing = TypeVar("Thing")
 
 BASE = date(2030, 6, 12)
 AGRS = ("agr-1", "agr-2", "agr-3")
-DSOS = ("dso-1", "dso-2")
+DSOS = ("dso-1", "dso-2", "dso-3")
 POINTS = ("point-1", "point-2")
 CONNECTIONS = ("home-1", "home-2", "home-3", "home-4")
 ADDRESSES = {
@@ -59,6 +60,7 @@ DELETE FROM registry_conflict;
 DELETE FROM registry_representation;
 DELETE FROM registry_congestionpointconnection;
 DELETE FROM registry_congestionpointterms;
+DELETE FROM registry_congestionpointending;
 DELETE FROM registry_congestionpoint;
 DELETE FROM registry_connection;
 DELETE FROM registry_change;
@@ -290,9 +292,10 @@ def known_at(moment: datetime) -> dict[str, frozenset[tuple[Any, ...]]]:
             ),
             (
                 CongestionPointConnection,
-                ("id", "congestion_point", "connection", "period", "standing", "waiting_since"),
+                ("id", "congestion_point", "connection", "period", "standing", "given_to", "waiting_since"),
             ),
-            (Representation, ("id", "agr", "connection", "period", "standing", "waiting_since")),
+            (Representation, ("id", "agr", "connection", "period", "standing", "given_to", "waiting_since")),
+            (CongestionPointEnding, ("id", "congestion_point", "day")),
         )
     }
     conflicts = Conflict.objects.filter(opened_by__moment__lte=moment).exclude(closed_by__moment__lte=moment)

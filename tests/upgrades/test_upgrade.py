@@ -37,6 +37,8 @@ Row = dict[str, Any]
 FILLED = {
     "participants_auditentry": {"content_type_id", "object_pk", "participants"},
     "registry_change": {"kind", "reverses_id"},
+    "registry_congestionpointconnection": {"given_to_id"},
+    "registry_representation": {"given_to_id"},
 }
 """The columns that migrations add or fill, by table; a test of its own says what with."""
 
@@ -171,6 +173,61 @@ def test_changes_by_staff_are_of_that_kind(upgraded: Upgraded) -> None:
 
     assert now == {number: "staff" if kind == "decision" else kind for number, kind in kinds.items()}
     assert "staff" in now.values()
+
+
+def test_each_current_refused_claim_names_who_holds_its_days(upgraded: Upgraded) -> None:
+    rows_after = {row["id"]: row["given_to_id"] for row in upgraded.after["registry_representation"]}
+
+    assert {number: party for number, party in rows_after.items() if party} == {15: 4, 19: 2, 24: 4, 25: 4}
+
+
+REFUSED = """
+INSERT INTO participants_participant (id, role, domain, name, endpoint, standing, placeholders, created_at)
+VALUES (90, 'DSO', 'third-dso.example', '', '', 'authorized', true, now());
+INSERT INTO registry_congestionpoint (id, address, dso_id) VALUES (90, 'ea1.2026-01.example.third:point-1', 90);
+-- Two AGRs, one after the other, hold what a third is refused.
+INSERT INTO registry_representation
+    (id, period, standing, agr_id, connection_id, recorded_by_id, superseded_by_id, waiting_since_id)
+VALUES (90, '[2026-09-01,)', 'effective', 4, 3, 24, NULL, NULL),
+    (91, '[2026-06-01,)', 'refused', 2, 3, 24, NULL, 20);
+-- Two DSOs hold at the same time what a third is refused; about one of the two connections staff decided.
+INSERT INTO registry_congestionpointconnection (id, period, standing, exclusive, congestion_point_id, dso_id,
+    connection_id, recorded_by_id, superseded_by_id, waiting_since_id)
+VALUES (90, '[2026-01-01,)', 'effective', true, 1, 3, 6, 9, NULL, NULL),
+    (91, '[2026-01-01,)', 'effective', true, 1, 3, 7, 9, NULL, NULL),
+    (92, '[2026-03-01,)', 'refused', true, 90, 90, 6, 22, NULL, 21),
+    (93, '[2026-03-01,)', 'refused', true, 90, 90, 7, 22, NULL, 21);
+INSERT INTO registry_conflict (id, kind, period, decision, decided_by, reason, claimant_id, closed_by_id, holder_id,
+    opened_by_id, connection_id)
+VALUES (90, 'membership', '[2026-03-01,)', 'keep', 'kim', 'as agreed', 90, 22, 6, 21, 6);
+"""
+
+REFUSED_AFTER = """
+SELECT {party}, connection_id, period::text, given_to_id, recorded_by_id, waiting_since_id
+FROM {table} WHERE standing = 'refused' AND {party} = %s AND connection_id = ANY(%s) ORDER BY 2, 3
+"""
+
+
+def test_a_claim_that_was_refused_for_several_parties_is_split() -> None:
+    with fresh_database() as url:
+        with psycopg.connect(url, autocommit=True) as restoring:
+            restoring.execute(DUMP.read_text())
+            restoring.execute("SET search_path = public; " + REFUSED)
+        manage(url, "migrate", "--no-input")
+        with psycopg.connect(url) as reading:
+            query = REFUSED_AFTER.format(party="agr_id", table="registry_representation")
+            representations = reading.execute(query, (2, [3])).fetchall()
+            query = REFUSED_AFTER.format(party="dso_id", table="registry_congestionpointconnection")
+            memberships = reading.execute(query, (90, [6, 7])).fetchall()
+
+    assert representations == [
+        (2, 3, "[2026-06-01,2026-09-01)", 1, 24, 20),
+        (2, 3, "[2026-09-01,)", 4, 24, 20),
+    ]
+    assert memberships == [
+        (90, 6, "[2026-03-01,)", 6, 22, 21),
+        (90, 7, "[2026-03-01,)", 3, 22, 21),
+    ], "to whom staff gave the days, else to whose claim is exclusive"
 
 
 def test_what_each_migrate_gives_is_there(upgraded: Upgraded) -> None:

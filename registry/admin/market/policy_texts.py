@@ -246,7 +246,7 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
             {
                 REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
                 ADJUST: (
-                    "The later block is kept, without a warning.",
+                    "The later block is kept, without a warning; with one if the update ends a congestion point.",
                     "It holds the connection from 1 February to 30 April and from 1 July to 31 December.",
                 ),
                 ACCEPT: (

@@ -296,6 +296,16 @@ def test_C13_the_last_day_of_a_point_is_the_day_that_staff_say(world: World) -> 
     assert days(world, "dso-1", "point-1", "home-1") == "effective -5..0"
 
 
+def test_C13_days_that_staff_give_back_stay_when_the_dso_sends_its_message_again(world: World) -> None:
+    ends = point("point-1", -5, 0)
+    dso_publishes(world, "dso-1", point("point-1", -5, None))
+    dso_publishes(world, "dso-1", ends)
+    move(world, terms("dso-1", "point-1", day=-1), -5, 0)
+    world.today += 1
+    assert not dso_publishes(world, "dso-1", ends).text
+    assert days(world, "dso-1", "point-1") == "-5..0"
+
+
 def test_C13_terms_do_not_overlap_other_terms(world: World) -> None:
     dso_publishes(world, "dso-1", point("point-1", 0, 9))
     dso_publishes(world, "dso-1", point("point-1", 20, None, terms=Terms(True)))

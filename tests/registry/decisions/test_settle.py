@@ -260,6 +260,31 @@ def test_C12_what_is_so_already_is_not_decided_again(
     assert written() == before
 
 
+def test_C12_a_refusal_against_a_third_is_not_decided_again(world: World) -> None:
+    """dso-1 got the day once and holds it again, but dso-3 is refused it against dso-2 by now."""
+    home = ("home-1", 0, None)
+    dso_publishes(world, "dso-1", point("point-1", 0, None, home))
+    dso_publishes(world, "dso-3", point("point-1", 0, None, home))
+    first = open_conflicts().get()
+    decide(world, first, "keep")
+    world.set_policy("membership conflicts", "allow")
+    dso_publishes(world, "dso-2", point("point-1", 0, None, home))
+    dso_publishes(world, "dso-1", point("point-1", 0, None, ("home-1", 9, -1)))
+    second = open_conflicts().get()
+    assert conflicts(world) == ["home-1: dso-3 against dso-2, 0.."]
+    decide(world, second, "keep")
+    dso_publishes(world, "dso-1", point("point-1", 0, None, home))
+    refused = membership("dso-3", "point-1")
+    assert refused.given_to == world.participants["dso-2"]
+    assert refusing_decision(refused) == second
+    with pytest.raises(DecisionError, match="is by now another's, or counts for both"):
+        decide(world, first, "give", anew=True)
+    decide(world, second, "give", anew=True)
+    assert days(world, "dso-1", "point-1", "home-1") == "effective 0.."
+    assert days(world, "dso-2", "point-1", "home-1") == "refused 0.."
+    assert_sound()
+
+
 def test_C12_why_nothing_is_left_to_decide_is_said(world: World, contested: Conflict) -> None:
     with pytest.raises(DecisionError, match="is open: settle it"):
         decide(world, contested, "give", anew=True)

@@ -11,10 +11,11 @@ from common.csv.rejects import Rejects
 from common.previews import ConsequencesChanged
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
+from registry.decisions.reverse_import import reverse_import
 from registry.market.policies import set_policy
 from registry.models import Change, Conflict, CongestionPoint, Connection, Representation, RevisionPlace
 from registry.previews.effects import preview
-from registry.updates.publish import publish_representations
+from registry.updates.publish import publish_congestion_points, publish_representations
 from tests.registry.imports.files import (
     EAST,
     FARM,
@@ -31,6 +32,7 @@ from tests.registry.imports.files import (
     take_points,
     terms,
 )
+from uftp.protocol.streaming import PointLine
 
 pytestmark = pytest.mark.django_db
 
@@ -402,6 +404,31 @@ def test_I5_the_last_day_of_a_point_is_its_last_day(end: date) -> None:
     assert terms() == {("grid", EAST, f"2020-01-01 to {end}", True, "AGR", "DSO")}
     assert behind() == {("grid", EAST, HOME, f"2020-01-01 to {end}", "effective")}
     assert take_points(lines).change is None
+
+
+def test_I5_a_file_gives_back_the_day_on_which_a_message_ended_the_point() -> None:
+    dso = Participant.objects.get(domain="grid.example")
+    terms_line = (0, EAST, date(2026, 1, 1), TODAY, True, "AGR", "DSO")
+
+    def ends(today: date) -> set[tuple[str, ...]]:
+        publish_congestion_points(
+            dso, [PointLine(*terms_line)], today=today, source=Source.of_import("as sent")
+        )
+        return {(when,) for _, _, when, *_ in terms()}
+
+    take_points([point(HOME, "2026-01-01")])
+    ended = ends(TODAY)
+    assert ended == {(f"2026-01-01 to {TODAY - timedelta(days=1)}",)}
+    exported = [point(days=f"2026-01-01,{TODAY - timedelta(days=1)}")]
+    assert take_points(exported).change is None, "what is exported changes nothing, and forgets nothing"
+    assert ends(TODAY + timedelta(days=1)) == ended
+    imported = take_points([point(days=f"2026-01-01,{TODAY}")])
+    given_back = {(f"2026-01-01 to {TODAY}",)}
+    assert {(when,) for _, _, when, *_ in terms()} == given_back
+    assert ends(TODAY + timedelta(days=1)) == given_back, "the file says what the last day is"
+    assert imported.change is not None
+    reverse_import(imported.change, source=Source.of_staff("kim", "wrong file"), today=TODAY)
+    assert ends(TODAY + timedelta(days=1)) == ended, "the reversal remembers it again"
 
 
 def test_C1_days_that_another_holds_are_contested() -> None:

@@ -120,7 +120,21 @@ def test_C1_a_claim_waits_exactly_while_it_does_not_count(facts: Facts) -> None:
     with refused("representation_waits_unless_effective"), transaction.atomic():
         facts.represent("agr-1", waiting_since=facts.change)
     with refused("membership_waits_unless_effective"), transaction.atomic():
-        facts.include("dso-1", standing="refused")
+        facts.include("dso-1", standing="refused", given_to=facts.world.participants["dso-2"])
+
+
+def test_C3_a_current_claim_names_the_party_that_its_days_were_given_to_exactly_while_it_is_refused(
+    facts: Facts,
+) -> None:
+    other = facts.world.participants["dso-2"]
+    waits = {"waiting_since": facts.change}
+    with refused("membership_refused_to_a_party"), transaction.atomic():
+        facts.include("dso-1", standing="refused", **waits)
+    with refused("membership_refused_to_a_party"), transaction.atomic():
+        facts.include("dso-1", standing="contested", given_to=other, **waits)
+    with refused("representation_refused_to_a_party"), transaction.atomic():
+        facts.represent("agr-1", given_to=facts.world.participants["agr-2"])
+    facts.include("dso-1", standing="refused", given_to=other, **waits)
 
 
 @pytest.mark.parametrize("say", ["represent", "include"])

@@ -137,11 +137,11 @@ def test_D5_a_congestion_point_that_starts_and_ends_today_is_withdrawn_from_toda
     assert days(registry, "dso-1", "point-1", "home-1") == "effective -5..-1"
 
 
-def test_D5_a_congestion_point_that_ended_earlier_does_not_cover_today(registry: Registry) -> None:
+def test_D5_an_end_before_today_leaves_every_separate_later_block(registry: Registry) -> None:
     dso_publishes(registry, "dso-1", point("point-1", 0, 3))
     dso_publishes(registry, "dso-1", point("point-1", 6, 9))
     assert dso_publishes(registry, "dso-1", point("point-1", -5, -3)).accepted
-    assert days(registry, "dso-1", "point-1") == "-5..-3, 6..9", "a separate later block is kept"
+    assert days(registry, "dso-1", "point-1") == "-5..-3, 0..3, 6..9", "also the one that covers today"
 
 
 def test_D5_connections_listed_under_an_ended_point_are_ignored(registry: Registry) -> None:
