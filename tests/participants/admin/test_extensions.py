@@ -76,7 +76,8 @@ def test_two_apps_have_not_the_same_order(none_yet: None) -> None:
 def test_every_app_has_registered_when_the_program_has_started() -> None:
     makers = [figures for each in extensions.extensions() for figures in each.figures]
 
-    assert [each.__module__.split(".")[0] for each in makers] == ["uftp", "registry", "reservations"]
+    apps = [each.__module__.split(".")[0] for each in makers]
+    assert apps == ["uftp", "registry", "registry", "reservations"]
 
 
 def changes_of_what_is_imported(module: Path) -> Iterator[str]:
