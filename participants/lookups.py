@@ -1,7 +1,7 @@
-"""Answers from outside: kept for a time, and asked for by few threads at once.
+"""Answers of DNS: they are kept for a time, and few threads ask at once.
 
-A thread that asks waits for somebody else's name server. So what others need must never wait for such a thread: at
-most SLOTS of a process ask at once, some of them for senders that are not registered.
+A thread that asks waits for somebody else's name server. Other requests must never wait for such threads. So at most
+SLOTS threads of a process ask at once, and fewer on behalf of senders that are not registered.
 """
 
 import threading
@@ -29,7 +29,11 @@ FAILURE_SECONDS = 15.0
 """For how long a failure is kept."""
 
 MAX_FOUND, MAX_OTHERS = 2_000, 2_000
-"""How many answers are kept, and how many of the others. So what is asked for in vain displaces no answer."""
+"""How many answers about registered participants are kept, and how many others.
+
+The others are failures, names without a record, and answers about senders that are not registered. So nothing that
+such senders cause displaces an answer about a registered participant.
+"""
 
 
 class DiscoveryFailed(Exception):
@@ -71,12 +75,13 @@ class LookUps:
         """Return the answer that is kept, or else the one of `ask`.
 
         Args:
-            question: What is asked.
+            question: Identifies the question.
             ask: Returns the answer and the seconds for which it may be kept. An answer that is false, such as an
                 empty tuple, means that there is nothing. Raises DiscoveryFailed.
             patience: For how many seconds to wait for a slot.
             unregistered: Whether this is on behalf of a sender that is not registered.
-            newer_than: Ignore an answer that was asked for longer than so many seconds ago.
+            newer_than: Ignore an answer that is older than so many seconds. If there is no newer one, the older one
+                is still kept for other callers.
 
         Raises:
             DiscoveryFailed: `ask` failed, now or a short time ago, or too many threads ask already.
@@ -92,7 +97,7 @@ class LookUps:
                     raise DiscoveryFailed("too many other look-ups are under way")
                 passed.append(gate)
             kept = self._kept(question, newer_than)  # another thread may have asked meanwhile
-            return cast(T, self._value(kept or self._ask(question, ask)))
+            return cast(T, self._value(kept or self._ask(question, ask, unregistered)))
         finally:
             for gate in passed:
                 gate.release()
@@ -100,12 +105,15 @@ class LookUps:
     def _kept(self, question: Hashable, newer_than: float | None) -> _Kept | None:
         now = self._clock()
         with self._lock:
-            kept = self._found.get(question) or self._others.get(question)
-        if kept is None or now >= kept.expires_at:
-            return None
-        return None if newer_than is not None and now - kept.asked_at > newer_than else kept
+            stored = [self._found.get(question), self._others.get(question)]
+        for kept in stored:
+            if kept is None or now >= kept.expires_at:
+                continue
+            if newer_than is None or now - kept.asked_at <= newer_than:
+                return kept
+        return None
 
-    def _ask(self, question: Hashable, ask: Callable[[], tuple[T, float]]) -> _Kept:
+    def _ask(self, question: Hashable, ask: Callable[[], tuple[T, float]], unregistered: bool) -> _Kept:
         asked_at = self._clock()
         value, failure = None, None
         try:
@@ -117,9 +125,13 @@ class LookUps:
             seconds = min(max(seconds, least), most) if value else NOTHING_SECONDS
         kept = _Kept(value, failure, asked_at, self._clock() + seconds)
         with self._lock:
-            self._found.pop(question, None)
+            # A failure does not replace an answer. Otherwise anybody could remove the key of a participant whose name
+            # server is down: a message with a forged signature makes us ask again.
+            if failure is None:
+                self._found.pop(question, None)
             self._others.pop(question, None)
-            where, longest = (self._found, MAX_FOUND) if value else (self._others, MAX_OTHERS)
+            for_registered = value and not unregistered
+            where, longest = (self._found, MAX_FOUND) if for_registered else (self._others, MAX_OTHERS)
             where[question] = kept
             while len(where) > longest:
                 where.popitem(last=False)

@@ -100,6 +100,43 @@ def test_an_answer_that_is_too_old_for_the_caller_is_asked_for_again(kept: LookU
     assert kept.answer("q", source) == "a newer answer"
 
 
+def test_a_failure_leaves_the_answer_that_is_kept(kept: LookUps, clock: Clock) -> None:
+    """A forged signature makes us ask again; the name server may be down then."""
+    source = Source(seconds=300.0)
+    kept.answer("q", source)
+    clock.now, source.value = 31.0, DiscoveryFailed("no answer")
+
+    for _ in range(3):
+        with pytest.raises(DiscoveryFailed, match="no answer"):
+            kept.answer("q", source, newer_than=30.0)
+        assert kept.answer("q", source) == "an answer"
+    assert source.asked == 2
+
+    clock.now, source.value = 50.0, None
+    assert kept.answer("q", source, newer_than=30.0) is None
+    assert kept.answer("q", source) is None
+
+
+def test_no_answer_about_a_stranger_displaces_one_about_a_registered_participant(
+    kept: LookUps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner of a domain can publish a key for any number of names."""
+    monkeypatch.setattr(lookups, "MAX_FOUND", 2)
+    monkeypatch.setattr(lookups, "MAX_OTHERS", 3)
+    good, stranger = Source(), Source()
+    kept.answer("good", good)
+    kept.answer(0, stranger, unregistered=True)
+    kept.answer(0, stranger, unregistered=True)
+    assert stranger.asked == 1
+
+    for number in range(100):
+        kept.answer(number, stranger, unregistered=True)
+    kept.answer("good", good)
+
+    assert good.asked == 1
+    assert (len(kept._found), len(kept._others)) == (1, 3)
+
+
 def test_what_strangers_ask_for_in_vain_displaces_no_answer(
     kept: LookUps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
