@@ -6,6 +6,7 @@ seconds at most.
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ MAX_ROWS_PER_NETWORK = 50
 """Limits of what is stored: rows, and rows whose first request came from one address. The rest is only counted."""
 
 MAX_PENDING = 1_000
-"""How many senders a process counts by name between two writes."""
+"""How many senders a process counts by name between two writes: MAX_ROWS_PER_NETWORK of one address at most."""
 
 LONGEST_DOMAIN = 253
 """The length of the longest name of DNS. A longer one is counted among the others."""
@@ -118,6 +119,7 @@ class UnknownSenders:
         self._later = later
         self._lock = threading.Lock()
         self._counts: dict[Party, _Count] = {}
+        self._senders_of: Counter[str] = Counter()
         self._others = 0
         self._others_at: datetime | None = None
         self._scheduled = False
@@ -126,23 +128,30 @@ class UnknownSenders:
         """Count a request. It is written some seconds later."""
         if role not in Role.values:
             return
+        network = _network(address)
         with self._lock:
             counted = self._counts.get((role, domain))
             if counted is not None:
                 counted.requests += 1
                 counted.address, counted.line, counted.last_at = address, line, at
-            elif len(self._counts) < MAX_PENDING and len(domain) <= LONGEST_DOMAIN:
-                self._counts[role, domain] = _Count(address, _network(address), line, 1, at, at)
+            elif len(domain) <= LONGEST_DOMAIN and self._has_room(network):
+                self._counts[role, domain] = _Count(address, network, line, 1, at, at)
+                self._senders_of[network] += 1
             else:
                 self._others, self._others_at = self._others + 1, at
             begin, self._scheduled = not self._scheduled, True
         if begin:
             self._later(self._write_in_thread)
 
+    def _has_room(self, network: str) -> bool:
+        """Return whether one more sender is counted by name. So one address cannot fill the list before a write."""
+        return len(self._counts) < MAX_PENDING and self._senders_of[network] < MAX_ROWS_PER_NETWORK
+
     def write(self) -> bool:
         """Write what was counted. Return False if another process is writing: then it is still to be written."""
         with self._lock:
             counts, self._counts = self._counts, {}
+            self._senders_of.clear()
             others, self._others = self._others, 0
             others_at, self._others_at = self._others_at, None
             self._scheduled = False
@@ -170,6 +179,7 @@ class UnknownSenders:
                 else:
                     others, others_at = others + count.requests, count.last_at
             self._counts = counts
+            self._senders_of = Counter(count.network for count in counts.values())
             self._others += others
             self._others_at = others_at or self._others_at
 

@@ -125,7 +125,7 @@ def test_one_write_is_scheduled_however_many_come() -> None:
     counter = UnknownSenders(later=scheduled.append)
 
     for number in range(5_000):
-        count(counter, f"p{number}.example")
+        count(counter, f"p{number}.example", address=address_of(number))
 
     assert len(scheduled) == 1
     assert len(counter._counts) == unknown_senders.MAX_PENDING
@@ -168,6 +168,22 @@ def test_one_address_cannot_fill_the_list(
 
     assert (UnknownSender.objects.count(), other_requests()) == (MAX_ROWS_PER_NETWORK + 1, 30)
     assert UnknownSender.objects.filter(domain="honest.example").exists()
+
+
+@pytest.mark.django_db
+def test_a_flood_from_one_address_between_two_writes_hides_nobody(counter: UnknownSenders) -> None:
+    for number in range(3 * unknown_senders.MAX_PENDING):
+        count(counter, f"p{number}.example", address=f"2001:db8::{number:x}:1")
+    count(counter, "honest.example", address="198.51.100.1")
+    assert len(counter._counts) == MAX_ROWS_PER_NETWORK + 1
+    assert counter.write()
+
+    assert UnknownSender.objects.filter(domain="honest.example").exists()
+    assert other_requests() == 3 * unknown_senders.MAX_PENDING - MAX_ROWS_PER_NETWORK
+    # After the write there is room again, for senders that have a row.
+    count(counter, "p0.example", address="2001:db8::1")
+    assert counter.write()
+    assert UnknownSender.objects.get(domain="p0.example").requests == 2
 
 
 @pytest.mark.django_db
