@@ -20,8 +20,8 @@ from uftp.admin.filters import ClaimedRoleFilter, ClaimedSenderFilter, StatusFil
 from uftp.admin.messages import MAX_XML_BYTES, xml_box
 from uftp.models import Refusal
 from uftp.protocol.diagnostics.explanation import explain
-from uftp.receiving.passing_on import schema_for
 from uftp.receiving.refusals import KEEP_DAYS
+from uftp.receiving.schema_checks import schema_for
 
 
 def download(model_admin: ScalableAdmin, request: HttpRequest, refusal: Refusal) -> HttpResponse:

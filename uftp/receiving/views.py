@@ -20,9 +20,9 @@ from uftp.receiving.http_checks import check_headers
 from uftp.receiving.inbox import Receipt, VerifiedMessage
 from uftp.receiving.large_bodies import one_at_a_time
 from uftp.receiving.parsers import SignedMessageParser
-from uftp.receiving.passing_on import check_message
 from uftp.receiving.refusals import SAMPLE_BYTES
 from uftp.receiving.requests import MessageRequest
+from uftp.receiving.schema_checks import check_message
 from uftp.receiving.throttling import AddressThrottle
 from uftp.wakeups import wakeups
 

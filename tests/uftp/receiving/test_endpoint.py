@@ -1,4 +1,4 @@
-"""The door, over real sockets: each status that protocol support promises, and nothing stored that was refused."""
+"""The message endpoint over real sockets: each status that protocol support promises; what is refused is not stored."""
 
 import gzip
 import http.client
@@ -195,7 +195,7 @@ def test_a_withdrawn_key_counts_no_longer(web: Web, agr: Peer) -> None:
 
 
 def test_a_key_counts_from_the_moment_it_is_given_and_for_its_participant_alone(web: Web, agr: Peer) -> None:
-    """The door remembers by which key a sender proved itself last; that decides nothing."""
+    """The endpoint caches the key of a sender's last message; the cache decides nothing."""
     assert agr.post(web.port, agr.xml()).status == 200
     rotated = Peer("AGR", agr.domain)
     assert rotated.post(web.port, rotated.xml()).status == 401

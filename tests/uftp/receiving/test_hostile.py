@@ -1,7 +1,7 @@
-"""Hostile input at the door: refused as promised, in one line, within a second and 200 MB, and nothing stored.
+"""Hostile input at the message endpoint: refused as promised, in one line, within a second and 200 MB, and not stored.
 
 The second is the web process's own, on the processor: what else the machine is at does not count.
-What passes the door and is unusable all the same is told in an answer; that is in test_processing.
+What the endpoint accepts although it is unusable is rejected in a response; that is in test_processing.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""What is refused at the door and kept for staff: what is, what is not, and for how long."""
+"""Refused requests that are stored for staff: which are, which are not, and for how long."""
 
 import logging
 from collections.abc import Callable

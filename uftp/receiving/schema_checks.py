@@ -1,4 +1,4 @@
-"""Messages that are to be passed on: their recipients may accept nothing beyond the specification's own schema."""
+"""The schema that a received message is held to: the strict one if the message is to be passed on."""
 
 from uftp.handlers import handler_for
 from uftp.protocol.parsing import Header, InvalidXML, check, check_to_pass_on
