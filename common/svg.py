@@ -1,6 +1,6 @@
-"""Build pictures as SVG text: elements with everything in them escaped.
+"""Build charts as SVG text: elements with everything in them escaped.
 
-The Content-Security-Policy forbids inline styles, so looks are classes. A picture that must fit any width has its
+The Content-Security-Policy forbids inline styles, so looks are classes. A chart that must fit any width has its
 places along the width in per cent and its heights in pixels: nothing is scaled, and text keeps its size.
 """
 
@@ -36,21 +36,21 @@ def element(name: str, *content: str, **attributes: Attribute) -> SafeString:
 
 
 def joined(parts: Iterable[str]) -> SafeString:
-    """Return parts of a picture, one after the other."""
+    """Return parts of a chart, one after the other."""
     return SafeString("".join([part if isinstance(part, SafeString) else escape(part) for part in parts]))
 
 
-def picture(
+def chart(
     key: str, title: str, *content: str, description: str = "", role: str = "group", **attributes: Attribute
 ) -> SafeString:
-    """Return the `svg` element around a picture, with a title and a description for those who do not see it.
+    """Return the `svg` element around a chart, with a title and a description for those who do not see it.
 
     Args:
-        key: The beginning of the ids in the picture, unique in its page.
+        key: The beginning of the ids in the chart, unique in its page.
         title: The short text alternative.
-        *content: The elements of the picture.
+        *content: The elements of the chart.
         description: The long text alternative; empty if the title is sufficient.
-        role: `img` for a picture whose parts have no meaning of their own, `group` for one with links.
+        role: `img` for a chart whose parts have no meaning of their own, `group` for one with links.
         **attributes: Further attributes of the `svg` element.
     """
     names = element("title", title, id=f"{key}-title")
@@ -68,7 +68,7 @@ def picture(
 
 
 def unique_key(prefix: str) -> str:
-    """Return a key for a picture whose page may have others of its kind."""
+    """Return a key for a chart whose page may have others of its kind."""
     return f"{prefix}-{secrets.token_hex(4)}"
 
 

@@ -43,7 +43,7 @@ def bars(name: str, title: str, rows: Sequence[Bar], key: Iterable[tuple[str, st
         return SafeString("")
     longest = max(row.total for row in rows) or 1
     keys = format_html_join("", '<li class="{}">{}</li>', key)
-    picture = svg.picture(
+    chart = svg.chart(
         name,
         title,
         *(part for place, row in enumerate(rows) for part in _bar(row, LINE * place, longest)),
@@ -53,7 +53,7 @@ def bars(name: str, title: str, rows: Sequence[Bar], key: Iterable[tuple[str, st
     return format_html(
         '<figure class="chart">{}{}</figure>',
         format_html('<ul class="key">{}</ul>', keys) if keys else "",
-        picture,
+        chart,
     )
 
 

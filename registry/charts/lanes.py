@@ -1,4 +1,4 @@
-"""Lay out lanes of bars over days: which days a picture shows, and which of these its axis names."""
+"""Lay out lanes of bars over days: which days a chart shows, and which of these its axis names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from registry.periods import Days
 
 YEARS_DRAWN = 10
-"""Days further from today than this are outside the picture."""
+"""Days further from today than this are outside the chart."""
 
 TICKS = 8
 MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120)
@@ -29,7 +29,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The bars of one row of the picture."""
+    """The bars of one row of the chart."""
 
     label: str
     bars: tuple[Bar, ...]
@@ -46,7 +46,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The days of a picture: from `first` up to, not including, `stop`."""
+    """The days of a chart: from `first` up to, not including, `stop`."""
 
     first: date
     stop: date

@@ -40,7 +40,7 @@ LEGEND = {
 
 
 def draw(title: str, description: str, groups: Sequence[Group], *, today: date) -> SafeString:
-    """Return the picture: `groups` below each other, an axis of days, a line at today, and a legend below."""
+    """Return the chart: `groups` below each other, an axis of days, a line at today, and a legend below."""
     bars = [bar for group in groups for lane in group.lanes for bar in lane.bars]
     marked = [bar for group in groups for bar in group.marked]
     drawn = window([bar.days for bar in (*bars, *marked)], today)
@@ -50,7 +50,7 @@ def draw(title: str, description: str, groups: Sequence[Group], *, today: date) 
     texts: list[SafeString] = []
     for group in groups:
         bottom = _add_group(group, bottom, drawn, key, shapes, texts)
-    picture = svg.picture(
+    chart = svg.chart(
         key,
         title,
         _patterns(key),
@@ -64,7 +64,7 @@ def draw(title: str, description: str, groups: Sequence[Group], *, today: date) 
         height=bottom + TICK_ROW,
     )
     return format_html(
-        '<div class="timeline">{}{}</div>', picture, _legend({bar.style for bar in bars}, bool(marked), key)
+        '<div class="timeline">{}{}</div>', chart, _legend({bar.style for bar in bars}, bool(marked), key)
     )
 
 
@@ -119,7 +119,7 @@ def _mark(bar: Bar, top: int, bottom: int, drawn: Window, key: str) -> SafeStrin
 
 
 def _arrows(days: Days, top: int, drawn: Window) -> SafeString:
-    """Return arrow heads where days go on beyond the picture."""
+    """Return arrow heads where days go on beyond the chart."""
     ends = []
     if days.upper is None or days.upper > drawn.stop:
         ends.append(("100%", -9))
@@ -167,7 +167,7 @@ def _today(drawn: Window, today: date, bottom: int) -> SafeString:
 
 
 def _anchor(place: float, edge: float) -> str:
-    """Return where a text at `place` (per cent) is held, so that it stays within the picture."""
+    """Return where a text at `place` (per cent) is held, so that it stays within the chart."""
     return "start" if place < edge else "end" if place > 100 - edge else "middle"
 
 

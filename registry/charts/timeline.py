@@ -47,11 +47,11 @@ def of_connection(
     scope: Scope,
     conflict: Conflict | None = None,
 ) -> SafeString:
-    """Return a picture of the claims on `connection`, with a table that says the same.
+    """Return a chart of the claims on `connection`, with a table that says the same.
 
     Args:
         connection: The connection.
-        today: The market's day, which is marked in the picture.
+        today: The market's day, which is marked in the chart.
         known_at: An aware moment: show what was known at it. None: what is known at present.
         scope: Only claims of its participants are shown, and only conflicts that one of them is a party of.
         conflict: Mark its days alone, whether it is open or closed. None: mark those of all open conflicts.
@@ -100,7 +100,7 @@ def of_connection(
 
 
 def as_table(groups: Sequence[Group]) -> str:
-    """Return the text of a picture: a row for each bar, and one for each mark."""
+    """Return the text of a chart: a row for each bar, and one for each mark."""
     rows = [
         (
             lane.label,
@@ -185,7 +185,7 @@ def _description(
     representations: Sequence[Representation],
     conflicts: Sequence[Conflict],
 ) -> str:
-    """Describe the picture in a sentence, for those who do not see it."""
+    """Describe the chart in a sentence, for those who do not see it."""
     points = {claim.congestion_point_id for claim in memberships}
     aggregators = {claim.agr_id for claim in representations}
     return (

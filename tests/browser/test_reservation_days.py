@@ -25,8 +25,8 @@ def test_a_day_says_what_remains_what_was_released_and_by_which_update(market: M
     goto(page, f"{contract.pk}/day/2026-06-16/")
     expect(page.get_by_role("heading", level=1)).to_have_text("HARBOUR-2026 on 2026-06-16")
     expect(page.get_by_text("2026-06-15 14:00:00 CEST: the day before at 14:00. It is over.")).to_be_visible()
-    picture = page.get_by_role("group", name="Reserved power of HARBOUR-2026 on 2026-06-16")
-    expect(picture.get_by_role("link")).not_to_have_count(0)
+    chart = page.get_by_role("group", name="Reserved power of HARBOUR-2026 on 2026-06-16")
+    expect(chart.get_by_role("link")).not_to_have_count(0)
     power = page.get_by_role("region", name="Reserved power").get_by_role("table")
     row = power.get_by_role("row", name="61-68")
     expect(row).to_contain_text("15:00–17:00")
@@ -39,7 +39,7 @@ def test_a_day_says_what_remains_what_was_released_and_by_which_update(market: M
         1
     )
     look(page, "reservation-day-each")
-    picture.get_by_role("link").first.click()
+    chart.get_by_role("link").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Update for 2026-06-16 under HARBOUR-2026")
 
 
@@ -76,9 +76,9 @@ def test_a_day_of_negative_power_on_which_the_clock_changes(market: Market, kim:
 def test_a_month_leads_to_its_days_and_marks_what_became_of_updates(market: Market, kim: Page) -> None:
     page, contract = kim, market.contracts["HARBOUR-2026"]
     goto(page, f"{contract.pk}/month/2026-06/")
-    picture = page.get_by_role("group", name="Energy reserved by HARBOUR-2026 in 2026-06")
-    expect(picture.get_by_role("link")).to_have_count(30)
-    expect(picture.get_by_role("link", name=re.compile("^2026-06-11: .* 1 rejected"))).to_be_visible()
+    chart = page.get_by_role("group", name="Energy reserved by HARBOUR-2026 in 2026-06")
+    expect(chart.get_by_role("link")).to_have_count(30)
+    expect(chart.get_by_role("link", name=re.compile("^2026-06-11: .* 1 rejected"))).to_be_visible()
     look(page, "reservation-month")
     page.get_by_text("The same as a table").click()
     look(page, "reservation-month-table")
@@ -87,7 +87,7 @@ def test_a_month_leads_to_its_days_and_marks_what_became_of_updates(market: Mark
     look(page, "reservation-month-next")
     page.get_by_label("Month", exact=True).fill("2026-06")
     page.get_by_role("button", name="Show").click()
-    picture.get_by_role("link", name=re.compile("^2026-06-16:")).click()
+    chart.get_by_role("link", name=re.compile("^2026-06-16:")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("HARBOUR-2026 on 2026-06-16")
 
 

@@ -1,4 +1,4 @@
-"""SVG as text: what is escaped, how attributes and numbers are written, how pictures are named."""
+"""SVG as text: what is escaped, how attributes and numbers are written, how charts are named."""
 
 from xml.etree import ElementTree
 
@@ -27,13 +27,13 @@ def test_numbers_have_three_decimals_at_most(value: float, written: str) -> None
     assert svg.percent(value) == f"{written}%"
 
 
-def test_a_picture_has_a_title_and_a_description_that_its_ids_name() -> None:
-    root = ElementTree.fromstring(svg.picture("key", "A & B", description="All of <it>", height=10))
+def test_a_chart_has_a_title_and_a_description_that_its_ids_name() -> None:
+    root = ElementTree.fromstring(svg.chart("key", "A & B", description="All of <it>", height=10))
     title, desc = root
     assert (root.get("role"), title.text, desc.text) == ("group", "A & B", "All of <it>")
     assert root.get("aria-labelledby") == title.get("id")
     assert root.get("aria-describedby") == desc.get("id")
-    assert ElementTree.fromstring(svg.picture("key", "A", role="img")).get("aria-describedby") is None
+    assert ElementTree.fromstring(svg.chart("key", "A", role="img")).get("aria-describedby") is None
 
 
 def test_parts_with_a_url_are_a_link_with_a_name() -> None:

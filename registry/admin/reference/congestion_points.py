@@ -114,7 +114,7 @@ def congestion_point_page(
         "aggregators": aggregators,
         "page": page,
         "connections": [_connection(row, seen) for row in page.object_list] if here else [],
-        "picture": _picture(point, list(point_members.held(history, known_at)[:MAX_ROWS]), today),
+        "chart": _chart(point, list(point_members.held(history, known_at)[:MAX_ROWS]), today),
         "terms": [
             {
                 "days": link(row, in_words(row.period)),
@@ -253,7 +253,7 @@ def _connection(row: Any, seen: Any) -> dict[str, Any]:
     }
 
 
-def _picture(point: CongestionPoint, rows: list[CongestionPointTerms], today: date) -> Any:
+def _chart(point: CongestionPoint, rows: list[CongestionPointTerms], today: date) -> Any:
     """Draw terms over time."""
     bars = tuple(
         Bar(

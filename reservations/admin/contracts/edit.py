@@ -156,7 +156,7 @@ def _render(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract |
     version = current_of(contract)
     submitted = _submitted(model_admin, request, version, CHECK)
     submitted.editor.compare(stored(version))
-    profiles = [each for each in contract_page.day_profiles(submitted.editor) if each.pictured]
+    profiles = [each for each in contract_page.day_profiles(submitted.editor) if each.drawn]
     return TemplateResponse(
         request,
         "admin/reservations/contract_preview.html",

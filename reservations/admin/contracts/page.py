@@ -42,15 +42,15 @@ MAX_VERSIONS = 50
 class DayProfile:
     """The power reserved on a kind of day.
 
-    `lines` has (ISPs, times, watts) for each stretch. The chart is empty unless `pictured`.
+    `lines` has (ISPs, times, watts) for each stretch. The chart is empty unless `drawn`.
     """
 
     key: str
     name: str
     note: str
     summary: str
-    picture: SafeString
-    pictured: bool
+    chart: SafeString
+    drawn: bool
     lines: list[tuple[str, str, str]]
 
 
@@ -102,7 +102,7 @@ def _day_profiles(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[DayP
         notes = [_exceptions(names[1:]) if part.key == EVERY_DAY else times.note]
         if len(group) > MAX_NAMED and part.day:
             notes.append(f"All of them: {', '.join(each.key for each in group)}.")
-        pictured = place < MAX_CHARTS or part.unsaved
+        drawn = place < MAX_CHARTS or part.unsaved
         title = f"Reserved power: {name}"
         found.append(
             DayProfile(
@@ -110,10 +110,10 @@ def _day_profiles(editor: Editor, groups: Sequence[Sequence[Part]]) -> list[DayP
                 name=name,
                 note=" ".join(filter(None, notes)),
                 summary=summary(watts[place], editor.minutes),
-                picture=draw(f"drawn-{part.key}", title, watts[place], times, scale)
-                if pictured
+                chart=draw(f"drawn-{part.key}", title, watts[place], times, scale)
+                if drawn
                 else SafeString(""),
-                pictured=pictured,
+                drawn=drawn,
                 lines=[
                     (calendar.in_words(range(first, last + 1))[0], times.span(first, last), in_watts(power))
                     for first, last, power in stretches_of(watts[place])

@@ -41,7 +41,7 @@ UrlOf = Callable[[CountingUpdate], str]
 
 
 def draw(title: str, day: DayFigures, totals: Totals, *, deadline: datetime, url_of: UrlOf) -> SafeString:
-    """Return the picture of `day`, with its legend below.
+    """Return the chart of `day`, with its legend below.
 
     A deadline (aware) that lies within the day is marked in it.
     """
@@ -49,7 +49,7 @@ def draw(title: str, day: DayFigures, totals: Totals, *, deadline: datetime, url
     times = clock_times.of_day(day.day, version.isp_minutes, version.time_zone)
     scale = scale_of(day.contracted)
     key = svg.unique_key("day")
-    picture = svg.picture(
+    chart = svg.chart(
         key,
         title,
         pattern(key),
@@ -64,7 +64,7 @@ def draw(title: str, day: DayFigures, totals: Totals, *, deadline: datetime, url
         width="100%",
         height=ABOVE + HEIGHT + BELOW,
     )
-    return format_html('<div class="days-power with-watts">{}</div>{}', picture, legend(key))
+    return format_html('<div class="days-power with-watts">{}</div>{}', chart, legend(key))
 
 
 def pattern(key: str) -> SafeString:

@@ -71,11 +71,11 @@ def in_states(updates: Mapping[str, int]) -> str:
 
 
 def draw(title: str, description: str, days: Sequence[DayOfMonth]) -> SafeString:
-    """Return the picture of `days`, all of a month, with its legend below."""
+    """Return the chart of `days`, all of a month, with its legend below."""
     key = svg.unique_key("month")
     scale = scale_of(most // HOUR for most in _most(days))
     states = [state for state in MARKS if any(day.updates.get(state) for day in days)]
-    picture = svg.picture(
+    chart = svg.chart(
         key,
         title,
         pattern(key),
@@ -86,7 +86,7 @@ def draw(title: str, description: str, days: Sequence[DayOfMonth]) -> SafeString
         height=ABOVE + HEIGHT + DAYS_ROW + MARKS_ROW * len(states),
     )
     return format_html(
-        '<div class="days-power with-watts">{}</div>{}{}', picture, legend(key), marks_legend(states)
+        '<div class="days-power with-watts">{}</div>{}{}', chart, legend(key), marks_legend(states)
     )
 
 

@@ -82,7 +82,7 @@ def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract,
             "note": day_page.times_of(figure).note,
             "lines": day_page.lines(figure),
             "each_isp": day_page.each_isp(figure),
-            "picture": day_chart.draw(
+            "chart": day_chart.draw(
                 f"Reserved power of {contract.contract_id} on {day_shown}",
                 figure,
                 totals,
@@ -120,7 +120,7 @@ def month_view(
         "after": day_page.month_url(pk, after) + parameters,
         "overview": f"{reverse('admin:reservations_contract_overview')}?{urlencode({'month': f'{first:%Y-%m}'})}",
         "csv": _csv(contract, first, day_page.last_of(first), form),
-        "picture": month_chart.draw(
+        "chart": month_chart.draw(
             f"Energy reserved by {contract.contract_id} in {first:%Y-%m}",
             f"Contracted {totals.contracted}, remaining {totals.remaining}, released {totals.released}. "
             "Each day is a link. The table below says the same.",

@@ -31,7 +31,7 @@ NICE = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The values that a picture shows, watts or watt-hours: from `low` to `high`, with a line at every `step`."""
+    """The values that a chart shows, watts or watt-hours: from `low` to `high`, with a line at every `step`."""
 
     low: int
     high: int
@@ -79,13 +79,13 @@ def summary(watts: Sequence[int], minutes: int) -> str:
 
 
 def draw(key: str, title: str, watts: Sequence[int], times: DayTimes, scale: Scale) -> SafeString:
-    """Return the picture of `watts`, one for each ISP of `times`; empty where nothing is reserved.
+    """Return the chart of `watts`, one for each ISP of `times`; empty where nothing is reserved.
 
     `key` is unique in the page.
     """
     if not any(watts):
         return SafeString("")
-    picture = svg.picture(
+    chart = svg.chart(
         key,
         title,
         changed_hours(times),
@@ -96,7 +96,7 @@ def draw(key: str, title: str, watts: Sequence[int], times: DayTimes, scale: Sca
         role="img",
         height=ABOVE + HEIGHT + BELOW,
     )
-    return format_html('<div class="reserved">{}</div>', picture)
+    return format_html('<div class="reserved">{}</div>', chart)
 
 
 def _bars(watts: Sequence[int], times: DayTimes, scale: Scale) -> Iterator[SafeString]:

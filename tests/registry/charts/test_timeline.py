@@ -1,4 +1,4 @@
-"""The timeline picture of a connection: its lanes, what is marked in it, and its text."""
+"""The timeline chart of a connection: its lanes, what is marked in it, and its text."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -25,30 +25,30 @@ TODAY = date(2026, 6, 15)
 
 
 def drawn(number: int = 1, **how: Any) -> Any:
-    """The picture of a connection, by its number, as a tree."""
+    """The chart of a connection, by its number, as a tree."""
     how = {"today": TODAY, "scope": EVERYONE, **how}
     return html.fromstring(
         f"<div>{timeline.of_connection(Connection.objects.get(address=home(number)), **how)}</div>"
     )
 
 
-def labels(picture: Any) -> list[str]:
-    return [text.text for text in picture.xpath('//text[@class="label"]')]
+def labels(chart: Any) -> list[str]:
+    return [text.text for text in chart.xpath('//text[@class="label"]')]
 
 
-def bars(picture: Any) -> list[tuple[str, str]]:
+def bars(chart: Any) -> list[tuple[str, str]]:
     """(look, what it says) of each bar, in their order."""
     return [
         (
             link.xpath('./rect[contains(@class, "bar")]')[0].get("class").removeprefix("bar "),
             link.get("aria-label"),
         )
-        for link in picture.xpath('//a[rect[contains(@class, "bar")]]')
+        for link in chart.xpath('//a[rect[contains(@class, "bar")]]')
     ]
 
 
-def rows(picture: Any) -> list[tuple[str, ...]]:
-    return [tuple(cell.text_content() for cell in row) for row in picture.xpath("//details//tbody/tr")]
+def rows(chart: Any) -> list[tuple[str, ...]]:
+    return [tuple(cell.text_content() for cell in row) for row in chart.xpath("//details//tbody/tr")]
 
 
 @pytest.fixture
@@ -61,25 +61,25 @@ def contested(db: None) -> Conflict:
 
 
 def test_each_party_has_a_lane_with_its_days_by_standing(contested: Conflict) -> None:
-    picture = drawn()
+    chart = drawn()
 
-    assert labels(picture) == [f"{point(1)} of DSO grid.example", "AGR one.example", "AGR two.example"]
-    assert bars(picture) == [
+    assert labels(chart) == [f"{point(1)} of DSO grid.example", "AGR one.example", "AGR two.example"]
+    assert bars(chart) == [
         ("effective", f"{point(1)} of DSO grid.example: from 2026-06-01, effective"),
         ("effective", "AGR one.example: 2026-06-01 to 2026-12-31, effective"),
         ("contested", "AGR two.example: 2026-09-01 to 2026-12-31, contested"),
         ("effective", "AGR two.example: 2027-01-01 to 2027-03-31, effective"),
     ]
-    (mark,) = picture.xpath('//a[rect[@class="marked"]]')
+    (mark,) = chart.xpath('//a[rect[@class="marked"]]')
     assert mark.get("href") == f"/admin/registry/conflict/{contested.pk}/change/"
     assert mark.get("aria-label") == "AGR one.example holds these days, AGR two.example claims them"
-    assert picture.xpath('//text[@class="today"]')[0].text == "today, 2026-06-15"
-    assert picture.xpath("//svg/title")[0].text == f"Timeline of connection {home(1)}"
-    assert "1 congestion point, 2 aggregators, 1 conflict" in picture.xpath("//svg/desc")[0].text
-    assert not picture.xpath("//@style | //style | //script")
+    assert chart.xpath('//text[@class="today"]')[0].text == "today, 2026-06-15"
+    assert chart.xpath("//svg/title")[0].text == f"Timeline of connection {home(1)}"
+    assert "1 congestion point, 2 aggregators, 1 conflict" in chart.xpath("//svg/desc")[0].text
+    assert not chart.xpath("//@style | //style | //script")
 
 
-def test_the_table_says_the_same_as_the_picture(contested: Conflict) -> None:
+def test_the_table_says_the_same_as_the_chart(contested: Conflict) -> None:
     assert rows(drawn()) == [
         (f"{point(1)} of DSO grid.example", "from 2026-06-01", "Effective"),
         ("AGR one.example", "2026-06-01 to 2026-12-31", "Effective"),
@@ -98,9 +98,9 @@ def test_a_settled_conflict_is_marked_where_it_is_asked_for(contested: Conflict)
         settle(contested.pk, "keep", at=None, source=Source.of_staff("kim", "seen"), today=TODAY)
 
     assert not drawn().xpath('//rect[@class="marked"]')
-    picture = drawn(conflict=contested)
-    assert len(picture.xpath('//rect[@class="marked"]')) == 1
-    assert ("refused", "AGR two.example: 2026-09-01 to 2026-12-31, refused") in bars(picture)
+    chart = drawn(conflict=contested)
+    assert len(chart.xpath('//rect[@class="marked"]')) == 1
+    assert ("refused", "AGR two.example: 2026-09-01 to 2026-12-31, refused") in bars(chart)
 
 
 def test_at_a_past_moment_it_shows_what_was_known_then(contested: Conflict) -> None:
@@ -120,10 +120,10 @@ def test_only_participants_in_scope_are_shown(contested: Conflict) -> None:
     declared("other.example", 2, 2)
     theirs = Scope(ids=frozenset({party("AGR", "two.example").pk}))
 
-    picture = drawn(scope=theirs)
-    assert labels(picture) == ["AGR two.example"]
-    assert f"Conflict {contested.pk}" in [row[0] for row in rows(picture)]
-    assert "one.example" not in " ".join(text for _, text in bars(picture))
+    chart = drawn(scope=theirs)
+    assert labels(chart) == ["AGR two.example"]
+    assert f"Conflict {contested.pk}" in [row[0] for row in rows(chart)]
+    assert "one.example" not in " ".join(text for _, text in bars(chart))
     assert rows(drawn(scope=NOBODY)) == []
     assert not rows(drawn(scope=Scope(ids=frozenset({party("DSO", "other.example").pk}))))
 
@@ -135,9 +135,9 @@ def test_it_asks_the_database_as_much_for_many_lanes_as_for_few(contested: Confl
         represented(f"agr{number}.example", 1)
         declared(f"grid{number}.example", number, 1)
     with CaptureQueriesContext(connection) as many:
-        picture = drawn()
+        chart = drawn()
 
-    assert len(labels(picture)) >= 29 + 28
+    assert len(labels(chart)) >= 29 + 28
     assert len(few) == len(many)
 
 
@@ -145,26 +145,26 @@ def test_what_participants_wrote_is_text() -> None:
     hostile = "<script>alert(1)</script>"
     lane = Lane(hostile, (Bar(half_open(TODAY, None), "effective", hostile, hostile, '"><b>'),))
 
-    picture = str(draw(hostile, hostile, [Group(hostile, (lane,))], today=TODAY))
+    chart = str(draw(hostile, hostile, [Group(hostile, (lane,))], today=TODAY))
 
-    assert "<script" not in picture
-    assert "<b>" not in picture
+    assert "<script" not in chart
+    assert "<b>" not in chart
 
 
-def test_days_beyond_the_picture_end_in_an_arrow() -> None:
+def test_days_beyond_the_chart_end_in_an_arrow() -> None:
     days = [half_open(date(1990, 1, 1), date(2020, 1, 1)), half_open(date(2026, 1, 1), None)]
     lanes = tuple(Lane("x", (Bar(each, "effective", "Effective", "x"),)) for each in days)
 
-    picture = html.fromstring(draw("x", "x", [Group("x", lanes)], today=TODAY))
+    chart = html.fromstring(draw("x", "x", [Group("x", lanes)], today=TODAY))
 
-    assert [arrow.get("x") for arrow in picture.xpath('//svg[@class="arrow"]')] == ["0", "100%"]
+    assert [arrow.get("x") for arrow in chart.xpath('//svg[@class="arrow"]')] == ["0", "100%"]
 
 
 def test_nothing_is_shown_as_none() -> None:
-    picture = html.fromstring(draw("x", "x", [Group("Aggregators", ())], today=TODAY))
+    chart = html.fromstring(draw("x", "x", [Group("Aggregators", ())], today=TODAY))
 
-    assert "none" in picture.text_content()
-    assert "today, 2026-06-15" in picture.text_content()
+    assert "none" in chart.text_content()
+    assert "today, 2026-06-15" in chart.text_content()
 
 
 YEARS = st.dates(date(2000, 1, 1), date(2060, 1, 1))
@@ -215,6 +215,6 @@ def test_the_axis_names_days_months_or_years(first: date, last: date, names: lis
 
 
 def test_moments_of_knowing_are_named(contested: Conflict) -> None:
-    picture = drawn(known_at=datetime(2026, 1, 1, tzinfo=UTC))
+    chart = drawn(known_at=datetime(2026, 1, 1, tzinfo=UTC))
 
-    assert "as known at 2026-01-01 00:00:00 UTC" in picture.xpath("//svg/title")[0].text
+    assert "as known at 2026-01-01 00:00:00 UTC" in chart.xpath("//svg/title")[0].text

@@ -256,7 +256,7 @@ def test_days_that_are_alike_are_drawn_once(kim: Client, parties: Parties) -> No
     text = shown(kim, page(contract=some))
     assert "Every day But for Monday to Friday, 2026-12-25 (Friday), 2026-12-26 (Saturday). 7 W in 96" in text
     assert "Monday to Friday 1,000 W in 60 of 96 ISPs, 15 kWh a day." in text
-    assert text.count("1,000 W in 60 of 96 ISPs") == 1 + 1, "in words, and in the picture's"
+    assert text.count("1,000 W in 60 of 96 ISPs") == 1 + 1, "in words, and in the chart's"
     every = other(parties, "every", profile=Profile(free, {**weekdays, 6: (), 7: ()}))
     text = shown(kim, page(contract=every))
     assert "Every day" not in text

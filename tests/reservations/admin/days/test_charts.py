@@ -1,4 +1,4 @@
-"""Pictures of reserved power, as SVG: where their parts lie, what they say to those who do not see them."""
+"""Charts of reserved power, as SVG: where their parts lie, what they say to those who do not see them."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def drawn(day: DayFigures, deadline: datetime = NEVER, url: str = "") -> Element
 
 
 def parsed(text: str) -> ElementTree.Element:
-    """A picture, which has nothing that the Content-Security-Policy forbids."""
+    """A chart, which has nothing that the Content-Security-Policy forbids."""
     assert not re.search(r"<(style|script)|\b(style|on\w+)=", text)
     return ElementTree.fromstring(f"<div>{text}</div>")
 
 
 def parts(root: ElementTree.Element, look: str) -> list[dict[str, float]]:
-    """Places and sizes of the rectangles of a look in the first picture, in per cent and pixels."""
+    """Places and sizes of the rectangles of a look in the first chart, in per cent and pixels."""
     svg = next(root.iter("svg"))
     found = [each.attrib for each in svg.iter("rect") if each.get("class") == look]
     return [{name: float(each[name].rstrip("%")) for name in ("x", "y", "width", "height")} for each in found]
