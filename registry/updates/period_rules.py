@@ -31,7 +31,7 @@ DESCRIPTIONS = {
 # What is done about it: under the policy adjust, and under the policy accept.
 TREATMENTS = {
     "P1": ("nothing is registered", "nothing is registered"),
-    "P2": ("registered as said", "registered as said"),
+    "P2": ("registered as stated", "registered as stated"),
     "P3": ("adjusted to the congestion point's end", "accepted as it is"),
     "P4": ("adjusted to the congestion point's start", "accepted as it is"),
     "P5": ("nothing is registered", "nothing is registered"),

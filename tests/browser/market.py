@@ -223,7 +223,7 @@ def _set_aside(made: Market, at: datetime) -> None:
 
 
 def _refuse(made: Market, at: datetime) -> None:
-    """Two posts that do not get past the door: a stranger, and somebody else's signature."""
+    """Two refused requests: an unknown sender's, and one with somebody else's signature."""
     stranger = Peer("AGR", "onbekend.example", sha256(b"stranger").digest())
     forged = Peer("AGR", "zonkracht.example", sha256(b"forged").digest())
     with standing(at):

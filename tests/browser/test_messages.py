@@ -143,7 +143,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     page.get_by_role("link", name="Inbound messages").first.click()
     opened(page, "/uftp/inboundmessage/")
 
-    # Delivery attempts, and what was refused at the door: forged, and proven with mistakes explained.
+    # Delivery attempts, and refused requests: forged, and proven with mistakes explained.
     lists.get_by_role("link", name="Delivery attempts").click()
     opened(page, "/uftp/deliveryattempt/")
     page.get_by_role("link", name="Permanent failure").click()

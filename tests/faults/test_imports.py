@@ -1,4 +1,4 @@
-"""Imports in real processes, to which something happens: nothing is half done, all is on record, the next run goes."""
+"""Imports in real processes, to which something happens: nothing is half done, all is recorded, the next run works."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def held(what: str, first: date) -> str:
     return f"Accepted: Warning: Connection conflict: {what} (from {first}) held by another, contested until settled"
 
 
-def strange(*texts: str, result: str = "Accepted: Warning") -> str:
-    """The answer to a message with strange periods."""
+def irregular(*texts: str, result: str = "Accepted: Warning") -> str:
+    """The answer to a message with irregular periods."""
     return f"{result}: " + "; ".join(f"Period out of bounds: {text}" for text in texts)
 
 
@@ -153,19 +153,19 @@ def test_a_connection_behind_anothers_congestion_point_is_held_with_a_warning(
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
-        (-40, -31, strange("{} ends more than 30 days in the past, registered as said")),
+        (-40, -31, irregular("{} ends more than 30 days in the past, registered as stated")),
         (-40, -29, ACCEPTED),
         (
             5,
             3,
-            strange(
+            irregular(
                 "{} ends before it starts, and nothing is registered that it would withdraw",
                 result="Rejected",
             ),
         ),
     ],
 )
-def test_strange_periods_of_an_agrs_connection(
+def test_irregular_periods_of_an_agrs_connection(
     agr: Participant, addresses: Addresses, today: date, start: int, end: int, expected: str
 ) -> None:
     connection = addresses.connection()
@@ -181,14 +181,14 @@ def test_a_connection_that_outlasts_its_congestion_point_is_clipped_with_a_warni
 
     update = dso_update(point, today, last, (connection, today - DAY, None))
     there = f"{connection} at {point}"
-    clipped = strange(
+    clipped = irregular(
         f"{there} ends after its congestion point, adjusted to the congestion point's end",
         f"{there} starts before its congestion point, adjusted to the congestion point's start",
     )
     ask(dso, update, expected=clipped)
     extended = dso_update(point, today - DAY, None, (addresses.connection(), today, None))
     left = f"{point} (1 connection) clipped earlier with the congestion point and not brought back"
-    ask(dso, extended, expected=strange(left))
+    ask(dso, extended, expected=irregular(left))
 
     for day in (today - DAY, last + DAY):
         came = active_aggregators(ask(dso, dso_query(point, day)))

@@ -58,7 +58,7 @@ def participant(peer: Peer) -> Participant:
 
 
 def join(role: str, domain: str = "", *, endpoint: str = "", standing: str = "authorized") -> Peer:
-    """A participant on record, whose key is valid wherever the clock stands."""
+    """A registered participant, whose key is valid wherever the clock stands."""
     peer = Peer(role, domain) if domain else Peer(role)
     peer.register(endpoint, standing)
     PublicKey.objects.filter(participant__domain=domain or peer.domain).update(valid_from=None)

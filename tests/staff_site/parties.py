@@ -209,7 +209,7 @@ def _deliver(party: Party, answer: OutboundMessage) -> None:
 
 
 def _refuse(party: Party) -> None:
-    """Something is refused at the door, in the name of each: proven for the AGRs, forged for the DSO."""
+    """A refused request in the name of each: proven for the AGRs, forged for the DSO."""
     for peer in party.peers.values():
         signer = peer if peer.role == "AGR" else Peer(peer.role, peer.domain, sha256(b"forged").digest())
         content = peer.xml("AGRPortfolioUpdate", f"<{party.tag}/>", TimeZone="Europe/Amsterdam")

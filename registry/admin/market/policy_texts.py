@@ -64,7 +64,7 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
                     "one.example keeps the connection; two.example's update is rejected with all else that it says.",
                 ),
                 NEWEST_WINS: (
-                    "The newcomer gets the days from today on, and they are refused to the former holder. Days before "
+                    "The claimant gets the days from today on, and they are refused to the former holder. Days before "
                     "today are contested.",
                     "two.example represents it from 1 April on; nobody needs to decide.",
                 ),
@@ -172,8 +172,8 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
             "On 1 March an AGR states a connection from 1 January to 15 January.",
             {
                 REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
-                ADJUST: (f"The days are registered as said. {_WARNED}", "1 to 15 January are registered."),
-                ACCEPT: (f"The same as adjust: registered as said. {_WARNED}", "The same."),
+                ADJUST: (f"The days are registered as stated. {_WARNED}", "1 to 15 January are registered."),
+                ACCEPT: (f"The same as adjust: registered as stated. {_WARNED}", "The same."),
             },
         ),
         "P2 days": PolicyText(
@@ -193,7 +193,7 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
                     "The connection lies behind it up to and including 30 June.",
                 ),
                 ACCEPT: (
-                    f"The days are registered as said. {_WARNED}",
+                    f"The days are registered as stated. {_WARNED}",
                     "The connection stays without an end, though the congestion point has one.",
                 ),
             },
@@ -209,7 +209,7 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
                     "The connection lies behind it from 1 March on.",
                 ),
                 ACCEPT: (
-                    f"The days are registered as said. {_WARNED}",
+                    f"The days are registered as stated. {_WARNED}",
                     "The connection lies behind it from 1 January on, though the point starts later.",
                 ),
             },
@@ -225,7 +225,7 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
             },
         ),
         "P6": PolicyText(
-            "P6: said twice",
+            "P6: stated twice",
             "A message says the same thing twice, with overlapping periods. A congestion point that it gives different "
             "terms on one day is always rejected.",
             "An AGR states a connection from 1 March to 30 June, and again from 1 June to 30 September.",

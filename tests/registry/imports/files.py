@@ -29,7 +29,7 @@ EAST, WEST = "ea1.2026-01.example.grid:east", "ea1.2026-01.example.grid:west"
 
 
 def participants() -> None:
-    """Two AGRs and two DSOs, on record in this order."""
+    """Two AGRs and two DSOs, registered in this order."""
     for role, name in (("AGR", "first"), ("AGR", "second"), ("DSO", "grid"), ("DSO", "other")):
         Participant.objects.create(role=role, domain=f"{name}.example")
 

@@ -1,4 +1,4 @@
-"""Strange periods (docs/rules.md, P1 to P7) under each policy: what is registered, what the sender is told.
+"""The period rules (docs/rules.md, P1 to P7) under each policy: what is registered, what the sender is told.
 
 Day 0 is today. Told to the registry and to the time model alike.
 """

@@ -1,4 +1,4 @@
-"""One rule for entity addresses, at each door: messages, CSV files and contracts."""
+"""One rule for entity addresses, wherever they come in: messages, CSV files and contracts."""
 
 import re
 from datetime import date

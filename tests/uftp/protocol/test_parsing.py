@@ -1,4 +1,4 @@
-"""The door and what lies behind it: leniency, extremes, hostile input (docs/protocol-support.md, "Reading")."""
+"""Reading messages: leniency, extremes, hostile input (docs/protocol-support.md, "Reading")."""
 
 import base64
 import gzip

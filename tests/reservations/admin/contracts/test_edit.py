@@ -26,7 +26,7 @@ SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 
 @pytest.fixture
 def staff(client: Client, at: At, db: None) -> Client:
-    """An operator, kim, with two DSOs and two AGRs on record."""
+    """An operator, kim, with two DSOs and two registered AGRs."""
     for role, domains in (("DSO", ("net.example", "grid.example")), ("AGR", ("flex.example", "sun.example"))):
         for domain in domains:
             Participant.objects.create(role=role, domain=domain)
