@@ -60,6 +60,7 @@ class GuardedSite(AdminSite):
         user = request.user
         if request.method == "POST" and response.status_code == 302 and user.is_authenticated:
             name = user.get_username()
+            invitations.end(user)
             audit.record(
                 name, "changed own password", f"user {name}", reason=two_factor.OWN_ACCOUNT, about=user
             )

@@ -42,6 +42,11 @@ def make(user: User, *, now: datetime) -> str:
     return token
 
 
+def end(user: User) -> None:
+    """End the invitation of `user`, if there is one: the password has been set in another way."""
+    Invitation.objects.filter(user=user).delete()
+
+
 def invited(token_hash: bytes, *, now: datetime) -> User | None:
     """Return whom a token invites; None if it is unknown, used or expired, or the account is not active."""
     found = Invitation.objects.filter(token_hash=token_hash, expires_at__gt=now).select_related("user")

@@ -107,11 +107,12 @@ def save(
 
 @sensitive_variables("password")
 def set_password(user: User, password: str, *, actor: User, reason: str) -> None:
-    """Set the password of `user`, which ends their sessions. Raise ValidationError if there is no reason."""
+    """Set the password of `user`, which ends their sessions and invitation. Raise ValidationError without a reason."""
     _require(reason)
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
+        invitations.end(user)
         audit.record(
             actor.get_username(), "set password", two_factor.subject(user), reason=reason.strip(), about=user
         )

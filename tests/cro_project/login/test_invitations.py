@@ -17,6 +17,7 @@ from django.test import Client
 
 from cro_project.login import invitations
 from cro_project.models import Invitation
+from cro_project.staff import accounts
 from cro_project.staff.groups import OPERATOR
 from participants.models import AuditEntry
 
@@ -145,6 +146,22 @@ def test_a_newer_invitation_replaces_the_older_one(kim: Client) -> None:
     browser, _ = open_link(second)
     browser.post("/admin/invitation/", CHOSEN)
     assert may_log_in("lee", "a-long-one-1")
+
+
+def test_a_link_ends_when_the_password_is_set_in_another_way(kim: Client) -> None:
+    """Otherwise a link that somebody found would take the account over, though its password was set since."""
+    token = invite(kim)
+    lee = User.objects.get(username="lee")
+    accounts.set_password(lee, "a-safe-one-1", actor=User.objects.get(username="kim"), reason="came by")
+    assert "This invitation is not valid" in words(open_link(token)[1])
+
+    token = token_on(kim.post(f"/admin/auth/user/{lee.pk}/invitation/", {"reason": "lost it"}, follow=True))
+    browser = Client()
+    browser.force_login(lee, "django.contrib.auth.backends.ModelBackend")
+    own = {"old_password": "a-safe-one-1", "new_password1": "a-safe-one-2", "new_password2": "a-safe-one-2"}
+    assert browser.post("/admin/password_change/", own).status_code == 302
+    assert "This invitation is not valid" in words(open_link(token)[1])
+    assert may_log_in("lee", "a-safe-one-2")
 
 
 def test_a_deactivated_account_is_not_invited(kim: Client) -> None:
