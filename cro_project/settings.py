@@ -58,6 +58,8 @@ UFTP_REQUESTS_PER_MINUTE = setting("UFTP_REQUESTS_PER_MINUTE", 6_000, whole_numb
 IMPORT_UPLOAD_MAX_BYTES = setting("IMPORT_UPLOAD_MAX_BYTES", 25_000_000, whole_number(1_024, 100_000_000))
 DISCOVERY_DNS = setting("DISCOVERY_DNS", False, boolean)
 DELIVERY_TIMEOUT = setting("DELIVERY_TIMEOUT", 30, whole_number(1, 600))
+OUTBOUND_PROXY = setting("OUTBOUND_PROXY", "", environment.proxy)
+CREDENTIALS_KEY: list[str] = setting("CREDENTIALS_KEY", [], environment.encryption_keys)
 DELIVERY_RETRY_HOURS = setting("DELIVERY_RETRY_HOURS", 24, whole_number(1, 720))
 
 INSTALLED_APPS = [

@@ -20,6 +20,8 @@ os.environ.update(
     IMPORT_UPLOAD_MAX_BYTES="",
     DELIVERY_TIMEOUT="",
     DELIVERY_RETRY_HOURS="",
+    OUTBOUND_PROXY="",
+    CREDENTIALS_KEY="",
 )
 
 from cro_project.settings import *  # noqa: F403

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import environ
+from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
@@ -134,6 +135,32 @@ def addresses(text: str) -> list[str]:
                 f"{address!r} is neither an IP address nor a network; set one such as 10.0.0.0/8"
             ) from None
     return listed
+
+
+def proxy(text: str) -> str:
+    """Read the URL of an HTTP proxy. Errors never contain the URL: it may hold a password."""
+    wrong = "is not the URL of a proxy; set one such as http://proxy.example:3128"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not usable or not text.isascii() or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(wrong)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def encryption_keys(text: str) -> list[str]:
+    """Read comma-separated Base64 keys of 32 bytes, the newest first. Errors never contain a key."""
+    keys = [word.replace("+", "-").replace("/", "_") for word in words(text)]
+    for number, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValueError(
+                f"key {number} is not the Base64 of 32 bytes; set what `openssl rand -base64 32` prints"
+            ) from None
+    return keys
 
 
 def database(text: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The tables of participants, their keys and contacts, the mode, the audit trail and the journal."""
 
+from participants.models.delivery_settings import DeliverySettings
 from participants.models.journal import Attachment, Contact, FollowUp, JournalEntry
 from participants.models.participants import (
     CONTROL,
@@ -18,6 +19,7 @@ __all__ = [
     "Attachment",
     "AuditEntry",
     "Contact",
+    "DeliverySettings",
     "FollowUp",
     "JournalEntry",
     "Mode",

@@ -58,6 +58,10 @@ def read() -> dict[str, Any]:
         ("DISCOVERY_DNS", "dns", "true or false"),
         ("DELIVERY_TIMEOUT", "1.5", "whole number"),
         ("DELIVERY_RETRY_HOURS", "forever", "whole number"),
+        ("OUTBOUND_PROXY", "proxy.example:3128", "http://proxy.example:3128"),
+        ("OUTBOUND_PROXY", "socks5://proxy.example", "http://proxy.example:3128"),
+        ("CREDENTIALS_KEY", "hunter2", "openssl rand -base64 32"),
+        ("CREDENTIALS_KEY", f"{'A' * 43}=,c2hvcnQ=", "key 2 is not"),
         ("TRUSTED_PROXIES", "10.0.0.1,proxy", "'proxy' is neither"),
         ("HTTPS_ONLY", "https", "true or false"),
         ("TWO_FACTOR_REQUIRED", "sometimes", "true or false"),
@@ -122,7 +126,7 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
         assert command.stderr.read() == ""
 
 
-@pytest.mark.parametrize("name", ["CRO_PRIVATE_KEY", "DATABASE_URL"])
+@pytest.mark.parametrize("name", ["CRO_PRIVATE_KEY", "DATABASE_URL", "CREDENTIALS_KEY", "OUTBOUND_PROXY"])
 def test_an_error_does_not_show_a_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "postgres://me:hunter2@host:port/x")
 
