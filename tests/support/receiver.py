@@ -2,11 +2,13 @@
 
 import base64
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from xml.etree import ElementTree
 
 
@@ -43,10 +45,30 @@ Reply = tuple[int, dict[str, str], bytes]
 OK: Reply = (200, {}, b"")
 
 
+class _Server(ThreadingHTTPServer):
+    """A server that ends TLS, where it has a context, in the thread of the connection."""
+
+    daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.tls is not None:
+            try:
+                request = self.tls.wrap_socket(request, server_side=True)
+            except OSError:
+                return
+        super().finish_request(request, client_address)
+        if self.tls is not None:
+            request.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a connection that the client has ended."""
+
+
 class Receiver:
     """Answers 200 unless `reply`, called with each POST and how many came before it, says otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.posts: list[Posted] = []
         self.reply: Callable[[Posted, int], Reply] = lambda posted, before: OK
         self._lock = threading.Lock()
@@ -55,8 +77,11 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
                 posted = Posted(self.path, dict(self.headers.items()), body)
                 with receiver._lock:
                     before = len(receiver.posts)
@@ -72,10 +97,11 @@ class Receiver:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server.tls = tls
         self.port: int = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/shapeshifter/api/v3/message"
+        host = "https://localhost" if tls else "http://127.0.0.1"
+        self.url = f"{host}:{self.port}/shapeshifter/api/v3/message"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -97,8 +123,8 @@ def reference(posted: Posted) -> list[str]:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    receiver = Receiver(tls)
     try:
         yield receiver
     finally:

@@ -1,192 +1,147 @@
-"""The HTTP client. A POST goes only to checked addresses, ends within its time, and follows no redirect."""
+"""The HTTP client: POSTs a message to a participant, with its credentials, and follows 307 and 308."""
 
-import contextlib
 import email.utils
-import socket
-import ssl
-import threading
-import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-import certifi
-import httpcore
+from participants.credentials import Credentials
+from participants.endpoints import EndpointRefused, check_endpoint
+from uftp.delivery import connections, tokens
+from uftp.delivery.connections import NoReply, Response
 
-from participants.endpoints import EndpointRefused, check_endpoint, check_resolved_address
-
-CONNECT_SECONDS = 10.0
 MAX_REPLY_BYTES = 2000
 MAX_RETRY_AFTER = 7 * 86400.0  # seconds
-_WRITE_BYTES = 1 << 18
+
+MAX_REDIRECTS = 2
+"""How many redirects a POST follows."""
+
+FOLLOWED = frozenset({307, 308})
+"""Redirects that keep the method and the body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply: the HTTP status, the beginning of the body, and Retry-After in seconds."""
+    """A reply of a participant's system.
+
+    Attributes:
+        status: The HTTP status.
+        text: The beginning of the body.
+        retry_after: The seconds of Retry-After, or None.
+        redirected_to: The URL that replied, if redirects led to it.
+        reposted: Whether the message was posted twice, because a reused connection ended without a reply.
+    """
 
     status: int
     text: str
     retry_after: float | None
+    redirected_to: str = ""
+    reposted: bool = False
 
 
-class NoReply(Exception):
-    """There was no reply, which is a temporary failure. The message is one line that says why."""
-
-
-_deadlines = threading.local()
-
-
-def _remaining(timeout: float | None, error: type[Exception]) -> float:
-    """Return the seconds that the POST of this thread may still take, at most `timeout`."""
-    left: float = getattr(_deadlines, "at", time.monotonic() + CONNECT_SECONDS) - time.monotonic()
-    if left <= 0:
-        raise error("the time for this POST is over")
-    return left if timeout is None else min(left, timeout)
-
-
-class _TimedStream(httpcore.NetworkStream):
-    """A connection whose reads and writes end at the deadline of their POST, even if bytes arrive slowly."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        view = memoryview(buffer)
-        for start in range(0, len(view), _WRITE_BYTES):
-            piece = view[start : start + _WRITE_BYTES].tobytes()
-            self._stream.write(piece, _remaining(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        timeout = _remaining(timeout, httpcore.ConnectTimeout)
-        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _CheckedNetwork(httpcore.NetworkBackend):
-    """Connects only to addresses that are checked after the host name is resolved."""
-
-    def __init__(self) -> None:
-        self._network = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} has no address: {error}") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        for address in addresses:
-            check_resolved_address(address)
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses:
-            try:
-                within = _remaining(timeout, httpcore.ConnectTimeout)
-                stream = self._network.connect_tcp(address, port, within, local_address, socket_options)
-                return _TimedStream(stream)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
-@cache
-def _connections() -> httpcore.ConnectionPool:
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return httpcore.ConnectionPool(
-        ssl_context=context,
-        network_backend=_CheckedNetwork(),
-        max_connections=None,
-        max_keepalive_connections=100,
-        keepalive_expiry=15,
-    )
-
-
-def post(url: str, body: bytes, *, seconds: float) -> Reply:
+def post(url: str, body: bytes, *, seconds: float, credentials: Credentials | None = None) -> Reply:
     """POST the SignedMessage `body` to `url`.
+
+    If the recipient demands an access token and answers 401, a new token is requested once.
 
     Args:
         url: The endpoint.
         body: The SignedMessage.
-        seconds: The time for everything, from the look-up of the host name to the beginning of the reply.
+        seconds: The time for everything: the access token, the look-up of the host name, redirects, and the beginning
+            of the reply.
+        credentials: What the recipient demands. They go to no other origin than that of `url`.
 
     Raises:
-        NoReply: There was no reply. The URL or its address is not allowed, there was no connection, no reply in
-            time, or the reply was not HTTP.
+        NoReply: There was no reply, or no access token. See `connections.send`.
     """
-    headers: dict[bytes | str, bytes | str] = {
-        "Content-Type": "text/xml; charset=utf-8",
-        "Content-Length": str(len(body)),
-        "User-Agent": "uftp-cro",
-    }
-    timeouts = {"connect": min(CONNECT_SECONDS, seconds), "read": seconds, "write": seconds, "pool": seconds}
-    with _deadline(seconds):
-        try:
-            check_endpoint(url)
-            with _connections().stream(
-                "POST", url, headers=headers, content=body, extensions={"timeout": timeouts}
-            ) as response:
-                return Reply(response.status, _beginning(response), _retry_after(response))
-        except EndpointRefused as refused:
-            raise NoReply(str(refused)) from refused
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise NoReply(f"{type(error).__name__}: {error}".rstrip(": ")) from error
-        except (httpcore.UnsupportedProtocol, OSError, ValueError) as error:
-            raise NoReply(f"{type(error).__name__}: {error}") from error
+    with connections.deadline(seconds):
+        client = credentials.oauth if credentials else None
+        if client is None:
+            return _post(url, body, credentials, "")
+        token = tokens.bearer(client)
+        reply = _post(url, body, credentials, token)
+        if reply.status != 401 or (reply.redirected_to and not _same_origin(reply.redirected_to, url)):
+            return reply
+        return _post(url, body, credentials, tokens.bearer(client, refused=token))
 
 
-@contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    _deadlines.at = time.monotonic() + seconds
+def _post(url: str, body: bytes, credentials: Credentials | None, token: str) -> Reply:
+    """POST `body` to `url`, and to where 307 and 308 lead."""
+    at, note, reposted = url, "", False
+    for redirects in range(MAX_REDIRECTS + 1):
+        headers = {"Content-Type": "text/xml; charset=utf-8"}
+        own = _same_origin(at, url)
+        if token and own:
+            headers["Authorization"] = f"Bearer {token}"
+        certificate = credentials.certificate if credentials and own else None
+        response = connections.send(
+            "POST", at, body, headers, max_bytes=MAX_REPLY_BYTES, certificate=certificate
+        )
+        reposted = reposted or response.reposted
+        if response.status not in FOLLOWED:
+            break
+        target, note = _target(at, response)
+        if note:
+            break
+        if redirects == MAX_REDIRECTS:
+            note = f"not followed: more than {MAX_REDIRECTS} redirects"
+            break
+        at = target
+    return Reply(
+        response.status,
+        note or _text(response),
+        _retry_after(response),
+        at if at != url else "",
+        reposted,
+    )
+
+
+def _target(at: str, response: Response) -> tuple[str, str]:
+    """Return where a redirect leads, and why it is not followed (empty if it may be)."""
+    location = response.headers.get("location", "")
     try:
-        yield
-    finally:
-        del _deadlines.at
+        target = urljoin(at, location)
+        check_endpoint(target)
+        scheme = urlsplit(target).scheme
+    except (EndpointRefused, ValueError) as refused:
+        return "", f"not followed: {refused}"
+    if not location:
+        return "", "not followed: it does not say where to"
+    if urlsplit(at).scheme == "https" and scheme != "https":
+        return "", "not followed: it leads from https to http"
+    return target, ""
 
 
-def _beginning(response: httpcore.Response) -> str:
-    beginning = b""
-    with contextlib.suppress(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
-        for piece in response.iter_stream():
-            beginning += piece
-            if len(beginning) >= MAX_REPLY_BYTES:
-                break
-    return " ".join(beginning[:MAX_REPLY_BYTES].decode("utf-8", "replace").replace("\x00", "").split())
+def _same_origin(one: str, other: str) -> bool:
+    return _origin(one) == _origin(other)
 
 
-def _retry_after(response: httpcore.Response) -> float | None:
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _text(response: Response) -> str:
+    return " ".join(response.body.decode("utf-8", "replace").replace("\x00", "").split())
+
+
+def _retry_after(response: Response) -> float | None:
     """Return the seconds of Retry-After, in either of its two forms, or None without a valid one.
 
     The maximum is MAX_RETRY_AFTER.
     """
-    for name, value in response.headers:
-        if name.lower() == b"retry-after":
-            text = value.decode("ascii", "replace").strip()
-            if text.isdigit():
-                return min(float(text[:9]), MAX_RETRY_AFTER)
-            try:
-                until = email.utils.parsedate_to_datetime(text)
-                until = until if until.tzinfo else until.replace(tzinfo=UTC)
-                seconds = (until - datetime.now(UTC)).total_seconds()
-            except (ValueError, TypeError, OverflowError):
-                return None
-            return min(max(0.0, seconds), MAX_RETRY_AFTER)
-    return None
+    text = response.headers.get("retry-after")
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), MAX_RETRY_AFTER)
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        seconds = (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, seconds), MAX_RETRY_AFTER)
+
+
+__all__ = ["NoReply", "Reply", "post"]
