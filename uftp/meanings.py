@@ -64,12 +64,17 @@ REASONS = {
 
 _GIVEN_UP = "It is not tried again by itself: see to it with the participant, and send it again."
 _RETRIED = "It is tried again by itself."
+_RETRIED_FOR_A_DAY = "It is tried again by itself for 24 hours."
+_TRIED_LATER = (
+    "It refused an earlier message as well, so this one does not end here: it is tried again by itself."
+)
 
 STATUSES = {
     400: Meaning("Its system found a fault in the message and refused it.", _GIVEN_UP),
     401: Meaning(
-        "Its system could not verify this CRO's signature.",
-        "Give the participant this CRO's public key, and send the message again.",
+        "Its system could not verify this CRO's signature, or does not take its access token.",
+        f"{_RETRIED_FOR_A_DAY} Give the participant this CRO's public key, and compare its delivery settings. Then "
+        "send again all that was refused with 401, from its page.",
     ),
     403: Meaning("Its system does not let this CRO in.", _GIVEN_UP),
     404: Meaning(
@@ -94,7 +99,7 @@ _PASSING_ON_ENDED = "It is not passed on again: its sender has to see to it with
 STATUSES_PASSED_ON = {
     401: Meaning(
         "Its system could not verify the signature, which is that of the message's sender.",
-        "It is not passed on again: the sender must give the participant its public key.",
+        f"{_RETRIED_FOR_A_DAY} The sender must give the participant its public key.",
     ),
     419: Meaning(
         "Its system does not find the public key of the message's sender.",
@@ -104,6 +109,18 @@ STATUSES_PASSED_ON = {
 """HTTP status to its meaning for a message that is passed on, if that differs from STATUSES."""
 
 FAILURES = {
+    "no access token": Meaning(
+        "This CRO got no access token for this participant, so nothing was posted.",
+        f"{_RETRIED} Compare the delivery settings on the participant's page, and test them there.",
+    ),
+    "no credentials": Meaning(
+        "The stored secrets of this participant cannot be decrypted, so nothing was posted.",
+        f"{_RETRIED} The operator of this CRO compares CREDENTIALS_KEY.",
+    ),
+    "outbound proxy": Meaning(
+        "The outbound proxy of this CRO did not connect to the endpoint.",
+        f"{_RETRIED} The operator of this CRO compares OUTBOUND_PROXY, and what the proxy lets through.",
+    ),
     "has no address": Meaning(
         "The host name of the endpoint has no address.",
         f"{_RETRIED} Compare the endpoint on the participant's page.",
@@ -129,6 +146,15 @@ FAILURES = {
     ),
 }
 """Text in the detail of an attempt without a reply to its meaning. The first text that occurs is used."""
+
+
+TEMPORARY_STATUSES = frozenset({401, 404, 407, 408, 419, 425, 429})
+"""Statuses from 400 to 499 after which a message is tried again. A 401 is temporary for 24 hours."""
+
+
+def is_permanent(status: int) -> bool:
+    """Return whether a recipient that answers with `status` refuses the message permanently."""
+    return (400 <= status < 500 and status not in TEMPORARY_STATUSES) or status == 501
 
 
 def of_reason(reason: str) -> list[Meaning]:
@@ -165,7 +191,10 @@ def of_attempt(attempt: DeliveryAttempt) -> Meaning:
         meaning = meaning._replace(action=meaning.action.replace(_GIVEN_UP, _PASSING_ON_ENDED))
     if attempt.message.state == OutboundMessage.State.WAITING:
         return meaning
-    return meaning._replace(action=meaning.action.removeprefix(_RETRIED).lstrip())
+    action = meaning.action
+    for retried in (_RETRIED, _RETRIED_FOR_A_DAY, _TRIED_LATER):
+        action = action.removeprefix(retried).lstrip()
+    return meaning._replace(action=action)
 
 
 def with_detail(detail: str) -> str:
@@ -195,11 +224,13 @@ def _of_attempt(attempt: DeliveryAttempt) -> Meaning:
                 "It is not known where to send it.", "Enter the endpoint on the participant's page."
             )
         return _of_failure(attempt.detail) or Meaning("Its system did not answer.", _RETRIED)
+    if attempt.outcome == "temporary" and is_permanent(status):
+        return STATUSES.get(status, Meaning("Its system refused the message."))._replace(action=_TRIED_LATER)
     if status in STATUSES:
         return STATUSES[status]
     if 300 <= status < 400:
         return Meaning(
-            "Its system redirects to another address. Redirects are not followed.",
+            "Its system redirects to another address, and this redirect is not followed.",
             "Ask the participant for its endpoint, and enter it on its page.",
         )
     if attempt.outcome == "temporary":

@@ -140,6 +140,9 @@ class OutboundMessage(models.Model):
         null=True, blank=True, help_text="If it is passed on: its recipient asked to wait until then"
     )
     finished_at = models.DateTimeField(null=True, blank=True)
+    resent_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last sent again; earlier attempts do not count for it"
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -218,6 +221,36 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} at {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+class CircuitBreaker(models.Model):
+    """The circuit breaker of one recipient, which a permanent refusal opens (uftp/delivery/circuits.py).
+
+    While it is open, one message at a time is tried, and the others wait. A delivery closes it. A recipient that has
+    never refused a message has no row.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "One message at a time"
+        CLOSED = "closed", "Delivering"
+
+    role = models.CharField("recipient's role", max_length=3)
+    domain = models.CharField("recipient", max_length=253)
+    state = models.CharField(max_length=6, choices=State.choices)
+    opened_at = models.DateTimeField()
+    refusals = models.PositiveIntegerField(help_text="Permanent refusals since it opened")
+    next_trial_at = models.DateTimeField()
+    message = models.ForeignKey(
+        OutboundMessage, on_delete=models.PROTECT, related_name="+", help_text="The latest refused message"
+    )
+    detail = models.TextField("latest refusal")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["role", "domain"], name="circuit_breaker_recipient")]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.domain}"
 
 
 class Refusal(models.Model):

@@ -6,7 +6,7 @@ records it.
 
 import logging
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -14,6 +14,7 @@ from django.utils import timezone
 from common import clock, sql
 from common.retry import retried
 from uftp import meanings
+from uftp.delivery import circuits
 from uftp.delivery.leases import Lease
 from uftp.delivery.ordering import last_try, release_next
 from uftp.handlers import Party, PassOnResult, handler_for
@@ -87,6 +88,29 @@ def record(lease: Lease, result: AttemptResult, started_at: datetime, now: datet
     Returns:
         The parties for whom messages were stored or became due. They are delivered after the commit.
     """
+    if result.outcome == FOR_GOOD and result.is_new_attempt:
+        next_trial_at = circuits.open_after_refusal(lease.recipient, lease.id, result.detail[:2000], now)
+        if next_trial_at is None:
+            logger.warning("Messages to %s %s are tried one at a time: it refused one.", *lease.recipient)
+        result = _not_in_a_row(lease, result, next_trial_at, now)
+    if result.outcome == DELIVERED and lease.trial and circuits.close(lease.recipient):
+        logger.info("Messages to %s %s are delivered as before: it took one again.", *lease.recipient)
+    return _record(lease, result, started_at, now)
+
+
+def _not_in_a_row(
+    lease: Lease, result: AttemptResult, next_trial_at: datetime | None, now: datetime
+) -> AttemptResult:
+    """Return the result of a permanent refusal. One in a row does not end a message that is passed on.
+
+    Its end would undo what it is about (docs/rules.md F13). So it waits for a later trial, until its time is over.
+    """
+    if next_trial_at is None or lease.passes_on is None:
+        return result
+    return replace(result, outcome=TEMPORARILY, retry_after=(next_trial_at - now).total_seconds())
+
+
+def _record(lease: Lease, result: AttemptResult, started_at: datetime, now: datetime) -> tuple[Party, ...]:
     state, next_attempt_at, finished_at = OutboundMessage.State.WAITING, None, None
     if result.outcome == DELIVERED:
         state, finished_at = OutboundMessage.State.DELIVERED, now
@@ -176,6 +200,8 @@ def earlier_result(lease: Lease) -> AttemptResult | None:
     if lease.passes_on is None or lease.attempts == 1:
         return None
     final = DeliveryAttempt.objects.filter(message_id=lease.id, outcome__in=(DELIVERED, FOR_GOOD))
+    if lease.resent_at is not None:
+        final = final.filter(started_at__gte=lease.resent_at)
     first = final.order_by("pk").first()
     if first is None:
         return None

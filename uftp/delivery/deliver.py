@@ -17,6 +17,9 @@ from django.db.models.functions import Least
 from django.utils import timezone
 
 from participants import discovery
+from participants.credentials import credentials_of
+from participants.encryption import EncryptionFailed
+from uftp import meanings
 from uftp.delivery.attempts import (
     DELIVERED,
     FOR_GOOD,
@@ -38,7 +41,11 @@ logger = logging.getLogger(__name__)
 MAX_RECIPIENT_PAUSE = 60.0
 """Maximum pause in seconds of all due messages to a participant that could not be reached."""
 
-TEMPORARY = frozenset({404, 408, 419, 425, 429})
+UNVERIFIED = 401
+"""The status of a recipient that cannot verify the signature, or does not accept the credentials."""
+
+UNVERIFIED_FOR = timedelta(hours=24)
+"""For how long a 401 is temporary (docs/rules.md M16): a key may be registered late, or be rotated."""
 
 
 def deliver_due(
@@ -95,7 +102,7 @@ def _post(lease: Lease, role: str, domain: str) -> AttemptResult | None:
     seconds = settings.DELIVERY_TIMEOUT + extra_seconds(lease.sealed)
     endpoint = ""
     try:
-        endpoint = _endpoint(lease.endpoint, role, domain, major_of(lease.version)) or ""
+        endpoint = endpoint_of(lease.endpoint, role, domain, major_of(lease.version)) or ""
         if not endpoint:
             raise NoReply("no endpoint is configured or published for this participant")
         sender_role, sender_domain = lease.sealed_by
@@ -104,16 +111,22 @@ def _post(lease: Lease, role: str, domain: str) -> AttemptResult | None:
             return None
         if over := expired_result(lease):
             return over
-        reply = post(endpoint, envelope, seconds=seconds)
-        return classify(reply, endpoint, again=_posted_before(lease))
+        credentials = credentials_of(lease.credentials_of) if lease.credentials_of is not None else None
+        reply = post(endpoint, envelope, seconds=seconds, credentials=credentials)
+        result = classify(reply, endpoint, again=reply.reposted or _posted_before(lease))
+        if reply.status == UNVERIFIED and _unverified_for_long(lease, timezone.now()):
+            return replace(result, outcome=FOR_GOOD)
+        return result
     except (NoReply, discovery.DiscoveryFailed) as failure:
         return AttemptResult(TEMPORARILY, str(failure), endpoint, reached=False)
+    except EncryptionFailed as failure:
+        return AttemptResult(TEMPORARILY, f"no credentials: {failure}", endpoint, reached=False)
     except Exception as error:
         logger.exception("Message %s was not delivered: internal error.", lease.id)
         return AttemptResult(TEMPORARILY, f"an error of ours: {type(error).__name__}: {error}", endpoint)
 
 
-def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None:
+def endpoint_of(configured: str, role: str, domain: str, major: int) -> str | None:
     """Return the URL for messages of `major` to (role, domain): configured, or else published, or else None.
 
     A configured URL of the form `…/api/v3/…` is used with the message's own major version.
@@ -127,7 +140,7 @@ def _endpoint(configured: str, role: str, domain: str, major: int) -> str | None
 
 
 def classify(reply: Reply, endpoint: str, *, again: bool) -> AttemptResult:
-    """Return the result of a reply (docs/protocol-support.md, Sending).
+    """Return the result of a reply (docs/protocol-support.md, Sending). A 401 is temporary here.
 
     Args:
         reply: The reply of the participant's system.
@@ -135,15 +148,29 @@ def classify(reply: Reply, endpoint: str, *, again: bool) -> AttemptResult:
         again: Whether the message was posted before. Then a 400 for a duplicate means that it is delivered.
     """
     status = reply.status
-    detail = f"HTTP {status}" + (f": {reply.text}" if reply.text and status >= 300 else "")
+    detail = f"HTTP {status}" + (
+        f", after a redirect to {reply.redirected_to}" if reply.redirected_to else ""
+    )
+    detail += f": {reply.text}" if reply.text and status >= 300 else ""
     known_there = status == 400 and again and "duplicate message" in reply.text.lower()
     if 200 <= status < 300 or known_there:
         outcome = DELIVERED
-    elif (400 <= status < 500 and status not in TEMPORARY) or status == 501:
+    elif meanings.is_permanent(status):
         outcome = FOR_GOOD
     else:
         outcome = TEMPORARILY
     return AttemptResult(outcome, detail, endpoint, status, reply.retry_after)
+
+
+def _unverified_for_long(lease: Lease, now: datetime) -> bool:
+    """Return whether the first 401 of the message was longer ago than UNVERIFIED_FOR.
+
+    If staff have sent the message again since, it is counted from then on.
+    """
+    refused = DeliveryAttempt.objects.filter(message_id=lease.id, status=UNVERIFIED)
+    if lease.resent_at is not None:
+        refused = refused.filter(started_at__gte=lease.resent_at)
+    return refused.filter(started_at__lte=now - UNVERIFIED_FOR).exists()
 
 
 def _posted_before(lease: Lease) -> bool:

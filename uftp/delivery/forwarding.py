@@ -65,6 +65,45 @@ def pass_on(
     return outbound_id
 
 
+def pass_on_again(
+    inbound_id: int, *, recipient_role: str, recipient_domain: str, until: datetime, now: datetime
+) -> bool:
+    """Have a message that was passed on in vain passed on again, in the caller's transaction.
+
+    It is delivered after the commit, after the messages of its sender that wait and were passed on before it. Its
+    handler gets the new result.
+
+    Args:
+        inbound_id: The id of the InboundMessage.
+        recipient_role: The role of the recipient.
+        recipient_domain: The domain of the recipient.
+        until: The moment from which it is not posted any more, on the CRO's clock.
+        now: The present moment, on the CRO's clock. The message is due by the real time.
+
+    Returns:
+        Whether there was such a message. One that waits or is delivered does not change.
+    """
+    due = timezone.now()
+    failed = OutboundMessage.objects.filter(
+        passes_on=inbound_id,
+        recipient_role=recipient_role,
+        recipient_domain=recipient_domain,
+        state=OutboundMessage.State.FAILED,
+    )
+    return bool(
+        failed.update(
+            state=OutboundMessage.State.WAITING,
+            attempts=0,
+            next_attempt_at=due,
+            not_before=None,
+            claimed_until=None,
+            finished_at=None,
+            resent_at=due,
+            give_up_at=due + (until - now),
+        )
+    )
+
+
 PASSED_ON, BEING_PASSED_ON = "Passed on", "Being passed on"
 
 _PASSINGS = OutboundMessage.objects.filter(passes_on=OuterRef("pk"), passes_on__isnull=False).order_by("pk")

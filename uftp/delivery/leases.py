@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 
 from common import sql
-from uftp.delivery.ordering import postpone_later_messages
+from uftp.delivery.ordering import LAST_TRY_BEFORE_END, postpone_later_messages
 from uftp.handlers import Party
+from uftp.models import CircuitBreaker
 
 MAX_ATTEMPTS = 32_767
 """The counter of attempts stops here."""
@@ -23,10 +25,15 @@ BYTES_PER_SECOND = 1_000_000
 """A POST gets one more second for so many bytes."""
 
 # Lease the oldest due message to a recipient that no worker has leased. It is not leased if an earlier message of the
-# same line waits. Also return who sealed a message that is passed on, whether more is due, and the recipient's
-# configured endpoint.
+# same line waits, or if the recipient's circuit breaker is open and this is no trial. If no trial is due, only messages
+# near their end are leased. Also return whether the circuit breaker is open, who sealed a message that is passed on,
+# whether more is due, and the recipient's endpoint and delivery settings.
 _LEASE = """
-WITH due AS (
+WITH circuit AS (
+    SELECT EXISTS (
+        SELECT FROM uftp_circuitbreaker WHERE role = %(role)s AND domain = %(domain)s AND state = 'open'
+    ) AS is_open
+), due AS (
     SELECT oldest.*, sealed_by_id IS NOT NULL AND give_up_at > %(now)s AND EXISTS (
         SELECT FROM uftp_outboundmessage AS before
         WHERE before.sealed_by_id = oldest.sealed_by_id AND before.recipient_role = %(role)s
@@ -41,6 +48,8 @@ WITH due AS (
                 WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
                     AND claimed_until > %(now)s
             ) < %(max_concurrent)s
+            AND (%(trial)s OR NOT (SELECT is_open FROM circuit))
+            AND (%(any_message)s OR passes_on_id IS NOT NULL AND give_up_at <= %(near_end)s)
         ORDER BY next_attempt_at, id
         LIMIT 1
         FOR NO KEY UPDATE SKIP LOCKED
@@ -50,17 +59,21 @@ WITH due AS (
     SET attempts = least(attempts + 1, %(max_attempts)s), claims = claims + 1,
         claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_per_second)s)
     WHERE id = (SELECT id FROM due WHERE NOT waits_for_earlier)
-    RETURNING claims, attempts, version, sealed, passes_on_id
+    RETURNING claims, attempts, version, sealed, passes_on_id, resent_at
 )
-SELECT due.id, due.sealed_by_id, due.waits_for_earlier, due.give_up_at, leased.*, sender.role, sender.domain,
+SELECT circuit.is_open, due.id, due.sealed_by_id, due.waits_for_earlier, due.give_up_at, leased.*, sender.role,
+    sender.domain,
     EXISTS (
         SELECT FROM uftp_outboundmessage AS other
         WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
             AND next_attempt_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
             AND other.id <> due.id
     ),
-    (SELECT endpoint FROM participants_participant WHERE role = %(role)s AND domain = %(domain)s)
-FROM due
+    recipient.endpoint, settings.participant_id
+FROM circuit
+LEFT JOIN due ON true
+LEFT JOIN participants_participant AS recipient ON recipient.role = %(role)s AND recipient.domain = %(domain)s
+LEFT JOIN participants_deliverysettings AS settings ON settings.participant_id = recipient.id
 LEFT JOIN leased ON true
 LEFT JOIN uftp_sender AS sender ON sender.id = due.sealed_by_id
 """
@@ -80,10 +93,13 @@ class Lease:
         expires_at: The end of the lease, in seconds of `time.monotonic()`.
         recipient: The recipient.
         passes_on: The id of the InboundMessage that is passed on, or None.
+        resent_at: When the message was last sent again. Earlier attempts do not count. None if it never was.
         sender_id: The id of the Sender whose message is passed on, or None.
         sealed_by: The party that signed the message.
         endpoint: The configured endpoint of the recipient. May be empty.
+        credentials_of: The key of the recipient's delivery settings, or None if it has none.
         more_due: Whether another message to the recipient is due and not leased.
+        trial: Whether the recipient's circuit breaker is open, so that this message is tried alone.
     """
 
     id: int
@@ -95,53 +111,98 @@ class Lease:
     expires_at: float
     recipient: Party
     passes_on: int | None
+    resent_at: datetime | None
     sender_id: int | None
     sealed_by: Party
     endpoint: str
+    credentials_of: int | None
     more_due: bool
+    trial: bool
 
 
 def lease_oldest(role: str, domain: str, now: datetime) -> Lease | None:
     """Lease the oldest due message to (role, domain) that is not leased.
 
-    A message that is passed on is left out while an earlier one of its sender waits. The earlier one becomes due.
+    A message that is passed on is left out while an earlier one of its sender waits. The earlier one becomes due. While
+    the circuit breaker of the recipient is open, one message at a time is leased.
 
     Returns:
         The lease, or None if nothing is due or enough messages to the recipient are leased.
     """
-    seconds = settings.DELIVERY_TIMEOUT + MARGIN
     while True:
-        started = time.monotonic()
-        found = sql.fetch(
-            _LEASE,
-            {
-                "role": role,
-                "domain": domain,
-                "now": now,
-                "seconds": float(seconds),
-                "bytes_per_second": BYTES_PER_SECOND,
-                "max_concurrent": MAX_CONCURRENT,
-                "max_attempts": MAX_ATTEMPTS,
-            },
+        found = _lease(role, domain, now)
+        if found.lease is None and found.is_open:
+            found = _lease_trial(role, domain, now)
+        if found.waits_behind is None:
+            return found.lease
+        postpone_later_messages(found.waits_behind, (role, domain), now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a statement has found.
+
+    `waits_behind` is the sender in whose line the due message waits for an earlier one. Then nothing is leased.
+    """
+
+    is_open: bool
+    lease: Lease | None = None
+    waits_behind: int | None = None
+
+
+def _lease_trial(role: str, domain: str, now: datetime) -> _Found:
+    """Lease a message to a recipient whose circuit breaker is open, if no other one is leased.
+
+    The lock of the circuit breaker lets one worker at a time look whether another message is leased.
+    """
+    with transaction.atomic():
+        opened = CircuitBreaker.objects.select_for_update(no_key=True).filter(
+            role=role, domain=domain, state=CircuitBreaker.State.OPEN
         )
-        if found is None:
-            return None
-        (
-            outbound_id,
-            sender_id,
-            waits_for_earlier,
-            give_up_at,
-            *leased,
-            sender_role,
-            sender_domain,
-            more_due,
-            endpoint,
-        ) = found
-        if not waits_for_earlier:
-            break
-        postpone_later_messages(sender_id, (role, domain), now)
-    number, attempts, version, sealed, passes_on = leased
-    return Lease(
+        circuit = opened.first()
+        if circuit is None:
+            return _lease(role, domain, now)
+        return _lease(role, domain, now, trial=True, any_message=circuit.next_trial_at <= now)
+
+
+def _lease(role: str, domain: str, now: datetime, *, trial: bool = False, any_message: bool = True) -> _Found:
+    seconds = settings.DELIVERY_TIMEOUT + MARGIN
+    started = time.monotonic()
+    found = sql.fetch(
+        _LEASE,
+        {
+            "role": role,
+            "domain": domain,
+            "now": now,
+            "seconds": float(seconds),
+            "bytes_per_second": BYTES_PER_SECOND,
+            "max_concurrent": 1 if trial else MAX_CONCURRENT,
+            "max_attempts": MAX_ATTEMPTS,
+            "trial": trial,
+            "any_message": any_message,
+            "near_end": now + LAST_TRY_BEFORE_END,
+        },
+    )
+    assert found is not None
+    (
+        is_open,
+        outbound_id,
+        sender_id,
+        waits_for_earlier,
+        give_up_at,
+        *leased,
+        sender_role,
+        sender_domain,
+        more_due,
+        endpoint,
+        credentials_of,
+    ) = found
+    if outbound_id is None:
+        return _Found(is_open)
+    if waits_for_earlier:
+        return _Found(is_open, waits_behind=sender_id)
+    number, attempts, version, sealed, passes_on, resent_at = leased
+    lease = Lease(
         id=outbound_id,
         number=number,
         attempts=attempts,
@@ -151,11 +212,15 @@ def lease_oldest(role: str, domain: str, now: datetime) -> Lease | None:
         expires_at=started + seconds + extra_seconds(sealed),
         recipient=(role, domain),
         passes_on=passes_on,
+        resent_at=resent_at,
         sender_id=sender_id,
         sealed_by=("CRO", settings.CRO_DOMAIN) if sender_id is None else (sender_role, sender_domain),
         endpoint=endpoint or "",
-        more_due=more_due,
+        credentials_of=credentials_of,
+        more_due=more_due and not trial,
+        trial=trial,
     )
+    return _Found(is_open, lease)
 
 
 def extra_seconds(sealed: bytes) -> float:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from common import sql
 from uftp.handlers import Party
-from uftp.models import OutboundMessage
 
 LAST_TRY_BEFORE_END = timedelta(seconds=30)
 """Time between the last attempt for a message that is passed on, and its end."""
@@ -96,18 +95,6 @@ def postpone_later_messages(sender_id: int, recipient: Party, now: datetime) -> 
 def release_next(ended: int, sender_id: int, recipient: Party, now: datetime) -> None:
     """Make the next message of a line due at `now`, in the transaction that records the end of the message `ended`."""
     sql.fetch(_RELEASE_NEXT, {**_line(sender_id, recipient), "ended": ended, "now": now})
-
-
-def waits_for_earlier(message: OutboundMessage) -> bool:
-    """Return whether an earlier message of the same line still waits."""
-    line = OutboundMessage.objects.filter(
-        sealed_by=message.sealed_by_id,
-        recipient_role=message.recipient_role,
-        recipient_domain=message.recipient_domain,
-        state=OutboundMessage.State.WAITING,
-        id__lt=message.pk,
-    )
-    return message.sealed_by_id is not None and line.exists()
 
 
 def last_try(give_up_at: datetime, now: datetime) -> datetime:

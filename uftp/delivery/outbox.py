@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from common import sql
@@ -105,7 +105,7 @@ def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> l
     with transaction.atomic():
         chosen = list(
             OutboundMessage.objects.filter(which, passes_on=None)
-            .exclude(_leased(due) if waiting_too else Q(state=OutboundMessage.State.WAITING))
+            .exclude(leased(due) if waiting_too else Q(state=OutboundMessage.State.WAITING))
             .select_for_update()
             .values_list("pk", "recipient_role", "recipient_domain")
         )
@@ -115,17 +115,14 @@ def send_again(messages: Q | OutboundMessage, *, waiting_too: bool = False) -> l
             next_attempt_at=due,
             claimed_until=None,
             finished_at=None,
+            resent_at=due,
             give_up_at=due + timedelta(hours=settings.DELIVERY_RETRY_HOURS),
         )
     return sorted({(role, domain) for _, role, domain in chosen})
 
 
-def may_be_sent_again(messages: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
-    """Return the `messages` that are not passed on and that no worker is posting."""
-    return messages.filter(passes_on=None).exclude(_leased(timezone.now()))
-
-
-def _leased(now: datetime) -> Q:
+def leased(now: datetime) -> Q:
+    """Return the condition that a worker is posting the message at `now`, in real time."""
     return Q(state=OutboundMessage.State.WAITING, claimed_until__isnull=False, claimed_until__gt=now)
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from uftp.delivery import circuits
 from uftp.models import InboundMessage, OutboundMessage
 from uftp.wakeups import long_jobs, wakeups
 
@@ -41,4 +42,5 @@ def _waiting() -> QuerySet[InboundMessage]:
 
 
 def _due(now: datetime) -> QuerySet[OutboundMessage]:
-    return OutboundMessage.objects.filter(next_attempt_at__lte=now, state=OutboundMessage.State.WAITING)
+    due = OutboundMessage.objects.filter(next_attempt_at__lte=now, state=OutboundMessage.State.WAITING)
+    return circuits.without_paused(due, now)
