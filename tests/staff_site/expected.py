@@ -101,6 +101,7 @@ TABLES = {
     "participants_auditentry": "of participants",
     "participants_mode": "of the market",
     "participants_participant": "of participants",
+    "uftp_circuitbreaker": "of participants",
     "uftp_deliveryattempt": "of participants",
     "uftp_inboundmessage": "of participants",
     "uftp_outboundmessage": "of participants",
@@ -195,6 +196,7 @@ PAGES = {
     "reservations_contract_journal_remove": Page(
         "act", "reservations_contract", {"number": "{journal_reservations_contract}"}
     ),
+    "participants_participant_delivery_settings": Page("act", "participants_participant"),
     "participants_participant_key": Page("act", "participants_participant", {"key_id": "{key}"}),
     "participants_participant_rotate": Page("act", "participants_participant"),
     "participants_participant_rotate_preview": Page("act", "participants_participant"),
@@ -226,9 +228,11 @@ PAGES = {
     "registry_notice_told": Page("act", "registry_notice"),
     "registry_representation_adjust": Page("act", "registry_representation"),
     "registry_representation_adjust_preview": Page("act", "registry_representation"),
+    "uftp_circuitbreaker_resume": Page("act", "uftp_circuitbreaker"),
     "uftp_inboundmessage_process_again": Page("act", "uftp_inboundmessage"),
     "uftp_inboundmessage_xml": Page("row", "uftp_inboundmessage"),
     "uftp_outboundmessage_send_again": Page("act", "uftp_outboundmessage"),
+    "uftp_outboundmessage_unverified": Page("act", "participants_participant", in_query="participant"),
     "uftp_outboundmessage_xml": Page("row", "uftp_outboundmessage"),
     "uftp_refusal_xml": Page("row", "uftp_refusal"),
     "reservations_contract_add": Page("decide"),

@@ -44,7 +44,8 @@ from reservations.models import Contract, ContractVersion, ReservationUpdate
 from tests.support.exchange import drain, exchange, receive
 from tests.support.peer import CRO, Peer
 from uftp.connectivity import send_test_message
-from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal, Sender
+from uftp.delivery.circuits import open_after_refusal
+from uftp.models import CircuitBreaker, DeliveryAttempt, InboundMessage, OutboundMessage, Refusal, Sender
 
 SHARED = "ea1.2026-01.example.shared:home-9"
 FIRST, HALF_WAY = "2026-01-01", "2030-07-01"
@@ -201,6 +202,8 @@ def _deliver(party: Party, answer: OutboundMessage) -> None:
         outcome="temporary",
         detail=f"Nobody at {party.tag}",
     )
+    recipient = answer.recipient_role, answer.recipient_domain
+    open_after_refusal(recipient, answer.pk, f"HTTP 400: odd at {party.tag}", now())
     agr = party.peers["agr"]
     aside = receive(agr, claim(agr, [home(party.tag, 4)]))
     InboundMessage.objects.filter(pk=aside.pk).update(
@@ -231,6 +234,7 @@ def _look_up(party: Party) -> None:
         "uftp_sender": sender.pk,
         "uftp_inboundmessage": sender.messages.get(state="set aside").pk,
         "uftp_outboundmessage": OutboundMessage.objects.get(recipient_domain=two.domain, state="failed").pk,
+        "uftp_circuitbreaker": CircuitBreaker.objects.get(domain=two.domain).pk,
         "uftp_deliveryattempt": DeliveryAttempt.objects.get(message__recipient_domain=two.domain).pk,
         "uftp_refusal": Refusal.objects.get(domain=agr.domain, verified=True).pk,
         "registry_congestionpoint": CongestionPoint.objects.get(dso=dso).pk,

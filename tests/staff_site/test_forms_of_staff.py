@@ -13,8 +13,9 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from common import clock
 from cro_project.login import two_factor
@@ -39,7 +40,8 @@ from tests.reservations.dsl import POINT, a_contract, send, some_parties, update
 from tests.reservations.form_data import Filled
 from tests.support.exchange import exchange
 from tests.support.peer import CRO, Peer
-from uftp.models import InboundMessage, OutboundMessage
+from uftp.delivery.circuits import open_after_refusal
+from uftp.models import CircuitBreaker, DeliveryAttempt, InboundMessage, OutboundMessage
 
 WHY = "as the market's board decided"
 PARTICIPANTS = "/admin/participants/participant/"
@@ -227,6 +229,34 @@ def send_many_again(client: Client) -> Any:
     return client.post("/admin/uftp/outboundmessage/", chosen)
 
 
+def send_unverified_again(client: Client) -> Any:
+    message = answered()
+    OutboundMessage.objects.update(state="failed")
+    DeliveryAttempt.objects.create(
+        message=message, started_at=timezone.now(), status=401, outcome="permanent"
+    )
+    return client.post("/admin/uftp/outboundmessage/refused-with-401/", {"reason": WHY})
+
+
+def resume_deliveries(client: Client) -> Any:
+    message = answered()
+    recipient = message.recipient_role, message.recipient_domain
+    open_after_refusal(recipient, message.pk, "HTTP 400", timezone.now())
+    page = f"/admin/uftp/circuitbreaker/{CircuitBreaker.objects.get().pk}/resume/"
+    return client.post(page, {"reason": WHY})
+
+
+def change_delivery_settings(client: Client) -> Any:
+    said = {
+        "token_url": "https://id.example.com/token",
+        "client_id": "cro",
+        "client_secret": "x",
+        "reason": WHY,
+    }
+    with override_settings(CREDENTIALS_KEY=["A" * 43 + "="]):
+        return client.post(below(participant(), "delivery-settings"), said)
+
+
 CONTRACTS, UPDATES = "/admin/reservations/contract/", "/admin/reservations/reservationupdate/"
 
 
@@ -356,6 +386,7 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "participants_participant_changelist authorize suspend": (give_many_a_standing, "changed participant"),
     "participants_participant_rotate": (rotate_key, "added public key"),
     "participants_participant_key": (end_key, "changed public key"),
+    "participants_participant_delivery_settings": (change_delivery_settings, "changed delivery settings"),
     "participants_participant_test_message": (send_test_message, "sent TestMessage"),
     "participants_participant_changelist send_test_messages": (send_many_test_messages, "sent TestMessage"),
     "participants_mode_switch": (switch_mode, "set mode"),
@@ -387,6 +418,8 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "uftp_inboundmessage_changelist process_again": (process_many_again, "process again"),
     "uftp_outboundmessage_send_again": (send_again, "send again"),
     "uftp_outboundmessage_changelist send_again": (send_many_again, "send again"),
+    "uftp_outboundmessage_unverified": (send_unverified_again, "send again"),
+    "uftp_circuitbreaker_resume": (resume_deliveries, "resume deliveries"),
     "auth_user_add": (add_user, "added user"),
     "auth_user_change": (change_user, "changed user"),
     "auth_user_add invitation": (add_user, "invited user"),

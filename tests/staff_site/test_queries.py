@@ -25,6 +25,7 @@ SEARCHED = {
     "registry/revisionplace": "agr-",
     "reservations/contract": "C-",
     "reservations/reservationupdate": "needs less",
+    "uftp/circuitbreaker": "agr-",
     "uftp/deliveryattempt": f"{1:032x}",
     "uftp/inboundmessage": f"{1:032x}",
     "uftp/outboundmessage": f"c{1:031x}",
@@ -46,6 +47,7 @@ QUERIES: dict[str, int] = {
     "/admin/participants/participant/export/": 11,
     "/admin/participants/participant/?q=agr-": 7,
     "/admin/participants/participant/#/change/": 31,
+    "/admin/participants/participant/#/delivery-settings/": 7,
     "/admin/participants/participant/#/keys/rotate/": 7,
     "/admin/participants/participant/#/standing/barred/": 9,
     "/admin/participants/participant/#/standing/known/": 9,
@@ -69,6 +71,12 @@ QUERIES: dict[str, int] = {
     "/admin/uftp/outboundmessage/#/change/": 13,
     "/admin/uftp/outboundmessage/#/send-again/": 8,
     "/admin/uftp/outboundmessage/#/xml/": 6,
+    "/admin/uftp/outboundmessage/refused-with-401/": 6,
+    "/admin/uftp/circuitbreaker/": 9,
+    "/admin/uftp/circuitbreaker/export/": 11,
+    "/admin/uftp/circuitbreaker/?q=agr-": 9,
+    "/admin/uftp/circuitbreaker/#/change/": 8,
+    "/admin/uftp/circuitbreaker/#/resume/": 8,
     "/admin/uftp/deliveryattempt/": 9,
     "/admin/uftp/deliveryattempt/export/": 11,
     "/admin/uftp/deliveryattempt/?q=#": 7,
@@ -241,6 +249,11 @@ INSERT INTO uftp_unknownsender (role, domain, address, network, line, requests, 
 SELECT 'AGR', 'p' || number || '.example', '127.0.0.1', '127.0.0.1', 'no public key', number, now(), now()
 FROM generate_series(1, 4 * %(times)s) number
 """
+PAUSED = """
+INSERT INTO uftp_circuitbreaker (role, domain, state, opened_at, refusals, next_trial_at, message_id, detail)
+SELECT role, domain, 'open', now(), 1, now(), (SELECT max(id) FROM uftp_outboundmessage), 'HTTP 400: odd'
+FROM participants_participant
+"""
 PLACES = """
 INSERT INTO registry_revisionplace (sender_id, update_type, sequence, updated_at)
 SELECT id, role || 'PortfolioUpdate', 1, now() FROM participants_participant
@@ -365,6 +378,7 @@ def fill(times: int) -> None:
             DECIDED,
             REFUSED,
             UNKNOWN,
+            PAUSED,
             PLACES,
             *IMPORTS,
             TOLD,

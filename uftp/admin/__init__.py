@@ -1,11 +1,13 @@
-"""The screens of received and sent messages, delivery attempts, refused requests and unknown senders."""
+"""The screens of messages, delivery attempts, paused recipients, refused requests and unknown senders."""
 
+from uftp.admin.circuits import CircuitBreakerAdmin
 from uftp.admin.inbound import InboundMessageAdmin, SenderAdmin
 from uftp.admin.outbound import DeliveryAttemptAdmin, OutboundMessageAdmin
 from uftp.admin.refusals import RefusalAdmin
 from uftp.admin.unknown_senders import UnknownSenderAdmin
 
 __all__ = [
+    "CircuitBreakerAdmin",
     "DeliveryAttemptAdmin",
     "InboundMessageAdmin",
     "OutboundMessageAdmin",

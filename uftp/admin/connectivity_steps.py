@@ -11,6 +11,7 @@ from participants.admin_base.extensions import badge
 from participants.admin_base.html import link, moment, one_per_line
 from participants.keys import format_public_key, public_key_of_seed
 from uftp import meanings
+from uftp.delivery.circuits import open_circuit
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Refusal
 
 ANSWER_EXPECTED_WITHIN = timedelta(seconds=30)
@@ -82,6 +83,13 @@ def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datet
             return Step(badge("ok", "done"), "Delivered", one_per_line(sentences)), True
         case OutboundMessage.State.FAILED:
             return Step(badge("bad", "failed"), "Delivery", one_per_line(sentences), action), False
+    circuit = open_circuit((test.recipient_role, test.recipient_domain))
+    if circuit is not None:
+        sentences.append(
+            "This participant has refused a message, so one message at a time is tried, the next one at "
+            f"{moment(max(circuit.next_trial_at, test.next_attempt_at or now))}."
+        )
+        return Step(badge("warn", "paused"), "Delivery", one_per_line(sentences), action), False
     if not attempts:
         text = "A worker delivers it within seconds. If this text stays, no worker runs: see /health/ready."
         return Step(badge("", "under way"), "Delivery", text), False

@@ -2,15 +2,20 @@
 
 from participants.admin_base.extensions import ScreenExtension
 from participants.models import Participant
-from uftp.admin import connectivity_pages
+from uftp.admin import connectivity_pages, delivery_settings
 from uftp.admin.figures import message_figures
 from uftp.admin.participant_cards import received_card, sent_card, waiting_counts
 
 EXTENSION = ScreenExtension(
     order=1,
-    cards=(connectivity_pages.connectivity_card, received_card, sent_card),
+    cards=(
+        connectivity_pages.connectivity_card,
+        delivery_settings.delivery_settings_card,
+        received_card,
+        sent_card,
+    ),
     waiting=(waiting_counts,),
     figures=(message_figures,),
-    pages={Participant: connectivity_pages.PAGES},
+    pages={Participant: (*connectivity_pages.PAGES, *delivery_settings.PAGES)},
     actions={Participant: (connectivity_pages.send_test_messages,)},
 )

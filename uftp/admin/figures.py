@@ -5,7 +5,7 @@ from datetime import datetime
 
 from participants.admin_base.figures import Figure, MayView, counted
 from participants.scope import Scope
-from uftp.models import InboundMessage, OutboundMessage, Refusal
+from uftp.models import CircuitBreaker, InboundMessage, OutboundMessage, Refusal
 from uftp.receiving import refusals
 
 
@@ -23,5 +23,9 @@ def message_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[
         # Staff can do nothing here about a message that was passed on and failed. The app that passed it on shows it.
         own = failed.filter(passes_on=None)
         yield counted("Deliveries failed", own, state__exact=outbound.FAILED, passed_on="no")
+    if may_view(CircuitBreaker):
+        opened = CircuitBreaker.objects.filter(state=CircuitBreaker.State.OPEN)
+        paused = scope.restrict_named(opened, "role", "domain")
+        yield counted("Recipients paused after a refusal", paused, state__exact=CircuitBreaker.State.OPEN)
     if may_view(Refusal):
         yield counted("Refused requests in 24 hours", refusals.last_day(scope, now), at_recent="24h")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.text import Truncator
@@ -14,6 +14,7 @@ from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, list_link, moment, one_per_line, table
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from uftp import meanings
+from uftp.admin import unverified
 from uftp.admin.filters import (
     OutboundTypeFilter,
     PassedOnFilter,
@@ -24,20 +25,13 @@ from uftp.admin.filters import (
 )
 from uftp.admin.messages import MessageAdmin
 from uftp.admin.retry import RetryAction
-from uftp.delivery import outbox
-from uftp.delivery.ordering import waits_for_earlier
+from uftp.delivery import resending
+from uftp.delivery.circuits import open_circuit
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage, Sender
 from uftp.wakeups import wakeups
 
 MAX_ATTEMPTS = 40
 MAX_DETAIL = 300
-
-
-def _send_again(keys: list[int]) -> list[OutboundMessage]:
-    chosen = OutboundMessage.objects.filter(pk__in=keys).select_for_update().defer("sealed")
-    done = list(outbox.may_be_sent_again(chosen).order_by("pk"))
-    outbox.send_again(Q(pk__in=[message.pk for message in done]), waiting_too=True)
-    return done
 
 
 def _wake(done: list[OutboundMessage]) -> None:
@@ -50,15 +44,17 @@ SEND_AGAIN = RetryAction(
     permission="uftp.change_outboundmessage",
     button="Send again",
     done="to be sent again",
-    failed="It is being sent at this moment: look at its attempts. Or it was passed on, and only its sender can "
-    "send it again.",
+    failed="It cannot be sent at this moment. Look at its page.",
     consequences=(
         "The message is sent at once, with the same MessageID and the same bytes. A participant that has it "
         "already recognizes the copy.",
         "If it cannot be delivered, it is tried again by itself like a new message, with growing pauses.",
+        "A message that waits to be passed on is tried at once, until the same end as before. It goes after the "
+        "earlier ones of its sender.",
     ),
-    eligible=outbox.may_be_sent_again,
-    run=_send_again,
+    eligible=resending.sendable,
+    run=resending.send_now,
+    explain=resending.explanations,
     wake=_wake,
     party=lambda message: (message.recipient_role, message.recipient_domain),
     audited_as=lambda message: f"{message} to {message.recipient_role} {message.recipient_domain}",
@@ -105,7 +101,7 @@ class OutboundMessageAdmin(MessageAdmin):
     search_fields = ("message_id__exact", "conversation_id__exact")
     search_help_text = "The whole of a MessageID or ConversationID"
     retry_action = SEND_AGAIN
-    pages = (*MessageAdmin.pages, SEND_AGAIN.page)
+    pages = (*MessageAdmin.pages, SEND_AGAIN.page, unverified.PAGE)
     actions = ("send_again",)
     fieldsets = (
         (
@@ -123,9 +119,12 @@ class OutboundMessageAdmin(MessageAdmin):
             },
         ),
         ("Delivery", {"fields": ("state_badge", "next_step", "attempts_table")}),
-        ("Where it belongs", {"fields": ("answered", "identifier", "conversation")}),
+        ("Where it belongs", {"fields": ("answered", "number", "identifier", "conversation")}),
         ("XML", {"fields": ("size_in_words", "xml")}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutboundMessage]:
+        return resending.with_earlier(super().get_queryset(request))
 
     def get_fieldsets(self, request: HttpRequest, obj: OutboundMessage | None = None) -> Any:
         """Leave out the field "passed on for" if the message is not passed on."""
@@ -153,6 +152,10 @@ class OutboundMessageAdmin(MessageAdmin):
     @admin.action(description="Send again, or now where it waits", permissions=["send_again"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[OutboundMessage]) -> HttpResponse | None:
         return SEND_AGAIN.ask(self, request, queryset)
+
+    @admin.display(description="number")
+    def number(self, message: OutboundMessage) -> str:
+        return str(message.pk)
 
     @admin.display(description="created")
     def created(self, message: OutboundMessage) -> str:
@@ -183,10 +186,20 @@ class OutboundMessageAdmin(MessageAdmin):
 
     @admin.display(description="delivery")
     def delivery(self, message: OutboundMessage) -> str:
-        """Return the state of a message, and the moment of the next attempt if it waits."""
+        """Return the state of a message, and when or after which message it is tried if it waits."""
         if message.state != OutboundMessage.State.WAITING:
             return self.state_badge(message)
-        return format_html("{} {}", self.state_badge(message), moment(message.next_attempt_at))
+        return format_html("{} {}", self.state_badge(message), self._when(message))
+
+    def _when(self, message: Any) -> object:
+        if message.earlier is not None:
+            return format_html(
+                "after {}", link(OutboundMessage(pk=message.earlier), f"message {message.earlier}")
+            )
+        if message.trial_at is not None:
+            at = max(message.trial_at, message.next_attempt_at)
+            return f"one at a time after a refusal, from {moment(at)} on"
+        return moment(message.next_attempt_at)
 
     @admin.display(description="what happens next")
     def next_step(self, message: OutboundMessage) -> str:
@@ -200,19 +213,32 @@ class OutboundMessageAdmin(MessageAdmin):
                 if own:
                     return f"Nothing, unless you send it again: {given_up}"
                 return f"Nothing: {given_up} Only its sender can send it again, as a message of its own."
-        if waits_for_earlier(message):
-            first = "An earlier message of its sender to this participant is delivered first, then this one."
-            return f"{first} It is not passed on any more from {end} on."
+        if message.earlier is not None:  # type: ignore[attr-defined]
+            first = link(OutboundMessage(pk=message.earlier), f"message {message.earlier}")  # type: ignore[attr-defined]
+            text = "It is delivered after {} of the same sender. It is not passed on any more from {} on."
+            return format_html(text, first, end)
+        circuit = open_circuit((message.recipient_role, message.recipient_domain))
+        if circuit is not None:
+            return format_html(
+                "{} has refused a message, so one message at a time is tried: {}. This one ends at {}.",
+                self.recipient(message),
+                link(circuit, f"the next at {moment(circuit.next_trial_at)}"),
+                end,
+            )
         return f"Attempt {message.attempts + 1} is due at {moment(message.next_attempt_at)}. " + (
             f"It is given up at {end}." if own else f"It is not passed on any more from {end} on."
         )
+
+    @staticmethod
+    def _waits_for_others(message: Any) -> bool:
+        return message.earlier is not None or message.trial_at is not None
 
     @admin.display(description="attempts")
     def attempts_table(self, message: OutboundMessage) -> str:
         """Return a table of the attempts and their meanings, the latest last, then the next attempt."""
         latest = list(message.delivery_attempts.order_by("-pk")[:MAX_ATTEMPTS])
         rows: list[Sequence[object]] = [_row(attempt) for attempt in reversed(latest)]
-        if message.state == OutboundMessage.State.WAITING and not waits_for_earlier(message):
+        if message.state == OutboundMessage.State.WAITING and not self._waits_for_others(message):
             rows.append(
                 [
                     moment(message.next_attempt_at),

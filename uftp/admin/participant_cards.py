@@ -5,13 +5,15 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from common.display import PLACEHOLDER
-from participants.admin_base.extensions import Card
+from participants.admin_base.extensions import Card, badge, button
 from participants.admin_base.html import count_link, link, list_link, moment
 from participants.admin_base.pages import may_view_table
 from participants.models import Participant
+from uftp.delivery.circuits import open_circuit
 from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage, Sender
 
@@ -58,9 +60,19 @@ def sent_card(model_admin: Any, request: HttpRequest, participant: Participant) 
         recipient_role=participant.role, recipient_domain=participant.domain
     )
     own = sent.filter(passes_on=None)
+    circuit = open_circuit((participant.role, participant.domain))
+    paused: list[tuple[str, object]] = []
+    if circuit is not None:
+        text = "one message at a time after a refusal; see why, or resume"
+        paused = [("Deliveries", badge("bad", link(circuit, text)))]
+    tools = []
+    if request.user.has_perm("uftp.change_outboundmessage") and model_admin.may_act(request, participant):
+        page = reverse("admin:uftp_outboundmessage_unverified")
+        tools = [button(f"{page}?participant={participant.pk}", "Send again what was refused with 401")]
     return Card(
         "Messages to it",
         [
+            *paused,
             ("Latest", _latest(sent)),
             ("Waiting to be delivered", _count_link(sent, participant, state=OutboundMessage.State.WAITING)),
             (
@@ -69,6 +81,7 @@ def sent_card(model_admin: Any, request: HttpRequest, participant: Participant) 
             ),
             ("All", list_link(OutboundMessage, "messages sent", domain=participant.domain)),
         ],
+        tools,
     )
 
 

@@ -1,6 +1,6 @@
 """The actions that handle or send messages again: one on its page, or several from the list, with a reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ MAX_MESSAGES = 1000
 """Maximum number of messages of one action."""
 
 MAX_NAMED = 50
+MAX_REASONS = 10
 
 Message = InboundMessage | OutboundMessage
 
@@ -44,6 +45,7 @@ class RetryAction:
         party: Returns role and domain of the participant that the message came from or goes to.
         audited_as: Returns the text for the message in the audit trail.
         button_for: Returns the text on the button for one message, if it differs.
+        explain: Returns why messages are not retried, or not at once, by primary key.
     """
 
     name: str
@@ -58,6 +60,7 @@ class RetryAction:
     party: Callable[[Any], tuple[str, str]]
     audited_as: Callable[[Any], str]
     button_for: Callable[[Any], str] | None = None
+    explain: Callable[[list[Any]], dict[int, str]] = lambda rows: {}
 
     @property
     def page(self) -> Page:
@@ -89,7 +92,7 @@ class RetryAction:
             self._with_parties(model_admin, self.eligible(self._acted_on(model_admin, request, message)))
         )
         if not rows:
-            model_admin.message_user(request, self.failed, messages.WARNING)
+            self._warn(model_admin, request, [message])
             return HttpResponseRedirect(back)
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -103,12 +106,17 @@ class RetryAction:
         """Show the same form for the messages selected in the list, and retry the eligible ones on a valid POST."""
         eligible = self._with_parties(model_admin, self.eligible(queryset)).order_by("pk")
         rows = list(eligible[:MAX_MESSAGES])
+        others = list(
+            self._with_parties(model_admin, queryset.exclude(pk__in=[row.pk for row in rows])).order_by("pk")[
+                :MAX_MESSAGES
+            ]
+        )
         if not rows:
-            model_admin.message_user(request, self.failed, messages.WARNING)
+            self._warn(model_admin, request, others)
             return None
         form = ReasonForm(request.POST if "reason" in request.POST else None)
         if form.is_valid():
-            self._do(model_admin, request, rows, form.cleaned_data["reason"])
+            self._do(model_admin, request, rows, form.cleaned_data["reason"], others)
             return None
         count_text = "one message" if len(rows) == 1 else f"{len(rows):,} messages"
         left_out = len(request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)) - len(rows)
@@ -120,6 +128,7 @@ class RetryAction:
             f"{self.button}: {count_text}",
             request.get_full_path(),
             left_out=left_out if request.POST.get("select_across") != "1" else 0,
+            left_out_rows=self._rows(others)[:MAX_NAMED],
             at_most=MAX_MESSAGES if len(rows) == MAX_MESSAGES else 0,
         )
 
@@ -144,10 +153,7 @@ class RetryAction:
             submit=self.button if context.get("row") is None else title,
             cancel=back,
             consequences=self.consequences,
-            rows=[
-                (link(each, each.message_type), " ".join(self.party(each)), each.get_state_display())
-                for each in rows[:MAX_NAMED]
-            ],
+            rows=self._rows(rows[:MAX_NAMED]),
             more=max(0, len(rows) - MAX_NAMED),
             keys=[each.pk for each in rows] if context.get("row") is None else [],
             checkbox=helpers.ACTION_CHECKBOX_NAME,
@@ -155,7 +161,39 @@ class RetryAction:
             **context,
         )
 
-    def _do(self, model_admin: ScopedAdmin, request: HttpRequest, rows: list[Any], reason: str) -> None:
+    def _rows(self, rows: list[Any]) -> list[tuple[object, ...]]:
+        """Return the rows of the table of messages: the message, its participant, its state, and what is with it."""
+        texts = self.explain(rows)
+        return [
+            (
+                link(each, f"{each.message_type} {each.pk}"),
+                " ".join(self.party(each)),
+                each.get_state_display(),
+                texts.get(each.pk, ""),
+            )
+            for each in rows
+        ]
+
+    def _warn(self, model_admin: ScopedAdmin, request: HttpRequest, rows: list[Any]) -> None:
+        """Say why messages are not retried, or not at once: one warning for each reason, with their numbers."""
+        texts = self.explain(rows)
+        by_text: dict[str, list[int]] = {}
+        for row in rows:
+            by_text.setdefault(texts.get(row.pk, self.failed), []).append(row.pk)
+        for text, keys in sorted(by_text.items(), key=lambda each: each[1])[:MAX_REASONS]:
+            named = ", ".join(str(key) for key in keys[:MAX_NAMED]) + (" …" if len(keys) > MAX_NAMED else "")
+            model_admin.message_user(
+                request, f"Message{'' if len(keys) == 1 else 's'} {named}: {text}", messages.WARNING
+            )
+
+    def _do(
+        self,
+        model_admin: ScopedAdmin,
+        request: HttpRequest,
+        rows: list[Any],
+        reason: str,
+        others: Sequence[Any] = (),
+    ) -> None:
         def do() -> list[Any]:
             done = self.run([row.pk for row in rows])
             known = self._participants(done)
@@ -171,12 +209,17 @@ class RetryAction:
             return done
 
         done = retried(do)
-        self.wake(done)
         if done:
             verb_phrase = "message is" if len(done) == 1 else "messages are"
             model_admin.message_user(request, f"{len(done)} {verb_phrase} {self.done}.", messages.SUCCESS)
-        else:
-            model_admin.message_user(request, self.failed, messages.WARNING)
+        manager, keys = model_admin.model._default_manager, [row.pk for row in (*rows, *others)]
+        retried_ones = {message.pk for message in done}
+        present = list(self._with_parties(model_admin, manager.filter(pk__in=keys)).order_by("pk"))
+        texts = self.explain(present)
+        self._warn(
+            model_admin, request, [row for row in present if row.pk in texts or row.pk not in retried_ones]
+        )
+        self.wake(done)
 
     def _participants(self, done: list[Any]) -> dict[tuple[str, str], int]:
         domains = {self.party(message)[1] for message in done}

@@ -22,6 +22,7 @@ from reservations.models import ReservationUpdate, UpdateState
 from reservations.settlement.remaining import CountingUpdate, DayFigures, figures
 from uftp.admin.messages import badge as message_badge
 from uftp.admin.outbound import OutboundMessageAdmin
+from uftp.delivery.resending import with_earlier
 from uftp.models import InboundMessage, OutboundMessage, Sender
 
 MAX_ROWS = 50
@@ -215,7 +216,7 @@ def pass_on_status(update: ReservationUpdate, site: AdminSite, seen: Scope) -> P
     sent = OutboundMessage.objects.filter(
         passes_on=update.message_id, recipient_role="AGR", recipient_domain=update.agr.domain
     )
-    message = sent.defer("sealed").first()
+    message = with_earlier(sent).defer("sealed").first()
     if message is None:
         return None
     screen = OutboundMessageAdmin(OutboundMessage, site)
