@@ -7,7 +7,7 @@ another, in the order in which they become known. A verb may lose a race: caller
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -22,6 +22,7 @@ from reservations.contracts.stored_profiles import profiles_of
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
 from reservations.updates import checks as update_checks
 from reservations.updates.checks import Situation
+from uftp.delivery.forwarding import pass_on_again
 from uftp.handlers import Rejection
 from uftp.models import InboundMessage
 from uftp.protocol.messages import ACCEPTED, FlexReservationUpdate, FlexReservationUpdateResponse
@@ -181,6 +182,63 @@ def record_outcome(update: ReservationUpdate, *, accepted: bool, source: Source,
     )
     _set_state(update, state, recorder)
     return recorder.change_id()
+
+
+@transaction.atomic
+def send_again(update: ReservationUpdate, *, source: Source, now: datetime) -> int:
+    """Have an undone update passed on to its AGR again (docs/rules.md F21); return the id of the change.
+
+    The delivery is to be woken after the commit.
+
+    Args:
+        update: The update.
+        source: The member of staff, and the reason.
+        now: The present moment, on the CRO's clock.
+
+    Raises:
+        OutcomeError: The update is not undone, its deadline is over, its contract has changed since, or a later update
+            for the same Period is in its place.
+    """
+    lock_contract(update.contract_id)
+    before = state_of(update)
+    if before.state != State.UNDONE:
+        raise OutcomeError(
+            f"{update} is {before.get_state_display().lower()}: only an undone one is sent again."
+        )
+    if now >= update.deadline:
+        raise OutcomeError(f"The deadline of {update} is over: it is not passed on any more.")
+    if _version_in_force(update.contract_id, update.period) != update.version_id:
+        raise OutcomeError(f"The contract of {update} has changed since: its DSO has to send it anew.")
+    latest = update_checks.latest_time_stamp(update.contract, update.period)
+    if latest is not None and latest > update.time_stamp:
+        raise OutcomeError(f"A later update for the same Period is in the place of {update}.")
+    if not pass_on_again(
+        update.message_id,
+        recipient_role=update.agr.role,
+        recipient_domain=update.agr.domain,
+        until=update.deadline,
+        now=now,
+    ):
+        raise OutcomeError(f"{update} was never passed on: its DSO has to send it anew.")
+    recorder = Recorder(source)
+    audit.record(
+        source.actor,
+        "send reservation update again",
+        f"{update} under {update.contract}",
+        {"state": before.state},
+        {"state": State.RECEIVED.value, "update": update.pk, "change": recorder.change_id()},
+        source.reason,
+        about=update,
+        participants=(update.dso_id, update.agr_id),
+    )
+    _set_state(update, State.RECEIVED, recorder)
+    return recorder.change_id()
+
+
+def _version_in_force(contract_id: int, period: date) -> int | None:
+    """Return the id of the version of a contract that is not a draft and covers `period`, or None."""
+    versions = ContractVersion.objects.current().filter(contract=contract_id, period__contains=period)
+    return versions.exclude(state=ContractVersion.State.DRAFT).values_list("pk", flat=True).first()
 
 
 def lock_contract(contract_id: int) -> None:

@@ -25,7 +25,8 @@ def pass_on_until(update: ReservationUpdate) -> datetime:
 def record_pass_on_result(passed: PassOnResult) -> Iterable[Party]:
     """Record whether the update was delivered to its AGR.
 
-    An update that was not delivered is undone, and a rejection is sent to its DSO. An outcome that came before stays.
+    An update that was not delivered is undone, and a rejection is sent to its DSO, unless the DSO has got one before
+    staff sent the update again. An outcome that came before stays.
 
     Returns:
         The DSO, when there is a rejection to deliver to it.
@@ -33,7 +34,7 @@ def record_pass_on_result(passed: PassOnResult) -> Iterable[Party]:
     update = ReservationUpdate.objects.select_related("dso", "agr", "version").get(message=passed.inbound)
     source = Source.of_delivery(passed.inbound, passed.detail)
     state = lifecycle.record_delivery(update, delivered=passed.delivered, source=source)
-    if state is None or state.state != UpdateState.State.UNDONE:
+    if state is None or state.state != UpdateState.State.UNDONE or passed.inbound.replies.exists():
         return ()
     reject_later(passed.inbound, [_reason(update, expired=passed.expired)], passed.at)
     return [(update.dso.role, update.dso.domain)]

@@ -20,6 +20,7 @@ from django.utils import timezone
 from common import clock
 from cro_project.login import two_factor
 from participants.models import AuditEntry, Participant
+from registry.changes import Source
 from registry.models import (
     Change,
     Conflict,
@@ -32,7 +33,8 @@ from registry.models import (
 )
 from registry.updates.revisions import advance
 from reservations.contracts.profiles import Profile, Stretch
-from reservations.models import Contract
+from reservations.models import Contract, ReservationUpdate
+from reservations.updates.lifecycle import record_delivery
 from tests.participants.conftest import key_text
 from tests.registry.admin.pages import declared, list_of, page_of, party, represented
 from tests.registry.imports.files import HOME, take_connections
@@ -308,6 +310,28 @@ def record_outcome(client: Client) -> Any:
     return client.post(f"{UPDATES}{update.pk}/outcome/", data)
 
 
+def undone_update() -> ReservationUpdate:
+    """One that its AGR's system has refused."""
+    pair = some_parties(dso="grid.example", agr="agr.example", endpoint="http://127.0.0.1:9/api/v3/message")
+    a_contract(pair.dso, pair.agr)
+    period = clock.now().date() + timedelta(days=3)
+    content = update_xml(pair.dso, pair.agr.domain, (1, 4, 0), period=period)
+    update = update_of(send(pair.dso, content))
+    record_delivery(update, delivered=False, source=Source.of_delivery(update.message, "HTTP 400"))
+    OutboundMessage.objects.filter(passes_on=update.message).update(state="failed")
+    return update
+
+
+def send_updates_again(client: Client) -> Any:
+    chosen = {"action": "send_again", "_selected_action": [undone_update().pk], "reason": WHY}
+    return client.post(UPDATES, chosen)
+
+
+def record_outcomes(client: Client) -> Any:
+    chosen = {"action": "record_outcome", "_selected_action": [undone_update().pk], "reason": WHY}
+    return client.post(UPDATES, {**chosen, "outcome": "accepted", "expected": "undone"})
+
+
 IMPORTS = "/admin/registry/importrun/"
 
 
@@ -414,6 +438,14 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "reservations_contract_back_to_draft": (make_contract_a_draft_again, "change contract"),
     "reservations_contract_end": (end_contract, "change contract"),
     "reservations_reservationupdate_outcome": (record_outcome, "record outcome of reservation update"),
+    "reservations_reservationupdate_changelist send_again": (
+        send_updates_again,
+        "send reservation update again",
+    ),
+    "reservations_reservationupdate_changelist record_outcome": (
+        record_outcomes,
+        "record outcome of reservation update",
+    ),
     "uftp_inboundmessage_process_again": (process_again, "process again"),
     "uftp_inboundmessage_changelist process_again": (process_many_again, "process again"),
     "uftp_outboundmessage_send_again": (send_again, "send again"),

@@ -17,7 +17,7 @@ from participants.admin_base.html import link, moment
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from reservations.admin.filters import AGRFilter, DSOFilter
-from reservations.admin.updates import outcome
+from reservations.admin.updates import outcome, together
 from reservations.admin.updates import page as update_page
 from reservations.admin.updates.filters import ContractFilter, PeriodFilter, StateFilter
 from reservations.admin.updates.page import state_of, with_state
@@ -110,6 +110,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     )
     list_select_related = ("contract", "dso", "agr", "version", "message")
     change_list_template = "admin/reservations/updates.html"
+    actions = ("send_again", "record_outcome")
     pages = (outcome.PAGE, Page(CHANGE, "change", update_view, may=may_read))
     search_fields = ("message__message_id__exact", "contract__contract_id__exact", "found_by__startswith")
     search_help_text = "The whole of a MessageID or ContractID, or the beginning of a Reference"
@@ -153,6 +154,19 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
         """Return the ids of the changes that recorded the update and its states."""
         changes = row.states.order_by("id").values_list("recorded_by_id", flat=True)
         return list(dict.fromkeys([row.recorded_by_id, *changes]))
+
+    def has_record_outcome_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(outcome.PERMISSION))
+
+    @admin.action(description="Send undone updates again", permissions=["record_outcome"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[ReservationUpdate]) -> HttpResponse | None:
+        return together.ask_to_send_again(self, request, queryset)
+
+    @admin.action(description="Record the outcome of undone updates", permissions=["record_outcome"])
+    def record_outcome(
+        self, request: HttpRequest, queryset: QuerySet[ReservationUpdate]
+    ) -> HttpResponse | None:
+        return together.ask_for_outcome(self, request, queryset)
 
     @admin.display(description="Period")
     def for_day(self, update: ReservationUpdate) -> str:
