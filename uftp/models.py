@@ -241,7 +241,7 @@ class CircuitBreaker(models.Model):
     refusals = models.PositiveIntegerField(help_text="Permanent refusals since it opened")
     next_trial_at = models.DateTimeField()
     message = models.ForeignKey(
-        OutboundMessage, on_delete=models.PROTECT, related_name="+", help_text="The latest refused message"
+        OutboundMessage, on_delete=models.PROTECT, related_name="+", help_text="The message that opened it"
     )
     detail = models.TextField("latest refusal")
 

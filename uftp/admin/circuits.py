@@ -125,6 +125,6 @@ class CircuitBreakerAdmin(ReadOnlyAdmin, ScalableAdmin):
     def next_trial(self, circuit: CircuitBreaker) -> str:
         return moment(circuit.next_trial_at) if circuit.state == CircuitBreaker.State.OPEN else "at once"
 
-    @admin.display(description="latest refused message")
+    @admin.display(description="first refused message")
     def refused_message(self, circuit: CircuitBreaker) -> str:
         return link(OutboundMessage.objects.defer("sealed").get(pk=circuit.message_id))

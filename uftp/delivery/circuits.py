@@ -33,16 +33,17 @@ SET state = 'open',
         )
         ELSE %(now)s
     END,
-    message_id = %(message)s,
+    message_id = CASE WHEN circuit.state = 'open' THEN circuit.message_id ELSE %(message)s END,
     detail = %(detail)s
-RETURNING refusals, next_trial_at
+RETURNING message_id, next_trial_at
 """
 
 
 def open_after_refusal(recipient: Party, message: int, detail: str, now: datetime) -> datetime | None:
     """Open the circuit breaker after a permanent refusal.
 
-    Of several workers whose messages are refused at the same time, one is the first.
+    Of several workers whose messages are refused at the same time, one is the first. The message that opened it stays the
+    first if it is refused once more, because its worker died before it recorded the result.
 
     Args:
         recipient: The recipient.
@@ -51,7 +52,7 @@ def open_after_refusal(recipient: Party, message: int, detail: str, now: datetim
         now: The present moment, in real time.
 
     Returns:
-        The moment of the next trial if it was open before: the refusal is one of several in a row. Else None.
+        The moment of the next trial if another message has opened it: the refusal is one of several in a row. Else None.
     """
     role, domain = recipient
     found = sql.fetch(
@@ -67,8 +68,8 @@ def open_after_refusal(recipient: Party, message: int, detail: str, now: datetim
         },
     )
     assert found is not None
-    refusals, next_trial_at = found
-    return next_trial_at if refusals > 1 else None
+    first, next_trial_at = found
+    return next_trial_at if first != message else None
 
 
 def close(recipient: Party) -> bool:

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 (
                     "message",
                     models.ForeignKey(
-                        help_text="The latest refused message",
+                        help_text="The message that opened it",
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="uftp.outboundmessage",

@@ -145,6 +145,16 @@ def test_those_in_flight_at_the_same_time_are_not_undone_together(
     assert OutboundMessage.objects.filter(state="waiting", passes_on__isnull=False).count() == 3
 
 
+def test_a_refusal_whose_worker_died_before_it_was_recorded_is_no_second_one(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    receiver.reply = lambda posted, before: REFUSED
+    passing = passed_on(agr, dso)
+    circuits.open_after_refusal(("AGR", agr.domain), passing.pk, "HTTP 400: odd", timezone.now())
+    deliver(agr)
+    assert (state_of(passing), undone(app)) == ("failed", 1)
+
+
 def test_a_trial_is_alone_between_workers(receiver: Receiver, agr: Peer) -> None:
     """Eight workers ask at once for a message to a recipient whose circuit breaker is open: one gets one."""
     first = own(agr)
