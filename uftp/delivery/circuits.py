@@ -42,8 +42,8 @@ RETURNING message_id, next_trial_at
 def open_after_refusal(recipient: Party, message: int, detail: str, now: datetime) -> datetime | None:
     """Open the circuit breaker after a permanent refusal.
 
-    Of several workers whose messages are refused at the same time, one is the first. The message that opened it stays the
-    first if it is refused once more, because its worker died before it recorded the result.
+    Of several workers whose messages are refused at the same time, one is the first. The message that opened it stays
+    the first if it is refused once more, because its worker died before it recorded the result.
 
     Args:
         recipient: The recipient.
@@ -52,7 +52,8 @@ def open_after_refusal(recipient: Party, message: int, detail: str, now: datetim
         now: The present moment, in real time.
 
     Returns:
-        The moment of the next trial if another message has opened it: the refusal is one of several in a row. Else None.
+        The moment of the next trial if another message has opened it: the refusal is one of several in a row. Else
+        None.
     """
     role, domain = recipient
     found = sql.fetch(

@@ -204,7 +204,7 @@ def test_the_last_try_before_the_end_does_not_wait_for_a_trial(
     """And from its end on it is not posted, however long the pause is."""
     receiver.reply = lambda posted, before: REFUSED
     first, last, over = (passed_on(agr, dso) for _ in range(3))
-    circuits.open_after_refusal(("AGR", agr.domain), first.pk, "HTTP 400", timezone.now())
+    circuits.open_after_refusal(("AGR", agr.domain), own(agr).pk, "HTTP 400", timezone.now())
     CircuitBreaker.objects.update(next_trial_at=timezone.now() + timedelta(hours=1))
     deliver(agr)
     assert receiver.posts == []
