@@ -29,18 +29,22 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Contracted, remaining and released energy."""
+    """Contracted and remaining energy, and the released energy, which is the rest."""
 
     contracted: Energy = Energy()
     remaining: Energy = Energy()
-    released: Energy = Energy()
+
+    @property
+    def released(self) -> Energy:
+        """Return the difference of both as they are shown, to the Wh, so that what is shown adds up."""
+        contracted, remaining = self.contracted, self.remaining
+        return Energy(
+            HOUR * (_watt_hours(contracted.up) - _watt_hours(remaining.up)),
+            HOUR * (_watt_hours(contracted.down) - _watt_hours(remaining.down)),
+        )
 
     def __add__(self, other: Totals) -> Totals:
-        return Totals(
-            self.contracted + other.contracted,
-            self.remaining + other.remaining,
-            self.released + other.released,
-        )
+        return Totals(self.contracted + other.contracted, self.remaining + other.remaining)
 
 
 def of_watts(watts: Iterable[int], minutes: int) -> Energy:
@@ -56,12 +60,7 @@ def of_day(day: DayFigures) -> Totals:
     minutes = day.version.isp_minutes
     up = _sums(day, minutes, above=True) if max(day.contracted) > 0 else (0, 0)
     down = _sums(day, minutes, above=False) if min(day.contracted) < 0 else (0, 0)
-    contracted, remaining = (Energy(*both) for both in zip(up, down, strict=True))
-    return Totals(
-        contracted,
-        remaining,
-        Energy(contracted.up - remaining.up, contracted.down - remaining.down),
-    )
+    return Totals(*(Energy(*both) for both in zip(up, down, strict=True)))
 
 
 def _sums(day: DayFigures, minutes: int, *, above: bool) -> tuple[int, int]:
@@ -76,7 +75,13 @@ def _sums(day: DayFigures, minutes: int, *, above: bool) -> tuple[int, int]:
     return both[0], both[1]
 
 
-def _kwh(watt_minutes: int) -> str:
+def _watt_hours(watt_minutes: int) -> int:
+    """Return the energy to the nearest Wh; a half is rounded away from 0."""
     watt_hours = (2 * abs(watt_minutes) + HOUR) // (2 * HOUR)
+    return -watt_hours if watt_minutes < 0 else watt_hours
+
+
+def _kwh(watt_minutes: int) -> str:
+    watt_hours = abs(_watt_hours(watt_minutes))
     text = f"{watt_hours // 1000:,}.{watt_hours % 1000:03}".rstrip("0").rstrip(".")
     return f"{'−' if watt_minutes < 0 else ''}{text} kWh"

@@ -228,14 +228,19 @@ def _starts(day: date, minutes: int, time_zone: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 14)
 def _watts(contracted: int, remaining: int, minutes: int) -> str:
-    """Return the cells of power and energy."""
+    """Return the cells of power and energy. What is released is the rest of the rounded energy, so that it adds up."""
     watts = (contracted, remaining, contracted - remaining)
-    return ",".join([*map(str, watts), *(watt_hours(each, minutes) for each in watts)])
+    whole, rest = _thousandths(contracted, minutes), _thousandths(remaining, minutes)
+    return ",".join([*map(str, watts), *map(_watt_hours, (whole, rest, whole - rest))])
 
 
-def watt_hours(watts: int, minutes: int) -> str:
-    """Return the energy of `watts` during `minutes` in Wh, to the nearest thousandth: `62.5`."""
-    thousandths = (watts * minutes * 100 + 3) // 6
+def _thousandths(watts: int, minutes: int) -> int:
+    """Return the energy of `watts` during `minutes` to the nearest thousandth of a Wh."""
+    return (watts * minutes * 100 + 3) // 6
+
+
+def _watt_hours(thousandths: int) -> str:
+    """Return thousandths of a Wh as Wh: `62.5`."""
     whole, part = divmod(abs(thousandths), 1000)
     sign = "-" if thousandths < 0 else ""
     return f"{sign}{whole}.{part:03}".rstrip("0").rstrip(".")

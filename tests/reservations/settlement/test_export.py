@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from reservations.models import Contract
 from reservations.settlement.export import (
     HEADINGS,
     NoContractFound,
+    _watts,
     export,
     latest_moment,
     select_contracts,
@@ -74,7 +76,7 @@ def test_a_line_says_everything_about_an_isp(parties: Parties) -> None:
         "dso": parties.dso.domain,
         "agr": parties.agr.domain,
         "contract_id": CONTRACT,
-        "congestion_point": "ean.871000000000000001",
+        "congestion_point": "ean.871000000000000013",
         "period": "2026-03-04",
     }
     by = {
@@ -157,8 +159,8 @@ def test_a_moment_has_the_same_file_whatever_becomes_known_later(parties: Partie
     an_update(parties, (1, 8, 500), Reference="later")
     lifecycle.record_outcome(first, accepted=False, source=clerk(), expected=state(first))
     profile = Profile((Stretch(1, 96, 7_000),))
-    a_contract(parties.dso, parties.agr, point="ean.871000000000000002", profile=profile)
-    another_agr(parties.dso, point="ean.871000000000000003", home="ean.871600000000000003")
+    a_contract(parties.dso, parties.agr, point="ean.871000000000000020", profile=profile)
+    another_agr(parties.dso, point="ean.871000000000000037", home="ean.871600000000000031")
     set_market(time_zone="Europe/London", actor="kim", reason="Brexit undone")
 
     assert written(known_at=moment) == known
@@ -225,10 +227,10 @@ def test_a_reference_with_a_line_end_begins_no_line(parties: Parties, end: str) 
 
 def test_lines_are_in_the_order_of_dso_agr_contract_period_and_isp(parties: Parties) -> None:
     agr = another_agr(
-        parties.dso, point="ean.871000000000000003", home="ean.871600000000000003", domain="a.example"
+        parties.dso, point="ean.871000000000000037", home="ean.871600000000000031", domain="a.example"
     )
     for contract_id in ("b", "B", "a"):
-        a_contract(parties.dso, agr, contract_id, point="ean.871000000000000003")
+        a_contract(parties.dso, agr, contract_id, point="ean.871000000000000037")
     found = lines(DAY, DAY + timedelta(days=500))
     keys = [
         (line["dso"], line["agr"], line["contract_id"], line["period"], int(line["isp"])) for line in found
@@ -365,3 +367,17 @@ def test_who_reads_no_further_ends_the_command_with_a_line(transactional_db: Non
         running.kill()
     assert complaints == b"CommandError: Standard output was not written completely: Broken pipe.\n"
     assert running.returncode == 1
+
+
+def test_energy_released_and_remaining_add_up_to_contracted(parties: Parties) -> None:
+    """5 minutes of 7 W and of 1 W are not whole thousandths of a Wh; neither is the rest."""
+    for contracted, remaining, minutes in (
+        (7, 1, 5),
+        (10, 5, 5),
+        (-7, -1, 5),
+        (120_121, 97_130, 15),
+        (3, 0, 5),
+    ):
+        cells = _watts(contracted, remaining, minutes).split(",")
+        assert Decimal(cells[3]) == Decimal(cells[4]) + Decimal(cells[5]), cells
+    assert _watts(10, 5, 5) == "10,5,5,0.833,0.417,0.416"

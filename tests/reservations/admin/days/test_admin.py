@@ -275,7 +275,7 @@ def test_the_file_of_a_month_is_a_click_away(kim: Client, parties: Parties) -> N
 def test_the_overview_has_the_contracts_of_a_month_and_what_was_undone(
     kim: Client, connected: Parties, receiver: Receiver
 ) -> None:
-    point, home = "ean.871000000000000003", "ean.871600000000000003"
+    point, home = "ean.871000000000000037", "ean.871600000000000031"
     other = another_agr(connected.dso, point=point, home=home, domain="a.example")
     a_contract(connected.dso, other, "theirs", point=point, first=date(2026, 3, 31))
     a_contract(connected.dso, other, "later", point=point, first=date(2026, 4, 1))

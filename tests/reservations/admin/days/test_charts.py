@@ -182,7 +182,7 @@ def test_energy_in_words(found: Energy, said: str) -> None:
 
 def days(**values: Any) -> list[DayOfMonth]:
     full = Totals(Energy(60_000), Energy(60_000))
-    half = Totals(Energy(60_000), Energy(30_000), Energy(30_000))
+    half = Totals(Energy(60_000), Energy(30_000))
     return [
         DayOfMonth(date(2026, 6, 1), full, {}, "/1/"),
         DayOfMonth(date(2026, 6, 2), half, {"accepted": 2, "undone": 1}, "/2/"),
@@ -219,7 +219,7 @@ def test_a_month_has_a_bar_and_a_link_for_each_day_and_a_mark_for_each_state() -
 
 
 def test_energy_of_negative_power_lies_below_zero_in_a_month() -> None:
-    both = Totals(Energy(60_000, -60_000), Energy(60_000, -15_000), Energy(0, -45_000))
+    both = Totals(Energy(60_000, -60_000), Energy(60_000, -15_000))
     root = parsed(month_chart.draw("June", "All of it", [DayOfMonth(date(2026, 6, 1), both, {}, "/1/")]))
     above, below = parts(root, "remaining")
     (released,) = parts(root, "released")
