@@ -9,12 +9,15 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from common import stdout
+from common.commands import OperatorCommand
+from registry.exports.tables import left_out
+from uftp.protocol.reasons import named
 
 
-class ExportCommand(BaseCommand):
+class ExportCommand(OperatorCommand):
     """A command that writes a file in pieces, to standard output or to the file that `--output` names.
 
     A file is replaced only when it is written completely. A name that ends in `.gz` is compressed by gzip.
@@ -46,6 +49,12 @@ class ExportCommand(BaseCommand):
         counted = _Counted(pieces)
         self._write_file(path, counted)
         self.stderr.write(f"{path}: {counted.lines - 1:,} lines after the header", lambda text: text)
+
+    def warn_of_left_out(self) -> None:
+        """Print on standard error which registered addresses are not in the file, if there are any."""
+        if addresses := left_out():
+            text = named("Left out, because no import would take it", addresses)
+            self.stderr.write(f"{text}. docs/operating.md, Upgrading, says what to do.", lambda text: text)
 
     def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
         """Write all pieces beside the file, then replace the file; on an error leave the file as it is."""

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from common import clock, stdout
+from common.commands import OperatorCommand
 from common.csv.importing import MAX_ENDED_SHARE, Options
 from common.csv.reader import STANDARD_INPUT, file_name
 from participants import audit
@@ -59,7 +60,7 @@ def rejects_beside(path: str) -> Path:
     return file.parent / f"{_FILE_ENDINGS.sub('', file.name, count=1) or file.name}.rejects.csv"
 
 
-class ImportCommand(BaseCommand):
+class ImportCommand(OperatorCommand):
     """A command that imports a file of the kind `import_kind`, which the subclass sets.
 
     Every run is recorded, also one that fails. Progress and rejects go to standard error, the summary to standard

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from common import clock
+from common.commands import OperatorCommand
 from registry.market.market import LAST_MICROSECOND, market, today_at
 
 
@@ -26,8 +27,8 @@ def known_at(text: str) -> datetime | None:
     """Read a past moment, as the pages do; a type for argparse.
 
     Args:
-        text: A day of the market, which means its end; or a moment in ISO 8601, in UTC if it has no offset. A moment
-            without a fraction of a second means the end of the second.
+        text: A day of the market, which means its end; or a moment in ISO 8601, in the market's time zone if it has no
+            offset. A moment without a fraction of a second means the end of the second.
 
     Returns:
         The moment (aware); None for the present, which is what the market's today means.
@@ -44,7 +45,7 @@ def known_at(text: str) -> datetime | None:
         ) from None
     if not any(mark in text for mark in ".,"):
         parsed = parsed.replace(microsecond=LAST_MICROSECOND)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(market().time_zone))
 
 
 def _end_of(day: date) -> datetime | None:
@@ -61,13 +62,13 @@ def add_known_at(parser: CommandParser) -> None:
         "--known-at",
         type=known_at,
         metavar="MOMENT",
-        help="what was known at this moment: a day, such as 2026-12-31, means its end in the market's time zone, or the"
-        " present if it is today; a moment, such as 2026-12-31T12:00:00+01:00, is in UTC if it has no offset; without"
-        " --known-at: what is known at present",
+        help="what was known at this moment: a day, such as 2026-12-31, means its end in the market's time zone, or"
+        " the present if it is today; a moment, such as 2026-12-31T12:00:00+01:00, is in the market's time zone if it"
+        " has no offset; without --known-at: what is known at present",
     )
 
 
-class PrintingCommand(BaseCommand):
+class PrintingCommand(OperatorCommand):
     """A command that prints what it found: as JSON with `--json`, else as lines for people."""
 
     def add_time_arguments(self, parser: CommandParser) -> None:

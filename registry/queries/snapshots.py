@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -144,7 +145,7 @@ def _conflict(conflict: Conflict, known_at: datetime | None) -> dict[str, Any]:
     end: dict[str, Any] = dict.fromkeys(("closed_at", "decision", "split_at", "decided_by", "reason"))
     if closed_at is not None and (known_at is None or closed_at <= known_at):
         end = {
-            "closed_at": closed_at.isoformat(),
+            "closed_at": _in_market_time(closed_at),
             "decision": conflict.decision or None,
             "split_at": str(conflict.split_at) if conflict.split_at else None,
             "decided_by": conflict.decided_by or None,
@@ -157,10 +158,14 @@ def _conflict(conflict: Conflict, known_at: datetime | None) -> dict[str, Any]:
         "holder": conflict.holder.domain,
         "claimant": conflict.claimant.domain,
         **_days(conflict.period),
-        "opened_at": conflict.opened_by.moment.isoformat() if conflict.opened_by.moment else None,
+        "opened_at": _in_market_time(conflict.opened_by.moment) if conflict.opened_by.moment else None,
         "replaces": conflict.replaces_id,
         **end,
     }
+
+
+def _in_market_time(moment: datetime) -> str:
+    return moment.astimezone(ZoneInfo(market().time_zone)).isoformat()
 
 
 def _select(facts: FactQuerySet[Any], on: date | None, known_at: datetime | None) -> FactQuerySet[Any]:

@@ -41,3 +41,10 @@ def test_public_key_is_alone_on_its_line() -> None:
 def test_the_database_is_not_asked(command: str) -> None:
     # pytest-django fails a test that touches the database without being marked for it.
     assert printed(command)
+
+
+def test_generate_key_says_what_it_is_for_beside_its_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    out = StringIO()
+    call_command("generate_key", stdout=out)
+    assert len(out.getvalue().splitlines()) == 2
+    assert "a key pair for this CRO, and for no participant" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,6 +10,7 @@ from django.core.management import CommandError, call_command
 from participants.models import AuditEntry
 from tests.support.exchange import exchange
 from tests.support.peer import Peer
+from uftp.models import InboundMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,6 +50,15 @@ def test_messages_are_listed_newest_first(agr: Peer) -> None:
     lines = run("list_messages").splitlines()
     assert len(lines) == 4
     assert f"out  AGR {agr.domain}" in lines[0]
+
+
+def test_times_are_the_markets(agr: Peer) -> None:
+    exchange(agr, agr.xml())
+    received = InboundMessage.objects.get().received_at.astimezone(ZoneInfo("Europe/Amsterdam"))
+    (line,) = run("list_messages", "--in").splitlines()
+    assert line.startswith(received.isoformat(" ", "seconds"))
+    (row,) = json.loads(run("list_messages", "--in", "--json"))
+    assert row["received_at"] == received.isoformat()
 
 
 @pytest.mark.parametrize("limit", ["-1", "0", "many"])

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from common.commands import OperatorCommand
 from cro_project.config import environment
 from participants import keys
 from uftp.protocol import sealing
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Print this CRO's own public key, alone on a line."
 
     def handle(self, **options: Any) -> None:

@@ -4,14 +4,15 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from common.commands import OperatorCommand
 from cro_project.login import two_factor
 from participants import audit
 from participants.registration import error_in_one_line
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Delete the second factor of USERNAME, who has lost it. They then log in with the password alone, or set up "
         "another one at log-in if TWO_FACTOR_REQUIRED is on. Their sessions end."

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from common.commands import OperatorCommand
 from cro_project.config import environment, hosts
 from cro_project.processes import first_start, process, supervisor
 from participants import keys
@@ -17,7 +18,7 @@ from uftp.protocol import sealing
 HOST = "127.0.0.1"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Set up what is missing, then serve and work until Ctrl-C; for trying and developing."
 
     def handle(self, **options: Any) -> None:

@@ -9,14 +9,17 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from common.commands import OperatorCommand
 from cro_project.config import environment
 from cro_project.processes import process
+
+logger = logging.getLogger(__name__)
 
 THREADS = 8
 """How many requests one process works on in Python at a time. Others wait."""
@@ -56,7 +59,7 @@ LOGGING = {
 }
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Serve the message endpoint and the staff's screens over HTTP until stopped by Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -75,6 +78,7 @@ class Command(BaseCommand):
             )
         environment.reach_database()
         # Loaded before the processes fork: they share its memory, and are ready at once.
+        logger.info("Started: serving on %s:%d with %d processes.", host, port, workers)
         import_module("cro_project.wsgi")
         import_module("cro_project.urls")
         Granian(
@@ -94,6 +98,7 @@ class Command(BaseCommand):
             log_dictconfig=LOGGING,
             log_access=False,
         ).serve(target_loader=partial(load, os.getpid()))
+        logger.info("Stopped serving on %s:%d.", host, port)
 
 
 def _connections() -> int:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from common.commands import OperatorCommand
 from cro_project.config import environment
 from cro_project.processes import process
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Handle received messages and deliver responses until stopped by Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:

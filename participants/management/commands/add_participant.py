@@ -3,16 +3,17 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from common import clock
+from common.commands import OperatorCommand
 from common.display import PLACEHOLDER
 from participants import audit
 from participants.models import ParticipantStanding, Role
 from participants.registration import add_or_update_participant, error_in_one_line
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Add a participant, or change the one with this role and domain. Values that are not given stay unchanged."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,15 +3,16 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from common.commands import OperatorCommand
 from common.display import PLACEHOLDER
 from participants import audit
 from participants.models import Mode
 from participants.registration import error_in_one_line, set_mode
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Open the CRO to every participant whose key is known, or close it to all but the authorized ones."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -24,3 +24,4 @@ class Command(ExportCommand):
         except NoParticipantFound as error:
             raise CommandError(str(error)) from None
         self.write(pieces, options["output"])
+        self.warn_of_left_out()

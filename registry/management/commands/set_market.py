@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from common.commands import OperatorCommand
 from participants import audit
 from registry.market.market import UnknownMarket, set_market
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Set the market's time zone, its ISP duration, or both."
 
     def add_arguments(self, parser: CommandParser) -> None:

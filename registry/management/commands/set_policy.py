@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from common import clock
+from common.commands import OperatorCommand
 from participants import audit
 from registry.market.policies import POLICIES, UnknownPolicy, in_force, set_policy
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Set a policy for messages that are received from now on."
         " Without arguments: list the policies and their values."

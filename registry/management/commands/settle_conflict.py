@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from common import clock
+from common.commands import OperatorCommand
 from common.retry import retried
 from participants import audit
 from registry.changes import Source
@@ -14,7 +15,7 @@ from registry.market.market import market, today_at
 from registry.models import Conflict
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Settle an open conflict: the holder keeps the days, the claimant is given them, or they are split."
         " With --anew: decide a settled conflict again."

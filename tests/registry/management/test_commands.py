@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -75,7 +76,8 @@ def test_C9_a_conflict_is_settled(
     (settled,) = json.loads(run("list_conflicts", "--json"))
     assert (settled["decision"], settled["reason"]) == (decision, "the contract says so")
     assert settled["decided_by"].startswith("command line")
-    assert settled["closed_at"] is not None
+    closed_at = datetime.fromisoformat(settled["closed_at"])
+    assert closed_at.utcoffset() == closed_at.astimezone(ZoneInfo("Europe/Amsterdam")).utcoffset()
 
 
 @pytest.mark.parametrize(
@@ -152,8 +154,9 @@ def test_a_day_that_something_was_known_at_is_its_end_in_the_markets_zone(
         "2026-05-31": nobody,
         "2026-06-01": both,
         "2026-06-02": settled,  # today: the present
-        "2026-05-31T22:30:00": first,  # in UTC
-        "2026-06-01T00:30:00": first,
+        "2026-05-31T22:30:00Z": first,
+        "2026-06-01T00:30:00": first,  # in the market's time zone
+        "2026-06-01T00:29:59": nobody,
         "2026-06-02T00:30:00+02:00": both,
         "2026-06-01T23:59:58+02:00": first,
         "2026-06-01T23:59:59+02:00": both,  # to the end of the second
@@ -163,7 +166,7 @@ def test_a_day_that_something_was_known_at_is_its_end_in_the_markets_zone(
         assert standings(run, 0, "--known-at", asked) == found, asked
     shown = json.loads(run("show_connection", HOME, "--json", "--known-at", "2026-06-01"))
     assert shown["known_at"] == "2026-06-01T23:59:59+02:00"
-    shown = json.loads(run("show_connection", HOME, "--json", "--known-at", "2026-06-01T21:59:59.5"))
+    shown = json.loads(run("show_connection", HOME, "--json", "--known-at", "2026-06-01T23:59:59.5"))
     assert shown["known_at"] == "2026-06-01T23:59:59.500000+02:00"
     point = ("show_congestion_point", "dso-1.example", ADDRESSES["point-1"], "--known-at")
     for far in ("0001-01-01", "0001-01-01T00:00:00+14:00"):

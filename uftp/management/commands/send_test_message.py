@@ -3,17 +3,18 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from common import clock
+from common.commands import OperatorCommand
 from participants import audit
 from participants.models import Participant, Role
 from uftp.connectivity import send_test_message
 from uftp.wakeups import wakeups
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """The command `send_test_message`."""
 
     help = "Send a TestMessage to a participant; `list_messages` shows its delivery and the participant's answer."

@@ -1,4 +1,7 @@
-"""`manage.py list_messages`: list received and sent messages with their state and result."""
+"""`manage.py list_messages`: list received and sent messages with their state and result.
+
+It is in this app because it prints times in the market's time zone.
+"""
 
 import json
 from argparse import ArgumentTypeError
@@ -7,11 +10,14 @@ from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db.models import QuerySet
 
+from common.commands import OperatorCommand
+from registry.market.market import market
 from uftp.delivery.forwarding import result_in_words, with_recipient
 from uftp.models import InboundMessage, OutboundMessage
 
@@ -67,7 +73,7 @@ _NAMES = {
 }
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """The command `list_messages`."""
 
     help = "List messages, newest first: those received, those sent, or both."
@@ -93,6 +99,7 @@ class Command(BaseCommand):
             key=lambda row: row["moment"],
             reverse=True,
         )
+        self.zone = ZoneInfo(market().time_zone)
         if options["json"]:
             self._print_json(islice(rows, limit))
         else:
@@ -102,7 +109,7 @@ class Command(BaseCommand):
         """Print one array, a row at a time, because there may be very many rows."""
         self.stdout.write("[", ending="")
         for number, row in enumerate(rows):
-            plain = {name: _plain(value) for name, value in row.items() if name != "moment"}
+            plain = {name: self._plain(value) for name, value in row.items() if name != "moment"}
             self.stdout.write(
                 ("," if number else "") + "\n" + json.dumps(plain, ensure_ascii=False), ending=""
             )
@@ -117,10 +124,18 @@ class Command(BaseCommand):
             if result != row["result"]:
                 result = f"{result.lower()} to {row['passed_on_to']}"
             outcome = " ".join(filter(None, [passed_on, row["state"], result, row["reason"]]))
+            moment = self._local(row["moment"]).isoformat(" ", "seconds")
             self.stdout.write(
-                f"{row['moment']:%Y-%m-%d %H:%M:%S} UTC  {row['direction']:3}  {row['role']} {row['domain']:24}  "
+                f"{moment}  {row['direction']:3}  {row['role']} {row['domain']:24}  "
                 f"{row['message_type']:28} {row['message_id']}  {outcome}"
             )
+
+    def _plain(self, value: Any) -> Any:
+        return self._local(value).isoformat() if isinstance(value, datetime) else value
+
+    def _local(self, moment: datetime) -> datetime:
+        """Return a moment in the market's time zone."""
+        return moment.astimezone(self.zone)
 
 
 def _count(text: str) -> int:
@@ -140,7 +155,3 @@ def _rows(direction: str, messages: QuerySet[Any], fields: list[str]) -> Iterato
         if direction == "out" and named["passes_on"] is None:
             named |= {"sender_role": "CRO", "sender_domain": settings.CRO_DOMAIN}
         yield {"direction": direction, "moment": row.get("received_at") or row.get("created_at"), **named}
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
