@@ -4,6 +4,7 @@ from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
+from cro_project.login import log
 from cro_project.staff.groups import reset_groups
 
 NAMES = {"auth": "Staff"}
@@ -16,6 +17,7 @@ class CROProjectConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(reset_groups, dispatch_uid="cro_project.staff.groups")
+        log.connect()
 
 
 class CROAdminConfig(AdminConfig):

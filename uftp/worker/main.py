@@ -46,8 +46,10 @@ def run(*, until_idle: bool = False, concurrency: int = 6) -> None:
         concurrency: The number of inboxes that are handled at the same time.
     """
     tasks.stopping.clear()
+    logger.info("Started: handling up to %d inboxes at a time.", concurrency)
     with tasks.local_dispatch.open(LOCAL_DELIVERIES):
         asyncio.run(_run(until_idle, concurrency))
+    logger.info("Stopped.")
 
 
 async def _run(until_idle: bool, concurrency: int) -> None:
