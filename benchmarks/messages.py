@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from nacl.bindings import crypto_sign, crypto_sign_keypair
 
+from common.check_digits import with_check_digit
+
 PATH = "/shapeshifter/api/v3/message"
 CRO_DOMAIN = "cro.example"
 ZONE = "Europe/Amsterdam"
@@ -23,7 +25,7 @@ def today() -> date:
 
 def ean(block: int, number: int) -> str:
     """Return the entity address of connection `number` (below 10^10) in the block (0 to 99)."""
-    return f"ean.871685{block:02}{number:010}"
+    return f"ean.{with_check_digit(f'87168{block:02}{number:010}')}"
 
 
 @dataclass

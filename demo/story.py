@@ -20,6 +20,7 @@ from shapeshifter_uftp.uftp import (
     request_response_map,
 )
 
+from common.check_digits import with_check_digit
 from demo import exchange, screen, staff
 from demo.exchange import ACCEPTED, NO_CONNECTIONS, DifferenceError, Line, Point, Portfolio, same
 from demo.participants import NotReceivedError, Participant
@@ -42,7 +43,9 @@ class Addresses:
     @classmethod
     def fresh(cls) -> Addresses:
         number = f"{secrets.randbelow(10**12):012}"
-        first, second, third, fourth = (f"ean.8716{number}{digit:02}" for digit in range(1, 5))
+        first, second, third, fourth = (
+            f"ean.{with_check_digit(f'8716{number}{digit}')}" for digit in range(1, 5)
+        )
         return cls(number, f"ea1.2026-01.example.demo.dso:feeder-{number}", (first, second), third, fourth)
 
 

@@ -16,7 +16,7 @@ from registry.updates import revisions
 from uftp.handlers import Incoming, Outcome, Rejection
 from uftp.protocol import parsing, streaming
 from uftp.protocol.messages import AGRPortfolioQuery, DSOPortfolio, DSOPortfolioQuery
-from uftp.protocol.reasons import Reason, named
+from uftp.protocol.reasons import Reason, named, of_odd_identifiers
 
 
 def agr_portfolio_update(incoming: Incoming) -> Outcome:
@@ -57,9 +57,12 @@ def dso_portfolio_query(incoming: Incoming) -> Outcome:
     """Return the active aggregators of the connections behind one of the DSO's congestion points.
 
     Raises:
-        Rejection: The DSO has not registered the congestion point (docs/rules.md Q5), or the time zone does not agree.
+        Rejection: The DSO has not registered the congestion point (docs/rules.md Q5), the address is not of the form
+            of identifiers (E1), or the time zone does not agree.
     """
     query = cast(DSOPortfolioQuery, parsing.parse(incoming.content))
+    if odd := of_odd_identifiers(query.entity_address):
+        raise Rejection(odd)
     _check_zone(query.time_zone, query.period)
     point = queries_participants.registered_point(incoming.sender, query.entity_address)
     if point is None:

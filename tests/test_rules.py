@@ -7,10 +7,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| (?P<code>[A-Z]\d+) \|.*\| `(?P<place>[a-z_]+(?:/[a-z_]+)+\.py)` \|$", re.MULTILINE)
-CODES = "DMPSCHQFIN"
+CODES = "DEMPSCHQFIN"
 
 RULES = [match.group("code", "place") for match in ROW.finditer((ROOT / "docs/rules.md").read_text())]
-APPS = ("participants", "uftp", "registry", "reservations")
+APPS = ("common", "participants", "uftp", "registry", "reservations")
 
 
 def codes_of_tests() -> set[str]:

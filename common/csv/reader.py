@@ -24,6 +24,8 @@ _GZIP = b"\x1f\x8b"
 _QUOTED = re.compile(r'"[^"]*"')
 _TO_SPREADSHEETS = re.compile(r'"?sep=.?"?[\r\n]*', re.IGNORECASE)
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_BLANKS = " \t"
+"""What is removed around values. No other white space is: it is a fault of the value (docs/rules.md E1)."""
 _BINARY = ("PK\x03\x04", "\udcd0\udccf\x11")
 _SAVE = "save the file as CSV in UTF-8."
 _COMPLAINTS = {
@@ -47,7 +49,7 @@ class UnreadableLine(ValueError):
 
 
 class Row(NamedTuple):
-    """A row: its line number, from 1, and its values by column, stripped."""
+    """A row: its line number, from 1, and its values by column, without blanks and tabs around them."""
 
     line: int
     values: dict[str, str]
@@ -90,7 +92,8 @@ def read_rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, 
 
     Args:
         file: The unpacked bytes.
-        columns: The header must name each once, in any order and case. A line `sep=;` may stand before it.
+        columns: The header must name each once, in any order and case. A line `sep=;` may stand before it. Empty
+            columns after the last one, as spreadsheets write them, are ignored.
 
     Raises:
         UnreadableFile: The header does not name the columns, or the file cannot be read to its end.
@@ -113,14 +116,16 @@ def read_rows(file: BinaryIO, columns: Sequence[str]) -> Generator[Row | Fault, 
             except UnreadableLine as wrong:
                 yield Fault(line, "", str(wrong))
                 continue
+            if len(cells) > len(header) and not "".join(cells[len(header) :]).strip(_BLANKS):
+                del cells[len(header) :]
             whole = "".join(cells)
             if len(cells) == len(header) and whole.isascii() and "\0" not in whole:
-                values = dict(zip(header, map(str.strip, cells), strict=True))
+                values = dict(zip(header, [cell.strip(_BLANKS) for cell in cells], strict=True))
                 if any(values.values()):
                     yield Row(line, values)
-            elif whole.strip() and len(cells) < len(header):
+            elif whole.strip(_BLANKS) and len(cells) < len(header):
                 short = _of_other_length(line, header, cells)
-            elif whole.strip():
+            elif whole.strip(_BLANKS):
                 yield from _row(line, header, cells)
         if short:
             yield replace(short, text=f"{short.text} {_CUT_OFF}")
@@ -166,6 +171,8 @@ def _header(split: Callable[[str], list[str]], columns: Sequence[str], text: str
         header = [cell.strip().lower() for cell in split(text)]
     except UnreadableLine as wrong:
         raise UnreadableFile(f"line {line}: This does not name the columns. {wrong} {wanted}") from None
+    while len(header) > 1 and not header[-1]:
+        header.pop()
     if any(_UNDECODED.search(cell) or "\0" in cell for cell in header):
         raise UnreadableFile(f"line {line}: This is not UTF-8: {_SAVE}")
     if not any(header):
@@ -202,7 +209,7 @@ def _row(line: int, header: Sequence[str], cells: Sequence[str]) -> Iterator[Row
     if faults:
         yield from faults
         return
-    yield Row(line, {column: cell.strip() for column, cell in zip(header, cells, strict=True)})
+    yield Row(line, {column: cell.strip(_BLANKS) for column, cell in zip(header, cells, strict=True)})
 
 
 def _of_other_length(line: int, header: Sequence[str], cells: Sequence[str]) -> Fault:

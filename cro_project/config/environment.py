@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 
+from common.identifiers import is_domain
 from cro_project.embedded_postgres import places
 from uftp.protocol import sealing
 
@@ -24,7 +25,6 @@ EMBEDDED = "cro_project.embedded_postgres"
 SECONDS_TO_CONNECT = 10
 MIN_SECRET_LENGTH = 32
 _LINE = r"(export )?[A-Za-z_0-9]+="
-_DOMAIN = r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}"
 
 
 def read_file(path: Path) -> None:
@@ -105,7 +105,7 @@ def words(text: str) -> list[str]:
 
 def domain(text: str) -> str:
     """Read a domain in UFTP's form: lower case, at least two labels."""
-    if not re.fullmatch(_DOMAIN, text):
+    if not is_domain(text):
         raise ValueError(f"{text!r} is not a domain in lower case; set one such as cro.example")
     return text
 

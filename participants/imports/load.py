@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
-from common.csv.importing import ImportRequest, Plan, fingerprint, refuse_shrinking
+from common.csv.importing import MAX_SENTENCES, ImportRequest, Plan, fingerprint, refuse_shrinking
 from common.csv.reader import Fault, Row
 from common.csv.rejects import RejectRow, in_order
+from common.csv.spreadsheets import near_duplicates
 from common.retry import LostRace, sqlstate
 from participants import edits
 from participants.imports.comparison import SUSPENDABLE, ParticipantChange, compare, suspend
@@ -87,7 +88,7 @@ class ParticipantImporter:
         self.changes = [change for change in self.named if change] + suspended
         return Plan(
             counts=_counts(self.named, suspended),
-            warnings=_warnings(self.changes),
+            warnings=[*_warnings(self.changes), *_near_duplicates(self.named)],
             sentences=(change.in_words() for change in self.changes),
             fingerprint=fingerprint("\n".join(sorted(change.fingerprint_text() for change in self.changes))),
         )
@@ -103,6 +104,22 @@ class ParticipantImporter:
 def _warnings(changes: Sequence[ParticipantChange]) -> Iterable[str]:
     if again := sum(len(change.revived_keys) for change in changes):
         yield f"{again:,} {'key that had ended is' if again == 1 else 'keys that had ended are'} valid again."
+
+
+def _near_duplicates(changes: Sequence[ParticipantChange]) -> Iterator[str]:
+    """Yield a warning if new participants have nearly the domain of another one in the same role."""
+    new = [
+        (change.participant.role, change.participant.domain) for change in changes if change.before is None
+    ]
+    if not new:
+        return
+    stored = Participant.objects.values_list("role", "domain")
+    found = [
+        f"{role} {domain} beside {other}" for role, domain, other in near_duplicates(new, stored.iterator())
+    ]
+    if found:
+        more = f" and {len(found) - MAX_SENTENCES:,} more" if len(found) > MAX_SENTENCES else ""
+        yield f"Nearly the same domain: {', '.join(found[:MAX_SENTENCES])}{more}"
 
 
 def _counts(

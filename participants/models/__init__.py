@@ -4,7 +4,6 @@ from participants.models.delivery_settings import DeliverySettings
 from participants.models.journal import Attachment, Contact, FollowUp, JournalEntry
 from participants.models.participants import (
     CONTROL,
-    DOMAIN,
     AuditEntry,
     Mode,
     Participant,
@@ -15,7 +14,6 @@ from participants.models.participants import (
 
 __all__ = [
     "CONTROL",
-    "DOMAIN",
     "Attachment",
     "AuditEntry",
     "Contact",

@@ -19,10 +19,10 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 from django.utils.text import capfirst
 
+from common.identifiers import DOMAIN, is_domain, odd_character
 from participants.endpoints import EndpointRefused, check_endpoint
 from participants.keys import PREFIX, InvalidKey, format_public_key, parse_public_key, public_key_of_seed
 
-DOMAIN = re.compile(r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -73,7 +73,7 @@ class Participant(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["role", "domain"], name="participant_role_domain"),
             models.CheckConstraint(
-                condition=Q(domain__regex=r"^([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}$"),
+                condition=Q(domain__regex=f"^{DOMAIN}$"),
                 name="participant_domain_form",
                 violation_error_message="A domain is lower-case labels joined by dots, such as agr.example.",
             ),
@@ -91,9 +91,11 @@ class Participant(models.Model):
                 "This holds a line break or another control character; a name is one line of text."
             )
         if self._state.adding:
-            if not DOMAIN.fullmatch(self.domain):
+            if not is_domain(self.domain):
+                lower, odd = self.domain.lower(), odd_character(self.domain)
+                meant = f"; write {lower}" if is_domain(lower) else f"; it has {odd}" if odd else ""
                 errors["domain"] = (
-                    f"{self.domain!r} is not a domain; give lower-case labels joined by dots: agr.example."
+                    f"{self.domain!r} is not a domain; give lower-case labels joined by dots: agr.example{meant}."
                 )
             elif self.domain == settings.CRO_DOMAIN:
                 errors["domain"] = f"{self.domain} is this CRO's own domain; give the participant's."

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from common.identifiers import ODD_ADDRESS_SQL, with_odd_character
 from participants.models import Participant, Role
 from registry.periods import last_day_sql
 
@@ -21,6 +22,20 @@ PIECE = 1 << 16
 SETTINGS = """
 -- Days in ISO 8601, as in files. No JIT: compiling these queries takes longer than it saves.
 SET LOCAL datestyle = 'ISO'; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'
+"""
+
+LEFT_OUT = f"""
+-- Addresses with current facts that no file holds, because an import would refuse them (docs/rules.md E1).
+SELECT address FROM registry_connection n WHERE {ODD_ADDRESS_SQL.format("address")} AND (
+    EXISTS (SELECT FROM registry_representation c WHERE c.connection_id = n.id AND c.superseded_by_id IS NULL)
+    OR EXISTS (
+        SELECT FROM registry_congestionpointconnection c WHERE c.connection_id = n.id AND c.superseded_by_id IS NULL
+    )
+)
+UNION SELECT address FROM registry_congestionpoint p WHERE {ODD_ADDRESS_SQL.format("address")} AND EXISTS (
+    SELECT FROM registry_congestionpointterms t WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL
+)
+ORDER BY 1
 """
 
 PARTICIPANTS = r"""
@@ -45,7 +60,7 @@ FROM (
     FROM registry_representation c
     JOIN participants_participant p ON p.id = c.agr_id
     JOIN registry_connection n ON n.id = c.connection_id
-    WHERE c.superseded_by_id IS NULL AND {{claims}}
+    WHERE c.superseded_by_id IS NULL AND {{claims}} AND NOT {ODD_ADDRESS_SQL.format("n.address")}
     GROUP BY 1, 2
 ) block
 ORDER BY agr, connection, start
@@ -71,6 +86,7 @@ WITH terms AS (
     SELECT c.congestion_point_id AS point_id, c.connection_id, unnest(range_agg(c.period)) AS days
     FROM registry_congestionpointconnection c
     WHERE c.superseded_by_id IS NULL AND {{claims}}
+        AND c.connection_id NOT IN (SELECT id FROM registry_connection WHERE {ODD_ADDRESS_SQL.format("address")})
     GROUP BY c.congestion_point_id, c.connection_id
 )
 SELECT p.domain AS dso, o.address AS congestion_point, lower(t.days) AS start, {last_day_sql("t.days")} AS "end",
@@ -82,6 +98,7 @@ JOIN registry_congestionpoint o ON o.id = t.point_id
 JOIN participants_participant p ON p.id = o.dso_id
 LEFT JOIN block b ON b.point_id = t.point_id AND t.begins @> lower(b.days)
 LEFT JOIN registry_connection n ON n.id = b.connection_id
+WHERE NOT {ODD_ADDRESS_SQL.format("o.address")}
 ORDER BY p.domain COLLATE "C", o.address, start, n.address, connection_start
 """
 
@@ -147,6 +164,13 @@ def export_connections(agr: str | None = None) -> Iterator[bytes]:
     participant = _participant_key(Role.AGR, agr)
     query = CONNECTIONS.format(claims="c.agr_id = %(participant)s" if participant else "true")
     return _pieces(query, {"participant": participant})
+
+
+def left_out() -> list[str]:
+    """Return the registered addresses that no exported file holds, each with its odd character named."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_OUT)
+        return [with_odd_character(address) for (address,) in cursor.fetchall()]
 
 
 def _participant_key(role: Role, domain: str | None) -> int | None:

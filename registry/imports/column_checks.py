@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.csv import spreadsheets
+from common.identifiers import ENTITY_ADDRESS_SQL, FOREIGN_CHARACTER_SQL
 from registry.periods import day_after_sql
-from uftp.protocol import entity_addresses
 
-# Beyond the form, a file's address has no control character and none of the two noncharacters that XML excludes.
-ADDRESS = f"({entity_addresses.SQL} AND {{0}} !~ '[\\x01-\\x1f\\x7f\\ufffe\\uffff]')"
 DAY = (
     "({0} BETWEEN '0001-01-02' AND '9999-12-31' AND ({0} ~ '^[0-9]{{4}}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
     "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$'"
@@ -28,6 +27,27 @@ IS_LAST_DAY = "day: not a day as YYYY-MM-DD from 0001-01-02 to 9999-12-31"
 IS_ADDRESS = "address: not an entity address, ean. and 12 to 34 digits or ea1.YYYY-MM.domain:name"
 IS_FOREIGN = "D10: lies under this CRO's own domain"
 
+
+def _matches(pattern: str) -> str:
+    """Return the condition, for `str.format`, that a value matches a regular expression."""
+    return "{0} ~ '" + pattern.replace("{", "{{").replace("}", "}}") + "'"
+
+
+Hints = tuple[tuple[str, str], ...]
+"""Conditions in SQL on a value that breaks a rule, and the text for each, as an expression in SQL."""
+
+ADDRESS_HINTS: Hints = (
+    (_matches(spreadsheets.NUMBER), f"'address: {spreadsheets.NUMBER_HINT}'"),
+    (_matches("^[0-9]{12,34}$"), "'address: not an entity address; write ean. before the digits'"),
+    (
+        _matches("[^ -~]"),
+        f"'address: ' || {FOREIGN_CHARACTER_SQL} || '; an entity address is printable ASCII'",
+    ),
+)
+BOOLEAN_HINTS: Hints = (
+    (_matches(spreadsheets.BOOLEAN).replace("{0}", "lower({0})"), f"'boolean: {spreadsheets.BOOLEAN_HINT}'"),
+)
+
 OTHER_ROLE = {"AGR": "DSO", "DSO": "AGR"}
 
 
@@ -40,21 +60,38 @@ class Check:
         holds: The condition in SQL, about the alias `l`.
         rule: The code and the text of the rule.
         empty: The text for an empty value.
+        hints: Texts that take the place of the rule's where a value shows what happened to it.
     """
 
     column: str
     holds: str
     rule: str
     empty: str = "is empty"
+    hints: Hints = ()
 
     @classmethod
-    def of(cls, column: str, condition: str, rule: str, *, where: str = "", empty: str = "is empty") -> Check:
+    def of(
+        cls,
+        column: str,
+        condition: str,
+        rule: str,
+        *,
+        where: str = "",
+        empty: str = "is empty",
+        hints: Hints = (),
+    ) -> Check:
         """Return the check that `condition` holds, with the column in the place of `{0}`.
 
         With `where`, it need hold only on the lines for which `where` holds.
         """
         holds = condition.format(f"l.{quoted(column)}")
-        return cls(column, f"(NOT ({where}) OR {holds})" if where else holds, rule, empty)
+        return cls(column, f"(NOT ({where}) OR {holds})" if where else holds, rule, empty, hints)
+
+    @classmethod
+    def of_day(cls, column: str, condition: str, rule: str, *, where: str = "") -> Check:
+        """Return the check of a day; its text says if a spreadsheet has rewritten the day."""
+        rewritten = f"'{rule}; {spreadsheets.DAY_HINT}'"
+        return cls.of(column, condition, rule, where=where, hints=((_matches(spreadsheets.DAY), rewritten),))
 
     @property
     def value(self) -> str:
@@ -66,7 +103,8 @@ class Check:
         """Return the text for a line that breaks the rule, in SQL."""
         rule = self.rule.replace("'", "''")
         code = self.rule.partition(":")[0]
-        return f"CASE WHEN {self.value} = '' THEN '{code}: {self.empty}' ELSE '{rule}' END"
+        hints = " ".join(f"WHEN {condition} THEN {text}".format(self.value) for condition, text in self.hints)
+        return f"CASE WHEN {self.value} = '' THEN '{code}: {self.empty}' {hints} ELSE '{rule}' END"
 
 
 @dataclass(frozen=True)
@@ -116,12 +154,17 @@ class RegisteredParticipant(Check):
 
     @property
     def words(self) -> str:
-        """Return the text for a domain without the role, in SQL. It says if the domain has the other role."""
+        """Return the text for a domain without the role, in SQL.
+
+        It says if the domain has the other role, or if it has the role when it is written in lower case.
+        """
         role = self.column.upper()
         other = OTHER_ROLE[role]
         return f"""CASE WHEN p.id IS NULL AND EXISTS (
             SELECT FROM participants_participant WHERE role = '{other}' AND domain = {self.value}
-        ) THEN 'participant: {not_registered(role, other)}' ELSE {super().words} END"""
+        ) THEN 'participant: {not_registered(role, other)}' WHEN EXISTS (
+            SELECT FROM participants_participant WHERE role = '{role}' AND domain = lower({self.value})
+        ) THEN 'participant: a domain is in lower case; write ' || lower({self.value}) ELSE {super().words} END"""
 
 
 def not_registered(role: str, other: str = "") -> str:
@@ -143,10 +186,10 @@ REPRESENTATIONS = Layout(
     role="AGR",
     checks=(
         RegisteredParticipant.as_("AGR"),
-        Check.of("connection", ADDRESS, IS_ADDRESS),
+        Check.of("connection", ENTITY_ADDRESS_SQL, IS_ADDRESS, hints=ADDRESS_HINTS),
         Check.of("connection", FOREIGN, IS_FOREIGN),
-        Check.of("start", FIRST_DAY, IS_FIRST_DAY),
-        Check.of("end", LAST_DAY, IS_LAST_DAY),
+        Check.of_day("start", FIRST_DAY, IS_FIRST_DAY),
+        Check.of_day("end", LAST_DAY, IS_LAST_DAY),
     ),
     good="""
         line integer NOT NULL, party_id bigint NOT NULL, address text COLLATE "C" NOT NULL, first date NOT NULL,
@@ -182,11 +225,11 @@ MEMBERSHIPS = Layout(
     role="DSO",
     checks=(
         RegisteredParticipant.as_("DSO"),
-        Check.of("congestion_point", ADDRESS, IS_ADDRESS),
+        Check.of("congestion_point", ENTITY_ADDRESS_SQL, IS_ADDRESS, hints=ADDRESS_HINTS),
         Check.of("congestion_point", FOREIGN, IS_FOREIGN),
-        Check.of("start", FIRST_DAY, IS_FIRST_DAY),
-        Check.of("end", LAST_DAY, IS_LAST_DAY),
-        Check.of("mutex_offers_supported", BOOLEAN, "boolean: neither true nor false"),
+        Check.of_day("start", FIRST_DAY, IS_FIRST_DAY),
+        Check.of_day("end", LAST_DAY, IS_LAST_DAY),
+        Check.of("mutex_offers_supported", BOOLEAN, "boolean: neither true nor false", hints=BOOLEAN_HINTS),
         Check.of("day_ahead_redispatch_by", REDISPATCH, "redispatch: neither AGR nor DSO"),
         Check.of(
             "intraday_redispatch_by",
@@ -196,14 +239,15 @@ MEMBERSHIPS = Layout(
         ),
         Check.of(
             "connection",
-            ADDRESS,
+            ENTITY_ADDRESS_SQL,
             IS_ADDRESS,
             where=_HAS_CONNECTION,
             empty="is empty, but its days are given",
+            hints=ADDRESS_HINTS,
         ),
         Check.of("connection", FOREIGN, IS_FOREIGN, where=_HAS_CONNECTION),
-        Check.of("connection_start", FIRST_DAY, IS_FIRST_DAY, where=_HAS_CONNECTION),
-        Check.of("connection_end", LAST_DAY, IS_LAST_DAY, where=_HAS_CONNECTION),
+        Check.of_day("connection_start", FIRST_DAY, IS_FIRST_DAY, where=_HAS_CONNECTION),
+        Check.of_day("connection_end", LAST_DAY, IS_LAST_DAY, where=_HAS_CONNECTION),
     ),
     good="""
         line integer NOT NULL, party_id bigint NOT NULL, point text COLLATE "C" NOT NULL, point_first date NOT NULL,

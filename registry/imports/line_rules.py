@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from datetime import date
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from registry.imports.column_checks import Layout, quoted
 from registry.market.policies import REJECT, Policies
@@ -77,7 +77,7 @@ FROM bad_line b JOIN {raw} l USING (line)
 def find_bad_lines(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *, today: date) -> int:
     """Fill `bad_line` with the staged and judged lines that the policies reject, and return how many there are."""
     columns = COLUMNS.get(kind.table, COLUMNS[""])
-    parameters = {"long_past": long_past(policies, today), "today": today}
+    parameters: dict[str, Any] = {"long_past": long_past(policies, today), "today": today, "of_file": True}
     found = 0
 
     def note(query: str, rule: str, column: str, text: str) -> None:
@@ -96,7 +96,9 @@ def find_bad_lines(cursor: CursorWrapper, kind: ClaimKind, policies: Policies, *
     if kind is MEMBERSHIP:
         for rule, finding in POINT_QUERIES.items():
             if policies[rule] == REJECT:
-                named = f"SELECT dso_id, address FROM ({finding}) named (dso_id, address, later)"
+                named = (
+                    f"SELECT dso_id, address FROM ({finding}) named (dso_id, address, later, first, upper)"
+                )
                 note(POINT_RULES.format(finding=named), rule, POINT_COLUMNS[rule], _rule_text(rule, policies))
         note(POINT_RULES.format(finding=DIFFERENT_TERMS), "P6", "congestion_point", DIFFERS)
     return found

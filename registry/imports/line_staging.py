@@ -34,6 +34,15 @@ CROSS JOIN LATERAL (VALUES {checks}) f (place, "column", rule, value, holds)
 WHERE NOT f.holds
 """
 
+NEAR_DUPLICATES = """
+-- The stated congestion points that have another one of the same DSO beside them, with the same address in other case.
+SELECT DISTINCT s.address, p.address
+FROM staged_point s
+JOIN registry_congestionpoint p
+    ON p.dso_id = s.dso_id AND lower(p.address) = lower(s.address) AND p.address <> s.address
+ORDER BY 1, 2
+"""
+
 REJECTS = """
 SELECT line, "column", rule, value FROM import_fault ORDER BY line, place, rule
 """
@@ -121,6 +130,14 @@ def withdrawal_warning(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
         lines = [f"line {line}" for _, line in rows]
         what = "ends before it starts, and so withdraws what is registered from the day after its end on"
         yield named("Withdrawn", lines, what, total=rows[0][0])
+
+
+def near_duplicate_warning(cursor: CursorWrapper) -> Iterator[str]:
+    """Yield a warning if congestion points differ from another one of their DSO in nothing but case."""
+    cursor.execute(NEAR_DUPLICATES)
+    found = [f"{address} beside {other}" for address, other in cursor.fetchall()]
+    if found:
+        yield named("Nearly the same congestion point", found)
 
 
 def rejects() -> Iterator[RejectRow]:

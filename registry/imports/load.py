@@ -28,7 +28,7 @@ from registry.models import Change
 from registry.previews import effects
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import prepare
-from registry.updates import period_rules, publish
+from registry.updates import addresses, period_rules, publish
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -107,7 +107,9 @@ class RegistryImporter:
     def check(self) -> None:
         """Check each line by itself, and stage the good lines."""
         with connection.cursor() as cursor:
-            self.all_good = line_staging.stage(cursor, self.layout, own=publish.own_addresses()) == self.lines
+            self.all_good = (
+                line_staging.stage(cursor, self.layout, own=addresses.own_addresses()) == self.lines
+            )
 
     def compare(self) -> Iterable[RejectRow]:
         """Judge the good lines. If some are bad after all, judge the others again, until no line is bad.
@@ -128,7 +130,12 @@ class RegistryImporter:
         """Return what changes. Its fingerprint is known only after writing."""
         with connection.cursor() as cursor:
             self.counts = self._count(cursor)
-            warnings = [*line_staging.withdrawal_warning(cursor, self.layout), *self.findings.warnings]
+            warnings = [
+                *line_staging.withdrawal_warning(cursor, self.layout),
+                *self.findings.warnings,
+                *line_staging.near_duplicate_warning(cursor),
+                *addresses.check_digit_warnings(cursor, self.policies),
+            ]
         return Plan(counts=self.counts, warnings=warnings)
 
     def write(self) -> int | None:

@@ -20,6 +20,7 @@ KEEP, END = "keep", "end"
 PER_CONNECTION, COUNTS = "per connection", "counts"
 STAFF_DECIDE, COUNT = "staff decide", "count"
 FORWARD = "pass on"
+WARN = "warn"
 PERIOD_ACTIONS = (REJECT, ADJUST, ACCEPT)
 
 _IN_FORCE = """
@@ -88,6 +89,12 @@ POLICIES = {
             "A DSO addresses a reservation update to an AGR that may not act",
             (FORWARD, REJECT),
             FORWARD,
+        ),
+        PolicyDefinition(
+            "check digits",
+            "An EAN of 18 digits whose last digit is not the check digit of the others",
+            (WARN, ACCEPT),
+            WARN,
         ),
         PolicyDefinition(
             "P1", "EndPeriod before StartPeriod, and nothing to withdraw", PERIOD_ACTIONS, REJECT

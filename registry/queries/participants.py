@@ -1,6 +1,8 @@
 """Answer the queries of participants: each reads only what is its own (docs/rules.md Q1 to Q7).
 
-Responses are streamed: long lists are iterables that read from the database while the response is written.
+Responses are streamed: long lists are iterables that read from the database while the response is written. Addresses
+that were registered before the rule for their form (docs/rules.md E1) are in none: a recipient that validates by the
+schema could not read any of it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from common.identifiers import ODD_ADDRESS_SQL
 from participants.models import Participant
 from registry.market.policies import COUNTS, Policies
 from registry.models import CongestionPoint, CongestionPointTerms, Representation
@@ -23,13 +26,14 @@ from uftp.protocol.messages import DSOPortfolio, PortfolioCongestionPoint
 BATCH_SIZE = 20_000
 POINT_BATCH_SIZE = 100
 
-PORTFOLIO = """
+PORTFOLIO = f"""
 -- The AGR's effective connections on the day: a row for each congestion point, and last one, without a DSO, for those
 -- that lie behind none. One statement, so that all rows are of one moment.
 WITH mine AS (
     SELECT r.connection_id, n.address FROM registry_representation r
     JOIN registry_connection n ON n.id = r.connection_id
     WHERE r.agr_id = %(agr)s AND r.superseded_by_id IS NULL AND r.standing = 'effective' AND r.period @> %(day)s
+        AND NOT {ODD_ADDRESS_SQL.format("n.address")}
 ), placed AS (
     SELECT mine.connection_id, mine.address, t.congestion_point_id, t.mutex_offers_supported,
         t.day_ahead_redispatch_by, t.intraday_redispatch_by
@@ -50,6 +54,7 @@ FROM (
 ) c
 LEFT JOIN registry_congestionpoint p ON p.id = c.congestion_point_id
 LEFT JOIN participants_participant d ON d.id = p.dso_id
+WHERE p.address IS NULL OR NOT {ODD_ADDRESS_SQL.format("p.address")}
 ORDER BY d.domain NULLS LAST, p.address
 """
 
@@ -62,7 +67,7 @@ LEFT JOIN registry_representation r ON r.connection_id = m.connection_id
     AND r.superseded_by_id IS NULL AND r.standing = 'effective' AND r.period @> %(day)s
 LEFT JOIN participants_participant a ON a.id = r.agr_id
 WHERE m.congestion_point_id = %(point)s AND m.superseded_by_id IS NULL
-    AND m.standing = 'effective' AND m.period @> %(day)s
+    AND m.standing = 'effective' AND m.period @> %(day)s AND NOT {odd}
     AND EXISTS (
         SELECT FROM registry_congestionpointterms t
         WHERE t.congestion_point_id = m.congestion_point_id AND t.superseded_by_id IS NULL AND t.period @> %(day)s
@@ -120,7 +125,9 @@ def point_connections(
     each query and in no order.
     """
     hidden = policies["disclosure"] == COUNTS
-    query = POINT_CONNECTIONS.format(order="random()" if hidden else "n.address")
+    query = POINT_CONNECTIONS.format(
+        odd=ODD_ADDRESS_SQL.format("n.address"), order="random()" if hidden else "n.address"
+    )
     prefix = f"{own_address_prefix()}:"
     for address, agr in _rows(query, BATCH_SIZE, point=point.pk, day=day):
         yield f"{prefix}{secrets.token_hex(16)}" if hidden else address, agr

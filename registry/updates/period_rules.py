@@ -40,10 +40,10 @@ TREATMENTS = {
 }
 
 # One query for each rule about lines. It returns a row for each irregular line: (address, congestion point or 0, number
-# of the line, later days).
+# of the line, later days, stated first day, stated day after the last).
 LINE_QUERIES = {
     "P1": """
-        SELECT s.address, s.point_id, l.line, NULL::datemultirange AS days
+        SELECT s.address, s.point_id, l.line, NULL::datemultirange AS days, l.first, l.upper
         FROM statement s
         JOIN {lines} l ON l.party_id = s.party_id AND l.address = s.address AND {line_point} = s.point_id
             AND l.upper <= l.first
@@ -53,19 +53,30 @@ LINE_QUERIES = {
                 AND c.superseded_by_id IS NULL AND c.period && daterange(s.withdraws_from, NULL)
         )""",
     "P2": """
-        SELECT l.address, 0 AS point_id, l.line, NULL::datemultirange AS days
+        SELECT l.address, 0 AS point_id, l.line, NULL::datemultirange AS days, l.first, l.upper
         FROM staged_line l LEFT JOIN staged_point p ON p.number = l.point
-        WHERE l.upper <= %(long_past)s AND p.ends IS NOT TRUE""",
+        WHERE l.upper <= %(long_past)s AND p.ends IS NOT TRUE AND NOT (%(of_file)s AND EXISTS (
+            -- What an export has written: days that are registered already (I4).
+            SELECT FROM {claims} c JOIN registry_connection n ON n.id = c.connection_id
+            WHERE n.address = l.address AND c.{party} = l.party_id AND c.superseded_by_id IS NULL
+                AND {point} = coalesce((
+                    SELECT o.id FROM registry_congestionpoint o WHERE o.dso_id = p.dso_id AND o.address = p.address
+                ), 0)
+            HAVING range_agg(c.period) @> CASE WHEN l.upper > l.first THEN daterange(l.first, l.upper) END
+        ))""",
     "P3": """
-        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE late""",
+        SELECT address, point_id, line, NULL::datemultirange AS days, first, upper
+        FROM judged_line WHERE late""",
     "P4": """
-        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE early""",
+        SELECT address, point_id, line, NULL::datemultirange AS days, first, upper
+        FROM judged_line WHERE early""",
     "P5": """
-        SELECT address, point_id, line, NULL::datemultirange AS days FROM judged_line WHERE outside""",
+        SELECT address, point_id, line, NULL::datemultirange AS days, first, upper
+        FROM judged_line WHERE outside""",
     "P6": """
-        SELECT address, point_id, line, NULL::datemultirange AS days
+        SELECT address, point_id, line, NULL::datemultirange AS days, first, upper
         FROM (
-            SELECT s.address, s.point_id, l.line, l.first < max(coalesce(l.upper, 'infinity')) OVER (
+            SELECT s.address, s.point_id, l.line, l.first, l.upper, l.first < max(coalesce(l.upper, 'infinity')) OVER (
                 PARTITION BY s.party_id, s.point_id, s.address ORDER BY l.first, l.line
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) AS doubles
@@ -78,7 +89,7 @@ LINE_QUERIES = {
         ) lines
         WHERE doubles""",
     "P7": """
-        SELECT address, point_id, line, days
+        SELECT address, point_id, line, days, NULL::date AS first, NULL::date AS upper
         FROM (
             SELECT s.address, s.point_id, s.line, {later} AS days
             FROM statement s
@@ -104,19 +115,24 @@ ANY_IRREGULAR_MEMBERSHIP = """,
     (SELECT bool_or(late) AS late, bool_or(early) AS early, bool_or(outside) AS outside FROM judged_line) j"""
 
 NAME_LINES = """
-SELECT count(*) OVER (), f.address, p.address, f.days
+SELECT count(*) OVER (), f.address, p.address, f.days, f.first, f.upper
 FROM (
-    SELECT address, point_id, min(line) AS line, range_agg(days) AS days FROM ({finding}) irregular
-    GROUP BY address, point_id
+    SELECT address, point_id, min(line) AS line, range_agg(days) AS days, (array_agg(first ORDER BY line))[1] AS first,
+        (array_agg(upper ORDER BY line))[1] AS upper
+    FROM ({finding}) irregular GROUP BY address, point_id
 ) f
 LEFT JOIN registry_congestionpoint p ON p.id = f.point_id
 ORDER BY f.line LIMIT 20
 """
 
-# One query for each rule about congestion points. It returns a row for each irregular one: (DSO, address, later days).
+# One query for each rule about congestion points. It returns a row for each irregular line: (DSO, address, later days,
+# stated first day, stated day after the last).
 POINT_QUERIES = {
     "P1": """
-        SELECT p.dso_id, p.address, NULL
+        SELECT p.dso_id, p.address, NULL, (
+            SELECT min(l.first) FROM staged_point l
+            WHERE l.dso_id = p.dso_id AND l.address = p.address AND l.stated_upper <= l.first
+        ), s.withdraws_from
         FROM point_statement s JOIN registry_congestionpoint p ON p.id = s.point_id
         WHERE s.withdraws_from IS NOT NULL AND NOT s.omitted AND NOT EXISTS (
             SELECT FROM registry_congestionpointterms t
@@ -125,11 +141,19 @@ POINT_QUERIES = {
         )
         ORDER BY 2, 1""",
     "P2": """
-        SELECT DISTINCT dso_id, address, NULL FROM staged_point WHERE stated_upper <= %(long_past)s ORDER BY 2, 1""",
+        SELECT DISTINCT dso_id, address, NULL, first, stated_upper
+        FROM staged_point l
+        WHERE stated_upper <= %(long_past)s AND NOT (%(of_file)s AND EXISTS (
+            SELECT FROM registry_congestionpointterms t JOIN registry_congestionpoint o ON o.id = t.congestion_point_id
+            WHERE o.dso_id = l.dso_id AND o.address = l.address AND t.superseded_by_id IS NULL
+                AND t.mutex_offers_supported = l.mutex AND t.day_ahead_redispatch_by = l.day_ahead
+                AND t.intraday_redispatch_by IS NOT DISTINCT FROM l.intraday
+            HAVING range_agg(t.period) @> CASE WHEN upper > first THEN daterange(first, upper) END
+        )) ORDER BY 2, 1""",
     "P6": """
-        SELECT DISTINCT dso_id, address, NULL
+        SELECT DISTINCT dso_id, address, NULL, first, stated_upper
         FROM (
-            SELECT dso_id, address, first < max(coalesce(upper, 'infinity')) OVER (
+            SELECT dso_id, address, first, stated_upper, first < max(coalesce(upper, 'infinity')) OVER (
                 PARTITION BY dso_id, address, mutex, day_ahead, intraday ORDER BY first, number
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) AS doubles
@@ -137,7 +161,7 @@ POINT_QUERIES = {
         ) entries
         WHERE doubles ORDER BY 2, 1""",
     "P7": f"""
-        SELECT p.dso_id, p.address, s.later
+        SELECT p.dso_id, p.address, s.later, NULL::date, NULL::date
         FROM ({BEFORE_AND_LATER}) s JOIN registry_congestionpoint p ON p.id = s.point_id
         WHERE s.later <> '{{}}' AND NOT s.omitted ORDER BY 2, 1""",
 }
@@ -190,7 +214,13 @@ class Findings:
 
 
 def check_lines(
-    cursor: CursorWrapper, kind: ClaimKind, policies: Policies, findings: Findings, *, today: date
+    cursor: CursorWrapper,
+    kind: ClaimKind,
+    policies: Policies,
+    findings: Findings,
+    *,
+    today: date,
+    of_file: bool = False,
 ) -> tuple[bool, bool]:
     """Find irregular lines about connections.
 
@@ -200,11 +230,12 @@ def check_lines(
         policies: The policies in force.
         findings: Receives the rejections and warnings.
         today: The market's day of receipt.
+        of_file: The lines are a file's; of these, lines that change nothing are not judged (docs/rules.md I4).
 
     Returns:
         Whether claims change, and whether any of them had days before. The same query finds both.
     """
-    parameters = {"long_past": long_past(policies, today)}
+    parameters: dict[str, Any] = {"long_past": long_past(policies, today), "of_file": of_file}
     flags = ("late", "early", "outside")
     fields = dict.fromkeys(flags, "false") | {"judged": ""}
     if kind.lines == "judged_line":
@@ -219,15 +250,21 @@ def check_lines(
         rows = cursor.fetchall()
         if rows:
             places = (
-                (address if point is None else f"{address} at {point}", later)
-                for _, address, point, later in rows
+                (address if point is None else f"{address} at {point}", *days)
+                for _, address, point, *days in rows
             )
             findings.add(rule, policies, [_name(*place) for place in places], rows[0][0])
     return any_changed, any_replaced
 
 
 def check_points(
-    cursor: CursorWrapper, policies: Policies, findings: Findings, *, today: date, any_ended: bool
+    cursor: CursorWrapper,
+    policies: Policies,
+    findings: Findings,
+    *,
+    today: date,
+    any_ended: bool,
+    of_file: bool = False,
 ) -> None:
     """Find irregular lines about congestion points.
 
@@ -237,17 +274,18 @@ def check_points(
         findings: Receives the rejections and warnings.
         today: The market's day of receipt.
         any_ended: A line ends a congestion point.
+        of_file: As for `check_lines`.
     """
     cursor.execute(DIFFERENT_TERMS)
     different = [address for _, address in cursor.fetchall()]
     if different:
         findings.rejections.append(named(Reason.PERIOD, different, DIFFERS))
-    parameters = {"long_past": long_past(policies, today)}
+    parameters: dict[str, Any] = {"long_past": long_past(policies, today), "of_file": of_file}
     for rule, finding in POINT_QUERIES.items():
         if _is_silent(rule, policies):
             continue
         cursor.execute(finding, parameters)
-        names = [_name(address, later) for _, address, later in cursor.fetchall()]
+        names = [_name(address, *days) for _, address, *days in cursor.fetchall()]
         if names:
             findings.add(rule, policies, names, len(names))
     if any_ended and _is_silent("P7", policies):
@@ -268,5 +306,10 @@ def long_past(policies: Policies, today: date) -> date:
     return today - timedelta(days=policies.long_past_days)
 
 
-def _name(place: str, later: Any) -> str:
-    return f"{place} ({list_in_words(later)})" if later else place
+def _name(place: str, later: Any, first: date | None = None, upper: date | None = None) -> str:
+    """Return an item with the later days that it is about, or else with the stated days."""
+    if later:
+        return f"{place} ({list_in_words(later)})"
+    if first is None:
+        return place
+    return f"{place} ({first} to {upper - timedelta(days=1)})" if upper else f"{place} (from {first})"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db import transaction
 
 from participants.models import Participant
@@ -23,7 +22,7 @@ from registry.periods import list_in_words
 from registry.sql import plans
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import copy_lines, prepare
-from registry.updates import clipping, period_rules, points, standings, statements
+from registry.updates import addresses, clipping, period_rules, points, standings, statements
 from registry.updates.period_rules import Findings
 from registry.updates.standings import Verdict
 from uftp.handlers import Rejection
@@ -32,15 +31,6 @@ from uftp.protocol.streaming import MembershipLine, PointLine
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
-
-NAMES = """
--- The market's zone, and addresses under this CRO's own domain.
-SELECT (SELECT time_zone FROM registry_market), ARRAY(
-    SELECT address FROM staged_line WHERE address ~* %(own)s
-    UNION SELECT address FROM staged_point WHERE address ~* %(own)s
-    ORDER BY 1 LIMIT 21
-)
-"""
 
 NAMED_DAYS = """
 -- Every day that the message states; today for an open end.
@@ -95,7 +85,7 @@ def publish_representations(
         end_omitted = _ends_omitted(policies, connections)
         few = connections < plans.FEW and not end_omitted
         with plans.by_index(cursor) if few else nullcontext():
-            _check_names(cursor, findings, time_zone, today)
+            _check_names(cursor, policies, findings, time_zone, today)
             return _apply(
                 cursor,
                 REPRESENTATION,
@@ -135,7 +125,7 @@ def publish_congestion_points(
         prepare(cursor)
         staged_points, connections = points.stage_update(cursor, dso.pk, lines, today=today)
         plans.keep_for_few(cursor, staged_points + connections)
-        _check_names(cursor, findings, time_zone, today)
+        _check_names(cursor, policies, findings, time_zone, today)
         return _apply(
             cursor,
             MEMBERSHIP,
@@ -217,16 +207,20 @@ def judge(
         recorder: The recorder of the change.
         today: The market's day of receipt.
         end_omitted: Claims that no line is about end with today.
-        party: The primary key of the party whose omitted claims end; None for all parties.
+        party: The primary key of the party whose omitted claims end; None for all parties, which a file is about.
         all_points: With a full file: congestion points that no line is about end with today too.
     """
-    terms_change = False
+    terms_change, of_file = False, party is None
     if kind is MEMBERSHIP:
         terms_change, any_ended = points.apply_point_statements(
             cursor, policies, today=today, end_omitted=all_points
         )
-        period_rules.check_points(cursor, policies, findings, today=today, any_ended=any_ended)
+        period_rules.check_points(
+            cursor, policies, findings, today=today, any_ended=any_ended, of_file=of_file
+        )
         statements.judge_lines(cursor, policies)
+        if of_file:
+            statements.accept_registered_lines(cursor)
     counts = statements.build_statements(cursor, judged=kind is MEMBERSHIP)
     lock_changed_connections(
         cursor,
@@ -242,7 +236,9 @@ def judge(
         ),
         locked=counts.new_connections,
     )
-    claims_change, any_replaced = period_rules.check_lines(cursor, kind, policies, findings, today=today)
+    claims_change, any_replaced = period_rules.check_lines(
+        cursor, kind, policies, findings, today=today, of_file=of_file
+    )
     verdict = Verdict(disputed=False)
     if claims_change:
         policy = policies[kind.policy]
@@ -285,31 +281,17 @@ def _ends_omitted(policies: Policies, named_count: int) -> bool:
 
 def _check_names(
     cursor: CursorWrapper,
+    policies: Policies,
     findings: Findings,
     time_zone: str | None,
     today: date,
 ) -> None:
-    """Add rejections for a time zone that does not agree with the market's, and for addresses under the CRO's domain.
-
-    Rules: docs/rules.md D9 and D10.
-    """
-    cursor.execute(NAMES, {"own": own_addresses()})
-    zone, addresses = cursor.fetchone()
-    market_zone = zone or Market().time_zone
+    """Check the addresses, and that the time zone agrees with the market's (docs/rules.md D9, D10, E1, E2)."""
+    market_zone = addresses.check_addresses(cursor, policies, findings) or Market().time_zone
     if time_zone is not None and time_zone != market_zone:
         cursor.execute(NAMED_DAYS, {"today": today})
         if not zone_agrees(time_zone, market_zone, (day for (day,) in cursor.fetchall())):
             findings.rejections.append(named(Reason.TIME_ZONE, [time_zone[:60]], f"is not {market_zone}"))
-    if addresses:
-        findings.rejections.append(
-            named(Reason.INVALID_MESSAGE, addresses, "lies under this CRO's own domain")
-        )
-
-
-def own_addresses() -> str:
-    """Return a PostgreSQL regular expression for entity addresses under this CRO's own domain (docs/rules.md D10)."""
-    own = r"\.".join(reversed(settings.CRO_DOMAIN.split(".")))
-    return rf"^ea1\.\d{{4}}-\d{{2}}\.{own}[.:]"
 
 
 def _add_contested(findings: Findings, verdict: Verdict, *, rejects: bool) -> None:

@@ -72,6 +72,17 @@ FROM (
 ) measured
 """
 
+ACCEPT_REGISTERED_LINES = """
+-- Leave the lines as they are that state days which are registered already, though they are irregular by P3 to P5.
+UPDATE judged_line l
+SET days = datemultirange(daterange(l.first, l.upper)), late = false, early = false, outside = false
+WHERE (l.late OR l.early OR l.outside) AND EXISTS (
+    SELECT FROM registry_congestionpointconnection c JOIN registry_connection n ON n.id = c.connection_id
+    WHERE n.address = l.address AND c.congestion_point_id = l.point_id AND c.superseded_by_id IS NULL
+    HAVING range_agg(c.period) @> daterange(l.first, l.upper)
+)
+"""
+
 NEW_CONNECTIONS = """
 -- Register the addresses that are new. All writers insert in the order of addresses, so that they do not deadlock.
 WITH added AS (
@@ -221,6 +232,11 @@ def judge_lines(cursor: CursorWrapper, policies: Policies) -> None:
         JUDGE_LINES, {"accept_late": policies["P3"] == ACCEPT, "accept_early": policies["P4"] == ACCEPT}
     )
     analyze_if_large(cursor, "judged_line", cursor.rowcount)
+
+
+def accept_registered_lines(cursor: CursorWrapper) -> None:
+    """Do not cut lines of a file that change nothing: they may be older than a policy (docs/rules.md I4)."""
+    cursor.execute(ACCEPT_REGISTERED_LINES)
 
 
 def find_changes(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from common.identifiers import is_entity_address, odd_character
 from registry.models import Market
 from registry.periods import half_open, in_words, last_day
 from reservations.contracts import profiles
@@ -22,7 +23,6 @@ from reservations.deadlines import Deadline
 from reservations.isps import calendar
 from reservations.isps.clock_times import in_watts
 from reservations.models import LONGEST_CONTRACT_ID, ContractVersion
-from uftp.protocol.entity_addresses import is_entity_address
 
 EARLIEST_DEADLINE_DAYS = 366
 EARLIEST_DEADLINE_HOURS = 24 * EARLIEST_DEADLINE_DAYS
@@ -96,11 +96,12 @@ def problems(terms: Terms, market: Market, time_zone: str = "") -> Iterator[Prob
     market's is allowed.
     """
     address = terms.congestion_point
-    if not is_entity_address(address) or not address.isprintable():
+    if not is_entity_address(address):
+        odd = odd_character(address)
         yield Problem(
             "congestion_point",
             f"{address!r} is not an entity address: ean. and 12 to 34 digits, or ea1., a month, a domain backwards, a"
-            " colon and a name, such as ea1.2026-01.example.grid:feeder-7.",
+            f" colon and a name, such as ea1.2026-01.example.grid:feeder-7.{odd and f' It has {odd}.'}",
         )
     yield from _problems_of_days(terms.first, terms.last)
     yield from _problems_of_deadline(terms.deadline)
@@ -128,10 +129,10 @@ def problems_of_id(contract_id: str) -> Iterator[Problem]:
         yield Problem("contract_id", "Give the ContractID on which the DSO and the AGR have agreed.")
     elif len(contract_id) > LONGEST_CONTRACT_ID:
         yield Problem("contract_id", f"A ContractID has at most {LONGEST_CONTRACT_ID} characters.")
-    elif contract_id != contract_id.strip() or not contract_id.isprintable():
+    elif odd := odd_character(contract_id):
         yield Problem(
             "contract_id",
-            f"{contract_id!r} begins or ends with a blank, or holds a character that cannot be seen.",
+            f"{contract_id!r} has {odd}; a ContractID is printable ASCII without white space at its ends.",
         )
 
 

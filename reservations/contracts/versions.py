@@ -85,9 +85,7 @@ def compare(wanted: Sequence[ContractInput], source: Source, *, lock: bool) -> l
     With `lock`, new contracts are created, and all contracts are locked until the transaction ends, in the order of
     their primary keys. Without it, nothing is written.
     """
-    contracts = _contracts(
-        {_key(each) for each in wanted if not any(problems_of_id(each.contract_id))}, lock=lock
-    )
+    contracts = _contracts({_key(each) for each in wanted}, lock=lock)
     versions = {
         version.contract_id: version
         for version in ContractVersion.objects.current().filter(
@@ -137,10 +135,13 @@ def _key(wanted: ContractInput) -> Key:
 
 
 def _contracts(keys: set[Key], *, lock: bool) -> dict[Key, Contract]:
-    """Return the recorded contracts by key. With `lock`, create missing ones, and lock all."""
+    """Return the recorded contracts by key.
+
+    With `lock`, create missing ones, except where the ContractID is not allowed, and lock all.
+    """
     found = _found(keys)
     if lock:
-        missing = sorted(keys - found.keys())
+        missing = sorted(key for key in keys - found.keys() if not any(problems_of_id(key[-1])))
         if missing:
             Contract.objects.bulk_create(
                 [
@@ -202,7 +203,13 @@ def _compare(
         else ""
     )
     found = list(_problems(wanted, current, contract is not None and contract.pk in updated))
-    found += problems(wanted.terms, market, kept_zone)
+    # A ContractID or a congestion point that is recorded may be older than the rule for its form (docs/rules.md E1).
+    kept_point = current is not None and wanted.terms.congestion_point == current.congestion_point
+    found += [
+        problem
+        for problem in problems(wanted.terms, market, kept_zone)
+        if not (kept_point and problem.field == "congestion_point")
+    ]
     after = {} if found else terms_in_words(wanted.terms, wanted.state, kept_zone or market.time_zone)
     if found or before != after:
         found += problems_of_reason(source, wanted.state, current)
@@ -221,7 +228,8 @@ def _problems(wanted: ContractInput, current: ContractVersion | None, has_update
     for field, party, role in (("dso", wanted.dso, Role.DSO), ("agr", wanted.agr, Role.AGR)):
         if party.role != role:
             yield Problem(field, f"{party} is not registered as {role}.")
-    yield from problems_of_id(wanted.contract_id)
+    if current is None:
+        yield from problems_of_id(wanted.contract_id)
     number = current.number if current else 0
     if wanted.expected is not None and wanted.expected != number:
         yield _changed_meanwhile(wanted, current)

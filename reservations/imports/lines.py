@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any
 
+from common.csv import spreadsheets
 from common.csv.reader import Fault, Row
 from registry.models import Market
 from reservations.contracts.profiles import FIRST_DAY, MOST_WATTS, WEEKDAYS, Profile, Stretch
@@ -44,10 +45,12 @@ _LONGEST_NUMBER = 18
 
 
 class Unusable(ValueError):
-    """A value is not allowed in its column. The text says what is allowed."""
+    """A value is not allowed in its column. The text says what is allowed, and if a spreadsheet has rewritten it."""
 
     def __init__(self, value: str, expected: str) -> None:
-        super().__init__(f"not {expected}" if value else f"is empty: give {expected}")
+        rewritten = spreadsheets.hint(value)
+        not_expected = f"not {expected}{rewritten and f'; {rewritten}'}"
+        super().__init__(not_expected if value else f"is empty: give {expected}")
 
 
 class OutOfBounds(Unusable):
@@ -145,6 +148,8 @@ def read(rows: Iterable[Row], market: Market) -> tuple[list[ContractLines], list
         dso, agr, contract_id = (row.values[column] for column in PARTIES)
         key = dso.lower(), agr.lower(), contract_id
         contract = contracts.get(key)
+        if rewritten := spreadsheets.number_hint(contract_id):
+            faults.append(Fault(row.line, "contract_id", rewritten))
         if contract is None:
             contract = contracts[key] = ContractLines(*key, texts=_own(row))
             contract.values, contract.unusable = _read_own(contract.texts)

@@ -100,6 +100,7 @@ class ContractImporter:
                 "contracts changed": len(self.differing) - self.new,
                 "contracts unchanged": len(self.comparisons) - len(self.differing),
             },
+            warnings=import_report.near_duplicate_warnings(self.comparisons),
             sentences=import_report.change_sentences(self.comparisons),
             fingerprint=_fingerprint(self.differing),
         )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from common.csv.spreadsheets import near_duplicates
 from reservations.contracts.profiles import WEEKDAYS
 from reservations.contracts.versions import Comparison
+from reservations.models import Contract
+from uftp.protocol.reasons import named
 
 MAX_STRETCHES = 4
 
@@ -18,6 +21,19 @@ def change_sentences(comparisons: Sequence[Comparison]) -> Iterator[str]:
     for each in comparisons:
         if each.before is not None and each.differs:
             yield f"Changed: {_named(each)}: {_differences(each)}"
+
+
+def near_duplicate_warnings(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """Yield a warning if new contracts have nearly the ContractID of another contract of their DSO."""
+    new = [(each.wanted.dso.domain, each.wanted.contract_id) for each in comparisons if each.before is None]
+    if not new:
+        return
+    recorded = Contract.objects.filter(dso__in={each.wanted.dso.pk for each in comparisons})
+    known = [(each.wanted.dso.domain, each.wanted.contract_id) for each in comparisons]
+    known += recorded.values_list("dso__domain", "contract_id")
+    found = [f"{name} beside {other} of {dso}" for dso, name, other in near_duplicates(new, known)]
+    if found:
+        yield named("Nearly the same ContractID", found)
 
 
 def _named(comparison: Comparison) -> str:

@@ -25,7 +25,7 @@ from reservations.isps import calendar
 from reservations.models import Contract, ContractVersion, ReservationUpdate, UpdateState
 from reservations.updates import isp_checks
 from uftp.protocol.messages import FlexReservationUpdate
-from uftp.protocol.reasons import Reason, named
+from uftp.protocol.reasons import Reason, named, of_odd_identifiers
 
 STATES_IN_ORDER = (UpdateState.State.RECEIVED, *UpdateState.COUNTING)
 """After an update in one of these states, an older one is rejected (docs/rules.md F10)."""
@@ -115,6 +115,8 @@ def reasons_against(update: FlexReservationUpdate, situation: Situation) -> list
     version = situation.version
     found: list[str] = []
     if version is None:
+        # E1; a contract that was recorded before this rule is named as it is recorded.
+        found += of_odd_identifiers(update.contract_id, update.congestion_point)
         found.append(situation.unknown)
     else:
         found += _check_point(update, version, active=situation.active)
@@ -147,6 +149,7 @@ def _check_point(update: FlexReservationUpdate, version: ContractVersion, *, act
     """Check F3: the congestion point is the contract's, and the AGR is active there."""
     point, contract = update.congestion_point, version.contract
     if point != version.congestion_point:
+        yield from of_odd_identifiers(point)
         detail = f"is not the congestion point of {contract.contract_id}"
         yield named(Reason.INVALID_CONGESTION_POINT, [point], detail)
     elif not active:

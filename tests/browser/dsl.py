@@ -16,6 +16,7 @@ from django.test import override_settings
 from participants.models import Participant
 from registry.models import Conflict
 from reservations.models import Contract, ReservationUpdate
+from tests.support.eans import ean
 from tests.support.exchange import drain, receive
 from tests.support.peer import Peer
 from uftp.delivery import deliver
@@ -37,7 +38,7 @@ POINTS = {
 
 def home(number: int) -> str:
     """The entity address of connection 1 to 60; those behind a point follow one another."""
-    return f"ean.8716859000000{number:05d}"
+    return ean(f"8716859000000{number:04d}")
 
 
 def point(name: str) -> str:

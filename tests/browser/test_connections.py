@@ -106,7 +106,7 @@ def page_home(page: Page) -> str:
 
 def test_empty_screens_are_whole(transactional_db: None, kim: Page) -> None:
     page, home = kim, kim.url
-    empty = Connection.objects.create(address="ean.871600000000000999")
+    empty = Connection.objects.create(address="ean.871600000000009997")
     page.goto(f"{home}registry/connection/{empty.pk}/change/")
     expect(page.get_by_text("No aggregator represents this connection on this day.")).to_be_visible()
     look(page, "connection-empty")

@@ -115,7 +115,7 @@ def test_a_file_is_uploaded_read_and_applied(market: Market, kim: Page) -> None:
 def test_what_is_wrong_with_a_file_is_seen_and_saved(kim: Page, market: Market, worker: Process) -> None:
     page = kim
     bad = (
-        "nobody.example,ean.871685900000000001,2027-01-01,",
+        "nobody.example,ean.871685900000000011,2027-01-01,",
         f"dwarsflex.example,{home(7)},2027-02-30,",
         f"dwarsflex.example,{home(8)},2027-06-30,2027-01-01",
         "dwarsflex.example,the house with the green door,2027-01-01,",

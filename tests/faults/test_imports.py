@@ -25,6 +25,7 @@ from registry.models import (
     ImportRun,
     Representation,
 )
+from tests.support.eans import ean
 from tests.support.polling import wait_for
 from tests.support.processes import Process
 
@@ -32,15 +33,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 WITHIN = 60.0
 BAD = "agr.example,ean.1,2026-13-01,\n"
-POINT = "ean.871685900000000001"
+POINT = "ean.871685900000000011"
 FILES = {
     "participants": "role,domain,public_key,endpoint,standing,name\n"
     + "".join(f"AGR,agr{n}.example,,,,\n" for n in range(20)),
     "congestion_points": "dso,congestion_point,start,end,mutex_offers_supported,day_ahead_redispatch_by,"
     "intraday_redispatch_by,connection,connection_start,connection_end\n"
-    + "".join(f"grid.example,{POINT},2026-01-01,,true,AGR,,ean.{n:018},2026-01-01,\n" for n in range(20)),
+    + "".join(f"grid.example,{POINT},2026-01-01,,true,AGR,,{ean(n)},2026-01-01,\n" for n in range(20)),
     "connections": "agr,connection,start,end\n"
-    + "".join(f"agr.example,ean.{n:018},2030-01-01,\n" for n in range(20)),
+    + "".join(f"agr.example,{ean(n)},2030-01-01,\n" for n in range(20)),
 }
 FACTS = (
     Participant,
@@ -273,7 +274,7 @@ def paused(path: Path, folder: Path, point: str = "header read", *options: str) 
 
 
 def append(path: Path) -> None:
-    more = b"agr.example,ean.000000000000000099,2030-01-01,\n"
+    more = b"agr.example,ean.000000000000000994,2030-01-01,\n"
     with path.open("ab") as file:
         file.write(gzip.compress(more) if path.suffix == ".gz" else more)
 

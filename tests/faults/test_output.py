@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Output = Callable[[], AbstractContextManager[int]]
 
 WITHIN = 60.0
-GOOD = "agr,connection,start,end\nagr.example,ean.000000000000000001,2030-01-01,\n"
+GOOD = "agr,connection,start,end\nagr.example,ean.000000000000000017,2030-01-01,\n"
 BAD = "agr.example,ean.1,2026-13-01,\n"
 EXPORTS = sorted(name for name in get_commands() if name.startswith("export_"))
 OPTIONS = {"export_reservations": ["--from", "2026-01-01", "--to", "2026-01-02"]}

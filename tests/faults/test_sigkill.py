@@ -10,6 +10,7 @@ from django.db import connection
 from participants.models import Participant
 from registry.models import Representation
 from tests.faults.launcher import WEB_POINTS, WORKER_POINTS
+from tests.support.eans import ean
 from tests.support.peer import Peer, post
 from tests.support.polling import wait_for
 from tests.support.processes import Process, Web, serving, working
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WITHIN = 90.0
 ENDED = (http.client.HTTPException, ConnectionError)
 MODULE = "tests.faults.settings"
-CONNECTIONS = [f"ean.{n:018}" for n in range(5)]
+CONNECTIONS = [ean(n) for n in range(5)]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 from cro_project.config import environment
 from demo.participants import Participant
 from tests.interop.running import RunningCro, fresh_database
+from tests.support.eans import ean
 from tests.support.polling import wait_for
 
 MakeParticipant = Callable[..., Participant]
@@ -89,12 +90,12 @@ class Addresses:
     """Entity addresses that no other test has."""
 
     def __init__(self) -> None:
-        self._number = f"{secrets.randbelow(10**12):012}"
+        self._number = f"{secrets.randbelow(10**9):09}"
         self._last = 0
 
     def connection(self) -> str:
         self._last += 1
-        return f"ean.8716{self._number}{self._last:06}"
+        return ean(f"8716{self._number}{self._last:04}")
 
     def connections(self, number: int) -> list[str]:
         return [self.connection() for _ in range(number)]

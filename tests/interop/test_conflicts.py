@@ -153,13 +153,13 @@ def test_a_connection_behind_anothers_congestion_point_is_held_with_a_warning(
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
-        (-40, -31, irregular("{} ends more than 30 days in the past, registered as stated")),
+        (-40, -31, irregular("{} ({} to {}) ends more than 30 days in the past, registered as stated")),
         (-40, -29, ACCEPTED),
         (
             5,
             3,
             irregular(
-                "{} ends before it starts, and nothing is registered that it would withdraw",
+                "{} ({} to {}) ends before it starts, and nothing is registered that it would withdraw",
                 result="Rejected",
             ),
         ),
@@ -171,7 +171,7 @@ def test_irregular_periods_of_an_agrs_connection(
     connection = addresses.connection()
     line = (connection, today + start * DAY, today + end * DAY)
 
-    ask(agr, agr_update(line), expected=expected.format(connection))
+    ask(agr, agr_update(line), expected=expected.format(*line))
 
 
 def test_a_connection_that_outlasts_its_congestion_point_is_clipped_with_a_warning(
@@ -180,7 +180,7 @@ def test_a_connection_that_outlasts_its_congestion_point_is_clipped_with_a_warni
     point, connection, last = addresses.point(), addresses.connection(), today + 3 * DAY
 
     update = dso_update(point, today, last, (connection, today - DAY, None))
-    there = f"{connection} at {point}"
+    there = f"{connection} at {point} (from {today - DAY})"
     clipped = irregular(
         f"{there} ends after its congestion point, adjusted to the congestion point's end",
         f"{there} starts before its congestion point, adjusted to the congestion point's start",

@@ -270,8 +270,8 @@ REASONS: dict[str, tuple[list[Isp], dict[str, Any], str]] = {
     ),
     "congestion point": (
         [(FIRST, 1, 0)],
-        {"point": "ean.871600000000000009"},
-        "Invalid CongestionPoint: ean.871600000000000009 is not the congestion point of flex-1",
+        {"point": "ean.871600000000000093"},
+        "Invalid CongestionPoint: ean.871600000000000093 is not the congestion point of flex-1",
     ),
     "ISP duration": (
         [(FIRST, 1, 0)],

@@ -17,7 +17,7 @@ from uftp.models import OutboundMessage
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ZONE = "Europe/Amsterdam"
-POINT, HOME, LOOSE = "ean.871000000000000001", "ean.871600000000000001", "ean.871600000000000002"
+POINT, HOME, LOOSE = "ean.871000000000000013", "ean.871600000000000017", "ean.871600000000000024"
 TERMS = 'MutexOffersSupported="true" DayAheadRedispatchBy="AGR" IntradayRedispatchBy="DSO"'
 POINT_LINE = (
     f'<CongestionPoint EntityAddress="{POINT}" StartPeriod="2026-01-01" {TERMS}>'
@@ -168,7 +168,8 @@ def test_a_rejected_update_leaves_nothing_behind(ask: Ask, dso: Peer) -> None:
     told = ask(dso, "DSOPortfolioUpdate", outside)
     assert result(told) == (
         "Rejected",
-        f"Period out of bounds: {HOME} at {POINT} lies outside the period of its congestion point",
+        f"Period out of bounds: {HOME} at {POINT} (2025-12-01 to 2025-12-31) lies outside the period of its congestion"
+        " point",
     )
     assert not Connection.objects.exists()
     assert not CongestionPoint.objects.exists()

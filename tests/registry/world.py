@@ -36,6 +36,7 @@ from tests.registry.model_days import (
     covered,
     runs,
 )
+from tests.support.eans import ean
 from uftp.handlers import Rejection
 from uftp.models import InboundMessage, Sender
 from uftp.protocol.parsing import MembershipLine, PointLine
@@ -48,7 +49,7 @@ DSOS = ("dso-1", "dso-2", "dso-3")
 POINTS = ("point-1", "point-2")
 CONNECTIONS = ("home-1", "home-2", "home-3", "home-4")
 ADDRESSES = {
-    name: f"ean.8716{number:014d}" for number, name in enumerate((*POINTS, *CONNECTIONS), start=590_000_000)
+    name: ean(f"8716{number:013d}") for number, name in enumerate((*POINTS, *CONNECTIONS), start=590_000_000)
 }
 NAMES = {address: name for name, address in ADDRESSES.items()}
 

@@ -23,6 +23,7 @@ from datetime import date, timedelta
 import django
 
 from tests.staff_site.figures import client, cut_off_after, drop, with_database
+from tests.support.eans import ean
 
 LIMIT = 0.3  # seconds: a page, and the export's first line
 LINES = 100_000  # a second, at least
@@ -102,7 +103,7 @@ def pages(who: str) -> Iterator[tuple[str, Address]]:
         "dso": lambda time: f"dso-{DSO}.example",
         "agr": lambda time: f"agr-{AGR}.example",
         "contract": lambda time: f"FLEX-{contract(time):05}",
-        "point": lambda time: f"ean.8715{contract(time):014}",
+        "point": lambda time: ean(f"8715{contract(time):013}"),
     }
     yield "dashboard", lambda time: "/admin/"
     yield "participant", lambda time: f"/admin/participants/participant/{(DSO, AGR)[time % 2]}/change/"

@@ -156,7 +156,7 @@ class Registry:
         return b"".join(b"".join(export(of, *span, known_at=known_at)) for span in spans)
 
 
-POINTS = ["ean.871000000000000001", "ean.871000000000000002"]
+POINTS = ["ean.871000000000000013", "ean.871000000000000020"]
 
 
 def stretches(watts: Watts) -> tuple[Stretch, ...]:
@@ -167,7 +167,7 @@ def stretches(watts: Watts) -> tuple[Stretch, ...]:
 def registry(at: At, transactional_db: None) -> Registry:
     set_market(isp_duration="PT1H", actor="test")
     parties = some_parties(endpoint="http://127.0.0.1:9/shapeshifter/api/v3/message")
-    return Registry(parties, another_agr(parties.dso, point=POINTS[1], home="ean.871600000000000002"))
+    return Registry(parties, another_agr(parties.dso, point=POINTS[1], home="ean.871600000000000024"))
 
 
 isp_lists: st.SearchStrategy[Isps] = st.lists(

@@ -31,9 +31,9 @@ DATABASE = "cro_console_figures"
 TODAY = date.today()  # noqa: DTZ011 - the data is relative to the database's own day
 SAMPLES = {
     "domain": "agr-6.example",
-    "point": "ean.871500000000000017",
-    "connection": "ean.871600000000000777",
-    "congestion_point": "ean.871500000000000017",
+    "point": "ean.871500000000000179",
+    "connection": "ean.871600000000007771",
+    "congestion_point": "ean.871500000000000179",
     "dso": "dso-4.example",
     "agr": "agr-6.example",
     "contract": "FLEX-17",
@@ -202,7 +202,7 @@ def queries_of(who: str, base: str) -> list[str]:
 def search_terms(model: Any) -> list[str]:
     """An address that there is, the beginning of many, and nothing that there is."""
     return [
-        "ean.871600000000000777",
+        "ean.871600000000007771",
         "ean.8716000000000",
         "agr-6",
         "00000000000000000000000000000fff",

@@ -6,6 +6,8 @@ They are the same in all versions. People read them. No program may depend on th
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
+from common.identifiers import odd_character, visible, with_odd_character
+
 MAX_NAMED = 20
 
 
@@ -37,8 +39,8 @@ class Reason(StrEnum):
 def named(reason: str, names: Sequence[str], detail: str = "", *, total: int | None = None) -> str:
     """Return `reason` with the items that it is about, such as `reason: a, b and 7 more detail`.
 
-    At most 20 names are listed, the others are counted. Without names, `detail` follows the colon. Without names and
-    detail, only the reason is returned.
+    At most 20 names are listed, the others are counted. Characters other than printable ASCII are shown as `<U+200B>`.
+    Without names, `detail` follows the colon. Without names and detail, only the reason is returned.
 
     Args:
         reason: The RejectionReason.
@@ -46,12 +48,19 @@ def named(reason: str, names: Sequence[str], detail: str = "", *, total: int | N
         detail: A text after the names.
         total: The number of items if `names` has only the first of them.
     """
-    text = ", ".join(names[:MAX_NAMED])
+    text = ", ".join(map(visible, names[:MAX_NAMED]))
     others = (len(names) if total is None else total) - min(len(names), MAX_NAMED)
     if others > 0:
         text = f"{text} and {others} more"
     about = " ".join(part for part in (text, detail) if part)
     return f"{reason}: {about}" if about else str(reason)
+
+
+def of_odd_identifiers(*identifiers: str) -> list[str]:
+    """Return the reason against identifiers with a character that they must not have (docs/rules.md E1), if any."""
+    odd = [with_odd_character(text) for text in identifiers if odd_character(text)]
+    detail = "is not printable ASCII without white space at its ends"
+    return [named(Reason.INVALID_MESSAGE, odd, detail)] if odd else []
 
 
 def join(reasons: Iterable[str]) -> str:

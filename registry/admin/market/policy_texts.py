@@ -16,6 +16,7 @@ from registry.market.policies import (
     PER_CONNECTION,
     REJECT,
     STAFF_DECIDE,
+    WARN,
 )
 
 
@@ -98,6 +99,19 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
                     "some connections. An update that lists none at all ends nothing.",
                     "C is one.example's up to and including today.",
                 ),
+            },
+        ),
+        "check digits": PolicyText(
+            "An EAN with a wrong check digit",
+            "The last digit of an EAN of 18 digits is not the check digit of the others: it may be mistyped.",
+            "An AGR states ean.871685900012636544, where ean.871685900012636543 is right.",
+            {
+                WARN: (
+                    "It is registered as stated. The update is answered Accepted, with a warning that names it; the "
+                    "preview of a file has the same warning.",
+                    "one.example reads that the check digit of ean.871685900012636544 is wrong.",
+                ),
+                ACCEPT: ("It is registered as stated, without a warning.", "one.example reads Accepted."),
             },
         ),
         "disclosure": PolicyText(

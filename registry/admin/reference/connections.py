@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from common import clock
+from common.check_digits import right_check_digit
+from common.identifiers import odd_character
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -44,6 +46,8 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
     page, past = history(connection, request.GET.get("page", "1"), viewer)
     parameters = {name: value for name, value in request.GET.items() if name in form.fields and value}
     context = {
+        "right_check_digit": right_check_digit(connection.address),
+        "odd_character": odd_character(connection.address),
         "form": form,
         "day": day,
         "is_today": day == today,

@@ -169,7 +169,7 @@ def test_each_line_of_a_field_with_line_breaks_is_a_line_of_its_own() -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "This is an Excel workbook or a zip file, and no CSV"),
         ("end;start\n", "Missing: agr, connection; unknown: 'end'."),
         ("agr,start,connection,start\n", "Named more than once: start."),
-        ("agr,connection,start,\n", "Unknown: ''."),
+        ("agr,,connection,start\n", "Unknown: ''."),
         ('agr,"connection,start\n', f"line 1: This does not name the columns. {OPEN} Wanted"),
         (b"agr,connection,st\xff\n", "line 1: This is not UTF-8"),
         ("agr,connection,start\n".encode("utf-16"), "line 1: This is not UTF-8"),
@@ -218,3 +218,27 @@ def test_a_large_file_is_read_as_a_stream(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2**20, f"{peak} bytes were held at once"
+
+
+@pytest.mark.parametrize("end", [";", ";;;", "; ;"])
+def test_empty_columns_after_the_last_are_ignored(end: str) -> None:
+    """Spreadsheets write them; some only in the header, some only in the lines."""
+    lines = ["agr;connection;start", "a.example;ean.1;2026-01-01", "b.example;ean.2;"]
+    read_as = [
+        Row(2, {"agr": "a.example", "connection": "ean.1", "start": "2026-01-01"}),
+        Row(3, {"agr": "b.example", "connection": "ean.2", "start": ""}),
+    ]
+    assert read("\n".join(f"{line}{end}" for line in lines)) == read_as
+    assert read("\n".join([lines[0], *(f"{line}{end}" for line in lines[1:])])) == read_as
+    assert read("\n".join([f"{lines[0]}{end}", *lines[1:]])) == read_as
+
+
+def test_a_value_after_the_last_column_is_a_fault() -> None:
+    (fault,) = read("agr;connection;start;\na.example;ean.1;2026-01-01;x")
+    assert str(fault) == "line 2: 4 fields, where the header has 3."
+
+
+def test_only_blanks_and_tabs_around_a_value_are_ignored() -> None:
+    """Other white space is left for the rule of the column to name (docs/rules.md E1)."""
+    text = "agr,connection,start\n \ta ,\u00a0ean.1,2026-01-01\u2028"
+    assert read(text) == [Row(2, {"agr": "a", "connection": "\u00a0ean.1", "start": "2026-01-01\u2028"})]

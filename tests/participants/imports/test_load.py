@@ -449,3 +449,23 @@ def test_whom_a_first_message_records_meanwhile_is_changed_and_not_added_twice()
     assert recorded
     assert counts(imported) == {"changed": 1}
     assert stored() == [("AGR agr.example", "", "authorized", "Agr", [])]
+
+
+def test_a_domain_in_capitals_is_refused_with_the_right_one() -> None:
+    (fault,) = faults_of("DSO,Grid.example,,,,")
+    assert fault == (
+        "line 2, column domain: domain: 'Grid.example' is not a domain; give lower-case labels joined by dots:"
+        " agr.example; write grid.example."
+    )
+
+
+def test_E1_an_odd_character_in_a_domain_is_named() -> None:
+    (fault,) = faults_of("DSO,grid.example\u200b,,,,")
+    assert fault.endswith("joined by dots: agr.example; it has U+200B at character 13.")
+
+
+def test_near_duplicates_of_a_participant_are_pointed_at() -> None:
+    import_lines("DSO,grid-7.example,,,,", "AGR,grid-07.example,,,,")
+    assert import_lines("DSO,grid-07.example,,,,").warnings == (
+        "Nearly the same domain: DSO grid-07.example beside grid-7.example",
+    )

@@ -11,6 +11,7 @@ from django.test import Client
 from participants.models import Participant
 from registry.changes import Source
 from registry.updates.publish import publish_congestion_points, publish_representations
+from tests.support.eans import ean
 from uftp.models import InboundMessage, Sender
 from uftp.protocol.streaming import MembershipLine, PointLine
 
@@ -23,11 +24,11 @@ def party(role: str, domain: str) -> Participant:
 
 
 def home(number: int) -> str:
-    return f"ean.8716{number:014d}"
+    return ean(f"8716{number:013d}")
 
 
 def point(number: int) -> str:
-    return f"ean.8715{number:014d}"
+    return ean(f"8715{number:013d}")
 
 
 def message_of(participant: Participant) -> InboundMessage:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -17,7 +18,7 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.csv.importing import ImportRequest, ImportResult, Options, import_file
+from common.csv.importing import ImportRefused, ImportRequest, ImportResult, Options, import_file
 from common.csv.reader import read_rows
 from participants.imports.load import PARTICIPANT_COLUMNS, ParticipantImporter
 from participants.models import AuditEntry, Participant, PublicKey
@@ -42,12 +43,13 @@ from tests.registry.imports.files import (
     terms,
 )
 from tests.registry.world import CLEAR
+from tests.support.eans import ean
 
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FULL = Options(full=True)
-ODD = 'ea1.2026-01.example.grid:feeder "7", Größe; east'
+ODD = 'ea1.2026-01.example.grid:feeder "7", size; east'
 
 
 @pytest.fixture(autouse=True)
@@ -239,7 +241,9 @@ def test_whatever_is_registered_is_taken_back_unchanged(
 
 
 def test_a_file_is_written_without_being_held_in_memory() -> None:
-    take_connections(f"first.example,ean.87168590{number:010d},2026-01-01," for number in range(20_000))
+    take_connections(
+        f"first.example,{ean(87168590000000000 + number)},2026-01-01," for number in range(20_000)
+    )
     size = 0
 
     tracemalloc.start()
@@ -420,3 +424,32 @@ def test_the_name_of_the_file_is_on_record_as_the_reason(tmp_path: Path) -> None
     path.write_text("".join(line for line in path.open() if "second" not in line and "other" not in line))
     run("import_participants", str(path), "--full", "--allow-shrink", "--reason", "audit overdue")
     assert AuditEntry.objects.get(subject="AGR second.example").reason == "october.csv\naudit overdue"
+
+
+def test_I4_lines_that_change_nothing_are_not_judged() -> None:
+    """What was registered under lenient policies is exported, and imported under strict ones."""
+    for rule in ("P2", "P3", "P4"):
+        set_policy(rule, "accept", actor="kim")
+    take_connections([f"first.example,{HOME},2020-01-01,2020-02-01"])
+    past = point(WEST, "2020-01-01,2020-06-30", connection=f"{HOME},2019-12-01,2020-07-31")
+    take_points([past, point(EAST, "2026-01-01,2026-06-30", connection=f"{SHOP},2025-07-01,2026-12-31")])
+    for rule in ("P1", "P2", "P3", "P4", "P5", "P6", "P7"):
+        set_policy(rule, "reject", actor="kim")
+
+    for options in (Options(), Options(full=True)):
+        assert nothing_changes(take_connections(connections(), options))
+        assert nothing_changes(take_points(points(), options))
+    with pytest.raises(ImportRefused):
+        take_connections([f"first.example,{HOME},2020-01-01,2020-02-02"])
+    with pytest.raises(ImportRefused):
+        take_points([past.replace("2020-07-31", "2020-08-31")])
+
+
+def test_exports_are_written_while_django_logs_queries(settings: Any) -> None:
+    settings.DEBUG = True
+    take_connections(CONNECTIONS)
+    take_points(POINTS)
+    for command in ("export_connections", "export_congestion_points", "export_participants"):
+        out = io.StringIO()
+        call_command(command, stdout=out)
+        assert len(out.getvalue().splitlines()) > 1

@@ -21,10 +21,11 @@ from registry.imports.load import (
 from registry.market.market import market
 from registry.models import CongestionPointConnection, CongestionPointTerms, Representation
 from registry.periods import in_words
+from tests.support.eans import ean
 
 FILE = "file.csv"
 TODAY = date(2026, 11, 22)
-HOME, SHOP, FARM = (f"ean.87168590000000000{n}" for n in (1, 2, 3))
+HOME, SHOP, FARM = (ean(f"8716859000000000{n}") for n in (1, 2, 3))
 EAST, WEST = "ea1.2026-01.example.grid:east", "ea1.2026-01.example.grid:west"
 
 

@@ -8,8 +8,9 @@ from django.db.models import Model
 
 from participants.models import Participant
 from registry.models import CongestionPointConnection, Representation
+from tests.support.eans import ean
 
-POINT = "ean.871685900000000001"
+POINT = "ean.871685900000000011"
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,6 @@ class Sample:
 
     def text(self, *lines: str) -> str:
         return "\n".join([self.columns, *(lines or self.lines), ""])
-
-
-def ean(number: int) -> str:
-    return f"ean.{number:018}"
 
 
 PARTICIPANTS = Sample(

@@ -32,6 +32,7 @@ from tests.registry.imports.files import (
     take_points,
     terms,
 )
+from tests.support.eans import ean
 from uftp.protocol.streaming import PointLine
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.django_db
 SKIP = Options(skip_bad_lines=True)
 FIRST_DAY = "not a day as YYYY-MM-DD from 0001-01-02 to 9999-12-30"
 LAST_DAY = "not a day as YYYY-MM-DD from 0001-01-02 to 9999-12-31"
+REWRITTEN = "a spreadsheet has rewritten it; format the column as text, or as YYYY-MM-DD"
 FULL = Options(full=True)
 
 
@@ -138,11 +140,11 @@ def test_several_terms_of_a_point_and_values_as_spreadsheets_write_them() -> Non
     ("line", "said"),
     [
         (
-            "nobody.example,ean.871685900000000001,2026-01-01,",
+            "nobody.example,ean.871685900000000011,2026-01-01,",
             "column agr: participant: not registered as AGR: nobody.example",
         ),
         (
-            "grid.example,ean.871685900000000001,2026-01-01,",
+            "grid.example,ean.871685900000000011,2026-01-01,",
             "column agr: participant: not registered as AGR, only as DSO: grid.example",
         ),
         ("first.example,ean.12,2026-01-01,", "column connection: address: not an entity address"),
@@ -152,11 +154,11 @@ def test_several_terms_of_a_point_and_values_as_spreadsheets_write_them() -> Non
         ("first.example,ea1.2026-01.grid,2026-01-01,", "column connection: address: not an entity address"),
         (
             "first.example,ea1.2026-01.a:b\x07,2026-01-01,",
-            "column connection: address: not an entity address",
+            "column connection: address: U+0007 at character 16; an entity address is printable ASCII",
         ),
         ("first.example,ea1.2000-01.example.cro:x,2026-01-01,", "column connection: D10: lies under"),
         (f"first.example,{HOME},,", "column start: day: is empty"),
-        (f"first.example,{HOME},01-01-2026,", f"column start: day: {FIRST_DAY}: 01-01-2026"),
+        (f"first.example,{HOME},01-01-2026,", f"column start: day: {FIRST_DAY}; {REWRITTEN}: 01-01-2026"),
         (f"first.example,{HOME},2026-02-29,", "column start: day: not a day"),
         (f"first.example,{HOME},2100-02-29,", "column start: day: not a day"),
         (f"first.example,{HOME},0001-01-01,", f"column start: day: {FIRST_DAY}: 0001-01-01"),
@@ -305,16 +307,16 @@ def test_I2_lines_that_are_bad_only_without_others_are_left_out_too() -> None:
 
 
 def test_I3_a_full_file_ends_what_it_does_not_name_with_today() -> None:
-    take_connections([f"first.example,ean.8716859000000001{n:02},2026-01-01," for n in range(10)])
+    take_connections([f"first.example,{ean(f'871685900000001{n:02}')},2026-01-01," for n in range(10)])
     take_connections([f"second.example,{FARM},2027-01-01,", f"second.example,{SHOP},2026-01-01,2026-06-30"])
     imported = take_connections(
         [
-            *(f"first.example,ean.8716859000000001{n:02},2026-01-01," for n in range(9)),
+            *(f"first.example,{ean(f'871685900000001{n:02}')},2026-01-01," for n in range(9)),
             f"second.example,{FARM},2027-01-01,",
         ],
         FULL,
     )
-    assert ("first", "ean.871685900000000109", "2026-01-01 to 2026-11-22", "effective") in represented()
+    assert ("first", "ean.871685900000001094", "2026-01-01 to 2026-11-22", "effective") in represented()
     assert ("second", SHOP, "2026-01-01 to 2026-06-30", "effective") in represented()
     assert imported.counts["representations ended"] == 1
     assert imported.counts["representations unchanged"] == 10
@@ -333,7 +335,7 @@ def test_I3_a_full_file_ends_points_and_the_connections_behind_them() -> None:
 
 
 def test_I3_a_full_file_ends_connections_of_a_point_that_it_names() -> None:
-    homes = [f"ean.8716859000000001{n:02}" for n in range(10)]
+    homes = [ean(f"871685900000001{n:02}") for n in range(10)]
     take_points([point(home, "2026-01-01") for home in homes])
     take_points([point(home, "2026-01-01") for home in homes[1:]], FULL)
     assert ("grid", EAST, homes[0], "2026-01-01 to 2026-11-22", "effective") in behind()
@@ -349,7 +351,7 @@ def test_I3_without_full_nothing_ends_whatever_the_policy_for_messages() -> None
 
 @pytest.mark.parametrize(("kept", "stops"), [(8, False), (7, True), (0, True)])
 def test_I3_a_file_that_has_shrunk_by_more_than_a_fifth_stops(kept: int, stops: bool) -> None:
-    lines = [f"first.example,ean.8716859000000001{n:02},2026-01-01," for n in range(10)]
+    lines = [f"first.example,{ean(f'871685900000001{n:02}')},2026-01-01," for n in range(10)]
     take_connections(lines)
     if not stops:
         take_connections(lines[:kept], FULL)
@@ -363,19 +365,19 @@ def test_I3_a_file_that_has_shrunk_by_more_than_a_fifth_stops(kept: int, stops: 
 
 
 def test_I3_congestion_points_have_a_guard_of_their_own() -> None:
-    homes = [point(f"ean.8716859000000001{n:02}", "2026-01-01") for n in range(50)]
+    homes = [point(ean(f"871685900000001{n:02}"), "2026-01-01") for n in range(50)]
     take_points([*homes, point(at=WEST)])
     with pytest.raises(Shrunk, match="end 1 of the 2 congestion points"):
         take_points(homes, FULL)
 
 
 def test_I3_with_bad_lines_left_out_nothing_ends() -> None:
-    lines = [f"first.example,ean.8716859000000001{n:02},2026-01-01," for n in range(10)]
+    lines = [f"first.example,{ean(f'871685900000001{n:02}')},2026-01-01," for n in range(10)]
     take_connections(lines)
     before = represented()
     for bad in (
-        "first.example,ean.871685900000000109,never,",
-        "first.example,ean.871685900000000109,2026-01-01,2020-01-01",
+        "first.example,ean.871685900000001094,never,",
+        "first.example,ean.871685900000001094,2026-01-01,2020-01-01",
     ):
         if "2020" in bad:
             set_policy("P2", "reject", actor="kim")

@@ -34,7 +34,8 @@ from registry.models import (
     ImportRun,
     Representation,
 )
-from tests.registry.imports.samples import CONNECTIONS, PARTICIPANTS, SAMPLES, Sample, ean
+from tests.registry.imports.samples import CONNECTIONS, PARTICIPANTS, SAMPLES, Sample
+from tests.support.eans import ean
 from tests.support.polling import wait_for
 from tests.support.processes import Process, environment_here, free_port
 

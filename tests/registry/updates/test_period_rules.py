@@ -12,6 +12,7 @@ from registry.updates.publish import publish_representations
 from tests.registry.dsl import Registry, Result, agr_publishes, days, dso_publishes, point, reply_text
 from tests.registry.model_days import Terms
 from tests.registry.world import ADDRESSES, Reply, World, as_date, last_date
+from tests.support.eans import ean
 from uftp.handlers import Rejection
 
 REJECT, ADJUST, ACCEPT = "reject", "adjust", "accept"
@@ -289,7 +290,7 @@ def test_several_rules_are_each_told(registry: Registry) -> None:
 
 
 def test_at_most_twenty_are_named(world: World) -> None:
-    addresses = [f"ean.{number:018d}" for number in range(25)]
+    addresses = [ean(number) for number in range(25)]
     with pytest.raises(Rejection) as rejected, transaction.atomic():
         publish_representations(
             world.participants["agr-1"],

@@ -312,7 +312,7 @@ def test_a_dry_run_names_the_same_faults(imports: Import) -> None:
             "congestion_point: address: 'feeder 7' is not an entity address: ",
         ),
         ({"start": ""}, "start: day: is empty: give a day, such as 2026-12-31"),
-        ({"start": "1.1.2026"}, "start: day: not a day, such as 2026-12-31: 1.1.2026"),
+        ({"start": "1.1.26"}, "start: day: not a day, such as 2026-12-31; a spreadsheet has rewritten it"),
         ({"start": "2026-02-30"}, "start: day: not a day, such as 2026-12-31: 2026-02-30"),
         ({"start": "20260101"}, "start: day: not a day, such as 2026-12-31: 20260101"),
         ({"start": "0001-01-01"}, "start: day: 0001-01-01 is not a day from 1970-01-01 to 9998-12-31."),
@@ -689,3 +689,58 @@ def test_statements_do_not_grow_with_the_file(imports: Import, django_assert_max
             imports(changed)
     with django_assert_max_num_queries(20):
         imports(changed)
+
+
+@pytest.mark.parametrize("end", [";", ";;"])
+def test_a_file_that_a_spreadsheet_saved_with_empty_columns_at_its_end(imports: Import, end: str) -> None:
+    said = imports(text_of([line()], delimiter=";", end=f"{end}\r\n"))
+    assert "Contracts new: 1" in said
+
+
+def test_what_a_spreadsheet_has_rewritten_is_refused_with_what_to_do(imports: Import) -> None:
+    lost = "a spreadsheet has rewritten this number, and its last digits are lost; make the file again from its source"
+    rewritten = "a spreadsheet has rewritten it; format the column as text, or as YYYY-MM-DD"
+    found = faults(
+        imports,
+        [
+            line(contract_id="8.71686E+17"),
+            line(contract_id="C-3", start="1-1-2026", end="31/12/2026"),
+            line(contract_id="C-4", reserved_w="5.00E+05"),
+        ],
+    )
+    assert [each.partition(": ")[0] for each in found] == [
+        "line 2, column contract_id",
+        "line 3, column start",
+        "line 3, column end",
+        "line 4, column reserved_w",
+    ]
+    for fault, hint in zip(found, (lost, rewritten, rewritten, lost), strict=True):
+        assert hint in fault
+
+
+def test_near_duplicates_of_a_contract_are_pointed_at(imports: Import) -> None:
+    """Other leading zeros or another case, in the file or recorded; with another DSO it is another contract."""
+    assert "Nearly" not in imports([line(contract_id="123"), line(contract_id="C-7")])
+    said = imports([line(contract_id="00123"), line(contract_id="c-007", agr="other.example")], "--dry-run")
+    assert (
+        "Warning: Nearly the same ContractID: 00123 beside 123 of grid.example, c-007 beside C-7 of grid.example"
+    ) in said
+
+
+@pytest.mark.parametrize("odd", ["C-1\u00a0", "C\u200b1", "C-1\u2028", "C\x7f1"])
+def test_E1_an_odd_character_in_a_contract_id_is_named(imports: Import, odd: str) -> None:
+    (fault,) = faults(imports, [line(contract_id=odd)])
+    assert "U+" in fault
+    assert "a ContractID is printable ASCII without white space at its ends." in fault
+
+
+def test_E1_blanks_around_a_contract_id_are_ignored_in_a_file(imports: Import) -> None:
+    imports([line(contract_id="C-1 ")])
+    assert Contract.objects.get().contract_id == "C-1"
+
+
+def test_E1_a_contract_recorded_before_the_rule_can_still_change(imports: Import) -> None:
+    imports([line()])
+    Contract.objects.update(contract_id="Vertrag ü")
+    assert "Contracts changed: 1" in imports([line(contract_id="Vertrag ü", reserved_w="1")])
+    assert "Contracts unchanged: 1" in imports([line(contract_id="Vertrag ü", reserved_w="1")])

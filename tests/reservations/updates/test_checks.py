@@ -117,7 +117,7 @@ def of_another_agr(contract_id: str = CONTRACT, **terms: Any) -> Given:
 
     def given(parties: Parties) -> None:
         agr = another_agr(
-            parties.dso, point=OTHER_POINT, home="ean.871600000000000099", domain="agr-2.example"
+            parties.dso, point=OTHER_POINT, home="ean.871600000000000994", domain="agr-2.example"
         )
         a_contract(parties.dso, agr, contract_id, point=OTHER_POINT, **terms)
 
@@ -235,7 +235,7 @@ def taken_over(parties: Parties) -> None:
 
 def claimed_by_two_dsos(parties: Parties) -> None:
     """A connection of the AGR's is contested behind OTHER_POINT: another DSO held it before."""
-    home = "ean.871600000000000077"
+    home = "ean.871600000000000772"
     publish_point(join("DSO", "dso-2.example"), POINT, home)
     publish_point(parties.dso, OTHER_POINT, home)
     publish_connections(parties.agr, home)
@@ -288,9 +288,9 @@ NOT_ACTIVE = (f"Invalid CongestionPoint: {POINT} has no connection of {AGR} on 2
             given=(
                 contract(point=OTHER_POINT),
                 lambda parties: publish_point(
-                    join("DSO", "dso-2.example"), OTHER_POINT, "ean.871600000000000077"
+                    join("DSO", "dso-2.example"), OTHER_POINT, "ean.871600000000000772"
                 ),
-                lambda parties: publish_connections(parties.agr, "ean.871600000000000077"),
+                lambda parties: publish_connections(parties.agr, "ean.871600000000000772"),
             ),
             said={"CongestionPoint": OTHER_POINT},
             reasons=(f"Invalid CongestionPoint: {OTHER_POINT} has no connection of {AGR} on 2026-03-04",),
@@ -810,3 +810,28 @@ def test_a_message_of_any_size_is_checked_in_no_time() -> None:
         "Power value rejection: 2-96 not in the direction contracted",
         "Power value rejection: 1-96 more than contracted",
     ]
+
+
+@pytest.mark.parametrize(
+    ("contract_id", "odd"),
+    [
+        ("C-1 ", "U+0020 at character 4"),
+        ("C-1\u00a0", "U+00A0 at character 4"),
+        ("C\u200b1", "U+200B at character 2"),
+    ],
+)
+def test_E1_an_odd_character_in_a_contract_id_is_named(
+    parties: Parties, at: At, contract_id: str, odd: str
+) -> None:
+    at(NOW)
+    answer = say(parties.dso, update_xml(parties.dso, AGR, (1, 4, 0), contract_id=contract_id))
+    first, unknown = said_in(answer.content)["RejectionReason"].split("; ")
+    assert first.startswith("Invalid Message: C")
+    assert first.endswith(f"({odd}) is not printable ASCII without white space at its ends")
+    assert unknown.startswith("Unknown reference ContractID: C")
+
+
+def test_E1_a_contract_recorded_before_the_rule_is_named_as_it_is_recorded(parties: Parties, at: At) -> None:
+    Contract.objects.update(contract_id="Vertrag ü")
+    at(NOW)
+    say(parties.dso, update_xml(parties.dso, AGR, (1, 4, 0), contract_id="Vertrag ü"), "Accepted")

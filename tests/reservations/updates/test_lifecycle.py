@@ -243,7 +243,10 @@ def test_F15_only_an_agr_answers(connected: Parties) -> None:
     assert state(update) == "passed on"
 
 
-@pytest.mark.parametrize(("standing", "why"), [("barred", "Barred Sender"), ("suspended", "Unauthorized")])
+@pytest.mark.parametrize(
+    ("standing", "why"),
+    [("barred", "Barred Sender"), ("suspended", "Unauthorized: this participant is suspended")],
+)
 def test_M3_what_a_barred_agr_answers_is_not_handled(connected: Parties, standing: str, why: str) -> None:
     update = passed_on(connected)
     Participant.objects.filter(domain=connected.agr.domain).update(standing=standing)
@@ -257,8 +260,8 @@ def two_of_one_id(
 ) -> tuple[ReservationUpdate, ReservationUpdate, Peer]:
     """Two DSOs' updates with one MessageID to one AGR, and the other DSO."""
     other = join("DSO", "dso-2.example")
-    publish_point(other, OTHER_POINT, "ean.871600000000000042")
-    publish_connections(connected.agr, "ean.871600000000000042")
+    publish_point(other, OTHER_POINT, "ean.871600000000000420")
+    publish_connections(connected.agr, "ean.871600000000000420")
     a_contract(other, connected.agr, point=OTHER_POINT)
     message_id = "00000000-0000-4000-8000-000000000001"
     first = an_update(connected, MessageID=message_id)
@@ -546,7 +549,7 @@ def test_F8_one_that_is_processed_again_was_received_when_it_was(parties: Partie
 def test_F2_of_two_contracts_of_one_id_each_agr_gets_its_own(at: At, db: None) -> None:
     parties = some_parties()
     a_contract(parties.dso, parties.agr)
-    other = another_agr(parties.dso, point=OTHER_POINT, home="ean.871600000000000042")
+    other = another_agr(parties.dso, point=OTHER_POINT, home="ean.871600000000000420")
     a_contract(parties.dso, other, point=OTHER_POINT)
     first = an_update(parties, CongestionPoint=POINT)
     second = an_update(Parties(parties.dso, other), CongestionPoint=OTHER_POINT)

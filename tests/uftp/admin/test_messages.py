@@ -16,6 +16,7 @@ from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry, Participant
+from tests.support.eans import ean
 from tests.support.peer import Peer
 from uftp.admin.messages import MAX_XML_BYTES
 from uftp.delivery import outbox
@@ -32,7 +33,7 @@ REFUSALS = "/admin/uftp/refusal/"
 PARTICIPANTS = "/admin/participants/participant/"
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
-HOME, OTHER_HOME = "ean.871600000000000001", "ean.871600000000000002"
+HOME, OTHER_HOME = "ean.871600000000000017", "ean.871600000000000024"
 AGR, DSO = Peer("AGR", "agr.example"), Peer("DSO", "grid.example")
 
 
@@ -233,7 +234,7 @@ def test_a_message_shows_its_xml_laid_out_and_escaped(staff: Client) -> None:
 
 
 def test_of_a_big_message_only_the_beginning_is_read(staff: Client) -> None:
-    content = AGR.update(f"ean.8716{number:014d}" for number in range(60_000))
+    content = AGR.update(ean(f"8716{number:013d}") for number in range(60_000))
     message = received(content=content)
 
     with CaptureQueriesContext(connection) as queries:
@@ -242,13 +243,13 @@ def test_of_a_big_message_only_the_beginning_is_read(staff: Client) -> None:
     assert len(content) > 4_000_000
     assert len(page) < 3 * MAX_XML_BYTES
     assert "ean.871600000000000000" in page
-    assert "ean.871600000000059999" not in page
+    assert "ean.871600000000599993" not in page
     assert "The first 195.3" in page
     assert not [query["sql"] for query in queries if '"sealed"' in query["sql"]]
 
 
 def test_the_whole_is_downloaded_as_it_was_signed(staff: Client) -> None:
-    content = AGR.update(f"ean.8716{number:014d}" for number in range(60_000))
+    content = AGR.update(ean(f"8716{number:013d}") for number in range(60_000))
     for message in (received(content=content), sent()):
         answer: Any = staff.get(page_of(message).replace("change", "xml"))
 

@@ -40,7 +40,7 @@ UPDATE = {
     "ISP-Duration": "PT15M",
     "TimeZone": "Europe/Amsterdam",
     "Period": "2026-12-01",
-    "CongestionPoint": "ean.871600000000000001",
+    "CongestionPoint": "ean.871600000000000017",
     "ContractID": "contract 1",
     "Reference": "reference 1",
 }

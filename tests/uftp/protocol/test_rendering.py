@@ -164,7 +164,7 @@ def test_an_empty_portfolio_has_no_view_at_all() -> None:
         messages.AGRPortfolioQueryResponse,
         time_zone="Europe/Amsterdam",
         period=date(2026, 3, 1),
-        connections=["ean.871685900000000001"],
+        connections=["ean.871685900000000011"],
     )
     assert [[child.tag for child in view] for view in root(unallocated)] == [["Connection"]]
 

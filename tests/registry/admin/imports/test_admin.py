@@ -262,7 +262,7 @@ def test_C14_a_file_of_participants_too_is_shown_anew_where_something_else_would
 def test_bad_lines_keep_the_file_out_and_are_listed(kim: Client) -> None:
     content = (
         ones(1)
-        + b"nobody.example,ean.871600000000000002,2027-01-01,\none.example,here,2027-01-01,2026-01-01\n"
+        + b"nobody.example,ean.871600000000000024,2027-01-01,\none.example,here,2027-01-01,2026-01-01\n"
     )
 
     run = previewed(kim, content)

@@ -83,7 +83,7 @@ def test_a_whole_address_leads_to_its_connection(staff: Client) -> None:
     declared("grid.example", 1, 1, 2)
 
     assert staff.get(list_of(Connection), {"q": home(1)}).headers["Location"] == page_of(of_home(1))
-    assert listed(staff, f"{list_of(Connection)}?q={home(1)[:-1]}") == {of_home(1).pk, of_home(2).pk}
+    assert listed(staff, f"{list_of(Connection)}?q={home(1)[:-2]}") == {of_home(1).pk, of_home(2).pk}
 
 
 def test_a_connection_says_who_has_it_today(staff: Client) -> None:
@@ -356,7 +356,7 @@ def test_addresses_are_suggested_by_their_beginning(staff: Client) -> None:
     declared("other.example", 1, 20)
     declared("other.example", 2, 20)
 
-    assert suggested(staff, Connection, home(1)[:-1]) == [home(number) for number in range(1, 10)]
+    assert suggested(staff, Connection, home(1)[:-2]) == [home(number) for number in range(1, 10)]
     assert suggested(staff, CongestionPoint, "ean.8715") == [point(1), point(2)]
     assert suggested(staff, Connection, "") == suggested(staff, Connection, "8716") == []
     lee = limited(party("DSO", "other.example"))
@@ -409,3 +409,16 @@ def test_a_change_says_what_came_of_it(staff: Client) -> None:
     assert "Conflicts opened: 1" in words(page)
     lee = limited(party("AGR", "two.example"))
     assert ">Result</h2>" not in page_text(lee, page_of(opened))
+
+
+def test_E2_the_page_of_a_connection_says_that_its_check_digit_is_wrong(staff: Client) -> None:
+    wrong = Connection.objects.create(address="ean.871685900012636544")
+    right = Connection.objects.create(address="ean.871685900012636543")
+    said = "The check digit of this EAN is wrong: its last digit would be 3."
+    assert said in page_text(staff, page_of(wrong))
+    assert said not in page_text(staff, page_of(right))
+
+
+def test_E1_the_page_of_a_connection_says_that_its_address_is_odd(staff: Client) -> None:
+    odd = Connection.objects.create(address="ea1.2026-01.example.grid:feeder\u2028")
+    assert "This address has U+2028 at character 32" in page_text(staff, page_of(odd))

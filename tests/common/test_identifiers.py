@@ -1,4 +1,4 @@
-"""One rule for entity addresses, wherever they come in: messages, CSV files and contracts."""
+"""One form for identifiers, at each door: messages, CSV files, contracts and participants."""
 
 import re
 from datetime import date
@@ -11,18 +11,23 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from registry.imports.column_checks import ADDRESS
+from common import identifiers
+from common.identifiers import (
+    ENTITY_ADDRESS_SQL,
+    FOREIGN_CHARACTER_SQL,
+    ODD_SQL,
+    is_entity_address,
+    odd_character,
+    with_odd_character,
+)
 from registry.models import Market
 from reservations.contracts.profiles import Profile
-from reservations.contracts.terms import Terms, problems
+from reservations.contracts.terms import Terms, problems, problems_of_id
 from reservations.deadlines import Deadline
-from uftp.protocol import entity_addresses
-from uftp.protocol.entity_addresses import is_entity_address
 
-SCHEMA = Path(entity_addresses.__file__).parent / "schema" / "uftp-types.xsd"
+SCHEMA = Path(__file__).parents[2] / "uftp/protocol/schema/uftp-types.xsd"
 PATTERN = "{http://www.w3.org/2001/XMLSchema}pattern"
 NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-NOT_IN_FILES = re.compile(r"[\x01-\x1f\x7f\ufffe\uffff]")
 
 anything = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 names = st.one_of(
@@ -57,12 +62,16 @@ def schema() -> etree.XMLSchema:
     return etree.XMLSchema(types)
 
 
-def test_the_patterns_of_the_schema_are_the_rule() -> None:
+def patterns(name: str) -> str:
+    """The patterns of a type of the schema, as one regular expression."""
+    (of_type,) = (each for each in ElementTree.parse(SCHEMA).iter() if each.get("name") == name)
+    return "|".join(each.attrib["value"] for each in of_type.iter(PATTERN))
+
+
+def test_the_patterns_of_the_schema_are_those_of_the_code() -> None:
     """Word for word, so that whoever changes one is led to the other."""
-    (of_addresses,) = (
-        each for each in ElementTree.parse(SCHEMA).iter() if each.get("name") == "EntityAddress"
-    )
-    assert "|".join(each.attrib["value"] for each in of_addresses.iter(PATTERN)) == entity_addresses.PATTERN
+    assert patterns("EntityAddress") == identifiers.SPECIFIED_ENTITY_ADDRESS
+    assert patterns("Domain") == identifiers.DOMAIN
 
 
 @pytest.mark.parametrize(
@@ -88,26 +97,67 @@ def test_what_is_an_entity_address(text: str, holds: bool) -> None:
 
 @each_text
 @example(text="ea1.2026-01.d:tab\tand\x7f")
-def test_the_schema_gives_the_same_answers(schema: etree.XMLSchema, text: str) -> None:
+@example(text="ea1.2026-01.d:n ")
+@example(text="ea1.2026-01.d:" + "n" * 244)
+def test_E1_an_address_is_of_the_schemas_form_without_odd_characters(
+    schema: etree.XMLSchema, text: str
+) -> None:
     if NO_XML.search(text):
+        assert not is_entity_address(text)
         return
-    assert schema.validate(etree.Element("a", address=text)) is is_entity_address(text)
+    of_the_schema = schema.validate(etree.Element("a", address=text))
+    assert is_entity_address(text) is (of_the_schema and not odd_character(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "odd"),
+    [
+        ("ea1.2026-01.example.grid:feeder-1", ""),
+        ("two words", ""),
+        ("ea1.2026-01.example.grid:feede ", "U+0020 at character 31"),
+        ("ea1.2026-01.example.grid:feede\t", "U+0009 at character 31"),
+        ("ea1.2026-01.example.grid:feede\x7f", "U+007F at character 31"),
+        ("ea1.2026-01.example.grid:feede\xa0", "U+00A0 at character 31"),
+        ("ea1.2026-01.example.grid:feede\u200br", "U+200B at character 31"),
+        ("ea1.2026-01.example.grid:feede\u2028r", "U+2028 at character 31"),
+        ("ea1.2026-01.example.grid:feede\u2029r", "U+2029 at character 31"),
+        ("C-1 ", "U+0020 at character 4"),
+        ("C-1  ", "U+0020 at character 4"),
+        (" C-1", "U+0020 at character 1"),
+        ("C-😀", "U+1F600 at character 3"),
+    ],
+)
+def test_E1_an_odd_character_is_named_with_its_place(text: str, odd: str) -> None:
+    assert odd_character(text) == odd
+    assert list(problems_of_id(text)) == [] or odd in next(iter(problems_of_id(text))).text
+
+
+def test_an_odd_character_is_made_visible() -> None:
+    assert with_odd_character("a\u2028b") == "a<U+2028>b (U+2028 at character 2)"
 
 
 @pytest.mark.django_db
 @in_the_database
 @each_text
 @example(text="ea1.2026-01.d:\xa0")
-def test_files_are_held_to_it_and_to_plain_characters(text: str) -> None:
+@example(text="ea1.2026-01.d:n ")
+@example(text="two\nlines\u2028")
+@example(text="😀")
+def test_E1_the_database_gives_the_same_answers(text: str) -> None:
+    tested = '(%(text)s::text COLLATE "C")'
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {ADDRESS.format('%(text)s::text')}", {"text": text})
-        (holds,) = cursor.fetchone()
-    assert holds is (is_entity_address(text) and not NOT_IN_FILES.search(text))
+        expressions = (ENTITY_ADDRESS_SQL, ODD_SQL, FOREIGN_CHARACTER_SQL)
+        cursor.execute(f"SELECT {', '.join(each.format(tested) for each in expressions)}", {"text": text})
+        holds, odd, foreign = cursor.fetchone()
+    assert holds is is_entity_address(text)
+    assert odd is bool(odd_character(text))
+    if not text.startswith(" "):
+        assert foreign == (odd_character(text.rstrip(" ")) or None)
 
 
 @each_text
 @example(text="ea1.2026-01.d:\xa0")
-def test_contracts_are_held_to_it_and_to_printable_characters(text: str) -> None:
+def test_E1_contracts_are_held_to_it(text: str) -> None:
     terms = Terms(
         congestion_point=text,
         first=date(2026, 1, 1),
@@ -117,4 +167,4 @@ def test_contracts_are_held_to_it_and_to_printable_characters(text: str) -> None
         profile=Profile(),
     )
     against = [each.text for each in problems(terms, Market()) if each.field == "congestion_point"]
-    assert bool(against) is not (is_entity_address(text) and text.isprintable())
+    assert bool(against) is not is_entity_address(text)
