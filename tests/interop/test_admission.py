@@ -33,7 +33,9 @@ from tests.interop import raw
 from tests.interop.conftest import Addresses, MakeParticipant
 from tests.interop.running import RunningCro
 
-UNAUTHORIZED, BARRED = "Rejected: Unauthorized", "Rejected: Barred Sender"
+SUSPENDED = "Rejected: Unauthorized: this participant is suspended"
+CLOSED = "Rejected: Unauthorized: this CRO is in closed mode, and this participant is not authorized"
+BARRED = "Rejected: Barred Sender"
 both_versions = pytest.mark.parametrize("version", ["3.0.0", "3.1.0"])
 
 
@@ -48,7 +50,7 @@ def check_standing(participant: Participant, update: AgrPortfolioUpdate, expecte
 
 @pytest.mark.parametrize(
     ("standing", "expected"),
-    [("known", ACCEPTED), ("authorized", ACCEPTED), ("suspended", UNAUTHORIZED), ("barred", BARRED)],
+    [("known", ACCEPTED), ("authorized", ACCEPTED), ("suspended", SUSPENDED), ("barred", BARRED)],
 )
 def test_open_mode(
     make_participant: MakeParticipant, addresses: Addresses, today: date, standing: str, expected: str
@@ -60,7 +62,7 @@ def test_open_mode(
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize(
     ("standing", "expected"),
-    [("known", UNAUTHORIZED), ("authorized", ACCEPTED), ("suspended", UNAUTHORIZED), ("barred", BARRED)],
+    [("known", CLOSED), ("authorized", ACCEPTED), ("suspended", SUSPENDED), ("barred", BARRED)],
 )
 def test_closed_mode(
     make_participant: MakeParticipant, addresses: Addresses, today: date, standing: str, expected: str
@@ -74,7 +76,7 @@ def test_a_standing_changed_by_the_operator_counts_for_the_next_message(
 ) -> None:
     update = agr_update((addresses.connection(), today, None))
     cro.register(agr, standing="suspended")
-    ask(agr, update, expected=UNAUTHORIZED)
+    ask(agr, update, expected=SUSPENDED)
     cro.register(agr, standing="authorized")
 
     ask(agr, agr_update((addresses.connection(), today, None)))

@@ -2,19 +2,20 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from common import sql
 from participants.admission import Admission, admit
-from participants.models import Mode, Participant
+from participants.models import Mode, Participant, ParticipantStanding
 from uftp.handlers import Handler, Incoming, this_cro
 from uftp.models import InboundMessage
 from uftp.protocol import parsing
 from uftp.protocol.messages import Metadata, is_response
 from uftp.protocol.reasons import Reason, named
+from uftp.protocol.values import has_offset
 from uftp.protocol.versions import supported
 
 FURTHEST_AHEAD = timedelta(minutes=5)
@@ -118,7 +119,9 @@ def reasons_against(parsed: ParsedMessage, handler: Handler | None, duplicate: b
     admission = admit(parsed.participant, parsed.mode)
     if parsed.participant is None and admission is Admission.ALLOWED:
         admission = Admission.UNAUTHORIZED
-    if admission is not Admission.ALLOWED:
+    if admission is Admission.UNAUTHORIZED:
+        reasons.append(named(Reason.UNAUTHORIZED, [], _unauthorized(parsed)))
+    elif admission is not Admission.ALLOWED:
         reasons.append(Reason(admission.value))
     # M5
     if not (handler.accepts_recipient if handler else this_cro)(header.recipient_domain):
@@ -136,11 +139,30 @@ def reasons_against(parsed: ParsedMessage, handler: Handler | None, duplicate: b
     if parsed.unusable:
         reasons.append(_invalid(parsed.unusable))
     elif metadata.time_stamp > incoming.received_at + FURTHEST_AHEAD:
-        reasons.append(_invalid(f"TimeStamp {metadata.time_stamp.isoformat()} is more than 5 minutes ahead"))
+        reasons.append(_invalid(_ahead(header.attributes["TimeStamp"], metadata.time_stamp)))
     # M10
     if duplicate:
         reasons.append(Reason.DUPLICATE_IDENTIFIER)
     return reasons
+
+
+def _unauthorized(parsed: ParsedMessage) -> str:
+    """Return why the sender may not act."""
+    if parsed.participant and parsed.participant.standing == ParticipantStanding.SUSPENDED:
+        return "this participant is suspended"
+    if parsed.mode == Mode.CLOSED:
+        return "this CRO is in closed mode, and this participant is not authorized"
+    return "this participant is not registered any more"
+
+
+def _ahead(stated: str, read: datetime) -> str:
+    """Return that a TimeStamp is ahead, and if it lacks its offset: often the sender's clock shows local time."""
+    if has_offset(stated):
+        return f"TimeStamp {read.isoformat()} is more than 5 minutes ahead"
+    return (
+        f"TimeStamp {stated} has no offset from UTC, so it is read as UTC, and is more than 5 minutes ahead: add Z or"
+        " the offset, such as +01:00"
+    )
 
 
 def _invalid(what: str) -> str:

@@ -22,7 +22,7 @@ from uftp.protocol.streaming import (
     stream_connections,
     stream_isps,
 )
-from uftp.protocol.validation import HARDENED, InvalidXML, Root, read_root, validate
+from uftp.protocol.validation import ENVELOPE, HARDENED, InvalidXML, Root, read_root, validate
 from uftp.protocol.values import WHITE_SPACE, UnusableValue, boolean, day, integer, moment
 from uftp.protocol.versions import SUPPORTED, for_major
 
@@ -73,7 +73,7 @@ def open_envelope(body: bytes) -> SignedMessage:
     """
     root, text = _detached(body)
     if text is None:
-        root = validate(body, "signed-message.xsd", longest_tag=len(body))
+        root = validate(body, ENVELOPE, longest_tag=len(body))
         text = root.attributes["Body"].encode()
     return SignedMessage(
         sender_domain=root.attributes["SenderDomain"],
@@ -184,7 +184,7 @@ def _detached(body: bytes) -> tuple[Root, bytes | None]:
     if end - opening.end() < _LARGE_BODY or body.find(b"&", opening.end(), end) >= 0:
         return nowhere, None
     stand_in = secrets.token_hex(32)
-    root = validate(body[: opening.end()] + stand_in.encode() + body[end:], "signed-message.xsd")
+    root = validate(body[: opening.end()] + stand_in.encode() + body[end:], ENVELOPE)
     if root.attributes["Body"] != stand_in:
         return nowhere, None
     return root, body[opening.end() : end]

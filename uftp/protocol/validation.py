@@ -12,6 +12,11 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from common.identifiers import odd_character
+
+ENVELOPE = "signed-message.xsd"
+"""The file name of the schema of envelopes."""
+
 PIECE_BYTES = 1 << 16
 LONGEST_TAG = 500_000
 """Maximum length in bytes of a tag with its attributes, or of a comment. A parser stores it several times.
@@ -205,7 +210,7 @@ SCHEMAS = Path(__file__).parent / "schema"
 _SCHEMAS = {
     name: etree.XMLSchema(etree.parse(SCHEMAS / name))
     for name in (
-        "signed-message.xsd",
+        ENVELOPE,
         "uftp-3.xsd",
         "uftp-3-strict.xsd",
         "uftp-4.0.0.xsd",
@@ -247,7 +252,7 @@ def _located(complaint: str, view: memoryview, start: int, schema_file: str) -> 
         if found is not None:
             complaint, position = found, start + tag.end()
             break
-    return f"{_place(*_line_and_offset(view, position))}: {_plain(complaint)}"
+    return f"{_place(*_line_and_offset(view, position))}: {_plain(complaint, schema_file)}"
 
 
 def _line_and_offset(view: memoryview, position: int) -> tuple[int, int]:
@@ -267,15 +272,28 @@ def _line_and_offset(view: memoryview, position: int) -> tuple[int, int]:
     return line, opening - line_start
 
 
-def _plain(complaint: str) -> str:
-    """Return libxml2's message without its own notation, and with long values cut."""
+def _plain(complaint: str, schema_file: str) -> str:
+    """Return libxml2's message without its own notation, with long values cut, and odd characters named."""
+    if found := re.match(r"Element '(.*)': No matching global declaration", complaint):
+        name = _one_line(found[1], _LONGEST_VALUE)
+        if schema_file == ENVELOPE:
+            return f"'{name}' is found where a SignedMessage is expected: sign it, and send it as the Body of one"
+        return f"'{name}' is not a message of UFTP"
+    odd = _odd_character(complaint)
     text = re.sub(r"\Aline \d+: b(['\"])(.*)\1 \(line \d+\)\Z", r"\2", complaint, flags=re.DOTALL)
     text = re.sub(r"\[facet '\w+'\] ", "", text)
     text = re.sub(r"'([^']*)(?:'|\Z)", lambda quoted: f"'{_one_line(quoted.group(1), _LONGEST_VALUE)}'", text)
     text = re.sub(
         r"The value ('.*') is not accepted by the pattern .*", r"\1 is not valid.", text, flags=re.DOTALL
     )
-    return _one_line(text.replace("##other*", "…"), _LONGEST_MESSAGE)
+    return _one_line(text.replace("##other*", "…"), _LONGEST_MESSAGE) + odd
+
+
+def _odd_character(complaint: str) -> str:
+    """Return which character of the wrong value an identifier must not have, as text to append; "" if there is none."""
+    found = re.search(r"The value '(.*)' is not accepted by the pattern", complaint, re.DOTALL)
+    odd = odd_character(found[1]) if found else ""
+    return f" It has {odd}." if odd else ""
 
 
 def _one_line(text: str, longest: int) -> str:

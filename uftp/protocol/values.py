@@ -79,6 +79,11 @@ def moment(text: str) -> datetime:
     return in_utc
 
 
+def has_offset(text: str) -> bool:
+    """Return whether an xs:dateTime states its offset from UTC."""
+    return re.search(r"(Z|[+-]\d\d:\d\d)[ \t\r\n]*\Z", text) is not None
+
+
 def integer(text: str, what: str) -> int:
     """Return the number of an xs:integer. `what` is its name in an error.
 

@@ -135,25 +135,33 @@ def test_M3_barred_sender() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "mode"), [("suspended", "open"), ("suspended", "closed"), ("known", "closed")]
+    ("standing", "mode", "why"),
+    [
+        ("suspended", "open", "this participant is suspended"),
+        ("suspended", "closed", "this participant is suspended"),
+        ("known", "closed", "this CRO is in closed mode, and this participant is not authorized"),
+    ],
 )
-def test_M4_unauthorized_sender(standing: str, mode: str) -> None:
+def test_M4_unauthorized_sender_is_told_whether_it_is_suspended_or_the_mode_is_closed(
+    standing: str, mode: str, why: str
+) -> None:
     Mode.objects.update_or_create(pk=1, defaults={"value": mode})
     agr = Peer("AGR")
     agr.register(standing=standing)
-    assert reasons(exchange(agr, agr.xml("AGRPortfolioQuery", **QUERY))) == ["Unauthorized"]
+    assert reasons(exchange(agr, agr.xml("AGRPortfolioQuery", **QUERY))) == [f"Unauthorized: {why}"]
 
 
 def test_M4_a_sender_that_is_not_on_record_when_its_message_is_handled() -> None:
     """The CRO is open by then. Its update needs a participant to hold the connections, and is answered all the same."""
     agr = Peer("AGR")
     participant = agr.register()
-    update = receive(agr, agr.update(["ean.871600000000000001"]))
+    update = receive(agr, agr.update(["ean.871600000000000017"]))
     query = receive(agr, agr.xml("AGRPortfolioQuery", **QUERY))
     participant.delete()
     drain(agr)
     for message in (update, query):
-        assert reasons(OutboundMessage.objects.get(in_reply_to=message)) == ["Unauthorized"]
+        (reason,) = reasons(OutboundMessage.objects.get(in_reply_to=message))
+        assert reason == "Unauthorized: this participant is not registered any more"
     assert not Participant.objects.exists()
 
 
@@ -195,6 +203,15 @@ def test_M9_time_stamp_ahead(agr: Peer) -> None:
     soon, late = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (4, 6))
     assert exchange(agr, agr.xml(TimeStamp=soon.isoformat())).result == "Accepted"
     assert "TimeStamp" in reasons(exchange(agr, agr.xml(TimeStamp=late.isoformat())))[0]
+
+
+def test_M9_a_time_stamp_without_offset_is_named_as_the_cause(agr: Peer) -> None:
+    """A clock on the wall in Amsterdam is one or two hours ahead of UTC."""
+    local = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None).isoformat(timespec="seconds")
+    assert reasons(exchange(agr, agr.xml(TimeStamp=local))) == [
+        f"Invalid Message: TimeStamp {local} has no offset from UTC, so it is read as UTC, and is more than 5 minutes"
+        " ahead: add Z or the offset, such as +01:00"
+    ]
 
 
 @pytest.mark.parametrize("stamp", ["12026-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "2026-01-01T24:00:00Z"])

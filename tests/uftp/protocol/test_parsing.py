@@ -34,9 +34,9 @@ PAYLOAD = {
     "MessageID": ID,
     "ConversationID": ID,
 }
-CONNECTION = '<Connection EntityAddress="ean.871685900000000001" StartPeriod="2026-03-01"/>'
+CONNECTION = '<Connection EntityAddress="ean.871685900000000011" StartPeriod="2026-03-01"/>'
 POINT = (
-    '<CongestionPoint EntityAddress="ean.871685900000000002" StartPeriod="2026-03-01"'
+    '<CongestionPoint EntityAddress="ean.871685900000000028" StartPeriod="2026-03-01"'
     ' MutexOffersSupported="1" DayAheadRedispatchBy="AGR">'
 )
 FOREIGN = '<x:note xmlns:x="urn:else"><Connection/><x:deep Anything="1">text</x:deep></x:note>'
@@ -69,7 +69,7 @@ def reservation(isp: str, **attributes: str) -> str:
         "ISP_Duration": "PT15M",
         "TimeZone": "Europe/Amsterdam",
         "Period": "2026-03-01",
-        "CongestionPoint": "ean.871685900000000002",
+        "CongestionPoint": "ean.871685900000000028",
         "ContractID": "C",
         "Reference": "R",
     }
@@ -125,8 +125,8 @@ def test_foreign_elements_between_and_inside_congestion_points_are_ignored() -> 
     ).encode()
     check(content, 3)
     assert list(stream_congestion_points(content)) == [
-        PointLine(0, "ean.871685900000000002", date(2026, 3, 1), None, True, "AGR", None),
-        MembershipLine(0, "ean.871685900000000001", date(2026, 3, 1), None),
+        PointLine(0, "ean.871685900000000028", date(2026, 3, 1), None, True, "AGR", None),
+        MembershipLine(0, "ean.871685900000000011", date(2026, 3, 1), None),
     ]
 
 
@@ -293,7 +293,7 @@ def test_a_version_that_is_not_supported_is_let_in(version: str) -> None:
     ],
 )
 def test_addresses_are_kept_to_the_letter(address: str) -> None:
-    content = agr_update(CONNECTION.replace("ean.871685900000000001", address)).encode()
+    content = agr_update(CONNECTION.replace("ean.871685900000000011", address)).encode()
     check(content, 3)
     plain = address.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"')
     assert [line[0] for line in stream_connections(content)] == [plain.replace("\t", " ")]
@@ -312,7 +312,7 @@ def test_addresses_are_kept_to_the_letter(address: str) -> None:
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(InvalidXML, match="EntityAddress"):
-        check(agr_update(CONNECTION.replace("ean.871685900000000001", address)).encode(), 3)
+        check(agr_update(CONNECTION.replace("ean.871685900000000011", address)).encode(), 3)
 
 
 # The envelope.
@@ -523,3 +523,32 @@ for name in {"signed-message.xsd", *(version.schema for version in versions.SUPP
     assert sorted(line.split()[0] for line in output.stdout.splitlines()) == sorted(
         {"signed-message.xsd", *(version.schema for version in versions.SUPPORTED.values())}
     )
+
+
+def test_a_message_without_its_envelope_is_told_to_be_signed() -> None:
+    with pytest.raises(InvalidXML) as refused:
+        open_envelope(agr_update(CONNECTION).encode())
+    assert str(refused.value) == (
+        "line 1, column 1: 'AGRPortfolioUpdate' is found where a SignedMessage is expected: sign it, and send it as the"
+        " Body of one"
+    )
+
+
+def test_an_unknown_message_is_named() -> None:
+    with pytest.raises(InvalidXML, match="line 1, column 1: 'Greeting' is not a message of UFTP"):
+        check(b"<Greeting/>", 3)
+
+
+@pytest.mark.parametrize(
+    ("address", "odd"),
+    [
+        ("ean.871685900012636543 ", "U+0020 at character 23"),
+        (" ean.871685900012636543", "U+0020 at character 1"),
+        ("ean.871685900012636\u200b543", "U+200B at character 20"),
+        ("ean.871685900012636543\u00a0", "U+00A0 at character 23"),
+    ],
+)
+def test_E1_an_odd_character_of_a_value_that_the_schema_refuses_is_named(address: str, odd: str) -> None:
+    with pytest.raises(InvalidXML) as refused:
+        check(agr_update(CONNECTION.replace("ean.871685900000000011", address)).encode(), 3)
+    assert str(refused.value).endswith(f" is not valid. It has {odd}.")

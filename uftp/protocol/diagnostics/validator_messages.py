@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from common.identifiers import odd_character
+
 LONGEST = 80
 
 TYPES = {
@@ -131,7 +133,8 @@ def _value(name: str, value: str, declared: Any) -> FaultText:
     what, right = TYPES.get(_name(getattr(its_type, "name", None) or ""), ("an allowed value", ""))
     if not value.strip():
         return FaultText(f"{name} is empty.", right)
-    return FaultText(f"{name} is {_cut(value)!r}, which is not {what}.", right)
+    odd = odd_character(value)
+    return FaultText(f"{name} is {_cut(value)!r}, which is not {what}.{odd and f' It has {odd}.'}", right)
 
 
 def _missing(name: str, tag: str, element: Any, declared: Any) -> FaultText:

@@ -8,7 +8,7 @@ from tests.support.peer import Peer
 from uftp.protocol.diagnostics.explanation import FAULTS, SECONDS, Fault, explain
 
 SCHEMA = "uftp-3.xsd"
-HOME = "ean.871600000000000001"
+HOME = "ean.871600000000000017"
 AGR = Peer("AGR", "agr.example")
 POINT = f'<CongestionPoint EntityAddress="{HOME}" StartPeriod="2026-01-01" %s>%s</CongestionPoint>'
 TERMS = 'MutexOffersSupported="true" DayAheadRedispatchBy="DSO"'
