@@ -1,12 +1,13 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from common.commands import OperatorCommand
 from participants.credentials import reencrypt_all
 from participants.encryption import EncryptionFailed
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Encrypts every stored client secret and client key anew, under the first key of CREDENTIALS_KEY. "
         "Afterwards the other keys can be removed."
