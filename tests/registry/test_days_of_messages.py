@@ -16,14 +16,15 @@ from registry.decisions.settle import settle
 from registry.market.policies import set_policy
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms
 from registry.periods import list_in_words
+from tests.support.eans import ean
 from tests.support.exchange import exchange
 from tests.support.peer import Peer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TODAY = date(2030, 6, 12)
-P, Q = "ean.871000000000000001", "ean.871000000000000002"
-X, Y, Z = (f"ean.87160000000000000{number}" for number in (1, 2, 3))
+P, Q = ean(87100000000000001), ean(87100000000000002)
+X, Y, Z = (ean(87160000000000000 + number) for number in (1, 2, 3))
 ACCEPTED = ("Accepted", None)
 
 Entry = tuple[str, int, int | None, Iterable[str]]
