@@ -26,6 +26,9 @@ LOOK_UP = 0x43524F07
 UNKNOWN_SENDERS = 0x43524F08
 """While counts of unknown senders are written: by one process at a time (`uftp/receiving/unknown_senders.py`)."""
 
+DAILY_COUNTS = 0x43524F09
+"""While days are counted for the dashboard's trends: by one process at a time (`participants/daily_counts.py`)."""
+
 BENCHMARK = 0x43524F06
 """With the number of a run of the benchmarks: its databases are in use (`benchmarks/databases.py`)."""
 

@@ -1,9 +1,13 @@
 """Background tasks of the registry: periodic ones, and one that imports an upload."""
 
+from zoneinfo import ZoneInfo
+
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from common import clock
+from participants.admin_base import extensions
+from participants.daily_counts import update_daily_counts
 from registry.imports import upload_jobs, uploads
 from registry.market.market import market, today_at
 from registry.notices import send
@@ -20,6 +24,14 @@ def count_coverage(timestamp: int) -> None:
     """Update the coverage of congestion points each minute."""
     now = clock.now()
     coverage.update_coverage(today=today_at(now, market().time_zone), now=now)
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="registry.count_days", queue=INBOX, queueing_lock="days")
+def count_days(timestamp: int) -> None:
+    """Count what happened today, and on days that are over, for the dashboard's trends, each ten minutes."""
+    zone = ZoneInfo(market().time_zone)
+    update_daily_counts(extensions.daily_counts(), now=clock.now(), zone=zone)
 
 
 @app.task(name=uploads.TASK, queue=long_jobs.QUEUE)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
+
+from common.search import word_vector
 
 
 class Sender(models.Model):
@@ -68,8 +72,11 @@ class InboundMessage(models.Model):
             ),
             models.Index(fields=["id"], name="inbound_set_aside", condition=models.Q(state="set aside")),
             models.Index(fields=["id"], name="inbound_rejected", condition=models.Q(result="Rejected")),
-            models.Index(fields=["message_id"], name="inbound_message_id"),
-            models.Index(fields=["conversation_id"], name="inbound_conversation_id"),
+            models.Index(fields=["message_id"], name="inbound_message_id", opclasses=["varchar_pattern_ops"]),
+            models.Index(
+                fields=["conversation_id"], name="inbound_conversation_id", opclasses=["varchar_pattern_ops"]
+            ),
+            GinIndex(word_vector("reason"), name="inbound_reason_words", condition=~models.Q(reason="")),
             models.Index(fields=["received_at"], name="inbound_received_at"),
         ]
 
@@ -159,7 +166,9 @@ class OutboundMessage(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["message_id"], name="outbound_message_id"),
+            models.Index(
+                fields=["message_id"], name="outbound_message_id", opclasses=["varchar_pattern_ops"]
+            ),
             models.Index(
                 fields=["next_attempt_at"], name="outbound_due", condition=models.Q(state="waiting")
             ),
@@ -169,7 +178,11 @@ class OutboundMessage(models.Model):
                 condition=models.Q(state="waiting", claimed_until__isnull=False),
             ),
             models.Index(fields=["id"], name="outbound_failed", condition=models.Q(state="failed")),
-            models.Index(fields=["conversation_id"], name="outbound_conversation_id"),
+            models.Index(
+                fields=["conversation_id"],
+                name="outbound_conversation_id",
+                opclasses=["varchar_pattern_ops"],
+            ),
             models.Index(fields=["recipient_role", "recipient_domain", "id"], name="outbound_recipient"),
             models.Index(
                 fields=["recipient_role", "recipient_domain", "next_attempt_at", "id"],
@@ -334,3 +347,52 @@ class OtherUnknownSenders(models.Model):
 
     def __str__(self) -> str:
         return f"{self.requests} requests of other unknown senders"
+
+
+class MessageSearch(models.Model):
+    """A search for a text in the XML of one sender's messages of some days, done by a worker.
+
+    A worker first writes down which messages it is about. A search that was interrupted goes on after those that are
+    `read`. `found` are the primary keys of the messages that have the text.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waits for a worker"
+        RUNNING = "running", "Under way"
+        DONE = "done", "Done"
+        CUT = "cut", "Ended at its limit"
+
+    sender = models.ForeignKey(Sender, on_delete=models.PROTECT, related_name="+")
+    text = models.CharField(max_length=600)
+    first_day = models.DateField()
+    last_day = models.DateField()
+    begin = models.DateTimeField(help_text="Beginning of the first day")
+    end = models.DateTimeField(help_text="End of the last day")
+    actor = models.CharField(max_length=150)
+    state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    messages = ArrayField(
+        models.BigIntegerField(),
+        null=True,
+        help_text="Primary keys of the messages to read; null: not known yet",
+    )
+    total = models.PositiveIntegerField(default=0, help_text="Messages to read")
+    read = models.PositiveIntegerField(default=0, help_text="Messages read so far")
+    read_bytes = models.BigIntegerField(default=0)
+    found = ArrayField(models.BigIntegerField(), default=list)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "search in messages"
+        verbose_name_plural = "searches in messages"
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="message_search_unfinished",
+                condition=models.Q(state__in=("waiting", "running")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"search {self.pk}"

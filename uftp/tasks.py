@@ -5,10 +5,13 @@ import threading
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from common import clock
+from uftp import message_search
 from uftp.delivery import deliver as delivery
 from uftp.delivery.local_dispatch import LocalDispatch
 from uftp.processing import drain
 from uftp.receiving import refusals, unknown_senders
+from uftp.wakeups import long_jobs
 from uftp.wakeups.wakeups import INBOX, OUTBOX, wake_outbox
 
 stopping = threading.Event()
@@ -33,6 +36,12 @@ def forget_refusals(timestamp: int) -> None:
     """Delete old refused requests and unknown senders, once an hour."""
     refusals.prune(timezone.now())
     unknown_senders.prune(timezone.now())
+
+
+@app.task(name=message_search.TASK, queue=long_jobs.QUEUE)
+def search_messages(search_id: int) -> None:
+    """Search in the messages of a sender."""
+    message_search.run(search_id, now=clock.now, stopping=stopping.is_set)
 
 
 def _deliver_locally(role: str, domain: str) -> None:

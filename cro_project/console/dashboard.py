@@ -7,6 +7,7 @@ list. Each figure takes one statement.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -16,10 +17,11 @@ from django.db import connection
 from django.db.models import Case, Count, Model, When
 from django.utils.safestring import SafeString
 
-from cro_project.console import charts
+from cro_project.console import charts, trends
 from cro_project.console.charts import Bar
+from cro_project.console.trends import Trend
 from participants.admin_base.extensions import figures
-from participants.admin_base.figures import Figure, counted, list_url
+from participants.admin_base.figures import Figure, by_urgency, counted, list_url
 from participants.admission import current_mode
 from participants.models import Mode, Participant
 from participants.scope import Scope, seen_by
@@ -87,12 +89,15 @@ class Dashboard:
     chart: SafeString
     types: list[tuple[str, list[Cell]]]
     waiting: list[Figure]
-    """The figures that the apps register (`ScreenExtension.figures`): what waits for staff or for a participant."""
+    """The figures that the apps register (`ScreenExtension.figures`) and that are not zero: the most urgent first."""
 
     recipients: list[Figure]
     """The recipients for whom most deliveries wait."""
 
-    silent: Figure | None
+    quiet: list[Figure]
+    """What waits for nobody: figures that are zero."""
+
+    trends: list[Trend]
     coverage: list[Figure]
     coverage_at: datetime | None
 
@@ -110,6 +115,7 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
     messages, types = _messages(scope, now) if may(InboundMessage) else (None, {})
     bands = coverage.bands(scope) if may(CongestionPoint) else []
     points = list_url(CongestionPoint)
+    waiting = by_urgency([*figures(scope, now, may), *([_silent(scope)] if may(Participant) else [])])
     maximum = max((count for _, count, _ in bands), default=0)
     return Dashboard(
         begin=not scope.restrict(Participant.objects.all(), "pk").exists(),
@@ -121,15 +127,29 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
         messages=messages,
         chart=_chart(types),
         types=[(name, _cells(name, types[name])) for name in types],
-        waiting=list(figures(scope, now, may)),
+        waiting=[figure for figure in waiting if not figure.is_zero],
+        quiet=[figure for figure in waiting if figure.is_zero],
         recipients=_recipients(scope) if may(OutboundMessage) else [],
-        silent=_silent(scope) if may(Participant) else None,
+        trends=_trends(scope, may),
         coverage=[
             Figure(label, f"{count:,}", f"{points}?{query}", charts.share(count, maximum))
             for label, count, query in bands
         ],
         coverage_at=coverage.counted_at() if bands else None,
     )
+
+
+def _trends(scope: Scope, may: Callable[[type[Model]], bool]) -> list[Trend]:
+    """Return the pictures of the last days that the member of staff may see."""
+    drawn = (
+        (Conflict, trends.conflicts),
+        (InboundMessage, trends.rejections),
+        (OutboundMessage, trends.deliveries),
+    )
+    if not any(may(model) for model, _ in drawn):
+        return []
+    days = trends.counted(scope)
+    return [shown for model, draw in drawn if may(model) and (shown := draw(days))]
 
 
 def _conflicts(scope: Scope, today: date, zone: ZoneInfo) -> tuple[Figure, list[Figure], list[Figure]]:

@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import path
 
 from common import clock
 from common.display import PLACEHOLDER
 from cro_project.console import menu
+from cro_project.console.this_cro import this_cro_page
 from cro_project.login.guarded_site import GuardedSite
+from cro_project.search.page import search_page
 
 ORDER: dict[str, tuple[str, ...]] = {
     "participants": ("Participant", "Mode", "AuditEntry"),
@@ -27,7 +30,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "PolicySetting",
         "Market",
     ),
-    "uftp": ("InboundMessage", "OutboundMessage", "DeliveryAttempt", "Refusal", "Sender"),
+    "uftp": ("InboundMessage", "OutboundMessage", "DeliveryAttempt", "Refusal", "MessageSearch", "Sender"),
     "reservations": ("Contract", "ReservationUpdate"),
     "auth": ("User", "Group"),
 }
@@ -41,6 +44,22 @@ class CROAdminSite(GuardedSite):
     enable_nav_sidebar = False
     site_url = None
     empty_value_display = PLACEHOLDER
+
+    def get_urls(self) -> list[Any]:
+        """Return the pages of the site, with those that belong to no table first."""
+        return [
+            path("search/", self.admin_view(self.search), name="search"),
+            path("this-cro/", self.admin_view(self.this_cro), name="this_cro"),
+            *super().get_urls(),
+        ]
+
+    def search(self, request: HttpRequest) -> HttpResponse:
+        """Show what the search box found."""
+        return search_page(self, request)
+
+    def this_cro(self, request: HttpRequest) -> HttpResponse:
+        """Show what participants need to know of this CRO."""
+        return this_cro_page(self, request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return the context of every page, with the menu; before the log-in the menu is empty."""

@@ -10,16 +10,18 @@ from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.utils import quote
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from common.search import words
 from participants.admin_base.audited import changes_in_words
 from participants.admin_base.exporting import ExportableChangeList
 from participants.admin_base.filters import MAX_SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
 from participants.admin_base.html import moment, one_per_line
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.search import parties
 from participants.models import AuditEntry, FollowUp, Participant
 
 # The distinct values of an indexed column: one index probe for each, whatever the number of rows.
@@ -138,7 +140,18 @@ class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
     list_display = fields = ("at", "who", "what", "about", "changed", "why")
     list_filter = [ActorFilter, ActionFilter, ConcernedFilter, SubjectFilter, ("moment", DayRangeFilter)]
     search_fields = ["subject__startswith", "actor__exact", "action__exact"]
-    search_help_text = "What a subject starts with, or exactly who or what"
+    search_help_text = (
+        "What a subject starts with, a participant's domain, a word of a reason, or exactly who or what"
+    )
+    sortable_by = ("at", "who", "what")
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        named = parties(text, self.seen(request))
+        return [
+            *super().search_conditions(request, text),
+            *([Q(participants__overlap=named)] if named else []),
+            words("reason", text) & ~Q(reason=""),
+        ]
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
         scope = self.seen(request)
@@ -160,15 +173,15 @@ class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
         page = getattr(entry, "page", "")
         return format_html('<a href="{}">{}</a>', page, entry.subject) if page else entry.subject
 
-    @admin.display(description="moment")
+    @admin.display(description="moment", ordering="pk")
     def at(self, entry: AuditEntry) -> str:
         return moment(entry.moment)
 
-    @admin.display(description="who")
+    @admin.display(description="who", ordering="actor")
     def who(self, entry: AuditEntry) -> str:
         return entry.actor
 
-    @admin.display(description="what")
+    @admin.display(description="what", ordering="action")
     def what(self, entry: AuditEntry) -> str:
         return entry.action
 

@@ -8,6 +8,13 @@ from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from participants.admin_base.paginator import MAX_COUNT, CappedCount
+
+
+def _one_of(ways: list[str]) -> str:
+    """Return ways in one sentence: `a search, the filter by state or the filter by kind`."""
+    return " or ".join(filter(None, (", ".join(ways[:-1]), ways[-1])))
+
 
 class StrictChangeList(ChangeList):
     """A list that accepts only the lookups and sortings that it offers.
@@ -40,6 +47,29 @@ class StrictChangeList(ChangeList):
             self.params[ORDER_VAR] = ".".join(wanted)
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         return rows
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page's rows, and give each the viewer's scope, so that it links to nothing outside it."""
+        super().get_results(request)
+        admin: Any = self.model_admin
+        if not admin.is_export(request):
+            for row in self.result_list:
+                row.viewer_scope = admin.seen(request)
+
+    @property
+    def end_in_words(self) -> str:
+        """Return where the list ends and how to reach what comes after; empty where it is shown to its end."""
+        count = self.result_count
+        if not isinstance(count, CappedCount):
+            return ""
+        paginator: Any = self.paginator
+        shown = min(int(count), MAX_COUNT) if not paginator.found_more else int(count)
+        ways = ["a search"] if self.search_fields and not self.query else []
+        ways += ["more of what you search for"] if self.query else []
+        ways += [f"the filter by {spec.title}" for spec in self.filter_specs]
+        reach = f" Narrow it by {_one_of(ways)}." if ways else ""
+        pages = f", on {self.paginator.num_pages:,} pages" if self.paginator.num_pages > 1 else ""
+        return f"The list ends after {shown:,} rows{pages}; there are more.{reach}"
 
     def _sorts(self, column: str) -> bool:
         """Return whether the list can be sorted by `column`, such as `3`; `-3` is the opposite order."""

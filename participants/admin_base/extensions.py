@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 
 from participants.admin_base.figures import Figure, MayView
 from participants.admin_base.pages import Page
+from participants.admin_base.search import Conditions, Finder
+from participants.daily_counts import CountDay
 from participants.models import Participant
 from participants.scope import Scope
 
@@ -53,6 +55,9 @@ class ScreenExtension:
         pages: Pages below the list of another app's table, by table.
         actions: Actions in the list of another app's table, by table.
         inlines: Inlines on the page of a row of another app's table, by table.
+        finders: The tables that the search box of every page searches.
+        searches: Further conditions by which the lists of other apps are searched, by table.
+        daily_counts: Count what happened on a day, for the trends of the dashboard.
         fact_kinds: Kinds of facts that the page of a change counts (`registry.admin.facts.counts.FactKind`).
     """
 
@@ -63,6 +68,9 @@ class ScreenExtension:
     pages: Mapping[type[Model], Sequence[Page]] = field(default_factory=dict)
     actions: Mapping[type[Model], Sequence[Callable[..., Any]]] = field(default_factory=dict)
     inlines: Mapping[type[Model], Sequence[type[Any]]] = field(default_factory=dict)
+    finders: Sequence[Finder] = ()
+    searches: Mapping[type[Model], Sequence[Conditions]] = field(default_factory=dict)
+    daily_counts: Sequence[CountDay] = ()
     fact_kinds: Sequence[Any] = ()
 
 
@@ -125,6 +133,22 @@ def actions(model: type[Model]) -> list[Callable[..., Any]]:
 def inlines(model: type[Model]) -> list[type[Any]]:
     """Return the inlines that apps add to the page of a row of `model`."""
     return [inline for each in extensions() for inline in each.inlines.get(model, ())]
+
+
+def finders() -> list[Finder]:
+    """Return what the search box of every page searches, in the order of its results."""
+    found = (finder for each in extensions() for finder in each.finders)
+    return sorted(found, key=lambda finder: finder.place)
+
+
+def searches(model: type[Model]) -> list[Conditions]:
+    """Return the further conditions by which apps search the list of `model`."""
+    return [conditions for each in extensions() for conditions in each.searches.get(model, ())]
+
+
+def daily_counts() -> list[CountDay]:
+    """Return how apps count what happened on a day."""
+    return [count for each in extensions() for count in each.daily_counts]
 
 
 def fact_kinds() -> list[Any]:

@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from common.display import PLACEHOLDER
+from participants.models import Participant
+from participants.scope import NOBODY, Scope
 
 MAX_COUNTED = 10_000
 """How many rows a page counts at most; then it says that there are more."""
@@ -28,6 +30,12 @@ def link(to: Model | None, text: object = None) -> str:
         return PLACEHOLDER
     page = reverse(f"admin:{to._meta.app_label}_{to._meta.model_name}_change", args=[to.pk])
     return format_html('<a href="{}">{}</a>', page, to if text is None else text)
+
+
+def party_link(row: Model, party: Participant, text: str = "") -> str:
+    """Return a link to a participant whom a row of a list names; its name alone outside the viewer's scope."""
+    seen: Scope = getattr(row, "viewer_scope", NOBODY)
+    return link(party, text or party) if party in seen else text or str(party)
 
 
 def list_link(model: type[Model], text: object, **query: object) -> SafeString:

@@ -36,7 +36,7 @@ class CappedPaginator(Paginator[Any]):
 
     def __init__(self, *args: Any, found_more: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._found_more = found_more
+        self.found_more = found_more
 
     def page(self, number: int | str) -> Page[Any]:
         """Return the rows of one page. A late page reads the keys first, which needs no join."""
@@ -56,7 +56,7 @@ class CappedPaginator(Paginator[Any]):
             if estimate > MAX_COUNT:
                 return CappedCount(estimate, "about")
         counted = rows.order_by()[: MAX_COUNT + 1].count()
-        if self._found_more:
+        if self.found_more:
             return CappedCount(counted, "more than")
         return CappedCount(MAX_COUNT, "more than") if counted > MAX_COUNT else counted
 

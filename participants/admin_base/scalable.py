@@ -1,19 +1,26 @@
 """The base for tables of any size: pages, search and filters that read few rows."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core import checks
 from django.core.exceptions import ValidationError
-from django.db.models import CharField, Model, QuerySet, TextField
+from django.db.models import CharField, Model, Q, QuerySet, TextField
 from django.http import HttpRequest
 
+from common.search import matching
+from participants.admin_base import extensions
 from participants.admin_base.paginator import CappedPaginator
 from participants.admin_base.scoped import ScopedAdmin, ScopedChecks
+from participants.admin_base.search import shared_lookups
 
 MAX_FOUND = 1_000
 """How many rows a search finds. For many more keys, PostgreSQL would not use the index."""
+
+LONGEST_TEXT = 8_000
+"""A longer text is nothing that a row has."""
 
 ALLOWED_SEARCHES = ("__exact", "__startswith")
 
@@ -58,8 +65,9 @@ class ScalableAdmin(ScopedAdmin):
     * No full count (see CappedPaginator), and no counts of filter values (facets).
     * Rows are sorted by primary key, the latest first. Users can sort by another column only if `sortable_by` names
       it: name only columns with an index.
-    * A search compares the whole text with each of `search_fields`, which end in `__exact` or `__startswith`. Each
-      comparison uses an index and returns MAX_FOUND + 1 rows at most.
+    * A search compares the whole text with each of `search_fields`, which end in `__exact` or `__startswith`, and
+      by the other conditions of `search_conditions`. Each comparison uses an index and returns MAX_FOUND + 1 rows at
+      most.
     """
 
     checks_class = ScalableChecks
@@ -71,35 +79,50 @@ class ScalableAdmin(ScopedAdmin):
     list_per_page = 50
     list_max_show_all = 0
 
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the conditions that a row may meet to be found by a text; the most exact ones first.
+
+        An index must serve each of them. A subclass whose rows are found in more ways than `search_fields` say adds
+        to them here.
+        """
+        return [Q(**{field: text}) for field in self.get_search_fields(request)]
+
+    def all_conditions(self, request: HttpRequest, search_term: str) -> list[Q]:
+        """Return the conditions of this list, and those that apps above add; none for an empty text."""
+        text = search_term.strip()
+        if not text or "\x00" in text or len(text) > LONGEST_TEXT:
+            return []
+        added = extensions.searches(self.model)
+        with shared_lookups():
+            found = [condition for find in added for condition in find(text, self.seen(request))]
+            return [*self.search_conditions(request, text), *found]
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the rows of `queryset` in which a search field matches `search_term`, each once.
+        """Return the rows of `queryset` that `search_term` finds, each once.
 
         The keys of the matching rows are read first: with a subquery PostgreSQL would scan the whole table. An export
         has no bound, and uses the subquery. A field that cannot hold `search_term`, such as a number for a word, gives
         no rows. No text holds NUL.
         """
-        term = search_term.strip()
-        fields = list(self.get_search_fields(request))
-        if not term or not fields:
+        if not search_term.strip() or not self.get_search_fields(request):
             return queryset, False
-        if "\x00" in term:
-            return queryset.none(), False
-        cap = None if self.is_export(request) else MAX_FOUND + 1
-        branches = []
-        for field in fields:
-            with suppress(ValueError, ValidationError):
-                found = queryset.order_by().select_related(None).filter(**{field: term})
-                branches.append(found.values("pk")[:cap])
-        if not branches:
-            return queryset.none(), False
-        matching = branches[0].union(*branches[1:]) if len(branches) > 1 else branches[0]
-        if not cap:
-            return queryset.filter(pk__in=matching), False
-        keys = [row["pk"] for row in matching]
-        request.found_more = len(keys) > MAX_FOUND  # type: ignore[attr-defined]
-        return queryset.filter(pk__in=keys[:MAX_FOUND]), False
+        conditions = self.all_conditions(request, search_term)
+        if self.is_export(request):
+            return _in_subquery(queryset, conditions), False
+        keys, request.found_more = matching(queryset, conditions, MAX_FOUND)  # type: ignore[attr-defined]
+        return queryset.filter(pk__in=keys), False
+
+    def find_keys(self, request: HttpRequest, text: str, limit: int) -> tuple[list[Any], bool]:
+        """Return the keys of the rows that `find` finds, and whether there are more."""
+        return matching(self.get_queryset(request), self.all_conditions(request, text), limit)
+
+    def find(self, request: HttpRequest, text: str, limit: int) -> tuple[list[Any], bool]:
+        """Return the rows in scope that a text finds, the most exact ones first, and whether there are more."""
+        keys, more = self.find_keys(request, text, limit)
+        found = {row.pk: row for row in self.get_queryset(request).filter(pk__in=keys)} if keys else {}
+        return [found[key] for key in keys if key in found], more
 
     def get_paginator(
         self,
@@ -112,6 +135,17 @@ class ScalableAdmin(ScopedAdmin):
         """Return a paginator, which knows whether a search found more rows than it shows."""
         found_more = getattr(request, "found_more", False)
         return CappedPaginator(queryset, per_page, orphans, allow_empty_first_page, found_more=found_more)
+
+
+def _in_subquery(rows: QuerySet[Any], conditions: Iterable[Q]) -> QuerySet[Any]:
+    """Return the rows that meet one of `conditions`, however many."""
+    branches = []
+    for condition in conditions:
+        with suppress(ValueError, ValidationError):
+            branches.append(rows.order_by().select_related(None).filter(condition).values("pk"))
+    if not branches:
+        return rows.none()
+    return rows.filter(pk__in=branches[0].union(*branches[1:]) if len(branches) > 1 else branches[0])
 
 
 class ReadOnlyAdmin:

@@ -5,6 +5,7 @@ from participants.models.journal import Attachment, Contact, FollowUp, JournalEn
 from participants.models.participants import (
     CONTROL,
     AuditEntry,
+    DailyCount,
     Mode,
     Participant,
     ParticipantStanding,
@@ -17,6 +18,7 @@ __all__ = [
     "Attachment",
     "AuditEntry",
     "Contact",
+    "DailyCount",
     "DeliverySettings",
     "FollowUp",
     "JournalEntry",

@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from django.utils.text import capfirst
 
 from common.identifiers import DOMAIN, is_domain, odd_character
+from common.search import word_vector
 from participants.endpoints import EndpointRefused, check_endpoint
 from participants.keys import PREFIX, InvalidKey, format_public_key, parse_public_key, public_key_of_seed
 
@@ -278,6 +279,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["content_type", "object_pk", "-id"], name="audit_object"),
             GinIndex(fields=["participants"], name="audit_participants", fastupdate=False),
             models.Index(KeyTransform("change", "after"), name="audit_change"),
+            GinIndex(word_vector("reason"), name="audit_reason_words", condition=~Q(reason="")),
         ]
         constraints = [
             models.CheckConstraint(
@@ -289,3 +291,32 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.subject}"
+
+
+class DailyCount(models.Model):
+    """How many of something there were on a day of the market: in all, or those that concern one participant.
+
+    `participants.daily_counts` counts, and keeps only the latest days.
+    """
+
+    participant = models.ForeignKey(
+        Participant,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        help_text="Null: all",
+    )
+    measure = models.CharField(max_length=40)
+    day = models.DateField()
+    number = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant", "measure", "day"], name="daily_count_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.measure} on {self.day}: {self.number}"

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from common.search import word_vector
 from participants.models import Participant
 from uftp.models import InboundMessage
 
@@ -60,6 +61,7 @@ class Change(models.Model):
         indexes = [
             GinIndex(fields=["participants"], name="change_participants", fastupdate=False),
             models.Index(fields=["reverses"], name="change_reverses", condition=Q(reverses__isnull=False)),
+            GinIndex(word_vector("reason"), name="change_reason_words", condition=~Q(reason="")),
         ]
 
     def __str__(self) -> str:

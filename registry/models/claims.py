@@ -6,8 +6,10 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 
 from participants.models import Participant
+from registry.models.addresses import has_capitals, indexed_end
 from registry.models.changes import CURRENT, Change, Fact, FactQuerySet, superseded_index
 from registry.models.points import CongestionPoint
 
@@ -29,6 +31,10 @@ class Connection(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["address"], name="connection_address")]
+        indexes = [
+            models.Index(indexed_end(), name="connection_end"),
+            models.Index(Lower("address"), name="connection_capitals", condition=has_capitals()),
+        ]
 
     def __str__(self) -> str:
         return self.address

@@ -36,6 +36,11 @@ class CongestionPointCoverage(models.Model):
         CongestionPoint, primary_key=True, on_delete=models.CASCADE, related_name="coverage"
     )
     day = models.DateField()
+    has_terms = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="Whether it has terms on the day; else it has ended or not begun",
+    )
     connections = models.IntegerField()
     represented = models.IntegerField()
     counted_at = models.DateTimeField()

@@ -6,8 +6,10 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from participants.models import Participant
+from registry.models.addresses import has_capitals, indexed_end, local_part
 from registry.models.changes import CURRENT, Change, Fact, FactQuerySet, superseded_index
 
 
@@ -32,7 +34,12 @@ class CongestionPoint(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["dso", "address"], name="congestion_point_dso_address")
         ]
-        indexes = [models.Index(fields=["address"], name="congestion_point_address")]
+        indexes = [
+            models.Index(fields=["address"], name="congestion_point_address"),
+            models.Index(indexed_end(), name="congestion_point_end"),
+            models.Index(local_part(), name="congestion_point_local_part"),
+            models.Index(Lower("address"), name="congestion_point_capitals", condition=has_capitals()),
+        ]
 
     def __str__(self) -> str:
         return self.address

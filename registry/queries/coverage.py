@@ -71,8 +71,13 @@ ON CONFLICT DO NOTHING
 COUNT = """
 -- The connections that lie behind the counted congestion points on the day, as a DSO is told them (docs/rules.md Q6),
 -- and those of them with an AGR that is active there.
-INSERT INTO registry_congestionpointcoverage (congestion_point_id, day, connections, represented, counted_at)
-SELECT p.id, %(day)s, coalesce(c.connections, 0), coalesce(c.represented, 0), %(now)s
+INSERT INTO registry_congestionpointcoverage (
+    congestion_point_id, day, has_terms, connections, represented, counted_at
+)
+SELECT p.id, %(day)s, EXISTS (
+        SELECT FROM registry_congestionpointterms t
+        WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL AND t.period @> %(day)s
+    ), coalesce(c.connections, 0), coalesce(c.represented, 0), %(now)s
 FROM counted_point p
 LEFT JOIN (
     SELECT m.congestion_point_id AS id, count(*) AS connections, count(r.connection_id) AS represented
@@ -89,8 +94,8 @@ LEFT JOIN (
 ) c ON c.id = p.id
 ORDER BY p.id
 ON CONFLICT (congestion_point_id) DO UPDATE
-SET day = excluded.day, connections = excluded.connections, represented = excluded.represented,
-    counted_at = excluded.counted_at
+SET day = excluded.day, has_terms = excluded.has_terms, connections = excluded.connections,
+    represented = excluded.represented, counted_at = excluded.counted_at
 """
 
 
@@ -139,9 +144,11 @@ def counted_at() -> datetime | None:
 def bands(scope: Scope) -> list[tuple[str, int, str]]:
     """Return label, number of congestion points and query string of their list for each band of coverage.
 
-    The bands run from none to all. Only congestion points of DSOs in `scope` are counted.
+    The bands run from none to all. Only congestion points of DSOs in `scope` that have terms on
+    the day of the count are counted: those that have ended or not begun are in no band.
     """
-    rows = scope.restrict(CongestionPointCoverage.objects.all(), "congestion_point__dso")
+    here = CongestionPointCoverage.objects.filter(has_terms=True)
+    rows = scope.restrict(here, "congestion_point__dso")
     counts = dict(rows.values_list("band").annotate(Count("pk")).order_by())
     return [(str(band.label), counts.get(band.value, 0), f"coverage={band.value}") for band in Coverage]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from participants.admin_base.figures import Figure, MayView, counted
+from participants.admin_base.figures import Figure, MayView, Urgency, counted
 from participants.scope import Scope
 from registry.market.market import market, today_at
 from reservations.admin.contracts import filters as contract_filters
@@ -22,9 +22,9 @@ def reservation_figures(scope: Scope, now: datetime, may_view: MayView) -> Itera
     today = today_at(now, market().time_zone)
     if may_view(ReservationUpdate):
         undone = unreplaced(scope.restrict(ReservationUpdate.objects.all(), "dso", "agr"), today)
-        yield counted("Reservation updates undone", undone, state=UNREPLACED)
+        yield counted("Reservation updates undone", undone, Urgency.NOW, state=UNREPLACED)
     if may_view(Contract):
         draft = ContractVersion.State.DRAFT
         versions = contract_filters.in_state(ContractVersion.objects.current(), draft, today)
         contracts = scope.restrict(Contract.objects.all(), "dso", "agr")
-        yield counted("Contracts in draft", with_version(contracts, versions), state=draft)
+        yield counted("Contracts in draft", with_version(contracts, versions), Urgency.SOON, state=draft)

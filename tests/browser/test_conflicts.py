@@ -27,8 +27,8 @@ def test_a_clerk_settles_a_conflict_and_decides_it_anew(kim: Page, market: Marke
     look(page, "conflicts")
 
     home = behind("mill")[3]
-    page.get_by_role("searchbox").fill(home)
-    page.get_by_role("searchbox").press("Enter")
+    page.get_by_role("searchbox", name="Search").fill(home)
+    page.get_by_role("searchbox", name="Search").press("Enter")
     rows.filter(has_text="zonkracht.example").get_by_role("link").first.click()
 
     number = market.conflicts["several"].pk

@@ -48,6 +48,22 @@ SAMPLES = {
 """What is typed into a filter, by the end of its parameter's name."""
 
 
+SEARCHED = (
+    "871600000000000777",
+    "EAN.8716",
+    "777",
+    "000777",
+    "agr-6.example",
+    "dso-4",
+    "FLEX-17",
+    "00000000",
+    "17",
+    "ends before",
+    "nothing-at-all",
+)
+"""What is typed into the search box of every page."""
+
+
 @dataclass(frozen=True)
 class Figure:
     page: str
@@ -149,6 +165,7 @@ def pages() -> Iterator[str]:
 
     for who in ("operator", "limited"):
         yield f"{who} /admin/"
+        yield from (f"{who} /admin/search/?q={quote(text)}" for text in SEARCHED)
         for model, model_admin in admin.site._registry.items():
             base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
             text = text_of(who, base)

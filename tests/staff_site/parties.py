@@ -43,9 +43,18 @@ from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion, ReservationUpdate
 from tests.support.exchange import drain, exchange, receive
 from tests.support.peer import CRO, Peer
+from uftp import message_search
 from uftp.connectivity import send_test_message
 from uftp.delivery.circuits import open_after_refusal
-from uftp.models import CircuitBreaker, DeliveryAttempt, InboundMessage, OutboundMessage, Refusal, Sender
+from uftp.models import (
+    CircuitBreaker,
+    DeliveryAttempt,
+    InboundMessage,
+    MessageSearch,
+    OutboundMessage,
+    Refusal,
+    Sender,
+)
 
 SHARED = "ea1.2026-01.example.shared:home-9"
 FIRST, HALF_WAY = "2026-01-01", "2030-07-01"
@@ -222,6 +231,13 @@ def _refuse(party: Party) -> None:
         assert 400 <= refused.status_code < 500, refused.content
 
 
+def _search(party: Party, sender: Sender) -> MessageSearch:
+    """A search for an address of the party in its own messages."""
+    days = (date(2026, 1, 1), date(2026, 1, 31))
+    moments = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
+    return message_search.start(sender, home(party.tag, 1), days, moments, actor=party.tag, now=now())
+
+
 def _look_up(party: Party) -> None:
     agr, two, dso = (party.participants[name] for name in ("agr", "two", "dso"))
     sender = Sender.objects.get(role="AGR", domain=agr.domain)
@@ -232,6 +248,7 @@ def _look_up(party: Party) -> None:
         "participants_participant": agr.pk,
         "participants_auditentry": AuditEntry.objects.filter(participants__contains=[two.pk]).latest("pk").pk,
         "uftp_sender": sender.pk,
+        "uftp_messagesearch": _search(party, sender).pk,
         "uftp_inboundmessage": sender.messages.get(state="set aside").pk,
         "uftp_outboundmessage": OutboundMessage.objects.get(recipient_domain=two.domain, state="failed").pk,
         "uftp_circuitbreaker": CircuitBreaker.objects.get(domain=two.domain).pk,

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -12,6 +12,8 @@ from django.test import Client
 
 from registry.market.policies import set_policy
 from tests.staff_site.test_queries import fill
+from uftp import message_search
+from uftp.models import Sender
 
 DISPLAYED = re.compile(r"\bfrom 2\d{3}| to 2\d{3}|\bCES?T\b|\bUTC\b|\d %|–")
 """Days, moments and shares as people read them."""
@@ -49,6 +51,9 @@ def exported(client: Client, address: str) -> list[dict[str, str]]:
 def filled(db: None) -> None:
     fill(2)
     set_policy("P3", "reject", actor="lee", reason="as agreed")
+    day = datetime(2026, 6, 1, tzinfo=UTC)
+    days, moments = (day.date(), day.date()), (day, day + timedelta(days=1))
+    message_search.start(Sender.objects.all()[0], "ean.8716", days, moments, actor="kim", now=day)
 
 
 def test_no_list_s_file_holds_what_people_read_alone(admin_client: Client, filled: None) -> None:

@@ -482,16 +482,17 @@ ELSEWHERE = {
     "two_factor_set_up",
     "two_factor_renew_codes",
     "two_factor_turn_off",
+    "uftp_messagesearch_start",
 }
 """One's own second factor: tests/cro_project/login/test_two_factor.py finds the entries. Contacts need no reason:
 tests/participants/journal/test_contacts.py finds theirs. Who is invited is not logged in yet:
-tests/cro_project/login/test_invitations.py."""
+tests/cro_project/login/test_invitations.py. A search in messages only reads, and has no entry."""
 
 SHOW = re.compile(
-    r"index|login|logout|password_change_done|autocomplete|jsi18n|view_on_site|app_list|two_factor|two_factor_codes"
+    r"index|search|this_cro|login|logout|password_change_done|autocomplete|jsi18n|view_on_site|app_list|two_factor|two_factor_codes"
     r"|\w+_(changelist|export|history|xml|csv|suggest\w*|\w*preview|journal_file)|participants_participant_follow_ups"
     r"|participants_participant_test_message_(result|steps)|registry_importrun_(progress|rejects_csv)"
-    r"|reservations_contract_(day|month|overview|settlement|version)"
+    r"|registry_conflict_groups|uftp_messagesearch_progress|reservations_contract_(day|month|overview|settlement|version)"
 )
 """Pages that only show, whatever is sent to them."""
 

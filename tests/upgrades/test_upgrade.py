@@ -39,6 +39,8 @@ FILLED = {
     "registry_change": {"kind", "reverses_id"},
     "registry_congestionpointconnection": {"given_to_id"},
     "registry_representation": {"given_to_id"},
+    "registry_congestionpointcoverage": {"has_terms"},
+    "registry_coveragestate": {"latest_change"},
     "uftp_outboundmessage": {"resent_at"},
 }
 """The columns that migrations add or fill, by table; a test of its own says what with."""

@@ -2,6 +2,7 @@
 
 from uftp.admin.circuits import CircuitBreakerAdmin
 from uftp.admin.inbound import InboundMessageAdmin, SenderAdmin
+from uftp.admin.message_searches import MessageSearchAdmin
 from uftp.admin.outbound import DeliveryAttemptAdmin, OutboundMessageAdmin
 from uftp.admin.refusals import RefusalAdmin
 from uftp.admin.unknown_senders import UnknownSenderAdmin
@@ -10,6 +11,7 @@ __all__ = [
     "CircuitBreakerAdmin",
     "DeliveryAttemptAdmin",
     "InboundMessageAdmin",
+    "MessageSearchAdmin",
     "OutboundMessageAdmin",
     "RefusalAdmin",
     "SenderAdmin",

@@ -3,18 +3,20 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 from common.display import PLACEHOLDER
+from common.search import words
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, list_link, moment, one_per_line
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.search import parties
+from participants.models import Participant
 from participants.scope import Scope
-from uftp import meanings
+from uftp import meanings, stored_xml
 from uftp.admin import explanation as explanations
-from uftp.admin import xml as stored_xml
 from uftp.admin.filters import InboundTypeFilter, ReceivedResultFilter, SenderFilter, SenderRoleFilter
 from uftp.admin.messages import MessageAdmin, badge
 from uftp.admin.retry import RetryAction
@@ -104,8 +106,12 @@ class InboundMessageAdmin(MessageAdmin):
         InboundTypeFilter,
         ("received_at", DayRangeFilter),
     )
-    search_fields = ("message_id__exact", "conversation_id__exact")
-    search_help_text = "The whole of a MessageID or ConversationID"
+    search_fields = ("message_id__startswith", "conversation_id__startswith")
+    search_help_text = (
+        "The beginning of a MessageID or ConversationID, the sender's domain, a word of the answer's reason, or an"
+        " entity address that a message changed"
+    )
+    sortable_by = ("received",)
     retry_action = PROCESS_AGAIN
     pages = (*MessageAdmin.pages, PROCESS_AGAIN.page)
     actions = ("process_again",)
@@ -141,6 +147,17 @@ class InboundMessageAdmin(MessageAdmin):
 
     def acted_on(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
         return rows_of_senders(rows, self.acted_for(request))
+
+    def party_conditions(self, text: str, seen: Scope) -> list[Q]:
+        found = Participant.objects.filter(pk__in=parties(text, seen)).values_list("role", "domain")
+        named = Sender.objects.none()
+        for role, domain in found:
+            named |= Sender.objects.filter(role=role, domain=domain)
+        senders = list(named.values_list("pk", flat=True))
+        return [Q(sender__in=senders)] if senders else []
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        return [*super().search_conditions(request, text), words("reason", text) & ~Q(reason="")]
 
     def has_process_again_permission(self, request: HttpRequest) -> bool:
         return PROCESS_AGAIN.is_allowed(request)
@@ -187,7 +204,7 @@ class InboundMessageAdmin(MessageAdmin):
     def failures(self, message: InboundMessage) -> str:
         return str(message.attempts)
 
-    @admin.display(description="received")
+    @admin.display(description="received", ordering="received_at")
     def received(self, message: InboundMessage) -> str:
         return moment(message.received_at)
 
@@ -265,6 +282,9 @@ class SenderAdmin(ReadOnlyAdmin, ScalableAdmin):
     search_fields = ("domain__startswith",)
     search_help_text = "The beginning of a domain"
     fields = ("domain", "role", "received")
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        return [Q(domain__startswith=text.lower())]
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Sender]) -> QuerySet[Sender]:
         return self.seen(request).restrict_named(rows, "role", "domain")

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html, format_html_join
@@ -17,7 +17,7 @@ from participants.admin_base.pages import Page
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
 from participants.scope import NOBODY, Scope
-from uftp.admin import xml as stored_xml
+from uftp import stored_xml
 from uftp.admin.retry import RetryAction
 from uftp.delivery.forwarding import result_in_words, with_passing
 from uftp.models import InboundMessage, OutboundMessage
@@ -105,14 +105,18 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
         scope: Scope = getattr(message, "_link_scope", NOBODY)
         return scope
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Search also in lower case: MessageIDs are stored in lower case, ConversationIDs verbatim."""
-        found, duplicates = super().get_search_results(request, queryset, search_term)
-        if search_term != search_term.lower() and not found.exists():
-            return super().get_search_results(request, queryset, search_term.lower())
-        return found, duplicates
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the conditions by MessageID, which is stored in lower case, ConversationID, party and reason."""
+        seen = self.seen(request)
+        return [
+            Q(message_id__startswith=text.lower()),
+            *(Q(conversation_id__startswith=each) for each in dict.fromkeys((text, text.lower()))),
+            *self.party_conditions(text, seen),
+        ]
+
+    def party_conditions(self, text: str, seen: Scope) -> list[Q]:
+        """Return the condition that the text names the participant that sent a message or is to get it."""
+        raise NotImplementedError
 
     def page_context(self, request: HttpRequest, row: Message) -> dict[str, Any]:
         retry = self.retry_action

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.text import Truncator
@@ -13,6 +13,9 @@ from common.display import PLACEHOLDER
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, list_link, moment, one_per_line, table
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.search import parties
+from participants.models import Participant
+from participants.scope import Scope
 from uftp import meanings
 from uftp.admin import unverified
 from uftp.admin.filters import (
@@ -98,8 +101,12 @@ class OutboundMessageAdmin(MessageAdmin):
         PassedOnFilter,
         ("created_at", DayRangeFilter),
     )
-    search_fields = ("message_id__exact", "conversation_id__exact")
-    search_help_text = "The whole of a MessageID or ConversationID"
+    search_fields = ("message_id__startswith", "conversation_id__startswith")
+    search_help_text = (
+        "The beginning of a MessageID or ConversationID, the recipient's domain, or an entity address that the"
+        " answered message changed"
+    )
+    sortable_by = ("created",)
     retry_action = SEND_AGAIN
     pages = (*MessageAdmin.pages, SEND_AGAIN.page, unverified.PAGE)
     actions = ("send_again",)
@@ -146,6 +153,14 @@ class OutboundMessageAdmin(MessageAdmin):
     def acted_on(self, request: HttpRequest, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
         return self.acted_for(request).restrict_named(rows, "recipient_role", "recipient_domain")
 
+    def party_conditions(self, text: str, seen: Scope) -> list[Q]:
+        named = Q()
+        for role, domain in Participant.objects.filter(pk__in=parties(text, seen)).values_list(
+            "role", "domain"
+        ):
+            named |= Q(recipient_role=role, recipient_domain=domain)
+        return [named] if named else []
+
     def has_send_again_permission(self, request: HttpRequest) -> bool:
         return SEND_AGAIN.is_allowed(request)
 
@@ -157,7 +172,7 @@ class OutboundMessageAdmin(MessageAdmin):
     def number(self, message: OutboundMessage) -> str:
         return str(message.pk)
 
-    @admin.display(description="created")
+    @admin.display(description="created", ordering="created_at")
     def created(self, message: OutboundMessage) -> str:
         return moment(message.created_at)
 
@@ -296,8 +311,9 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
     )
     list_select_related = ("message",)
     list_filter = ("outcome", RecipientOfAttemptFilter)
-    search_fields = ("message__message_id__exact",)
-    search_help_text = "The whole of a MessageID"
+    search_fields = ("message__message_id__startswith",)
+    search_help_text = "The beginning of a MessageID, or the recipient's domain"
+    sortable_by = ("started",)
     fields = (
         "started",
         "finished",
@@ -313,10 +329,20 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
     def in_scope(self, request: HttpRequest, rows: QuerySet[DeliveryAttempt]) -> QuerySet[DeliveryAttempt]:
         return self.seen(request).restrict_named(rows, "message__recipient_role", "message__recipient_domain")
 
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        named = Participant.objects.filter(pk__in=parties(text, self.seen(request)))
+        return [
+            Q(message__message_id__startswith=text.lower()),
+            *(
+                Q(message__recipient_role=role, message__recipient_domain=domain)
+                for role, domain in named.values_list("role", "domain")
+            ),
+        ]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryAttempt]:
         return super().get_queryset(request).select_related("message").defer("message__sealed")
 
-    @admin.display(description="at")
+    @admin.display(description="at", ordering="pk")
     def started(self, attempt: DeliveryAttempt) -> str:
         return moment(attempt.started_at)
 

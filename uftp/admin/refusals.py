@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -13,7 +13,7 @@ from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import Page
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
-from participants.models import Participant
+from participants.models import Participant, Role
 from uftp import meanings
 from uftp.admin import explanation
 from uftp.admin.filters import ClaimedRoleFilter, ClaimedSenderFilter, StatusFilter
@@ -60,8 +60,12 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
     )
     search_fields = ("domain__startswith", "address__exact")
     search_help_text = "The beginning of a domain, or the whole of a network address"
+    sortable_by = ("received",)
     fields = ("received", "sender", "proven", "address", "answer", "meaning", "size_in_words")
     pages = (Page("<path:object_id>/xml/", "xml", download),)
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        return [*(Q(role=role, domain__startswith=text.lower()) for role in Role.values), Q(address=text)]
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Refusal]) -> QuerySet[Refusal]:
         return self.seen(request).restrict_named(rows, "role", "domain")
@@ -75,7 +79,7 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
             fieldsets.append(("The message inside", {"fields": ("explained", "xml")}))
         return fieldsets
 
-    @admin.display(description="refused")
+    @admin.display(description="refused", ordering="pk")
     def received(self, refusal: Refusal) -> str:
         return moment(refusal.at)
 

@@ -221,6 +221,27 @@
         });
     };
 
+    /** <button data-copy="text" hidden>: appears where the browser lets pages copy, copies the text, and says so. */
+    const copy = (button) => {
+        if (!navigator.clipboard) {
+            return;
+        }
+        button.hidden = false;
+        button.setAttribute("aria-live", "polite");
+        const before = button.textContent;
+        button.addEventListener("click", async () => {
+            try {
+                await navigator.clipboard.writeText(button.dataset.copy);
+                button.textContent = "Copied";
+            } catch {
+                button.textContent = "Not copied";
+            }
+            setTimeout(() => {
+                button.textContent = before;
+            }, 2000);
+        });
+    };
+
     /** Sets going what `root` holds. */
     const start = (root) => {
         root.querySelectorAll(TABLES).forEach(name);
@@ -231,6 +252,7 @@
         root.querySelectorAll("input[data-suggest]").forEach(suggest);
         root.querySelectorAll("input[type=file][data-at-most]").forEach(weigh);
         root.querySelectorAll("[data-enter]").forEach(enter);
+        root.querySelectorAll("button[data-copy]").forEach(copy);
     };
 
     document.addEventListener("DOMContentLoaded", () => start(document));

@@ -16,6 +16,7 @@ from participants import edits
 from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.admin_base.html import count_in_words, link, list_link, moment, one_per_line
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.search import of_parties
 from participants.models import Participant
 from participants.scope import NOBODY, Scope, seen_by
 from registry.admin.changes import reverse
@@ -25,6 +26,7 @@ from registry.models import Change, Conflict, RevisionPlace
 from registry.models.imports import ImportRun
 from registry.previews.effects import of_change
 from registry.previews.presentation import render_for
+from registry.queries import reference_search
 from registry.updates import revisions
 from uftp.models import InboundMessage, Sender
 
@@ -49,8 +51,9 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
     )
     list_select_related = ("message", "message__sender")
     list_filter = ("kind", ("moment", DayRangeFilter))
-    search_fields = ("pk__exact", "message__message_id__exact")
-    search_help_text = "A change's number, or the whole MessageID of the message that it came from"
+    search_fields = ("pk__exact", "message__message_id__startswith")
+    search_help_text = "A change's number, the beginning of its message's MessageID, or a word of a reason"
+    sortable_by = ("number", "known_from")
     fields = ("number", "known_from", "kind", "source", "why", "facts", "conflicts", "reversal")
     pages = reverse.PAGES
 
@@ -77,6 +80,10 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         )
         return rows.select_related("message__sender").defer("message__sealed")
 
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the conditions by number, message and reason."""
+        return reference_search.changes(text)
+
     def page_context(self, request: HttpRequest, row: Change) -> dict[str, Any]:
         """Add the consequences of the change, for a viewer who sees every participant.
 
@@ -92,12 +99,12 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         context["reverse_url"] = reverse.reverse_url(self, request, row)
         return context
 
-    @admin.display(description="number")
+    @admin.display(description="number", ordering="pk")
     def number(self, change: Change) -> str:
         """Return the number of the change."""
         return str(change.pk)
 
-    @admin.display(description="known from")
+    @admin.display(description="known from", ordering="moment")
     def known_from(self, change: Change) -> str:
         """Return the moment from which the change was known."""
         return moment(change.moment)
@@ -218,10 +225,14 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     list_select_related = ("sender",)
     list_filter = (UpdateTypeFilter, SenderFilter)
     search_fields = ("sender__domain__startswith",)
-    search_help_text = "The beginning of a sender's domain"
+    search_help_text = "A sender's domain, or a part of it"
     fields = ("sender", "update_type", "sequence", "time_stamp_in_words", "updated")
     action_form = ReasonActionForm
     actions = ("reset",)
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the condition that the text names the sender."""
+        return of_parties(text, self.seen(request), "sender")
 
     def audit_object(self, row: RevisionPlace) -> Participant:
         """Return the sender: the audit entry of a reset is about it, because the place is deleted."""

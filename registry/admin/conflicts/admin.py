@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from common import clock
-from participants.admin_base.html import moment
+from participants.admin_base.html import link, moment, party_link
 from participants.admin_base.journal import JOURNAL_PAGES
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from registry import periods
-from registry.admin.conflicts import bulk, views
+from registry.admin.conflicts import bulk, groups, views
 from registry.admin.conflicts.filters import (
     DecisionFilter,
     OpenedFilter,
@@ -23,6 +23,7 @@ from registry.admin.conflicts.filters import (
 )
 from registry.admin.facts.base import EXPORTED_DAYS, by_change
 from registry.models import Conflict
+from registry.queries import reference_search
 
 
 @admin.register(Conflict)
@@ -34,9 +35,9 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
     list_display = (
         "number",
         "kind",
-        "connection",
-        "holder",
-        "claimant",
+        "about",
+        "held_by",
+        "claimed_by",
         "days",
         "age",
         "outcome",
@@ -63,10 +64,14 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         ("opened_by__moment", OpenedFilter),
     )
     search_fields = ("pk__exact", "connection__address__startswith")
-    search_help_text = "A conflict's number, or the beginning of a connection's entity address"
-    sortable_by = ("number", "age")
+    search_help_text = (
+        "A number, a connection's or congestion point's entity address or its end, a party's domain, or a word of a"
+        " reason"
+    )
+    sortable_by = ("number", "kind", "age")
     actions = (bulk.settle_together,)
-    pages = (*bulk.PAGES, *JOURNAL_PAGES, *views.PAGES)
+    pages = (*bulk.PAGES, *groups.PAGES, *JOURNAL_PAGES, *views.PAGES)
+    change_list_template = "admin/registry/conflicts.html"
 
     class Media:
         css = {"all": ("cro_project/decisions.css",)}
@@ -74,6 +79,10 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         """Return conflicts with the rows that the list names."""
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the conditions by number, connection, congestion point, party and reason."""
+        return reference_search.conflicts(text, self.seen(request))
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         """Show the age of open conflicts, and how closed ones ended."""
@@ -100,6 +109,21 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
     def number(self, conflict: Conflict) -> str:
         """Return the number of the conflict."""
         return str(conflict.pk)
+
+    @admin.display(description="connection")
+    def about(self, conflict: Conflict) -> str:
+        """Return the connection, as a link."""
+        return link(conflict.connection)
+
+    @admin.display(description="holder")
+    def held_by(self, conflict: Conflict) -> str:
+        """Return the holder, as a link for those who may see it."""
+        return party_link(conflict, conflict.holder)
+
+    @admin.display(description="claimant")
+    def claimed_by(self, conflict: Conflict) -> str:
+        """Return the claimant, as a link for those who may see it."""
+        return party_link(conflict, conflict.claimant)
 
     @admin.display(description="contested days")
     def days(self, conflict: Conflict) -> str:

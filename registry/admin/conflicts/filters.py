@@ -10,9 +10,16 @@ from django.contrib import admin
 from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 
-from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter, TextFilter
+from participants.admin_base.filters import (
+    MAX_MATCHES,
+    ChoiceFilter,
+    DayRangeFilter,
+    ParticipantFilter,
+    TextFilter,
+)
 from registry.admin.facts.filters import MAX_CHANGES, SAFETY_MARGIN
 from registry.models import Change, Conflict, CongestionPoint, CongestionPointConnection
+from registry.queries import addresses
 
 
 class PartyFilter(ParticipantFilter):
@@ -35,8 +42,10 @@ class PointFilter(TextFilter):
         """Return the conflicts that match the typed address."""
         if not self.text:
             return queryset
-        named = self.seen.restrict(CongestionPoint.objects.filter(address=self.text), "dso")
-        points = list(named.values_list("pk", flat=True))
+        named, _ = addresses.find(
+            self.seen.restrict(CongestionPoint.objects.all(), "dso"), self.text, MAX_MATCHES
+        )
+        points = [point.pk for point in named]
         claimed = CongestionPointConnection.objects.current().filter(congestion_point__in=points)
         return queryset.filter(connection__in=claimed.values("connection"))
 

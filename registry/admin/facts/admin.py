@@ -23,9 +23,10 @@ RECORDED = ("recorded_by__moment", RecordedFilter)
 class CongestionPointTermsAdmin(FactAdmin):
     """The list and the pages of terms."""
 
+    item = "congestion_point"
     scope_by = ("congestion_point__dso",)
     linked_lookups = (*LINKED, "congestion_point__id__exact")
-    list_display = ("congestion_point", "dso", "days", "terms", "recorded", "superseded")
+    list_display = ("point", "operator", "days", "terms", "recorded", "superseded")
     export_display = (
         ("Congestion point", "congestion_point.address"),
         ("DSO", "congestion_point.dso.domain"),
@@ -38,10 +39,10 @@ class CongestionPointTermsAdmin(FactAdmin):
     list_select_related = ("congestion_point__dso", "recorded_by", "superseded_by")
     list_filter = (KnowledgeFilter, CongestionPointFilter, DSOOfPointFilter, DAYS, RECORDED)
     search_fields = ("congestion_point__address__startswith",)
-    search_help_text = "The beginning of a congestion point's entity address"
+    search_help_text = "The beginning or the end of a congestion point's entity address, or the DSO's domain"
     fields = (
         "congestion_point",
-        "dso",
+        "operator",
         "days",
         "mutex_offers_supported",
         "day_ahead_redispatch_by",
@@ -50,10 +51,15 @@ class CongestionPointTermsAdmin(FactAdmin):
         "superseded",
     )
 
+    @admin.display(description="congestion point")
+    def point(self, terms: CongestionPointTerms) -> str:
+        """Return the congestion point, as a link."""
+        return link(terms.congestion_point)
+
     @admin.display(description="DSO")
-    def dso(self, terms: CongestionPointTerms) -> str:
-        """Return the DSO of the congestion point."""
-        return str(terms.congestion_point.dso)
+    def operator(self, terms: CongestionPointTerms) -> str:
+        """Return the DSO, as a link."""
+        return link(terms.congestion_point.dso)
 
     @admin.display(description="terms")
     def terms(self, terms: CongestionPointTerms) -> str:
@@ -68,8 +74,8 @@ class MembershipAdmin(FactAdmin):
     linked_lookups = (*LINKED, "congestion_point__id__exact")
     scope_by = ("dso",)
     list_display = (
-        "connection",
-        "congestion_point",
+        "about",
+        "point",
         "operator",
         "days",
         "standing",
@@ -103,7 +109,7 @@ class MembershipAdmin(FactAdmin):
         RECORDED,
     )
     search_fields = ("connection__address__startswith", "congestion_point__address__startswith")
-    search_help_text = "The beginning of the entity address of a connection or congestion point"
+    search_help_text = "The beginning or the end of an entity address, or the DSO's domain"
     fields = (
         "connection",
         "congestion_point",
@@ -115,6 +121,16 @@ class MembershipAdmin(FactAdmin):
         "recorded",
         "superseded",
     )
+
+    @admin.display(description="connection")
+    def about(self, membership: CongestionPointConnection) -> str:
+        """Return the connection, as a link."""
+        return link(membership.connection)
+
+    @admin.display(description="congestion point")
+    def point(self, membership: CongestionPointConnection) -> str:
+        """Return the congestion point, as a link."""
+        return link(membership.congestion_point)
 
     @admin.display(description="DSO")
     def operator(self, membership: CongestionPointConnection) -> str:
@@ -128,7 +144,7 @@ class RepresentationAdmin(FactAdmin):
 
     scope_by = ("agr",)
     linked_lookups = LINKED
-    list_display = ("connection", "agr", "days", "standing", "recorded", "superseded")
+    list_display = ("about", "party", "days", "standing", "recorded", "superseded")
     export_display = (
         ("Connection", "connection.address"),
         ("AGR", "agr.domain"),
@@ -139,5 +155,15 @@ class RepresentationAdmin(FactAdmin):
     list_select_related = ("connection", "agr", "recorded_by", "superseded_by", "waiting_since")
     list_filter = (KnowledgeFilter, "standing", ConnectionFilter, AGRFilter, DAYS, RECORDED)
     search_fields = ("connection__address__startswith",)
-    search_help_text = "The beginning of a connection's entity address"
+    search_help_text = "The beginning or the end of a connection's entity address, or the AGR's domain"
     fields = ("connection", "agr", "days", "standing", "waiting", "recorded", "superseded")
+
+    @admin.display(description="connection")
+    def about(self, representation: Representation) -> str:
+        """Return the connection, as a link."""
+        return link(representation.connection)
+
+    @admin.display(description="AGR")
+    def party(self, representation: Representation) -> str:
+        """Return the AGR, as a link."""
+        return link(representation.agr)

@@ -3,16 +3,18 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 
 from common.display import PLACEHOLDER
 from participants.admin_base.exporting import Column
 from participants.admin_base.html import link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.search import of_parties
 from registry import periods
 from registry.admin.facts import adjust
 from registry.models import Change, Claim, Fact, FactQuerySet
+from registry.queries import addresses
 
 EXPORTED_DAYS: tuple[Column, ...] = (
     ("First day", lambda row: row.period.lower),
@@ -59,6 +61,11 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     change_form_template = "admin/registry/adjustable_change_form.html"
     list_select_related: ClassVar[tuple[str, ...]] = ()
+    item = "connection"
+    """The field with the item that the facts are about."""
+
+    list_display_links = ("days",)
+    sortable_by: ClassVar[tuple[str, ...]] = ("recorded",)
     pages = adjust.PAGES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -72,17 +79,24 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Add a heading with the item and the days of the fact; a current fact links to the page that adjusts it."""
         context = super().page_context(request, row)
-        context["subtitle"] = f"{getattr(row, str(self.list_display[0]))}, {periods.in_words(row.period)}"
+        context["subtitle"] = f"{getattr(row, self.item)}, {periods.in_words(row.period)}"
         if row.superseded_by_id is None and adjust.may_adjust(self, request, row):
             context["adjust_url"] = adjust.adjust_url(row)
         return context
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the conditions that the text is, begins or ends an address of the fact, or names its party."""
+        similar = {"connection": addresses.similar, "congestion_point": addresses.similar_points}
+        items = [name for name in similar if any(field.name == name for field in self.model._meta.fields)]
+        of_items = [condition for name in items for condition in similar[name](f"{name}__address", text)]
+        return [*of_items, *of_parties(text, self.seen(request), *self.scope_by)]
 
     @admin.display(description="days")
     def days(self, fact: Fact) -> str:
         """Return the days of the fact."""
         return periods.in_words(fact.period)
 
-    @admin.display(description="recorded")
+    @admin.display(description="recorded", ordering="recorded_by_id")
     def recorded(self, fact: Fact) -> str:
         """Return when the fact was recorded, as a link to the change."""
         return by_change(fact.recorded_by)

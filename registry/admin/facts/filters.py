@@ -10,14 +10,20 @@ from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from participants.admin_base.filters import DayRangeFilter, DSOFilter, TextFilter
+from common.search import matching
+from participants.admin_base.filters import MAX_MATCHES, DayRangeFilter, DSOFilter, TextFilter
 from registry.models import Change, CongestionPoint, Connection
 from registry.periods import Days, half_open
+from registry.queries import addresses
 
 SAFETY_MARGIN = timedelta(days=1)
 """No change takes as long as this from beginning to end."""
 MAX_CHANGES = 1_000
 """At most this many changes are searched for the first or last one of some days."""
+
+
+MAX_SPELLINGS = 10
+"""At most this many addresses differ from a typed one only by case."""
 
 
 class DSOOfPointFilter(DSOFilter):
@@ -27,7 +33,7 @@ class DSOOfPointFilter(DSOFilter):
 
 
 class ConnectionFilter(TextFilter):
-    """Facts about the connection with a typed entity address."""
+    """Facts about the connection with a typed entity address, in any case, with or without `ean.`."""
 
     title = parameter_name = "connection"
 
@@ -40,12 +46,12 @@ class ConnectionFilter(TextFilter):
         """Return the facts about the connection."""
         if not self.text:
             return queryset
-        found = Connection.objects.filter(address=self.text).first()
-        return queryset.filter(connection=found) if found else queryset.none()
+        keys, _ = matching(Connection.objects.all(), addresses.whole("address", self.text), MAX_SPELLINGS)
+        return queryset.filter(connection__in=keys) if keys else queryset.none()
 
 
 class CongestionPointFilter(TextFilter):
-    """Facts about the congestion points, of any DSO, with a typed entity address."""
+    """Facts about the congestion points whose entity address is the typed text, or begins or ends with it."""
 
     title = "congestion point"
     parameter_name = "point"
@@ -59,8 +65,9 @@ class CongestionPointFilter(TextFilter):
         """Return the facts about the congestion points."""
         if not self.text:
             return queryset
-        found = list(CongestionPoint.objects.filter(address=self.text).values_list("pk", flat=True))
-        return queryset.filter(congestion_point__in=found) if found else queryset.none()
+        points = self.seen.restrict(CongestionPoint.objects.all(), "dso")
+        found, _ = addresses.find(points, self.text, MAX_MATCHES)
+        return queryset.filter(congestion_point__in=[point.pk for point in found])
 
 
 class RecordedFilter(DayRangeFilter):

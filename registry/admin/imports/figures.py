@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from participants.admin_base.figures import Figure, MayView, counted
+from participants.admin_base.figures import Figure, MayView, Urgency, counted
 from participants.scope import Scope
 from registry.admin.imports.filters import NOT_APPLIED, NOT_APPLIED_VALUE
 from registry.market.market import market, today_at
@@ -20,12 +20,15 @@ def import_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[F
     if not (scope.everyone and may_view(ImportRun)):
         return
     previewed = ImportRun.State.PREVIEWED
-    yield counted("Imports to approve", ImportRun.objects.filter(state=previewed), state=previewed)
+    yield counted(
+        "Imports to approve", ImportRun.objects.filter(state=previewed), Urgency.SOON, state=previewed
+    )
     first = today_at(now, market().time_zone) - timedelta(days=DAYS)
     failed = ImportRun.objects.filter(NOT_APPLIED, created_at__date__gte=first)
     yield counted(
         f"Imports not applied in {DAYS} days",
         failed,
+        Urgency.SOON,
         state=NOT_APPLIED_VALUE,
         created_at_from=first,
     )

@@ -1,4 +1,4 @@
-"""Suggest entity addresses while staff type their beginning."""
+"""Suggest entity addresses while staff type their beginning or their end."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ SUGGESTED = 10
 
 
 def suggest(model_admin: ScalableAdmin, request: HttpRequest) -> JsonResponse:
-    """Return the addresses in scope that begin with `term`, as a JSON object with `results`."""
+    """Return the addresses in scope that begin or end with `term`, as a JSON object with `results`."""
     term = request.GET.get("term", "").strip().replace("\x00", "")
-    rows = model_admin.get_queryset(request).filter(address__startswith=term).order_by("address")
-    found = rows.values_list("address", flat=True).distinct()[:SUGGESTED]
-    return JsonResponse({"results": list(found) if term else []})
+    found, _ = model_admin.find(request, term, SUGGESTED) if term else ([], False)
+    return JsonResponse({"results": sorted({row.address for row in found})})
 
 
 SUGGEST = Page("suggest/", "suggest", suggest)

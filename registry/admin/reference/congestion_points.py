@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -22,10 +22,12 @@ from participants.admin_base.filters import DSOFilter
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.search import of_parties
 from registry.admin.facts.adjust import PERMISSION, adjust_url
 from registry.admin.facts.base import by_change, current_first
 from registry.admin.facts.terms import terms_in_words
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
+from registry.admin.reference.filters import CoverageFilter
 from registry.admin.time_forms import KnownForm, first_record
 from registry.changes import wait_for_stamped_changes
 from registry.charts.lanes import Bar, Group, Lane
@@ -35,31 +37,13 @@ from registry.models import (
     CongestionPoint,
     CongestionPointCoverage,
     CongestionPointTerms,
-    Coverage,
     CoverageState,
 )
 from registry.periods import in_words
-from registry.queries import point_members
+from registry.queries import addresses, point_members
 
 MAX_ROWS = 100
 """At most this many connections, and terms, are on a page."""
-
-
-class CoverageFilter(admin.SimpleListFilter):
-    """Congestion points by the share of their connections that an AGR represents."""
-
-    title = "connections represented"
-    parameter_name = "coverage"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the bands of coverage."""
-        return [(str(band.value), str(band.label)) for band in Coverage]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the congestion points in the chosen band."""
-        chosen = self.value()
-        known = {str(band.value) for band in Coverage}
-        return queryset.filter(coverage__band=int(chosen)) if chosen in known else queryset
 
 
 class CountedPaginator(Paginator[Any]):
@@ -196,7 +180,9 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
     list_select_related = ("dso", "coverage")
     list_filter = (CoverageFilter, DSOFilter)
     search_fields = ("address__startswith",)
-    search_help_text = "The beginning of an entity address"
+    search_help_text = "The beginning or the end of an entity address, or the DSO's domain"
+    ordering = ("address", "pk")
+    sortable_by = ("address",)
     change_list_template = "admin/registry/congestion_points.html"
     pages = PAGES
 
@@ -204,6 +190,11 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
         """Return congestion points with their current terms."""
         current = CongestionPointTerms.objects.current().order_by("period")
         return super().get_queryset(request).prefetch_related(Prefetch("terms", current, "current_terms"))
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the conditions that the address begins or ends with the text, or that the text names the DSO."""
+        seen = self.seen(request)
+        return [*addresses.similar_points("address", text), *of_parties(text, seen, "dso")]
 
     @admin.display(description="DSO")
     def operator(self, point: CongestionPoint) -> str:

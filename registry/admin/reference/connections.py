@@ -6,13 +6,14 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from common import clock
 from common.check_digits import right_check_digit
 from common.identifiers import odd_character
+from common.search import matching
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -20,12 +21,14 @@ from participants.scope import NOBODY
 from registry.admin.facts.adjust import PERMISSION
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
 from registry.admin.reference.connection_page import Viewer, conflicts_of, facts_of, facts_on, history
+from registry.admin.reference.filters import AGRTodayFilter, DSOTodayFilter, PointTodayFilter
 from registry.admin.time_forms import KnownForm, first_record
 from registry.changes import wait_for_stamped_changes
 from registry.charts import timeline
 from registry.market.market import market, today_at
 from registry.models import ClaimStanding, CongestionPointConnection, Connection, Representation
 from registry.periods import in_words
+from registry.queries import addresses, reference_search
 
 
 @transaction.atomic
@@ -81,8 +84,12 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
         ),
         ("DSO today", lambda row: "; ".join(claim.dso.domain for claim in row.inside)),
     )
+    list_filter = (AGRTodayFilter, DSOTodayFilter, PointTodayFilter)
+    sortable_by = ("address",)
     search_fields = ("address__startswith",)
-    search_help_text = "The beginning of an entity address; a whole one leads to its connection"
+    search_help_text = (
+        "The beginning or the end of an entity address, with or without ean.; a whole one opens its page"
+    )
     pages = (SUGGEST, Page(CHANGE, "change", connection_page, may=may_read))
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> QuerySet[Connection]:
@@ -93,6 +100,21 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
         represented = scope.restrict(Representation.objects.all(), "agr").values("connection")
         connected = scope.restrict(CongestionPointConnection.objects.all(), "dso").values("connection")
         return rows.filter(pk__in=represented.union(connected, all=True))
+
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the conditions that the address begins or ends with the text."""
+        return addresses.similar("address", text)
+
+    def find_keys(self, request: HttpRequest, text: str, limit: int) -> tuple[list[int], bool]:
+        """Return the keys of the connections in scope that the text finds.
+
+        Each claim that may bring a connection into scope is a branch of its own: PostgreSQL then looks up the claims
+        of the connections that fit the text, instead of all claims of the participants.
+        """
+        scopes = reference_search.connections_in(self.seen(request))
+        conditions = self.all_conditions(request, text)
+        in_scope = [scope & condition for condition in conditions for scope in scopes]
+        return matching(Connection.objects.all(), in_scope, limit)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Order by address; for limited staff, the latest first.
@@ -142,7 +164,8 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
         """Show the list; a search for a whole address goes straight to its connection."""
         searched = request.GET.get("q", "").strip().replace("\x00", "")
         if request.method == "GET" and searched and self.has_view_permission(request):
-            found = self.in_scope(request, Connection.objects.filter(address=searched)).first()
-            if found:
-                return HttpResponseRedirect(reverse("admin:registry_connection_change", args=[found.pk]))
+            rows = self.in_scope(request, Connection.objects.all())
+            keys, _ = matching(rows, addresses.whole("address", searched), 1)
+            if keys:
+                return HttpResponseRedirect(reverse("admin:registry_connection_change", args=keys))
         return super().changelist_view(request, extra_context)

@@ -6,15 +6,18 @@ from datetime import date
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import DateField, Prefetch, QuerySet, Value
+from django.db.models import DateField, Prefetch, Q, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 
 from common.display import PLACEHOLDER
+from participants.admin_base.html import party_link
 from participants.admin_base.journal import JOURNAL_PAGES, journal_of
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ScalableAdmin
+from participants.admin_base.search import of_parties
 from registry.admin.previewed_forms import market_today
 from registry.periods import last_day
+from registry.queries.addresses import SHORTEST_END
 from registry.queries.change_sources import source_in_words
 from reservations.admin.contracts import edit, state
 from reservations.admin.contracts import page as contract_page
@@ -149,8 +152,10 @@ class ContractAdmin(ScalableAdmin):
     )
     list_select_related = ("dso", "agr")
     search_fields = ("contract_id__startswith",)
-    search_help_text = "The beginning of a ContractID"
-    sortable_by = ("contract_id",)
+    search_help_text = (
+        "A ContractID or a part of it, a party's domain, or the congestion point's entity address"
+    )
+    sortable_by = ("contract_id", "dso_domain", "agr_domain")
     linked_lookups = ("versions__recorded_by__id__exact", "versions__superseded_by__id__exact")
     change_list_template = "admin/reservations/contracts.html"
     pages = (
@@ -174,6 +179,17 @@ class ContractAdmin(ScalableAdmin):
         listed = rows.prefetch_related(Prefetch("versions", versions, "current_versions"))
         return listed.annotate(today=Value(market_today(), DateField()))
 
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Search anywhere in the text: there are only thousands of contracts."""
+        point = Q(congestion_point__icontains=text) if len(text) >= SHORTEST_END else Q(congestion_point=text)
+        at_point = ContractVersion.objects.current().filter(point)
+        return [
+            Q(contract_id=text),
+            Q(contract_id__icontains=text),
+            *of_parties(text, self.seen(request), "dso", "agr", others=True),
+            Q(pk__in=at_point.values("contract")),
+        ]
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
 
@@ -181,13 +197,13 @@ class ContractAdmin(ScalableAdmin):
         """Return False: a contract is ended, never deleted."""
         return False
 
-    @admin.display(description="DSO")
+    @admin.display(description="DSO", ordering="dso__domain")
     def dso_domain(self, contract: Contract) -> str:
-        return contract.dso.domain
+        return party_link(contract, contract.dso, contract.dso.domain)
 
-    @admin.display(description="AGR")
+    @admin.display(description="AGR", ordering="agr__domain")
     def agr_domain(self, contract: Contract) -> str:
-        return contract.agr.domain
+        return party_link(contract, contract.agr, contract.agr.domain)
 
     @admin.display(description="congestion point")
     def congestion_point(self, contract: Contract) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -13,9 +13,10 @@ from django.utils.http import urlencode
 from django.utils.text import Truncator
 
 from participants.admin_base.filters import DayRangeFilter
-from participants.admin_base.html import link, moment
+from participants.admin_base.html import link, moment, party_link
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.admin_base.search import of_parties
 from reservations.admin.filters import AGRFilter, DSOFilter
 from reservations.admin.updates import outcome, together
 from reservations.admin.updates import page as update_page
@@ -23,7 +24,10 @@ from reservations.admin.updates.filters import ContractFilter, PeriodFilter, Sta
 from reservations.admin.updates.page import state_of, with_state
 from reservations.admin.updates.states import meaning, state_badge
 from reservations.isps import clock_times
-from reservations.models import INDEXED_REFERENCE_LENGTH, ReservationUpdate, UpdateState
+from reservations.models import INDEXED_REFERENCE_LENGTH, Contract, ReservationUpdate, UpdateState
+
+MAX_CONTRACTS = 100
+"""At most this many contracts may match a text by which updates are searched for."""
 
 MAX_REFERENCE_LENGTH = 60
 """How many characters of a Reference the list shows."""
@@ -77,7 +81,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     scope_by = ("contract__dso", "contract__agr")
     list_display = (
         "for_day",
-        "contract",
+        "of_contract",
         "dso_domain",
         "agr_domain",
         "state",
@@ -112,8 +116,15 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     change_list_template = "admin/reservations/updates.html"
     actions = ("send_again", "record_outcome")
     pages = (outcome.PAGE, Page(CHANGE, "change", update_view, may=may_read))
-    search_fields = ("message__message_id__exact", "contract__contract_id__exact", "found_by__startswith")
-    search_help_text = "The whole of a MessageID or ContractID, or the beginning of a Reference"
+    search_fields = (
+        "message__message_id__startswith",
+        "contract__contract_id__exact",
+        "found_by__startswith",
+    )
+    search_help_text = (
+        "The beginning of a MessageID or Reference, a ContractID or a part of it, or a party's domain"
+    )
+    sortable_by = ("for_day", "received")
     linked_lookups = (
         "contract__id__exact",
         "recorded_by__id__exact",
@@ -136,16 +147,17 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
                 return (f"-{field}", "-pk")
         return ("-pk",)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Search the first characters of a Reference as stored, and a MessageID in lower case, as it is stored."""
-        found, duplicates = super().get_search_results(
-            request, queryset, search_term.strip()[:INDEXED_REFERENCE_LENGTH]
-        )
-        if search_term != search_term.lower() and not found.exists():
-            return super().get_search_results(request, queryset, search_term.lower())
-        return found, duplicates
+    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+        """Return the conditions by MessageID, contract, party, and the indexed beginning of the Reference."""
+        seen = self.seen(request)
+        contracts = seen.restrict(Contract.objects.filter(contract_id__icontains=text), "dso", "agr")
+        named = list(contracts.order_by("pk").values_list("pk", flat=True)[:MAX_CONTRACTS])
+        return [
+            Q(message__message_id__startswith=text.lower()),
+            *([Q(contract__in=named)] if named else []),
+            Q(found_by__startswith=text[:INDEXED_REFERENCE_LENGTH]),
+            *of_parties(text, seen, "dso", "agr", others=True),
+        ]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
@@ -168,17 +180,21 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     ) -> HttpResponse | None:
         return together.ask_for_outcome(self, request, queryset)
 
-    @admin.display(description="Period")
+    @admin.display(description="Period", ordering="period")
     def for_day(self, update: ReservationUpdate) -> str:
         return str(update.period)
 
+    @admin.display(description="contract")
+    def of_contract(self, update: ReservationUpdate) -> str:
+        return link(update.contract)
+
     @admin.display(description="DSO")
     def dso_domain(self, update: ReservationUpdate) -> str:
-        return update.dso.domain
+        return party_link(update, update.dso, update.dso.domain)
 
     @admin.display(description="AGR")
     def agr_domain(self, update: ReservationUpdate) -> str:
-        return update.agr.domain
+        return party_link(update, update.agr, update.agr.domain)
 
     @admin.display(description="state")
     def state(self, update: ReservationUpdate) -> str:
@@ -192,7 +208,7 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
     def reference_in_short(self, update: ReservationUpdate) -> str:
         return Truncator(update.reference).chars(MAX_REFERENCE_LENGTH)
 
-    @admin.display(description="received")
+    @admin.display(description="received", ordering="received_at")
     def received(self, update: ReservationUpdate) -> str:
         return moment(update.received_at)
 

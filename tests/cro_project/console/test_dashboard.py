@@ -105,3 +105,20 @@ def test_the_first_page_says_what_to_do_first(db: None) -> None:
     limited = member("CRO participant manager").get("/admin/").content.decode()
     assert "Your account has no participant in its scope yet" in limited
     assert "First steps" not in limited
+
+
+def test_what_is_urgent_comes_first_and_zeros_are_folded(market: Market) -> None:
+    """An update that is undone weighs more than participants never heard from."""
+    page = member("CRO operator").get("/admin/").content.decode()
+    card = page[page.index('id="card-waiting"') : page.index("</section>", page.index('id="card-waiting"'))]
+    shown, _, folded = card.partition('<details class="zeros">')
+
+    texts = re.findall(r"<dt>([^<]+)</dt>", shown)
+    urgent = [text for text in texts if re.search(rf"{text}: .{{0,20}}<span class=\"badge bad\"", shown)]
+    assert texts.index("Reservation updates undone") < texts.index("Contracts in draft")
+    assert texts.index("Contracts in draft") < texts.index("Participants never heard from")
+    assert texts[: len(urgent)] == urgent or not urgent
+    folded, _, _ = folded.partition("</details>")
+    assert "<dd>0</dd>" not in shown
+    assert "Imports to approve" in folded
+    assert folded.count("<dd>0</dd>") == len(re.findall("<dt>", folded)) > 0

@@ -182,7 +182,7 @@ def test_no_address_sorts_by_a_column_that_offers_none(
 ) -> None:
     client.force_login(User.objects.create_superuser("kim", password="kim"))
 
-    for order in ("1", "2", "-3.2", "99", "x"):
+    for order in ("3", "4", "-5.4", "99", "x"):
         with CaptureQueriesContext(connection) as queries:
             answer = client.get(f"{LIST}{view}?o={order}&q=rare+300")
             assert b"".join(answer) if answer.streaming else answer.content

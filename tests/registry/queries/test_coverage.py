@@ -171,3 +171,17 @@ def test_a_point_without_terms_on_the_day_has_no_connections(db: None, day: date
     count(day)
 
     assert [figures for _, *figures in counted().values()] == [[0, 0]]
+
+
+def test_a_point_that_has_ended_or_not_begun_is_in_no_band(db: None) -> None:
+    """ "No connections" counts those of the congestion points of the day that have none, and does not grow for ever."""
+    declared("dso.example", 1, last=TODAY + timedelta(days=30))
+    declared("dso.example", 2)
+
+    def empty(day: date) -> int:
+        coverage.update_coverage(today=day, now=NOW)
+        return {label: many for label, many, _ in coverage.bands(EVERYONE)}["No connections"]
+
+    assert empty(TODAY - timedelta(days=1)) == 0
+    assert empty(TODAY) == 2
+    assert empty(TODAY + timedelta(days=31)) == 1

@@ -623,8 +623,9 @@ def test_a_participant_leads_to_its_messages(staff: Client) -> None:
 
     page = page_text(staff, f"{PARTICIPANTS}{participant.pk}/change/")
 
-    for target in (IN, OUT, "/admin/registry/representation/", "/admin/registry/conflict/"):
+    for target in (IN, OUT, "/admin/registry/conflict/"):
         assert f'href="{target}?domain=agr.example"' in page
+    assert 'href="/admin/registry/connection/?agr=agr.example"' in page
 
 
 def test_the_index_is_in_the_order_of_the_work(staff: Client) -> None:

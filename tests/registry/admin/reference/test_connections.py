@@ -351,14 +351,16 @@ def suggested(client: Client, model: Any, term: str) -> list[str]:
     return found
 
 
-def test_addresses_are_suggested_by_their_beginning(staff: Client) -> None:
+def test_addresses_are_suggested_by_their_beginning_or_end(staff: Client) -> None:
     declared("grid.example", 1, *range(1, 15))
     declared("other.example", 1, 20)
     declared("other.example", 2, 20)
 
     assert suggested(staff, Connection, home(1)[:-2]) == [home(number) for number in range(1, 10)]
     assert suggested(staff, CongestionPoint, "ean.8715") == [point(1), point(2)]
-    assert suggested(staff, Connection, "") == suggested(staff, Connection, "8716") == []
+    assert suggested(staff, Connection, "") == suggested(staff, Connection, "716") == []
+    assert len(suggested(staff, Connection, "8716")) == 10
+    assert suggested(staff, Connection, "00014") == [home(14)]
     lee = limited(party("DSO", "other.example"))
     assert suggested(lee, Connection, "ean") == [home(20)]
 

@@ -1,0 +1,71 @@
+"""Search: conditions that compare a typed text with columns, and the rows that meet them, by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorExact
+from django.core.exceptions import ValidationError
+from django.db.models import F, IntegerField, Q, QuerySet, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import StartsWith
+
+CONFIG = "simple"
+"""PostgreSQL's text search configuration that takes words as they are, in any language."""
+
+LONGEST_WORDS = 200
+"""Characters. PostgreSQL has no words of more than 2,046 bytes."""
+
+LONGEST_NUMBER = 18
+"""Digits; a longer one does not fit into a column of numbers."""
+
+
+def number(text: str, path: str = "pk") -> list[Q]:
+    """Return the condition that a column has the number `text`; none if it is not a number."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+    return [Q(**{path: int(text)})] if is_number else []
+
+
+def begins(path: str, text: str) -> Q:
+    """Return the condition that a column begins with `text` in any case. Its index has the column in lower case."""
+    return Q(StartsWith(Lower(F(path)), text.lower()))
+
+
+def word_vector(path: str) -> SearchVector:
+    """Return the words of a text column, as an index holds them."""
+    return SearchVector(path, config=CONFIG)
+
+
+def words(path: str, text: str) -> Q:
+    """Return the condition that a column has `text` as words in a row; the last one may be incomplete."""
+    if len(text) > LONGEST_WORDS:
+        return Q(pk__in=[])
+    quoted = text.replace("\\", "\\\\").replace("'", "''")
+    query = SearchQuery(f"'{quoted}':*", config=CONFIG, search_type="raw")
+    return Q(SearchVectorExact(word_vector(path), query))
+
+
+def matching(rows: QuerySet[Any], conditions: Iterable[Q], limit: int) -> tuple[list[Any], bool]:
+    """Return the keys of rows that meet one of `conditions`, those of the first ones first, and if there are more.
+
+    Each condition is a statement of its own in one UNION, so that each has its index, and reads `limit` + 1 rows at
+    most. One that a column cannot be compared with gives no rows.
+
+    Args:
+        rows: The rows to search, already restricted to what the viewer may see.
+        conditions: What a row must meet, one of them.
+        limit: How many keys are returned at most.
+    """
+    branches: list[QuerySet[Any, Any]] = []
+    plain = rows.order_by().select_related(None).prefetch_related(None)
+    for place, condition in enumerate(conditions):
+        with suppress(ValueError, ValidationError):
+            ranked = plain.filter(condition).annotate(search_branch=Value(place, IntegerField()))
+            branches.append(ranked.values_list("pk", "search_branch")[: limit + 1])
+    if not branches:
+        return [], False
+    found = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
+    keys = list(dict.fromkeys(key for key, _ in sorted(found, key=lambda each: each[1])))
+    return keys[:limit], len(keys) > limit

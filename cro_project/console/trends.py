@@ -1,0 +1,136 @@
+"""Draw the trends of the dashboard: what there was on each of the last days, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from common import svg
+from common.svg import element, rect
+from participants.daily_counts import DAYS, trend
+from participants.scope import Scope
+from registry.queries.daily_counts import OPENED
+from uftp.daily_counts import DELIVERED, REJECTED
+
+WIDTH, HEIGHT = 360, 96
+BASE = 76
+"""Where the columns stand, from the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A picture, what it shows, and its numbers in one sentence."""
+
+    title: str
+    picture: SafeString
+    says: str
+
+
+MEASURES = (OPENED, REJECTED, *(name for name, _ in DELIVERED))
+
+Days = Mapping[date, Mapping[str, int]]
+"""The numbers of each measure on each day that was counted, the earliest first."""
+
+
+def counted(scope: Scope) -> Days:
+    """Return what was counted of all that is drawn."""
+    return trend(scope, MEASURES)
+
+
+def conflicts(days: Days) -> Trend | None:
+    """Return the conflicts that opened on each day."""
+    return _trend("conflicts", "Conflicts opened", days, [(OPENED, "warn", "")])
+
+
+def rejections(days: Days) -> Trend | None:
+    """Return the received messages that were rejected on each day."""
+    return _trend("rejections", "Messages rejected", days, [(REJECTED, "bad", "")])
+
+
+def deliveries(days: Days) -> Trend | None:
+    """Return how long deliveries took on each day."""
+    kinds = ["ok", "other", "warn", "bad"]
+    words = ["within 10 seconds", "within a minute", "within an hour", "later"]
+    parts = [(name, kind, word) for (name, _), kind, word in zip(DELIVERED, kinds, words, strict=True)]
+    return _trend("deliveries", "Messages delivered", days, parts)
+
+
+def _trend(name: str, title: str, days: Days, parts: Sequence[tuple[str, str, str]]) -> Trend | None:
+    """Return the picture of what was counted; None if no day was counted yet.
+
+    Args:
+        name: Unique in the page.
+        title: What is counted.
+        days: The numbers of each measure on each day, the earliest first.
+        parts: Measure, class that colours it, and words for the key, from the bottom of a column to its top.
+    """
+    if not days:
+        return None
+    totals = {day: sum(numbers[measure] for measure, _, _ in parts) for day, numbers in days.items()}
+    highest, last = max(totals.values()), max(days)
+    columns = (_column(day, numbers, parts, highest, last) for day, numbers in days.items())
+    axis = [
+        svg.line("axis", 0, BASE, WIDTH, BASE),
+        svg.text("", 0, HEIGHT - 6, str(last - timedelta(days=DAYS - 1))),
+        svg.text("", WIDTH, HEIGHT - 6, str(last), text_anchor="end"),
+    ]
+    says = _in_words(title, totals, parts, days)
+    picture = svg.chart(
+        f"trend-{name}",
+        f"{title} on each day",
+        *axis,
+        *columns,
+        description=says,
+        role="img",
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+    )
+    key = format_html_join("", '<li class="{}">{}</li>', ((kind, words) for _, kind, words in parts if words))
+    shown = format_html(
+        '<figure class="chart">{}{}</figure>',
+        format_html('<ul class="key">{}</ul>', key) if key else "",
+        picture,
+    )
+    return Trend(title, shown, says)
+
+
+def _column(
+    day: date,
+    numbers: Mapping[str, int],
+    parts: Sequence[tuple[str, str, str]],
+    highest: int,
+    last: date,
+) -> SafeString:
+    """Return the column of a day; its title has the numbers."""
+    step = WIDTH / DAYS
+    left, top = WIDTH - step * ((last - day).days + 1), float(BASE)
+    drawn = []
+    for measure, kind, _ in parts:
+        if number := numbers[measure]:
+            height = max((BASE - 6) * number / highest, 1.5)
+            top -= height
+            drawn.append(rect(kind, left, top, step - 0.8, height))
+    return element(
+        "g", element("title", f"{day}: {sum(numbers[measure] for measure, _, _ in parts):,}"), *drawn
+    )
+
+
+def _in_words(
+    title: str,
+    totals: Mapping[date, int],
+    parts: Sequence[tuple[str, str, str]],
+    days: Days,
+) -> str:
+    """Return the numbers in one sentence: in all, of each part, and on the highest day."""
+    total, (most_on, most) = sum(totals.values()), max(totals.items(), key=lambda each: each[1])
+    if not total:
+        return f"{title}: none."
+    shares = ", ".join(
+        f"{100 * sum(numbers[measure] for numbers in days.values()) / total:.1f} % {words}"
+        for measure, _, words in parts
+        if words
+    )
+    return f"{total:,} in all{f': {shares}' if shares else ''}; most on {most_on}: {most:,}."

@@ -1,0 +1,1 @@
+"""The search box that is on every page, and what it finds."""

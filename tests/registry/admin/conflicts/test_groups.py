@@ -1,0 +1,57 @@
+"""Open conflicts grouped by parties and cause, with one click that leads to settle a group."""
+
+import html
+import re
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from guardian.shortcuts import assign_perm
+
+from registry.models import Conflict
+from tests.registry.admin.pages import party, represented
+
+GROUPS = "/admin/registry/conflict/groups/"
+
+
+def rows(client: Client) -> list[str]:
+    """The lines of the table, in plain words."""
+    page = client.get(GROUPS).content.decode()
+    lines = re.findall(r"<tr><td.*?</tr>", page, re.S)
+    return [" ".join(html.unescape(re.sub(r"<[^>]+>", " ", line)).split()) for line in lines]
+
+
+def test_seventeen_of_one_message_are_one_group_that_is_settled_together(db: None, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    represented("flexa.example", *range(20))
+    represented("dynamo.example", *range(17))
+    represented("dynamo.example", *range(19))
+
+    first, second = rows(client)
+
+    assert first.startswith(
+        "17 Representation dynamo.example flexa.example AGRPortfolioUpdate of AGR dynamo.example"
+    )
+    assert second.startswith(
+        "2 Representation dynamo.example flexa.example AGRPortfolioUpdate of AGR dynamo.example"
+    )
+    link = re.search(r'href="([^"]+)" aria-label="Settle 17', client.get(GROUPS).content.decode())
+    assert link
+    page = client.get(html.unescape(link[1])).content.decode()
+    assert "Settle 17 representation conflicts together" in page
+    assert GROUPS in client.get("/admin/registry/conflict/").content.decode()
+
+
+def test_limited_staff_see_groups_of_their_participants_alone(db: None, client: Client) -> None:
+    represented("flexa.example", 1, 2)
+    represented("dynamo.example", 1)
+    represented("third.example", 2)
+    user = User.objects.create_user("lee", is_staff=True)
+    user.groups.add(Group.objects.get(name="CRO participant manager"))
+    assign_perm("participants.view_participant", user, party("AGR", "third.example"))
+    client.force_login(user)
+
+    (only,) = rows(client)
+
+    assert only.startswith("1 Representation third.example flexa.example")
+    assert "settling it needs the right to act for both parties" in only
+    assert Conflict.objects.count() == 2
