@@ -9,6 +9,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
+from tests.support.processes import working
+
 ROOT = Path(settings.BASE_DIR)
 
 
@@ -51,10 +53,8 @@ def test_log_ins_and_log_outs_are_logged(client: Client, caplog: pytest.LogCaptu
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_start_and_the_stop_of_the_worker_are_logged(caplog: pytest.LogCaptureFixture) -> None:
-    from uftp.worker import main
-
-    caplog.set_level(logging.INFO)
-    main.run(until_idle=True)
-    lines = [record.getMessage() for record in caplog.records if record.name == "uftp.worker.main"]
-    assert (lines[0], lines[-1]) == ("Started: handling up to 6 inboxes at a time.", "Stopped.")
+def test_the_start_and_the_stop_of_the_worker_are_logged() -> None:
+    with working("--until-idle") as worker:
+        assert worker.process.wait(60) == 0, worker.log
+        assert "INFO uftp.worker.main: Started: handling up to 6 inboxes at a time." in worker.log
+        assert "INFO uftp.worker.main: Stopped." in worker.log
