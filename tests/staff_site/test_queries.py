@@ -21,7 +21,7 @@ SEARCHED = {
     "participants/participant": "agr-",
     "registry/change": "1",
     "registry/importrun": "connections",
-    "registry/notice": "1",
+    "registry/notice": "0",
     "registry/revisionplace": "agr-",
     "reservations/contract": "C-",
     "reservations/reservationupdate": "needs less",
