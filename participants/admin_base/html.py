@@ -50,11 +50,9 @@ def count_in_words(rows: QuerySet[Any]) -> str:
     return f"more than {MAX_COUNTED:,}" if counted > MAX_COUNTED else f"{counted:,}"
 
 
-def count_link(rows: QuerySet[Any], unit: str = "", **query: object) -> SafeString | str:
-    """Return the number of rows and its unit; as a link to their list, filtered by `query`, if there are any."""
-    count = count_in_words(rows)
-    text = f"{count} {unit}".strip()
-    return text if count == "0" else list_link(rows.model, text, **query)
+def count_link(rows: QuerySet[Any], unit: str = "", **query: object) -> SafeString:
+    """Return the number of rows and its unit, as a link to their list, filtered by `query`."""
+    return list_link(rows.model, f"{count_in_words(rows)} {unit}".strip(), **query)
 
 
 def one_per_line(items: Iterable[object]) -> str:
