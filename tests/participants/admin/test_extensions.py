@@ -116,10 +116,12 @@ def test_the_page_of_a_participant_has_the_cards_in_order(
         "Standing",
         "About it",
         "Connectivity test",
+        "Delivery settings",
         "Messages from it",
         "Messages to it",
         "Common reference",
         "Reservations",
+        "Contacts",
         "Public keys",
         "Latest audit entries",
     ]

@@ -112,7 +112,7 @@ def test_a_check_names_all_that_is_wrong_and_saves_nothing(staff: Client) -> Non
         page = form.press(button)
         for text in (
             "No AGR has the domain net.example",
-            "&#x27; C-1&#x27; begins or ends with a blank",
+            "&#x27; C-1&#x27; has U+0020 at character 1; a ContractID is printable ASCII",
             "&#x27;feeder&#x27; is not an entity address",
             "The last day, 2026-02-28, lies before the first, 2026-03-01.",
             "This day lies outside the contract",
