@@ -62,14 +62,14 @@ def market() -> Market:
 
 
 def _reply(posted: Posted, before: int) -> Reply:
-    """What the participants' systems answer: one is under maintenance, one has lost the CRO's key, one refuses."""
+    """What the participants' systems answer: one is under maintenance, one does not know the CRO, one refuses."""
     if refused := reserved.replied(posted):
         return refused
     recipient = posted.attributes["RecipientDomain"]
     if recipient == "buurtstroom.example" and posted.attributes["TimeStamp"] >= "2026-07":
         return 503, {}, b"Under maintenance"
     if recipient == "kustnet.example" and posted.attributes["TimeStamp"] >= "2026-07":
-        return 401, {}, b"The signature does not verify"
+        return 403, {}, b"This CRO is not registered here"
     return OK
 
 

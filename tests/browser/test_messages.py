@@ -148,7 +148,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     opened(page, "/uftp/deliveryattempt/")
     page.get_by_role("link", name="Permanent failure").click()
     opened(page, "/uftp/deliveryattempt/", "=permanent")
-    expect(rows.filter(has_text="could not verify this CRO's signature").first).to_be_visible()
+    expect(rows.filter(has_text="does not let this CRO in").first).to_be_visible()
     look(page, "delivery-attempts")
     lists.get_by_role("link", name="Refused requests").click()
     opened(page, "/uftp/refusal/")
