@@ -57,6 +57,7 @@ CLEAR = """
 -- Everything that verbs write; participants and messages stay.
 DELETE FROM registry_congestionpointcoverage;
 DELETE FROM registry_coveragestate;
+DELETE FROM registry_notice;
 DELETE FROM registry_conflict;
 DELETE FROM registry_representation;
 DELETE FROM registry_congestionpointconnection;
