@@ -48,14 +48,24 @@ SELECT 'import', 'benchmarks', 'filling.csv', ARRAY[party], clock_timestamp() + 
 FROM unnest(%(parties)s::bigint[]) WITH ORDINALITY AS one (party, number)
 """
 
+# The address of number n in a block, as `messages.ean` makes it. A number adds its digits to the check digit of number 0,
+# every second one three times.
+ADDRESS = """
+left({first}, -11) || lpad(n::text, 10, '0') || mod(10 * 30 + right({first}, 1)::integer - (
+    SELECT sum((1 + 2 * mod(place, 2)) * substr(lpad(n::text, 10, '0'), 1 + place, 1)::integer)
+    FROM generate_series(0, 9) place
+), 10)
+"""
+
 ROWS = (
-    """
+    f"""
     INSERT INTO registry_connection (id, address)
-    SELECT n + 1, %(connection)s || lpad(n::text, 10, '0') FROM generate_series(0, %(last)s) n
+    SELECT n + 1, {ADDRESS.format(first="%(connection)s::text")} FROM generate_series(0, %(last)s) n
     """,
-    """
+    f"""
     INSERT INTO registry_congestionpoint (id, dso_id, address)
-    SELECT n + 1, %(dso)s, %(point)s || lpad(n::text, 10, '0') FROM generate_series(0, %(last)s / %(each)s) n
+    SELECT n + 1, %(dso)s, {ADDRESS.format(first="%(point)s::text")}
+    FROM generate_series(0, %(last)s / %(each)s) n
     """,
     """
     INSERT INTO registry_congestionpointterms (congestion_point_id, period, mutex_offers_supported,
@@ -131,8 +141,8 @@ def fill(database: psycopg.Connection[Any], connections: int, agrs: list[int], d
         "agrs": agrs,
         "dso": dso,
         "first": FIRST_DAY,
-        "connection": ean(BLOCK, 0)[:-10],
-        "point": ean(POINT_BLOCK, 0)[:-10],
+        "connection": ean(BLOCK, 0),
+        "point": ean(POINT_BLOCK, 0),
         "parties": [*agrs, dso],
     }
     database.execute(CHANGE, values)

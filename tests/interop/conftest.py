@@ -90,12 +90,12 @@ class Addresses:
     """Entity addresses that no other test has."""
 
     def __init__(self) -> None:
-        self._number = f"{secrets.randbelow(10**9):09}"
+        self._number = f"{secrets.randbelow(10**8):08}"
         self._last = 0
 
     def connection(self) -> str:
         self._last += 1
-        return ean(f"8716{self._number}{self._last:04}")
+        return ean(f"8716{self._number}{self._last:05}")
 
     def connections(self, number: int) -> list[str]:
         return [self.connection() for _ in range(number)]

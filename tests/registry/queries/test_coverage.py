@@ -59,11 +59,11 @@ def plainly(today: date) -> dict[int, tuple[date, int, int]]:
 def test_whatever_happens_it_is_what_a_plain_count_gives(world: World, steps: list[Step]) -> None:
     world.clear()
     world.today = 0
-    model = TimeModel()
+    model, sent = TimeModel(), []
     for number, step in enumerate(steps):
         if isinstance(step, Pause):
             continue
-        take(step, model, world)
+        take(step, model, world, sent)
         if number % 3 != 1:
             today = as_date(world.today)
             coverage.update_coverage(today=today, now=NOW)

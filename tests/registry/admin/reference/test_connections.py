@@ -360,7 +360,7 @@ def test_addresses_are_suggested_by_their_beginning_or_end(staff: Client) -> Non
     assert suggested(staff, CongestionPoint, "ean.8715") == [point(1), point(2)]
     assert suggested(staff, Connection, "") == suggested(staff, Connection, "716") == []
     assert len(suggested(staff, Connection, "8716")) == 10
-    assert suggested(staff, Connection, "00014") == [home(14)]
+    assert suggested(staff, Connection, home(14)[-5:]) == [home(14)]
     lee = limited(party("DSO", "other.example"))
     assert suggested(lee, Connection, "ean") == [home(20)]
 
