@@ -48,24 +48,25 @@ SELECT 'import', 'benchmarks', 'filling.csv', ARRAY[party], clock_timestamp() + 
 FROM unnest(%(parties)s::bigint[]) WITH ORDINALITY AS one (party, number)
 """
 
-# The address of number n in a block, as `messages.ean` makes it. A number adds its digits to the check digit of number 0,
-# every second one three times.
+# The address of number n in a block, as `messages.ean` makes it; `zero` is that of number 0. The digits of n change the
+# check digit, every second one three times.
 ADDRESS = """
-left({first}, -11) || lpad(n::text, 10, '0') || mod(10 * 30 + right({first}, 1)::integer - (
-    SELECT sum((1 + 2 * mod(place, 2)) * substr(lpad(n::text, 10, '0'), 1 + place, 1)::integer)
+CREATE FUNCTION pg_temp.address(zero text, n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT left(zero, -11) || lpad(n::text, 10, '0') || mod(300 + right(zero, 1)::integer - sum(
+        (1 + 2 * mod(place, 2)) * substr(lpad(n::text, 10, '0'), 1 + place, 1)::integer
+    ), 10)
     FROM generate_series(0, 9) place
-), 10)
+$$
 """
 
 ROWS = (
-    f"""
+    """
     INSERT INTO registry_connection (id, address)
-    SELECT n + 1, {ADDRESS.format(first="%(connection)s::text")} FROM generate_series(0, %(last)s) n
+    SELECT n + 1, pg_temp.address(%(connection)s, n) FROM generate_series(0, %(last)s) n
     """,
-    f"""
+    """
     INSERT INTO registry_congestionpoint (id, dso_id, address)
-    SELECT n + 1, %(dso)s, {ADDRESS.format(first="%(point)s::text")}
-    FROM generate_series(0, %(last)s / %(each)s) n
+    SELECT n + 1, %(dso)s, pg_temp.address(%(point)s, n) FROM generate_series(0, %(last)s / %(each)s) n
     """,
     """
     INSERT INTO registry_congestionpointterms (congestion_point_id, period, mutex_offers_supported,
@@ -146,6 +147,7 @@ def fill(database: psycopg.Connection[Any], connections: int, agrs: list[int], d
         "parties": [*agrs, dso],
     }
     database.execute(CHANGE, values)
+    database.execute(ADDRESS)
     there = Definitions.of(database)
     with database.transaction():
         database.execute("SET LOCAL maintenance_work_mem = '512MB'")

@@ -119,9 +119,9 @@ class Demo:
 
         screen.heading(f"Withdraw what was published, {version}")
         lines = [(address, today, today) for address in connected]
-        self.ask(
-            self.dso, exchange.dso_update(addresses.point, today, today, *lines, time_zone=zone), version
-        )
+        ends = exchange.dso_update(addresses.point, today, today, *lines, time_zone=zone)
+        clipped = f"{addresses.point} ({len(lines)} connections) clipped with the congestion point"
+        self.ask(self.dso, ends, version, f"{ACCEPTED}: Warning: Period out of bounds: {clipped}")
         self.ask_portfolio(version, (), represented)
         self.withdraw(version, represented)
         self.ask_portfolio(version, (), ())

@@ -74,9 +74,11 @@ FROM (
 
 ACCEPT_REGISTERED_LINES = """
 -- Leave the lines as they are that state days which are registered already, though they are irregular by P3 to P5.
+-- Not where the congestion point loses days: there they are judged against the days that it keeps.
 UPDATE judged_line l
 SET days = datemultirange(daterange(l.first, l.upper)), late = false, early = false, outside = false
-WHERE (l.late OR l.early OR l.outside) AND EXISTS (
+FROM point_days d
+WHERE d.point_id = l.point_id AND d.after @> d.before AND (l.late OR l.early OR l.outside) AND EXISTS (
     SELECT FROM registry_congestionpointconnection c JOIN registry_connection n ON n.id = c.connection_id
     WHERE n.address = l.address AND c.congestion_point_id = l.point_id AND c.superseded_by_id IS NULL
     HAVING range_agg(c.period) @> daterange(l.first, l.upper)

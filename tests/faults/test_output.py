@@ -80,7 +80,12 @@ def test_what_was_imported_is_said_where_its_summary_cannot_be_written(
         (["--dry-run"], GOOD, 0, "A dry run, which changed nothing"),
         ([], GOOD, 0, "Imported"),
         ([], GOOD, 0, "Nothing to change"),
-        (["--skip-bad-lines"], GOOD.replace("ean.000000000000000017", "ean.000000000000000024") + BAD, 4, "Imported"),
+        (
+            ["--skip-bad-lines"],
+            GOOD.replace("ean.000000000000000017", "ean.000000000000000024") + BAD,
+            4,
+            "Imported",
+        ),
     ):
         file.write_text(content)
         with output() as descriptor:

@@ -167,7 +167,9 @@ def test_a_congestion_point_that_ends_today_is_gone_at_once(
     ask(agr, agr_update((connection, began, None)), version)
     first = today if start == "today" else began
 
-    clipped = f"Accepted: Warning: Period out of bounds: {point} (1 connection) clipped with the congestion point"
+    clipped = (
+        f"Accepted: Warning: Period out of bounds: {point} (1 connection) clipped with the congestion point"
+    )
     ask(dso, dso_update(point, first, today, (connection, first, today)), version, expected=clipped)
 
     unallocated = Portfolio((placeholder(agr.cro.domain),), (connection,))

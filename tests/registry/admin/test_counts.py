@@ -13,7 +13,17 @@ from registry.changes import Source
 from registry.decisions.settle import settle_many
 from registry.models import Conflict, Representation
 from registry.updates.publish import publish_representations
-from tests.registry.admin.pages import LAST, TODAY, declared, home, listed, message_of, party, point, represented
+from tests.registry.admin.pages import (
+    LAST,
+    TODAY,
+    declared,
+    home,
+    listed,
+    message_of,
+    party,
+    point,
+    represented,
+)
 
 
 @pytest.fixture

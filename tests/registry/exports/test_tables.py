@@ -445,6 +445,15 @@ def test_I4_lines_that_change_nothing_are_not_judged() -> None:
         take_points([past.replace("2020-07-31", "2020-08-31")])
 
 
+def test_I4_lines_are_judged_where_their_congestion_point_loses_days() -> None:
+    line = point(EAST, "2026-01-01,", connection=f"{HOME},2026-01-01,")
+    take_points([line])
+    set_policy("P3", "reject", actor="kim")
+
+    with pytest.raises(ImportRefused):
+        take_points([line.replace("2026-01-01,", "2026-01-01,2027-06-30", 1)])
+
+
 def test_exports_are_written_while_django_logs_queries(settings: Any) -> None:
     settings.DEBUG = True
     take_connections(CONNECTIONS)
