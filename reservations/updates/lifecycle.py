@@ -210,7 +210,7 @@ def send_again(update: ReservationUpdate, *, source: Source, now: datetime) -> i
     if _version_in_force(update.contract_id, update.period) != update.version_id:
         raise OutcomeError(f"The contract of {update} has changed since: its DSO has to send it anew.")
     latest = update_checks.latest_time_stamp(update.contract, update.period)
-    if latest is not None and latest > update.time_stamp:
+    if latest is not None and latest >= update.time_stamp:
         raise OutcomeError(f"A later update for the same Period is in the place of {update}.")
     if not pass_on_again(
         update.message_id,
