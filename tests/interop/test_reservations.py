@@ -29,6 +29,7 @@ from tests.interop import raw
 from tests.interop.conftest import Addresses, MakeParticipant
 from tests.interop.running import RunningCro
 from tests.support.polling import wait_for
+from tests.support.receiver import receiving
 
 DAY = timedelta(days=1)
 CONTRACTED = 50_000
@@ -102,6 +103,20 @@ class Agreement:
                 [update.message_id, self.dso.domain],
             )
             return [row[0] for row in rows]
+
+    def refused_with_401(self, update: FlexReservationUpdate) -> bool:
+        """Return whether the CRO has recorded an attempt to pass the update on that was answered with 401."""
+        with psycopg.connect(self.cro.database) as database:
+            found = database.execute(
+                """
+                SELECT FROM uftp_deliveryattempt AS attempt
+                JOIN uftp_outboundmessage AS outbound ON outbound.id = attempt.message_id
+                JOIN uftp_inboundmessage AS message ON message.id = outbound.passes_on_id
+                WHERE message.message_id = lower(%s) AND attempt.status = 401
+                """,
+                [update.message_id],
+            )
+            return bool(found.rowcount)
 
     def await_states(self, update: FlexReservationUpdate, *expected: str, within: float = 20.0) -> None:
         wait_for(
@@ -348,17 +363,34 @@ def test_several_reasons_at_once_name_their_isps(agreement: Agreement, version: 
 
 
 @both_versions
-def test_what_the_agr_refuses_for_good_is_undone(
+def test_what_the_agr_refuses_for_good_is_undone(agreement: Agreement, version: str) -> None:
+    """The response that says so is taken by the DSO's library."""
+    with receiving() as receiver, psycopg.connect(agreement.cro.database) as database:
+        receiver.reply = lambda posted, before: (400, {}, b"refused")
+        database.execute(
+            "UPDATE participants_participant SET endpoint = %s WHERE role = 'AGR' AND domain = %s",
+            [receiver.url, agreement.agr.domain],
+        )
+        database.commit()
+        update = agreement.send(version, (FIRST, 12, 0))
+        agreement.rejected(
+            update, f"Rejected: Undeliverable: {agreement.agr.domain} refused to take the message"
+        )
+    same("states", ["received", "undone"], agreement.states(update))
+    same("remaining", {CONTRACTED}, set(agreement.remaining().values()))
+
+
+@both_versions
+def test_what_the_agr_cannot_verify_is_not_undone(
     agreement: Agreement, make_participant: MakeParticipant, version: str
 ) -> None:
-    """Its system has another key for the DSO, and so cannot verify the signature."""
+    """Its system has another key for the DSO and answers 401, which may be mended within a day."""
     impostor = make_participant("DSO", standing=None)
     impostor.domain = agreement.dso.domain
     agreement.agr.others = [impostor]
     update = agreement.send(version, (FIRST, 12, 0))
-    agreement.rejected(update, f"Rejected: Undeliverable: {agreement.agr.domain} refused to take the message")
-    same("states", ["received", "undone"], agreement.states(update))
-    same("remaining", {CONTRACTED}, set(agreement.remaining().values()))
+    wait_for("an attempt that is answered with 401", lambda: agreement.refused_with_401(update), 20)
+    same("states", ["received"], agreement.states(update))
 
 
 @both_versions
