@@ -16,6 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+PRIVATE_KEY = "PRIVATE KEY-----"
+"""What every private key in PEM has in its first line."""
+
 MAX_PEM = 50_000
 """Maximum number of characters of a certificate with its chain, or of a key."""
 

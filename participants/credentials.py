@@ -209,6 +209,8 @@ def _certificate_errors(row: DeliverySettings, secrets: Mapping[str, str]) -> di
     key = secrets.get("client_key", "")
     if not row.client_certificate:
         return {"client_certificate": "Give the certificate of this key."} if key else {}
+    if certificates.PRIVATE_KEY in row.client_certificate:
+        return {"client_certificate": "This holds a private key, too; give the certificate alone."}
     try:
         certificates.describe(row.client_certificate)
     except InvalidCertificate as wrong:

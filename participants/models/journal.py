@@ -51,7 +51,7 @@ class Contact(models.Model):
         """Raise ValidationError where a field is not one line of text."""
         wrong = {
             field: "This holds a line break or another control character; give one line of text."
-            for field in ("name", "purpose", "telephone")
+            for field in ("name", "purpose", "email", "telephone")
             if CONTROL.search(getattr(self, field))
         }
         if wrong:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from email.errors import MessageError
 from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused, SMTPSenderRefused
 
 from django.conf import settings
@@ -26,6 +27,8 @@ RETRY_FOR = timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 LEASE = timedelta(minutes=5)
 """How long a notice belongs to the worker that sends it; EMAIL_TIMEOUT is shorter."""
+
+UNWRITABLE = "An address of a contact is not one that an e-mail can be written to."
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +82,10 @@ def _send(notice: Notice, now: Callable[[], datetime]) -> None:
         message_of(notice, addresses).send()
     except (OSError, SMTPException) as error:
         _record_failure(notice, error, now())
+    except (ValueError, MessageError):
+        # Not the addresses: the log has none.
+        logger.warning("Notice %s was not sent: no e-mail can be written to its addresses.", notice.pk)
+        _end(notice, State.BY_HAND, now(), detail=UNWRITABLE)
     else:
         _end(notice, State.SENT, now(), sent_to=addresses)
 

@@ -46,6 +46,13 @@ class SecretTextarea(forms.Textarea):
         return ""
 
 
+class CertificateTextarea(forms.Textarea):
+    """A text area that does not show a text with a private key in it."""
+
+    def format_value(self, value: Any) -> str | None:
+        return "" if certificates.PRIVATE_KEY in str(value) else super().format_value(value)
+
+
 class DeliverySettingsForm(ReasonForm):
     """What the participant demands. `version` is the version that the page showed."""
 
@@ -71,7 +78,7 @@ class DeliverySettingsForm(ReasonForm):
     client_certificate = forms.CharField(
         required=False,
         max_length=certificates.MAX_PEM,
-        widget=forms.Textarea(attrs={"rows": 4, "cols": 66, "spellcheck": "false"}),
+        widget=CertificateTextarea(attrs={"rows": 4, "cols": 66, "spellcheck": "false"}),
         help_text="PEM: the certificate first, then its chain. Empty: none is offered",
     )
     client_key = forms.CharField(

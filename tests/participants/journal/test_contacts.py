@@ -7,7 +7,7 @@ from django.test import Client
 
 from participants.journal.contacts import MAX_CONTACTS
 from participants.models import AuditEntry, Contact
-from tests.participants.conftest import AddParticipant, errors, page_of, words
+from tests.participants.conftest import AddParticipant, errors, page_of, text_of
 
 ANN = {
     "name": "Ann Example",
@@ -22,7 +22,7 @@ def test_a_contact_is_added_changed_and_removed(staff: Client, add_participant: 
     agr = add_participant()
     answer = staff.post(page_of(agr, "contacts", "add"), ANN)
     assert answer.status_code == 302
-    shown = words(staff.get(page_of(agr)).content)
+    shown = text_of(staff.get(page_of(agr)).content)
     assert "Ann Example conflicts ann@agr.example +31 20 123 45 67 yes" in shown
     contact = Contact.objects.get()
 
@@ -73,7 +73,15 @@ def test_a_participant_has_a_bounded_number_of_contacts(
 def test_who_only_looks_changes_no_contact(viewer: Client, add_participant: AddParticipant) -> None:
     agr = add_participant()
     contact = Contact.objects.create(participant=agr, name="Ann", purpose="p", telephone="1")
-    assert "Ann" in words(viewer.get(page_of(agr)).content)
+    assert "Ann" in text_of(viewer.get(page_of(agr)).content)
     assert viewer.post(page_of(agr, "contacts", "add"), ANN).status_code == 403
     assert viewer.post(page_of(agr, "contacts", contact.pk), {"remove": "yes"}).status_code == 403
     assert viewer.get(page_of(agr, "contacts", contact.pk)).status_code == 403
+
+
+def test_an_address_with_a_control_character_is_refused(staff: Client, add_participant: AddParticipant) -> None:
+    """Python's e-mail would begin a new line of the header there."""
+    given = {"email": '"a\x0bBcc:x@evil.example"@agr.example'}
+    answer = staff.post(page_of(add_participant(), "contacts", "add"), {**ANN, **given})
+    assert "control character" in errors(answer.content)
+    assert not Contact.objects.exists()

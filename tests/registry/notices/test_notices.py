@@ -285,3 +285,16 @@ def test_N3_limited_staff_see_the_notices_to_theirs_alone(conflict: Conflict) ->
     assert client.get(f"/admin/registry/notice/{other.pk}/change/").status_code == 404
     assert client.post(f"/admin/registry/notice/{other.pk}/told/", {"reason": "x"}).status_code == 404
     assert Participant.objects.filter(domain="two.example").exists()
+
+
+@pytest.mark.parametrize("address", [f"ann@{'é' * 60}.example", '"a\x0bBcc:x@evil.example"@agr.example'])
+def test_N2_a_notice_to_an_address_that_no_email_can_have_is_told_by_hand(
+    mail: MailServer, conflict: Conflict, address: str, caplog: Any
+) -> None:
+    Contact.objects.filter(participant__domain="one.example").delete()
+    contact("one.example", address)
+    give(conflict)
+    send_at()
+    assert states() == {("one.example", "by hand"), ("two.example", "sent")}
+    assert Notice.objects.get(participant__domain="one.example").detail == send.UNWRITABLE
+    assert address not in caplog.text

@@ -238,3 +238,14 @@ def test_secrets_are_encrypted_anew_under_the_newest_key(
     settings.CREDENTIALS_KEY = [OLD]
     with pytest.raises(CommandError, match="add the former key at its end"):
         call_command("reencrypt_credentials")
+
+
+def test_a_private_key_beside_the_certificate_is_neither_stored_nor_shown(
+    staff: Client, agr: Participant, authority: Authority
+) -> None:
+    """A file with both is common, and the certificate is stored and shown as it is."""
+    chain, key = authority.client()
+    answer = staff.post(page_of(agr), filled(client_certificate=chain + key, client_key=key))
+    assert "This holds a private key, too" in answer.content.decode()
+    assert "BEGIN" not in answer.content.decode()
+    assert not DeliverySettings.objects.exists()
