@@ -99,14 +99,25 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
             if not record_failure(handling_try, error):
                 return
             continue
+        finally:
+            if handling_try.counted:
+                _unlock_counted_try()
         if step is _Step.LOCKED:
             return
         if step is _Step.EMPTY and not _waiting(sender_id):
             return
         if step is _Step.FAILED_BEFORE:
+            # Locked before it is counted, and until it has ended. Otherwise another worker could have the lock by then,
+            # and the message would be set aside for tries that never were.
+            if not _lock_counted_try():
+                return
             counted = count_try(handling_try)
+            if counted is None:
+                _unlock_counted_try()
         for party in sorted(set(handling_try.wakes)):
             wake(*party)
+    if counted:
+        _unlock_counted_try()
 
 
 def _waiting(sender_id: int) -> bool:
@@ -190,6 +201,19 @@ def _handle_oldest(sender_id: int, handling_try: HandlingTry) -> _Step:
     if handled is None:
         raise RuntimeError(f"message {message.pk} changed its state while it was handled")
     return _Step.HANDLED
+
+
+def _lock_counted_try() -> bool:
+    """Lock the handling of messages that failed before for this session, and return whether it worked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks.FAILED_BEFORE])
+        return bool(cursor.fetchone()[0])
+
+
+def _unlock_counted_try() -> None:
+    """Release that lock. A session that has ended has released it already."""
+    with suppress(DatabaseError, InterfaceError):
+        sql.fetch("SELECT pg_advisory_unlock(%(lock)s)", {"lock": locks.FAILED_BEFORE})
 
 
 def _lock_failed_messages() -> bool:

@@ -79,7 +79,9 @@ def test_who_only_looks_changes_no_contact(viewer: Client, add_participant: AddP
     assert viewer.get(page_of(agr, "contacts", contact.pk)).status_code == 403
 
 
-def test_an_address_with_a_control_character_is_refused(staff: Client, add_participant: AddParticipant) -> None:
+def test_an_address_with_a_control_character_is_refused(
+    staff: Client, add_participant: AddParticipant
+) -> None:
     """Python's e-mail would begin a new line of the header there."""
     given = {"email": '"a\x0bBcc:x@evil.example"@agr.example'}
     answer = staff.post(page_of(add_participant(), "contacts", "add"), {**ANN, **given})

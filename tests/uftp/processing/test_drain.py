@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from common import retry
+from common import locks, retry
 from participants.models import Mode, Participant
 from tests.support.exchange import drain, exchange, handled_by, receive
 from tests.support.peer import Peer
@@ -580,3 +580,34 @@ def test_an_answer_is_woken_while_the_next_message_is_still_being_handled(agr: P
 
     assert len(handled) == 3
     assert set(wakes) == {("AGR", agr.domain)}
+
+
+def test_M14_a_message_that_waits_for_another_failed_one_loses_no_try(agr: Peer) -> None:
+    """After the death of a worker, one of each sender failed before. One at a time is tried; the others only wait."""
+    receive(agr, agr.xml())
+    InboundMessage.objects.update(attempts=1)
+    locked, release = threading.Event(), threading.Event()
+
+    def try_another() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [locks.FAILED_BEFORE])
+                locked.set()
+                release.wait(20)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=try_another)
+    other.start()
+    assert locked.wait(20)
+    try:
+        for _ in range(dead_letters.TRIES + 1):
+            drain(agr)
+    finally:
+        release.set()
+        other.join()
+    message = InboundMessage.objects.get()
+    assert (message.state, message.attempts) == ("received", 1)
+    drain(agr)
+    message.refresh_from_db()
+    assert (message.state, message.attempts) == ("processed", 2)
