@@ -115,4 +115,5 @@ def _meanings(address: Address) -> list[Address]:
 
 
 def _is_public(address: Address) -> bool:
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    kinds = (address.is_multicast, address.is_reserved, address.is_unspecified)
+    return address.is_global and not any((*kinds, getattr(address, "is_site_local", False)))

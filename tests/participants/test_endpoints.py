@@ -32,6 +32,7 @@ PRIVATE = [
     "https://[::1]/",
     "https://[::]/",
     "https://[fe80::1]/",
+    "https://[fec0::1]/",
     "https://[fe80::1%25eth0]/",
     "https://[fd00::1]/",
     "https://[ff02::1]/",

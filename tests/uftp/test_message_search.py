@@ -122,6 +122,16 @@ def test_staff_start_it_and_see_how_far_it_is(db: None, client: Client) -> None:
     assert f"/admin/uftp/inboundmessage/{wanted.pk}/change/" in page
 
 
+def test_the_last_day_of_the_calendar_is_searched_too(db: None, client: Client) -> None:
+    message("flexa.example", EAN)
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    said = {"text": EAN, "sender": "agr flexa.example", "first": "9999-12-31", "last": "9999-12-31"}
+
+    answer = client.post("/admin/uftp/messagesearch/start/", said)
+
+    assert answer["Location"] == f"/admin/uftp/messagesearch/{MessageSearch.objects.get().pk}/change/"
+
+
 def test_limited_staff_search_messages_of_their_participants_alone(db: None, client: Client) -> None:
     message("flexa.example", EAN)
     message("dynamo.example", EAN)

@@ -72,7 +72,7 @@ def start_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     form = SearchForm(senders, request.POST or None, initial=_initial(request))
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
-        first, last = said["first"], said["last"]
+        first, last = said["first"], min(said["last"], date.max - timedelta(days=1))
         moments = _start_of(first), _start_of(last + timedelta(days=1))
         try:
             search = message_search.start(

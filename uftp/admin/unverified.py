@@ -1,5 +1,6 @@
 """The page that sends again all that was refused with 401: of one participant, or of all."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -21,6 +22,9 @@ from uftp.wakeups import wakeups
 PERMISSION = "uftp.change_outboundmessage"
 
 TITLE = "Send again all that was refused with 401"
+
+KEY = re.compile(r"[0-9]{1,18}")
+"""The primary key of a participant, as text."""
 
 MAX_MESSAGES = 10_000
 """Maximum number of messages that are sent again at once."""
@@ -66,7 +70,7 @@ def _participant(model_admin: ScopedAdmin, request: HttpRequest) -> Participant 
     key = request.GET.get("participant", "")
     if not key:
         return None
-    found = Participant.objects.filter(pk=int(key)).first() if key.isascii() and key.isdigit() else None
+    found = Participant.objects.filter(pk=int(key)).first() if KEY.fullmatch(key) else None
     if found is None or found not in model_admin.seen(request):
         raise Http404
     if not model_admin.may_act(request, found):

@@ -254,3 +254,8 @@ def test_staff_are_told_of_a_recipient_that_is_paused_and_resume_deliveries(
     )
     assert resume not in shown(staff, page)
     assert "go on already" in staff.post(resume, {"reason": "again"}, follow=True).content.decode()
+
+
+@pytest.mark.parametrize("key", ["0", "9" * 5_000, "one"])
+def test_a_participant_that_is_none_is_not_found(staff: Client, key: str) -> None:
+    assert staff.get(UNVERIFIED, {"participant": key}).status_code == 404
