@@ -125,7 +125,7 @@ def test_staff_start_it_and_see_how_far_it_is(db: None, client: Client) -> None:
 def test_the_last_day_of_the_calendar_is_searched_too(db: None, client: Client) -> None:
     message("flexa.example", EAN)
     client.force_login(User.objects.create_superuser("kim", password="kim"))
-    said = {"text": EAN, "sender": "agr flexa.example", "first": "9999-12-31", "last": "9999-12-31"}
+    said = {"text": EAN, "sender": "agr flexa.example", "first": "9999-12-30", "last": "9999-12-31"}
 
     answer = client.post("/admin/uftp/messagesearch/start/", said)
 
