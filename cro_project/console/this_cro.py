@@ -55,12 +55,12 @@ def _keys() -> list[Said]:
         Said(
             "As it is published",
             published,
-            f"With {PREFIX} in front: for DNS, and for most libraries",
+            f"With {PREFIX} in front: for DNS",
         ),
         Said(
             "Base64 alone",
             published.removeprefix(PREFIX),
-            f"Without {PREFIX}: for the Java participant library",
+            f"Without {PREFIX}: for the Python and the Java participant libraries",
         ),
     ]
 
