@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.display import PLACEHOLDER
@@ -64,7 +65,7 @@ def sent_card(model_admin: Any, request: HttpRequest, participant: Participant) 
     paused: list[tuple[str, object]] = []
     if circuit is not None:
         text = "one message at a time after a refusal; see why, or resume"
-        paused = [("Deliveries", badge("bad", link(circuit, text)))]
+        paused = [("Deliveries", format_html("{} {}", badge("bad", "Paused"), link(circuit, text)))]
     tools = []
     if request.user.has_perm("uftp.change_outboundmessage") and model_admin.may_act(request, participant):
         page = reverse("admin:uftp_outboundmessage_unverified")
