@@ -12,7 +12,7 @@ from django.utils import timezone
 from participants.models import Participant
 from tests.support.exchange import handled_by
 from tests.support.peer import Peer
-from tests.support.receiver import OK, Posted, Receiver, Reply, receiving
+from tests.support.receiver import OK, Posted, Receiver, Reply
 from tests.uftp.delivery.test_forwarding import App, deliver, passed_on, state_of
 from uftp import connectivity
 from uftp.delivery import circuits, leases, outbox
@@ -22,26 +22,6 @@ from uftp.worker import sweep
 pytestmark = pytest.mark.django_db(transaction=True)
 
 REFUSED: Reply = (400, {}, b"odd")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
-def agr(receiver: Receiver) -> Peer:
-    recipient = Peer("AGR")
-    recipient.register(receiver.url)
-    return recipient
-
-
-@pytest.fixture
-def dso() -> Peer:
-    sender = Peer("DSO")
-    sender.register()
-    return sender
 
 
 @pytest.fixture

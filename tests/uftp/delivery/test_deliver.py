@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from participants.models import Participant
 from tests.support.peer import Peer
-from tests.support.receiver import Posted, Receiver, Reply, receiving
+from tests.support.receiver import Posted, Receiver, Reply
 from uftp import connectivity
 from uftp.delivery import attempts as delivery_attempts
 from uftp.delivery import deliver as delivery
@@ -22,12 +22,6 @@ from uftp.models import DeliveryAttempt, OutboundMessage
 from uftp.worker import sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def receiver() -> Any:
-    with receiving() as running:
-        yield running
 
 
 @pytest.fixture

@@ -79,26 +79,6 @@ class App:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
-def dso() -> Peer:
-    sender = Peer("DSO")
-    sender.register()
-    return sender
-
-
-@pytest.fixture
-def agr(receiver: Receiver) -> Peer:
-    recipient = Peer("AGR")
-    recipient.register(receiver.url)
-    return recipient
-
-
-@pytest.fixture
 def app(agr: Peer) -> Iterator[App]:
     made = App(agr)
     with handled_by(

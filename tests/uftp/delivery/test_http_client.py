@@ -35,12 +35,6 @@ BODY = b"<SignedMessage/>"
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
     with trusting(tmp_path, monkeypatch) as made:
         yield made
