@@ -211,7 +211,7 @@ def _lines(day: DayFigures) -> str:
                 if update
                 else NO_SOURCE
             )
-            tail = _watts(run.contracted, run.remaining, minutes) + source + END
+            tail = power_and_energy(run.contracted, run.remaining, minutes) + source + END
             lines += [head, (tail + head).join(starts[run.first - 1 : run.last]), tail]
     return "".join(lines)
 
@@ -227,7 +227,7 @@ def _starts(day: date, minutes: int, time_zone: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1 << 14)
-def _watts(contracted: int, remaining: int, minutes: int) -> str:
+def power_and_energy(contracted: int, remaining: int, minutes: int) -> str:
     """Return the cells of power and energy. What is released is the rest of the rounded energy, so that it adds up."""
     watts = (contracted, remaining, contracted - remaining)
     whole, rest = _thousandths(contracted, minutes), _thousandths(remaining, minutes)

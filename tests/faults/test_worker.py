@@ -235,7 +235,7 @@ def test_a_paused_worker_does_no_harm_when_it_comes_back() -> None:
     def reply(posted: Posted, before: int) -> Reply:
         if before == 0:
             reached.set()
-            answer_first.wait(120)
+            answer_first.wait(240)
         return OK
 
     with receiving() as receiver, working() as paused:
@@ -245,7 +245,7 @@ def test_a_paused_worker_does_no_harm_when_it_comes_back() -> None:
         assert reached.wait(30), paused.log
         paused.signal(signal.SIGSTOP)
         with working() as other:
-            wait_for(f"the other's delivery\n{other.log}", lambda: all_delivered(1), 90)
+            wait_for(f"the other's delivery\n{other.log}", lambda: all_delivered(1), 180)
             paused.signal(signal.SIGCONT)
             answer_first.set()
             wait_for("both attempts recorded", lambda: DeliveryAttempt.objects.count() == 2)

@@ -24,11 +24,10 @@ from reservations.models import Contract
 from reservations.settlement.export import (
     HEADINGS,
     NoContractFound,
-    _watts,
     export,
     latest_moment,
+    power_and_energy,
     select_contracts,
-    watt_hours,
 )
 from reservations.updates import lifecycle
 from tests.reservations.conftest import At
@@ -139,7 +138,8 @@ def test_a_line_says_everything_about_an_isp(parties: Parties) -> None:
     ],
 )
 def test_energy_is_exact_to_the_thousandth_of_a_watt_hour(watts: int, minutes: int, said: str) -> None:
-    assert watt_hours(watts, minutes) == said
+    contracted, remaining, released = power_and_energy(watts, 0, minutes).split(",")[3:]
+    assert (contracted, remaining, released) == (said, "0", said)
 
 
 def test_what_counts_no_more_is_not_in_it(parties: Parties) -> None:
@@ -378,6 +378,6 @@ def test_energy_released_and_remaining_add_up_to_contracted(parties: Parties) ->
         (120_121, 97_130, 15),
         (3, 0, 5),
     ):
-        cells = _watts(contracted, remaining, minutes).split(",")
+        cells = power_and_energy(contracted, remaining, minutes).split(",")
         assert Decimal(cells[3]) == Decimal(cells[4]) + Decimal(cells[5]), cells
-    assert _watts(10, 5, 5) == "10,5,5,0.833,0.417,0.416"
+    assert power_and_energy(10, 5, 5) == "10,5,5,0.833,0.417,0.416"
