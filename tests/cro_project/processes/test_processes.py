@@ -117,7 +117,15 @@ def _wait_until(holds: Callable[[], bool]) -> None:
 
 
 def _gone(processes: list[psutil.Process]) -> bool:
-    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+    return not any(map(_alive, processes))
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Return whether a process runs. It may end while it is looked at."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _ready(start: Start, port: int) -> tuple[Running, list[psutil.Process]]:
@@ -221,8 +229,7 @@ def test_a_killed_web_process_is_replaced(start: Start, port: int) -> None:
     _wait_until(lambda: _status(port, "/health/live") == 200)
 
     def workers() -> list[psutil.Process]:
-        children = psutil.Process(serve.process.pid).children()
-        return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in psutil.Process(serve.process.pid).children() if _alive(child)]
 
     _wait_until(lambda: len(workers()) == 2)
     victim = workers()[0]
