@@ -60,11 +60,16 @@ VALUES (%(kind)s, %(message)s, %(actor)s, %(reason)s, '{}')
 RETURNING id
 """
 
-TAKE_MOMENT_LOCK = f"SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({locks.MOMENT})"
+TAKE_MOMENT_LOCK = f"""
+SET LOCAL enable_seqscan TO off; SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_advisory_xact_lock({locks.MOMENT})
+"""
 """Check the foreign keys, then take the lock for stamping a moment.
 
 One change at a time is stamped and not committed yet. Without SET CONSTRAINTS, the commit would check the foreign keys
-while other changes wait for the lock."""
+while other changes wait for the lock.
+
+PostgreSQL keeps the plans by which it checks foreign keys as long as the connection lives. Made while a table is nearly
+empty, they would read the whole table for each row, and go on doing so as it grows. Hence the index is the only way."""
 
 STAMP = """
 -- The moment at which the change becomes known: later than the moments of all other changes.

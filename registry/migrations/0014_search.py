@@ -5,6 +5,14 @@ import django.contrib.postgres.search
 import django.db.models.functions.text
 from django.db import migrations, models
 
+ANALYZE_FILLED = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM registry_change) THEN
+        ANALYZE registry_connection, registry_congestionpoint, registry_change;
+    END IF;
+END $$
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -80,8 +88,7 @@ class Migration(migrations.Migration):
         ),
         # The next count is of all points: it finds those that have no terms on the day.
         migrations.RunSQL("UPDATE registry_coveragestate SET latest_change = NULL", migrations.RunSQL.noop),
-        # Of the expressions of new indexes PostgreSQL knows nothing until it has looked at the tables again.
-        migrations.RunSQL(
-            "ANALYZE registry_connection, registry_congestionpoint, registry_change", migrations.RunSQL.noop
-        ),
+        # Of the expressions of new indexes PostgreSQL knows nothing until it has looked at the tables again. Not in an
+        # empty registry: PostgreSQL would plan for empty tables, and keep these plans while they grow.
+        migrations.RunSQL(ANALYZE_FILLED, migrations.RunSQL.noop),
     ]

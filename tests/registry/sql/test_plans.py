@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.postgresql.psycopg_any import DateRange
 
 from participants.models import Participant
-from registry.changes import Source
+from registry.changes import Recorder, Source
+from registry.models import CongestionPoint, CongestionPointConnection, Connection
 from registry.sql import plans
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import make_tables
@@ -32,6 +34,40 @@ def publish(agr: Participant, first: int, lines: int = LINES) -> None:
         today=TODAY,
         source=Source.of_import("plans"),
     )
+
+
+def test_foreign_keys_are_checked_by_index_in_a_nearly_empty_registry_too() -> None:
+    """PostgreSQL keeps the plan of a check. One that reads a whole table would take ever longer as that grows."""
+    dso = Participant.objects.create(role="DSO", domain="one.example")
+    point = CongestionPoint.objects.create(dso=dso, address="ea1.2026-01.example.one:feeder-1")
+    connection_of_point = Connection.objects.create(address="ean.871685900000000011")
+    recorder = Recorder(Source.of_import("plans"))
+    referenced = ("registry_connection", "registry_congestionpoint", "participants_participant")
+
+    def scans() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname = ANY(%s)",
+                [list(referenced)],
+            )
+            return int(cursor.fetchone()[0])
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; ANALYZE {', '.join(referenced)}; DISCARD PLANS")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    CongestionPointConnection.objects.create(
+        congestion_point=point,
+        dso=dso,
+        connection=connection_of_point,
+        period=DateRange(TODAY, None),
+        standing="effective",
+        recorded_by_id=recorder.change_id(),
+    )
+    before = scans()
+
+    recorder.stamp([dso.pk])
+
+    assert scans() == before
 
 
 def reads() -> tuple[int, int, int]:
