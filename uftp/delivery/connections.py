@@ -3,6 +3,7 @@
 `send` makes one request. Redirects and credentials are in uftp/delivery/http_client.py.
 """
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -21,6 +22,7 @@ from django.conf import settings
 from participants.certificates import load_into
 from participants.credentials import ClientCertificate
 from participants.endpoints import EndpointRefused, check_endpoint, check_resolved_address
+from uftp.delivery.masking import masked
 
 CONNECT_SECONDS = 10.0
 
@@ -182,9 +184,15 @@ def _tls() -> ssl.SSLContext:
 def _proxy(url: str) -> httpcore.Proxy:
     """Return the proxy of OUTBOUND_PROXY. User and password in the URL are percent-encoded."""
     parts = urlsplit(url)
-    user = (unquote(parts.username or ""), unquote(parts.password or "")) if parts.username else None
+    user = _proxy_user(url) if parts.username else None
     address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return httpcore.Proxy(address, auth=user, ssl_context=_tls() if parts.scheme == "https" else None)
+
+
+def _proxy_user(url: str) -> tuple[str, str]:
+    """Return user and password of OUTBOUND_PROXY, each empty if it has none."""
+    parts = urlsplit(url)
+    return unquote(parts.username or ""), unquote(parts.password or "")
 
 
 def send(
@@ -228,13 +236,19 @@ def send(
         again = _send(_pool(proxy, certificate, 0), method, url, body, headers, max_bytes)
         return replace(again, reposted=True)
     except EndpointRefused as refused:
-        raise NoReply(str(refused)) from refused
+        raise _no_reply(str(refused)) from refused
     except httpcore.ProxyError as error:
-        raise NoReply(f"ProxyError: the outbound proxy did not connect: {error}") from error
+        raise _no_reply(f"ProxyError: the outbound proxy did not connect: {error}") from error
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
-        raise NoReply(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        raise _no_reply(f"{type(error).__name__}: {error}".rstrip(": ")) from error
     except (httpcore.UnsupportedProtocol, OSError, ValueError) as error:
-        raise NoReply(f"{type(error).__name__}: {error}") from error
+        raise _no_reply(f"{type(error).__name__}: {error}") from error
+
+
+def _no_reply(text: str) -> NoReply:
+    """Return the error of a request, without the credentials of the outbound proxy."""
+    user, password = _proxy_user(settings.OUTBOUND_PROXY)
+    return NoReply(masked(text, (password, base64.b64encode(f"{user}:{password}".encode()).decode())))
 
 
 def _send(

@@ -1,7 +1,8 @@
 """The HTTP client: POSTs a message to a participant, with its credentials, and follows 307 and 308."""
 
 import email.utils
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
@@ -9,6 +10,7 @@ from participants.credentials import Credentials
 from participants.endpoints import EndpointRefused, check_endpoint
 from uftp.delivery import connections, tokens
 from uftp.delivery.connections import NoReply, Response
+from uftp.delivery.masking import masked
 
 MAX_REPLY_BYTES = 2000
 MAX_RETRY_AFTER = 7 * 86400.0  # seconds
@@ -44,6 +46,8 @@ def post(url: str, body: bytes, *, seconds: float, credentials: Credentials | No
 
     If the recipient demands an access token and answers 401, a new token is requested once.
 
+    No text of the reply or of the error holds a credential.
+
     Args:
         url: The endpoint.
         body: The SignedMessage.
@@ -54,15 +58,30 @@ def post(url: str, body: bytes, *, seconds: float, credentials: Credentials | No
     Raises:
         NoReply: There was no reply, or no access token. See `connections.send`.
     """
+    client = credentials.oauth if credentials else None
     with connections.deadline(seconds):
-        client = credentials.oauth if credentials else None
         if client is None:
             return _post(url, body, credentials, "")
         token = tokens.bearer(client)
-        reply = _post(url, body, credentials, token)
+        secrets = [client.secret, token]
+        reply = _post_masked(url, body, credentials, token, secrets)
         if reply.status != 401 or (reply.redirected_to and not _same_origin(reply.redirected_to, url)):
             return reply
-        return _post(url, body, credentials, tokens.bearer(client, refused=token))
+        renewed = tokens.bearer(client, refused=token)
+        return _post_masked(url, body, credentials, renewed, [*secrets, renewed])
+
+
+def _post_masked(
+    url: str, body: bytes, credentials: Credentials | None, token: str, secrets: Sequence[str]
+) -> Reply:
+    """POST `body` with an access token, and mask `secrets` in what comes back."""
+    try:
+        reply = _post(url, body, credentials, token)
+    except NoReply as failure:
+        raise NoReply(masked(str(failure), secrets)) from None
+    return replace(
+        reply, text=masked(reply.text, secrets), redirected_to=masked(reply.redirected_to, secrets)
+    )
 
 
 def _post(url: str, body: bytes, credentials: Credentials | None, token: str) -> Reply:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from participants.credentials import OAuthClient
 from uftp.delivery import connections
 from uftp.delivery.connections import NoReply
+from uftp.delivery.masking import masked
 
 MAX_TOKENS = 1_000
 """Maximum number of clients whose token is kept."""
@@ -97,17 +98,18 @@ def _request(client: OAuthClient) -> tuple[str, float]:
     else:
         pair = f"{quote(client.client_id, safe='')}:{quote(client.secret, safe='')}"
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    secrets = (client.secret, headers.get("Authorization", "").removeprefix("Basic "))
     started = time.monotonic()
     try:
         response = connections.send(
             "POST", client.token_url, urlencode(form).encode(), headers, max_bytes=MAX_RESPONSE_BYTES
         )
     except NoReply as failure:
-        raise TokenFailed(f"no access token: {failure}") from failure
+        raise TokenFailed(f"no access token: {masked(str(failure), secrets)}") from None
     values = _values(response.body)
     if response.status != 200:
         error = str(values.get("error", ""))
-        named = f" ({error})" if _ERROR.fullmatch(error) else ""
+        named = f" ({masked(error, secrets)})" if _ERROR.fullmatch(error) else ""
         raise TokenFailed(f"no access token: the token URL answered HTTP {response.status}{named}")
     token, kind = str(values.get("access_token", "")), str(values.get("token_type", "bearer"))
     if not _TOKEN.fullmatch(token) or kind.lower() != "bearer":

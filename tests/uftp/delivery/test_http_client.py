@@ -459,6 +459,73 @@ def test_a_delivery_uses_the_stored_credentials_and_tells_no_secret(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("status", [400, 401, 503])
+def test_a_reply_that_repeats_our_credentials_is_kept_without_them(
+    receiver: Receiver, token_server: TokenServer, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """Such as an error page with the headers of the request, or a log-in page that has the token in its address."""
+    caplog.set_level(logging.DEBUG)
+
+    def repeats(posted: Posted, before: int) -> Reply:
+        return status, {}, f"no: {posted.headers['Authorization']} of {SECRET}, please".encode()
+
+    receiver.reply = repeats
+    agr = Peer("AGR").register(receiver.url)
+    store(agr, token_server)
+    attempt = deliver(agr)
+    assert attempt.detail == f"HTTP {status}: no: Bearer [credential] of [credential], please"
+    circuits = CircuitBreaker.objects.values_list("detail", flat=True)
+    assert set(circuits) <= {attempt.detail}
+    assert not [
+        secret for secret in (SECRET, *token_server.issued) if secret in caplog.text + "".join(circuits)
+    ]
+
+
+def test_no_credential_comes_back_in_a_redirect_or_in_what_is_no_http(
+    receiver: Receiver, token_server: TokenServer
+) -> None:
+    credentials = client_of(token_server)
+    receiver.reply = lambda posted, before: (307, {"Location": f"ftp://{SECRET}.example/"}, b"")
+    reply = http_client.post(receiver.url, BODY, seconds=5, credentials=credentials)
+    assert (reply.status, SECRET in reply.text) == (307, False)
+    receiver.reply = lambda posted, before: (
+        (307, {"Location": f"{receiver.url}?token=token-1"}, b"")
+        if "token" not in posted.path
+        else (503, {}, b"")
+    )
+    reply = http_client.post(receiver.url, BODY, seconds=5, credentials=credentials)
+    assert reply.redirected_to == f"{receiver.url}?token=[credential]"
+    with closing(begins=b"Bearer token-1 of cro:" + SECRET.encode() + b"\r\n\r\n") as server:
+        http_client.post(server.url, BODY, seconds=5)
+        with pytest.raises(
+            NoReply, match=r"illegal status line.*Bearer \[credential\] of cro:\[credential\]"
+        ):
+            http_client.post(server.url, BODY, seconds=5, credentials=credentials)
+
+
+def test_the_answer_of_a_token_url_is_kept_without_our_secret(
+    receiver: Receiver, token_server: TokenServer
+) -> None:
+    token_server.receiver.reply = lambda posted, before: (400, {}, b'{"error": "very_secret"}')
+    client = OAuthClient(token_server.receiver.url, "cro", "very_secret")
+    with pytest.raises(NoReply, match=r"answered HTTP 400 \(\[credential\]\)"):
+        http_client.post(receiver.url, BODY, seconds=5, credentials=Credentials(client))
+
+
+def test_the_answer_of_the_outbound_proxy_is_kept_without_its_password(
+    authority: Authority, proxy: ConnectProxy, settings: Any
+) -> None:
+    pair = base64.b64encode(b"cro:p/w d").decode()
+    proxy.refuses = f"407 not Basic {pair}, nor p/w d"
+    settings.OUTBOUND_PROXY = f"http://cro:p%2Fw%20d@127.0.0.1:{proxy.port}"
+    with (
+        receiving(authority.server()) as secure,
+        pytest.raises(NoReply, match=r"407 not Basic \[credential\], nor \[credential\]$"),
+    ):
+        http_client.post(secure.url, BODY, seconds=5)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_credentials_that_cannot_be_decrypted_are_a_temporary_failure(
     receiver: Receiver, token_server: TokenServer, settings: Any
 ) -> None:
