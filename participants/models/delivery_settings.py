@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from participants.certificates import PRIVATE_KEY
 from participants.models.participants import Participant
 
 
@@ -36,6 +37,10 @@ class DeliverySettings(models.Model):
             models.CheckConstraint(
                 condition=Q(client_certificate="") | ~Q(client_key=""),
                 name="delivery_settings_certificate_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=~Q(client_certificate__contains=PRIVATE_KEY),
+                name="delivery_settings_certificate_without_key",
             ),
         ]
 
