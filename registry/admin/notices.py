@@ -137,6 +137,7 @@ class NoticeAdmin(ReadOnlyAdmin, ScalableAdmin):
         "finished",
         "tries",
         "addresses",
+        "refused_addresses",
         "detail",
     )
     change_form_template = "admin/registry/notice.html"
@@ -179,6 +180,11 @@ class NoticeAdmin(ReadOnlyAdmin, ScalableAdmin):
     def addresses(self, notice: Notice) -> str:
         """Return the addresses that it was sent to."""
         return one_per_line(notice.sent_to)
+
+    @admin.display(description="refused for good")
+    def refused_addresses(self, notice: Notice) -> str:
+        """Return the addresses that the mail server refused for good."""
+        return one_per_line(notice.refused)
 
 
 def state_badge(notice: Notice) -> SafeString:

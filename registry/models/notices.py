@@ -13,7 +13,8 @@ from registry.models.changes import Change
 class Notice(models.Model):
     """That a participant is told of a decision, by e-mail or else by staff.
 
-    It is queued in the transaction of the decision. `sent_to` are the addresses that the mail server took it for.
+    It is queued in the transaction of the decision. `sent_to` are the addresses for which the mail server took it, and
+    `refused` those for which it never will.
     """
 
     class State(models.TextChoices):
@@ -30,6 +31,7 @@ class Notice(models.Model):
     next_try_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     sent_to = ArrayField(models.EmailField(), default=list)
+    refused = ArrayField(models.EmailField(), default=list)
     detail = models.CharField(
         max_length=500, blank=True, help_text="Why it is not sent, or how they were told"
     )

@@ -31,7 +31,7 @@ def record_told(notice: Notice, *, by: str, how: str, now: datetime) -> None:
 
 @transaction.atomic
 def send_again(notice: Notice, *, by: str, why: str, now: datetime) -> None:
-    """Have a notice sent that was to be told by hand.
+    """Have a notice sent that was to be told by hand, to the addresses that do not have it yet.
 
     Raises:
         ValidationError: There is no mail server or no address, no reason, or the notice is not one to be told by hand.
@@ -41,7 +41,7 @@ def send_again(notice: Notice, *, by: str, why: str, now: datetime) -> None:
     if obstacle := why_not_by_mail(notice.participant):
         raise ValidationError(obstacle)
     changed = Notice.objects.filter(pk=notice.pk, state=State.BY_HAND).update(
-        state=State.WAITING, created_at=now, next_try_at=now, tries=0, finished_at=None, detail=""
+        state=State.WAITING, created_at=now, next_try_at=now, tries=0, finished_at=None, detail="", refused=[]
     )
     if not changed:
         raise ValidationError("This participant was told already, or is about to be.")

@@ -13,7 +13,8 @@ from email.errors import MessageError
 from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused, SMTPSenderRefused
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
 from django.urls import reverse
 
@@ -29,6 +30,7 @@ LEASE = timedelta(minutes=5)
 """How long a notice belongs to the worker that sends it; EMAIL_TIMEOUT is shorter."""
 
 UNWRITABLE = "An address of a contact is not one that an e-mail can be written to."
+REFUSED_BEFORE = "The mail server refused an address for good at an earlier try."
 
 logger = logging.getLogger(__name__)
 
@@ -73,24 +75,50 @@ def _lease(now: datetime) -> Notice | None:
 
 
 def _send(notice: Notice, now: Callable[[], datetime]) -> None:
-    """Send a leased notice, and record what came of it."""
-    obstacle, addresses = why_not_by_mail(notice.participant), addresses_of(notice.participant)
+    """Send a leased notice to each address that does not have it yet, and record what came of it.
+
+    Each address gets an e-mail of its own: a mail server may take one address and refuse another.
+    """
+    obstacle = why_not_by_mail(notice.participant)
     if obstacle:
         _end(notice, State.BY_HAND, now(), detail=obstacle)
         return
+    failures: list[str] = []
+    waits = False
     try:
-        message_of(notice, addresses).send()
+        with get_connection() as server:
+            for address in _addresses_left(notice):
+                try:
+                    message_of(notice, address, server).send()
+                except SMTPRecipientsRefused as error:
+                    failures.append(_in_words(error))
+                    if _is_permanent(error):
+                        notice.refused.append(address)
+                    else:
+                        waits = True
+                except (ValueError, MessageError):
+                    failures.append(UNWRITABLE)
+                    notice.refused.append(address)
+                else:
+                    notice.sent_to.append(address)
+                # At once: if this worker dies, no address gets the e-mail twice.
+                notice.save(update_fields=["sent_to", "refused"])
     except (OSError, SMTPException) as error:
-        _record_failure(notice, error, now())
-    except (ValueError, MessageError):
-        # Not the addresses: the log has none.
-        logger.warning("Notice %s was not sent: no e-mail can be written to its addresses.", notice.pk)
-        _end(notice, State.BY_HAND, now(), detail=UNWRITABLE)
-    else:
-        _end(notice, State.SENT, now(), sent_to=addresses)
+        failures.append(_in_words(error))
+        waits = not _is_permanent(error)
+    _record_result(notice, failures, now(), waits=waits)
 
 
-def message_of(notice: Notice, addresses: list[str]) -> EmailMessage:
+def _addresses_left(notice: Notice) -> list[str]:
+    """Return the addresses that neither have the notice nor were refused for good."""
+    return [
+        address
+        for address in addresses_of(notice.participant)
+        if address not in notice.sent_to and address not in notice.refused
+    ]
+
+
+def message_of(notice: Notice, address: str, server: BaseEmailBackend) -> EmailMessage:
     """Return the e-mail of a notice: the CRO's reference and a link, never another party or a reason (N3)."""
     participant, reference = notice.participant, f"decision {notice.change_id}"
     query = "AGRPortfolioQuery" if participant.role == Role.AGR else "DSOPortfolioQuery"
@@ -107,7 +135,8 @@ def message_of(notice: Notice, addresses: list[str]) -> EmailMessage:
     return EmailMessage(
         subject=f"{settings.CRO_DOMAIN}: {reference}",
         body=body,
-        to=addresses,
+        to=[address],
+        connection=server,
         headers={
             # The same for each try, so that mail programs show a second copy as the first one.
             "Message-ID": f"<notice-{notice.pk}@{settings.CRO_DOMAIN}>",
@@ -116,15 +145,27 @@ def message_of(notice: Notice, addresses: list[str]) -> EmailMessage:
     )
 
 
-def _record_failure(notice: Notice, error: Exception, now: datetime) -> None:
-    """Have a notice tried again later, or told by hand: when it is refused for good, or was tried for a day."""
-    said = _in_words(error)
-    if _is_permanent(error) or now - notice.created_at >= RETRY_FOR:
-        _end(notice, State.BY_HAND, now, detail=said)
-    else:
+def _record_result(notice: Notice, failures: list[str], now: datetime, *, waits: bool) -> None:
+    """Record that a notice is sent, is tried again later, or is to be told by hand.
+
+    Args:
+        notice: The notice, after a try.
+        failures: What went wrong, for each address or for all.
+        now: The present moment, in real time.
+        waits: Whether an address may take it later.
+    """
+    said = " ".join(dict.fromkeys(failures))
+    if not said and set(notice.refused) & set(addresses_of(notice.participant)):
+        said = REFUSED_BEFORE
+    if waits and now - notice.created_at < RETRY_FOR:
         pause = min(FIRST_PAUSE * 2 ** min(notice.tries - 1, 10), LONGEST_PAUSE)
-        Notice.objects.filter(pk=notice.pk, state=State.WAITING).update(next_try_at=now + pause, detail=said)
-    logger.warning("Notice %s was not sent: %s", notice.pk, said)
+        Notice.objects.filter(pk=notice.pk, state=State.WAITING).update(
+            next_try_at=now + pause, detail=said[:500]
+        )
+    else:
+        _end(notice, State.BY_HAND if said else State.SENT, now, detail=said)
+    if failures:
+        logger.warning("Notice %s was not sent to all addresses: %s", notice.pk, said)
 
 
 def _is_permanent(error: Exception) -> bool:
@@ -144,9 +185,7 @@ def _in_words(error: Exception) -> str:
     return f"The mail server was not reached: {getattr(error, 'strerror', None) or type(error).__name__}."
 
 
-def _end(
-    notice: Notice, state: str, now: datetime, *, detail: str = "", sent_to: list[str] | None = None
-) -> None:
+def _end(notice: Notice, state: str, now: datetime, *, detail: str = "") -> None:
     Notice.objects.filter(pk=notice.pk, state=State.WAITING).update(
-        state=state, next_try_at=None, finished_at=now, detail=detail[:500], sent_to=sent_to or []
+        state=state, next_try_at=None, finished_at=now, detail=detail[:500]
     )

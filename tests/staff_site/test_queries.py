@@ -221,8 +221,8 @@ SELECT now(), 'kim', 'changed participant', role || ' ' || domain, '{}', '{}', '
 FROM participants_participant, generate_series(1, %(times)s)
 """
 TOLD = """
-INSERT INTO registry_notice (change_id, participant_id, state, tries, sent_to, detail)
-SELECT c.id, p.id, 'by hand', 0, '{}', 'no address'
+INSERT INTO registry_notice (change_id, participant_id, state, tries, sent_to, refused, detail)
+SELECT c.id, p.id, 'by hand', 0, '{}', '{}', 'no address'
 FROM (SELECT id FROM registry_change ORDER BY id LIMIT 4 * %(times)s) c, participants_participant p
 """
 CONTACTS = """

@@ -14,11 +14,13 @@ class MailServer:
     """What the server was sent, and how it answers.
 
     `answers` are the codes with which it answers commands, such as {"RCPT": 550}; others are answered with success.
+    `refuses` are the codes with which it answers RCPT for some addresses.
     With `silent` it accepts connections and never says a word.
     """
 
     port: int = 0
     answers: dict[str, int] = field(default_factory=dict)
+    refuses: dict[str, int] = field(default_factory=dict)
     silent: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     connections: int = 0
@@ -43,7 +45,8 @@ def receiving_mail() -> Iterator[MailServer]:
                 if command == "QUIT":
                     self.say(221)
                     return
-                refused = mail.answers.get(command)
+                address = line.decode().partition("<")[2].partition(">")[0] if command == "RCPT" else ""
+                refused = mail.refuses.get(address) or mail.answers.get(command)
                 if refused:
                     self.say(refused)
                 elif command == "DATA":
@@ -52,7 +55,7 @@ def receiving_mail() -> Iterator[MailServer]:
                     self.say(250)
                 else:
                     if command == "RCPT":
-                        mail.recipients.append(line.decode().partition("<")[2].partition(">")[0])
+                        mail.recipients.append(address)
                     self.say(250)
 
         def message(self) -> EmailMessage:

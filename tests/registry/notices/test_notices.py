@@ -89,12 +89,12 @@ def test_N1_both_parties_are_told_of_a_decision(mail: MailServer, conflict: Conf
     assert mail.recipients == [
         f"{name}@{domain}" for domain in ("one.example", "two.example") for name in ("ann", "bob")
     ]
-    first, second = mail.messages
-    for message, own, other in (
-        (first, "one.example", "two.example"),
-        (second, "two.example", "one.example"),
-    ):
+    assert len(mail.messages) == 4
+    for message, to in zip(mail.messages, mail.recipients, strict=True):
+        own = to.partition("@")[2]
+        other = "two.example" if own == "one.example" else "one.example"
         text = str(message)
+        assert message["To"] == to, "each address gets an e-mail of its own"
         assert f"decision {change}" in str(message["Subject"])
         assert f"https://cro.example:8443/admin/registry/change/{change}/change/" in text
         assert own in text
@@ -156,7 +156,86 @@ def test_N2_a_notice_is_sent_again_until_the_server_takes_it(mail: MailServer, c
     mail.answers = {}
     send_at(start + timedelta(minutes=1))
     assert states() == {("one.example", "sent"), ("two.example", "sent")}
-    assert len(mail.messages) == 2
+    assert len(mail.messages) == 4
+
+
+@pytest.mark.parametrize("code", [450, 550])
+def test_N2_only_the_addresses_that_the_server_took_are_recorded_as_told(
+    mail: MailServer, conflict: Conflict, code: int
+) -> None:
+    """bob's address is refused, and ann's is not: for now (450) it is tried again, for good (550) it is not."""
+    mail.refuses = {"bob@one.example": code}
+    give(conflict)
+    start = timezone.now()
+    send_at(start)
+    notice = Notice.objects.get(participant__domain="one.example")
+    assert (notice.sent_to, notice.detail) == (
+        ["ann@one.example"],
+        f"The mail server refused the addresses ({code}).",
+    )
+    assert (notice.state, notice.refused) == (
+        ("waiting", []) if code == 450 else ("by hand", ["bob@one.example"])
+    )
+    assert notice.finished_at is None or code == 550
+    other = Notice.objects.get(participant__domain="two.example")
+    assert (other.state, other.sent_to, other.refused) == ("sent", ["ann@two.example", "bob@two.example"], [])
+
+    mail.refuses = {}
+    send_at(start + timedelta(minutes=1))
+    notice.refresh_from_db()
+    assert mail.recipients.count("ann@one.example") == 1, "she has it already"
+    assert mail.recipients.count("bob@one.example") == (code == 450)
+    assert notice.state == ("sent" if code == 450 else "by hand")
+
+
+def test_N2_an_address_that_is_refused_for_good_is_not_tried_with_those_that_are_tried_again(
+    mail: MailServer, conflict: Conflict, client: Client
+) -> None:
+    mail.refuses = {"ann@one.example": 550, "bob@one.example": 451}
+    give(conflict)
+    start = timezone.now()
+    send_at(start)
+    notice = Notice.objects.get(participant__domain="one.example")
+    assert (notice.state, notice.sent_to, notice.refused) == ("waiting", [], ["ann@one.example"])
+    assert (
+        notice.detail
+        == "The mail server refused the addresses (550). The mail server refused the addresses (451)."
+    )
+    mail.refuses = {}
+    send_at(start + timedelta(minutes=1))
+    notice.refresh_from_db()
+    assert (notice.state, notice.sent_to) == ("by hand", ["bob@one.example"])
+    assert notice.detail == "The mail server refused an address for good at an earlier try."
+    assert "ann@one.example" not in mail.recipients
+
+    client.force_login(member("kim", "CRO operator"))
+    page = page_text(client, f"/admin/registry/notice/{notice.pk}/change/")
+    assert "Refused for good" in page
+    assert "ann@one.example" in page
+    Contact.objects.filter(email="ann@one.example").update(email="anne@one.example")
+    client.post(f"/admin/registry/notice/{notice.pk}/told/", {"reason": "a new address", "send": "yes"})
+    send_at()
+    notice.refresh_from_db()
+    assert (notice.state, notice.refused) == ("sent", [])
+    assert mail.recipients.count("bob@one.example") == 1
+    assert mail.recipients[-1] == "anne@one.example"
+
+
+def test_N2_an_address_has_a_notice_once_where_a_worker_dies_between_two(
+    mail: MailServer, conflict: Conflict
+) -> None:
+    give(conflict)
+    now = timezone.now()
+    Notice.objects.filter(participant__domain="one.example").update(
+        next_try_at=now, tries=1, sent_to=["ann@one.example"]
+    )
+    send_at(now)
+    assert "ann@one.example" not in mail.recipients
+    assert "bob@one.example" in mail.recipients
+    assert Notice.objects.get(participant__domain="one.example").sent_to == [
+        "ann@one.example",
+        "bob@one.example",
+    ]
 
 
 def test_N2_after_a_day_staff_tell_by_hand(mail: MailServer, conflict: Conflict) -> None:
@@ -230,7 +309,7 @@ def test_N2_a_notice_whose_worker_died_is_sent_when_its_lease_ends(
     send_at(now)
     assert not mail.messages
     send_at(now + send.LEASE)
-    assert len(mail.messages) == 2
+    assert len(mail.messages) == 4
 
 
 def test_N3_without_a_mail_server_participants_are_to_be_told_by_hand(
