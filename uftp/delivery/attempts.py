@@ -16,7 +16,7 @@ from common.retry import retried
 from uftp import meanings
 from uftp.delivery import circuits
 from uftp.delivery.leases import Lease
-from uftp.delivery.ordering import last_try, release_next
+from uftp.delivery.ordering import last_try, release_next, release_only_tries, stop_earlier
 from uftp.handlers import Party, PassOnResult, handler_for
 from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 
@@ -136,8 +136,13 @@ def _record(lease: Lease, result: AttemptResult, started_at: datetime, now: date
     def store() -> tuple[Party, ...] | None:
         if sql.fetch(statement, values) is None:
             return None
-        if lease.passes_on is None or lease.sender_id is None or finished_at is None:
+        if lease.passes_on is None or lease.sender_id is None:
             return ()
+        if finished_at is None:
+            release_only_tries(lease.id, lease.sender_id, lease.recipient, now)
+            return ()
+        if lease.has_earlier and result.outcome == DELIVERED:
+            stop_earlier(lease.id, lease.sender_id, lease.recipient, lease.give_up_at)
         parties = _report_to_handler(lease, result, lease.passes_on)
         release_next(lease.id, lease.sender_id, lease.recipient, now)
         return parties

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -55,9 +55,10 @@ def deliver_due(
     wake: Callable[[str, str], None],
     stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Deliver the due messages to (role, domain), oldest first, until none is left or it cannot be reached.
+    """Deliver the due messages to (role, domain), oldest first, until none is left.
 
-    Several workers may call this at the same time. Each message is posted by one at a time.
+    If the participant cannot be reached, only those messages go on that have their only try now. Several workers may
+    call this at the same time. Each message is posted by one at a time.
 
     Args:
         role: The role of the recipient.
@@ -66,9 +67,10 @@ def deliver_due(
         stopping: Called before each message. No further one is delivered once it returns True.
     """
     alone = True
+    tried_senders: set[int] = set()
     while not stopping():
         now = timezone.now()
-        lease = lease_oldest(role, domain, now)
+        lease = lease_oldest(role, domain, now, tried_senders)
         if lease is None:
             return
         if alone and lease.more_due:
@@ -77,9 +79,14 @@ def deliver_due(
         result = attempt(lease, role, domain)
         for party in result.wakes if result else ():
             wake(*party)
+        if lease.sender_id is not None and result is not None:
+            if result.outcome == TEMPORARILY:
+                tried_senders.add(lease.sender_id)
+            elif not lease.has_earlier:
+                # Its next message is due now, maybe in the hands of another worker. A later one waits for that.
+                tried_senders.discard(lease.sender_id)
         if result is not None and not result.reached:
             _postpone_others(role, domain, timezone.now())
-            return
 
 
 def attempt(lease: Lease, role: str, domain: str) -> AttemptResult | None:
@@ -181,7 +188,8 @@ def _postpone_others(role: str, domain: str, now: datetime) -> None:
     """Postpone the other due messages to a participant that cannot be reached. It counts as no attempt.
 
     Messages whose `give_up_at` is over fail at once: if thousands wait, most of them never get an attempt of their
-    own. Messages that are passed on do not: their handlers must get the result, so each gets its own last attempt.
+    own. Messages that are passed on do not: their handlers must get the result. One that was never tried and is near
+    its end is not postponed, so that it is undone only after a try of its own.
     """
     unleased = OutboundMessage.objects.filter(
         recipient_role=role, recipient_domain=domain, state=OutboundMessage.State.WAITING
@@ -192,7 +200,10 @@ def _postpone_others(role: str, domain: str, now: datetime) -> None:
     if given_up:
         logger.error("%s messages to %s %s, which cannot be reached, are given up.", given_up, role, domain)
     pause = timedelta(seconds=random.uniform(MAX_RECIPIENT_PAUSE / 2, MAX_RECIPIENT_PAUSE))  # noqa: S311
-    due = unleased.filter(next_attempt_at__lte=now)
+    only_tries = Q(
+        passes_on__isnull=False, attempts=0, give_up_at__gt=now, give_up_at__lte=now + LAST_TRY_BEFORE_END
+    )
+    due = unleased.filter(next_attempt_at__lte=now).exclude(only_tries)
     due.filter(passes_on__isnull=False, give_up_at__gt=now + LAST_TRY_BEFORE_END).update(
         next_attempt_at=Least(Value(now + pause), F("give_up_at") - LAST_TRY_BEFORE_END)
     )

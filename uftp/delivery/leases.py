@@ -1,6 +1,7 @@
 """Leases of messages: one worker at a time has a message to deliver, until a moment after its POST must have ended."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,22 +26,33 @@ BYTES_PER_SECOND = 1_000_000
 """A POST gets one more second for so many bytes."""
 
 # Lease the oldest due message to a recipient that no worker has leased. It is not leased if an earlier message of the
-# same line waits, or if the recipient's circuit breaker is open and this is no trial. If no trial is due, only messages
-# near their end are leased. Also return whether the circuit breaker is open, who sealed a message that is passed on,
-# whether more is due, and the recipient's endpoint and delivery settings.
+# same line waits, unless its time is over, or this is its only try: it is near its end, was never tried, and the caller
+# has just tried the earlier ones in vain, or the recipient asked to wait with the first. Nor is it leased if the
+# recipient's circuit breaker is open and this is no trial. If no trial is due, only messages near their end are leased.
+# Also return whether the circuit breaker is open, whether an earlier message waits, who sealed a message that is passed
+# on, whether more is due, and the recipient's endpoint and delivery settings.
 _LEASE = """
 WITH circuit AS (
     SELECT EXISTS (
         SELECT FROM uftp_circuitbreaker WHERE role = %(role)s AND domain = %(domain)s AND state = 'open'
     ) AS is_open
 ), due AS (
-    SELECT oldest.*, sealed_by_id IS NOT NULL AND give_up_at > %(now)s AND EXISTS (
+    SELECT oldest.*, sealed_by_id IS NOT NULL AND EXISTS (
         SELECT FROM uftp_outboundmessage AS before
         WHERE before.sealed_by_id = oldest.sealed_by_id AND before.recipient_role = %(role)s
             AND before.recipient_domain = %(domain)s AND before.state = 'waiting' AND before.id < oldest.id
-    ) AS waits_for_earlier
+    ) AS has_earlier,
+    attempts = 0 AND give_up_at <= %(near_end)s AND (
+        sealed_by_id = ANY(%(tried_senders)s::bigint[]) OR (
+            SELECT not_before FROM uftp_outboundmessage AS first
+            WHERE first.sealed_by_id = oldest.sealed_by_id AND first.recipient_role = %(role)s
+                AND first.recipient_domain = %(domain)s AND first.state = 'waiting'
+            ORDER BY id
+            LIMIT 1
+        ) > %(now)s
+    ) AS is_only_try
     FROM (
-        SELECT id, sealed_by_id, give_up_at FROM uftp_outboundmessage
+        SELECT id, sealed_by_id, give_up_at, attempts FROM uftp_outboundmessage
         WHERE recipient_role = %(role)s AND recipient_domain = %(domain)s AND state = 'waiting'
             AND next_attempt_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s)
             AND (
@@ -58,10 +70,10 @@ WITH circuit AS (
     UPDATE uftp_outboundmessage
     SET attempts = least(attempts + 1, %(max_attempts)s), claims = claims + 1,
         claimed_until = %(now)s + make_interval(secs => %(seconds)s + size / %(bytes_per_second)s)
-    WHERE id = (SELECT id FROM due WHERE NOT waits_for_earlier)
+    WHERE id = (SELECT id FROM due WHERE NOT has_earlier OR give_up_at <= %(now)s OR is_only_try)
     RETURNING claims, attempts, version, sealed, passes_on_id, resent_at
 )
-SELECT circuit.is_open, due.id, due.sealed_by_id, due.waits_for_earlier, due.give_up_at, leased.*, sender.role,
+SELECT circuit.is_open, due.id, due.sealed_by_id, due.has_earlier, due.give_up_at, leased.*, sender.role,
     sender.domain,
     EXISTS (
         SELECT FROM uftp_outboundmessage AS other
@@ -100,6 +112,7 @@ class Lease:
         credentials_of: The key of the recipient's delivery settings, or None if it has none.
         more_due: Whether another message to the recipient is due and not leased.
         trial: Whether the recipient's circuit breaker is open, so that this message is tried alone.
+        has_earlier: Whether earlier messages of the sender wait: this is its only try near its end, or its end.
     """
 
     id: int
@@ -118,21 +131,31 @@ class Lease:
     credentials_of: int | None
     more_due: bool
     trial: bool
+    has_earlier: bool
 
 
-def lease_oldest(role: str, domain: str, now: datetime) -> Lease | None:
+def lease_oldest(
+    role: str, domain: str, now: datetime, tried_senders: Collection[int] = frozenset()
+) -> Lease | None:
     """Lease the oldest due message to (role, domain) that is not leased.
 
     A message that is passed on is left out while an earlier one of its sender waits. The earlier one becomes due. While
     the circuit breaker of the recipient is open, one message at a time is leased.
 
+    Args:
+        role: The role of the recipient.
+        domain: The domain of the recipient.
+        now: The present moment, in real time.
+        tried_senders: The ids of Senders whose earlier messages the caller has just tried in vain. A message of theirs
+            that was never tried and is near its end waits for them no longer.
+
     Returns:
         The lease, or None if nothing is due or enough messages to the recipient are leased.
     """
     while True:
-        found = _lease(role, domain, now)
+        found = _lease(role, domain, now, tried_senders)
         if found.lease is None and found.is_open:
-            found = _lease_trial(role, domain, now)
+            found = _lease_trial(role, domain, now, tried_senders)
         if found.waits_behind is None:
             return found.lease
         postpone_later_messages(found.waits_behind, (role, domain), now)
@@ -150,7 +173,7 @@ class _Found:
     waits_behind: int | None = None
 
 
-def _lease_trial(role: str, domain: str, now: datetime) -> _Found:
+def _lease_trial(role: str, domain: str, now: datetime, tried_senders: Collection[int]) -> _Found:
     """Lease a message to a recipient whose circuit breaker is open, if no other one is leased.
 
     The lock of the circuit breaker lets one worker at a time look whether another message is leased.
@@ -161,11 +184,19 @@ def _lease_trial(role: str, domain: str, now: datetime) -> _Found:
         )
         circuit = opened.first()
         if circuit is None:
-            return _lease(role, domain, now)
-        return _lease(role, domain, now, trial=True, any_message=circuit.next_trial_at <= now)
+            return _lease(role, domain, now, tried_senders)
+        return _lease(role, domain, now, tried_senders, trial=True, any_message=circuit.next_trial_at <= now)
 
 
-def _lease(role: str, domain: str, now: datetime, *, trial: bool = False, any_message: bool = True) -> _Found:
+def _lease(
+    role: str,
+    domain: str,
+    now: datetime,
+    tried_senders: Collection[int],
+    *,
+    trial: bool = False,
+    any_message: bool = True,
+) -> _Found:
     seconds = settings.DELIVERY_TIMEOUT + MARGIN
     started = time.monotonic()
     found = sql.fetch(
@@ -181,6 +212,7 @@ def _lease(role: str, domain: str, now: datetime, *, trial: bool = False, any_me
             "trial": trial,
             "any_message": any_message,
             "near_end": now + LAST_TRY_BEFORE_END,
+            "tried_senders": list(tried_senders),
         },
     )
     assert found is not None
@@ -188,7 +220,7 @@ def _lease(role: str, domain: str, now: datetime, *, trial: bool = False, any_me
         is_open,
         outbound_id,
         sender_id,
-        waits_for_earlier,
+        has_earlier,
         give_up_at,
         *leased,
         sender_role,
@@ -199,9 +231,9 @@ def _lease(role: str, domain: str, now: datetime, *, trial: bool = False, any_me
     ) = found
     if outbound_id is None:
         return _Found(is_open)
-    if waits_for_earlier:
-        return _Found(is_open, waits_behind=sender_id)
     number, attempts, version, sealed, passes_on, resent_at = leased
+    if number is None:
+        return _Found(is_open, waits_behind=sender_id)
     lease = Lease(
         id=outbound_id,
         number=number,
@@ -219,6 +251,7 @@ def _lease(role: str, domain: str, now: datetime, *, trial: bool = False, any_me
         credentials_of=credentials_of,
         more_due=more_due and not trial,
         trial=trial,
+        has_earlier=has_earlier,
     )
     return _Found(is_open, lease)
 

@@ -298,15 +298,15 @@ def test_a_participant_that_cannot_be_reached_holds_nothing_back_beyond_its_end(
     OutboundMessage.objects.filter(pk=first.pk).update(next_attempt_at=now - timedelta(hours=1))
     OutboundMessage.objects.filter(pk=soon.pk).update(give_up_at=now + timedelta(seconds=9))
     OutboundMessage.objects.filter(pk__in=[own.pk, over.pk]).update(give_up_at=now)
-    deliver(agr)
+    assert ("DSO", dso.domain) in deliver(agr)
     assert [state_of(each) for each in (first, soon, late, own)] == ["waiting"] * 3 + ["failed"]
-    assert DeliveryAttempt.objects.count() == 1
-    assert soon.next_attempt_at == soon.give_up_at
+    tried = DeliveryAttempt.objects.order_by("pk").values_list("message", flat=True)
+    assert list(tried) == [first.pk, soon.pk], "near its end, one that was never tried is tried once"
+    assert soon.next_attempt_at is not None
+    assert now < soon.next_attempt_at <= soon.give_up_at
     assert late.next_attempt_at is not None
     assert now + timedelta(seconds=25) < late.next_attempt_at < late.give_up_at
-    assert (state_of(over), app.told) == ("waiting", [])
-    assert deliver(agr) == [("DSO", dso.domain)], "found by the sweep: it is due still"
-    assert (state_of(over), len(app.told), DeliveryAttempt.objects.count()) == ("failed", 1, 1)
+    assert (state_of(over), [result.inbound.pk for result in app.told]) == ("failed", [over.passes_on_id])
 
 
 @pytest.mark.parametrize("reply", [OK, (403, {}, b"no")])
@@ -509,14 +509,106 @@ def test_a_later_one_waits_where_the_earlier_fails_again_and_is_due_again_before
         give_up_at=timezone.now() + timedelta(seconds=20), next_attempt_at=timezone.now()
     )
     deliver(agr)
-    assert set(ids_at(receiver)) == {first.message_id}
-    assert len(receiver.posts) == 2, "the first was tried once more for the sake of the second"
+    expected = [first.message_id, first.message_id, second.message_id]
+    assert ids_at(receiver) == expected, (
+        "the first once more for the sake of the second, and then that one once"
+    )
+    OutboundMessage.objects.filter(pk=second.pk).update(next_attempt_at=timezone.now())
+    deliver(agr)
+    expected.append(first.message_id)
+    assert ids_at(receiver) == expected, "the second had its try: it waits for the first again"
     second.refresh_from_db()
     assert second.next_attempt_at == second.give_up_at
     make_due(give_up_at=timezone.now())
     deliver(agr)
-    assert [result.expired for result in app.told] == [True, True]
-    assert len(receiver.posts) == 2
+    assert [(result.expired, result.detail) for result in app.told] == [
+        (True, "not delivered in time; the last attempt: HTTP 503: later")
+    ] * 2
+    assert ids_at(receiver) == expected
+
+
+@pytest.mark.parametrize("trouble", ["answers 503", "asks to wait", "is not reached"])
+def test_F13_an_update_at_its_deadline_is_tried_once_behind_an_earlier_one(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App, trouble: str
+) -> None:
+    """One that came at its deadline has 10 seconds; the earlier one has an hour, and fails as `trouble` says."""
+    headers = {"Retry-After": "900"} if trouble == "asks to wait" else {}
+    receiver.reply = lambda posted, before: (503, headers, b"")
+    first = passed_on(agr, dso)
+    deliver(agr)
+    if trouble == "is not reached":
+        Participant.objects.filter(domain=agr.domain).update(endpoint="http://127.0.0.1:9/x/api/v3/message")
+    app.seconds = 10
+    second = passed_on(agr, dso)
+    deliver(agr)
+    tried = list(DeliveryAttempt.objects.order_by("pk").values_list("message", flat=True))
+    assert tried == [first.pk] * (1 if trouble == "asks to wait" else 2) + [second.pk]
+    assert (state_of(first), state_of(second), app.told) == ("waiting", "waiting", [])
+    OutboundMessage.objects.filter(pk=second.pk).update(
+        next_attempt_at=timezone.now(), give_up_at=timezone.now()
+    )
+    deliver(agr)
+    (result,) = app.told
+    assert (result.inbound.pk, result.expired) == (second.passes_on_id, True)
+    assert "the last attempt: " in result.detail
+
+
+def test_F13_an_update_at_its_deadline_is_tried_once_after_the_post_of_an_earlier_one(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    """It came while the earlier one was being posted, and waited for the answer to that."""
+    came = threading.Event()
+
+    def reply(posted: Posted, before: int) -> Reply:
+        assert came.wait(20)
+        return 503, {}, b""
+
+    receiver.reply = reply
+    first = passed_on(agr, dso)
+
+    def work() -> None:
+        try:
+            deliver(agr)
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    wait_for("the POST of the first", OutboundMessage.objects.filter(claimed_until__isnull=False).exists)
+    app.seconds = 10
+    second = passed_on(agr, dso)
+    deliver(agr)
+    came.set()
+    worker.join(30)
+    assert ids_at(receiver) == [first.message_id, second.message_id]
+    assert (state_of(first), state_of(second), app.told) == ("waiting", "waiting", [])
+
+
+def test_F13_after_an_only_try_is_delivered_no_older_update_of_the_same_end_follows(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    """The AGR would keep the older one last. What ends later, of other days, goes on."""
+    later = passed_on(agr, dso)
+    app.seconds = 20
+    older, newer = passed_on(agr, dso), passed_on(agr, dso)
+    receiver.reply = lambda posted, before: (
+        OK if posted.attributes["MessageID"] == newer.message_id else (503, {}, b"")
+    )
+    deliver(agr)
+    assert ids_at(receiver)[-1] == newer.message_id
+    assert older.message_id in ids_at(receiver)
+    assert [state_of(each) for each in (later, older, newer)] == ["waiting", "waiting", "delivered"]
+    assert older.next_attempt_at == older.give_up_at
+    assert later.next_attempt_at is not None
+    assert later.next_attempt_at < later.give_up_at
+    app.seconds = 3600
+    passed_on(agr, dso)
+    receiver.reply = lambda posted, before: (503, {}, b"")
+    posts = len(receiver.posts)
+    deliver(agr)
+    assert older.message_id not in ids_at(receiver)[posts:]
+    assert state_of(older) == "waiting"
+    assert older.next_attempt_at == older.give_up_at
 
 
 def test_one_whose_time_is_over_ends_while_an_earlier_one_waits(
@@ -632,7 +724,12 @@ def test_a_later_one_is_put_off_briefly_while_what_became_of_the_earlier_is_reco
     assert state_of(second) == "delivered"
 
 
-def test_several_workers_keep_the_order(receiver: Receiver, dso: Peer, agr: Peer, app: App) -> None:
+@pytest.mark.parametrize("seconds", [3600, 29])
+def test_several_workers_keep_the_order(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App, seconds: float
+) -> None:
+    """Also of what came shortly before its end, while the recipient takes all."""
+    app.seconds = seconds
     other = Peer("DSO")
     other.register()
     lines = [[passed_on(agr, peer) for _ in range(8)] for peer in (dso, other)]
