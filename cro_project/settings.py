@@ -222,7 +222,8 @@ LOGGING = {
         "django": {"handlers": [], "propagate": True},
         "django.request": {"filters": ["not_logged_elsewhere"]},
         "django.server": {"handlers": [], "propagate": True},
-        "axes": {"level": "WARNING"},
+        # It writes user names as they were typed, which may be passwords: cro_project/login/log.py writes instead.
+        "axes": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
     },
 }

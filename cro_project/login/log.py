@@ -1,4 +1,7 @@
-"""Write log-ins, failed log-ins and log-outs of staff to the log (docs/operating.md, Logs)."""
+"""Write log-ins, failed log-ins, locks and log-outs of staff to the log (docs/operating.md, Logs).
+
+The log of django-axes is off in the settings: it repeats the user name as it was typed, which may be a password.
+"""
 
 import logging
 from typing import Any
@@ -14,9 +17,12 @@ logger = logging.getLogger(__name__)
 
 def connect() -> None:
     """Log from now on."""
+    from axes.signals import user_locked_out  # its module needs the models
+
     user_logged_in.connect(_logged_in, dispatch_uid=f"{__name__}.in")
     user_logged_out.connect(_logged_out, dispatch_uid=f"{__name__}.out")
     user_login_failed.connect(_failed, dispatch_uid=f"{__name__}.failed")
+    user_locked_out.connect(_locked, dispatch_uid=f"{__name__}.locked")
 
 
 def _logged_in(request: HttpRequest | None, user: Any, **_: Any) -> None:
@@ -29,12 +35,19 @@ def _logged_out(request: HttpRequest | None, user: Any, **_: Any) -> None:
 
 
 def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
-    """Log a failed log-in. An unknown user name is not repeated: it may be a password in the wrong field."""
-    name = str(credentials.get("username", ""))
-    known = get_user_model().objects.filter(username=name).exists()
-    logger.warning(
-        "A log-in failed from %s, for %s.", _address(request), name if known else "an unknown user name"
-    )
+    logger.warning("A log-in failed from %s, for %s.", _address(request), _name(credentials.get("username")))
+
+
+def _locked(request: HttpRequest, username: str | None, **_: Any) -> None:
+    """Log that a log-in is locked. The signal comes again with each attempt under the lock: log the first one."""
+    if getattr(request, "axes_failures_since_start", None) is not None:
+        logger.warning("The log-in from %s, for %s, is locked.", _address(request), _name(username))
+
+
+def _name(typed: object) -> str:
+    """Return the user name `typed`. An unknown one is not repeated: it may be a password in the wrong field."""
+    name = str(typed or "")
+    return name if get_user_model().objects.filter(username=name).exists() else "an unknown user name"
 
 
 def _address(request: HttpRequest | None) -> str:

@@ -78,11 +78,21 @@ def test_a_right_password_forgets_the_wrong_ones() -> None:
 def test_the_log_names_user_and_address_and_never_a_password(caplog: pytest.LogCaptureFixture) -> None:
     lock_ann()
 
-    lines = [record.getMessage() for record in caplog.records if record.name.startswith("axes")]
-    assert len(lines) == LIMIT + 1
-    assert all('username: "ann", ip_address: "192.0.2.7"' in line for line in lines)
+    log_in("ann", "wrong-secret")
+
+    failed = "A log-in failed from 192.0.2.7, for ann."
+    lines = [record.getMessage() for record in caplog.records if record.name == "cro_project.login.log"]
+    assert sorted(lines) == [failed] * (LIMIT + 1) + ["The log-in from 192.0.2.7, for ann, is locked."]
     assert "wrong-secret" not in caplog.text
     assert "wrong-secret" not in AccessAttempt.objects.get().post_data
+
+
+def test_the_log_never_has_a_password_that_was_typed_as_user_name(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(LIMIT + 1):
+        log_in("right-ann", "ann")
+
+    assert "The log-in from 192.0.2.7, for an unknown user name, is locked." in caplog.text
+    assert "right-ann" not in caplog.text
 
 
 def test_the_admin_has_no_screens_of_attempts(admin_client: Client) -> None:
