@@ -1,9 +1,10 @@
 """The screens of messages, delivery attempts, paused recipients, refused requests and unknown senders."""
 
+from uftp.admin.attempts import DeliveryAttemptAdmin
 from uftp.admin.circuits import CircuitBreakerAdmin
 from uftp.admin.inbound import InboundMessageAdmin, SenderAdmin
 from uftp.admin.message_searches import MessageSearchAdmin
-from uftp.admin.outbound import DeliveryAttemptAdmin, OutboundMessageAdmin
+from uftp.admin.outbound import OutboundMessageAdmin
 from uftp.admin.refusals import RefusalAdmin
 from uftp.admin.unknown_senders import UnknownSenderAdmin
 

@@ -1,4 +1,4 @@
-"""The screens of sent messages and delivery attempts, and the action to send messages again."""
+"""The screens of sent messages, and the action to send messages again."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,6 @@ from django.utils.text import Truncator
 from common.display import PLACEHOLDER
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, list_link, moment, one_per_line, table
-from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.admin_base.search import parties
 from participants.models import Participant
 from participants.scope import Scope
@@ -22,7 +21,6 @@ from uftp.admin.filters import (
     OutboundTypeFilter,
     PassedOnFilter,
     RecipientFilter,
-    RecipientOfAttemptFilter,
     RecipientRoleFilter,
     ResultFilter,
 )
@@ -288,76 +286,3 @@ def _row(attempt: DeliveryAttempt) -> list[object]:
         ),
         attempt.endpoint or PLACEHOLDER,
     ]
-
-
-@admin.register(DeliveryAttempt)
-class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
-    """The screens of delivery attempts."""
-
-    audited = False
-    list_display = ("started", "message", "recipient", "outcome", "meaning", "detail")
-    export_display = (
-        ("Started", "started_at"),
-        ("Finished", "finished_at"),
-        ("Message type", "message.message_type"),
-        ("MessageID", "message.message_id"),
-        ("Recipient's role", "message.recipient_role"),
-        ("Recipient", "message.recipient_domain"),
-        "outcome",
-        "status",
-        "meaning",
-        "detail",
-        "endpoint",
-    )
-    list_select_related = ("message",)
-    list_filter = ("outcome", RecipientOfAttemptFilter)
-    search_fields = ("message__message_id__startswith",)
-    search_help_text = "The beginning of a MessageID, or the recipient's domain"
-    sortable_by = ("started",)
-    fields = (
-        "started",
-        "finished",
-        "about",
-        "recipient",
-        "endpoint",
-        "status",
-        "outcome",
-        "meaning",
-        "detail",
-    )
-
-    def in_scope(self, request: HttpRequest, rows: QuerySet[DeliveryAttempt]) -> QuerySet[DeliveryAttempt]:
-        return self.seen(request).restrict_named(rows, "message__recipient_role", "message__recipient_domain")
-
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
-        named = Participant.objects.filter(pk__in=parties(text, self.seen(request)))
-        return [
-            Q(message__message_id__startswith=text.lower()),
-            *(
-                Q(message__recipient_role=role, message__recipient_domain=domain)
-                for role, domain in named.values_list("role", "domain")
-            ),
-        ]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryAttempt]:
-        return super().get_queryset(request).select_related("message").defer("message__sealed")
-
-    @admin.display(description="at", ordering="pk")
-    def started(self, attempt: DeliveryAttempt) -> str:
-        return moment(attempt.started_at)
-
-    @admin.display(description="finished")
-    def finished(self, attempt: DeliveryAttempt) -> str:
-        return moment(attempt.finished_at)
-
-    @admin.display(description="message")
-    def about(self, attempt: DeliveryAttempt) -> str:
-        return link(attempt.message)
-
-    @admin.display(description="recipient")
-    def recipient(self, attempt: DeliveryAttempt) -> str:
-        return f"{attempt.message.recipient_role} {attempt.message.recipient_domain}"
-
-    @admin.display(description="what it means")
-    def meaning(self, attempt: DeliveryAttempt) -> str:
-        return " ".join(filter(None, meanings.of_attempt(attempt)))
