@@ -23,7 +23,7 @@ from benchmarks.processes import RunningCro
 from common import clock
 from uftp.models import InboundMessage
 from uftp.processing import drain
-from uftp.protocol import parsing
+from uftp.protocol.envelopes import open_envelope
 from uftp.receiving.authentication import verify
 from uftp.receiving.views import receive
 
@@ -140,7 +140,7 @@ def _cold(bench: Bench, registry: Registry) -> list[float]:
 
 def _handled(sender: Sender, message: Message) -> float:
     """Return the seconds for handling `message`, a received one. Raises RuntimeError unless it is accepted."""
-    signed = parsing.open_envelope(message.envelope)
+    signed = open_envelope(message.envelope)
     receipt = receive(signed, *verify(signed, clock.now()), major=3)
     began = time.monotonic()
     drain.drain(receipt.sender_id, wake=lambda role, domain: None)

@@ -5,8 +5,9 @@ from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
 
+from uftp.protocol.envelopes import open_envelope
 from uftp.protocol.messages import SignedMessage
-from uftp.protocol.parsing import InvalidXML, open_envelope
+from uftp.protocol.parsing import InvalidXML
 from uftp.receiving.exceptions import PIECE, Refused
 from uftp.receiving.refusals import SAMPLE_BYTES
 

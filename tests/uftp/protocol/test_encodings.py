@@ -6,7 +6,8 @@ import codecs
 import pytest
 
 from tests.uftp.protocol.test_parsing import agr_update, envelope
-from uftp.protocol.parsing import InvalidXML, check, open_envelope, parse
+from uftp.protocol.envelopes import open_envelope
+from uftp.protocol.parsing import InvalidXML, check, parse
 
 ASCII, OTHER = agr_update(), agr_update("<!-- é -->")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from uftp.protocol import messages, versions
+from uftp.protocol.envelopes import open_envelope
 from uftp.protocol.parsing import (
     InvalidXML,
     MembershipLine,
@@ -19,7 +20,6 @@ from uftp.protocol.parsing import (
     UnusableValue,
     check,
     metadata,
-    open_envelope,
     parse,
     stream_congestion_points,
     stream_connections,

@@ -8,8 +8,9 @@ import pytest
 from lxml import etree
 
 from uftp.protocol import messages
+from uftp.protocol.envelopes import open_envelope
 from uftp.protocol.messages import Metadata
-from uftp.protocol.parsing import check, open_envelope, parse
+from uftp.protocol.parsing import check, parse
 from uftp.protocol.rendering import render, seal_envelope
 from uftp.protocol.versions import SUPPORTED
 
