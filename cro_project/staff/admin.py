@@ -1,19 +1,16 @@
 """The screens of staff accounts. Superusers change them, auditors view them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.postgres.expressions import ArraySubquery
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.models import UserObjectPermission
@@ -21,15 +18,22 @@ from guardian.models import UserObjectPermission
 from common import clock
 from common.display import PLACEHOLDER
 from common.retry import retried
-from cro_project.login import invitations, two_factor
 from cro_project.staff import accounts
+from cro_project.staff.account_pages import (
+    acting_user,
+    invite,
+    is_own,
+    reason_page,
+    reset_second_factor,
+    show_invitation,
+    to_own_page,
+)
 from cro_project.staff.forms import NewUserForm, PasswordForm, UserForm
 from cro_project.staff.groups import OURS
 from participants.admin_base.html import moment
 from participants.admin_base.pages import Page, may_change
-from participants.admin_base.reasons import FORM_PAGES, ReasonedAdmin, ReasonForm
+from participants.admin_base.reasons import FORM_PAGES, ReasonedAdmin
 from participants.admin_base.scalable import ScalableAdmin
-from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
 from participants.scope import ACTS, ACTS_FOR_EVERY, SEES, SEES_EVERY, seen_by
 
@@ -48,70 +52,6 @@ class SecondFactorFilter(admin.SimpleListFilter):
         if self.value() not in ("yes", "no"):
             return queryset
         return queryset.filter(enrolled_at__isnull=self.value() == "no")
-
-
-def _reason_page(
-    model_admin: ScopedAdmin,
-    request: HttpRequest,
-    user: User,
-    form: ReasonForm,
-    title: str,
-    save: Callable[[str], None],
-) -> HttpResponse:
-    """Show a page with `form`, which asks for the reason; on a valid POST, call `save` with the reason."""
-    if request.method == "POST" and form.is_valid():
-        try:
-            save(form.cleaned_data["reason"])
-        except ValidationError as refused:
-            form.refuse(refused)
-        else:
-            return redirect(model_admin.url_to("change", user.pk))
-    return model_admin.page(request, "admin/staff_question.html", title, row=user, form=form, button=title)
-
-
-def reset_second_factor(model_admin: ScopedAdmin, request: HttpRequest, user: User) -> HttpResponse:
-    """Delete the second factor of a user who has lost it."""
-    if _is_own(request, user):
-        return _to_own_page(request, "two_factor", "You look after your own second factor here.")
-
-    def save(reason: str) -> None:
-        actor = request.user.get_username()
-        retried(lambda: two_factor.turn_off(user, actor=actor, reason=reason))
-        messages.success(
-            request, f"The second factor of {user.get_username()} is reset; they are logged out."
-        )
-
-    form = ReasonForm(request.POST or None)
-    return _reason_page(
-        model_admin, request, user, form, f"Reset the second factor of {user.get_username()}", save
-    )
-
-
-def invite(model_admin: ScopedAdmin, request: HttpRequest, user: User) -> HttpResponse:
-    """Make a new link for somebody who lost their password, or whose invitation has expired."""
-    if _is_own(request, user):
-        return _to_own_page(request, "password_change", "You change your own password here.")
-
-    def save(reason: str) -> None:
-        by = _acting_user(request)
-        token = retried(lambda: accounts.invite(user, actor=by, reason=reason, now=clock.now()))
-        _show_invitation(request, user, token)
-
-    form = ReasonForm(request.POST or None)
-    return _reason_page(model_admin, request, user, form, f"Invite {user.get_username()}", save)
-
-
-def _show_invitation(request: HttpRequest, user: User, token: str) -> None:
-    """Show the link of an invitation on the next page, and never again."""
-    messages.success(
-        request,
-        format_html(
-            "Give this link to {} yourself, by a channel that you trust. It works once, for 24 hours, and is not shown"
-            " again: <code>{}</code>",
-            user.get_username(),
-            invitations.url(request, token),
-        ),
-    )
 
 
 class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
@@ -247,7 +187,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
-        return type(form.__name__, (form,), {"actor": _acting_user(request)})
+        return type(form.__name__, (form,), {"actor": acting_user(request)})
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         data = form.cleaned_data
@@ -262,7 +202,7 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
         )
         if not change:
             token = accounts.invite(obj, actor=form.actor, reason=data["reason"], now=clock.now())
-            _show_invitation(request, obj, token)
+            show_invitation(request, obj, token)
         _warn_of_empty_scope(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -274,16 +214,16 @@ class StaffAdmin(ReasonedAdmin, ScalableAdmin, UserAdmin[User]):
     @method_decorator(sensitive_post_parameters())
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         user = self._changeable(request, id)
-        if _is_own(request, user):
-            return _to_own_page(request, "password_change", "You change your own password here.")
+        if is_own(request, user):
+            return to_own_page(request, "password_change", "You change your own password here.")
         form = PasswordForm(request.POST or None, user=user)
 
         def save(reason: str) -> None:
-            password, actor = form.cleaned_data["password1"], _acting_user(request)
+            password, actor = form.cleaned_data["password1"], acting_user(request)
             retried(lambda: accounts.set_password(user, password, actor=actor, reason=reason))
             messages.success(request, f"The password of {user.get_username()} is set; they are logged out.")
 
-        return _reason_page(self, request, user, form, f"Set the password of {user.get_username()}", save)
+        return reason_page(self, request, user, form, f"Set the password of {user.get_username()}", save)
 
     def _changeable(self, request: HttpRequest, key: str) -> User:
         user: User = self.row_or_404(request, key)
@@ -310,20 +250,6 @@ def _warn_of_empty_scope(request: HttpRequest, user: User) -> None:
 
 def _superuser(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_superuser)
-
-
-def _is_own(request: HttpRequest, user: User) -> bool:
-    return user.pk == request.user.pk
-
-
-def _to_own_page(request: HttpRequest, page: str, notice: str) -> HttpResponse:
-    """Redirect to a page on which users change their own account. It asks for their password."""
-    messages.info(request, notice)
-    return redirect(f"admin:{page}")
-
-
-def _acting_user(request: HttpRequest) -> User:
-    return User.objects.get(username=request.user.get_username())
 
 
 def _holds(permission: str) -> Exists:
