@@ -17,7 +17,7 @@ from django.utils.timezone import get_current_timezone_name
 
 from common import clock
 from common.retry import retried
-from participants import registration
+from participants import key_changes, registration
 from participants.admin_base.extensions import badge
 from participants.admin_base.html import moment
 from participants.admin_base.pages import Page, may_change
@@ -98,7 +98,7 @@ class RotationForm(ReasonForm):
 
     def rotate(self, participant: Participant, *, actor: str, now: datetime, reason: str) -> PublicKey:
         """Rotate the keys as the valid form says. Raise ValidationError if that is refused."""
-        return registration.rotate_key(
+        return key_changes.rotate_key(
             participant,
             self.cleaned_data["public_key"],
             begins=self.cleaned_data["begins"],
@@ -120,7 +120,7 @@ class ValidityForm(ReasonForm):
 
     def __init__(self, *args: Any, key: PublicKey, **kwargs: Any) -> None:
         stored = {"valid_from": key.valid_from, "valid_until": key.valid_until}
-        super().__init__(*args, initial={**stored, "expected": registration.validity_token(key)}, **kwargs)
+        super().__init__(*args, initial={**stored, "expected": key_changes.validity_token(key)}, **kwargs)
         self.fields["valid_until"].help_text = (
             f"Empty: until it is replaced. In the time of {get_current_timezone_name()}. "
             "“End it at once” needs no moment: messages signed with it are refused from then on."
@@ -194,11 +194,11 @@ def change_key(
         how = {"actor": actor(request), "now": now, "reason": form.cleaned_data["reason"]}
         try:
             if "end" in request.POST:
-                retried(lambda: registration.end_key(key, now, **how))
+                retried(lambda: key_changes.end_key(key, now, **how))
             else:
                 moments = form.moments()
                 expected = form.cleaned_data["expected"]
-                retried(lambda: registration.change_key(key, moments, expected=expected, **how))
+                retried(lambda: key_changes.change_key(key, moments, expected=expected, **how))
         except ValidationError as error:
             form.refuse(error)
             key.refresh_from_db()

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from common import clock
 from common.display import PLACEHOLDER
-from participants import edits, registration
+from participants import edits, key_changes, registration
 from participants.admin import contacts, follow_ups, keys, standing
 from participants.admin.keys import key_table, valid_keys_in_words
 from participants.admin.standing import STANDING_CHANGES, authorize, meaning, standing_badge, suspend
@@ -175,7 +175,7 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
             return
         registration.add_participant(obj, actor=actor(request), reason=reason)
         if key:
-            registration.add_key(obj, key, actor=actor(request), now=clock.now(), reason=reason)
+            key_changes.add_key(obj, key, actor=actor(request), now=clock.now(), reason=reason)
 
     def response_add(
         self, request: HttpRequest, obj: Participant, post_url_continue: str | None = None

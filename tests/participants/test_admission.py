@@ -17,8 +17,9 @@ from participants.admission import (
     record_last_heard,
 )
 from participants.discovery import DiscoveryFailed
+from participants.key_changes import add_key, withdraw_key
 from participants.models import AuditEntry, Participant
-from participants.registration import add_key, set_mode, withdraw_key
+from participants.registration import set_mode
 from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
 
 ALLOWED, BARRED, UNAUTHORIZED = Admission.ALLOWED, Admission.BARRED, Admission.UNAUTHORIZED

@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.test import Client
 
+from participants.key_changes import end_key, rotate_key
 from participants.models import Participant, PublicKey
-from participants.registration import end_key, rotate_key, set_standing
+from participants.registration import set_standing
 from tests.participants.conftest import LIST, NOW, AddParticipant, key_text
 from tests.support.polling import wait_for
 

@@ -8,17 +8,9 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from participants import audit
 from participants.admission import current_mode, find_keys
+from participants.key_changes import add_key, end_key, rotate_key, withdraw_key
 from participants.models import AuditEntry, Participant, PublicKey
-from participants.registration import (
-    add_key,
-    change_participant,
-    end_key,
-    error_in_one_line,
-    rotate_key,
-    set_mode,
-    set_standing,
-    withdraw_key,
-)
+from participants.registration import change_participant, error_in_one_line, set_mode, set_standing
 from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
 
 HOUR = timedelta(hours=1)

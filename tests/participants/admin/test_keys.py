@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 
+from participants.key_changes import end_key
 from participants.models import AuditEntry, PublicKey
-from participants.registration import end_key
 from tests.participants.conftest import NOW, AddParticipant, errors, key_text, page_of, text_of
 
 MARKET = ZoneInfo("Europe/Amsterdam")

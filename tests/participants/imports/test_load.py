@@ -28,9 +28,10 @@ from common.previews import ConsequencesChanged
 from common.retry import retried
 from participants.admission import record_first_contact
 from participants.imports.load import PARTICIPANT_COLUMNS, ParticipantImporter
+from participants.key_changes import withdraw_key
 from participants.keys import PREFIX
 from participants.models import AuditEntry, Participant, PublicKey
-from participants.registration import set_standing, withdraw_key
+from participants.registration import set_standing
 from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
 
 HEADER = ",".join(PARTICIPANT_COLUMNS)
