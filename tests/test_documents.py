@@ -20,7 +20,7 @@ each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: 
 
 
 def paths_named_in(text: str) -> set[str]:
-    """The paths from the project's root that are named in `code`, such as `uftp/models.py` and `tests/support/`."""
+    """The paths from the project's root that are named in `code`, such as `uftp/apps.py` and `tests/support/`."""
     return {code for code in CODE.findall(text) if PATH.fullmatch(code) and code.split("/")[0] in OURS}
 
 
