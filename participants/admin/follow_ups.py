@@ -12,11 +12,17 @@ from django.utils.timezone import localdate
 
 from common import clock
 from participants.admin.audit_entries import add_pages
-from participants.admin_base.pages import Page
+from participants.admin_base.pages import Page, may_view
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import FollowUp
 
 MAX_SHOWN = 500
+DENIED = "Seeing follow-ups needs the right to view them."
+
+
+def may_see(model_admin: Any, request: HttpRequest) -> bool:
+    """Return whether this member of staff may see follow-ups."""
+    return may_view(model_admin, request) and request.user.has_perm("participants.view_followup")
 
 
 def follow_ups_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
@@ -70,4 +76,4 @@ def _shown(row: FollowUp, names: dict[tuple[int, str], str], today: date) -> dic
     }
 
 
-PAGES = (Page("follow-ups/", "follow_ups", follow_ups_view),)
+PAGES = (Page("follow-ups/", "follow_ups", follow_ups_view, may_see, DENIED),)

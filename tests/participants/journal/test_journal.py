@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -224,6 +224,20 @@ def test_follow_ups_of_others_are_not_listed(kim: Client, conflict: Conflict) ->
     party("AGR", "three.example")
     other = member("other", PARTICIPANT_MANAGER, "three.example")
     assert "Nothing is to be followed up" in words(other.get("/admin/participants/participant/follow-ups/"))
+
+
+def test_follow_ups_need_the_right_to_view_them(kim: Client) -> None:
+    """An account without one of our groups may have the right to view participants alone."""
+    page = "/admin/participants/participant/follow-ups/"
+    user = User.objects.create_user("jo", is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_participant", "see_every_participant"])
+    )
+    jo = Client()
+    jo.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    assert jo.get("/admin/participants/participant/").status_code == 200
+    assert jo.get(page).status_code == 403
+    assert kim.get(page).status_code == 200
 
 
 def test_the_journal_is_in_no_export_and_in_no_audit_entry(kim: Client, conflict: Conflict) -> None:
