@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from participants.credentials import Credentials
 from uftp.delivery import connections, tokens
 from uftp.delivery.connections import NoReply
+from uftp.delivery.masking import masked
 
 PROBE_SECONDS = 10.0
 MAX_CONCURRENT_PROBES = 2
@@ -48,6 +49,7 @@ def probe(endpoint: str, credentials: Credentials | None) -> list[Step]:
 
 def _probe(endpoint: str, credentials: Credentials | None) -> list[Step]:
     headers: dict[str, str] = {}
+    secrets: list[str] = []
     steps = []
     client = credentials.oauth if credentials else None
     with connections.deadline(PROBE_SECONDS):
@@ -55,10 +57,12 @@ def _probe(endpoint: str, credentials: Credentials | None) -> list[Step]:
 
             def request_token() -> int:
                 tokens.forget(client)
-                headers["Authorization"] = f"Bearer {tokens.bearer(client)}"
+                token = tokens.bearer(client)
+                headers["Authorization"] = f"Bearer {token}"
+                secrets.extend((token, client.secret))
                 return 200
 
-            steps.append(_timed("Access token", request_token))
+            steps.append(_timed("Access token", request_token, secrets))
             if steps[-1].status is None:
                 return steps
         certificate = credentials.certificate if credentials else None
@@ -70,16 +74,18 @@ def _probe(endpoint: str, credentials: Credentials | None) -> list[Step]:
                         "GET", endpoint, b"", headers, max_bytes=0, certificate=certificate
                     ).status
                 ),
+                secrets,
             )
         )
     return steps
 
 
-def _timed(name: str, request: Callable[[], int]) -> Step:
+def _timed(name: str, request: Callable[[], int], secrets: Sequence[str]) -> Step:
+    """Call `request`, and mask `secrets` in the text of its failure."""
     started = time.monotonic()
     status, failure = None, ""
     try:
         status = request()
     except NoReply as failed:
-        failure = str(failed)
+        failure = masked(str(failed), secrets)
     return Step(name, status, failure, time.monotonic() - started)

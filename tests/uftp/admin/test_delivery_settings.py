@@ -203,12 +203,16 @@ def test_the_test_shows_status_and_time_and_never_a_body(
         assert "Endpoint: HTTP 405, after 0." in said
         (asked,) = endpoint.posts
         assert asked.headers["Authorization"] == "Bearer token-1"
+        endpoint.reply = lambda posted, before: (200, {"no header": "Bearer token-1"}, b"")
+        repeated = html.unescape(staff.post(page_of(agr), {"test": "Test"}, follow=True).content.decode())
+        assert "illegal header line" in repeated
+        assert "Bearer [credential]" in repeated
         secure.reply = lambda posted, before: (401, {}, b"body of theirs")
         refused = html.unescape(staff.post(page_of(agr), {"test": "Test"}, follow=True).content.decode())
         assert "Access token: no access token: the token URL answered HTTP 401, after 0." in refused
-        assert len(endpoint.posts) == 1
+        assert len(endpoint.posts) == 2
     for text in ("body of theirs", "token-1", SECRET):
-        assert text not in said + refused
+        assert text not in said + repeated + refused
 
 
 def test_a_test_does_not_wait_for_others(staff: Client, agr: Participant) -> None:
