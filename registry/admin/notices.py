@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from participants.admin_base.extensions import badge
-from participants.admin_base.figures import Figure, MayView, counted
+from participants.admin_base.figures import Figure, MayView, Urgency, counted
 from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import Page, may_view
@@ -215,4 +215,4 @@ def notice_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[F
     """Yield the figure of participants in scope who are to be told by hand."""
     if may_view(Notice):
         rows = scope.restrict(Notice.objects.filter(state=State.BY_HAND), "participant")
-        yield counted("To be told by hand", rows, state=State.BY_HAND)
+        yield counted("To be told by hand", rows, Urgency.SOON, state=State.BY_HAND)

@@ -16,8 +16,11 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from common import locks
+from participants.admin_base.figures import Urgency
 from participants.models import AuditEntry, Contact, Participant
+from participants.scope import EVERYONE
 from registry import tasks
+from registry.admin.notices import notice_figures
 from registry.changes import Source
 from registry.decisions.reverse_many import settle_many_anew
 from registry.decisions.settle import settle, settle_anew, settle_many, similar_conflicts
@@ -321,6 +324,8 @@ def test_N3_without_a_mail_server_participants_are_to_be_told_by_hand(
     assert "Notices: AGR one.example: To be told by hand; AGR two.example: To be told by hand" in page
     assert Notice.objects.earliest("pk").detail == "This CRO has no mail server (EMAIL_HOST)."
     assert "To be told by hand" in page_text(client, "/admin/")
+    (figure,) = notice_figures(EVERYONE, timezone.now(), lambda model: True)
+    assert (figure.number, figure.urgency) == ("2", Urgency.SOON), "it waits for staff"
 
     notice = Notice.objects.get(participant__domain="one.example")
     told = f"/admin/registry/notice/{notice.pk}/told/"
