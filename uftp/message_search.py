@@ -78,7 +78,8 @@ def start(
     if unfinished.count() >= MAX_UNFINISHED:
         raise SearchRefused("Too many searches wait at the moment; try again in some minutes.")
     oldest = MessageSearch.objects.order_by("-pk").values_list("pk", flat=True)[MAX_STORED - 1 : MAX_STORED]
-    MessageSearch.objects.filter(pk__lte=oldest[0]).delete() if oldest else None
+    if oldest:
+        MessageSearch.objects.filter(pk__lte=oldest[0]).delete()
     search = MessageSearch.objects.create(
         sender=sender,
         text=text,
