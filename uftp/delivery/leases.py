@@ -25,10 +25,14 @@ MARGIN = 15.0
 BYTES_PER_SECOND = 1_000_000
 """A POST gets one more second for so many bytes."""
 
+LONG_POST = 3.0
+"""Seconds after which the POST of an earlier message no longer keeps a message near its end from its only try."""
+
 # Lease the oldest due message to a recipient that no worker has leased. It is not leased if an earlier message of the
 # same line waits, unless its time is over, or this is its only try: it is near its end, was never tried, and the caller
-# has just tried the earlier ones in vain, or the recipient asked to wait with the first. Nor is it leased if the
-# recipient's circuit breaker is open and this is no trial. If no trial is due, only messages near their end are leased.
+# has just tried the earlier ones in vain, or the recipient asked to wait with the first, or the POST of the first takes
+# long. Nor is it leased if the recipient's circuit breaker is open and this is no trial. If no trial is due, only
+# messages near their end are leased.
 # Also return whether the circuit breaker is open, whether an earlier message waits, who sealed a message that is passed
 # on, whether more is due, and the recipient's endpoint and delivery settings.
 _LEASE = """
@@ -44,12 +48,15 @@ WITH circuit AS (
     ) AS has_earlier,
     attempts = 0 AND give_up_at <= %(near_end)s AND (
         sealed_by_id = ANY(%(tried_senders)s::bigint[]) OR (
-            SELECT not_before FROM uftp_outboundmessage AS first
+            SELECT not_before > %(now)s OR claimed_until > %(now)s AND claimed_until <= %(now)s + make_interval(
+                secs => %(seconds)s + first.size / %(bytes_per_second)s - %(long_post)s
+            )
+            FROM uftp_outboundmessage AS first
             WHERE first.sealed_by_id = oldest.sealed_by_id AND first.recipient_role = %(role)s
                 AND first.recipient_domain = %(domain)s AND first.state = 'waiting'
             ORDER BY id
             LIMIT 1
-        ) > %(now)s
+        )
     ) AS is_only_try
     FROM (
         SELECT id, sealed_by_id, give_up_at, attempts FROM uftp_outboundmessage
@@ -213,6 +220,7 @@ def _lease(
             "any_message": any_message,
             "near_end": now + LAST_TRY_BEFORE_END,
             "tried_senders": list(tried_senders),
+            "long_post": LONG_POST,
         },
     )
     assert found is not None

@@ -584,6 +584,25 @@ def test_F13_an_update_at_its_deadline_is_tried_once_after_the_post_of_an_earlie
     assert (state_of(first), state_of(second), app.told) == ("waiting", "waiting", [])
 
 
+def test_F13_a_long_post_of_an_earlier_update_does_not_keep_one_at_its_deadline_from_its_try(
+    receiver: Receiver, dso: Peer, agr: Peer, app: App
+) -> None:
+    first = passed_on(agr, dso)
+    now = timezone.now()
+    assert leases.lease_oldest("AGR", agr.domain, now) is not None, "a worker posts it"
+    app.seconds = 10
+    second = passed_on(agr, dso)
+    deliver(agr)
+    assert receiver.posts == []
+    lease_ends = OutboundMessage.objects.get(pk=first.pk).claimed_until
+    assert lease_ends is not None
+    OutboundMessage.objects.filter(pk=first.pk).update(claimed_until=lease_ends - timedelta(seconds=3))
+    OutboundMessage.objects.filter(pk=second.pk).update(next_attempt_at=timezone.now())
+    deliver(agr)
+    assert ids_at(receiver) == [second.message_id]
+    assert (state_of(first), state_of(second)) == ("waiting", "delivered")
+
+
 def test_F13_after_an_only_try_is_delivered_no_older_update_of_the_same_end_follows(
     receiver: Receiver, dso: Peer, agr: Peer, app: App
 ) -> None:
