@@ -2,6 +2,7 @@
 
 import html
 import json
+import time
 from urllib.parse import quote
 
 import pytest
@@ -42,3 +43,20 @@ def test_the_longest_credential_is_masked_first_and_an_empty_one_never() -> None
 def test_no_text_holds_a_credential_afterwards(credential: str, before: str, after: str) -> None:
     text = masked(before + credential + after, [credential])
     assert not any(credential in piece for piece in text.split(MASK))
+
+
+@pytest.mark.parametrize(
+    ("credential", "text"),
+    [
+        (" " * 40 + "x", " " * 100_000),
+        ("-" * 40 + "x", "-" * 100_000),
+        ("\\" * 40 + "x", "\\" * 100_000),
+        ("%" * 40 + "x", "%25" * 30_000),
+        ("&" * 40 + "x", "&amp;" * 30_000),
+        ("e" * 60_000 + "x", "e" * 100_000),
+    ],
+)
+def test_no_reply_makes_the_search_slow(credential: str, text: str) -> None:
+    began = time.process_time()
+    masked(text, [credential])
+    assert time.process_time() - began < 2
