@@ -2,8 +2,10 @@
 
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
+from django.core.checks import register
 from django.db.models.signals import post_migrate
 
+from cro_project.config import environment
 from cro_project.login import log
 from cro_project.staff.groups import reset_groups
 
@@ -18,6 +20,7 @@ class CROProjectConfig(AppConfig):
     def ready(self) -> None:
         post_migrate.connect(reset_groups, dispatch_uid="cro_project.staff.groups")
         log.connect()
+        register(environment.unknown_in_file)
 
 
 class CROAdminConfig(AdminConfig):

@@ -187,6 +187,8 @@ WHITENOISE_AUTOREFRESH = False
 SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^(shapeshifter|health)(/|$)"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+# `check --deploy` asks for HSTS of all subdomains and for preloading. The operator's other hosts are not ours.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_AGE = 12 * 3_600
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 
@@ -24,7 +25,13 @@ T = TypeVar("T")
 EMBEDDED = "cro_project.embedded_postgres"
 SECONDS_TO_CONNECT = 10
 MIN_SECRET_LENGTH = 32
-_LINE = r"(export )?[A-Za-z_0-9]+="
+_LINE = r"(export )?([A-Za-z_0-9]+)="
+
+_in_file: set[str] = set()
+"""The names in the `.env` that was read."""
+
+_read: set[str] = set()
+"""The names of all settings."""
 
 
 def read_file(path: Path) -> None:
@@ -44,10 +51,13 @@ def read_file(path: Path) -> None:
         reason = getattr(unreadable, "strerror", None) or "not UTF-8 text"
         raise ImproperlyConfigured(f"{path}: cannot be read ({reason})") from None
     for number, line in enumerate(lines, start=1):
-        if line.strip() and not line.lstrip().startswith("#") and not re.match(_LINE, line):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not (named := re.match(_LINE, line)):
             raise ImproperlyConfigured(
                 f"{path}, line {number}: is not of the form NAME=value; mend it, or put a # before it"
             )
+        _in_file.add(named[2])
     environ.Env.read_env(path)
 
 
@@ -58,6 +68,7 @@ def setting(name: str, default: T, read: Callable[[str], T]) -> T:
         ImproperlyConfigured: `read` raised ValueError. The text names the setting and says what to set. It does not
             contain the value, which may be a secret.
     """
+    _read.add(name)
     text = os.environ.get(name, "").strip()
     if not text:
         return default
@@ -65,6 +76,22 @@ def setting(name: str, default: T, read: Callable[[str], T]) -> T:
         return read(text)
     except ValueError as wrong:
         raise ImproperlyConfigured(f"{name}: {wrong}") from None
+
+
+def unknown_in_file(**_: Any) -> list[checks.Warning]:
+    """Warn of names in `.env` that are no settings: of a mistyped one the default would count, without a word.
+
+    A system check. Variables of PostgreSQL's and OpenSSL's libraries are allowed.
+    """
+    unknown = sorted(name for name in _in_file - _read if not name.startswith(("PG", "SSL_CERT_")))
+    return [
+        checks.Warning(
+            f"{name} in .env is not a setting and has no effect.",
+            hint="See docs/settings.md for the names.",
+            id="cro_project.W001",
+        )
+        for name in unknown
+    ]
 
 
 def secret(text: str) -> str:

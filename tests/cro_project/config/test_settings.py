@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from nacl.signing import SigningKey
 
@@ -235,9 +236,35 @@ def test_a_wrong_line_of_the_file_is_named_by_its_number(tmp_path: Path, line: s
     assert "hunter2" not in str(error.value)
 
 
+def test_a_name_in_the_file_that_is_no_setting_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "export TWO_FACTOR_REQURED=true\n# DATABSE_URL=x\nCRO_DOMAIN=cro.example\nPGSSLMODE=allow\n"
+    )
+    monkeypatch.setattr(environment, "_in_file", set())
+    monkeypatch.setenv("PGSSLMODE", "prefer")
+    monkeypatch.setenv("TWO_FACTOR_REQURED", "")
+
+    environment.read_file(file)
+
+    assert [warning.msg for warning in run_checks() if warning.id == "cro_project.W001"] == [
+        "TWO_FACTOR_REQURED in .env is not a setting and has no effect."
+    ]
+
+
 @pytest.mark.parametrize("command", ["check", "generate_key"])
 def test_other_commands_do_without(command: str) -> None:
     answer = manage(command, SECRET_KEY="", CRO_PRIVATE_KEY="")
+
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_the_check_for_going_live_has_nothing_to_say() -> None:
+    answer = manage(
+        "check", "--deploy", "--fail-level=WARNING", HTTPS_ONLY="true", SECRET_KEY="0123456789abcdef" * 4
+    )
 
     assert answer.returncode == 0, answer.stderr
 
@@ -251,11 +278,11 @@ def test_each_setting_is_documented_and_each_documented_one_exists() -> None:
     assert sorted(documented) == sorted(existing)
 
 
-def manage(command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def manage(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run a command with these variables; an empty one counts as unset, whatever `.env` says."""
     variables = {"DJANGO_SETTINGS_MODULE": "cro_project.settings", **variables}
     return subprocess.run(
-        [sys.executable, "manage.py", command],
+        [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
         env={**os.environ, **variables},
         capture_output=True,
