@@ -7,6 +7,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from common.outages import shorten_outage
 from cro_project.config import environment
 from cro_project.config.environment import boolean, setting, whole_number
 from cro_project.config.hosts import hosts
@@ -215,9 +216,14 @@ LOGGING = {
     "filters": {
         "not_logged_elsewhere": {"()": lambda: is_not_logged_elsewhere},
         "no_trace_of_refusal": {"()": lambda: drop_trace_of_refusal},
+        "no_trace_of_outage": {"()": lambda: shorten_outage},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_trace_of_refusal"]}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["no_trace_of_refusal", "no_trace_of_outage"],
+        }
     },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
@@ -227,5 +233,7 @@ LOGGING = {
         # It writes user names as they were typed, which may be passwords: cro_project/login/log.py writes instead.
         "axes": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
+        # A warning for each attempt to connect. Whoever needs the connection logs that there is none.
+        "psycopg.pool": {"level": "ERROR"},
     },
 }

@@ -1,10 +1,11 @@
 """The worker among others: slow participants, late receipts, being paused, being stopped, more than one of it."""
 
+import contextlib
 import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -19,6 +20,7 @@ from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 from uftp.protocol.parsing import check
 from uftp.receiving import inbox
 from uftp.wakeups import wakeups
+from uftp.worker import sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -275,6 +277,44 @@ def test_a_worker_outlives_its_database_connections() -> None:
         put(agr, agr.xml())
         wait_for(f"the second\n{worker.log}", lambda: all_delivered(2), 30)
         assert not worker.ended
+        assert worker.stop() == 0
+
+
+@contextlib.contextmanager
+def database_away() -> Iterator[None]:
+    """End all connections to the test's database, and let nobody connect."""
+    name = str(connection.settings_dict["NAME"])
+    connection.close()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {connection.ops.quote_name(name)} ALLOW_CONNECTIONS false")
+        try:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield
+        finally:
+            cursor.execute(f"ALTER DATABASE {connection.ops.quote_name(name)} ALLOW_CONNECTIONS true")
+
+
+def test_a_worker_waits_for_a_database_that_is_away_and_fills_no_log() -> None:
+    agr = Peer("AGR")
+    with receiving() as receiver, working() as worker:
+        agr.register(receiver.url)
+        put(agr, agr.xml())
+        wait_for("the first", lambda: all_delivered(1))
+        before = len(worker.log.splitlines())
+        with database_away():
+            # So long that each part of the worker needs the database meanwhile.
+            until = time.monotonic() + sweep.INTERVAL + 2
+            wait_for("the end of the outage", lambda: time.monotonic() > until, 30)
+            lines = worker.log.splitlines()[before:]
+        assert any("A part of the worker waits for the database. (database: " in line for line in lines)
+        assert len(lines) < 20, worker.log
+        assert "Traceback" not in worker.log
+        put(agr, agr.xml())
+        wait_for(f"the second\n{worker.log}", lambda: all_delivered(2), 30)
+        answers = "INFO uftp.worker.main: The database answers: working."
+        wait_for(f"the end in the log\n{worker.log}", lambda: worker.log.count(answers) == 2, 30)
         assert worker.stop() == 0
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,6 +15,7 @@ from procrastinate import App, jobs
 from procrastinate.contrib.django import app
 from procrastinate.worker import Worker
 
+from common.outages import outage
 from uftp import tasks
 from uftp.processing import dead_letters
 from uftp.wakeups import long_jobs, wakeups
@@ -33,6 +35,8 @@ POLL_SECONDS = 2.0
 STALLED_AFTER = 30.0
 RESTART_SECONDS = 1.0
 IDLE_CHECK_SECONDS = 0.2
+OUTAGE_LINE_SECONDS = 60.0
+"""Seconds between two lines of the log about one outage of the database."""
 
 
 def run(*, until_idle: bool = False, concurrency: int = 6) -> None:
@@ -87,11 +91,16 @@ async def _work(
 
 async def _restart_on_failure(stop: asyncio.Event, part: Callable[[], Awaitable[None]]) -> None:
     """Run `part` until `stop`. Restart it after an error, such as a database that was not available."""
+    next_line = 0.0
     while not stop.is_set():
         try:
             await part()
-        except Exception:
-            logger.exception("A part of the worker failed and is restarted.")
+        except Exception as error:
+            if outage(error) is None:
+                logger.exception("A part of the worker failed and is restarted.")
+            elif time.monotonic() >= next_line:
+                next_line = time.monotonic() + OUTAGE_LINE_SECONDS
+                logger.exception("A part of the worker waits for the database.")
         if not stop.is_set():
             await _pause(stop, RESTART_SECONDS)
 
@@ -118,8 +127,12 @@ async def _fetch(working: App, queue: str, concurrency: int, stop: asyncio.Event
 
 
 async def _sweep_repeatedly(working: App, stop: asyncio.Event) -> None:
+    answered = False
     while not stop.is_set():
         await _in_thread(lambda: sweep.sweep(timezone.now()))
+        if not answered:
+            answered = True
+            logger.info("The database answers: working.")
         await _forget_stalled_jobs(working)
         await _pause(stop, sweep.INTERVAL)
 
