@@ -58,6 +58,7 @@ UFTP_ALLOW_PRIVATE_ENDPOINTS = setting("UFTP_ALLOW_PRIVATE_ENDPOINTS", False, bo
 UFTP_REQUESTS_PER_MINUTE = setting("UFTP_REQUESTS_PER_MINUTE", 6_000, whole_number(1, 10_000_000))
 IMPORT_UPLOAD_MAX_BYTES = setting("IMPORT_UPLOAD_MAX_BYTES", 25_000_000, whole_number(1_024, 100_000_000))
 DISCOVERY_DNS = setting("DISCOVERY_DNS", False, boolean)
+DISCOVERY_MAX_PARTICIPANTS = setting("DISCOVERY_MAX_PARTICIPANTS", 1_000, whole_number(0, 100_000))
 DELIVERY_TIMEOUT = setting("DELIVERY_TIMEOUT", 30, whole_number(1, 600))
 OUTBOUND_PROXY = setting("OUTBOUND_PROXY", "", environment.proxy)
 CREDENTIALS_KEY: list[str] = setting("CREDENTIALS_KEY", [], environment.encryption_keys)

@@ -3,15 +3,24 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from participants import audit, discovery
 from participants.keys import format_public_key
+from participants.lookups import Asker
 from participants.models import Mode, Participant, ParticipantStanding, Role
 
 LAST_HEARD_RESOLUTION = timedelta(minutes=1)
+
+HEARD_LATELY = timedelta(days=7)
+"""A participant that discovery has recorded has slots for look-ups for so long after its last verified message."""
+
+ZONE_SHARE = 20
+"""Discovery records one in so many of DISCOVERY_MAX_PARTICIPANTS in one zone, whose owner has any number of names."""
 
 
 class Admission(StrEnum):
@@ -94,9 +103,57 @@ def find_keys(
             return KeyLookup(participant, valid)
         ended = {bytes(key.value) for key in keys if key.valid_until and key.valid_until <= now}
     published = (source or discovery.configured()).keys(
-        role, domain, unregistered=participant is None, newer_than=newer_than
+        role, domain, asker=_asker(participant, now), newer_than=newer_than
     )
     return KeyLookup(participant, tuple(key for key in published if key not in ended), discovered=True)
+
+
+def _asker(participant: Participant | None, now: datetime) -> Asker:
+    """Return on whose behalf the keys of `participant` are looked up.
+
+    A participant that staff have neither authorized nor given a key is one of any number that an owner of a zone can
+    have recorded.
+    """
+    match participant.standing if participant else None:
+        case ParticipantStanding.AUTHORIZED:
+            return Asker.REGISTERED
+        case ParticipantStanding.KNOWN:
+            assert participant is not None
+            if participant.keys.all():
+                return Asker.REGISTERED
+            if participant.last_heard_at and now - participant.last_heard_at <= HEARD_LATELY:
+                return Asker.DISCOVERED
+    return Asker.UNREGISTERED
+
+
+class TooManyDiscovered(Exception):
+    """Discovery records no more senders (DISCOVERY_MAX_PARTICIPANTS)."""
+
+
+def discovered_participants() -> QuerySet[Participant]:
+    """Return the participants that are known and have no key here: those that discovery records."""
+    return Participant.objects.filter(standing=ParticipantStanding.KNOWN, keys=None)
+
+
+def check_room(domain: str, recorded: QuerySet[Any], in_zones: QuerySet[Any]) -> None:
+    """Check that discovery may record one more sender. Several at the same moment may exceed a limit a little.
+
+    Args:
+        domain: The domain of the sender.
+        recorded: The rows that count against DISCOVERY_MAX_PARTICIPANTS.
+        in_zones: The rows that count against the share of their zone.
+
+    Raises:
+        TooManyDiscovered: There are too many, in all or in the zone of `domain`.
+    """
+    most = settings.DISCOVERY_MAX_PARTICIPANTS
+    if recorded.count() >= most:
+        raise TooManyDiscovered(f"this CRO has recorded {most} senders by discovery, and records no more")
+    zone, share = discovery.registrable_zone(domain), max(1, most // ZONE_SHARE)
+    if in_zones.filter(Q(domain=zone) | Q(domain__endswith=f".{zone}")).count() >= share:
+        raise TooManyDiscovered(
+            f"this CRO has recorded {share} senders of {zone} by discovery, and records no more of it"
+        )
 
 
 def record_first_contact(role: str, domain: str, key: bytes, now: datetime) -> Participant:
@@ -110,11 +167,21 @@ def record_first_contact(role: str, domain: str, key: bytes, now: datetime) -> P
         key: The published key that verified the message. It is written to the audit trail, but not configured: the
             participant rotates its keys where it publishes them.
         now: An aware moment.
+
+    Raises:
+        TooManyDiscovered: It is new, and there are too many.
     """
-    participant, created = Participant.objects.get_or_create(
-        role=role, domain=domain, defaults={"standing": ParticipantStanding.KNOWN, "last_heard_at": now}
-    )
-    if created:
+    if stored := Participant.objects.filter(role=role, domain=domain).first():
+        return stored
+    # Those that staff have suspended or barred count in their zone: otherwise its owner would get new names for them.
+    unauthorized = Participant.objects.filter(keys=None).exclude(standing=ParticipantStanding.AUTHORIZED)
+    check_room(domain, discovered_participants(), unauthorized)
+    with transaction.atomic():
+        participant, created = Participant.objects.get_or_create(
+            role=role, domain=domain, defaults={"standing": ParticipantStanding.KNOWN, "last_heard_at": now}
+        )
+        if not created:
+            return participant
         audit.record(
             "discovery",
             "recorded on first contact",

@@ -8,12 +8,13 @@ import dns.resolver
 from django.conf import settings
 from dns.rdtypes.ANY.CNAME import CNAME
 from dns.rdtypes.ANY.TXT import TXT
+from publicsuffixlist import PublicSuffixList
 
 from participants.endpoints import EndpointRefused, check_endpoint
 from participants.keys import PREFIX, InvalidKey, parse_public_key
-from participants.lookups import DiscoveryFailed, LookUps
+from participants.lookups import Asker, DiscoveryFailed, LookUps
 
-__all__ = ["Discovery", "DiscoveryFailed", "DnsDiscovery", "NoDiscovery", "configured"]
+__all__ = ["Discovery", "DiscoveryFailed", "DnsDiscovery", "NoDiscovery", "configured", "registrable_zone"]
 
 T = TypeVar("T")
 
@@ -32,14 +33,14 @@ class Discovery(Protocol):
     """A source of published keys and endpoints. Roles are `AGR`, `DSO` or `CRO`; domains are in lower case."""
 
     def keys(
-        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+        self, role: str, domain: str, *, asker: Asker = Asker.REGISTERED, newer_than: float | None = None
     ) -> tuple[bytes, ...]:
         """Return the 32-byte signature keys that (role, domain) publishes; empty if there are none.
 
         Args:
             role: The role.
             domain: The domain.
-            unregistered: Whether (role, domain) is not registered.
+            asker: On whose behalf this is.
             newer_than: Take no answer that is older than so many seconds.
 
         Raises:
@@ -58,7 +59,7 @@ class NoDiscovery:
     """A source without any entry: only configured keys and endpoints are used."""
 
     def keys(
-        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+        self, role: str, domain: str, *, asker: Asker = Asker.REGISTERED, newer_than: float | None = None
     ) -> tuple[bytes, ...]:
         return ()
 
@@ -80,10 +81,12 @@ class DnsDiscovery:
     def version(self, domain: str) -> str | None:
         """Return the specification version at `_usef.<domain>`, such as `3.1.0`; None if none is published."""
         name = _name("_usef", domain)
-        return self._lookups.answer((name, "TXT"), lambda: self._ask(name, "TXT", _first_text))
+        return self._lookups.answer(
+            (name, "TXT"), lambda: self._ask(name, "TXT", _first_text), zone=registrable_zone(domain)
+        )
 
     def keys(
-        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+        self, role: str, domain: str, *, asker: Asker = Asker.REGISTERED, newer_than: float | None = None
     ) -> tuple[bytes, ...]:
         """Return the one or two keys in the TXT record at `_<role>._usef.<domain>`; ignore other texts there.
 
@@ -93,7 +96,8 @@ class DnsDiscovery:
         return self._lookups.answer(
             (name, "TXT"),
             lambda: self._ask(name, "TXT", _keys),
-            unregistered=unregistered,
+            asker=asker,
+            zone=None if asker is Asker.REGISTERED else registrable_zone(domain),
             newer_than=newer_than,
         )
 
@@ -101,7 +105,10 @@ class DnsDiscovery:
         """Return `https://<host>/shapeshifter/api/v<major>/message`; the host is the CNAME of its record."""
         name = _name(f"_http._{role.lower()}._usef", domain)
         host = self._lookups.answer(
-            (name, "CNAME"), lambda: self._ask(name, "CNAME", _host), patience=ENDPOINT_PATIENCE
+            (name, "CNAME"),
+            lambda: self._ask(name, "CNAME", _host),
+            patience=ENDPOINT_PATIENCE,
+            zone=registrable_zone(domain),
         )
         if host is None:
             return None
@@ -134,6 +141,15 @@ def configured() -> Discovery:
 
 _lookups = LookUps()
 """What this process keeps of DNS."""
+
+_suffixes = PublicSuffixList(only_icann=True)
+"""The domains below which anybody can register one, such as `nl` and `co.uk`. It does not have those of companies that
+give names away: such a company counts as one owner."""
+
+
+def registrable_zone(domain: str) -> str:
+    """Return the part of `domain` that its owner has registered: `agr.example` of `x.agr.example`."""
+    return _suffixes.privatesuffix(domain) or domain
 
 
 def _name(label: str, domain: str) -> str:

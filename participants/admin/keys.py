@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -27,6 +28,25 @@ from participants.models import Participant, PublicKey
 
 OVERLAP_DAYS = 14
 LONGEST_OVERLAP_DAYS = 365
+
+
+class KeyFilter(admin.SimpleListFilter):
+    """Filter the participants that have keys here, or none, valid or not."""
+
+    title = "keys here"
+    parameter_name = "keys"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("some", "Some"), ("none", "None: found by discovery, if published")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        key = PublicKey.objects.filter(participant=OuterRef("pk"))
+        match self.value():
+            case "some":
+                return queryset.filter(Exists(key))
+            case "none":
+                return queryset.filter(~Exists(key))
+        return queryset
 
 
 def state(key: PublicKey, now: datetime) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from common import clock
 from common.display import PLACEHOLDER
 from participants import edits, key_changes, registration
 from participants.admin import contacts, follow_ups, keys, standing
-from participants.admin.keys import key_table, valid_keys_in_words
+from participants.admin.keys import KeyFilter, key_table, valid_keys_in_words
 from participants.admin.standing import STANDING_CHANGES, authorize, meaning, standing_badge, suspend
 from participants.admin_base.audited import changes_in_words
 from participants.admin_base.extensions import Card, badge, button, cards
@@ -106,7 +106,7 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
         "endpoint",
         ("Added", "created_at"),
     )
-    list_filter = ["role", "standing", LastHeardFilter]
+    list_filter = ["role", "standing", KeyFilter, LastHeardFilter]
     search_fields = ["domain__startswith"]
     search_help_text = "Part of a domain, a name or an endpoint; or what a public key starts with"
     sortable_by = ("domain", "role_column", "name", "standing_column", "last_heard")

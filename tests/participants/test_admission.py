@@ -18,6 +18,7 @@ from participants.admission import (
 )
 from participants.discovery import DiscoveryFailed
 from participants.key_changes import add_key, withdraw_key
+from participants.lookups import Asker
 from participants.models import AuditEntry, Participant
 from participants.registration import set_mode
 from tests.participants.conftest import NOW, AddParticipant, key_text, raw_key
@@ -67,7 +68,7 @@ class Published:
         self.published, self.asked = keys, 0
 
     def keys(
-        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+        self, role: str, domain: str, *, asker: Asker = Asker.REGISTERED, newer_than: float | None = None
     ) -> tuple[bytes, ...]:
         self.asked += 1
         return self.published
@@ -78,7 +79,7 @@ class Published:
 
 class Unreachable(Published):
     def keys(
-        self, role: str, domain: str, *, unregistered: bool = False, newer_than: float | None = None
+        self, role: str, domain: str, *, asker: Asker = Asker.REGISTERED, newer_than: float | None = None
     ) -> tuple[bytes, ...]:
         raise DiscoveryFailed("no answer")
 

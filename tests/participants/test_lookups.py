@@ -10,16 +10,21 @@ from participants import lookups
 from participants.discovery import MAX_KEYS, DnsDiscovery
 from participants.lookups import (
     FAILURE_SECONDS,
+    FOLLOWERS,
     FOUND_SECONDS,
     NOTHING_SECONDS,
     SLOTS,
-    SLOTS_FOR_UNREGISTERED,
+    SLOTS_OF,
+    STALE_SECONDS,
+    Asker,
     DiscoveryFailed,
     LookUps,
 )
 from tests.participants.conftest import key_text, raw_key
 from tests.support.polling import wait_for
 from tests.support.zone import BROKEN, Zone, serving
+
+REGISTERED, DISCOVERED, UNREGISTERED = Asker
 
 
 class Source:
@@ -125,12 +130,12 @@ def test_no_answer_about_a_stranger_displaces_one_about_a_registered_participant
     monkeypatch.setattr(lookups, "MAX_OTHERS", 3)
     good, stranger = Source(), Source()
     kept.answer("good", good)
-    kept.answer(0, stranger, unregistered=True)
-    kept.answer(0, stranger, unregistered=True)
+    kept.answer(0, stranger, asker=UNREGISTERED)
+    kept.answer(0, stranger, asker=UNREGISTERED)
     assert stranger.asked == 1
 
     for number in range(100):
-        kept.answer(number, stranger, unregistered=True)
+        kept.answer(number, stranger, asker=UNREGISTERED)
     kept.answer("good", good)
 
     assert good.asked == 1
@@ -158,7 +163,9 @@ def test_what_strangers_ask_for_in_vain_displaces_no_answer(
 
 
 @contextmanager
-def asking(kept: LookUps, count: int, *, unregistered: bool) -> Iterator[Callable[[], None]]:
+def asking(
+    kept: LookUps, count: int, *, asker: Asker, zone: str | None = None
+) -> Iterator[Callable[[], None]]:
     """So many threads that ask, and get no answer until the function given is called."""
     release, asked = threading.Event(), []
 
@@ -168,7 +175,7 @@ def asking(kept: LookUps, count: int, *, unregistered: bool) -> Iterator[Callabl
         return "late", 300.0
 
     threads = [
-        threading.Thread(target=lambda n=n: kept.answer((unregistered, n), ask, unregistered=unregistered))  # type: ignore[misc]
+        threading.Thread(target=lambda n=n: kept.answer((asker, n), ask, asker=asker, zone=zone))  # type: ignore[misc]
         for n in range(count)
     ]
     for thread in threads:
@@ -184,29 +191,140 @@ def asking(kept: LookUps, count: int, *, unregistered: bool) -> Iterator[Callabl
 
 def test_few_threads_ask_at_once_and_the_others_do_not_wait(kept: LookUps) -> None:
     source = Source()
-    with asking(kept, SLOTS, unregistered=False) as finish:
-        for unregistered in (True, False):
+    with asking(kept, SLOTS, asker=REGISTERED) as finish:
+        for asker in Asker:
             with pytest.raises(DiscoveryFailed, match="too many other look-ups"):
-                kept.answer("q", source, unregistered=unregistered)
+                kept.answer("q", source, asker=asker)
         assert source.asked == 0
         finish()
         assert kept.answer("q", source, patience=20.0) == "an answer"
 
 
 def test_strangers_leave_slots_for_registered_participants(kept: LookUps) -> None:
-    with asking(kept, SLOTS_FOR_UNREGISTERED, unregistered=True):
+    with asking(kept, SLOTS_OF[UNREGISTERED], asker=UNREGISTERED):
         with pytest.raises(DiscoveryFailed, match="too many other look-ups"):
-            kept.answer("q", Source(), unregistered=True)
+            kept.answer("q", Source(), asker=UNREGISTERED)
 
         assert kept.answer("q", Source()) == "an answer"
-    assert kept.answer("another", Source(), unregistered=True) == "an answer"
+    assert kept.answer("another", Source(), asker=UNREGISTERED) == "an answer"
 
 
 def test_that_too_many_ask_is_not_kept(kept: LookUps) -> None:
-    with asking(kept, SLOTS, unregistered=False), pytest.raises(DiscoveryFailed):
+    with asking(kept, SLOTS, asker=REGISTERED), pytest.raises(DiscoveryFailed):
         kept.answer("q", Source())
 
     assert kept.answer("q", Source()) == "an answer"
+
+
+def test_one_name_of_a_zone_is_asked_for_at_a_time(kept: LookUps) -> None:
+    """Its owner has any number of names, and its name server may be silent."""
+    with asking(kept, 1, asker=DISCOVERED, zone="attack.example") as finish:
+        with pytest.raises(DiscoveryFailed, match="too many other look-ups"):
+            kept.answer("q", Source(), asker=DISCOVERED, zone="attack.example")
+
+        assert kept.answer("honest", Source(), asker=DISCOVERED, zone="honest.example") == "an answer"
+        finish()
+        answer = kept.answer("q", Source(), asker=DISCOVERED, zone="attack.example", patience=20.0)
+    assert answer == "an answer"
+
+
+def test_what_strangers_ask_for_in_a_zone_leaves_its_participants_their_slot(kept: LookUps) -> None:
+    with asking(kept, 1, asker=UNREGISTERED, zone="honest.example"):
+        assert kept.answer("q", Source(), asker=DISCOVERED, zone="honest.example") == "an answer"
+
+
+def test_participants_of_discovery_leave_slots_for_those_of_staff(kept: LookUps) -> None:
+    with (
+        asking(kept, SLOTS_OF[UNREGISTERED], asker=UNREGISTERED),
+        asking(kept, SLOTS_OF[DISCOVERED], asker=DISCOVERED),
+    ):
+        with pytest.raises(DiscoveryFailed, match="too many other look-ups"):
+            kept.answer("q", Source(), asker=DISCOVERED)
+
+        assert kept.answer("q", Source()) == "an answer"
+
+
+def test_the_same_question_is_asked_once_at_the_same_time(kept: LookUps) -> None:
+    asked, answers, release = [], [], threading.Event()
+
+    def ask() -> tuple[str, float]:
+        asked.append(None)
+        release.wait(20)
+        return "late", 300.0
+
+    def look_up() -> None:
+        answers.append(kept.answer("q", ask, zone="agr.example"))
+
+    threads = [threading.Thread(target=look_up) for _ in range(1 + FOLLOWERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for("the others wait", lambda: kept._followers == FOLLOWERS)
+        # No further thread waits: a sender that repeats its message holds no threads of others.
+        with pytest.raises(DiscoveryFailed, match="too many other look-ups"):
+            look_up()
+        assert kept.answer("another", Source(), zone="other.example") == "an answer"
+    finally:
+        release.set()
+        for thread in threads:
+            thread.join(20)
+
+    assert (len(asked), answers) == (1, ["late"] * (1 + FOLLOWERS))
+    assert (kept._under_way, kept._followers) == ({}, 0)
+
+
+def test_an_error_of_ours_ends_the_wait_of_those_who_share_the_question(kept: LookUps) -> None:
+    with pytest.raises(ZeroDivisionError):
+        kept.answer("q", lambda: (1 // 0, 1.0))
+
+    assert kept.answer("q", Source()) == "an answer"
+
+
+@pytest.mark.parametrize("asker", Asker)
+def test_an_answer_is_used_while_it_cannot_be_renewed(kept: LookUps, clock: Clock, asker: Asker) -> None:
+    source = Source(seconds=300.0)
+    kept.answer("q", source, asker=asker)
+    source.value = DiscoveryFailed("no answer")
+
+    clock.now = 301.0
+    for _ in range(3):
+        assert kept.answer("q", source, asker=asker) == "an answer"
+    assert source.asked == 2
+    with asking(kept, SLOTS, asker=REGISTERED):
+        clock.now = 300.0 + STALE_SECONDS - 1
+        assert kept.answer("q", source, asker=asker) == "an answer"
+    clock.now = 300.0 + STALE_SECONDS
+    with pytest.raises(DiscoveryFailed, match="no answer"):
+        kept.answer("q", source, asker=asker)
+
+
+def test_a_withdrawn_answer_is_not_used_again(kept: LookUps, clock: Clock) -> None:
+    source = Source(seconds=300.0)
+    kept.answer("q", source)
+    clock.now, source.value = 300.0, ()
+    assert kept.answer("q", source) == ()
+    clock.now, source.value = 361.0, DiscoveryFailed("no answer")
+
+    assert kept.answer("q", source) == ()
+
+
+def test_a_failure_about_a_stranger_leaves_its_answer_too(kept: LookUps, clock: Clock) -> None:
+    source = Source(seconds=300.0)
+    kept.answer("q", source, asker=UNREGISTERED)
+    clock.now, source.value = 31.0, DiscoveryFailed("no answer")
+    with pytest.raises(DiscoveryFailed, match="no answer"):
+        kept.answer("q", source, asker=UNREGISTERED, newer_than=30.0)
+
+    assert kept.answer("q", source, asker=UNREGISTERED) == "an answer"
+
+
+def test_the_failures_that_are_kept_are_limited(kept: LookUps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookups, "MAX_FAILURES", 3)
+    for number in range(100):
+        with pytest.raises(DiscoveryFailed):
+            kept.answer(number, Source(DiscoveryFailed("no answer")))
+
+    assert len(kept._failures) == 3
 
 
 @pytest.fixture

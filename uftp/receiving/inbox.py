@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from common import sql
+from participants.admission import check_room
+from participants.models import Participant
 from uftp.models import InboundMessage, Sender
 from uftp.protocol.parsing import Header
 
@@ -93,6 +97,19 @@ def store(message: VerifiedMessage) -> Receipt:
         content_hash=values["content_hash"],
     )
     return Receipt(inbound_id, sender_id, copy=True, set_aside=state == InboundMessage.State.SET_ASIDE)
+
+
+def check_room_of(role: str, domain: str) -> None:
+    """Check that messages of a sender that is not registered, and not recorded in closed mode, may be stored.
+
+    Raises:
+        TooManyDiscovered: It would be one more of too many such senders.
+    """
+    if Sender.objects.filter(role=role, domain=domain).exists():
+        return
+    registered = Participant.objects.filter(role=OuterRef("role"), domain=OuterRef("domain"))
+    unregistered = Sender.objects.exclude(Exists(registered))
+    check_room(domain, unregistered, unregistered)
 
 
 def store_with_key(message: VerifiedMessage, key: bytes) -> Receipt | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NoReturn, cast
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -133,9 +133,8 @@ def _store_with_cached_key(
 
 def _store(message: VerifiedMessage, sender: AuthenticatedSender) -> Receipt:
     """Store the message, register or update its sender, and send the response again if the message is a copy."""
-    if sender.participant is None and admission.current_mode() == Mode.OPEN:
-        with transaction.atomic():
-            admission.record_first_contact(sender.role, sender.domain, sender.key, sender.at)
+    if sender.participant is None:
+        _admit_newcomer(sender)
     receipt = inbox.store(message)
     if sender.participant is not None:
         admission.record_last_heard(sender.participant, sender.at)
@@ -153,3 +152,15 @@ def _store(message: VerifiedMessage, sender: AuthenticatedSender) -> Receipt:
         for recipient in outbox.resend_response(receipt.inbound_id, sender.at):
             wakeups.wake_outbox(*recipient)
     return receipt
+
+
+def _admit_newcomer(sender: AuthenticatedSender) -> None:
+    """Register a sender that is not registered, in open mode. Raises Refused (419) if there are too many of them."""
+    try:
+        if admission.current_mode() == Mode.OPEN:
+            admission.record_first_contact(sender.role, sender.domain, sender.key, sender.at)
+        else:
+            inbox.check_room_of(sender.role, sender.domain)
+    except admission.TooManyDiscovered as full:
+        line = f"{full}: ask its staff to register {sender.role} {sender.domain}"
+        raise Refused(419, line, claimed=(sender.role, sender.domain)) from None

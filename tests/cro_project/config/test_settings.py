@@ -57,6 +57,7 @@ def read() -> dict[str, Any]:
         ("UFTP_REQUESTS_PER_MINUTE", "0", "whole number"),
         ("UFTP_ALLOW_PRIVATE_ENDPOINTS", "2", "true or false"),
         ("DISCOVERY_DNS", "dns", "true or false"),
+        ("DISCOVERY_MAX_PARTICIPANTS", "many", "whole number"),
         ("DELIVERY_TIMEOUT", "1.5", "whole number"),
         ("DELIVERY_RETRY_HOURS", "forever", "whole number"),
         ("OUTBOUND_PROXY", "proxy.example:3128", "http://proxy.example:3128"),

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -122,3 +123,21 @@ def test_what_is_urgent_comes_first_and_zeros_are_folded(market: Market) -> None
     assert "<dd>0</dd>" not in shown
     assert "Imports to approve" in folded
     assert folded.count("<dd>0</dd>") == len(re.findall("<dt>", folded)) > 0
+
+
+def test_staff_see_how_many_participants_discovery_has_recorded(market: Market, settings: Any) -> None:
+    """It is urgent when discovery records no more. A participant that has a key here, or is authorized, is no such."""
+    settings.DISCOVERY_DNS, settings.DISCOVERY_MAX_PARTICIPANTS = True, 3
+    for number_of_it in range(2):
+        Participant.objects.create(role="AGR", domain=f"new{number_of_it}.example", standing="known")
+    operator = member("CRO operator")
+    text = "Known by discovery alone, of 3 at most: 2"
+    assert rows_in_list(operator, figures(operator)[text]) == 2
+
+    Participant.objects.create(role="DSO", domain="new.example", standing="known")
+    text = "Known by discovery alone: no more than 3 are recorded: 3"
+    assert rows_in_list(operator, figures(operator)[text]) == 3
+    limited = member("CRO participant manager", market.participants["kustnet.example"])
+    assert not [text for text in figures(limited) if "discovery" in text]
+    settings.DISCOVERY_DNS = False
+    assert not [text for text in figures(operator) if "discovery" in text]

@@ -77,7 +77,7 @@ def test_every_app_has_registered_when_the_program_has_started() -> None:
     makers = [figures for each in extensions.extensions() for figures in each.figures]
 
     apps = [each.__module__.split(".")[0] for each in makers]
-    assert apps == ["uftp", "registry", "registry", "reservations"]
+    assert apps == ["participants", "uftp", "registry", "registry", "reservations"]
 
 
 def changes_of_what_is_imported(module: Path) -> Iterator[str]:
