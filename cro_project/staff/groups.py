@@ -33,6 +33,7 @@ FOR_THE_MARKET = {
     "registry.change_market",
     "registry.change_policy",
     "reservations.add_contract",
+    "uftp.delete_unknownsender",
 }
 """Permissions to do what concerns every participant."""
 

@@ -241,6 +241,7 @@ PAGES = {
     "uftp_outboundmessage_unverified": Page("act", "participants_participant", in_query="participant"),
     "uftp_outboundmessage_xml": Page("row", "uftp_outboundmessage"),
     "uftp_refusal_xml": Page("row", "uftp_refusal"),
+    "uftp_unknownsender_clear": Page("decide"),
     "reservations_contract_add": Page("decide"),
     "reservations_contract_add_preview": Page("decide"),
     "reservations_contract_back_to_draft": Page("act", "reservations_contract"),

@@ -94,6 +94,7 @@ QUERIES: dict[str, int] = {
     "/admin/uftp/unknownsender/export/": 10,
     "/admin/uftp/unknownsender/?q=p": 9,
     "/admin/uftp/unknownsender/#/change/": 6,
+    "/admin/uftp/unknownsender/clear/": 7,
     "/admin/registry/notice/": 9,
     "/admin/registry/notice/export/": 11,
     "/admin/registry/notice/?q=#": 7,

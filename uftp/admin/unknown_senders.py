@@ -1,21 +1,73 @@
-"""The screen of unknown senders: those of which this CRO has no key, and a way to register them."""
+"""The screen of unknown senders: those of which this CRO has no key; to register one, and to clear the list."""
 
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common.retry import retried
+from participants import audit
 from participants.admin_base.html import moment, one_per_line
+from participants.admin_base.pages import Page
+from participants.admin_base.reasons import ReasonForm, actor
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.models import Participant
 from uftp import meanings
 from uftp.models import OtherUnknownSenders, UnknownSender
-from uftp.receiving.unknown_senders import KEEP_DAYS, MAX_ROWS, MAX_ROWS_PER_NETWORK
+from uftp.receiving.unknown_senders import (
+    KEEP_DAYS,
+    MAX_ROWS,
+    MAX_ROWS_PER_NETWORK,
+    MAX_ROWS_PER_SITE,
+    QUIET_DAYS,
+    clear,
+)
+
+PERMISSION = "uftp.delete_unknownsender"
+
+
+def may_clear(model_admin: ScalableAdmin, request: HttpRequest) -> bool:
+    """Return whether this member of staff may clear the list, which concerns every participant."""
+    return model_admin.has_view_permission(request) and request.user.has_perm(PERMISSION)
+
+
+def clear_list(model_admin: ScalableAdmin, request: HttpRequest) -> HttpResponse:
+    """Ask why, and delete all unknown senders. Those that come again are listed again."""
+    back = model_admin.url_to("changelist")
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+
+        def do() -> dict[str, int]:
+            deleted = clear()
+            audit.record(
+                actor(request),
+                "clear unknown senders",
+                f"{deleted['senders']} unknown senders",
+                before=deleted,
+                reason=form.cleaned_data["reason"],
+                about=None,
+            )
+            return deleted
+
+        before = retried(do)
+        text = f"{before['senders']:,} unknown sender{'' if before['senders'] == 1 else 's'} cleared."
+        model_admin.message_user(request, text, messages.SUCCESS)
+        return HttpResponseRedirect(back)
+    return model_admin.page(
+        request,
+        "admin/uftp/unknownsender/clear.html",
+        "Clear the list of unknown senders",
+        form=form,
+        senders=UnknownSender.objects.count(),
+        others=OtherUnknownSenders.objects.first(),
+        submit="Clear the list",
+        cancel=back,
+    )
 
 
 @admin.register(UnknownSender)
@@ -31,6 +83,7 @@ class UnknownSenderAdmin(ReadOnlyAdmin, ScalableAdmin):
     sortable_by = ("requests", "latest")
     ordering = ("-last_at",)
     fields = ("domain", "role_column", "address", "requests", "first", "latest", "line", "meaning")
+    pages = (Page("clear/", "clear", clear_list, may=may_clear),)
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[UnknownSender]) -> QuerySet[UnknownSender]:
         """Return all senders that are not registered, or none."""
@@ -58,7 +111,10 @@ class UnknownSenderAdmin(ReadOnlyAdmin, ScalableAdmin):
         context = {
             "rows": f"{MAX_ROWS:,}",
             "rows_of_address": MAX_ROWS_PER_NETWORK,
+            "rows_of_site": MAX_ROWS_PER_SITE,
             "days": KEEP_DAYS,
+            "quiet_days": QUIET_DAYS,
+            "clear": self.url_to("clear") if may_clear(self, request) else "",
             "others": others,
             "others_at": moment(others.last_at) if others else "",
         }

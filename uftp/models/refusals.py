@@ -56,6 +56,12 @@ class UnknownSender(models.Model):
         editable=False,
         help_text="The address that its first request came from; of IPv6 the /64",
     )
+    site = models.CharField(
+        max_length=45,
+        editable=False,
+        db_default="",
+        help_text="The network of that address's site: the /24, of IPv6 the /48",
+    )
     line = models.CharField("latest answer", max_length=510)
     requests = models.PositiveBigIntegerField()
     first_at = models.DateTimeField("first request")
@@ -68,6 +74,7 @@ class UnknownSender(models.Model):
             models.Index(fields=["-last_at"], name="unknown_sender_last_at"),
             models.Index(fields=["-requests"], name="unknown_sender_requests"),
             models.Index(fields=["network"], name="unknown_sender_network"),
+            models.Index(fields=["site"], name="unknown_sender_site"),
         ]
 
     def __str__(self) -> str:

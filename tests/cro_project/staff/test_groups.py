@@ -43,6 +43,7 @@ def test_only_a_participant_manager_is_limited() -> None:
         "registry.change_market",
         "registry.change_policy",
         "reservations.add_contract",
+        "uftp.delete_unknownsender",
     }
     assert names_of(PARTICIPANT_MANAGER) < names_of(OPERATOR)
 

@@ -20,17 +20,25 @@ from pytest_django import DjangoAssertNumQueries
 
 from common import locks
 from cro_project.staff.groups import AUDITOR, OPERATOR, PARTICIPANT_MANAGER
-from participants.models import Participant
+from participants.models import AuditEntry, Participant
 from tests.support.peer import Peer
 from tests.support.polling import wait_for
 from tests.support.processes import serving
 from uftp import tasks
 from uftp.models import OtherUnknownSenders, UnknownSender
 from uftp.receiving import unknown_senders
-from uftp.receiving.unknown_senders import KEEP_DAYS, MAX_ROWS, MAX_ROWS_PER_NETWORK, UnknownSenders
+from uftp.receiving.unknown_senders import (
+    KEEP_DAYS,
+    MAX_ROWS,
+    MAX_ROWS_PER_NETWORK,
+    MAX_ROWS_PER_SITE,
+    QUIET_DAYS,
+    UnknownSenders,
+)
 
 ROUTE = "/shapeshifter/api/v3/message"
 LIST = "/admin/uftp/unknownsender/"
+CLEAR = f"{LIST}clear/"
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
@@ -66,7 +74,8 @@ def other_requests() -> int:
 
 
 def address_of(number: int) -> str:
-    return f"198.51.{number // 250}.{number % 250}"
+    """An address of a site of its own for each 50 numbers."""
+    return f"198.51.{number // 50}.{number % 50}"
 
 
 @pytest.mark.django_db
@@ -184,6 +193,68 @@ def test_a_flood_from_one_address_between_two_writes_hides_nobody(counter: Unkno
     count(counter, "p0.example", address="2001:db8::1")
     assert counter.write()
     assert UnknownSender.objects.get(domain="p0.example").requests == 2
+
+
+OF_A_SITE = [
+    lambda number: f"2001:db8:7:{number // 40:x}::{number:x}",
+    lambda number: f"203.0.113.{number % 250}",
+]
+"""Addresses of one site: 40 senders of each /64 of a /48, and 250 addresses of a /24."""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address_of_site", OF_A_SITE, ids=["a /48", "a /24"])
+@pytest.mark.parametrize("writes", [(), (10, 60, 110, 500)], ids=["one write", "many writes"])
+def test_one_site_cannot_fill_the_list(
+    counter: UnknownSenders, address_of_site: Callable[[int], str], writes: tuple[int, ...]
+) -> None:
+    for number in range(1_000):
+        count(counter, f"p{number}.example", address=address_of_site(number))
+        if number in writes:
+            assert counter.write()
+    count(counter, "honest.example", address="2001:db8:8::1")
+    count(counter, "also-honest.example", address="203.0.114.1")
+    assert counter.write()
+
+    assert (UnknownSender.objects.count(), other_requests()) == (
+        MAX_ROWS_PER_SITE + 2,
+        1_000 - MAX_ROWS_PER_SITE,
+    )
+    assert UnknownSender.objects.filter(domain__endswith="honest.example").count() == 2
+
+
+@pytest.mark.django_db
+def test_of_a_full_list_those_go_that_were_quiet_for_longest(counter: UnknownSenders) -> None:
+    late = NOON + timedelta(days=QUIET_DAYS)
+    for number in range(MAX_ROWS):
+        count(counter, f"p{number}.example", address=address_of(number), at=NOON + timedelta(seconds=number))
+    assert counter.write()
+    count(counter, "p0.example", address=address_of(0), at=late)
+
+    # Two have not come for longer than that: the second and the third. One that comes again stays.
+    for name in ("new1.example", "new2.example", "new3.example"):
+        count(counter, name, address="203.0.113.7", at=late + timedelta(seconds=2, milliseconds=500))
+    assert counter.write()
+
+    listed = set(UnknownSender.objects.values_list("domain", flat=True))
+    assert (len(listed), other_requests()) == (MAX_ROWS, 1)
+    assert {"p0.example", "new1.example", "new2.example", "p3.example"} <= listed
+    assert not {"p1.example", "p2.example", "new3.example"} & listed
+
+
+@pytest.mark.django_db
+def test_who_gets_no_row_anyway_displaces_nobody(counter: UnknownSenders) -> None:
+    late = NOON + timedelta(days=KEEP_DAYS - 1)
+    for number in range(MAX_ROWS - MAX_ROWS_PER_NETWORK):
+        count(counter, f"p{number}.example", address=address_of(number))
+    assert counter.write()
+    for round in range(3):
+        for number in range(MAX_ROWS_PER_NETWORK):
+            count(counter, f"r{round}n{number}.example", address="203.0.113.7", at=late)
+        assert counter.write()
+
+    assert UnknownSender.objects.filter(domain__startswith="p").count() == MAX_ROWS - MAX_ROWS_PER_NETWORK
+    assert UnknownSender.objects.count() == MAX_ROWS
 
 
 @pytest.mark.django_db
@@ -371,3 +442,36 @@ def test_search(listed: UnknownSender) -> None:
     assert "Register this one" in page(operator, LIST, q="strang")
     assert "Register this one" in page(operator, LIST, q="203.0.113.7")
     assert "Register this one" not in page(operator, LIST, q="nobody")
+
+
+def test_an_operator_clears_the_list_with_a_reason(counter: UnknownSenders, listed: UnknownSender) -> None:
+    OtherUnknownSenders.objects.create(requests=12, last_at=NOON)
+    operator = staff(OPERATOR)
+    assert f'href="{CLEAR}"' in page(operator, LIST)
+    asked = page(operator, CLEAR)
+    assert "1 unknown sender, and the count of 12 further requests" in asked
+
+    assert operator.post(CLEAR, {"reason": ""}).status_code == 200
+    assert UnknownSender.objects.exists()
+    operator.post(CLEAR, {"reason": "a flood"})
+
+    assert not UnknownSender.objects.exists()
+    assert not OtherUnknownSenders.objects.exists()
+    entry = AuditEntry.objects.get(action="clear unknown senders")
+    assert (entry.actor, entry.reason) == ("kim", "a flood")
+    assert entry.before == {"senders": 1, "further requests": 12}
+    assert "1 unknown sender cleared." in page(operator, LIST)
+    # One whose system still sends is listed again.
+    count(counter, "stranger.example", role="DSO")
+    assert counter.write()
+    assert UnknownSender.objects.get().requests == 1
+
+
+@pytest.mark.parametrize("group", [AUDITOR, PARTICIPANT_MANAGER])
+def test_who_only_looks_or_is_limited_cannot_clear_the_list(listed: UnknownSender, group: str) -> None:
+    client = staff(group)
+
+    assert client.post(CLEAR, {"reason": "so"}).status_code == 403
+    assert UnknownSender.objects.exists()
+    if group == AUDITOR:
+        assert f'href="{CLEAR}"' not in page(client, LIST)
