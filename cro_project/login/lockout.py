@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from cro_project.web.client_address import of_request
+from cro_project.web.client_address import for_log_in_lock
 from participants.admin_base.html import moment
 
 
@@ -20,7 +20,7 @@ def page(
 ) -> HttpResponse:
     """Return 429 and a page that says when the user can log in again. `response` is not used."""
     user_name = get_client_username(request, credentials)
-    attempts = AccessAttempt.objects.filter(username=user_name, ip_address=of_request(request))
+    attempts = AccessAttempt.objects.filter(username=user_name, ip_address=for_log_in_lock(request))
     last = attempts.aggregate(at=Max("attempt_time"))["at"]
     cool_off = get_cool_off(request)
     opens = (last or timezone.now()) + cool_off

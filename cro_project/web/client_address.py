@@ -12,6 +12,8 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from common.networks import client_network
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -83,9 +85,15 @@ def behind_trusted_proxies(
 
 
 def of_request(request: HttpRequest) -> str | None:
-    """Return the client's address for the log-in lock, or None if the server does not know it."""
+    """Return the client's address, or None if the server does not know it."""
     address = parse_address(request.META.get("REMOTE_ADDR", ""))
     return None if address is None else str(address)
+
+
+def for_log_in_lock(request: HttpRequest) -> str | None:
+    """Return the address by which failed log-ins are counted: of IPv6 the first one of the client's /64."""
+    address = of_request(request)
+    return None if address is None else client_network(address).partition("/")[0]
 
 
 def _network(text: str) -> Network:

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from common import clock
 from participants.models import Participant, Role
 from participants.scope import Scope
+from common.networks import client_network
 from uftp.models import Refusal
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,10 @@ STATUSES = (400, 401, 413, 419)
 
 PER_MINUTE = 120
 PER_MINUTE_AND_ADDRESS = 30
-"""Maximum number of refused requests that one web process considers in a minute: of all addresses, and of one."""
+"""Maximum number of refused requests that one web process considers in a minute: of all addresses, and of one.
+
+The addresses of an IPv6 /64 count as one.
+"""
 
 UNREGISTERED_PER_MINUTE = 10
 """Maximum number of refused requests of unregistered senders that one web process stores in a minute."""
@@ -137,7 +141,7 @@ def record_refusal(refused: RefusalRecord) -> None:
     """
     if refused.status not in STATUSES or refused.role not in Role.values:
         return
-    if not _limits.allow(refused.address, int(refused.at.timestamp()) // 60):
+    if not _limits.allow(client_network(refused.address), int(refused.at.timestamp()) // 60):
         return
     verified = refused.content is not None
     try:

@@ -1,5 +1,6 @@
 """The client's address behind proxies: what X-Forwarded-For may hold, and who counts by it."""
 
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
@@ -12,8 +13,10 @@ from django.test import Client, override_settings
 from cro_project.web.client_address import client_address, of_request
 from tests.support import peer
 from tests.support.peer import Peer
+from tests.support.polling import wait_for
 from tests.support.processes import serving
 from uftp.models import Refusal
+from uftp.receiving.refusals import PER_MINUTE, PER_MINUTE_AND_ADDRESS, RefusalRecord, record_refusal
 
 PROXY = "10.0.0.1"
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"), ip_network("127.0.0.1")]
@@ -77,7 +80,8 @@ def test_only_a_trusted_proxy_states_the_scheme(client: Client, settings: Any) -
     ("forwarded", "address"),
     [
         ("203.0.113.7:{}", "203.0.113.7"),
-        ("[2001:db8::1]:{}", "2001:db8::1"),
+        ("[2001:db8::1]:{}", "2001:db8::"),
+        ("2001:db8:0:7:{}::1", "2001:db8:0:7::"),
         ("unknown", PROXY),
         ("", PROXY),
     ],
@@ -85,6 +89,7 @@ def test_only_a_trusted_proxy_states_the_scheme(client: Client, settings: Any) -
 def test_the_log_in_lock_counts_by_address(
     client: Client, settings: Any, forwarded: str, address: str
 ) -> None:
+    """A client has a whole /64 of IPv6 addresses."""
     settings.TRUSTED_PROXIES = [PROXY]
     User.objects.create_superuser("ann", password="right-ann")
 
@@ -94,8 +99,8 @@ def test_the_log_in_lock_counts_by_address(
         with override_settings(AXES_ENABLED=True):
             return client.post("/admin/login/", said, REMOTE_ADDR=PROXY, headers=by).status_code
 
-    assert [log_in(50_000 + number) for number in range(10)] == [200] * 9 + [429]
-    assert log_in(50_010, "right-ann") == 429
+    assert [log_in(5_000 + number) for number in range(10)] == [200] * 9 + [429]
+    assert log_in(5_010, "right-ann") == 429
     assert AccessAttempt.objects.get().ip_address == address
 
 
@@ -118,6 +123,51 @@ def test_the_limit_of_requests_counts_by_address(client: Client, settings: Any) 
     assert send("203.0.113.78:51234") == 200
 
 
+@pytest.mark.django_db
+def test_the_limit_of_requests_counts_by_ipv6_network(client: Client, settings: Any) -> None:
+    settings.UFTP_REQUESTS_PER_MINUTE = 2
+    sender = Peer()
+    sender.register()
+
+    def send(address: str) -> int:
+        body = sender.envelope(sender.xml())
+        return client.post(ROUTE, body, content_type="text/xml", REMOTE_ADDR=address).status_code
+
+    statuses = [send(f"2001:db8:0:77:{number:x}::1") for number in range(6)]
+
+    # The minute may turn once meanwhile.
+    assert statuses.count(200) <= 4
+    assert 429 in statuses
+    assert send("2001:db8:0:78::1") == 200
+
+
+@pytest.mark.django_db
+def test_a_client_with_many_ipv6_addresses_leaves_room_for_refusals_of_others() -> None:
+    at = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    sender = Peer()
+    sender.register()
+
+    def refuse(address: str) -> None:
+        refused = RefusalRecord(
+            at=at,
+            address=address,
+            role=sender.role,
+            domain=sender.domain,
+            major=3,
+            status=401,
+            line="no",
+            size=1,
+        )
+        record_refusal(refused)
+
+    for number in range(PER_MINUTE):
+        refuse(f"2001:db8:0:77:{number:x}::1")
+    refuse("2001:db8:0:78::1")
+
+    assert Refusal.objects.count() == PER_MINUTE_AND_ADDRESS + 1
+    assert Refusal.objects.filter(address="2001:db8:0:78::1").exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_over_a_socket_the_address_is_in_the_log_and_with_the_refused_request() -> None:
     sender = Peer()
@@ -130,6 +180,7 @@ def test_over_a_socket_the_address_is_in_the_log_and_with_the_refused_request() 
                 web.port, impostor.envelope(sender.xml()), headers={"X-Forwarded-For": forwarded}
             )
             assert answer.status == 401
+        wait_for("the last is stored, after its answer", lambda: Refusal.objects.count() == len(values))
         web.stop()
         log = web.log
 
