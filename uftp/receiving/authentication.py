@@ -3,9 +3,10 @@
 A sealed message is the signature and the inner XML (docs/protocol-support.md, "Signing and sealing").
 """
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Protocol, cast
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -74,15 +75,31 @@ class SealAuthentication(BaseAuthentication):
         return _verify_by_cached_key(signed, now) or verify(signed, now)
 
 
-def verify(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, bytes]:
+class FindKeys(Protocol):
+    """Returns at least one key of (role, domain), or raises."""
+
+    def __call__(
+        self, role: str, domain: str, now: datetime, *, newer_than: float | None = None
+    ) -> admission.KeyLookup: ...
+
+
+def verify(
+    signed: SignedMessage, now: datetime, find_keys: FindKeys | None = None
+) -> tuple[AuthenticatedSender, bytes]:
     """Verify the seal by the keys that are valid at `now`, and return the sender and the content.
+
+    Args:
+        signed: The envelope.
+        now: An aware moment.
+        find_keys: How keys are found; by default they are looked up.
 
     Raises:
         Refused: 419 if there is no key, 401 if none of them verifies the seal.
         DatabaseError, InterfaceError: The keys could not be read.
     """
+    find = find_keys or _find_keys
     role, domain = claimed = signed.sender_role, signed.sender_domain
-    lookup = _find_keys(role, domain, now)
+    lookup = find(role, domain, now)
     try:
         try:
             key, content = _unseal(signed.body, lookup.keys)
@@ -90,7 +107,7 @@ def verify(signed: SignedMessage, now: datetime) -> tuple[AuthenticatedSender, b
             if not lookup.discovered:
                 raise
             # A participant replaces its published key without telling us: look again before it is turned away.
-            lookup = _find_keys(role, domain, now, newer_than=RECHECK_SECONDS)
+            lookup = find(role, domain, now, newer_than=RECHECK_SECONDS)
             key, content = _unseal(signed.body, lookup.keys)
     except BadSignature as wrong:
         raise Refused(401, f"Body: {wrong}", claimed=claimed) from None
@@ -117,6 +134,49 @@ def _find_keys(
     if not lookup.keys:
         raise Refused(419, f"no public key of {role} {domain} can be found", claimed=(role, domain))
     return lookup
+
+
+Question = tuple[str, str, float | None]
+"""Whose keys are needed, and how new they must be: the arguments of FindKeys."""
+
+
+class KeysNeeded(Exception):
+    """Keys that nobody has looked up ahead."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
+        self.question = question
+
+
+class KeysLookedUpAhead:
+    """The keys for one message, which are looked up before they are needed.
+
+    Args:
+        now: When the keys must be valid.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._found: dict[Question, admission.KeyLookup] = {}
+
+    def guess(self, claimed: tuple[str, str] | None) -> None:
+        """Look up the keys of the sender that a body seems to have. If there are none, it may be another sender."""
+        if claimed is not None:
+            with contextlib.suppress(Refused):
+                self.look_up(*claimed, None)
+
+    def look_up(self, role: str, domain: str, newer_than: float | None) -> None:
+        """Look up keys. Raises Refused (419)."""
+        self._found[role, domain, newer_than] = _find_keys(role, domain, self._now, newer_than=newer_than)
+
+    def find(
+        self, role: str, domain: str, now: datetime, *, newer_than: float | None = None
+    ) -> admission.KeyLookup:
+        """Return the keys. Raises KeysNeeded if they are not looked up."""
+        question = role, domain, newer_than
+        if question not in self._found:
+            raise KeysNeeded(question)
+        return self._found[question]
 
 
 def remember(sender: AuthenticatedSender) -> None:

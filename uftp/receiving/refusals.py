@@ -6,19 +6,21 @@ sender: the owner of a domain has any number of names. All other refused request
 """
 
 import logging
+import os
 import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import IO
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import QuerySet
 
 from common import clock
+from common.networks import client_network
 from participants.models import Participant, Role
 from participants.scope import Scope
-from common.networks import client_network
 from uftp.models import Refusal
 
 logger = logging.getLogger(__name__)
@@ -132,6 +134,15 @@ def claimed_sender(sample: bytes) -> tuple[str, str] | None:
     """Return the role and domain in the first and last bytes of an envelope, or None if they are not found."""
     role, domain = _CLAIMED_ROLE.search(sample), _CLAIMED_DOMAIN.search(sample)
     return (role[1].decode(), domain[1].decode()) if role and domain else None
+
+
+def ends_of(body: IO[bytes]) -> bytes:
+    """Return the first and the last bytes of a body in a file, in which `claimed_sender` searches."""
+    length = body.seek(0, os.SEEK_END)
+    body.seek(0)
+    first = body.read(SAMPLE_BYTES)
+    body.seek(max(0, length - SAMPLE_BYTES))
+    return first + body.read(SAMPLE_BYTES)
 
 
 def record_refusal(refused: RefusalRecord) -> None:

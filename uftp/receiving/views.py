@@ -1,26 +1,35 @@
 """The message endpoint. It stores a posted message, or refuses the request (docs/protocol-support.md, "Receiving")."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from datetime import datetime
+from typing import IO, Any, NoReturn, cast
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from common import clock
 from participants import admission
 from participants.models import Mode
 from uftp.delivery import outbox
 from uftp.protocol.messages import SignedMessage
 from uftp.protocol.parsing import InvalidXML
 from uftp.receiving import inbox
-from uftp.receiving.authentication import AuthenticatedSender, SealAuthentication, remember, verify
+from uftp.receiving.authentication import (
+    AuthenticatedSender,
+    KeysLookedUpAhead,
+    KeysNeeded,
+    SealAuthentication,
+    remember,
+    verify,
+)
 from uftp.receiving.exceptions import Refused, answer_exception
 from uftp.receiving.http_checks import check_headers
 from uftp.receiving.inbox import Receipt, VerifiedMessage
-from uftp.receiving.large_bodies import one_at_a_time
+from uftp.receiving.large_bodies import LARGE, one_at_a_time, read_into_file
 from uftp.receiving.parsers import SignedMessageParser
-from uftp.receiving.refusals import SAMPLE_BYTES
+from uftp.receiving.refusals import SAMPLE_BYTES, claimed_sender, ends_of
 from uftp.receiving.requests import MessageRequest
 from uftp.receiving.schema_checks import check_message
 from uftp.receiving.throttling import AddressThrottle
@@ -47,8 +56,8 @@ class MessageView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check the method, the headers and the throttle before the body is read.
 
-        REST framework would authenticate here. That reads the body, so it is done in `post`, where large bodies are
-        received one at a time.
+        REST framework would authenticate here. That reads the body, so it is done in `post`. Large bodies are received
+        one at a time there.
         """
         if request.method != "POST":
             self.http_method_not_allowed(request)
@@ -66,7 +75,9 @@ class MessageView(APIView):
 
     def post(self, request: MessageRequest, major: int) -> HttpResponse:
         """Return 200 with an empty body once the message is durably stored."""
-        with one_at_a_time(self.length):
+        if self.length > LARGE:
+            receipt = self._receive_large(request, major)
+        else:
             try:
                 sender = cast(AuthenticatedSender, request.user)
                 receipt = receive(request.data, sender, cast(bytes, request.auth), major)
@@ -74,6 +85,35 @@ class MessageView(APIView):
                 request.forget_body()
         wakeups.wake_inbox(receipt.sender_id)
         return HttpResponse(status=200, headers={"Content-Length": "0"})
+
+    def _receive_large(self, request: MessageRequest, major: int) -> Receipt:
+        """Receive a large body: read it, look up its keys, and do all the rest alone.
+
+        Which keys are needed is sure only after parsing, and newer ones may be needed after that. Then the lock is
+        released for the look-up, and the body is parsed again.
+        """
+        with read_into_file(request.stream, self.length) as body:
+            now = clock.now()
+            keys = KeysLookedUpAhead(now)
+            keys.guess(claimed_sender(ends_of(body)))
+            while True:
+                try:
+                    with one_at_a_time():
+                        return self._receive_alone(request, body, keys, now, major)
+                except KeysNeeded as needed:
+                    question = needed.question
+                keys.look_up(*question)  # after the exception is gone, which keeps the message in memory
+
+    @staticmethod
+    def _receive_alone(
+        request: MessageRequest, body: IO[bytes], keys: KeysLookedUpAhead, now: datetime, major: int
+    ) -> Receipt:
+        """Parse a large body, and validate and store the message. Raises KeysNeeded, or what `receive` raises."""
+        body.seek(0)
+        (parser,) = request.parsers or ()
+        signed = cast(SignedMessage, parser.parse(body, None, {"request": request}))
+        sender, content = verify(signed, now, keys.find)
+        return receive(signed, sender, content, major)
 
     def get_exception_handler(self) -> Callable[..., Any]:
         """Return the handler that answers with one plain line."""
