@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "cro_project.web.body_limit.limit_anonymous_bodies",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "registry.market.middleware.in_market_time",
@@ -133,7 +134,6 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The counts of requests by address (uftp.receiving.throttling) are in it.
 CACHES = {
     "default": {
@@ -141,6 +141,7 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
