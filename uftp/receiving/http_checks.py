@@ -29,7 +29,9 @@ def check_headers(request: HttpRequest) -> int:
     if media_type != "text/xml" and not (
         media_type == "application/xml" and settings.UFTP_ACCEPT_APPLICATION_XML
     ):
-        raise Refused(400, "Content-Type: must be text/xml")
+        accepted = "text/xml or application/xml" if settings.UFTP_ACCEPT_APPLICATION_XML else "text/xml"
+        stated = f"is {media_type[:60]}" if media_type else "is missing"
+        raise Refused(400, f"Content-Type: must be {accepted}, and {stated}")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in _CHARSETS:

@@ -99,6 +99,29 @@ def test_400_for_other_content_types(web: Web, agr: Peer, content_type: str) -> 
     assert_refused(answer, 400, "Content-Type")
 
 
+@pytest.mark.parametrize(
+    ("headers", "stated"),
+    [
+        ({"Content-Type": "application/x-www-form-urlencoded"}, "is application/x-www-form-urlencoded"),
+        ({}, "is missing"),
+    ],
+    ids=["what curl sends by itself", "none"],
+)
+def test_400_for_a_content_type_names_both_that_are_accepted(
+    web: Web, agr: Peer, headers: dict[str, str], stated: str
+) -> None:
+    body = agr.envelope(agr.xml())
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    head = [
+        "POST /shapeshifter/api/v3/message HTTP/1.1",
+        "Host: localhost",
+        *lines,
+        f"Content-Length: {len(body)}",
+    ]
+    answer = raw(web.port, "\r\n".join([*head, "Connection: close", "", ""]).encode() + body)
+    assert_refused(answer, 400, f"Content-Type: must be text/xml or application/xml, and {stated}")
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_405_for_other_methods(web: Web, agr: Peer, method: str) -> None:
     answer = post(web.port, agr.envelope(agr.xml()), method=method)

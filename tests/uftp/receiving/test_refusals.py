@@ -98,7 +98,7 @@ def test_a_wrong_header_is_kept_with_the_sender_that_the_body_names(client: Clie
 
     assert (stored_refusal().domain, stored_refusal().line) == (
         "agr.example",
-        "Content-Type: must be text/xml",
+        "Content-Type: must be text/xml or application/xml, and is application/json",
     )
 
 

@@ -115,7 +115,10 @@ def test_application_xml_is_accepted_unless_it_is_switched_off(
     settings.UFTP_ACCEPT_APPLICATION_XML = False
     refused = client.post(ROUTE, body, content_type="application/xml")
 
-    assert (refused.status_code, refused.content) == (400, b"Content-Type: must be text/xml\n")
+    assert (refused.status_code, refused.content) == (
+        400,
+        b"Content-Type: must be text/xml, and is application/xml\n",
+    )
     assert client.post(ROUTE, body, content_type="text/xml").status_code == 200
 
 
