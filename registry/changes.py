@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import connection
+from django.db import connection, transaction
 
 from common import locks, sql
 from registry.models import Change
@@ -212,11 +212,25 @@ def analyze(cursor: CursorWrapper, *tables: str) -> None:
 def wait_for_stamped_changes() -> None:
     """Wait until every stamped change is committed (docs/rules.md H1).
 
-    Call this in a transaction, before a query for what was known at a moment. A change that is stamped earlier but not
-    committed yet would be missing in the first result and present in the next.
+    Call this before the queries for what was known at a moment. A change that is stamped earlier but not committed yet
+    would be missing in the first result and present in the next. A change that is stamped afterwards has a later moment
+    than the present: it is in none of these results, so nothing has to hold it back.
     """
-    with connection.cursor() as cursor:
+    with holding_back_stamps():
+        pass
+
+
+@contextmanager
+def holding_back_stamps() -> Iterator[None]:
+    """Wait until every stamped change is committed, and let no change be stamped inside the `with` block.
+
+    All changes wait for the block, so read one value in it, and nothing else. It is rolled back: only so is the lock
+    released at the end of the block, also where the caller's transaction goes on.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [locks.MOMENT])
+        yield
+        transaction.set_rollback(True)
 
 
 def lock_changed_connections(

@@ -12,6 +12,7 @@ from django.utils.timezone import get_current_timezone
 
 from participants.admin_base.html import moment
 from registry.admin.previewed_forms import DayInput
+from registry.changes import wait_for_stamped_changes
 from registry.market.market import LAST_MICROSECOND
 from registry.models import FactQuerySet
 
@@ -96,6 +97,12 @@ class KnownForm(OnDayForm):
         """Return the chosen moment (aware); None: the present."""
         found: datetime | None = self._cleaned("known_at")
         return found
+
+    def final_known_at(self) -> datetime | None:
+        """Return `known_at`, after waiting until every change that was stamped before it is committed."""
+        if self.known_at is not None:
+            wait_for_stamped_changes()
+        return self.known_at
 
 
 def first_record(known_at: datetime | None, *histories: FactQuerySet[Any]) -> str:

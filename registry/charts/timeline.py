@@ -7,7 +7,6 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import TypeVar
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
@@ -15,7 +14,6 @@ from django.utils.safestring import SafeString
 
 from participants.admin_base.html import moment, table
 from participants.scope import Scope
-from registry.changes import wait_for_stamped_changes
 from registry.charts.lanes import Bar, Group, Lane
 from registry.charts.lanes_svg import draw
 from registry.models import (
@@ -38,7 +36,6 @@ LIMITED_NOTE = format_html(
 )
 
 
-@transaction.atomic
 def of_connection(
     connection: Connection,
     *,
@@ -52,12 +49,11 @@ def of_connection(
     Args:
         connection: The connection.
         today: The market's day, which is marked in the chart.
-        known_at: An aware moment: show what was known at it. None: what is known at present.
+        known_at: An aware moment: show what was known at it; the caller has called
+            `registry.changes.wait_for_stamped_changes` before. None: what is known at present.
         scope: Only claims of its participants are shown, and only conflicts that one of them is a party of.
         conflict: Mark its days alone, whether it is open or closed. None: mark those of all open conflicts.
     """
-    if known_at is not None:
-        wait_for_stamped_changes()
     memberships = list(
         _known(CongestionPointConnection.objects.filter(connection=connection), known_at, scope, "dso")
         .select_related("dso", "congestion_point")

@@ -96,8 +96,7 @@ class FactQuerySet(models.QuerySet[M]):
         """Return the facts that were known at a moment.
 
         A change that is stamped but not committed yet is not seen. To exclude that case, call
-        `registry.changes.wait_for_stamped_changes` first, in the same transaction. Then the result for a past moment
-        never changes.
+        `registry.changes.wait_for_stamped_changes` first. Then the result for a past moment never changes.
 
         Args:
             moment: An aware moment.

@@ -161,7 +161,6 @@ def _changes(after: datetime | None, upto: datetime | None) -> list[int]:
     return list(changes.order_by().values_list("pk", flat=True)[: FULL_COUNT_FROM + 1])
 
 
-@transaction.atomic
 def _latest_change() -> datetime | None:
     """Return the moment of the latest change; all changes up to it are committed."""
     wait_for_stamped_changes()

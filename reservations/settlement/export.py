@@ -13,12 +13,12 @@ from functools import lru_cache
 from io import StringIO
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Collate
 
 from common.csv.writer import cell_text
-from registry.changes import wait_for_stamped_changes
+from registry.changes import holding_back_stamps, wait_for_stamped_changes
 from registry.market.market import LAST_MICROSECOND
 from registry.periods import DAY, half_open, last_day
 from reservations.contracts.stored_profiles import in_force
@@ -104,8 +104,7 @@ def final_moment() -> datetime | None:
 
 def _latest_and_now() -> tuple[datetime | None, datetime]:
     """Return the moment of the latest change, or None, and the present moment by the database's clock."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        wait_for_stamped_changes()
+    with holding_back_stamps(), connection.cursor() as cursor:
         cursor.execute(LATEST_CHANGE)
         latest, now = cursor.fetchone()
         return latest, now
@@ -160,8 +159,7 @@ def export(
     if known_at is None:
         known_at = latest_moment()
     else:
-        with transaction.atomic():
-            wait_for_stamped_changes()
+        wait_for_stamped_changes()
     lines = [_cells(*HEADINGS) + END]
     size = 0
     for day in _days(contracts, first, min(last, LAST), known_at) if known_at else ():

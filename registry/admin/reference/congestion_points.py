@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
@@ -29,7 +28,6 @@ from registry.admin.facts.terms import terms_in_words
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
 from registry.admin.reference.filters import CoverageFilter
 from registry.admin.time_forms import KnownForm, first_record
-from registry.changes import wait_for_stamped_changes
 from registry.charts.lanes import Bar, Group, Lane
 from registry.charts.lanes_svg import draw
 from registry.market.market import market, today_at
@@ -59,7 +57,6 @@ class CountedPaginator(Paginator[Any]):
         return self._known
 
 
-@transaction.atomic
 def congestion_point_page(
     model_admin: ScalableAdmin, request: HttpRequest, point: CongestionPoint
 ) -> HttpResponse:
@@ -70,9 +67,7 @@ def congestion_point_page(
     now = clock.now()
     today = today_at(now, market().time_zone)
     form = KnownForm(request, today=today, now=now)
-    day, known_at = form.day, form.known_at
-    if known_at is not None:
-        wait_for_stamped_changes()
+    day, known_at = form.day, form.final_known_at()
     here = point_members.terms_on(point, day, known_at)
     seen = model_admin.seen(request)
     total, aggregators = point_members.aggregators(point, day, seen, known_at) if here else (0, [])
@@ -152,7 +147,7 @@ def _form_day(request: HttpRequest) -> tuple[date, datetime | None]:
     form = KnownForm(request, today=today_at(now, market().time_zone), now=now)
     if form.errors:
         raise Http404
-    return form.day, form.known_at
+    return form.day, form.final_known_at()
 
 
 PAGES = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -23,7 +22,6 @@ from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
 from registry.admin.reference.connection_page import Viewer, conflicts_of, facts_of, facts_on, history
 from registry.admin.reference.filters import AGRTodayFilter, DSOTodayFilter, PointTodayFilter
 from registry.admin.time_forms import KnownForm, first_record
-from registry.changes import wait_for_stamped_changes
 from registry.charts import timeline
 from registry.market.market import market, today_at
 from registry.models import ClaimStanding, CongestionPointConnection, Connection, Representation
@@ -31,7 +29,6 @@ from registry.periods import in_words
 from registry.queries import addresses, reference_search
 
 
-@transaction.atomic
 def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
     """Show the page of one connection.
 
@@ -40,9 +37,7 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
     now = clock.now()
     today = today_at(now, market().time_zone)
     form = KnownForm(request, today=today, now=now)
-    day, known_at = form.day, form.known_at
-    if known_at is not None:
-        wait_for_stamped_changes()
+    day, known_at = form.day, form.final_known_at()
     seen = model_admin.seen(request)
     viewer = Viewer.of(seen, model_admin.acted_for(request) if request.user.has_perm(PERMISSION) else NOBODY)
     representations, memberships = facts_on(connection, day, known_at, viewer)

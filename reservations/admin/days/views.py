@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -18,7 +17,6 @@ from participants.admin_base.html import moment
 from participants.admin_base.pages import Page, may_view
 from participants.admin_base.scoped import ScopedAdmin
 from registry.admin.time_forms import KnownForm
-from registry.changes import wait_for_stamped_changes
 from registry.market.market import market, today_at
 from registry.periods import DAY, half_open
 from reservations.admin.days import chart as day_chart
@@ -50,14 +48,13 @@ State = UpdateState.State
 PATTERN = "overview"
 
 
-@transaction.atomic
 def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, day: str) -> HttpResponse:
     """Return the page of a contract's day, with the updates for it."""
     pk, day_shown, now = contract.pk, day_in(day), clock.now()
     form = DayForm(request, today=day_shown, now=now)
     if form.day != day_shown:
         return HttpResponseRedirect(day_page.day_url(pk, form.day) + other_parameters(form))
-    known_at = _known(form)
+    known_at = form.final_known_at()
     figure = next(figures([contract], day_shown, day_shown, known_at), None)
     held = in_force(known_at).filter(contract=contract).first()
     context: dict[str, Any] = {
@@ -93,7 +90,6 @@ def day_view(model_admin: ScopedAdmin, request: HttpRequest, contract: Contract,
     return _page(model_admin, request, "contract_day", form, context, contract)
 
 
-@transaction.atomic
 def month_view(
     model_admin: ScopedAdmin, request: HttpRequest, contract: Contract, month: str
 ) -> HttpResponse:
@@ -102,7 +98,7 @@ def month_view(
     form = MonthForm(request, month=first, now=clock.now())
     if form.chosen != first:
         return HttpResponseRedirect(day_page.month_url(pk, form.chosen) + other_parameters(form))
-    known_at = _known(form)
+    known_at = form.final_known_at()
     parameters = other_parameters(form)
     days = day_page.month_of(
         [contract], first, known_at, url_of=lambda key, day: day_page.day_url(key, day) + parameters
@@ -130,12 +126,11 @@ def month_view(
     return _page(model_admin, request, "contract_month", form, context, contract)
 
 
-@transaction.atomic
 def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     """Return the page of a month of all contracts in scope that are in force in it."""
     now = clock.now()
     form = OverviewForm(request, month=today_at(now, market().time_zone).replace(day=1), now=now)
-    month, known_at = form.chosen, _known(form)
+    month, known_at = form.chosen, form.final_known_at()
     first, last = month, day_page.last_of(month)
     in_month = in_force(known_at).filter(contract=OuterRef("pk"), period__overlap=half_open(first, last))
     contracts = model_admin.get_queryset(request)
@@ -227,14 +222,6 @@ def _month_summary(days: list[DayOfMonth]) -> str:
 def _neighbour_months(month: date) -> tuple[date, date]:
     """Return the first days of the months before and after the month that begins with `month`."""
     return (month - DAY).replace(day=1), day_page.last_of(month) + DAY
-
-
-def _known(form: KnownForm) -> datetime | None:
-    """Return the requested moment, after waiting until no change gets a moment before it."""
-    known_at = form.known_at
-    if known_at is not None:
-        wait_for_stamped_changes()
-    return known_at
 
 
 def _csv(contract: Contract, first: date, last: date, form: KnownForm) -> str:

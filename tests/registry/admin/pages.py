@@ -10,6 +10,7 @@ from django.test import Client
 
 from participants.models import Participant
 from registry.changes import Source
+from registry.models import CongestionPoint, Connection
 from registry.updates.publish import publish_congestion_points, publish_representations
 from tests.support.eans import ean
 from uftp.models import InboundMessage, Sender
@@ -108,3 +109,19 @@ def listed(client: Client, page: str) -> set[int]:
         r'<th class="field-[\w ]+"><a href="/admin/registry/\w+/(\d+)/change/', page_text(client, page)
     )
     return {int(key) for key in found}
+
+
+def of_home(number: int) -> Connection:
+    return Connection.objects.get(address=home(number))
+
+
+def of_point(number: int) -> CongestionPoint:
+    return CongestionPoint.objects.get(address=point(number))
+
+
+def csv_of(client: Client, number: int, what: str, on: str = "2026-06-01") -> list[str]:
+    """The lines of one of the files of a congestion point, by its number."""
+    answer = client.get(f"{list_of(CongestionPoint)}{of_point(number).pk}/{what}.csv?on={on}")
+    assert answer.status_code == 200
+    assert f"-{on.partition('&')[0]}-{what}.csv" in answer.headers["Content-Disposition"]
+    return b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[arg-type]

@@ -22,10 +22,13 @@ from registry.queries import coverage
 from tests.registry.admin.pages import (
     LAST,
     TODAY,
+    csv_of,
     declared,
     home,
     list_of,
     listed,
+    of_home,
+    of_point,
     page_of,
     page_text,
     party,
@@ -63,14 +66,6 @@ def limited(*to: Participant) -> Client:
 def words(page: str) -> str:
     """What a page says, without mark-up."""
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
-
-
-def of_home(number: int) -> Connection:
-    return Connection.objects.get(address=home(number))
-
-
-def of_point(number: int) -> CongestionPoint:
-    return CongestionPoint.objects.get(address=point(number))
 
 
 def moments_from(first: datetime) -> None:
@@ -260,13 +255,6 @@ def test_connections_of_another_dso_wait(staff: Client) -> None:
 
     assert "1 more is claimed for this day and does not count" in page
     assert "1 to 1 of 1" in page
-
-
-def csv_of(client: Client, number: int, what: str, on: str = "2026-06-01") -> list[str]:
-    answer = client.get(f"{list_of(CongestionPoint)}{of_point(number).pk}/{what}.csv?on={on}")
-    assert answer.status_code == 200
-    assert f"-{on.partition('&')[0]}-{what}.csv" in answer.headers["Content-Disposition"]
-    return b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[arg-type]
 
 
 def test_what_lies_behind_is_to_be_had_as_csv(staff: Client) -> None:

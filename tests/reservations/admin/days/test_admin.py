@@ -26,6 +26,7 @@ from reservations.contracts.profiles import Profile, Stretch
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ReservationUpdate
 from reservations.updates import lifecycle
+from tests.registry.admin.pages import represented
 from tests.reservations.conftest import At
 from tests.reservations.dsl import (
     CONTRACT,
@@ -43,6 +44,7 @@ from tests.reservations.dsl import (
     update_xml,
 )
 from tests.reservations.form_data import member
+from tests.support.meanwhile import meanwhile
 from tests.support.peer import CRO, Peer
 from tests.support.receiver import Receiver
 
@@ -132,6 +134,17 @@ def test_a_day_is_shown_as_known_at_a_past_moment(kim: Client, parties: Parties)
         links = kim.get(page(below), {"known_day": "2026-03-01"}).content.decode()
         assert links.count("known_day=2026-03-01") >= 4
         assert "50 kWh" not in text(kim, page(below), known_day="2026-02-28")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("below", [*PAGES, "overview"])
+def test_H1_a_change_goes_on_while_a_page_of_a_past_moment_is_rendered(
+    below: str, kim: Client, parties: Parties
+) -> None:
+    address = f"{LIST}overview/" if below == "overview" else page(below)
+    with meanwhile(lambda: represented("another.example", 1), after="pg_advisory_xact_lock_shared") as waited:
+        text(kim, address, known_day="2026-03-01")
+    assert len(waited) == 1, "the page did not wait for the changes before its moment"
 
 
 def test_the_link_to_the_present_keeps_the_month_and_the_contracts(kim: Client, parties: Parties) -> None:
