@@ -40,12 +40,18 @@ def connections_in(scope: Scope) -> list[Q]:
     return [Q(pk__in=represented), Q(pk__in=connected)]
 
 
-def changes(text: str) -> list[Q]:
-    """Return the conditions of a change: its number, who made it, a word of its reason, or its message's MessageID."""
+def changes(text: str, named: Q) -> list[Q]:
+    """Return the conditions of a change: its number, its message's MessageID or ConversationID, a word of its reason.
+
+    Args:
+        text: What was typed.
+        named: The condition that the viewer may see the sender of the change's message. A change of one participant may
+            come from the message of another, whose MessageID is not to be guessed.
+    """
     return [
         *number(text),
-        Q(message__message_id__startswith=text.lower()),
-        Q(message__conversation_id__startswith=text),
+        Q(message__message_id__startswith=text.lower()) & named,
+        Q(message__conversation_id__startswith=text) & named,
         with_words(text),
     ]
 

@@ -82,7 +82,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
         """Return the conditions by number, message and reason."""
-        return reference_search.changes(text)
+        return reference_search.changes(text, Q(sender_is_seen=True))
 
     def page_context(self, request: HttpRequest, row: Change) -> dict[str, Any]:
         """Add the consequences of the change, for a viewer who sees every participant.

@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import date
+from datetime import date, timedelta
 from io import StringIO
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from guardian.shortcuts import assign_perm
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
 from registry.decisions.settle import settle
-from registry.models import Conflict, Connection
+from registry.models import Change, Conflict, Connection
 from registry.updates.publish import publish_congestion_points, publish_representations
 from reservations.contracts import record as contracts
 from reservations.contracts.profiles import Profile, Stretch
@@ -229,6 +229,23 @@ def test_limited_staff_find_nothing_of_others(limited: Client, text: str) -> Non
 
     assert found(limited, text).replace(text, "").replace(quote(text), "") == nothing
     assert "Nothing was found" in nothing
+
+
+def test_the_message_id_of_another_is_not_to_be_guessed_by_a_change_of_one_s_own(limited: Client) -> None:
+    """The change is in scope: another participant's message gave `dynamo` the day. Its message is not."""
+    flexa = party("AGR", "flexa.example")
+    message = message_of(flexa)
+    theirs = "5f0c9a3e-1b2d-4c6f-8a7b-9d0e1f2a3b4c"
+    InboundMessage.objects.filter(pk=message.pk).update(message_id=theirs, conversation_id="talk-77")
+    yesterday = FIRST - timedelta(days=1)
+    publish_representations(flexa, [(EAN, FIRST, yesterday)], today=TODAY, source=Source.of_message(message))
+    change = Change.objects.latest("pk")
+
+    assert found(limited, str(change.pk)) == f"to /admin/registry/change/{change.pk}/change/"
+    for text in (theirs, theirs[:2], "talk-77"):
+        assert "Nothing was found" in found(limited, text)
+        answer = limited.get("/admin/registry/change/", {"q": text})
+        assert list(answer.context["cl"].result_list) == []
 
 
 def test_what_is_another_s_is_searched_for_like_what_is_not_there(limited: Client) -> None:
