@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
 
 from registry.decisions.rulings import DecisionError, decision_in_words, join_words
-from registry.models import Change, Conflict
+from registry.models import Change, ClaimStanding, Conflict, CongestionPointConnection, Representation
+from registry.periods import Days
 from registry.queries.change_sources import source_in_words
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-
-from collections.abc import Iterable
-from datetime import datetime
-
-from registry.models import ClaimStanding, CongestionPointConnection, Representation
-from registry.periods import Days
+Refusable = Representation | CongestionPointConnection
+"""A claim, which may be refused."""
 
 CLOSED = """
 -- The selected conflicts that are closed, by the change that closed them.
@@ -110,9 +109,6 @@ def _decided_between(conflict: Conflict) -> QuerySet[Conflict]:
         period__overlap=conflict.period,
         closed_by__isnull=False,
     ).exclude(decision="")
-
-
-Refusable = Representation | CongestionPointConnection
 
 
 def refusals(claims: Iterable[Refusable], *, known_at: datetime | None = None) -> dict[Refusable, Conflict]:

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from participants import audit
 from participants.models import Participant
 from registry.changes import Recorder, Source, lock_changed_connections
-from registry.decisions.history import refusals, require_open
+from registry.decisions.history import require_open
 from registry.decisions.reversal import settle_anew
 from registry.decisions.rulings import (
     KINDS,
@@ -25,7 +25,7 @@ from registry.decisions.rulings import (
     no_split,
     shares,
 )
-from registry.models import Change, Conflict, CongestionPointConnection, Representation
+from registry.models import Change, Conflict
 from registry.notices.queue import queue_notices
 from registry.periods import Days
 from registry.periods import in_words as days_in_words
@@ -35,7 +35,7 @@ from registry.sql.staging import analyze_if_large, prepare
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
-__all__ = ["DecisionError", "refusing_decision", "settle", "settle_anew", "settle_many", "similar_conflicts"]
+__all__ = ["DecisionError", "settle", "settle_anew", "settle_many", "similar_conflicts"]
 
 STAGE_RULINGS = """
 -- For each selected open conflict: the days that its holder keeps, and those that its claimant gets.
@@ -213,14 +213,6 @@ def similar_conflicts(conflict: Conflict) -> QuerySet[Conflict]:
         claimant=conflict.claimant_id,
         closed_by__isnull=True,
     )
-
-
-def refusing_decision(claim: Representation | CongestionPointConnection) -> Conflict | None:
-    """Return the latest decision of staff that gave days of this refused claim to another party.
-
-    Return None when the claim is not refused, or when the policy `newest wins` refused it.
-    """
-    return refusals([claim]).get(claim)
 
 
 def _splits(at: date | None, days: Days) -> bool:

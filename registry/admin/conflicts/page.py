@@ -15,7 +15,8 @@ from participants.models import Participant
 from participants.scope import Scope
 from registry.admin.conflicts.forms import decided
 from registry.admin.facts.adjust import adjust_url, party_of
-from registry.decisions.settle import refusing_decision
+from registry.admin.facts.base import recipient
+from registry.decisions.history import refusals
 from registry.models import (
     Change,
     ClaimStanding,
@@ -78,9 +79,9 @@ def claims_of(kind: str) -> QuerySet[Any]:
         if kind == Conflict.Kind.REPRESENTATION
         else CongestionPointConnection.objects.select_related("dso", "connection", "congestion_point__dso")
     )
-    return rows.select_related("recorded_by__message__sender", "waiting_since", "superseded_by").defer(
-        "recorded_by__message__sealed"
-    )
+    return rows.select_related(
+        "recorded_by__message__sender", "waiting_since", "superseded_by", "given_to"
+    ).defer("recorded_by__message__sealed")
 
 
 def party_field(kind: str) -> str:
@@ -108,10 +109,31 @@ def _claims(conflict: Conflict, party: Participant, seen: Scope, adjusted_for: S
         .order_by("-recorded_by_id", "-pk")[:MAX_SEARCHED]
     )
     current = sorted((row for row in rows if row.superseded_by_id is None), key=lambda row: row.period.lower)
-    return [_claim_row(conflict, row, rows, seen, party in adjusted_for) for row in current[:MAX_ROWS]]
+    refused = refusals(current[:MAX_ROWS])
+    return [
+        _claim_row(conflict, row, rows, refused.get(row), seen, party in adjusted_for)
+        for row in current[:MAX_ROWS]
+    ]
 
 
-def _claim_row(conflict: Conflict, row: Any, rows: list[Any], seen: Scope, adjustable: bool) -> ClaimRow:
+def _claim_row(
+    conflict: Conflict,
+    row: Any,
+    rows: list[Any],
+    decision: Conflict | None,
+    seen: Scope,
+    adjustable: bool,
+) -> ClaimRow:
+    """Return a claim in words.
+
+    Args:
+        conflict: The conflict of the page.
+        row: The claim.
+        rows: The party's claims on the connection, the latest first.
+        decision: The decision that refused the claim; None if it is not refused, or by the policy `newest wins`.
+        seen: The participants that the viewer may see.
+        adjustable: Whether the viewer may adjust the days.
+    """
     source, linked = origin(row, rows), party_of(row) in seen
     message = source.message
     words = (
@@ -126,7 +148,7 @@ def _claim_row(conflict: Conflict, row: Any, rows: list[Any], seen: Scope, adjus
         waiting=moment(row.waiting_since.moment) if row.waiting_since else "",
         source=link(message or source, words) if linked else words,
         answer=_answer(message) if message and linked else None,
-        refusal=_refusal(row, conflict, seen),
+        refusal=_refusal(row, decision, conflict, seen),
         adjust_url=f"{adjust_url(row)}?conflict={conflict.pk}" if adjustable else "",
     )
 
@@ -138,20 +160,28 @@ def _answer(message: InboundMessage) -> tuple[str, str, str] | None:
     return mark, message.result, message.reason
 
 
-def _refusal(claim: Any, conflict: Conflict, seen: Scope) -> str:
-    """Return why a claim is refused.
+def _refusal(claim: Any, decision: Conflict | None, conflict: Conflict, seen: Scope) -> str:
+    """Return to whom the days of a refused claim were given, and how; empty when it is not refused.
 
-    Return an empty text when it is not refused, or when `seen` has neither party of the decision that refused it.
+    A decision of which `seen` has neither party is not shown.
     """
     if claim.standing != ClaimStanding.REFUSED:
         return ""
-    decision = refusing_decision(claim)
+    shown = decision is not None and (decision.holder_id in seen or decision.claimant_id in seen)
+    named = shown or claim.given_to_id in (conflict.holder_id, conflict.claimant_id)
+    given_to = recipient(claim, seen, named=named)
     if decision is None:
-        return "The policy “newest wins” gave these days to another."
-    if decision.holder_id not in seen and decision.claimant_id not in seen:
-        return ""
+        return format_html("These days were given to {} by the policy “newest wins”.", given_to)
+    if not shown:
+        return format_html("These days were given to {}.", given_to)
     which = "this conflict" if decision.pk == conflict.pk else link(decision, f"conflict {decision.pk}")
-    return format_html("By {}’s decision in {}: {}", decision.decided_by, which, decision.reason)
+    return format_html(
+        "These days were given to {} by {}’s decision in {}: {}",
+        given_to,
+        decision.decided_by,
+        which,
+        decision.reason,
+    )
 
 
 def origin(claim: Any, rows: Iterable[Any]) -> Change:
@@ -194,8 +224,9 @@ def other_claims(conflict: Conflict, *, seen: Scope) -> list[ClaimRow]:
         connection=conflict.connection_id, period__overlap=conflict.period, superseded_by=None
     )
     others = rows.exclude(**{f"{field}__in": [conflict.holder_id, conflict.claimant_id]})
-    rows = seen.restrict(others, field).order_by("waiting_since_id", "period")[:MAX_ROWS]
-    return [_claim_row(conflict, row, [row], seen, False) for row in rows]
+    claims = list(seen.restrict(others, field).order_by("waiting_since_id", "period")[:MAX_ROWS])
+    refused = refusals(claims)
+    return [_claim_row(conflict, row, [row], refused.get(row), seen, False) for row in claims]
 
 
 def other_decisions(conflict: Conflict) -> list[DecisionRow]:

@@ -118,6 +118,7 @@ class MembershipAdmin(FactAdmin):
         "standing",
         "exclusive",
         "waiting",
+        "given",
         "recorded",
         "superseded",
     )
@@ -156,7 +157,7 @@ class RepresentationAdmin(FactAdmin):
     list_filter = (KnowledgeFilter, "standing", ConnectionFilter, AGRFilter, DAYS, RECORDED)
     search_fields = ("connection__address__startswith",)
     search_help_text = "The beginning or the end of a connection's entity address, or the AGR's domain"
-    fields = ("connection", "agr", "days", "standing", "waiting", "recorded", "superseded")
+    fields = ("connection", "agr", "days", "standing", "waiting", "given", "recorded", "superseded")
 
     @admin.display(description="connection")
     def about(self, representation: Representation) -> str:

@@ -5,16 +5,21 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from common.display import PLACEHOLDER
 from participants.admin_base.exporting import Column
 from participants.admin_base.html import link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.admin_base.search import of_parties
+from participants.scope import NOBODY, Scope
 from registry import periods
 from registry.admin.facts import adjust
-from registry.models import Change, Claim, Fact, FactQuerySet
+from registry.models import Change, Claim, ClaimStanding, Fact, FactQuerySet
 from registry.queries import addresses
+
+ANOTHER = "another participant"
+"""Stands for a participant that the viewer may not see."""
 
 EXPORTED_DAYS: tuple[Column, ...] = (
     ("First day", lambda row: row.period.lower),
@@ -111,10 +116,39 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
         """Return since when the claim waits, as a link to the change."""
         return by_change(claim.waiting_since)
 
+    @admin.display(description="days given to")
+    def given(self, claim: Claim) -> str:
+        """Return the party that the days of a refused claim were given to."""
+        refused = claim.standing == ClaimStanding.REFUSED
+        return recipient(claim, getattr(claim, "viewer_scope", NOBODY)) if refused else PLACEHOLDER
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the fact, with the viewer's scope for what its page names."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.viewer_scope = self.seen(request)
+        return row
+
 
 def by_change(change: Change | None) -> str:
     """Return when a change became known, as a link to the change."""
     return link(change, moment(change.moment)) if change else PLACEHOLDER
+
+
+def recipient(claim: Claim, seen: Scope, *, named: bool = False) -> SafeString | str:
+    """Return the party that the days of a refused claim were given to (docs/rules.md C3).
+
+    Args:
+        claim: The refused claim.
+        seen: The participants that the viewer may see. Another one is not named.
+        named: The page names the party to the viewer anyway.
+    """
+    party = claim.given_to
+    if party is None:
+        return ANOTHER
+    if party in seen:
+        return link(party)
+    return str(party) if named else ANOTHER
 
 
 def current_first(facts: FactQuerySet[Any]) -> QuerySet[Any]:

@@ -16,6 +16,7 @@ from django.utils.timezone import localtime
 from participants.admin_base.html import link, moment
 from participants.scope import Scope
 from registry.admin.facts.adjust import adjust_url, party_of
+from registry.admin.facts.base import recipient
 from registry.decisions.history import Refusable, refusals
 from registry.models import (
     Change,
@@ -91,8 +92,24 @@ class Viewer:
             days=link(claim, in_words(claim.period)),
             standing=claim.standing,
             standing_label=str(claim.get_standing_display()),
-            reason=_reason(claim, refused.get(claim)),
+            reason=self._reason(claim, refused.get(claim)),
             adjust_url=adjust_url(claim) if may_adjust else "",
+        )
+
+    def _reason(self, claim: Refusable, decision: Conflict | None) -> SafeString | str:
+        """Return why a claim does not count; empty when it does."""
+        if claim.standing == "contested":
+            since = claim.waiting_since
+            return f"waiting since {moment(since.moment)}" if since else ""
+        if claim.standing != "refused":
+            return ""
+        # The conflict names both of its parties to those who may see one of them.
+        given_to = recipient(claim, self.seen, named=decision is not None)
+        if decision is None:
+            return format_html("given to {} by the policy “newest wins”", given_to)
+        conflict = link(decision, f"conflict {decision.pk}")
+        return format_html(
+            "given to {} by {}’s decision in {}: {}", given_to, decision.decided_by, conflict, decision.reason
         )
 
     def source(self, change: Change) -> SafeString | str:
@@ -182,7 +199,7 @@ def _with_sources(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Select the related rows that the page needs of each claim, so that no query runs for each claim."""
     related = ("agr",) if rows.model is Representation else ("dso", "congestion_point")
     changes = ("recorded_by__message__sender", "superseded_by__message__sender", "waiting_since")
-    return rows.select_related(*related, *changes).defer(
+    return rows.select_related(*related, *changes, "given_to").defer(
         "recorded_by__message__sealed", "superseded_by__message__sealed"
     )
 
@@ -192,19 +209,6 @@ def _subject(claim: Refusable) -> SafeString:
         return format_html("{}", link(claim.agr))
     beside = "" if claim.exclusive else " (beside another DSO)"
     return format_html("{} of {}{}", link(claim.congestion_point), link(claim.dso), beside)
-
-
-def _reason(claim: Refusable, decision: Conflict | None) -> SafeString | str:
-    """Return why a claim does not count; empty when it does."""
-    if claim.standing == "contested":
-        since = claim.waiting_since
-        return f"waiting since {moment(since.moment)}" if since else ""
-    if claim.standing != "refused":
-        return ""
-    if decision is None:
-        return "the policy “newest wins” gave these days to another"
-    conflict = link(decision, f"conflict {decision.pk}")
-    return format_html("by {}’s decision in {}: {}", decision.decided_by, conflict, decision.reason)
 
 
 def _recorded(claim: Refusable, refused: dict[Refusable, Conflict], viewer: Viewer) -> HistoryRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -12,6 +13,7 @@ from guardian.shortcuts import assign_perm
 from participants.models import Participant
 from registry.changes import Source
 from registry.decisions.settle import settle
+from registry.market.policies import set_policy
 from registry.models import Conflict, CongestionPointConnection, Representation
 from tests.registry.admin.pages import (
     TODAY,
@@ -62,9 +64,30 @@ def test_why_a_stranger_was_refused_in_favour_of_another_is_not_shown() -> None:
     settle(with_c.pk, "give", at=None, source=source, today=TODAY)
     of_a = Conflict.objects.get(holder__domain="b.example", claimant__domain="a.example")
 
-    assert "in confidence" not in page_text(looking_after(party("AGR", "a.example")), page_of(of_a))
+    page = page_text(looking_after(party("AGR", "a.example")), page_of(of_a))
+    assert "in confidence" not in page
+    assert "These days were given to another participant." in page
+    assert "c.example" not in page
     User.objects.all().delete()
     assert "in confidence" in page_text(looking_after(party("AGR", "b.example")), page_of(of_a))
+
+
+def test_C3_a_stranger_who_got_refused_days_is_not_named() -> None:
+    earlier = datetime(2026, 5, 1, tzinfo=UTC)
+    set_policy("representation conflicts", "newest wins", actor="kim", reason="", now=earlier)
+    represented("a.example", 1)
+    represented("b.example", 1)
+    refused = Representation.objects.get(standing="refused")
+    pages = (page_of(refused.connection), page_of(refused))
+
+    client = looking_after(party("AGR", "a.example"))
+    for page in pages:
+        assert "another participant" in page_text(client, page)
+        assert "b.example" not in page_text(client, page)
+    User.objects.all().delete()
+    client = looking_after(party("AGR", "a.example"), party("AGR", "b.example"))
+    for page in pages:
+        assert "b.example" in page_text(client, page)
 
 
 def test_a_stranger_s_congestion_points_filter_nothing() -> None:

@@ -10,8 +10,8 @@ from common.previews import ConsequencesChanged
 from common.retry import retried
 from participants.models import AuditEntry
 from registry.changes import Source
-from registry.decisions.history import refusals
-from registry.decisions.settle import DecisionError, refusing_decision, settle_many, similar_conflicts
+from registry.decisions.history import Refusable, refusals
+from registry.decisions.settle import DecisionError, settle_many, similar_conflicts
 from registry.models import Change, Conflict, Representation
 from registry.previews.effects import of_change, preview
 from tests.registry.decisions.decisions import (
@@ -48,6 +48,11 @@ def many(world: World) -> Conflict:
     conflict = open_conflicts().first()
     assert conflict is not None
     return conflict
+
+
+def refusing_decision(claim: Refusable) -> Conflict | None:
+    """The decision that refused this one claim."""
+    return refusals([claim]).get(claim)
 
 
 def written() -> tuple[int, ...]:

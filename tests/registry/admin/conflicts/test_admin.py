@@ -162,7 +162,11 @@ def test_a_claim_names_what_its_party_said_and_not_who_cut_it(staff: Client) -> 
     page = page_text(staff, page_of(Conflict.objects.get()))
 
     assert f'href="/admin/uftp/inboundmessage/{said.pk}/change/"' in page
-    assert "By kim’s decision in this conflict: contract of March seen" in page
+    two = party("AGR", "two.example")
+    given = f'<a href="/admin/participants/participant/{two.pk}/change/">AGR two.example</a>'
+    assert (
+        f"These days were given to {given} by kim’s decision in this conflict: contract of March seen" in page
+    )
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_on_another_day_it_says_who_has_it_then(staff: Client) -> None:
     assert "Today" not in page.split("Over time")[0].split("As known")[-1].split("2027-01-01")[1]
 
 
-def test_refused_days_name_the_decision(staff: Client) -> None:
+def test_C3_refused_days_name_the_decision_and_who_got_them(staff: Client) -> None:
     represented("one.example", 1)
     represented("two.example", 1)
     conflict = Conflict.objects.get()
@@ -110,9 +110,25 @@ def test_refused_days_name_the_decision(staff: Client) -> None:
 
     page = page_text(staff, page_of(of_home(1)))
 
-    assert f"Refused by lee’s decision in conflict {conflict.pk} : contract seen" in words(page)
+    given = f"Refused given to AGR one.example by lee’s decision in conflict {conflict.pk} : contract seen"
+    facts, over_time = words(page).split("Over time")
+    assert given in facts
+    assert given in over_time, "the history says it too"
     assert f'href="{page_of(conflict)}"' in page
     assert "lee (staff): contract seen" in words(page)
+
+
+def test_C3_days_refused_by_the_policy_name_who_got_them(staff: Client) -> None:
+    earlier = NOW - timedelta(days=1)
+    set_policy("representation conflicts", "newest wins", actor="kim", reason="", now=earlier)
+    represented("one.example", 1)
+    represented("two.example", 1)
+
+    page = words(page_text(staff, page_of(of_home(1))))
+    claim = words(page_text(staff, page_of(Representation.objects.get(standing="refused"))))
+
+    assert "Refused given to AGR two.example by the policy “newest wins”" in page
+    assert "Days given to: AGR two.example" in claim
 
 
 def test_as_known_at_a_past_moment(staff: Client) -> None:
