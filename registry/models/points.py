@@ -100,7 +100,12 @@ class CongestionPointEnding(models.Model):
     objects = FactQuerySet["CongestionPointEnding"].as_manager()
 
     class Meta:
-        indexes = [superseded_index("ending_superseded")]
+        verbose_name = "ending at once"
+        verbose_name_plural = "endings at once"
+        indexes = [
+            models.Index(fields=["congestion_point", "day"], name="ending_point"),
+            superseded_index("ending_superseded"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["congestion_point", "day"], name="one_ending_a_day", condition=CURRENT

@@ -75,6 +75,7 @@ def show_congestion_point(
 ) -> dict[str, Any]:
     """Return the terms of a DSO's congestion point and the connections claimed for it, as values for JSON.
 
+    `ended_at_once` has the days on which a message ended it at once, as far as that is remembered (docs/rules.md D5).
     With `on`, each connection names the AGR that is effective on that day.
 
     Args:
@@ -91,6 +92,9 @@ def show_congestion_point(
     point = CongestionPoint.objects.get(dso__domain=dso, address=address)
     terms = _select(CongestionPointTerms.objects.filter(congestion_point=point), on, known_at)
     memberships = _select(CongestionPointConnection.objects.filter(congestion_point=point), on, known_at)
+    endings = _held(point.endings.all(), known_at)
+    if on is not None:
+        endings = endings.filter(day=on)
     active: dict[int, str] = {}
     if on is not None:
         represented = Representation.objects.filter(
@@ -109,6 +113,9 @@ def show_congestion_point(
                 "intraday_redispatch_by": row.intraday_redispatch_by,
             }
             for row in terms.order_by("period")
+        ],
+        "ended_at_once": [
+            {"day": day.isoformat()} for day in endings.order_by("day").values_list("day", flat=True)
         ],
         "connections": [
             {
@@ -168,8 +175,12 @@ def _in_market_time(moment: datetime) -> str:
     return moment.astimezone(ZoneInfo(market().time_zone)).isoformat()
 
 
+def _held(facts: FactQuerySet[Any], known_at: datetime | None) -> FactQuerySet[Any]:
+    return facts.current() if known_at is None else facts.known_at(known_at)
+
+
 def _select(facts: FactQuerySet[Any], on: date | None, known_at: datetime | None) -> FactQuerySet[Any]:
-    facts = facts.current() if known_at is None else facts.known_at(known_at)
+    facts = _held(facts, known_at)
     return facts if on is None else facts.on(on)
 
 

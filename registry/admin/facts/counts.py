@@ -12,7 +12,14 @@ from django.utils.safestring import SafeString
 from participants.admin_base import extensions
 from participants.admin_base.html import count_in_words, list_link, one_per_line
 from participants.scope import Scope
-from registry.models import Change, CongestionPointConnection, CongestionPointTerms, Representation
+from registry.models import (
+    Change,
+    CongestionPoint,
+    CongestionPointConnection,
+    CongestionPointEnding,
+    CongestionPointTerms,
+    Representation,
+)
 
 RECORDED, SUPERSEDED = ("recorded", "recorded_by"), ("superseded", "superseded_by")
 
@@ -48,6 +55,7 @@ FACT_KINDS = (
     FactKind(CongestionPointTerms, ("congestion_point__dso",), CongestionPointTerms, days=True),
     FactKind(CongestionPointConnection, ("dso",), CongestionPointConnection, days=True),
     FactKind(Representation, ("agr",), Representation, days=True),
+    FactKind(CongestionPointEnding, ("congestion_point__dso",), CongestionPoint, "endings__"),
 )
 """The kinds of the registry; apps above register theirs (`participants.admin_base.extensions`)."""
 

@@ -41,7 +41,7 @@ from registry.periods import in_words
 from registry.queries import addresses, point_members
 
 MAX_ROWS = 100
-"""At most this many connections, and terms, are on a page."""
+"""At most this many connections, terms and endings are on a page."""
 
 
 class CountedPaginator(Paginator[Any]):
@@ -105,6 +105,7 @@ def congestion_point_page(
             for row in rows[:MAX_ROWS]
         ],
         "more_terms": len(rows) > MAX_ROWS,
+        "endings": _endings(point),
         "parameters": f"{parameters}&",
         "connections_csv": f"{model_admin.url_to('connections_csv', point.pk)}?{parameters}",
         "aggregators_csv": f"{model_admin.url_to('aggregators_csv', point.pk)}?{parameters}",
@@ -163,6 +164,7 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
     """The list of congestion points, and their pages."""
 
     scope_by = ("dso",)
+    linked_lookups = ("endings__recorded_by__id__exact", "endings__superseded_by__id__exact")
     list_display = ("address", "operator", "terms", "connections", "represented", "share")
     export_display = (
         "address",
@@ -190,6 +192,9 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
         """Return the conditions that the address begins or ends with the text, or that the text names the DSO."""
         seen = self.seen(request)
         return [*addresses.similar_points("address", text), *of_parties(text, seen, "dso")]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="DSO")
     def operator(self, point: CongestionPoint) -> str:
@@ -237,6 +242,19 @@ def _connection(row: Any, seen: Any) -> dict[str, Any]:
         "agr": agr or PLACEHOLDER,
         "agr_days": in_words(row.active_period) if visible else "",
     }
+
+
+def _endings(point: CongestionPoint) -> list[dict[str, Any]]:
+    """Return the latest days on which a message ended the congestion point at once (docs/rules.md D5)."""
+    rows = point.endings.select_related("recorded_by", "superseded_by").order_by("-day", "-pk")[:MAX_ROWS]
+    return [
+        {
+            "day": row.day,
+            "recorded": by_change(row.recorded_by),
+            "superseded": by_change(row.superseded_by) if row.superseded_by else "",
+        }
+        for row in rows
+    ]
 
 
 def _chart(point: CongestionPoint, rows: list[CongestionPointTerms], today: date) -> Any:
