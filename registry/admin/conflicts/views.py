@@ -22,9 +22,7 @@ from registry import periods
 from registry.admin.changes.reverse import decided_conflicts
 from registry.admin.conflicts import page as conflict_page
 from registry.admin.conflicts.bulk import BadSelection, listed, settle_url, why_not
-from registry.admin.conflicts.filters import (
-    age,
-)
+from registry.admin.conflicts.filters import age
 from registry.admin.conflicts.forms import DecisionForm, decided
 from registry.admin.facts.adjust import PERMISSION
 from registry.admin.notices import told_of

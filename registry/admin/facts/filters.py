@@ -21,7 +21,6 @@ SAFETY_MARGIN = timedelta(days=1)
 MAX_CHANGES = 1_000
 """At most this many changes are searched for the first or last one of some days."""
 
-
 MAX_SPELLINGS = 10
 """At most this many addresses differ from a typed one only by case."""
 
