@@ -31,7 +31,7 @@ from registry.previews import effects
 from registry.queries.change_sources import source_in_words
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import prepare
-from registry.updates import clipping, points, standings, statements
+from registry.updates import claims, clipping, points, standings, statements
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -269,7 +269,7 @@ def _write_claims(cursor: CursorWrapper, kind: ClaimKind, recorder: Recorder, to
         return False
     change = recorder.change_id()
     standings.judge(cursor, kind, change=change, policy=HOLD, today=today)
-    standings.write(cursor, kind, change=change, policy=HOLD, today=today)
+    claims.write(cursor, kind, change=change, policy=HOLD, today=today)
     return True
 
 

@@ -20,7 +20,7 @@ from registry.previews import effects
 from registry.queries.change_sources import source_in_words
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import analyze_if_large, prepare
-from registry.updates import endings, points, standings
+from registry.updates import claims, endings, points, standings
 from registry.updates.conflict_detection import refresh_conflicts
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def reverse_import(number: int, *, source: Source, today: date, expected: str | 
         change = recorder.change_id()
         _restore_quiet(cursor, kind, {**parameters, "change": change})
         standings.judge(cursor, kind, change=change, policy=HOLD, today=today)
-        standings.write(cursor, kind, change=change, policy=HOLD, today=today)
+        claims.write(cursor, kind, change=change, policy=HOLD, today=today)
         cursor.execute(
             "INSERT INTO disputed SELECT connection_id FROM quiet_connection ON CONFLICT DO NOTHING"
         )

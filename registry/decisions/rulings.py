@@ -11,7 +11,7 @@ from registry.market.policies import HOLD
 from registry.models import Conflict
 from registry.periods import Days, list_in_words
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
-from registry.updates import standings
+from registry.updates import claims, standings
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -56,7 +56,7 @@ def apply_rulings(cursor: CursorWrapper, kind: ClaimKind, *, change: int, today:
     A ruling is between the two parties that it names. Another party that holds the same day keeps it.
     """
     standings.judge(cursor, kind, change=change, policy=HOLD, today=today)
-    standings.write(cursor, kind, change=change, policy=HOLD, today=today)
+    claims.write(cursor, kind, change=change, policy=HOLD, today=today)
 
 
 def decision_in_words(decision: str, at: date | None, holder: object, claimant: object) -> str:

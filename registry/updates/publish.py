@@ -22,7 +22,7 @@ from registry.periods import list_in_words
 from registry.sql import plans
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import copy_lines, prepare
-from registry.updates import addresses, clipping, period_rules, points, standings, statements
+from registry.updates import addresses, claims, clipping, period_rules, points, standings, statements
 from registry.updates.period_rules import Findings
 from registry.updates.standings import Verdict
 from uftp.handlers import Rejection
@@ -263,7 +263,7 @@ def write(
     if judged.terms:
         points.write(cursor, recorder, today=today)
     if judged.claims:
-        standings.write(
+        claims.write(
             cursor,
             kind,
             change=recorder.change_id(),

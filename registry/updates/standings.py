@@ -1,11 +1,12 @@
-"""Judge the standings of claims, and write the claims that change (docs/rules.md C1 to C7).
+"""Judge the standings of claims (docs/rules.md C1 to C7).
 
 This works on the staging tables as sets. If no other party has a claim on a connection, every claimed day is effective.
 Otherwise the connection is disputed, and all its claims are judged:
 
 1. Split every claim into pieces: all days of a piece are alike.
 2. Judge each piece by the rules.
-3. Merge the pieces into claims again.
+
+`registry.updates.claims` merges the pieces into claims again, and writes them.
 """
 
 from __future__ import annotations
@@ -16,12 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.multirange import Multirange
 
-from registry.changes import analyze
 from registry.market.policies import ALLOW, NEWEST_WINS
 from registry.sql import plans
 from registry.sql.claim_kinds import ClaimKind
 from registry.sql.staging import ANALYZE_FROM_ROWS
-from registry.updates.conflict_detection import refresh_conflicts
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -154,87 +153,6 @@ WHERE s.connection_id = piece.connection_id AND s.first = piece.first AND s.part
     AND piece.claimed
 """
 
-MERGE_DAYS = """
-INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, given_to, waiting_since, exclusive)
-SELECT point_id, party_id, connection_id, unnest(range_agg(daterange(first, nullif(stop, 'infinity')))),
-    standing, given_to, waiting_since, exclusive
-FROM piece WHERE claimed
-GROUP BY point_id, party_id, connection_id, standing, given_to, waiting_since, exclusive
-"""
-
-KEEP_UNDISPUTED = """
--- Claims on connections that are not disputed: days that stay keep their standing, new days are effective.
-INSERT INTO wanted_claim (point_id, party_id, connection_id, period, standing, given_to, waiting_since, exclusive)
-SELECT point_id, party_id, connection_id, unnest(range_agg(days)), standing, given_to, waiting_since, exclusive
-FROM (
-    SELECT w.point_id, w.party_id, w.connection_id, datemultirange(c.period) * w.want AS days,
-        c.standing, c.given_to_id AS given_to, c.waiting_since_id AS waiting_since, {exclusive} AS exclusive
-    FROM claim_change w
-    JOIN {claims} c ON c.connection_id = w.connection_id AND c.{party} = w.party_id AND {point} = w.point_id
-        AND c.superseded_by_id IS NULL
-    WHERE w.old <> '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
-    UNION ALL
-    SELECT w.point_id, w.party_id, w.connection_id, w.want - w.old, 'effective', NULL, NULL, %(exclusive)s
-    FROM claim_change w
-    WHERE w.old <> '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
-) parts
-WHERE days <> '{{}}'
-GROUP BY point_id, party_id, connection_id, standing, given_to, waiting_since, exclusive
-"""
-
-SUPERSEDE = """
--- Supersede the current claims that differ from the wanted claims.
-WITH affected AS (
-    SELECT c.id, {point} AS point_id, c.{party} AS party_id, c.connection_id, c.period, c.standing,
-        c.given_to_id, c.waiting_since_id, {exclusive} AS exclusive
-    FROM claim_change w
-    JOIN {claims} c ON c.connection_id = w.connection_id AND c.{party} = w.party_id AND {point} = w.point_id
-        AND c.superseded_by_id IS NULL
-    WHERE w.old <> '{{}}'
-    UNION
-    SELECT c.id, {point}, c.{party}, c.connection_id, c.period, c.standing, c.given_to_id, c.waiting_since_id,
-        {exclusive}
-    FROM disputed JOIN {claims} c USING (connection_id)
-    WHERE c.superseded_by_id IS NULL
-), stale AS (
-    SELECT id FROM affected a
-    WHERE NOT EXISTS (
-        SELECT FROM wanted_claim n
-        WHERE n.connection_id = a.connection_id AND n.party_id = a.party_id AND n.point_id = a.point_id
-            AND n.period = a.period AND n.standing = a.standing AND n.exclusive = a.exclusive
-            AND n.waiting_since IS NOT DISTINCT FROM a.waiting_since_id
-            AND n.given_to IS NOT DISTINCT FROM a.given_to_id
-    )
-)
-UPDATE {claims} SET superseded_by_id = %(change)s FROM stale WHERE {claims}.id = stale.id
-"""
-
-RECORD = """
--- Record the wanted claims that are not registered yet.
-INSERT INTO {claims}
-    (connection_id, period, standing, given_to_id, waiting_since_id, recorded_by_id, {insert_columns})
-SELECT connection_id, period, standing, given_to, waiting_since, %(change)s, {insert_values}
-FROM wanted_claim n
-WHERE NOT EXISTS (
-    SELECT FROM {claims} c
-    WHERE c.connection_id = n.connection_id AND c.{party} = n.party_id AND {point} = n.point_id
-        AND c.superseded_by_id IS NULL AND c.period = n.period
-)
-"""
-
-RECORD_NEW = """
--- Record the claims on items that had none, on connections that are not disputed. The order scatters the keys: in the
--- order of the keys, a million inserts take nearly twice as long in the GiST index of the constraint.
-INSERT INTO {claims} (connection_id, period, standing, recorded_by_id, {insert_columns})
-SELECT connection_id, period, 'effective', %(change)s, {insert_values}
-FROM (
-    SELECT w.point_id, w.party_id, w.connection_id, unnest(w.want) AS period, %(exclusive)s::boolean AS exclusive
-    FROM claim_change w
-    WHERE w.old = '{{}}' AND NOT EXISTS (SELECT FROM disputed d WHERE d.connection_id = w.connection_id)
-) new_claims
-ORDER BY hashint8(connection_id / 64), connection_id
-"""
-
 NEWLY_CONTESTED = """
 -- Newly claimed days that another party holds, the first of them by address.
 SELECT count(*) OVER (), n.address, p.address, contested.days
@@ -293,7 +211,7 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
         policy: The policy for newly claimed days that another party holds.
         today: The market's day of receipt.
     """
-    parameters = _parameters(change, policy, today)
+    parameters = parameters_of(change, policy, today)
     current = CURRENT_BY_CONNECTION if plans.is_by_index(cursor) else CURRENT
     cursor.execute(kind.sql(FIND_OVERLAPPING, current=current))
     if not cursor.rowcount:
@@ -311,49 +229,8 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
     return Verdict(True, tuple(Contested(*row[1:]) for row in rows), rows[0][0] if rows else 0)
 
 
-def write(
-    cursor: CursorWrapper,
-    kind: ClaimKind,
-    *,
-    change: int,
-    policy: str,
-    today: date,
-    disputed: bool = True,
-    any_replaced: bool = True,
-) -> None:
-    """Write the claims that differ to the facts, and refresh the conflicts.
-
-    Args:
-        cursor: A cursor on the connection that has the staging tables.
-        kind: The kind of the claims.
-        change: The id of the change.
-        policy: The policy that `judge` was called with.
-        today: The market's day of receipt.
-        disputed: Connections are disputed. Without these there are no pieces to merge and no conflicts to refresh.
-        any_replaced: Claims change that had days before. Without these, and without disputed connections, all claims
-            are new and need no comparison.
-    """
-    parameters = _parameters(change, policy, today)
-    written = 0
-    if disputed or any_replaced:
-        cursor.execute(MERGE_DAYS)
-        wanted = int(cursor.rowcount)
-        cursor.execute(kind.sql(KEEP_UNDISPUTED), parameters)
-        if wanted + cursor.rowcount >= ANALYZE_FROM_ROWS:
-            cursor.execute("ANALYZE wanted_claim")
-        cursor.execute(kind.sql(SUPERSEDE), parameters)
-        written = int(cursor.rowcount)
-        cursor.execute(kind.sql(RECORD), parameters)
-        written += int(cursor.rowcount)
-    cursor.execute(kind.sql(RECORD_NEW), parameters)
-    written += int(cursor.rowcount)
-    if disputed:
-        refresh_conflicts(cursor, kind, change=change)
-    if written >= ANALYZE_FROM_ROWS:
-        analyze(cursor, kind.table, *(["registry_conflict"] if disputed else []))
-
-
-def _parameters(change: int, policy: str, today: date) -> dict[str, Any]:
+def parameters_of(change: int, policy: str, today: date) -> dict[str, Any]:
+    """Return the parameters of the statements here and in `registry.updates.claims`."""
     return {
         "change": change,
         "today": today,

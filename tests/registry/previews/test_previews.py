@@ -25,7 +25,7 @@ from registry.decisions import adjust as decisions_adjust
 from registry.models import Conflict, CongestionPointConnection, CongestionPointTerms
 from registry.previews import effects
 from registry.previews.timeouts import Busy, TimeLimits
-from registry.updates import standings
+from registry.updates import claims
 from tests.registry.admin.pages import TODAY, declared, list_of, page_of, page_text, represented
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,7 +182,7 @@ def test_above_the_limit_the_button_shows_what_follows_for_many_conflicts(
 
 
 def test_a_preview_analyzes_no_table_of_facts(kim: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standings, "ANALYZE_FROM_ROWS", 1)
+    monkeypatch.setattr(claims, "ANALYZE_FROM_ROWS", 1)
     declared("grid.example", 7, 1)
     terms = CongestionPointTerms.objects.get()
     held: list[Any] = []
