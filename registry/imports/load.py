@@ -28,7 +28,7 @@ from registry.models import Change
 from registry.previews import effects
 from registry.sql.claim_kinds import MEMBERSHIP, REPRESENTATION, ClaimKind
 from registry.sql.staging import prepare
-from registry.updates import addresses, period_rules, publish
+from registry.updates import addresses, apply, period_rules
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -141,7 +141,7 @@ class RegistryImporter:
     def write(self) -> int | None:
         """Write the facts, check the fingerprint of their effects, and record one audit entry."""
         with connection.cursor() as cursor:
-            publish.write(cursor, self.kind, self.policies, self.judged, self.recorder, today=self.today)
+            apply.write(cursor, self.kind, self.policies, self.judged, self.recorder, today=self.today)
         change, request = self.recorder.recorded, self.request
         if change is None:
             if request.expected:
@@ -170,7 +170,7 @@ class RegistryImporter:
             Source.of_import(self.request.file_name, self.request.actor, self.request.reason)
         )
         with transaction.atomic():
-            self.judged = publish.judge(
+            self.judged = apply.judge(
                 cursor,
                 self.kind,
                 self.policies,
