@@ -25,17 +25,21 @@ SET LOCAL datestyle = 'ISO'; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'
 """
 
 LEFT_OUT = f"""
--- Addresses with current facts that no file holds, because an import would refuse them (docs/rules.md E1).
-SELECT address FROM registry_connection n WHERE {ODD_ADDRESS_SQL.format("address")} AND (
-    EXISTS (SELECT FROM registry_representation c WHERE c.connection_id = n.id AND c.superseded_by_id IS NULL)
-    OR EXISTS (
-        SELECT FROM registry_congestionpointconnection c WHERE c.connection_id = n.id AND c.superseded_by_id IS NULL
+-- Addresses with current facts that no file holds, because an import would refuse them (docs/rules.md E1): how many
+-- they are, and the first of them.
+SELECT count(*) OVER (), address FROM (
+    SELECT address FROM registry_connection n WHERE {ODD_ADDRESS_SQL.format("address")} AND (
+        EXISTS (SELECT FROM registry_representation c WHERE c.connection_id = n.id AND c.superseded_by_id IS NULL)
+        OR EXISTS (
+            SELECT FROM registry_congestionpointconnection c
+            WHERE c.connection_id = n.id AND c.superseded_by_id IS NULL
+        )
     )
-)
-UNION SELECT address FROM registry_congestionpoint p WHERE {ODD_ADDRESS_SQL.format("address")} AND EXISTS (
-    SELECT FROM registry_congestionpointterms t WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL
-)
-ORDER BY 1
+    UNION SELECT address FROM registry_congestionpoint p WHERE {ODD_ADDRESS_SQL.format("address")} AND EXISTS (
+        SELECT FROM registry_congestionpointterms t WHERE t.congestion_point_id = p.id AND t.superseded_by_id IS NULL
+    )
+) odd
+ORDER BY address LIMIT %(named)s
 """
 
 PARTICIPANTS = r"""
@@ -166,11 +170,19 @@ def export_connections(agr: str | None = None) -> Iterator[bytes]:
     return _pieces(query, {"participant": participant})
 
 
-def left_out() -> list[str]:
-    """Return the registered addresses that no exported file holds, each with its odd character named."""
+def left_out(named: int) -> tuple[list[str], int]:
+    """Return the registered addresses that no exported file holds, each with its odd character named.
+
+    Args:
+        named: How many addresses are returned at most.
+
+    Returns:
+        The first of them, and how many there are.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(LEFT_OUT)
-        return [with_odd_character(address) for (address,) in cursor.fetchall()]
+        cursor.execute(LEFT_OUT, {"named": named})
+        rows = cursor.fetchall()
+    return [with_odd_character(address) for _, address in rows], rows[0][0] if rows else 0
 
 
 def _participant_key(role: Role, domain: str | None) -> int | None:

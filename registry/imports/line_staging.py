@@ -35,12 +35,16 @@ WHERE NOT f.holds
 """
 
 NEAR_DUPLICATES = """
--- The stated congestion points that have another one of the same DSO beside them, with the same address in other case.
-SELECT DISTINCT s.address, p.address
-FROM staged_point s
-JOIN registry_congestionpoint p
-    ON p.dso_id = s.dso_id AND lower(p.address) = lower(s.address) AND p.address <> s.address
-ORDER BY 1, 2
+-- The stated congestion points that have another one of the same DSO beside them, with the same address in other case:
+-- how many they are, and the first of them.
+SELECT count(*) OVER (), address, other
+FROM (
+    SELECT DISTINCT s.address, p.address AS other
+    FROM staged_point s
+    JOIN registry_congestionpoint p
+        ON p.dso_id = s.dso_id AND lower(p.address) = lower(s.address) AND p.address <> s.address
+) near
+ORDER BY address, other LIMIT %(named)s
 """
 
 REJECTS = """
@@ -134,10 +138,11 @@ def withdrawal_warning(cursor: CursorWrapper, layout: Layout) -> Iterator[str]:
 
 def near_duplicate_warning(cursor: CursorWrapper) -> Iterator[str]:
     """Yield a warning if congestion points differ from another one of their DSO in nothing but case."""
-    cursor.execute(NEAR_DUPLICATES)
-    found = [f"{address} beside {other}" for address, other in cursor.fetchall()]
-    if found:
-        yield named("Nearly the same congestion point", found)
+    cursor.execute(NEAR_DUPLICATES, {"named": MAX_NAMED})
+    rows = cursor.fetchall()
+    if rows:
+        found = [f"{address} beside {other}" for _, address, other in rows]
+        yield named("Nearly the same congestion point", found, total=rows[0][0])
 
 
 def rejects() -> Iterator[RejectRow]:

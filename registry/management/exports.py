@@ -14,7 +14,7 @@ from django.core.management.base import CommandError, CommandParser
 from common import stdout
 from common.commands import OperatorCommand
 from registry.exports.tables import left_out
-from uftp.protocol.reasons import named
+from uftp.protocol.reasons import MAX_NAMED, named
 
 
 class ExportCommand(OperatorCommand):
@@ -52,8 +52,9 @@ class ExportCommand(OperatorCommand):
 
     def warn_of_left_out(self) -> None:
         """Print on standard error which registered addresses are not in the file, if there are any."""
-        if addresses := left_out():
-            text = named("Left out, because no import would take it", addresses)
+        addresses, total = left_out(MAX_NAMED)
+        if addresses:
+            text = named("Left out, because no import would take it", addresses, total=total)
             self.stderr.write(f"{text}. docs/operating.md, Upgrading, says what to do.", lambda text: text)
 
     def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:

@@ -86,6 +86,17 @@ def test_a_congestion_point_that_differs_from_another_only_in_case_is_pointed_at
     assert not take_points([f"other.example,{capital},2026-01-01,,true,AGR,,,,"]).warnings
 
 
+def test_of_many_near_duplicates_the_first_are_named_and_all_counted() -> None:
+    def lines(domain: str) -> list[str]:
+        names = [f"ea1.2026-01.{domain}:feeder-{number:02}" for number in range(25)]
+        return [f"grid.example,{name},2026-01-01,,true,AGR,,,," for name in names]
+
+    take_points(lines("grid.example"))
+    (warning,) = take_points(lines("Grid.example")).warnings
+    assert warning.count(" beside ") == 20
+    assert warning.endswith("feeder-19 and 5 more")
+
+
 def test_near_duplicates_differ_only_in_zeros_or_case() -> None:
     names = [("", name) for name in ("00123", "123", "C-07", "c-7", "C-70", "10", "1")]
     found = [(name, other) for _, name, other in near_duplicates(names, [("x", "10"), ("", "C-7")])]

@@ -14,6 +14,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -236,6 +238,17 @@ def test_E1_what_was_stored_before_breaks_no_answer_and_no_export(
             in told
         )
         assert "ea1.2026-01.x:home<U+2028> (U+2028 at character 19). docs/operating.md, Upgrading" in told
+
+
+def test_E1_of_many_addresses_that_no_file_holds_the_first_are_named_and_all_counted(
+    agr: Peer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(agr, "AGRPortfolioUpdate", "".join(connection(f"ea1.2026-01.x:home{n:02}") for n in range(25)))
+    Connection.objects.update(address=Concat("address", Value("\u200b")))
+    call_command("export_connections", stdout=io.StringIO())
+    told = capsys.readouterr().err
+    assert told.count("U+200B at character") == 20
+    assert "ea1.2026-01.x:home19<U+200B> (U+200B at character 21) and 5 more. docs/operating.md" in told
 
 
 def test_E1_what_was_stored_before_can_be_withdrawn(
