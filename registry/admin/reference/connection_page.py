@@ -31,6 +31,9 @@ from registry.periods import in_words
 PAGE_SIZE = 100
 """Claims of the history on one page."""
 
+CLAIMS = 100
+"""At most this many claims of a kind are listed for a day; a DSO may claim it at any number of congestion points."""
+
 CONFLICTS = 20
 """At most this many conflicts are on the page; the list of conflicts has all."""
 
@@ -129,7 +132,8 @@ def facts_on(
 ) -> tuple[list[ClaimRow], list[ClaimRow]]:
     """Return the representations and memberships claimed for `day`.
 
-    Effective claims come first, then those that have waited longest.
+    Effective claims come first, then those that have waited longest. There is one more than CLAIMS of a kind where not
+    all are to be listed.
 
     Args:
         connection: The connection of the page.
@@ -139,7 +143,7 @@ def facts_on(
     """
     longest_first = F("waiting_since").asc(nulls_first=True)
     claims = [
-        list(_on(model, connection, day, known_at, viewer.seen).order_by(longest_first, "pk"))
+        list(_on(model, connection, day, known_at, viewer.seen).order_by(longest_first, "pk")[: CLAIMS + 1])
         for model in MODELS
     ]
     refused = refusals([*claims[0], *claims[1]], known_at=known_at)

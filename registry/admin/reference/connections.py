@@ -19,7 +19,14 @@ from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import NOBODY
 from registry.admin.facts.adjust import PERMISSION
 from registry.admin.reference.autocomplete import SUGGEST, SuggestingAdmin
-from registry.admin.reference.connection_page import Viewer, conflicts_of, facts_of, facts_on, history
+from registry.admin.reference.connection_page import (
+    CLAIMS,
+    Viewer,
+    conflicts_of,
+    facts_of,
+    facts_on,
+    history,
+)
 from registry.admin.reference.filters import AGRTodayFilter, DSOTodayFilter, PointTodayFilter
 from registry.admin.time_forms import KnownForm, first_record
 from registry.charts import timeline
@@ -45,6 +52,7 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
     parameters = {name: value for name, value in request.GET.items() if name in form.fields and value}
     context = {
         "right_check_digit": right_check_digit(connection.address),
+        "address": connection.address,
         "odd_character": odd_character(connection.address),
         "form": form,
         "day": day,
@@ -52,8 +60,9 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
         "known_at": moment(known_at) if known_at else "",
         "first_record": first_record(known_at, *facts_of(connection, seen)),
         "timeline": timeline.of_connection(connection, today=today, known_at=known_at, scope=seen),
-        "representations": representations,
-        "memberships": memberships,
+        "representations": representations[:CLAIMS],
+        "memberships": memberships[:CLAIMS],
+        "more_claims": max(len(representations), len(memberships)) > CLAIMS,
         "limited": not seen.everyone,
         "conflicts": [(each, in_words(each.period)) for each in conflicts_of(connection, seen)],
         "all_conflicts": urlencode({"q": connection.address, "state": "all"}),

@@ -14,6 +14,7 @@ from guardian.shortcuts import assign_perm
 
 from participants.models import Participant
 from participants.scope import EVERYONE
+from registry.admin.reference import connection_page, connections
 from registry.changes import Source
 from registry.decisions.settle import settle
 from registry.market.policies import set_policy
@@ -91,6 +92,26 @@ def test_a_connection_says_who_has_it_today(staff: Client) -> None:
     assert f"Represented by AGR one.example , {TODAY} to {LAST} Effective Adjust" in page
     assert f"AGR two.example , {TODAY} to {LAST} Contested waiting since" in page
     assert f"Lies in {point(1)} of DSO grid.example , from {TODAY} Effective" in page
+
+
+def test_of_very_many_claims_for_a_day_the_first_are_listed(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DSO may list a connection at all of its congestion points."""
+    for module in (connection_page, connections):
+        monkeypatch.setattr(module, "CLAIMS", 2)
+    declared("grid.example", 1, 1)
+    declared("grid.example", 2, 1)
+    page = page_of(of_home(1))
+    assert "more claims for this day" not in words(page_text(staff, page))
+
+    declared("grid.example", 3, 1)
+    said = page_text(staff, page)
+    assert words(said).split("Over time")[0].count(" of DSO grid.example") == 2
+    assert "There are more claims for this day than are listed." in words(said)
+    link = re.search(r'href="([^"]+)">memberships</a>', said)
+    assert link
+    assert staff.get(link[1]).context["cl"].result_count == 3
 
 
 def test_on_another_day_it_says_who_has_it_then(staff: Client) -> None:
