@@ -32,9 +32,8 @@ def _missing() -> str:
     Raises:
         DatabaseError, InterfaceError: The database cannot be used.
     """
-    executor = MigrationExecutor(connection)
-    if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return f"{len(waiting)} migrations are not applied: run manage.py migrate"
+    if missing := missing_migrations():
+        return missing
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT FROM procrastinate_workers WHERE last_heartbeat > now() - %s * interval '1 s' LIMIT 1",
@@ -43,3 +42,10 @@ def _missing() -> str:
         if cursor.rowcount == 0:
             return f"no worker has been seen for {WORKER_SILENT_AFTER} seconds: run manage.py worker"
     return ""
+
+
+def missing_migrations() -> str:
+    """Return how many migrations are not applied, and what to run; an empty text if none are."""
+    executor = MigrationExecutor(connection)
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(waiting)} migrations are not applied: run manage.py migrate" if waiting else ""

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.db import connection
 
 from common.commands import OperatorCommand
 from cro_project.config import environment
 from cro_project.processes import process
+from cro_project.web import health
 
 
 class Command(OperatorCommand):
@@ -22,6 +24,10 @@ class Command(OperatorCommand):
             process.die_with_parent(with_parent)
         environment.require_complete()
         environment.reach_database()
+        missing = health.missing_migrations()
+        connection.close()
+        if missing:
+            raise CommandError(missing)
         from uftp.processing import backpressure
         from uftp.worker import main as worker
 

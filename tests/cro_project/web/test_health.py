@@ -2,7 +2,10 @@
 
 import pytest
 from django.db import connection, connections
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+
+from tests.support.processes import working
 
 
 def test_alive_whatever_else_is_wrong(client: Client) -> None:
@@ -39,6 +42,21 @@ def test_not_ready_before_the_migrations(client: Client) -> None:
 
     assert answer.status_code == 503
     assert b"run manage.py migrate" in answer.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_does_not_start_before_the_migrations() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM django_migrations WHERE app = 'uftp' AND name LIKE '0009%' RETURNING app, name"
+        )
+        (app, name) = cursor.fetchone()
+    try:
+        with working() as worker:
+            assert worker.process.wait(60) == 1
+            assert worker.log == "CommandError: 1 migrations are not applied: run manage.py migrate\n"
+    finally:
+        MigrationRecorder(connection).record_applied(app, name)
 
 
 @pytest.mark.django_db(transaction=True)
