@@ -9,7 +9,7 @@ from participants.encryption import EncryptionFailed
 
 class Command(OperatorCommand):
     help = (
-        "Encrypts every stored client secret and client key anew, under the first key of CREDENTIALS_KEY. "
+        "Encrypt every stored client secret and client key anew, under the first key of CREDENTIALS_KEY. "
         "Afterwards the other keys can be removed."
     )
 
