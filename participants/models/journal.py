@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.fields import ArrayField
@@ -13,9 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from participants.models.about import AboutQuerySet
 from participants.models.participants import CONTROL, Participant
-
-M = TypeVar("M", bound=models.Model)
 
 
 class Contact(models.Model):
@@ -56,14 +53,6 @@ class Contact(models.Model):
         }
         if wrong:
             raise ValidationError(wrong)
-
-
-class AboutQuerySet(models.QuerySet[M]):
-    """Rows that name their object by `content_type` and `object_pk`."""
-
-    def about(self, row: models.Model) -> AboutQuerySet[M]:
-        """Return the rows whose object is `row`."""
-        return self.filter(content_type=ContentType.objects.get_for_model(row), object_pk=str(row.pk))
 
 
 class JournalEntry(models.Model):

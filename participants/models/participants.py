@@ -1,4 +1,4 @@
-"""Participants, their public keys, the mode, and the audit trail."""
+"""Participants, their public keys, the mode, and what is counted of them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 from django.utils.text import capfirst
 
 from common.identifiers import DOMAIN, is_domain, odd_character
-from common.search import word_vector
 from participants.endpoints import EndpointRefused, check_endpoint
 from participants.keys import PREFIX, InvalidKey, format_public_key, parse_public_key, public_key_of_seed
 
@@ -236,61 +232,6 @@ class Mode(models.Model):
 
     def __str__(self) -> str:
         return self.get_value_display()
-
-
-class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
-    def about(self, row: models.Model) -> AuditEntryQuerySet:
-        """Return the entries whose object is `row`."""
-        return self.filter(content_type=ContentType.objects.get_for_model(row), object_pk=str(row.pk))
-
-
-class AuditEntry(models.Model):
-    """What a member of staff or a command changed: who, why, before and after. An entry is never edited.
-
-    `content_type` and `object_pk` name the object that it is about. Both are empty if the object has no row.
-    `subject` is the name of the object at that time. `participants` are the primary keys of the participants that it
-    is about.
-    """
-
-    moment = models.DateTimeField(db_default=Now())
-    actor = models.CharField(max_length=150)
-    action = models.CharField(max_length=100)
-    subject = models.CharField(max_length=600)
-    content_type = models.ForeignKey(
-        ContentType, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, editable=False
-    )
-    object_pk = models.CharField(max_length=40, blank=True, default="", db_default="", editable=False)
-    before = models.JSONField(null=True)
-    after = models.JSONField(null=True)
-    reason = models.TextField(blank=True)
-    participants = ArrayField(models.BigIntegerField(), default=list, editable=False)
-
-    objects = AuditEntryQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        verbose_name = "audit entry"
-        verbose_name_plural = "audit entries"
-        indexes = [
-            models.Index(fields=["actor", "-id"], name="audit_actor"),
-            models.Index(fields=["action", "-id"], name="audit_action"),
-            models.Index(fields=["moment"], name="audit_moment"),
-            models.Index(fields=["subject"], name="audit_subject", opclasses=["varchar_pattern_ops"]),
-            models.Index(fields=["content_type", "object_pk", "-id"], name="audit_object"),
-            GinIndex(fields=["participants"], name="audit_participants", fastupdate=False),
-            models.Index(KeyTransform("change", "after"), name="audit_change"),
-            GinIndex(word_vector("reason"), name="audit_reason_words", condition=~Q(reason="")),
-        ]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(content_type__isnull=True, object_pk="")
-                | Q(content_type__isnull=False) & ~Q(object_pk=""),
-                name="audit_object_is_whole",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.action}: {self.subject}"
 
 
 class DailyCount(models.Model):
