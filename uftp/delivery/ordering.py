@@ -3,9 +3,9 @@
 The waiting messages of one sender to one recipient are a line, ordered by id. Only the first of a line is due by its
 own attempts. The others are postponed until shortly before their end, or until the one before them has ended.
 
-A message is undone only after a try of its own. So in its last seconds, one that was never tried waits no longer than
-until those before it have been tried once more in vain. If it is delivered then, those that end no later are not posted
-any more: no recipient gets the older of two updates last.
+A message that a worker finds in time is undone only after a try of its own. So in its last seconds, one that was never
+tried waits no longer than until those before it have been tried once more in vain. If it is delivered then, those that
+end no later are not posted any more: no recipient gets the older of two updates last.
 
 No statement here waits for a lock, but for the one that stops the earlier messages: a worker is at the locked message,
 and skipped messages are found again later.
