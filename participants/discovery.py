@@ -14,7 +14,15 @@ from participants.endpoints import EndpointRefused, check_endpoint
 from participants.keys import PREFIX, InvalidKey, parse_public_key
 from participants.lookups import Asker, DiscoveryFailed, LookUps
 
-__all__ = ["Discovery", "DiscoveryFailed", "DnsDiscovery", "NoDiscovery", "configured", "registrable_zone"]
+__all__ = [
+    "Discovery",
+    "DiscoveryFailed",
+    "DnsDiscovery",
+    "NoDiscovery",
+    "configured",
+    "endpoint_in_words",
+    "registrable_zone",
+]
 
 T = TypeVar("T")
 
@@ -197,3 +205,8 @@ def _host(name: str, records: list[object]) -> str | None:
             host: str = record.target.to_text(omit_final_dot=True).lower()
             return host
     return None
+
+
+def endpoint_in_words(endpoint: str) -> str:
+    """Return the endpoint of a participant, for staff. Without one: where it is looked for, or that it is not."""
+    return endpoint or ("by discovery" if settings.DISCOVERY_DNS else "none (DISCOVERY_DNS is off)")

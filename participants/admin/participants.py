@@ -25,6 +25,7 @@ from participants.admin_base.journal import JOURNAL_PAGES, journal_of
 from participants.admin_base.reasons import FORM_PAGES, ReasonedAdmin, ReasonModelForm, actor
 from participants.admin_base.scalable import ScalableAdmin
 from participants.admission import current_mode
+from participants.discovery import endpoint_in_words
 from participants.models import AuditEntry, Participant, PublicKey
 
 _EDITABLE_FIELDS = ["name", "endpoint", "placeholders"]
@@ -263,7 +264,7 @@ def _card_about(participant: Participant) -> Card:
         "About it",
         [
             ("Name", participant.name or PLACEHOLDER),
-            ("Endpoint", participant.endpoint or "found by discovery"),
+            ("Endpoint", endpoint_in_words(participant.endpoint)),
             ("Last heard from", moment(heard) if heard else "never"),
             ("Added", moment(participant.created_at)),
         ],

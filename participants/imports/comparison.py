@@ -14,6 +14,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import Q
 
 from participants import edits
+from participants.discovery import endpoint_in_words
 from participants.edits import Values
 from participants.imports.lines import Lines, ParticipantLine
 from participants.models import Participant, ParticipantStanding, PublicKey, Role
@@ -65,7 +66,7 @@ class ParticipantChange:
         if self.unnamed:
             return f"Suspended: {row}: the file does not name it"
         if self.before is None:
-            parts = [row.standing, f"endpoint {row.endpoint or 'by discovery'}"]
+            parts = [row.standing, f"endpoint {endpoint_in_words(row.endpoint)}"]
         else:
             parts = [
                 f"{name} {was or 'empty'} → {getattr(row, name) or 'empty'}"

@@ -42,6 +42,13 @@ def test_add_a_participant() -> None:
     assert text == f"AGR agr.example added: authorized, 1 valid key, endpoint {ENDPOINT}\n"
 
 
+def test_a_missing_endpoint_is_named_by_what_follows(settings: Settings) -> None:
+    assert "1 valid key, endpoint none (DISCOVERY_DNS is off)\n" in add("--public-key", key_text(1))
+
+    settings.DISCOVERY_DNS = True
+    assert "endpoint by discovery\n" in add()
+
+
 def test_add_with_a_standing() -> None:
     add("--public-key", key_text(1), "--standing", "known")
 

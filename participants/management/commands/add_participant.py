@@ -9,6 +9,7 @@ from common import clock
 from common.commands import OperatorCommand
 from common.display import PLACEHOLDER
 from participants import audit
+from participants.discovery import endpoint_in_words
 from participants.models import ParticipantStanding, Role
 from participants.registration import add_or_update_participant, error_in_one_line
 
@@ -56,7 +57,7 @@ class Command(OperatorCommand):
         self.stdout.write(
             f"{participant} {'added' if added else 'updated'}: {participant.standing}, "
             f"{keys} valid {'key' if keys == 1 else 'keys'}, "
-            f"endpoint {participant.endpoint or 'by discovery'}"
+            f"endpoint {endpoint_in_words(participant.endpoint)}"
         )
         for missing, option in [(not keys, "--public-key"), (not participant.endpoint, "--endpoint")]:
             if missing:
