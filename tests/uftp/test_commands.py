@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from participants.models import AuditEntry
 from tests.support.exchange import exchange
 from tests.support.peer import Peer
-from uftp.models import InboundMessage
+from uftp.models import InboundMessage, OutboundMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,6 +60,25 @@ def test_times_are_the_markets(agr: Peer) -> None:
     assert line.startswith(received.isoformat(" ", "seconds"))
     (row,) = json.loads(run("list_messages", "--in", "--json"))
     assert row["received_at"] == received.isoformat()
+
+
+def test_an_undelivered_message_is_listed_with_its_last_error(agr: Peer) -> None:
+    exchange(agr, agr.xml())
+    sent = OutboundMessage.objects.get()
+    OutboundMessage.objects.update(state="waiting")
+    for outcome, detail in [
+        ("temporary", "ConnectError: refused"),
+        ("temporary", "HTTP 401:\n\x1b[2Jwho is this?"),
+    ]:
+        sent.delivery_attempts.create(started_at=timezone.now(), outcome=outcome, detail=detail)
+    (line,) = run("list_messages", "--out").splitlines()
+    assert line.endswith("waiting Accepted (HTTP 401: [2Jwho is this?)")
+    (row,) = json.loads(run("list_messages", "--out", "--json"))
+    assert row["last_error"] == "HTTP 401:\n\x1b[2Jwho is this?"
+
+    OutboundMessage.objects.update(state="delivered")
+    (line,) = run("list_messages", "--out").splitlines()
+    assert line.endswith("delivered Accepted")
 
 
 @pytest.mark.parametrize("limit", ["-1", "0", "many"])

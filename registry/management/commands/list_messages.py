@@ -9,17 +9,18 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from heapq import merge
 from itertools import islice
+from textwrap import shorten
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import CommandParser
-from django.db.models import QuerySet
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, TextField, When
 
 from common.commands import OperatorCommand
 from registry.market.market import market
 from uftp.delivery.forwarding import result_in_words, with_recipient
-from uftp.models import InboundMessage, OutboundMessage
+from uftp.models import DeliveryAttempt, InboundMessage, OutboundMessage
 
 _IN = [
     "id",
@@ -58,6 +59,7 @@ _OUT = [
     "result",
     "reason",
     "attempts",
+    "last_error",
     "next_attempt_at",
     "finished_at",
 ]
@@ -93,7 +95,7 @@ class Command(OperatorCommand):
             _rows("in", with_recipient(inbound), _IN),
             _rows(
                 "out",
-                OutboundMessage.objects.none() if received else OutboundMessage.objects.order_by("-id"),
+                _with_last_error().none() if received else _with_last_error().order_by("-id"),
                 _OUT,
             ),
             key=lambda row: row["moment"],
@@ -123,7 +125,8 @@ class Command(OperatorCommand):
             result = result_in_words(row["result"], row.get("passing"))
             if result != row["result"]:
                 result = f"{result.lower()} to {row['passed_on_to']}"
-            outcome = " ".join(filter(None, [passed_on, row["state"], result, row["reason"]]))
+            error = _one_line(row["last_error"]) if row["direction"] == "out" else ""
+            outcome = " ".join(filter(None, [passed_on, row["state"], result, row["reason"], error]))
             moment = self._local(row["moment"]).isoformat(" ", "seconds")
             self.stdout.write(
                 f"{moment}  {row['direction']:3}  {row['role']} {row['domain']:24}  "
@@ -142,6 +145,21 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} is not a number of messages")
     return int(text)
+
+
+def _with_last_error() -> QuerySet[OutboundMessage]:
+    """Return the sent messages, each that is not delivered with the detail of its last attempt as `last_error`."""
+    attempts = DeliveryAttempt.objects.filter(message=OuterRef("pk")).order_by("-pk")
+    undelivered = When(
+        ~Q(state=OutboundMessage.State.DELIVERED), then=Subquery(attempts.values("detail")[:1])
+    )
+    return OutboundMessage.objects.annotate(last_error=Case(undelivered, output_field=TextField()))
+
+
+def _one_line(error: str | None) -> str:
+    """Return the last error in parentheses, without characters that a terminal would obey: it may be an outsider's."""
+    words = shorten("".join(each if each.isprintable() else " " for each in error or ""), 200)
+    return f"({words})" if words else ""
 
 
 def _rows(direction: str, messages: QuerySet[Any], fields: list[str]) -> Iterator[dict[str, Any]]:
