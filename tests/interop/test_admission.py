@@ -111,14 +111,14 @@ def test_an_agr_may_not_send_a_dsos_messages(
 ) -> None:
     point = addresses.point()
     update = dso_update(point, today, None, (addresses.connection(), today, None))
-    for message, kind in (
-        (dso_query(point, today), DsoPortfolioQueryResponse),
-        (update, DsoPortfolioUpdateResponse),
+    for message, kind, name in (
+        (dso_query(point, today), DsoPortfolioQueryResponse, "DSOPortfolioQuery"),
+        (update, DsoPortfolioUpdateResponse, "DSOPortfolioUpdate"),
     ):
         posted = raw.post(agr, raw.xml_of(raw.complete(agr, message, version)))
         assert posted.status_code == 200, posted.text
         answer = agr.expect(kind, message)
-        check_answer(agr, message, answer, expected="Rejected: Invalid SenderRole")
+        check_answer(agr, message, answer, expected=f"Rejected: Invalid SenderRole: AGR may not send {name}")
 
 
 def test_an_agr_is_not_known_as_a_dso_by_its_domain(agr: Participant, today: date) -> None:
@@ -177,7 +177,8 @@ def test_the_envelopes_sender_is_answered_when_the_inner_one_differs(
     assert raw.post(agr, raw.xml_of(raw.complete(agr, message))).status_code == 200
 
     answer = agr.expect(request_response_map[type(message)], message)
-    check_answer(agr, message, answer, expected="Rejected: Mismatch SenderDomain")
+    why = f"{other.domain} in the message, {agr.domain} in the envelope"
+    check_answer(agr, message, answer, expected=f"Rejected: Mismatch SenderDomain: {why}")
     assert other.mailbox.left() == []
 
 
@@ -187,7 +188,8 @@ def test_a_message_for_another_cro_is_rejected(agr: Participant, addresses: Addr
     assert raw.post(agr, raw.xml_of(raw.complete(agr, message))).status_code == 200
 
     answer = agr.expect(request_response_map[type(message)], message)
-    check_answer(agr, message, answer, expected="Rejected: Unknown RecipientDomain")
+    why = f"other-cro.example is not this CRO, which is {agr.cro.domain}"
+    check_answer(agr, message, answer, expected=f"Rejected: Unknown RecipientDomain: {why}")
 
 
 def one_line(text: str) -> bool:

@@ -97,7 +97,7 @@ def test_a_time_stamp_far_ahead_is_invalid(
     ahead = (datetime.now(UTC) + timedelta(minutes=6)).isoformat()
     update = agr_update((addresses.connection(), today, None), time_stamp=ahead)
 
-    why = f"TimeStamp {ahead} is more than 5 minutes ahead"
+    why = f"TimeStamp {ahead} is 6 minutes ahead of this CRO's clock, more than 5"
     ask(agr, update, version, expected=f"Rejected: Invalid Message: {why}")
 
     ask(agr, agr_update((addresses.connection(), today, None)), version)

@@ -56,7 +56,8 @@ def test_a_message_id_that_was_used_for_something_else_is_a_duplicate(
 
     for message_id in (original.message_id, str(original.message_id).upper()):
         reused = agr_update((second, today, None), message_id=message_id)
-        ask(agr, reused, expected="Rejected: Duplicate Identifier")
+        why = f"Duplicate Identifier: MessageID {message_id} was used before, with other content"
+        ask(agr, reused, expected=f"Rejected: {why}")
         same("ConversationID", False, reused.conversation_id == original.conversation_id)
 
     same("unallocated", (first,), portfolio(ask(agr, agr_query(today))).unallocated)

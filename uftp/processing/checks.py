@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from common import sql
@@ -16,9 +17,11 @@ from uftp.protocol import parsing
 from uftp.protocol.messages import Metadata, is_response
 from uftp.protocol.reasons import Reason, named
 from uftp.protocol.values import has_offset
-from uftp.protocol.versions import supported
+from uftp.protocol.versions import SUPPORTED, path_of, supported
 
 FURTHEST_AHEAD = timedelta(minutes=5)
+LONGEST = 80
+"""Characters of a value of the message that a reason repeats."""
 
 _COLUMNS = [
     "id",
@@ -110,10 +113,12 @@ def reasons_against(parsed: ParsedMessage, handler: Handler | None, duplicate: b
     reasons: list[str] = []
     # M1: the sender is the domain of the envelope. The response goes there.
     if header.sender_domain != message.sender.domain:
-        reasons.append(Reason.MISMATCH_SENDER)
+        both = f"{header.sender_domain[:LONGEST]} in the message, {message.sender.domain} in the envelope"
+        reasons.append(named(Reason.MISMATCH_SENDER, [], both))
     # M2
     if handler and message.sender.role not in handler.roles:
-        reasons.append(Reason.INVALID_ROLE)
+        what = f"{message.sender.role} may not send {message.message_type}"
+        reasons.append(named(Reason.INVALID_ROLE, [], what))
     # M3 and M4: a handler needs a registered participant. The endpoint registers new senders that may act. A sender is
     # still not registered if the mode was closed when its message came, or if staff have deleted it since.
     admission = admit(parsed.participant, parsed.mode)
@@ -125,24 +130,31 @@ def reasons_against(parsed: ParsedMessage, handler: Handler | None, duplicate: b
         reasons.append(Reason(admission.value))
     # M5
     if not (handler.accepts_recipient if handler else this_cro)(header.recipient_domain):
-        reasons.append(Reason.UNKNOWN_RECIPIENT)
+        recipient = header.recipient_domain[:LONGEST]
+        what = f"{recipient} is not this CRO, which is {settings.CRO_DOMAIN}"
+        reasons.append(named(Reason.UNKNOWN_RECIPIENT, [], what))
     # M6: a response without a handler is stored, and nothing else.
     if handler is None and not is_response(message.message_type):
         reasons.append(_invalid(f"a CRO does not handle {message.message_type}"))
     # M7
     version = supported(header.version)
     if version is None:
-        reasons.append(_invalid(f"version {header.version[:40]} is not supported"))
+        reasons.append(_invalid(_unsupported(header.version, message.major)))
     elif version.major != message.major:
-        reasons.append(_invalid(f"version {header.version} does not belong on the path of v{message.major}"))
+        path = path_of(version.major)
+        reasons.append(
+            _invalid(f"version {header.version[:LONGEST]} belongs on {path}, not on {path_of(message.major)}")
+        )
     # M8 and M9
     if parsed.unusable:
         reasons.append(_invalid(parsed.unusable))
     elif metadata.time_stamp > incoming.received_at + FURTHEST_AHEAD:
-        reasons.append(_invalid(_ahead(header.attributes["TimeStamp"], metadata.time_stamp)))
+        stated = header.attributes["TimeStamp"]
+        reasons.append(_invalid(_ahead(stated, metadata.time_stamp, incoming.received_at)))
     # M10
     if duplicate:
-        reasons.append(Reason.DUPLICATE_IDENTIFIER)
+        used = f"MessageID {header.message_id} was used before, with other content"
+        reasons.append(named(Reason.DUPLICATE_IDENTIFIER, [], used))
     return reasons
 
 
@@ -155,13 +167,23 @@ def _unauthorized(parsed: ParsedMessage) -> str:
     return "this participant is not registered any more"
 
 
-def _ahead(stated: str, read: datetime) -> str:
-    """Return that a TimeStamp is ahead, and if it lacks its offset: often the sender's clock shows local time."""
+def _unsupported(version: str, major: int) -> str:
+    """Return that `version` is not supported, and which versions are, on the path of `major`."""
+    names = " and ".join(name for name, known in SUPPORTED.items() if known.major == major)
+    return f"version {version[:LONGEST]} is not supported, only {names} are on {path_of(major)}"
+
+
+def _ahead(stated: str, read: datetime, received_at: datetime) -> str:
+    """Return how far a TimeStamp is ahead, and if it lacks its offset: often the sender's clock shows local time."""
+    minutes = -((received_at - read) // timedelta(minutes=1))
+    ahead = (
+        f"is {minutes} minutes ahead of this CRO's clock, more than {FURTHEST_AHEAD // timedelta(minutes=1)}"
+    )
     if has_offset(stated):
-        return f"TimeStamp {read.isoformat()} is more than 5 minutes ahead"
+        return f"TimeStamp {read.isoformat()} {ahead}"
     return (
-        f"TimeStamp {stated} has no offset from UTC, so it is read as UTC, and is more than 5 minutes ahead: add Z or"
-        " the offset, such as +01:00"
+        f"TimeStamp {stated} has no offset from UTC, so it is read as UTC, and {ahead}: add Z or the offset, such as"
+        " +01:00"
     )
 
 

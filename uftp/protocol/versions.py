@@ -83,6 +83,11 @@ PATHS = {f"/shapeshifter/api/v{major}/message": major for major in sorted(MAJORS
 """Path of the message endpoint to its major version. There is no trailing slash and no redirect."""
 
 
+def path_of(major: int) -> str:
+    """Return the path of the message endpoint for a major version that is supported."""
+    return next(path for path, number in PATHS.items() if number == major)
+
+
 @lru_cache(maxsize=64)
 def supported(version_text: str) -> Version | None:
     """Return the supported version of a message, or None. A patch is read as its minor: `3.1.7` as `3.1.0`.

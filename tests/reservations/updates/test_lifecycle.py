@@ -239,7 +239,10 @@ def test_F15_an_answer_is_handled_without_the_bytes_of_the_update(connected: Par
 def test_F15_only_an_agr_answers(connected: Parties) -> None:
     update = passed_on(connected)
     content = response_xml(connected.dso, CRO, update.message.message_id)
-    assert send(connected.dso, content).reason == "Invalid SenderRole"
+    assert (
+        send(connected.dso, content).reason
+        == "Invalid SenderRole: DSO may not send FlexReservationUpdateResponse"
+    )
     assert state(update) == "passed on"
 
 
@@ -299,7 +302,10 @@ def test_M10_an_update_with_a_message_id_used_before_is_rejected(connected: Part
     update = passed_on(connected, MessageID=message_id)
     again = update_xml(connected.dso, connected.agr.domain, (1, 1, 0), MessageID=message_id)
     inbound = send(connected.dso, again)
-    assert (inbound.result, inbound.reason) == ("Rejected", "Duplicate Identifier")
+    assert inbound.result == "Rejected"
+    assert (
+        inbound.reason == f"Duplicate Identifier: MessageID {message_id} was used before, with other content"
+    )
     assert not ReservationUpdate.objects.exclude(pk=update.pk).exists()
 
 

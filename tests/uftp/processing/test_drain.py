@@ -42,6 +42,10 @@ def reasons(answer: OutboundMessage) -> list[str]:
     return answer.reason.split("; ")
 
 
+def used_before(message_id: str) -> str:
+    return f"Duplicate Identifier: MessageID {message_id} was used before, with other content"
+
+
 def test_an_answer_has_the_form_of_its_request(agr: Peer) -> None:
     message_id = str(uuid.uuid4()).upper()
     answer = exchange(agr, agr.xml("AGRPortfolioQuery", MessageID=message_id, Version="3.0.0", **QUERY))
@@ -116,7 +120,8 @@ def test_M14_a_look_up_that_fails_is_a_failure_of_its_message(
 
 def test_M1_sender_domain_differs_from_the_envelope(agr: Peer) -> None:
     answer = exchange(agr, agr.xml(SenderDomain="other.example"))
-    assert reasons(answer) == ["Mismatch SenderDomain"]
+    named = f"other.example in the message, {agr.domain} in the envelope"
+    assert reasons(answer) == [f"Mismatch SenderDomain: {named}"]
     assert answer.recipient_domain == agr.domain
 
 
@@ -124,7 +129,7 @@ def test_M2_role_may_not_send_this(agr: Peer) -> None:
     dso = Peer("DSO")
     dso.register()
     answer = exchange(dso, dso.xml("AGRPortfolioQuery", **QUERY))
-    assert reasons(answer) == ["Invalid SenderRole"]
+    assert reasons(answer) == ["Invalid SenderRole: DSO may not send AGRPortfolioQuery"]
     assert root(answer).find("DSO-View") is not None, "the placeholder that a schema demands"
 
 
@@ -167,7 +172,9 @@ def test_M4_a_sender_that_is_not_on_record_when_its_message_is_handled() -> None
 
 def test_M5_unknown_recipient(agr: Peer) -> None:
     answer = exchange(agr, agr.xml(RecipientDomain="elsewhere.example"))
-    assert reasons(answer) == ["Unknown RecipientDomain"]
+    assert reasons(answer) == [
+        "Unknown RecipientDomain: elsewhere.example is not this CRO, which is cro.example"
+    ]
 
 
 def test_M6_a_type_that_a_cro_does_not_handle(agr: Peer) -> None:
@@ -194,6 +201,15 @@ def test_M7_a_patch_is_read_as_its_minor_and_answered_in_it(agr: Peer, version: 
     assert InboundMessage.objects.get().version == version
 
 
+def test_M7_the_reason_says_which_versions_are_supported_and_where(agr: Peer) -> None:
+    assert reasons(exchange(agr, agr.xml(Version="3.2.0"))) == [
+        "Invalid Message: version 3.2.0 is not supported, only 3.0.0 and 3.1.0 are on /shapeshifter/api/v3/message"
+    ]
+    assert reasons(exchange(agr, agr.xml(Version="3.1.0"), 4)) == [
+        "Invalid Message: version 3.1.0 belongs on /shapeshifter/api/v3/message, not on /shapeshifter/api/v4/message"
+    ]
+
+
 def test_M7_a_patch_of_the_next_version(agr: Peer) -> None:
     answer = exchange(agr, agr.xml(Version="4.0.1"), 4)
     assert (answer.result, answer.version) == ("Accepted", "4.0.0")
@@ -202,15 +218,17 @@ def test_M7_a_patch_of_the_next_version(agr: Peer) -> None:
 def test_M9_time_stamp_ahead(agr: Peer) -> None:
     soon, late = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (4, 6))
     assert exchange(agr, agr.xml(TimeStamp=soon.isoformat())).result == "Accepted"
-    assert "TimeStamp" in reasons(exchange(agr, agr.xml(TimeStamp=late.isoformat())))[0]
+    assert reasons(exchange(agr, agr.xml(TimeStamp=late.isoformat()))) == [
+        f"Invalid Message: TimeStamp {late.isoformat()} is 6 minutes ahead of this CRO's clock, more than 5"
+    ]
 
 
 def test_M9_a_time_stamp_without_offset_is_named_as_the_cause(agr: Peer) -> None:
     """A clock on the wall in Amsterdam is one or two hours ahead of UTC."""
     local = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None).isoformat(timespec="seconds")
     assert reasons(exchange(agr, agr.xml(TimeStamp=local))) == [
-        f"Invalid Message: TimeStamp {local} has no offset from UTC, so it is read as UTC, and is more than 5 minutes"
-        " ahead: add Z or the offset, such as +01:00"
+        f"Invalid Message: TimeStamp {local} has no offset from UTC, so it is read as UTC, and is 60 minutes ahead of"
+        " this CRO's clock, more than 5: add Z or the offset, such as +01:00"
     ]
 
 
@@ -243,7 +261,7 @@ def test_M8_a_query_for_a_day_that_no_calendar_holds(agr: Peer) -> None:
 def test_M10_message_id_used_before_with_other_content(agr: Peer) -> None:
     message_id = str(uuid.uuid4())
     assert exchange(agr, agr.xml(MessageID=message_id)).result == "Accepted"
-    assert reasons(exchange(agr, agr.xml(MessageID=message_id.upper()))) == ["Duplicate Identifier"]
+    assert reasons(exchange(agr, agr.xml(MessageID=message_id.upper()))) == [used_before(message_id.upper())]
     other = Peer("DSO", agr.domain)
     other.register()
     assert exchange(other, other.xml(MessageID=message_id)).result == "Accepted"
@@ -256,12 +274,12 @@ def test_M10_a_message_set_aside_keeps_its_message_id(agr: Peer, monkeypatch: py
     with handled_by("TestMessage", lambda incoming: fail_in_postgresql("22012")):
         first = receive(agr, agr.xml(MessageID=message_id))
         drain(agr)
-    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == ["Duplicate Identifier"]
+    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == [used_before(message_id)]
     assert dead_letters.process_again(first)
-    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == ["Duplicate Identifier"]
+    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == [used_before(message_id)]
     first.refresh_from_db()
     assert (first.state, first.result) == ("processed", "Accepted")
-    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == ["Duplicate Identifier"]
+    assert reasons(exchange(agr, agr.xml(MessageID=message_id))) == [used_before(message_id)]
 
 
 def test_M10_a_receipt_that_commits_late_is_the_duplicate_of_what_was_taken_up(
@@ -295,7 +313,7 @@ def test_M10_a_receipt_that_commits_late_is_the_duplicate_of_what_was_taken_up(
     first.refresh_from_db()
     other = InboundMessage.objects.exclude(pk=first.pk).get(message_id=message_id)
     assert other.pk < first.pk
-    assert (first.result, other.reason) == ("Accepted", "Duplicate Identifier")
+    assert (first.result, other.reason) == ("Accepted", used_before(message_id))
 
 
 def test_M11_a_copy_that_comes_before_there_is_an_answer_does_not_count(agr: Peer) -> None:
