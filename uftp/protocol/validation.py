@@ -6,13 +6,13 @@ refuses a DOCTYPE, and reports exact positions. libxml2 validates by the schema.
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
 from lxml import etree
 
 from common.identifiers import odd_character
+from uftp.protocol.simple_types import SCHEMAS, form_of
 
 ENVELOPE = "signed-message.xsd"
 """The file name of the schema of envelopes."""
@@ -204,8 +204,6 @@ def _pieces(content: bytes | memoryview, document: _WellFormed, longest_tag: int
         start += len(piece)
 
 
-SCHEMAS = Path(__file__).parent / "schema"
-
 # Loaded on import, before there are threads: libxml2 cannot load a schema while another thread loads one or validates.
 _SCHEMAS = {
     name: etree.XMLSchema(etree.parse(SCHEMAS / name))
@@ -273,27 +271,49 @@ def _line_and_offset(view: memoryview, position: int) -> tuple[int, int]:
 
 
 def _plain(complaint: str, schema_file: str) -> str:
-    """Return libxml2's message without its own notation, with long values cut, and odd characters named."""
+    """Return libxml2's message without its own notation, with long values cut, and the form of a wrong value."""
     if found := re.match(r"Element '(.*)': No matching global declaration", complaint):
-        name = _one_line(found[1], _LONGEST_VALUE)
-        if schema_file == ENVELOPE:
-            return f"'{name}' is found where a SignedMessage is expected: sign it, and send it as the Body of one"
-        return f"'{name}' is not a message of UFTP"
-    odd = _odd_character(complaint)
+        return _unknown_root(found[1], schema_file)
+    value = ""
+    if found := re.search(_WRONG_VALUE, complaint, re.DOTALL):
+        value = _wrong_value(found["attribute"], found["value"])
+        complaint = complaint[: found.start("rest")]
     text = re.sub(r"\Aline \d+: b(['\"])(.*)\1 \(line \d+\)\Z", r"\2", complaint, flags=re.DOTALL)
     text = re.sub(r"\[facet '\w+'\] ", "", text)
     text = re.sub(r"'([^']*)(?:'|\Z)", lambda quoted: f"'{_one_line(quoted.group(1), _LONGEST_VALUE)}'", text)
-    text = re.sub(
-        r"The value ('.*') is not accepted by the pattern .*", r"\1 is not valid.", text, flags=re.DOTALL
-    )
-    return _one_line(text.replace("##other*", "…"), _LONGEST_MESSAGE) + odd
+    text = _one_line(text.replace("##other*", "…"), _LONGEST_MESSAGE)
+    return f"{text} {value}" if value else text
 
 
-def _odd_character(complaint: str) -> str:
-    """Return which character of the wrong value an identifier must not have, as text to append; "" if there is none."""
-    found = re.search(r"The value '(.*)' is not accepted by the pattern", complaint, re.DOTALL)
-    odd = odd_character(found[1]) if found else ""
-    return f" It has {odd}." if odd else ""
+def _wrong_value(attribute: str, value: str) -> str:
+    """Return what `value` is not, and which character it must not have, or else the form that it must have."""
+    what, form = form_of(attribute)
+    odd = odd_character(value)
+    more = f"It has {odd}." if odd else form
+    return f"'{_one_line(value, _LONGEST_VALUE)}' is not {what}. {more}".rstrip()
+
+
+_WRONG_VALUE = (
+    r"attribute '(?P<attribute>[^']*)': (?P<rest>\[facet '\w+'\] The value '(?P<value>.*)' is not accepted by the"
+    r" pattern .*)"
+)
+"""libxml2's complaint about a value that is not of the form that its type demands."""
+
+
+def _unknown_root(name: str, schema_file: str) -> str:
+    """Return why a document with the root element `name` is not what is expected: libxml2's `{namespace}name`."""
+    namespace, _, local = name.rpartition("}")
+    local = _one_line(local, _LONGEST_VALUE)
+    if namespace:
+        namespace = _one_line(namespace.removeprefix("{"), _LONGEST_VALUE)
+        return (
+            f"'{local}' is in the namespace '{namespace}', and UFTP has none: remove the declaration (xmlns)"
+        )
+    if schema_file == ENVELOPE:
+        return (
+            f"'{local}' is found where a SignedMessage is expected: sign it, and send it as the Body of one"
+        )
+    return f"'{local}' is not a message of UFTP"
 
 
 def _one_line(text: str, longest: int) -> str:

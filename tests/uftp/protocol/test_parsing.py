@@ -551,4 +551,46 @@ def test_an_unknown_message_is_named() -> None:
 def test_E1_an_odd_character_of_a_value_that_the_schema_refuses_is_named(address: str, odd: str) -> None:
     with pytest.raises(InvalidXML) as refused:
         check(agr_update(CONNECTION.replace("ean.871685900000000011", address)).encode(), 3)
-    assert str(refused.value).endswith(f" is not valid. It has {odd}.")
+    assert str(refused.value).endswith(f" is not an entity address. It has {odd}.")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        (
+            'StartPeriod="2026-03-01"',
+            'StartPeriod="01-12-2026"',
+            "Element 'Connection', attribute 'StartPeriod': '01-12-2026' is not a day of the calendar. Year, month and"
+            " day of a day that exists, such as 2026-07-01.",
+        ),
+        (
+            'MessageID="',
+            "MessageID=\"it's",
+            " is not a UUID. 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12, such as"
+            " 2f1c0d5a-6f0e-4b3c-9a57-0c6f2d1e8b44.",
+        ),
+        (
+            "ean.871685900000000011",
+            "871685900000000011",
+            "'871685900000000011' is not an entity address. Either ean. and 12 to 34 digits, such as"
+            " ean.871685900012636543, or ea1., a month, a domain backwards, a colon and a name, such as"
+            " ea1.2026-01.example.grid:feeder-7.",
+        ),
+    ],
+)
+def test_the_form_of_a_value_that_is_refused_is_named(right: str, wrong: str, said: str) -> None:
+    message = agr_update(CONNECTION)
+    assert right in message
+    with pytest.raises(InvalidXML) as refused:
+        check(message.replace(right, wrong).encode(), 3)
+    assert str(refused.value).endswith(said)
+
+
+def test_a_namespace_is_named_as_the_cause() -> None:
+    declared = "is in the namespace 'urn:uftp', and UFTP has none: remove the declaration (xmlns)"
+    with pytest.raises(InvalidXML) as envelope:
+        open_envelope(b'<SignedMessage xmlns="urn:uftp"/>')
+    with pytest.raises(InvalidXML) as message:
+        check(b'<AGRPortfolioUpdate xmlns="urn:uftp"/>', 3)
+    assert str(envelope.value) == f"line 1, column 1: 'SignedMessage' {declared}"
+    assert str(message.value) == f"line 1, column 1: 'AGRPortfolioUpdate' {declared}"

@@ -19,7 +19,8 @@ from xmlschema.validators.exceptions import XMLSchemaValidationError
 
 from uftp.protocol.diagnostics import validator_messages
 from uftp.protocol.diagnostics.pretty_xml import MAX_DEPTH
-from uftp.protocol.validation import HARDENED, SCHEMAS, InvalidXML, well_formed
+from uftp.protocol.simple_types import SCHEMAS
+from uftp.protocol.validation import HARDENED, InvalidXML, well_formed
 
 logger = logging.getLogger(__name__)
 
