@@ -5,6 +5,7 @@ A sealed message is a signature of 64 bytes, then the signed bytes.
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 
 from nacl import bindings
@@ -42,7 +43,19 @@ def unseal(sealed: bytes, keys: Iterable[bytes]) -> bytes:
             return bytes(bindings.crypto_sign_open(sealed, key))
         except (CryptoError, ValueError):
             continue
-    raise BadSignature("the signature does not verify with any of the sender's keys")
+    raise BadSignature(
+        f"the signature does not verify with any of the sender's keys: {_likely_cause(sealed)}"
+    )
+
+
+def _likely_cause(sealed: bytes) -> str:
+    """Return what its sender should look at first, in a body whose signature does not verify."""
+    start = sealed[:200]
+    if re.match(rb"\s*<[?A-Z][A-Za-z-]{2}", start):
+        return f"it begins with XML, where the signature of {SIGNATURE_BYTES} bytes must stand"
+    if re.fullmatch(rb"[A-Za-z0-9+/=\s]+", start):
+        return "it is Base64 in itself, and the signature and the XML must be encoded only once"
+    return "compare your public key with the registered one, and sign the very bytes that you send"
 
 
 def public_key(seed: bytes) -> bytes:

@@ -132,7 +132,8 @@ def _find_keys(
         line = f"the public key of {role} {domain} cannot be looked up: {failure}"
         raise Refused(419, line, claimed=(role, domain)) from None
     if not lookup.keys:
-        raise Refused(419, f"no public key of {role} {domain} can be found", claimed=(role, domain))
+        line = f"no public key of {role} {domain} can be found: let the CRO's operator register it, and send this again"
+        raise Refused(419, line, claimed=(role, domain))
     return lookup
 
 

@@ -29,6 +29,30 @@ def test_what_is_sealed_is_unsealed_with_any_of_a_senders_keys() -> None:
         sealing.unseal(sealing.seal(CONTENT, old), [])
 
 
+@pytest.mark.parametrize(
+    ("sent", "cause"),
+    [
+        (
+            b'<?xml version="1.0"?>' + 50 * b" " + CONTENT,
+            "it begins with XML, where the signature of 64 bytes must stand",
+        ),
+        (CONTENT + 64 * b"\x9c", "it begins with XML, where the signature of 64 bytes must stand"),
+        (
+            base64.b64encode(SigningKey(bytes(32)).sign(CONTENT)),
+            "it is Base64 in itself, and the signature and the XML must be encoded only once",
+        ),
+        (
+            SigningKey(bytes(32)).sign(CONTENT),
+            "compare your public key with the registered one, and sign the very bytes that you send",
+        ),
+    ],
+)
+def test_the_likely_cause_of_a_bad_signature_is_named(sent: bytes, cause: str) -> None:
+    with pytest.raises(sealing.BadSignature) as bad:
+        sealing.unseal(bytes(sent), [sealing.public_key(seed())])
+    assert str(bad.value) == f"the signature does not verify with any of the sender's keys: {cause}"
+
+
 @given(place=st.integers(0, sealing.SIGNATURE_BYTES + len(CONTENT) - 1), bit=st.integers(0, 7))
 def test_a_bit_that_was_tampered_with_is_noticed(place: int, bit: int) -> None:
     private = SigningKey(bytes(32))

@@ -161,7 +161,8 @@ def test_a_large_message_of_an_unknown_sender_is_419(
 
     status, line = send(client, stranger.envelope(large(stranger)))
 
-    assert (status, line) == (419, f"no public key of {stranger.role} {stranger.domain} can be found")
+    whom = "let the CRO's operator register it, and send this again"
+    assert (status, line) == (419, f"no public key of {stranger.role} {stranger.domain} can be found: {whom}")
     assert resolver.locked == [False]
 
 

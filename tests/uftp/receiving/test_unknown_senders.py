@@ -97,7 +97,9 @@ def test_each_is_listed_once_with_address_count_and_last_time(client: Client) ->
     ]
     agr = UnknownSender.objects.get(role="AGR")
     assert before <= agr.first_at <= agr.last_at <= timezone.now()
-    assert agr.line == "no public key of AGR stranger.example can be found"
+    assert agr.line == (
+        "no public key of AGR stranger.example can be found: let the CRO's operator register it, and send this again"
+    )
     assert not OtherUnknownSenders.objects.exists()
 
 
