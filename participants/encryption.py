@@ -48,5 +48,8 @@ _NOT_THE_KEY = (
 
 def _keys() -> MultiFernet:
     if not settings.CREDENTIALS_KEY:
-        raise EncryptionFailed("CREDENTIALS_KEY is not set; `openssl rand -base64 32` prints a key for it")
+        raise EncryptionFailed(
+            "CREDENTIALS_KEY is not set; `openssl rand -base64 32` prints a key for it: give it to web and worker, and"
+            " start both again"
+        )
     return MultiFernet([Fernet(key) for key in settings.CREDENTIALS_KEY])

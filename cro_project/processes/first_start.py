@@ -1,5 +1,6 @@
 """Make what a first start needs, so that a trial of the CRO needs no configuration."""
 
+import base64
 import os
 import secrets
 from pathlib import Path
@@ -15,7 +16,8 @@ ADMIN = "admin"
 def write_environment(file: Path) -> bool:
     """Add a secret and a private key to `file` if they are not set. Only the owner of the file may read it.
 
-    The participants of a trial are on this machine, so this also lets messages go to private addresses.
+    The participants of a trial are on this machine, so this also lets messages go to private addresses. They may demand
+    an access token or a client certificate, so there is a key that encrypts these.
 
     Returns:
         Whether anything was added.
@@ -31,6 +33,8 @@ def write_environment(file: Path) -> bool:
         made["CRO_PRIVATE_KEY"], _ = sealing.generate_key()
     if not made:
         return False
+    if "CREDENTIALS_KEY" not in os.environ:
+        made["CREDENTIALS_KEY"] = base64.b64encode(secrets.token_bytes(32)).decode()
     if "UFTP_ALLOW_PRIVATE_ENDPOINTS" not in os.environ:
         made["UFTP_ALLOW_PRIVATE_ENDPOINTS"] = "true"
     try:

@@ -18,6 +18,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from cro_project.config import environment
 from cro_project.processes import first_start
 
 SECONDS = 60
@@ -258,15 +259,17 @@ def test_idle_connections_keep_nobody_from_being_answered(start: Start, port: in
 
 
 def test_the_first_start_makes_a_private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SECRET_KEY", "CRO_PRIVATE_KEY", "CRO_PRIVATE_KEY_FILE", "UFTP_ALLOW_PRIVATE_ENDPOINTS"):
+    made = ["SECRET_KEY", "CRO_PRIVATE_KEY", "CREDENTIALS_KEY", "UFTP_ALLOW_PRIVATE_ENDPOINTS"]
+    for name in (*made, "CRO_PRIVATE_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
     file = tmp_path / ".env"
     file.write_text("CRO_DOMAIN=cro.test")
 
     assert first_start.write_environment(file)
 
-    names = [line.split("=")[0] for line in file.read_text().splitlines() if "=" in line]
-    assert names == ["CRO_DOMAIN", "SECRET_KEY", "CRO_PRIVATE_KEY", "UFTP_ALLOW_PRIVATE_ENDPOINTS"]
+    values = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+    assert list(values) == ["CRO_DOMAIN", *made]
+    assert len(environment.encryption_keys(values["CREDENTIALS_KEY"])) == 1
     assert file.stat().st_mode & 0o777 == 0o600
 
 
