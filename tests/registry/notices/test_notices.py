@@ -215,6 +215,9 @@ def test_N2_an_address_that_is_refused_for_good_is_not_tried_with_those_that_are
     page = page_text(client, f"/admin/registry/notice/{notice.pk}/change/")
     assert "Refused for good" in page
     assert "ann@one.example" in page
+    asked = page_text(client, f"/admin/registry/notice/{notice.pk}/told/")
+    assert "bob@one.example</a> (has the e-mail)" in asked
+    assert "ann@one.example</a> (has the e-mail)" not in asked
     Contact.objects.filter(email="ann@one.example").update(email="anne@one.example")
     client.post(f"/admin/registry/notice/{notice.pk}/told/", {"reason": "a new address", "send": "yes"})
     send_at()
