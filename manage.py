@@ -13,9 +13,10 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command that the arguments name.
 
-    A wrong setting, or a database that cannot be reached, ends it with one line saying what to set; a full disk under
-    its output with one saying so; a reader of its output that goes away, such as `head`, without a word; Ctrl-C at
-    any moment, also while the modules are loaded, with `Stopped.`, where the command has no words of its own.
+    A wrong setting, or a database that cannot be reached, ends it with one line saying what to set; a database without
+    the tables of this version with one saying to migrate; a full disk under its output with one saying so; a reader of
+    its output that goes away, such as `head`, without a word; Ctrl-C at any moment, also while the modules are loaded,
+    with `Stopped.`, where the command has no words of its own.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cro_project.settings")
     try:
@@ -28,7 +29,7 @@ def main() -> None:
 def _run() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError, connection
+    from django.db import OperationalError, ProgrammingError, connection
 
     from common import stdout
 
@@ -45,6 +46,12 @@ def _run() -> None:
         from cro_project.config.environment import why_unreachable
 
         sys.exit(f"Error in the settings: {why_unreachable(trouble)}")
+    except ProgrammingError:
+        from cro_project.web.health import missing_migrations
+
+        if "--traceback" in sys.argv or not (missing := missing_migrations()):
+            raise
+        sys.exit(f"Error: {missing}")
     except BrokenPipeError:
         stdout.discard()
         sys.exit(BROKEN_PIPE)

@@ -1,11 +1,13 @@
 """What a load balancer sees."""
 
+import re
+
 import pytest
 from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from tests.support.processes import working
+from tests.support.processes import Process, working
 
 
 def test_alive_whatever_else_is_wrong(client: Client) -> None:
@@ -57,6 +59,14 @@ def test_a_worker_does_not_start_before_the_migrations() -> None:
             assert worker.log == "CommandError: 1 migrations are not applied: run manage.py migrate\n"
     finally:
         MigrationRecorder(connection).record_applied(app, name)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", ["list_conflicts", "set_policy"])
+def test_a_command_before_the_migrations_ends_with_one_line(command: str) -> None:
+    started = Process(command, TEST_DATABASE="postgres")  # a database without tables
+    assert started.process.wait(60) == 1
+    assert re.fullmatch(r"Error: \d+ migrations are not applied: run manage.py migrate\n", started.log)
 
 
 @pytest.mark.django_db(transaction=True)
