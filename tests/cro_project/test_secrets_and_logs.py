@@ -1,15 +1,18 @@
 """Secrets that the documents make do not lie untracked, and the log says what the handbook says."""
 
 import logging
+import re
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.support.processes import working
+from tests.support.polling import wait_for
+from tests.support.processes import serving, working
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -58,3 +61,14 @@ def test_the_start_and_the_stop_of_the_worker_are_logged() -> None:
         assert worker.process.wait(60) == 0, worker.log
         assert "INFO uftp.worker.main: Started: handling up to 6 inboxes at a time." in worker.log
         assert "INFO uftp.worker.main: Stopped." in worker.log
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_line_of_the_web_process_has_time_level_and_source() -> None:
+    with serving() as web:
+        wait_for("the web processes", lambda: len(psutil.Process(web.process.pid).children()) == 2)
+        psutil.Process(web.process.pid).children()[-1].kill()
+        wait_for(f"the line\n{web.log}", lambda: "ERROR _granian: Unexpected exit from worker-" in web.log)
+        assert web.stop() == 0
+        line = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+: .+"
+        assert [text for text in web.log.splitlines() if not re.fullmatch(line, text)] == []

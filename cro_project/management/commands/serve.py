@@ -55,7 +55,8 @@ def is_not_thread_advice(record: logging.LogRecord) -> bool:
 
 LOGGING = {
     "filters": {"no_advice": {"()": lambda: is_not_thread_advice}},
-    "loggers": {"_granian": {"handlers": ["console"], "filters": ["no_advice"], "propagate": False}},
+    # Through the root logger, so that its lines have the form of all others and go to standard error.
+    "loggers": {"_granian": {"handlers": [], "filters": ["no_advice"], "propagate": True}},
 }
 
 
