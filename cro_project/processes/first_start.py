@@ -3,10 +3,12 @@
 import base64
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 
 from uftp.protocol import sealing
 
@@ -66,11 +68,18 @@ def _append(file: Path, made: dict[str, str]) -> None:
         lines.writelines(f"{name}={value}\n" for name, value in made.items())
 
 
-def create_admin() -> str | None:
-    """Create the superuser ADMIN and return the password; None if there is a superuser already."""
+def create_admin(on_created: Callable[[str], None]) -> str | None:
+    """Create the superuser ADMIN and return the password; None if there is a superuser already.
+
+    Args:
+        on_created: Called with the password before the account is stored. If it fails or is interrupted, there is no
+            account: a password that nobody has seen is never stored.
+    """
     users = get_user_model()
     if users.objects.filter(is_superuser=True).exists():
         return None
     password = secrets.token_urlsafe(12)
-    users.objects.create_superuser(ADMIN, password=password)
+    with transaction.atomic():
+        users.objects.create_superuser(ADMIN, password=password)
+        on_created(password)
     return password

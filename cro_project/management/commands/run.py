@@ -37,7 +37,7 @@ class Command(OperatorCommand):
         try:
             environment.reach_database()
             call_command("migrate", verbosity=0, interactive=False)
-            password = first_start.create_admin()
+            password = first_start.create_admin(self._show_log_in)
             stopped_by = supervisor.run(
                 {
                     "web": [
@@ -60,6 +60,13 @@ class Command(OperatorCommand):
             raise CommandError(stopped_by)
         self.stdout.write("Stopped.")
 
+    def _show_log_in(self, password: str) -> None:
+        self.stdout.write(
+            f"Made the first account of staff. Log in with {first_start.ADMIN} / {password}; "
+            "the password is printed at the first start only."
+        )
+        self.stdout.flush()
+
     def _greet(self, password: str | None) -> None:
         base = f"http://{HOST}:{settings.PORT}"
         public = keys.format_public_key(sealing.public_key(environment.signing_key()))
@@ -70,7 +77,9 @@ class Command(OperatorCommand):
             f"  Staff        {base}/admin/",
         ]
         if password:
-            lines.append(f"  Log in with  {first_start.ADMIN} / {password}   (shown this once)")
+            lines.append(
+                f"  Log in with  {first_start.ADMIN} / {password}   (printed at the first start only)"
+            )
         lines += [f"  Public key   {public}", "Ctrl-C stops everything; what is stored stays.", ""]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()

@@ -1,6 +1,7 @@
 """`run` and `serve` as processes: started, killed, stopped."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 
 from cro_project.config import environment
@@ -162,6 +164,29 @@ def test_the_log_in_is_printed_by_the_first_start_only(start: Start, port: int) 
     second, _ = _ready(start, port)
 
     assert "Log in" not in second.output
+
+
+def test_a_start_that_is_interrupted_has_printed_the_log_in(start: Start, port: int) -> None:
+    run = start("run", port=port)
+    _wait_until(lambda: "Log in with" in run.output or run.process.poll() is not None)
+
+    run.process.send_signal(signal.SIGINT)
+
+    run.ends()
+    assert "is ready." not in run.output
+    printed = re.search(r"Log in with admin / (\S+);", run.output)
+    assert printed, run.output
+    assert get_user_model().objects.get(username="admin").check_password(printed[1])
+
+
+def test_no_account_is_stored_whose_password_was_not_printed(db: None) -> None:
+    def interrupted(password: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first_start.create_admin(interrupted)
+
+    assert not get_user_model().objects.exists()
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
