@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorExact
 from django.core.exceptions import ValidationError
@@ -20,6 +20,18 @@ LONGEST_WORDS = 200
 
 LONGEST_NUMBER = 18
 """Digits; a longer one does not fit into a column of numbers."""
+
+
+class FieldCondition(NamedTuple):
+    """A condition that finds rows, and the field that it compares, in words for staff."""
+
+    field: str
+    condition: Q
+
+
+def by(field: str, *conditions: Q) -> list[FieldCondition]:
+    """Return conditions that compare one field."""
+    return [FieldCondition(field, condition) for condition in conditions]
 
 
 def number(text: str, path: str = "pk") -> list[Q]:
@@ -48,7 +60,17 @@ def words(path: str, text: str) -> Q:
 
 
 def matching(rows: QuerySet[Any], conditions: Iterable[Q], limit: int) -> tuple[list[Any], bool]:
-    """Return the keys of rows that meet one of `conditions`, those of the first ones first, and if there are more.
+    """Return the keys that `matching_by` returns, for conditions whose fields do not matter."""
+    found, more = matching_by(rows, by("", *conditions), limit)
+    return list(found), more
+
+
+def matching_by(
+    rows: QuerySet[Any], conditions: Iterable[FieldCondition], limit: int
+) -> tuple[dict[Any, str], bool]:
+    """Return the keys of rows that meet one of `conditions`, each with its field, and whether there are more.
+
+    Rows that meet an earlier condition come first. A row that meets several has the field of the first one.
 
     Each condition is a statement of its own in one UNION, so that each has its index, and reads `limit` + 1 rows at
     most. One that a column cannot be compared with gives no rows.
@@ -60,12 +82,16 @@ def matching(rows: QuerySet[Any], conditions: Iterable[Q], limit: int) -> tuple[
     """
     branches: list[QuerySet[Any, Any]] = []
     plain = rows.order_by().select_related(None).prefetch_related(None)
-    for place, condition in enumerate(conditions):
+    fields: list[str] = []
+    for field, condition in conditions:
         with suppress(ValueError, ValidationError):
-            ranked = plain.filter(condition).annotate(search_branch=Value(place, IntegerField()))
+            ranked = plain.filter(condition).annotate(search_branch=Value(len(fields), IntegerField()))
             branches.append(ranked.values_list("pk", "search_branch")[: limit + 1])
+            fields.append(field)
     if not branches:
-        return [], False
+        return {}, False
     found = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
-    keys = list(dict.fromkeys(key for key, _ in sorted(found, key=lambda each: each[1])))
-    return keys[:limit], len(keys) > limit
+    places: dict[Any, int] = {}
+    for key, place in sorted(found, key=lambda each: each[1]):
+        places.setdefault(key, place)
+    return {key: fields[place] for key, place in list(places.items())[:limit]}, len(places) > limit

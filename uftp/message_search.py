@@ -1,4 +1,4 @@
-"""Search for a text in the XML of one sender's messages of some days, as a long job of a worker.
+"""Search for a text in the XML of one sender's messages of some days, the newest first, as a long job of a worker.
 
 A search is bounded in days, messages and bytes, and so is the number of searches that wait. It is done in short
 transactions: one that is interrupted goes on where it was.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from xml.sax.saxutils import escape
 
 from django.db import transaction
 
 from uftp import stored_xml
 from uftp.models import InboundMessage, MessageSearch, Sender
+from uftp.protocol.finding import has_text, place_of_text
 from uftp.wakeups import long_jobs, wakeups
 
 MAX_DAYS = 31
@@ -137,16 +137,16 @@ def _step(search_id: int, *, now: Callable[[], datetime]) -> bool:
     _read(search)
     if search.state != State.RUNNING:
         search.finished_at = now()
-    search.save(update_fields=["state", "read", "read_bytes", "found", "finished_at"])
+    search.save(update_fields=["state", "read", "read_bytes", "found", "places", "finished_at"])
     return search.state == State.RUNNING
 
 
 def _messages(search: MessageSearch) -> list[int]:
-    """Return the messages to read, and one more if they are too many."""
+    """Return the messages to read, the newest first, and one more if they are too many."""
     rows = InboundMessage.objects.filter(
         sender=search.sender_id, received_at__gte=search.begin, received_at__lt=search.end
     )
-    return list(rows.order_by("received_at").values_list("pk", flat=True)[: MAX_MESSAGES + 1])
+    return list(rows.order_by("-received_at", "-pk").values_list("pk", flat=True)[: MAX_MESSAGES + 1])
 
 
 def _read(search: MessageSearch) -> None:
@@ -159,23 +159,11 @@ def _read(search: MessageSearch) -> None:
             search.state = State.CUT
             return
         message = in_order[pk]
-        if _has(message, search.text):
+        if has_text(stored_xml.pieces(message), search.text):
             search.found.append(pk)
+            search.places.append(place_of_text(stored_xml.pieces(message), search.text))
         search.read, search.read_bytes = search.read + 1, search.read_bytes + message.size
         if search.read_bytes >= until:
             break
     if search.read == search.total:
         search.state = State.DONE
-
-
-def _has(message: InboundMessage, text: str) -> bool:
-    """Return whether the XML of a message has the text, in any case, as it is or as XML writes it."""
-    wanted = {each.lower().encode() for each in (text, escape(text, {'"': "&quot;"}))}
-    overlap = max(map(len, wanted)) - 1
-    before = b""
-    for piece in stored_xml.pieces(message):
-        read = before + piece.lower()
-        if any(each in read for each in wanted):
-            return True
-        before = read[-overlap:] if overlap else b""
-    return False

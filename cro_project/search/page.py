@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -18,6 +19,7 @@ def search_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
     sections = search(site, request, text) if text else []
     found = [row for section in sections for row in section.rows]
     if len(found) == 1 and not any(section.more or section.took_too_long for section in sections):
+        messages.info(request, f"“{text}” finds nothing else than this, by its {found[0].field}.")
         return HttpResponseRedirect(found[0].url)
     context = {
         **site.each_context(request),

@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 from django.utils.text import capfirst
 
 from participants.admin_base import extensions
+from participants.admin_base.scalable import Found
 from participants.admin_base.search import Finder, shared_lookups
 
 MAX_ROWS = 8
@@ -27,11 +28,12 @@ QUERY_CANCELED = "57014"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row that was found: where it is, the text of the link to it, and what is said beside it."""
+    """A row that was found: where it is, the text of the link to it, what stands beside it, which field matched."""
 
     url: str
     text: str
     about: str
+    field: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def _section(site: AdminSite, request: HttpRequest, finder: Finder, text: str) -
         # A statement that is cancelled must not spoil a transaction around the request.
         with transaction.atomic() if connection.in_atomic_block else nullcontext():
             found, more = shown.find(request, text, MAX_ROWS)
-            rows = [_row(shown, finder, row) for row in found]
+            rows = [_row(shown, finder, each) for each in found]
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") != QUERY_CANCELED:
             raise
@@ -73,9 +75,9 @@ def _section(site: AdminSite, request: HttpRequest, finder: Finder, text: str) -
     return Section(title, rows, every, more)
 
 
-def _row(shown: Any, finder: Finder, row: Any) -> Row:
-    said, about = finder.describe(row)
-    return Row(shown.url_to("change", row.pk), said, about)
+def _row(shown: Any, finder: Finder, found: Found) -> Row:
+    text, about = finder.describe(found.row)
+    return Row(shown.url_to("change", found.row.pk), text, about, found.field)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from common.search import words
+from common.search import FieldCondition, by, words
 from participants.admin_base.audited import changes_in_words
 from participants.admin_base.exporting import ExportableChangeList
 from participants.admin_base.filters import MAX_SUGGESTIONS, DayRangeFilter, SubjectFilter, TextFilter
@@ -139,18 +139,21 @@ class AuditEntryAdmin(ReadOnlyAdmin, ScalableAdmin):
     )
     list_display = fields = ("at", "who", "what", "about", "changed", "why")
     list_filter = [ActorFilter, ActionFilter, ConcernedFilter, SubjectFilter, ("moment", DayRangeFilter)]
+    rows_name = "audit entries"
     search_fields = ["subject__startswith", "actor__exact", "action__exact"]
     search_help_text = (
         "What a subject starts with, a participant's domain, a word of a reason, or exactly who or what"
     )
     sortable_by = ("at", "who", "what")
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         named = parties(text, self.seen(request))
         return [
-            *super().search_conditions(request, text),
-            *([Q(participants__overlap=named)] if named else []),
-            words("reason", text) & ~Q(reason=""),
+            *by("about", Q(subject__startswith=text)),
+            *by("who", Q(actor=text)),
+            *by("what", Q(action=text)),
+            *by("participant", *([Q(participants__overlap=named)] if named else [])),
+            *by("reason", words("reason", text) & ~Q(reason="")),
         ]
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from common import clock
 from common.display import PLACEHOLDER
+from common.search import FieldCondition, by
 from participants import edits, key_changes, registration
 from participants.admin import contacts, follow_ups, keys, standing
 from participants.admin.keys import KeyFilter, key_table, valid_keys_in_words
@@ -128,14 +129,16 @@ class ParticipantAdmin(ReasonedAdmin, ScalableAdmin):
         rows: QuerySet[Participant] = super().get_queryset(request)
         return rows.annotate(valid_keys=Coalesce(Subquery(counts, output_field=IntegerField()), 0))
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Search anywhere in the text: there are only hundreds of participants."""
-        of_keys = PublicKey.objects.filter(text__startswith=text).values("participant")
-        found = Q(pk__in=of_keys)
-        for field in ("domain", "name", "endpoint"):
-            found |= Q(**{f"{field}__icontains": text})
         role, _, domain = text.partition(" ")
-        return [found | Q(role__iexact=role, domain__iexact=domain)]
+        of_keys = PublicKey.objects.filter(text__startswith=text).values("participant")
+        return [
+            *by("domain", Q(role__iexact=role, domain__iexact=domain), Q(domain__icontains=text)),
+            *by("name", Q(name__icontains=text)),
+            *by("endpoint", Q(endpoint__icontains=text)),
+            *by("public key", Q(pk__in=of_keys)),
+        ]
 
     @admin.display(description="role", ordering="role")
     def role_column(self, participant: Participant) -> str:

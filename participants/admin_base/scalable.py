@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib import admin
 from django.core import checks
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model, Q, QuerySet, TextField
 from django.http import HttpRequest
 
-from common.search import matching
+from common.search import FieldCondition, matching_by
 from participants.admin_base import extensions
 from participants.admin_base.paginator import CappedPaginator
 from participants.admin_base.scoped import ScopedAdmin, ScopedChecks
@@ -59,6 +59,13 @@ class ScalableChecks(ScopedChecks):
         ]
 
 
+class Found(NamedTuple):
+    """A row that a search found, and the field that matched, in words for staff."""
+
+    row: Any
+    field: str
+
+
 class ScalableAdmin(ScopedAdmin):
     """Base of the admin of a table that may have millions of rows.
 
@@ -68,9 +75,11 @@ class ScalableAdmin(ScopedAdmin):
     * A search compares the whole text with each of `search_fields`, which end in `__exact` or `__startswith`, and
       by the other conditions of `search_conditions`. Each comparison uses an index and returns MAX_FOUND + 1 rows at
       most.
+    * `rows_name` is what the foot of the list calls its rows, if they do not have the list's name.
     """
 
     checks_class = ScalableChecks
+    rows_name = ""
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -79,15 +88,17 @@ class ScalableAdmin(ScopedAdmin):
     list_per_page = 50
     list_max_show_all = 0
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions that a row may meet to be found by a text; the most exact ones first.
 
         An index must serve each of them. A subclass whose rows are found in more ways than `search_fields` say adds
         to them here.
         """
-        return [Q(**{field: text}) for field in self.get_search_fields(request)]
+        return [
+            FieldCondition(_in_words(field), Q(**{field: text})) for field in self.get_search_fields(request)
+        ]
 
-    def all_conditions(self, request: HttpRequest, search_term: str) -> list[Q]:
+    def all_conditions(self, request: HttpRequest, search_term: str) -> list[FieldCondition]:
         """Return the conditions of this list, and those that apps above add; none for an empty text."""
         text = search_term.strip()
         if not text or "\x00" in text or len(text) > LONGEST_TEXT:
@@ -111,18 +122,18 @@ class ScalableAdmin(ScopedAdmin):
         conditions = self.all_conditions(request, search_term)
         if self.is_export(request):
             return _in_subquery(queryset, conditions), False
-        keys, request.found_more = matching(queryset, conditions, MAX_FOUND)  # type: ignore[attr-defined]
-        return queryset.filter(pk__in=keys), False
+        keys, request.found_more = matching_by(queryset, conditions, MAX_FOUND)  # type: ignore[attr-defined]
+        return queryset.filter(pk__in=list(keys)), False
 
-    def find_keys(self, request: HttpRequest, text: str, limit: int) -> tuple[list[Any], bool]:
-        """Return the keys of the rows that `find` finds, and whether there are more."""
-        return matching(self.get_queryset(request), self.all_conditions(request, text), limit)
+    def find_keys(self, request: HttpRequest, text: str, limit: int) -> tuple[dict[Any, str], bool]:
+        """Return the keys of the rows that `find` finds, with the field that matched, and whether there are more."""
+        return matching_by(self.get_queryset(request), self.all_conditions(request, text), limit)
 
-    def find(self, request: HttpRequest, text: str, limit: int) -> tuple[list[Any], bool]:
+    def find(self, request: HttpRequest, text: str, limit: int) -> tuple[list[Found], bool]:
         """Return the rows in scope that a text finds, the most exact ones first, and whether there are more."""
         keys, more = self.find_keys(request, text, limit)
-        found = {row.pk: row for row in self.get_queryset(request).filter(pk__in=keys)} if keys else {}
-        return [found[key] for key in keys if key in found], more
+        found = {row.pk: row for row in self.get_queryset(request).filter(pk__in=list(keys))} if keys else {}
+        return [Found(found[key], field) for key, field in keys.items() if key in found], more
 
     def get_paginator(
         self,
@@ -137,10 +148,16 @@ class ScalableAdmin(ScopedAdmin):
         return CappedPaginator(queryset, per_page, orphans, allow_empty_first_page, found_more=found_more)
 
 
-def _in_subquery(rows: QuerySet[Any], conditions: Iterable[Q]) -> QuerySet[Any]:
+def _in_words(path: str) -> str:
+    """Return the name of a field to people, from its path with a comparison."""
+    name = path.split("__")[-2]
+    return "number" if name == "pk" else name.replace("_", " ")
+
+
+def _in_subquery(rows: QuerySet[Any], conditions: Iterable[FieldCondition]) -> QuerySet[Any]:
     """Return the rows that meet one of `conditions`, however many."""
     branches = []
-    for condition in conditions:
+    for _, condition in conditions:
         with suppress(ValueError, ValidationError):
             branches.append(rows.order_by().select_related(None).filter(condition).values("pk"))
     if not branches:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, Q
 
+from common.search import FieldCondition
 from participants.models import Participant
 from participants.scope import Scope
 
@@ -21,7 +22,7 @@ MAX_PARTIES = 100
 SHORTEST_PART = 2
 """A shorter part of a domain or a name is one of nearly all."""
 
-Conditions = Callable[[str, Scope], Iterable[Q]]
+Conditions = Callable[[str, Scope], Iterable[FieldCondition]]
 """Return the conditions that rows may meet to match a text, for a viewer with a scope. An index serves each one."""
 
 
@@ -89,7 +90,12 @@ def _parties(text: str, seen: Scope, *, others: bool) -> list[int]:
     return list(found.order_by("pk").values_list("pk", flat=True)[:MAX_PARTIES])
 
 
-def of_parties(text: str, seen: Scope, *paths: str, others: bool = False) -> list[Q]:
+def of_parties(text: str, seen: Scope, *paths: str, others: bool = False) -> list[FieldCondition]:
     """Return the conditions that one of `paths` leads to a participant that `parties` finds."""
     found = parties(text, seen, others=others)
-    return [Q(**{f"{path}__in": found}) for path in paths] if found else []
+    return [FieldCondition(_party(path), Q(**{f"{path}__in": found})) for path in paths] if found else []
+
+
+def _party(path: str) -> str:
+    name = path.rpartition("__")[2]
+    return name.upper() if name in ("agr", "dso") else name

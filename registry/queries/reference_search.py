@@ -10,7 +10,7 @@ from itertools import chain
 
 from django.db.models import Q
 
-from common.search import number, words
+from common.search import FieldCondition, by, number, words
 from participants.admin_base.search import of_parties, once
 from participants.scope import Scope
 from registry.models import (
@@ -40,7 +40,7 @@ def connections_in(scope: Scope) -> list[Q]:
     return [Q(pk__in=represented), Q(pk__in=connected)]
 
 
-def changes(text: str, named: Q) -> list[Q]:
+def changes(text: str, named: Q) -> list[FieldCondition]:
     """Return the conditions of a change: its number, its message's MessageID or ConversationID, a word of its reason.
 
     Args:
@@ -49,10 +49,10 @@ def changes(text: str, named: Q) -> list[Q]:
             come from the message of another, whose MessageID is not to be guessed.
     """
     return [
-        *number(text),
-        Q(message__message_id__startswith=text.lower()) & named,
-        Q(message__conversation_id__startswith=text) & named,
-        with_words(text),
+        *by("number", *number(text)),
+        *by("MessageID", Q(message__message_id__startswith=text.lower()) & named),
+        *by("ConversationID", Q(message__conversation_id__startswith=text) & named),
+        *by("reason or file name", with_words(text)),
     ]
 
 
@@ -61,33 +61,38 @@ def with_words(text: str) -> Q:
     return words("reason", text) & ~Q(reason="")
 
 
-def conflicts(text: str, seen: Scope) -> list[Q]:
+def conflicts(text: str, seen: Scope) -> list[FieldCondition]:
     """Return the conditions of a conflict: its number, connection, point or party, or a word of its reason."""
     named = Change.objects.filter(with_words(text)).values("pk")
     points = _points(text, seen)
     behind = CongestionPointConnection.objects.current().filter(congestion_point__in=points)
     return [
-        *number(text),
-        *addresses.similar("connection__address", text),
+        *by("number", *number(text)),
+        *by("connection", *addresses.similar("connection__address", text)),
         *of_parties(text, seen, "holder", "claimant", others=True),
-        *([Q(connection__in=behind.values("connection"))] if points else []),
-        Q(closed_by__in=named) & ~Q(decision=""),
+        *by("congestion point", *([Q(connection__in=behind.values("connection"))] if points else [])),
+        *by("reason", Q(closed_by__in=named) & ~Q(decision="")),
     ]
 
 
-def messages(text: str, seen: Scope) -> list[Q]:
+def messages(text: str, seen: Scope) -> list[FieldCondition]:
     """Return the condition that a message made a fact or a conflict of the connection or the point that a text names.
 
     A text that names many of them finds no message in this way.
     """
     found = _messages_about(text, seen)
-    return [Q(pk__in=found)] if found else []
+    return by("what it changed", Q(pk__in=found)) if found else []
 
 
-def answers(text: str, seen: Scope) -> list[Q]:
+def answers(text: str, seen: Scope) -> list[FieldCondition]:
     """Return the conditions that a message answers, or passes on, one that `messages` finds."""
     found = _messages_about(text, seen)
-    return [Q(in_reply_to__in=found), Q(passes_on__in=found)] if found else []
+    if not found:
+        return []
+    return [
+        *by("what the message that it answers changed", Q(in_reply_to__in=found)),
+        *by("what the message that it passes on changed", Q(passes_on__in=found)),
+    ]
 
 
 def _messages_about(text: str, seen: Scope) -> list[int]:

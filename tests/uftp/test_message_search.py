@@ -60,6 +60,52 @@ def test_it_finds_what_xml_writes_otherwise_and_what_lies_across_two_pieces(
     assert done(started(text="<less> & later")).found == [wanted.pk]
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("CAFÉ ÄPFEL", "<Reference>café äpfel</Reference>"),
+        ("café äpfel", "<Reference>CAFÉ ÄPFEL</Reference>"),
+        ("STRASSE", "<Reference>Hauptstraße</Reference>"),
+        ("l'été", "<Reference>l&apos;&#233;t&#xE9;</Reference>"),
+        ('"quoted"', '<A Reference="&quot;quoted&quot;"/>'),
+        ("<Reference>raw", "<Reference>Raw</Reference>"),
+    ],
+)
+def test_it_compares_letters_of_any_language_in_any_case(
+    db: None, monkeypatch: pytest.MonkeyPatch, text: str, written: str
+) -> None:
+    monkeypatch.setattr("uftp.stored_xml.PIECE_BYTES", 7)
+    wanted = message("flexa.example", f"<M>{written}</M>")
+
+    assert done(started(text=text)).found == [wanted.pk]
+
+
+def test_it_finds_the_newest_first_and_says_where(db: None, client: Client) -> None:
+    def portfolio(inside: str) -> str:
+        return f'<u:AGRPortfolioUpdate xmlns:u="urn:x">{inside}</u:AGRPortfolioUpdate>'
+
+    old = message("flexa.example", portfolio(f'<Connection EntityAddress="{EAN}"/>'), day=2)
+    new = message("flexa.example", portfolio(f"<Reference>of {EAN.upper()}</Reference>"), day=5)
+    middle = message("flexa.example", portfolio(f"<!-- {EAN} -->"), day=3)
+
+    search = done(started())
+
+    assert search.found == [new.pk, middle.pk, old.pk]
+    assert search.places == ["text of Reference", "", "EntityAddress of Connection"]
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    page = client.get(f"/admin/uftp/messagesearch/{search.pk}/progress/").content.decode()
+    places = ["text of Reference", "the XML as it is written", "EntityAddress of Connection"]
+    assert [page.index(place) for place in places] == sorted(page.index(place) for place in places)
+
+
+def test_at_its_bound_it_has_the_newest(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_search, "MAX_FOUND", 1)
+    message("flexa.example", EAN, day=2)
+    newest = message("flexa.example", EAN, day=4)
+
+    assert done(started()).found == [newest.pk]
+
+
 def test_one_that_is_interrupted_goes_on_where_it_was(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(message_search, "BATCH_MESSAGES", 2)
     keys = [message("flexa.example", EAN).pk for _ in range(5)]
@@ -71,7 +117,7 @@ def test_one_that_is_interrupted_goes_on_where_it_was(db: None, monkeypatch: pyt
     assert (search.state, search.read, search.total) == ("running", 2, 5)
     assert message_search.is_waiting()
 
-    assert done(search).found == keys
+    assert done(search).found == keys[::-1]
     assert not message_search.is_waiting()
 
 

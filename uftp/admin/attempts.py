@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from common.search import FieldCondition, by
 from participants.admin_base.html import link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.admin_base.search import parties
@@ -52,13 +53,16 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin, ScalableAdmin):
     def in_scope(self, request: HttpRequest, rows: QuerySet[DeliveryAttempt]) -> QuerySet[DeliveryAttempt]:
         return self.seen(request).restrict_named(rows, "message__recipient_role", "message__recipient_domain")
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         named = Participant.objects.filter(pk__in=parties(text, self.seen(request)))
         return [
-            Q(message__message_id__startswith=text.lower()),
-            *(
-                Q(message__recipient_role=role, message__recipient_domain=domain)
-                for role, domain in named.values_list("role", "domain")
+            *by("MessageID", Q(message__message_id__startswith=text.lower())),
+            *by(
+                "recipient",
+                *(
+                    Q(message__recipient_role=role, message__recipient_domain=domain)
+                    for role, domain in named.values_list("role", "domain")
+                ),
             ),
         ]
 

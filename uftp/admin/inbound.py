@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 from common.display import PLACEHOLDER
-from common.search import words
+from common.search import FieldCondition, by, words
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, list_link, moment, one_per_line
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -148,16 +148,19 @@ class InboundMessageAdmin(MessageAdmin):
     def acted_on(self, request: HttpRequest, rows: QuerySet[InboundMessage]) -> QuerySet[InboundMessage]:
         return rows_of_senders(rows, self.acted_for(request))
 
-    def party_conditions(self, text: str, seen: Scope) -> list[Q]:
+    def party_conditions(self, text: str, seen: Scope) -> list[FieldCondition]:
         found = Participant.objects.filter(pk__in=parties(text, seen)).values_list("role", "domain")
         named = Sender.objects.none()
         for role, domain in found:
             named |= Sender.objects.filter(role=role, domain=domain)
         senders = list(named.values_list("pk", flat=True))
-        return [Q(sender__in=senders)] if senders else []
+        return by("sender", Q(sender__in=senders)) if senders else []
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
-        return [*super().search_conditions(request, text), words("reason", text) & ~Q(reason="")]
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
+        return [
+            *super().search_conditions(request, text),
+            *by("reason", words("reason", text) & ~Q(reason="")),
+        ]
 
     def has_process_again_permission(self, request: HttpRequest) -> bool:
         return PROCESS_AGAIN.is_allowed(request)
@@ -283,8 +286,8 @@ class SenderAdmin(ReadOnlyAdmin, ScalableAdmin):
     search_help_text = "The beginning of a domain"
     fields = ("domain", "role", "received")
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
-        return [Q(domain__startswith=text.lower())]
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
+        return by("domain", Q(domain__startswith=text.lower()))
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Sender]) -> QuerySet[Sender]:
         return self.seen(request).restrict_named(rows, "role", "domain")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils.timezone import localdate, make_aware
 
 from common import clock
+from common.display import PLACEHOLDER
 from participants.admin_base.html import moment
 from participants.admin_base.pages import CHANGE, Page, may_read, may_view
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -109,10 +111,17 @@ def _progress(model_admin: ScopedAdmin, request: HttpRequest, search: MessageSea
     shown: Any = model_admin.admin_site.get_model_admin(InboundMessage)
     rows = []
     if shown.has_view_permission(request):
-        found = shown.get_queryset(request).filter(pk__in=search.found).order_by("pk")
+        in_scope = shown.get_queryset(request).in_bulk(search.found)
         rows = [
-            (shown.url_to("change", row.pk), row.message_type, moment(row.received_at), badge_of_result(row))
-            for row in found
+            (
+                shown.url_to("change", row.pk),
+                row.message_type,
+                moment(row.received_at),
+                badge_of_result(row),
+                place or "the XML as it is written",
+            )
+            for pk, place in zip_longest(search.found, search.places, fillvalue=PLACEHOLDER)
+            if (row := in_scope.get(pk))
         ]
     unfinished = search.state in message_search.UNFINISHED
     return {

@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from common.search import FieldCondition, by
 from participants.admin_base.html import link, list_link, moment
 from participants.admin_base.pages import Page
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -105,16 +106,19 @@ class MessageAdmin(ReadOnlyAdmin, ScalableAdmin):
         scope: Scope = getattr(message, "_link_scope", NOBODY)
         return scope
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions by MessageID, which is stored in lower case, ConversationID, party and reason."""
         seen = self.seen(request)
         return [
-            Q(message_id__startswith=text.lower()),
-            *(Q(conversation_id__startswith=each) for each in dict.fromkeys((text, text.lower()))),
+            *by("MessageID", Q(message_id__startswith=text.lower())),
+            *by(
+                "ConversationID",
+                *(Q(conversation_id__startswith=each) for each in dict.fromkeys((text, text.lower()))),
+            ),
             *self.party_conditions(text, seen),
         ]
 
-    def party_conditions(self, text: str, seen: Scope) -> list[Q]:
+    def party_conditions(self, text: str, seen: Scope) -> list[FieldCondition]:
         """Return the condition that the text names the participant that sent a message or is to get it."""
         raise NotImplementedError
 

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from common.display import PLACEHOLDER
+from common.search import FieldCondition, by
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, list_link, moment, one_per_line, table
 from participants.admin_base.search import parties
@@ -151,13 +152,13 @@ class OutboundMessageAdmin(MessageAdmin):
     def acted_on(self, request: HttpRequest, rows: QuerySet[OutboundMessage]) -> QuerySet[OutboundMessage]:
         return self.acted_for(request).restrict_named(rows, "recipient_role", "recipient_domain")
 
-    def party_conditions(self, text: str, seen: Scope) -> list[Q]:
+    def party_conditions(self, text: str, seen: Scope) -> list[FieldCondition]:
         named = Q()
         for role, domain in Participant.objects.filter(pk__in=parties(text, seen)).values_list(
             "role", "domain"
         ):
             named |= Q(recipient_role=role, recipient_domain=domain)
-        return [named] if named else []
+        return by("recipient", named) if named else []
 
     def has_send_again_permission(self, request: HttpRequest) -> bool:
         return SEND_AGAIN.is_allowed(request)

@@ -9,6 +9,7 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 
+from common.search import FieldCondition, by
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import Page
@@ -64,8 +65,11 @@ class RefusalAdmin(ReadOnlyAdmin, ScalableAdmin):
     fields = ("received", "sender", "proven", "address", "answer", "meaning", "size_in_words")
     pages = (Page("<path:object_id>/xml/", "xml", download),)
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
-        return [*(Q(role=role, domain__startswith=text.lower()) for role in Role.values), Q(address=text)]
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
+        return [
+            *by("sender", *(Q(role=role, domain__startswith=text.lower()) for role in Role.values)),
+            *by("address", Q(address=text)),
+        ]
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[Refusal]) -> QuerySet[Refusal]:
         return self.seen(request).restrict_named(rows, "role", "domain")

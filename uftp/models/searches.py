@@ -12,7 +12,8 @@ class MessageSearch(models.Model):
     """A search for a text in the XML of one sender's messages of some days, done by a worker.
 
     A worker first writes down which messages it is about. A search that was interrupted goes on after those that are
-    `read`. `found` are the primary keys of the messages that have the text.
+    `read`. `found` are the primary keys of the messages that have the text, the newest first, and `places` say where
+    each has it, such as `EntityAddress of Connection`; "" where no value has it, but the XML as it is written.
     """
 
     class State(models.TextChoices):
@@ -40,6 +41,7 @@ class MessageSearch(models.Model):
     read = models.PositiveIntegerField(default=0, help_text="Messages read so far")
     read_bytes = models.BigIntegerField(default=0)
     found = ArrayField(models.BigIntegerField(), default=list)
+    places = ArrayField(models.TextField(), default=list)
 
     class Meta:
         ordering = ["-id"]

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from common.display import PLACEHOLDER
+from common.search import FieldCondition
 from participants import edits
 from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.admin_base.html import count_in_words, link, list_link, moment, one_per_line
@@ -80,7 +81,7 @@ class ChangeAdmin(ReadOnlyAdmin, ScalableAdmin):
         )
         return rows.select_related("message__sender").defer("message__sealed")
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions by number, message and reason."""
         return reference_search.changes(text, Q(sender_is_seen=True))
 
@@ -230,7 +231,7 @@ class RevisionPlaceAdmin(ReadOnlyAdmin, ScalableAdmin):
     action_form = ReasonActionForm
     actions = ("reset",)
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the condition that the text names the sender."""
         return of_parties(text, self.seen(request), "sender")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from common import clock
+from common.search import FieldCondition
 from participants.admin_base.html import link, moment, party_link
 from participants.admin_base.journal import JOURNAL_PAGES
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -80,7 +81,7 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         """Return conflicts with the rows that the list names."""
         return super().get_queryset(request).select_related(*self.list_select_related)
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions by number, connection, congestion point, party and reason."""
         return reference_search.conflicts(text, self.seen(request))
 

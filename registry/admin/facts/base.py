@@ -1,13 +1,15 @@
 """The common part of the screens of facts: days, and the changes that recorded and superseded the facts."""
 
+from itertools import chain
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from common.display import PLACEHOLDER
+from common.search import FieldCondition, by
 from participants.admin_base.exporting import Column
 from participants.admin_base.html import link, moment
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -89,12 +91,12 @@ class FactAdmin(ReadOnlyAdmin, ScalableAdmin):
             context["adjust_url"] = adjust.adjust_url(row)
         return context
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions that the text is, begins or ends an address of the fact, or names its party."""
         similar = {"connection": addresses.similar, "congestion_point": addresses.similar_points}
         items = [name for name in similar if any(field.name == name for field in self.model._meta.fields)]
-        of_items = [condition for name in items for condition in similar[name](f"{name}__address", text)]
-        return [*of_items, *of_parties(text, self.seen(request), *self.scope_by)]
+        of_items = (by(name.replace("_", " "), *similar[name](f"{name}__address", text)) for name in items)
+        return [*chain.from_iterable(of_items), *of_parties(text, self.seen(request), *self.scope_by)]
 
     @admin.display(description="days")
     def days(self, fact: Fact) -> str:

@@ -17,7 +17,7 @@ def suggest(model_admin: ScalableAdmin, request: HttpRequest) -> JsonResponse:
     """Return the addresses in scope that begin or end with `term`, as a JSON object with `results`."""
     term = request.GET.get("term", "").strip().replace("\x00", "")
     found, _ = model_admin.find(request, term, SUGGESTED) if term else ([], False)
-    return JsonResponse({"results": sorted({row.address for row in found})})
+    return JsonResponse({"results": sorted({each.row.address for each in found})})
 
 
 SUGGEST = Page("suggest/", "suggest", suggest)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -17,6 +17,7 @@ from django.utils.text import slugify
 from common import clock
 from common.csv.writer import csv_response
 from common.display import PLACEHOLDER
+from common.search import FieldCondition, by
 from participants.admin_base.filters import DSOFilter
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
@@ -188,10 +189,10 @@ class CongestionPointAdmin(ReadOnlyAdmin, SuggestingAdmin):
         current = CongestionPointTerms.objects.current().order_by("period")
         return super().get_queryset(request).prefetch_related(Prefetch("terms", current, "current_terms"))
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions that the address begins or ends with the text, or that the text names the DSO."""
         seen = self.seen(request)
-        return [*addresses.similar_points("address", text), *of_parties(text, seen, "dso")]
+        return [*by("address", *addresses.similar_points("address", text)), *of_parties(text, seen, "dso")]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)

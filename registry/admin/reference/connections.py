@@ -5,14 +5,14 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from common import clock
 from common.check_digits import right_check_digit
 from common.identifiers import odd_character
-from common.search import matching
+from common.search import FieldCondition, by, matching, matching_by
 from participants.admin_base.html import link, moment, one_per_line
 from participants.admin_base.pages import CHANGE, Page, may_read
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
@@ -105,11 +105,11 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
         connected = scope.restrict(CongestionPointConnection.objects.all(), "dso").values("connection")
         return rows.filter(pk__in=represented.union(connected, all=True))
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions that the address begins or ends with the text."""
-        return addresses.similar("address", text)
+        return by("address", *addresses.similar("address", text))
 
-    def find_keys(self, request: HttpRequest, text: str, limit: int) -> tuple[list[int], bool]:
+    def find_keys(self, request: HttpRequest, text: str, limit: int) -> tuple[dict[int, str], bool]:
         """Return the keys of the connections in scope that the text finds.
 
         Each claim that may bring a connection into scope is a branch of its own: PostgreSQL then looks up the claims
@@ -117,8 +117,10 @@ class ConnectionAdmin(ReadOnlyAdmin, SuggestingAdmin):
         """
         scopes = reference_search.connections_in(self.seen(request))
         conditions = self.all_conditions(request, text)
-        in_scope = [scope & condition for condition in conditions for scope in scopes]
-        return matching(Connection.objects.all(), in_scope, limit)
+        in_scope = [
+            FieldCondition(field, scope & condition) for field, condition in conditions for scope in scopes
+        ]
+        return matching_by(Connection.objects.all(), in_scope, limit)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Order by address; for limited staff, the latest first.

@@ -10,6 +10,7 @@ from django.db.models import DateField, Prefetch, Q, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 
 from common.display import PLACEHOLDER
+from common.search import FieldCondition, by
 from participants.admin_base.html import party_link
 from participants.admin_base.journal import JOURNAL_PAGES, journal_of
 from participants.admin_base.pages import CHANGE, Page, may_read
@@ -179,15 +180,14 @@ class ContractAdmin(ScalableAdmin):
         listed = rows.prefetch_related(Prefetch("versions", versions, "current_versions"))
         return listed.annotate(today=Value(market_today(), DateField()))
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Search anywhere in the text: there are only thousands of contracts."""
         point = Q(congestion_point__icontains=text) if len(text) >= SHORTEST_END else Q(congestion_point=text)
         at_point = ContractVersion.objects.current().filter(point)
         return [
-            Q(contract_id=text),
-            Q(contract_id__icontains=text),
+            *by("ContractID", Q(contract_id=text), Q(contract_id__icontains=text)),
             *of_parties(text, self.seen(request), "dso", "agr", others=True),
-            Q(pk__in=at_point.values("contract")),
+            *by("congestion point", Q(pk__in=at_point.values("contract"))),
         ]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.text import Truncator
 
+from common.search import FieldCondition, by
 from participants.admin_base.filters import DayRangeFilter
 from participants.admin_base.html import link, moment, party_link
 from participants.admin_base.pages import CHANGE, Page, may_read
@@ -147,15 +148,15 @@ class ReservationUpdateAdmin(ReadOnlyAdmin, ScalableAdmin):
                 return (f"-{field}", "-pk")
         return ("-pk",)
 
-    def search_conditions(self, request: HttpRequest, text: str) -> list[Q]:
+    def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions by MessageID, contract, party, and the indexed beginning of the Reference."""
         seen = self.seen(request)
         contracts = seen.restrict(Contract.objects.filter(contract_id__icontains=text), "dso", "agr")
         named = list(contracts.order_by("pk").values_list("pk", flat=True)[:MAX_CONTRACTS])
         return [
-            Q(message__message_id__startswith=text.lower()),
-            *([Q(contract__in=named)] if named else []),
-            Q(found_by__startswith=text[:INDEXED_REFERENCE_LENGTH]),
+            *by("MessageID", Q(message__message_id__startswith=text.lower())),
+            *by("ContractID", *([Q(contract__in=named)] if named else [])),
+            *by("Reference", Q(found_by__startswith=text[:INDEXED_REFERENCE_LENGTH])),
             *of_parties(text, seen, "dso", "agr", others=True),
         ]
 

@@ -119,6 +119,34 @@ def test_the_search_box_finds_what_people_type(made: Conflict, staff: Client, te
     assert finds in said
 
 
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("flexa", {"domain", "holder", "AGR", "sender", "what it changed"}),
+        ("uftp-host", {"endpoint"}),
+        ("Flexible", {"name"}),
+        ("station-05", {"address", "congestion point", "what it changed"}),
+        (MESSAGE_ID[:8], {"MessageID"}),
+        ("reason-word", {"reason"}),
+    ],
+)
+def test_each_row_says_by_which_field_it_was_found(
+    made: Conflict, staff: Client, text: str, fields: set[str]
+) -> None:
+    Participant.objects.filter(domain="flexa.example").update(
+        name="Flexible A", endpoint="https://uftp-host.example/message"
+    )
+    InboundMessage.objects.filter(message_id=MESSAGE_ID).update(reason="reason-word")
+
+    page = html.unescape(staff.get("/admin/search/", {"q": text}, follow=True).content.decode())
+
+    named = set(re.findall(r"Found by: ([^<]+)<", page)) | set(
+        re.findall(r"finds nothing else than this, by its ([^<]+)\.<", page)
+    )
+    assert named
+    assert named <= fields
+
+
 def test_a_conflict_and_a_change_are_found_by_number(made: Conflict, staff: Client) -> None:
     assert f"/admin/registry/conflict/{made.pk}/change/" in found(staff, str(made.pk))
     assert f"/admin/registry/change/{made.opened_by_id}/change/" in found(staff, str(made.opened_by_id))
