@@ -21,6 +21,9 @@ from participants.scope import Scope
 DAYS = 90
 """So many days are kept, today included."""
 
+EVERY_MINUTES = 10
+"""Minutes of the hour from one run to the next."""
+
 MAX_DAYS_A_RUN = 10
 """At most this many days are counted in one run, so that the first runs do not take long."""
 
@@ -51,6 +54,12 @@ def update_daily_counts(counters: Sequence[CountDay], *, now: datetime, zone: Zo
         for day in days[:MAX_DAYS_A_RUN]:
             _count(counters, day, zone, is_over=day < today)
     return days[:MAX_DAYS_A_RUN]
+
+
+def next_run(now: datetime) -> datetime:
+    """Return when the worker counts next after `now`."""
+    begun = now.replace(minute=now.minute - now.minute % EVERY_MINUTES, second=0, microsecond=0)
+    return begun + timedelta(minutes=EVERY_MINUTES)
 
 
 def trend(scope: Scope, measures: Sequence[str]) -> dict[date, dict[str, int]]:

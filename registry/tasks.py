@@ -7,7 +7,7 @@ from procrastinate.contrib.django import app
 
 from common import clock
 from participants.admin_base import extensions
-from participants.daily_counts import update_daily_counts
+from participants.daily_counts import EVERY_MINUTES, update_daily_counts
 from registry.imports import upload_jobs, uploads
 from registry.market.market import market, today_at
 from registry.notices import send
@@ -26,10 +26,10 @@ def count_coverage(timestamp: int) -> None:
     coverage.update_coverage(today=today_at(now, market().time_zone), now=now)
 
 
-@app.periodic(cron="*/10 * * * *")
+@app.periodic(cron=f"*/{EVERY_MINUTES} * * * *")
 @app.task(name="registry.count_days", queue=INBOX, queueing_lock="days")
 def count_days(timestamp: int) -> None:
-    """Count what happened today, and on days that are over, for the dashboard's trends, each ten minutes."""
+    """Count what happened today, and on days that are over, for the dashboard's trends."""
     zone = ZoneInfo(market().time_zone)
     update_daily_counts(extensions.daily_counts(), now=clock.now(), zone=zone)
 

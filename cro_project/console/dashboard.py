@@ -98,6 +98,9 @@ class Dashboard:
     """What waits for nobody: figures that are zero."""
 
     trends: list[Trend]
+    trends_state: str
+    """Which days of the trends are counted, and when the next ones are."""
+
     coverage: list[Figure]
     coverage_at: datetime | None
 
@@ -116,6 +119,7 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
     bands = coverage.bands(scope) if may(CongestionPoint) else []
     points = list_url(CongestionPoint)
     waiting = by_urgency([*figures(scope, now, may), *([_silent(scope)] if may(Participant) else [])])
+    drawn, state = _trends(scope, may, now)
     maximum = max((count for _, count, _ in bands), default=0)
     return Dashboard(
         begin=not scope.restrict(Participant.objects.all(), "pk").exists(),
@@ -130,7 +134,8 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
         waiting=[figure for figure in waiting if not figure.is_zero],
         quiet=[figure for figure in waiting if figure.is_zero],
         recipients=_recipients(scope) if may(OutboundMessage) else [],
-        trends=_trends(scope, may),
+        trends=drawn,
+        trends_state=state,
         coverage=[
             Figure(label, f"{count:,}", f"{points}?{query}", charts.share(count, maximum))
             for label, count, query in bands
@@ -139,17 +144,18 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
     )
 
 
-def _trends(scope: Scope, may: Callable[[type[Model]], bool]) -> list[Trend]:
-    """Return the pictures of the last days that the member of staff may see."""
+def _trends(scope: Scope, may: Callable[[type[Model]], bool], now: datetime) -> tuple[list[Trend], str]:
+    """Return the pictures of the last days that the member of staff may see, and which days are counted."""
     drawn = (
         (Conflict, trends.conflicts),
         (InboundMessage, trends.rejections),
         (OutboundMessage, trends.deliveries),
     )
     if not any(may(model) for model, _ in drawn):
-        return []
+        return [], ""
     days = trends.counted(scope)
-    return [shown for model, draw in drawn if may(model) and (shown := draw(days))]
+    pictures = [shown for model, draw in drawn if may(model) and (shown := draw(days))]
+    return pictures, trends.state(days, now)
 
 
 def _conflicts(scope: Scope, today: date, zone: ZoneInfo) -> tuple[Figure, list[Figure], list[Figure]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from common import svg
 from common.svg import element, rect
-from participants.daily_counts import DAYS, trend
+from participants.admin_base.html import moment
+from participants.daily_counts import DAYS, EVERY_MINUTES, next_run, trend
 from participants.scope import Scope
 from registry.queries.daily_counts import OPENED
 from uftp.daily_counts import DELIVERED, REJECTED
@@ -41,6 +42,16 @@ def counted(scope: Scope) -> Days:
     return trend(scope, MEASURES)
 
 
+def state(days: Days, now: datetime) -> str:
+    """Return which days are counted, and when the worker counts the next ones."""
+    following = f"the worker counts every {EVERY_MINUTES} minutes, next at {moment(next_run(now))}"
+    if not days:
+        return f"Not counted yet: {following}."
+    if len(days) < DAYS:
+        return f"Counted so far: {len(days)} of {DAYS} days, from {min(days)} on. The others follow: {following}."
+    return f"Counted every {EVERY_MINUTES} minutes."
+
+
 def conflicts(days: Days) -> Trend | None:
     """Return the conflicts that opened on each day."""
     return _trend("conflicts", "Conflicts opened", days, [(OPENED, "warn", "")])
@@ -54,7 +65,7 @@ def rejections(days: Days) -> Trend | None:
 def deliveries(days: Days) -> Trend | None:
     """Return how long deliveries took on each day."""
     kinds = ["ok", "other", "warn", "bad"]
-    words = ["within 10 seconds", "within a minute", "within an hour", "later"]
+    words = ["within 10 seconds", "in 10 to 60 seconds", "in 1 to 60 minutes", "later"]
     parts = [(name, kind, word) for (name, _), kind, word in zip(DELIVERED, kinds, words, strict=True)]
     return _trend("deliveries", "Messages delivered", days, parts)
 
@@ -124,13 +135,17 @@ def _in_words(
     parts: Sequence[tuple[str, str, str]],
     days: Days,
 ) -> str:
-    """Return the numbers in one sentence: in all, of each part, and on the highest day."""
+    """Return the numbers in one sentence: in all, of each part that is not zero, and on the highest day."""
     total, (most_on, most) = sum(totals.values()), max(totals.items(), key=lambda each: each[1])
     if not total:
-        return f"{title}: none."
-    shares = ", ".join(
-        f"{100 * sum(numbers[measure] for numbers in days.values()) / total:.1f} % {words}"
-        for measure, _, words in parts
-        if words
-    )
+        counted_days = "1 day" if len(days) == 1 else f"{len(days)} days"
+        return f"{title}: none{'' if len(days) == DAYS else f' on the {counted_days} counted so far'}."
+    counts = [(sum(numbers[measure] for numbers in days.values()), words) for measure, _, words in parts]
+    shares = ", ".join(f"{_share(count, total)} {words}" for count, words in counts if count and words)
     return f"{total:,} in all{f': {shares}' if shares else ''}; most on {most_on}: {most:,}."
+
+
+def _share(count: int, total: int) -> str:
+    """Return a share in percent. Only nothing is 0.0 %, and only all is 100.0 %."""
+    share = min(max(round(100 * count / total, 1), 0.1), 99.9) if count < total else 100.0
+    return f"{share:.1f} %"

@@ -40,7 +40,7 @@ class TestProgress:
 def progress_of(test: OutboundMessage, now: datetime) -> TestProgress:
     """Return the progress of `test` at the moment `now`, in real time."""
     attempts = list(test.delivery_attempts.order_by("pk"))
-    steps = [Step(badge("ok", "done"), "Stored", f"at {moment(test.created_at)}, to be delivered at once")]
+    steps = [Step(badge("ok", "done"), "Stored", f"at {moment(test.created_at)}")]
     delivery, delivered = _delivery(test, attempts, now)
     steps.append(delivery)
     answer = _answer_to(test)
@@ -86,8 +86,8 @@ def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datet
     circuit = open_circuit((test.recipient_role, test.recipient_domain))
     if circuit is not None:
         sentences.append(
-            "This participant has refused a message, so one message at a time is tried, the next one at "
-            f"{moment(max(circuit.next_trial_at, test.next_attempt_at or now))}."
+            "This participant has refused a message, so one message at a time is tried. "
+            + _next(max(circuit.next_trial_at, test.next_attempt_at or now), now)
         )
         return Step(badge("warn", "paused"), "Delivery", one_per_line(sentences), action), False
     if not attempts:
@@ -95,8 +95,7 @@ def _delivery(test: OutboundMessage, attempts: list[DeliveryAttempt], now: datet
         return Step(badge("", "under way"), "Delivery", text), False
     if test.next_attempt_at:
         sentences.append(
-            f"Next attempt at {moment(test.next_attempt_at)}, {_in_how_long(test.next_attempt_at - now)}. "
-            f"Attempts go on until {moment(test.give_up_at)}."
+            f"{_next(test.next_attempt_at, now)} Attempts go on until {moment(test.give_up_at)}."
         )
     return Step(badge("warn", "tried"), "Delivery", one_per_line(sentences), action), False
 
@@ -174,11 +173,16 @@ def _in_words(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
 
 
+def _next(at: datetime, now: datetime) -> str:
+    """Return when the next attempt is. A worker takes one that is due within seconds, so it has no moment any more."""
+    return (
+        f"Next attempt at {moment(at)}, {_in_how_long(at - now)}." if at > now else "The next attempt is due."
+    )
+
+
 def _in_how_long(time: timedelta) -> str:
-    """Return a duration such as `in 40 seconds`, or `at once`."""
-    seconds = round(time.total_seconds())
-    if seconds < 1:
-        return "at once"
+    """Return a duration that is not over, such as `in 40 seconds`."""
+    seconds = max(round(time.total_seconds()), 1)
     unit, length = next(
         (unit, length)
         for unit, length in (("hour", 3_600), ("minute", 60), ("second", 1))

@@ -1,5 +1,6 @@
 """The dashboard's trends: what there was on each of the last 90 days, counted ahead."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -94,20 +95,52 @@ def test_days_that_are_over_are_counted_once_and_old_ones_forgotten(day: None) -
     assert not DailyCount.objects.filter(day__lte=TODAY - timedelta(days=DAYS - 1)).exists()
 
 
-def test_the_dashboard_draws_them_for_those_who_may_look(day: None, client: Client) -> None:
+def test_the_dashboard_draws_them_for_those_who_may_look(
+    day: None, client: Client, stop_clock: Callable[[datetime], None]
+) -> None:
+    stop_clock(NOW)
     client.force_login(User.objects.create_superuser("kim", password="kim"))
-    assert "The last 90 days" not in client.get("/admin/").content.decode()
+    page = client.get("/admin/").content.decode()
+    assert "Not counted yet: the worker counts every 10 minutes, next at 2026-06-01 14:10:00 CEST." in page
+    assert "Conflicts opened" not in page
     count()
 
     page = client.get("/admin/").content.decode()
 
     assert "2 in all; most on 2026-06-01: 2." in page
     assert "1 in all; most on 2026-06-01: 1." in page
-    assert "4 in all: 25.0 % within 10 seconds" in page
+    assert "4 in all: 25.0 % within 10 seconds, 25.0 % in 10 to 60 seconds" in page
+    assert "Counted so far: 10 of 90 days, from 2026-05-23 on. The others follow: the worker" in page
     limited = User.objects.create_user("lee", is_staff=True)
     limited.groups.add(Group.objects.get(name="CRO participant manager"))
     assign_perm("participants.view_participant", limited, party("AGR", "else.example"))
     client.force_login(limited)
     page = client.get("/admin/").content.decode()
-    assert "Conflicts opened: none." in page
+    assert "Conflicts opened: none on the 10 days counted so far." in page
     assert "in all" not in page
+
+
+def test_a_day_without_late_deliveries_says_nothing_of_them(db: None, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    for seconds in (1, 2, 3):
+        sent(NOW, seconds)
+    for _ in range(DAYS // MAX_DAYS_A_RUN + 1):
+        count()
+
+    page = client.get("/admin/").content.decode()
+
+    assert "3 in all: 100.0 % within 10 seconds; most on 2026-06-01: 3." in page
+    assert "Counted every 10 minutes." in page
+    assert "Conflicts opened: none." in page
+
+
+def test_a_share_of_very_few_is_not_nothing_and_the_rest_is_not_all(db: None, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    numbers = {DELIVERED[0][0]: 99_999, DELIVERED[3][0]: 1, "counted": 1}
+    DailyCount.objects.bulk_create(
+        DailyCount(day=TODAY, measure=measure, number=number) for measure, number in numbers.items()
+    )
+
+    page = client.get("/admin/").content.decode()
+
+    assert "100,000 in all: 99.9 % within 10 seconds, 0.1 % later" in page

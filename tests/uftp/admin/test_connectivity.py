@@ -142,7 +142,7 @@ def test_an_endpoint_that_does_not_answer(staff: Client, peer: Peer) -> None:
     assert "not delivered so far" in text
     assert "Nobody answers at this address: nothing accepts connections there. (connection refused)" in text
     assert url in text
-    assert re.search(r"Next attempt at [^,]*, (in \d+ seconds?|at once)\. Attempts go on until \d{4}-", text)
+    assert re.search(r"Next attempt at [^,]*, in \d+ seconds?\. Attempts go on until \d{4}-", text)
     assert "What to do:" in text
 
 
@@ -171,13 +171,14 @@ def test_what_is_tried_in_vain_leads_to_where_it_is_put_right(staff: Client, pee
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        (-3, "at once"),
-        (0.2, "at once"),
-        (1, "in 1 second"),
-        (40, "in 40 seconds"),
-        (90, "in 90 seconds"),
-        (300, "in 5 minutes"),
-        (7_200, "in 2 hours"),
+        (-3, "The next attempt is due."),
+        (0, "The next attempt is due."),
+        (0.2, ", in 1 second."),
+        (1, ", in 1 second."),
+        (40, ", in 40 seconds."),
+        (90, ", in 90 seconds."),
+        (300, ", in 5 minutes."),
+        (7_200, ", in 2 hours."),
     ],
 )
 def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float, expected: str) -> None:
@@ -190,7 +191,9 @@ def test_the_next_attempt_is_in_words(staff: Client, peer: Peer, seconds: float,
 
     steps_now = progress_of(test, now).steps
 
-    assert f", {expected}. Attempts go on until" in str(steps_now[1].text)
+    assert f"{expected} Attempts go on until" in str(steps_now[1].text)
+    assert ("Next attempt at" in str(steps_now[1].text)) == (seconds > 0)
+    assert "at once" not in str(steps_now[0].text)
     assert "(connection timed out)" in str(steps_now[1].text)
 
 
