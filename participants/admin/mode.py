@@ -23,7 +23,7 @@ MEANINGS = {
     ),
     Mode.CLOSED: (
         "Only participants that you have authorized may act. Messages of those that are merely known are answered "
-        "Rejected: Unauthorized; a sender that is not registered stays unrecorded and is refused as well."
+        "Rejected: Unauthorized; so are those of a sender that is not registered, and it is not recorded."
     ),
 }
 

@@ -33,18 +33,18 @@ class StandingChange:
 
 
 _REFUSED = (
-    "From then on every message of it is refused: updates, queries, TestMessages and answers. The CRO takes a message "
+    "From then on every message of it is rejected: updates, queries, TestMessages and answers. The CRO takes a message "
     "in, registers nothing of it, and answers Rejected with the reason {reason}."
 )
 _STAYS = (
     "What it has registered stays, and goes on counting. Answers that wait for it are still delivered. "
-    "You can take this back at any time by authorizing it; what was refused meanwhile it has to send anew."
+    "You can take this back at any time by authorizing it; what was rejected in between it has to send anew."
 )
 STANDING_CHANGES: dict[str, StandingChange] = {
     ParticipantStanding.AUTHORIZED: StandingChange(
         "Authorize",
         "authorized",
-        "From then on its messages are handled, whether the CRO is open or closed. What was refused before is not "
+        "From then on its messages are handled, whether the CRO is open or closed. What was rejected before is not "
         "handled now: it has to send that anew. You can take this back at any time by suspending or barring it.",
     ),
     ParticipantStanding.SUSPENDED: StandingChange(
@@ -56,7 +56,7 @@ STANDING_CHANGES: dict[str, StandingChange] = {
     ParticipantStanding.KNOWN: StandingChange(
         "Set to known",
         "set to known",
-        "From then on its messages are handled while the CRO is open, and refused with “Unauthorized” while it is "
+        "From then on its messages are handled while the CRO is open, and rejected with “Unauthorized” while it is "
         "closed. You can take this back at any time by authorizing it.",
     ),
 }
@@ -82,7 +82,7 @@ def meaning(standing: str, mode: str) -> str:
         case ParticipantStanding.BARRED:
             return "Each of its messages is answered Rejected: Barred Sender."
         case _ if mode == Mode.OPEN:
-            return "The CRO is open, so its messages are handled; in closed mode they would be refused."
+            return "The CRO is open, so its messages are handled; in closed mode they would be rejected."
         case _:
             return "The CRO is closed, so its messages are answered Rejected: Unauthorized."
 

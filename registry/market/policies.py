@@ -68,7 +68,7 @@ POLICIES = {
         ),
         PolicyDefinition(
             "omitted connections",
-            "An update does not mention connections that its sender registered earlier",
+            "An update does not name connections that its sender registered earlier",
             (KEEP, END),
             KEEP,
         ),

@@ -69,7 +69,7 @@ class DeliverySettingsForm(ReasonForm):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
-    scope = forms.CharField(required=False, max_length=500, help_text="Empty: none is asked for")
+    scope = forms.CharField(required=False, max_length=500, help_text="Empty: none is requested")
     secret_in_body = forms.BooleanField(
         required=False,
         label="Send client id and secret in the body",

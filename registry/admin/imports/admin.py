@@ -133,7 +133,7 @@ class ImportRunAdmin(ScalableAdmin):
     list_filter = ("kind", StateFilter, ("created_at", DayRangeFilter))
     search_fields = ("pk__exact", "file_name__startswith", "actor__exact", "content_hash__exact")
     search_help_text = (
-        "An import's number, the beginning of a file's name, who asked for it, or the file's SHA-256"
+        "An import's number, the beginning of a file's name, who started it, or the file's SHA-256"
     )
     change_list_template = "admin/registry/imports.html"
     pages = (

@@ -125,7 +125,7 @@ def facts(run: ImportRun) -> list[tuple[str, object]]:
         ("File", run.file_name),
         ("Size", size_in_words(run.size) if run.size is not None else PLACEHOLDER),
         ("Options", options_in_words(run)),
-        ("Asked for by", run.actor if not run.uploaded else f"{run.actor}, who uploaded it"),
+        ("Started by", run.actor if not run.uploaded else f"{run.actor}, who uploaded it"),
         ("At", moment(run.created_at)),
         ("Reason", run.reason or PLACEHOLDER),
     ]

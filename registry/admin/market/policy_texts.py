@@ -34,11 +34,11 @@ class PolicyText:
 
 
 _HELD = (
-    "The holder keeps the days. The claim is contested until the holder lets go or staff settle the conflict. The "
-    "update is answered Accepted, with a warning that names connection and days and never the other party."
+    "The holder keeps the days. The claim is contested until the holder gives them up or staff settle the conflict. "
+    "The update is answered Accepted, with a warning that names connection and days and never the other party."
 )
 _REJECTED = (
-    "The whole message is rejected, so nothing of it is registered, and the sender is told what is wrong: "
+    "The whole message is rejected, so nothing of it is registered. The reason in the response is: "
     "“{reason}”."
 )
 _OUT_OF_BOUNDS = _REJECTED.format(reason="Period out of bounds")
@@ -62,7 +62,7 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
                 ),
                 REJECT: (
                     _REJECTED.format(reason="Connection conflict"),
-                    "one.example keeps the connection; two.example's update is rejected with all else that it says.",
+                    "one.example keeps the connection; two.example's whole update is rejected.",
                 ),
                 NEWEST_WINS: (
                     "The claimant gets the days from today on, and they are refused to the former holder. Days before "
@@ -84,14 +84,14 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
                 HOLD: (_HELD, "It stays north.example's; a conflict about the days from 1 April on is open."),
                 REJECT: (
                     _REJECTED.format(reason="Connection conflict"),
-                    "It stays north.example's; south.example's update is rejected with all else that it says.",
+                    "It stays north.example's; south.example's whole update is rejected.",
                 ),
             },
         ),
         "omitted connections": PolicyText(
-            "Connections that an update does not mention",
-            "An update does not mention connections that its sender registered earlier.",
-            "one.example represents the connections A, B and C. Its next update mentions A and B.",
+            "Connections that an update omits",
+            "An update does not name connections that its sender registered earlier.",
+            "one.example represents the connections A, B and C. Its next update names A and B.",
             {
                 KEEP: ("They stay as they are.", "C stays one.example's."),
                 END: (
@@ -115,17 +115,17 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
             },
         ),
         "disclosure": PolicyText(
-            "What a DSO is told about the connections behind its congestion point",
-            "A DSO asks for one of its congestion points.",
+            "What a response names of the connections of a congestion point",
+            "A DSO queries one of its congestion points.",
             "Three connections lie behind the congestion point; one.example represents two of them, "
             "two.example one.",
             {
                 PER_CONNECTION: (
-                    "It is told each connection, with the AGR that represents it.",
+                    "The response names each connection, with the AGR that represents it.",
                     "The DSO reads three entity addresses, and which AGR represents each.",
                 ),
                 COUNTS: (
-                    "It is told a pseudonym for each connection, new at every query, with the AGR: how many "
+                    "The response has a pseudonym for each connection, new at every query, with the AGR: how many "
                     "connections each AGR represents, and not which.",
                     "The DSO reads three pseudonyms: two of one.example and one of two.example.",
                 ),
@@ -240,8 +240,8 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
         ),
         "P6": PolicyText(
             "P6: stated twice",
-            "A message says the same thing twice, with overlapping periods. A congestion point that it gives different "
-            "terms on one day is always rejected.",
+            "A message states the same item twice, with overlapping periods. A congestion point that it gives "
+            "different terms on one day is always rejected.",
             "An AGR states a connection from 1 March to 30 June, and again from 1 June to 30 September.",
             {
                 REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),
@@ -254,8 +254,8 @@ POLICY_TEXTS: dict[str, dict[str, PolicyText]] = {
         ),
         "P7": PolicyText(
             "P7: a later block of days",
-            "The sender holds a separate, later block of days about the same thing, which its message does not "
-            "mention.",
+            "The sender holds a separate, later block of days about the same item, which its message does not "
+            "name.",
             "An AGR holds a connection from 1 July to 31 December. It now states 1 February to 30 April.",
             {
                 REJECT: (_OUT_OF_BOUNDS, "The update is rejected."),

@@ -31,7 +31,7 @@ def test_closing_shows_whom_it_concerns_and_asks_why(staff: Client) -> None:
 
     text = text_of(staff.get(CLOSE).content)
     assert "1 known participant will no longer be able to act." in text
-    assert "2 messages of theirs wait to be handled and will be refused" in text
+    assert "2 messages of theirs wait to be handled and will be rejected" in text
     assert "AGR known.example" in text
     assert "AGR authorized.example" not in text
     assert "Say why" in errors(staff.post(CLOSE, {"reason": ""}).content)

@@ -9,7 +9,7 @@ from tests.participants.conftest import LIST, AddParticipant, errors, key_text, 
 STANDING_CHANGES = {
     "suspended": "Rejected with the reason “Unauthorized”",
     "barred": "Rejected with the reason “Barred Sender”",
-    "known": "refused with “Unauthorized” while it is closed",
+    "known": "rejected with “Unauthorized” while it is closed",
 }
 
 
