@@ -34,10 +34,20 @@ _COMPLAINTS = {
 }
 _OPEN = "A quote is opened here and not closed on its line."
 _STRAY = "A quote stands in a field that is not quoted; quote the field, and write the quote inside it twice."
+ALIKE = 0.6
+"""A header that shares so much with a kind of file is said to be of that kind."""
+
 _CUT_OFF = "It is the last line: is the file cut off?"
 
 
-_registered_headers: dict[frozenset[str], str] = {}
+class RegisteredHeader(NamedTuple):
+    """What files with certain columns hold, and how such a file is imported, in words for people."""
+
+    what: str
+    advice: str
+
+
+_registered_headers: dict[frozenset[str], RegisteredHeader] = {}
 
 
 class UnreadableFile(ValueError):
@@ -67,9 +77,9 @@ class Fault:
         return f"line {self.line}{self.column and f', column {self.column}'}: {self.text}"
 
 
-def register_header(columns: Iterable[str], what: str) -> None:
+def register_header(columns: Iterable[str], what: str, advice: str) -> None:
     """Register what a file with these `columns` holds, for the message where another file is required."""
-    _registered_headers[frozenset(columns)] = what
+    _registered_headers[frozenset(columns)] = RegisteredHeader(what, advice)
 
 
 def file_name(path: str) -> str:
@@ -188,10 +198,30 @@ def _header(split: Callable[[str], list[str]], columns: Sequence[str], text: str
     }
     if any(differences.values()):
         differing = "; ".join(f"{what}: {', '.join(names)}" for what, names in differences.items() if names)
-        what = None if differences["named more than once"] else _registered_headers.get(frozenset(header))
-        these = f"These are the columns of {what}" if what else differing.capitalize()
-        raise UnreadableFile(f"line {line}: This names other columns than wanted. {these}. {wanted}")
+        other = None if differences["named more than once"] else _most_similar(header, columns)
+        these = f"{differing.capitalize()}."
+        if other is not None and other != frozenset(columns):
+            what, advice = _registered_headers[other]
+            whose = (
+                "These are the columns of" if other == frozenset(header) else "Most of these are columns of"
+            )
+            these = f"{whose} {what}: {advice}"
+        raise UnreadableFile(f"line {line}: This names other columns than wanted. {these} {wanted}")
     return header
+
+
+def _most_similar(header: Sequence[str], wanted: Sequence[str]) -> frozenset[str] | None:
+    """Return the columns of the registered kind of file that `header` is most like; None if it is like none.
+
+    A header is like a kind if they share ALIKE of all their columns. In doubt it is the wanted kind.
+    """
+
+    def likeness(columns: frozenset[str]) -> tuple[float, bool]:
+        return len(columns & names) / len(columns | names), columns == frozenset(wanted)
+
+    names = frozenset(header)
+    best = max([frozenset(wanted), *_registered_headers], key=likeness)
+    return best if likeness(best)[0] >= ALIKE else None
 
 
 def _row(line: int, header: Sequence[str], cells: Sequence[str]) -> Iterator[Row | Fault]:

@@ -42,11 +42,18 @@ KINDS: dict[str, Kind] = {
 }
 """The kinds, by the values of ImportRun.Kind."""
 
+
+def _register_header(name: ImportRun.Kind, kind: Kind) -> None:
+    command = f"import_{name.value.replace(' ', '_')}"
+    advice = f"import it by manage.py {command}, or upload it as {name.label}."
+    csv_reader.register_header(kind.columns, name.label.lower(), advice)
+
+
 for _name, _kind in KINDS.items():
-    csv_reader.register_header(_kind.columns, ImportRun.Kind(_name).label.lower())
+    _register_header(ImportRun.Kind(_name), _kind)
 
 
 def register(name: ImportRun.Kind, kind: Kind) -> None:
     """Add a kind of file."""
     KINDS[name] = kind
-    csv_reader.register_header(kind.columns, name.label.lower())
+    _register_header(name, kind)

@@ -260,7 +260,7 @@ def test_a_file_of_another_kind_is_said_to_be_one(sample: Sample) -> None:
     outcome = take(sample, other.text())
     assert outcome.status == 1
     assert (
-        f"line 1: This names other columns than wanted. These are the columns of {other.kind}."
+        f"line 1: This names other columns than wanted. These are the columns of {other.kind}: "
         in outcome.errors
     )
 
