@@ -30,7 +30,16 @@ ORDER: dict[str, tuple[str, ...]] = {
         "PolicySetting",
         "Market",
     ),
-    "uftp": ("InboundMessage", "OutboundMessage", "DeliveryAttempt", "Refusal", "MessageSearch", "Sender"),
+    "uftp": (
+        "InboundMessage",
+        "OutboundMessage",
+        "DeliveryAttempt",
+        "Refusal",
+        "UnknownSender",
+        "CircuitBreaker",
+        "MessageSearch",
+        "Sender",
+    ),
     "reservations": ("Contract", "ReservationUpdate"),
     "auth": ("User", "Group"),
 }

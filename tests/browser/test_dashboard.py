@@ -47,5 +47,5 @@ def test_the_menu_is_reached_by_keyboard(market: Market, kim: Page) -> None:
         if link.evaluate("it => it === document.activeElement"):
             break
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Audit entries")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Audit trail")
     expect(page.locator("#menu a[aria-current=page]")).to_have_text("Audit trail")

@@ -110,7 +110,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     page.get_by_label("Reason").fill("Their maintenance is over.")
     page.get_by_role("button", name="Send now").click()
     expect(page.get_by_text("1 message is to be sent again.")).to_be_visible()
-    page.get_by_role("link", name="Outbound messages").first.click()
+    page.get_by_role("link", name="Sent messages").first.click()
     expect(rows).to_have_count(min(OutboundMessage.objects.count(), PAGE))
     page.get_by_role("link", name="Failed", exact=True).click()
     opened(page, "/uftp/outboundmessage/", "=failed")
@@ -140,7 +140,7 @@ def test_staff_work_on_messages(kim: Page) -> None:
     page.locator(".field-passed_on_for").get_by_role("link").click()
     opened(page, "/uftp/inboundmessage/")
     expect(page.locator(".field-passed_on")).to_contain_text("Failed")
-    page.get_by_role("link", name="Inbound messages").first.click()
+    page.get_by_role("link", name="Received messages").first.click()
     opened(page, "/uftp/inboundmessage/")
 
     # Delivery attempts, and refused requests: forged, and proven with mistakes explained.

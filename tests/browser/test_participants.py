@@ -146,7 +146,7 @@ def test_participants_are_suspended_and_authorized_with_a_reason(market: Market,
     expect(page.get_by_text("7 participants are suspended.")).to_be_visible()
 
     menu(page, "Audit trail")
-    look(page, "audit-entries")
+    look(page, "audit-trail")
     page.get_by_label("Participant", exact=True).fill("AGR zonkracht.example")
     page.get_by_label("Participant", exact=True).press("Enter")
     rows = page.locator("#result_list tbody tr")

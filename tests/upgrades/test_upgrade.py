@@ -253,6 +253,9 @@ def renamed(row: Row) -> Row:
         return {**row, "name": row["name"].replace("refusal at the door", "refused request")}
     if str(row.get("codename")).endswith("_auditentry"):
         return {**row, "name": row["name"].replace("decision", "audit entry")}
+    if str(row.get("codename")).endswith(("_inboundmessage", "_outboundmessage")):
+        named = row["name"].replace("inbound message", "received message")
+        return {**row, "name": named.replace("outbound message", "sent message")}
     return row
 
 

@@ -26,9 +26,7 @@ def message_figures(scope: Scope, now: datetime, may_view: MayView) -> Iterator[
     if may_view(CircuitBreaker):
         opened = CircuitBreaker.objects.filter(state=CircuitBreaker.State.OPEN)
         paused = scope.restrict_named(opened, "role", "domain")
-        yield counted(
-            "Recipients paused after a refusal", paused, Urgency.NOW, state__exact=CircuitBreaker.State.OPEN
-        )
+        yield counted("Paused recipients", paused, Urgency.NOW, state__exact=CircuitBreaker.State.OPEN)
     if may_view(Refusal):
         yield counted(
             "Refused requests in 24 hours", refusals.last_day(scope, now), Urgency.SOON, at_recent="24h"

@@ -72,6 +72,7 @@ class OutboundMessage(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "sent message"
         constraints = [
             models.UniqueConstraint(
                 fields=["message_id"],
@@ -179,6 +180,7 @@ class CircuitBreaker(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "paused recipient"
         constraints = [models.UniqueConstraint(fields=["role", "domain"], name="circuit_breaker_recipient")]
 
     def __str__(self) -> str:

@@ -59,6 +59,7 @@ class InboundMessage(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "received message"
         constraints = [
             models.UniqueConstraint(
                 fields=["sender", "message_id", "content_hash"], name="inbound_message_once"

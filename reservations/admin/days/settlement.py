@@ -102,7 +102,7 @@ def settlement_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespo
     return model_admin.page(
         request,
         "admin/reservations/settlement.html",
-        "Settlement of reservations",
+        "Settlement",
         form=form,
         parties=[(party, _domains(contracts, party)) for party in ("dso", "agr")],
         limited=not model_admin.seen(request).everyone,

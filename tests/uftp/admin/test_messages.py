@@ -645,8 +645,13 @@ def test_the_index_is_in_the_order_of_the_work(staff: Client) -> None:
         "Conflicts",
         "Connections",
         "Changes",
-        "Inbound messages",
+        "Received messages",
+        "Sent messages",
+        "Delivery attempts",
         "Refused requests",
+        "Unknown senders",
+        "Paused recipients",
+        "Searches in messages",
     )
     places = [lists.index(f">{name}</a>") for name in named]
     assert places == sorted(places)
