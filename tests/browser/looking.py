@@ -8,7 +8,7 @@ from typing import Any, Literal
 from playwright.sync_api import Page
 
 PICTURES = Path(__file__).resolve().parents[2] / "var" / "screenshots"
-WIDTHS = (1280, 400)
+WIDTHS = (1280, 390)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 GRAVE = ("serious", "critical")
 
@@ -20,6 +20,30 @@ STICKS_OUT = """() => {
         .filter((it) => it.getBoundingClientRect().right > root.clientWidth + 1)
         .slice(0, 5)
         .map((it) => `${it.tagName} #${it.id} .${it.className}`);
+}"""
+
+# A field, button, chart or table that is wider than what frames it, unless it is scrolled inside that.
+STICKS_OUT_OF_ITS_FRAME = """() => {
+    const frames = ".card, .notice, fieldset, .module, form, dd, td, .side-by-side > *";
+    const framed = "input, select, textarea, button, a.button, svg.chart, table, pre, code";
+    const scrolled = (it, frame) => {
+        for (let up = it.parentElement; up && up !== frame.parentElement; up = up.parentElement) {
+            if (getComputedStyle(up).overflowX !== "visible") return true;
+        }
+        return false;
+    };
+    const out = new Set();
+    for (const frame of document.querySelectorAll(frames)) {
+        const edge = frame.getBoundingClientRect();
+        for (const it of edge.width ? frame.querySelectorAll(framed) : []) {
+            const box = it.getBoundingClientRect();
+            const beside = box.right > edge.right + 1 || box.left < edge.left - 1;
+            if (box.width > 3 && beside && !it.closest(".visually-hidden") && !scrolled(it, frame)) {
+                out.add(`${it.tagName} #${it.id} ${it.className} out of ${frame.tagName} ${frame.className}`);
+            }
+        }
+    }
+    return out.size ? [...out].slice(0, 5) : null;
 }"""
 
 
@@ -49,8 +73,9 @@ def look(page: Page, name: str) -> None:
 def _findings(page: Page) -> list[str]:
     """What is wrong with the page as it is laid out."""
     found = []
-    if out := page.evaluate(STICKS_OUT):
-        found.append(f"sticks out: {', '.join(out)}")
+    for sticking in (STICKS_OUT, STICKS_OUT_OF_ITS_FRAME):
+        if out := page.evaluate(sticking):
+            found.append(f"sticks out: {', '.join(out)}")
     # Evaluated by the browser's own protocol, which the page's Content-Security-Policy does not bind.
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_axe())
