@@ -66,7 +66,7 @@ def matching(rows: QuerySet[Any], conditions: Iterable[Q], limit: int) -> tuple[
 
 
 def matching_by(
-    rows: QuerySet[Any], conditions: Iterable[FieldCondition], limit: int
+    rows: QuerySet[Any], conditions: Iterable[FieldCondition], limit: int, *, newest_first: bool = False
 ) -> tuple[dict[Any, str], bool]:
     """Return the keys of rows that meet one of `conditions`, each with its field, and whether there are more.
 
@@ -79,6 +79,7 @@ def matching_by(
         rows: The rows to search, already restricted to what the viewer may see.
         conditions: What a row must meet, one of them.
         limit: How many keys are returned at most.
+        newest_first: Whether those of one condition are ordered by their keys, which are numbers, the highest first.
     """
     branches: list[QuerySet[Any, Any]] = []
     plain = rows.order_by().select_related(None).prefetch_related(None)
@@ -92,6 +93,6 @@ def matching_by(
         return {}, False
     found = branches[0].union(*branches[1:], all=True) if len(branches) > 1 else branches[0]
     places: dict[Any, int] = {}
-    for key, place in sorted(found, key=lambda each: each[1]):
+    for key, place in sorted(found, key=lambda each: (each[1], -each[0] if newest_first else 0)):
         places.setdefault(key, place)
     return {key: fields[place] for key, place in list(places.items())[:limit]}, len(places) > limit

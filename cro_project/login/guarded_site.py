@@ -56,7 +56,9 @@ class GuardedSite(AdminSite):
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Let a user change their own password, with an audit entry."""
-        response: Any = super().password_change(request, extra_context)
+        response: Any = super().password_change(
+            request, {"title": "Change password", **(extra_context or {})}
+        )
         user = request.user
         if request.method == "POST" and response.status_code == 302 and user.is_authenticated:
             name = user.get_username()

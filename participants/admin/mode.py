@@ -131,7 +131,7 @@ def _counts(seen: Scope) -> list[tuple[object, int, str, str]]:
     participants = seen.restrict(Participant.objects.all(), "pk")
     for standing in ParticipantStanding:
         open_, closed = (
-            "may act" if admission is Admission.ALLOWED else f"refused: {admission.value}"
+            "may act" if admission is Admission.ALLOWED else f"rejected: {admission.value}"
             for admission in (
                 admit(Participant(standing=standing), mode) for mode in (Mode.OPEN, Mode.CLOSED)
             )

@@ -19,6 +19,9 @@ from participants.admin_base.search import shared_lookups
 MAX_FOUND = 1_000
 """How many rows a search finds. For many more keys, PostgreSQL would not use the index."""
 
+CANDIDATES = 200
+"""Of so many rows that a search box finds, the newest are shown. To find the newest of all would need their order."""
+
 LONGEST_TEXT = 8_000
 """A longer text is nothing that a row has."""
 
@@ -127,10 +130,15 @@ class ScalableAdmin(ScopedAdmin):
 
     def find_keys(self, request: HttpRequest, text: str, limit: int) -> tuple[dict[Any, str], bool]:
         """Return the keys of the rows that `find` finds, with the field that matched, and whether there are more."""
-        return matching_by(self.get_queryset(request), self.all_conditions(request, text), limit)
+        rows, conditions = self.get_queryset(request), self.all_conditions(request, text)
+        keys, more = matching_by(rows, conditions, max(limit, CANDIDATES), newest_first=True)
+        return dict(list(keys.items())[:limit]), more or len(keys) > limit
 
     def find(self, request: HttpRequest, text: str, limit: int) -> tuple[list[Found], bool]:
-        """Return the rows in scope that a text finds, the most exact ones first, and whether there are more."""
+        """Return the rows in scope that a text finds, and whether there are more.
+
+        The most exact ones come first, and of these the newest.
+        """
         keys, more = self.find_keys(request, text, limit)
         found = {row.pk: row for row in self.get_queryset(request).filter(pk__in=list(keys))} if keys else {}
         return [Found(found[key], field) for key, field in keys.items() if key in found], more

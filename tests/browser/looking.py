@@ -28,7 +28,7 @@ STICKS_OUT_OF_ITS_FRAME = """() => {
     const framed = "input, select, textarea, button, a.button, svg.chart, table, pre, code";
     const scrolled = (it, frame) => {
         for (let up = it.parentElement; up && up !== frame.parentElement; up = up.parentElement) {
-            if (getComputedStyle(up).overflowX !== "visible") return true;
+            if (["auto", "scroll"].includes(getComputedStyle(up).overflowX)) return true;
         }
         return false;
     };

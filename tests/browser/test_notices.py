@@ -1,6 +1,6 @@
 """Notices of decisions, journals of conflicts and contracts, delivery settings and paused recipients, in a browser."""
 
-from datetime import timedelta
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -8,8 +8,7 @@ from playwright.sync_api import Page, expect
 from participants.models import Contact
 from registry.models import Notice
 from tests.browser.looking import look
-from tests.browser.market import NOW, Market
-from uftp.models import CircuitBreaker, OutboundMessage
+from tests.browser.market import Market
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +29,7 @@ def test_those_concerned_are_told_by_hand(kim: Page, market: Market) -> None:
 
     page.goto(f"{home}registry/notice/")
     look(page, "notices")
-    page.goto(f"{home}registry/notice/{Notice.objects.earliest('pk').pk}/change/")
+    page.goto(f"{home}registry/notice/{Notice.objects.latest('pk').pk}/change/")
     look(page, "notice")
     page.get_by_role("link", name="Tell them").click()
     look(page, "notice-tell")
@@ -38,7 +37,7 @@ def test_those_concerned_are_told_by_hand(kim: Page, market: Market) -> None:
     page.get_by_role("button", name="They are told").click()
     expect(page.get_by_text("It is recorded.")).to_be_visible()
     page.goto(f"{home}registry/conflict/{conflict.pk}/change/")
-    expect(page.get_by_text("Told by hand")).to_be_visible()
+    expect(page.get_by_text("Told by hand", exact=True)).to_be_visible()
     look(page, "conflict-told")
 
 
@@ -76,19 +75,8 @@ def test_delivery_settings(kim: Page, market: Market) -> None:
 
 def test_paused_recipients(kim: Page, market: Market) -> None:
     page, home = kim, kim.url
-    message = OutboundMessage.objects.filter(passes_on=None, state="failed").earliest("pk")
-    CircuitBreaker.objects.create(
-        role=message.recipient_role,
-        domain=message.recipient_domain,
-        state=CircuitBreaker.State.OPEN,
-        opened_at=NOW - timedelta(hours=1),
-        refusals=3,
-        next_trial_at=NOW + timedelta(minutes=10),
-        message=message,
-        detail="403 This CRO is not registered here",
-    )
     page.goto(home)
-    page.get_by_role("link", name="Paused recipients: 1").click()
+    page.get_by_role("link", name=re.compile("^Paused recipients: ")).click()
     look(page, "paused-recipients")
     page.locator("#result_list tbody th a").first.click()
     look(page, "paused-recipient")

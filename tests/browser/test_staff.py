@@ -83,6 +83,7 @@ def test_a_decision_about_twelve_conflicts_is_taken_back(kim: Page, market: Mark
     page, home = kim, kim.url
     page.goto(f"{home}registry/conflict/{market.conflicts['takeover'].pk}/change/")
     page.get_by_role("link", name="settle them together").click()
+    expect(page.locator(".shortcuts")).to_contain_text("G give")
     page.keyboard.press("g")
     page.get_by_label("Reason").fill("Zonkracht took over the contracts.")
     expect(page.locator("#consequences")).to_contain_text("Conflicts closed: 12")

@@ -92,6 +92,8 @@ class DeliverySettingsForm(ReasonForm):
         row = stored or DeliverySettings()
         initial = {name: getattr(row, name) for name in PLAIN_FIELDS}
         super().__init__(*args, initial={**initial, "version": version_token(stored)}, **kwargs)
+        for name in ("token_url", "client_id", "client_secret", "scope"):
+            self.fields[name].widget.attrs["size"] = 50
         for name in SECRET_FIELDS:
             self.fields[name].help_text = STORED if getattr(row, name) else "None is stored"
 

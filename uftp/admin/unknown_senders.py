@@ -76,13 +76,13 @@ class UnknownSenderAdmin(ReadOnlyAdmin, ScalableAdmin):
 
     audited = False
     actions = None
-    list_display = ("domain", "role_column", "address", "requests", "latest", "line")
+    list_display = ("domain", "role_column", "address", "requests_in_words", "latest", "line")
     export_display = ("domain", "role", "address", "requests", "first_at", "last_at", "line")
     search_fields = ("domain__startswith", "address__exact")
     search_help_text = "The beginning of a domain, or the whole of a network address"
-    sortable_by = ("requests", "latest")
+    sortable_by = ("requests_in_words", "latest")
     ordering = ("-last_at",)
-    fields = ("domain", "role_column", "address", "requests", "first", "latest", "line", "meaning")
+    fields = ("domain", "role_column", "address", "requests_in_words", "first", "latest", "line", "meaning")
     pages = (Page("clear/", "clear", clear_list, may=may_clear),)
 
     def in_scope(self, request: HttpRequest, rows: QuerySet[UnknownSender]) -> QuerySet[UnknownSender]:
@@ -116,6 +116,7 @@ class UnknownSenderAdmin(ReadOnlyAdmin, ScalableAdmin):
             "quiet_days": QUIET_DAYS,
             "clear": self.url_to("clear") if may_clear(self, request) else "",
             "others": others,
+            "others_in_words": f"{others.requests:,}" if others else "",
             "others_at": moment(others.last_at) if others else "",
         }
         return super().changelist_view(request, {**(extra_context or {}), **context})
@@ -126,6 +127,10 @@ class UnknownSenderAdmin(ReadOnlyAdmin, ScalableAdmin):
     @admin.display(description="role")
     def role_column(self, sender: UnknownSender) -> str:
         return sender.role
+
+    @admin.display(description="requests", ordering="requests")
+    def requests_in_words(self, sender: UnknownSender) -> str:
+        return f"{sender.requests:,}"
 
     @admin.display(description="first request")
     def first(self, sender: UnknownSender) -> str:

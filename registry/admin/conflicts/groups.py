@@ -46,7 +46,7 @@ def groups_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     return model_admin.page(
         request,
         "admin/registry/conflict_groups.html",
-        "Conflicts by parties and cause",
+        "Open conflicts by parties and cause",
         groups=found,
         left_out=len(counted) > MAX_GROUPS,
         more=more,

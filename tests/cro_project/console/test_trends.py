@@ -122,6 +122,7 @@ def test_the_dashboard_draws_them_for_those_who_may_look(
 
 def test_a_day_without_late_deliveries_says_nothing_of_them(db: None, client: Client) -> None:
     client.force_login(User.objects.create_superuser("kim", password="kim"))
+    party("AGR", "flexa.example")
     for seconds in (1, 2, 3):
         sent(NOW, seconds)
     for _ in range(DAYS // MAX_DAYS_A_RUN + 1):
@@ -136,6 +137,7 @@ def test_a_day_without_late_deliveries_says_nothing_of_them(db: None, client: Cl
 
 def test_a_share_of_very_few_is_not_nothing_and_the_rest_is_not_all(db: None, client: Client) -> None:
     client.force_login(User.objects.create_superuser("kim", password="kim"))
+    party("AGR", "flexa.example")
     numbers = {DELIVERED[0][0]: 99_999, DELIVERED[3][0]: 1, "counted": 1}
     DailyCount.objects.bulk_create(
         DailyCount(day=TODAY, measure=measure, number=number) for measure, number in numbers.items()

@@ -120,31 +120,52 @@ def test_the_search_box_finds_what_people_type(made: Conflict, staff: Client, te
 
 
 @pytest.mark.parametrize(
-    ("text", "fields"),
+    ("text", "row", "field"),
     [
-        ("flexa", {"domain", "holder", "AGR", "sender", "what it changed"}),
-        ("uftp-host", {"endpoint"}),
-        ("Flexible", {"name"}),
-        ("station-05", {"address", "congestion point", "what it changed"}),
-        (MESSAGE_ID[:8], {"MessageID"}),
-        ("reason-word", {"reason"}),
+        ("flexa", "AGR flexa.example", "domain"),
+        ("flexa", "FLEX-2026-001", "AGR"),
+        ("Flexible", "AGR flexa.example", "name"),
+        ("Flexible", "Conflict", "holder"),
+        ("dynamo", "Conflict", "claimant"),
+        ("station-05", STATION, "address"),
+        ("station-05", "FLEX-2026-001", "congestion point"),
+        ("station-05", "Conflict", "congestion point"),
+        ("flex", "FLEX-2026-001", "ContractID"),
+        ("AGRPort", "AGRPortfolioUpdate", "reason"),
     ],
 )
 def test_each_row_says_by_which_field_it_was_found(
-    made: Conflict, staff: Client, text: str, fields: set[str]
+    made: Conflict, staff: Client, text: str, row: str, field: str
 ) -> None:
-    Participant.objects.filter(domain="flexa.example").update(
-        name="Flexible A", endpoint="https://uftp-host.example/message"
-    )
-    InboundMessage.objects.filter(message_id=MESSAGE_ID).update(reason="reason-word")
+    Participant.objects.filter(domain="flexa.example").update(name="Flexible A")
+    InboundMessage.objects.update(reason="AGRPortfolioUpdates: too many")
 
-    page = html.unescape(staff.get("/admin/search/", {"q": text}, follow=True).content.decode())
+    page = found(staff, text)
 
-    named = set(re.findall(r"Found by: ([^<]+)<", page)) | set(
-        re.findall(r"finds nothing else than this, by its ([^<]+)\.<", page)
-    )
-    assert named
-    assert named <= fields
+    rows = re.findall(r'<li><a href="[^"]*">([^<]*)</a>(.*?)</li>', page)
+    fields = {name: re.findall("Found by: ([^<]+)<", beside) for name, beside in rows}
+    assert [fields[name] for name in fields if name.startswith(row)], fields
+    assert all(fields[name] == [field] for name in fields if name.startswith(row)), fields
+
+
+def test_the_newest_messages_come_first(made: Conflict, staff: Client) -> None:
+    flexa = party("AGR", "flexa.example")
+    sent = [message_of(flexa) for _ in range(10)]
+
+    section = found(staff, "flexa").partition("Received messages</h2>")[2].partition("</section>")[0]
+
+    listed = [int(key) for key in re.findall(r"/admin/uftp/inboundmessage/(\d+)/change/", section)]
+    assert listed == [message.pk for message in sent[:1:-1]]
+
+
+def test_the_only_row_is_opened_and_its_field_named(made: Conflict, staff: Client) -> None:
+    """A participant that is found by its endpoint: nothing else on the page would say why it is there."""
+    Participant.objects.filter(domain="flexa.example").update(endpoint="https://uftp-host.example/message")
+
+    page = html.unescape(staff.get("/admin/search/", {"q": "uftp-host"}, follow=True).content.decode())
+
+    assert "“uftp-host” finds nothing else than this, by its endpoint." in page
+    assert "<h1>AGR flexa.example</h1>" in page
 
 
 def test_a_conflict_and_a_change_are_found_by_number(made: Conflict, staff: Client) -> None:

@@ -24,7 +24,7 @@ def refusal(given_to: str, header: str, folder: Path) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize(("given_to", "kind"), permutations(ALL, 2))
+@pytest.mark.parametrize(("given_to", "kind"), list(permutations(ALL, 2)))
 @pytest.mark.django_db(transaction=True)
 def test_a_file_of_another_kind_names_the_right_command(given_to: str, kind: str, tmp_path: Path) -> None:
     columns = KINDS[kind].columns
