@@ -116,7 +116,7 @@ def test_the_month_of_all_contracts(market: Market, kim: Page) -> None:
     rows.get_by_role("link", name="BEACH-1").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("BEACH-1 in 2026-07")
     page.get_by_role("link", name="All contracts").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Months: 2026-07")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Months: reservations in 2026-07")
 
 
 def test_the_settlement_is_downloaded(market: Market, kim: Page) -> None:

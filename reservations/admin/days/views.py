@@ -151,7 +151,7 @@ def overview_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespons
     before, after = _neighbour_months(month)
     any_undone = any(day.updates.get(State.UNDONE) for days in months.values() for day in days)
     context = {
-        "title": f"Months: {month:%Y-%m}",
+        "title": f"Months: reservations in {month:%Y-%m}",
         "month": month,
         "contracts": [
             _of_contract(contract, months[contract.pk], month, form) for contract in contracts_on_page

@@ -296,7 +296,7 @@ def test_the_overview_has_the_contracts_of_a_month_and_what_was_undone(
     send(connected.dso, update_xml(connected.dso, connected.agr.domain, (1, 1, 0)))
     deliver(connected.agr)
     page_words = text(kim, f"{LIST}overview/")
-    assert "Months: 2026-03" in page_words
+    assert "Months: reservations in 2026-03" in page_words
     assert re.search(
         rf"{CONTRACT} .* In force on 31 of 31 days, with power released on 0 .* 1 undone", page_words
     )
