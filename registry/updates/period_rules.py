@@ -86,6 +86,7 @@ LINE_QUERIES = {
             LEFT JOIN staged_point p ON p.number = l.point
             LEFT JOIN point_days d ON d.dso_id = p.dso_id AND d.address = p.address
             WHERE s.lines > 1 AND coalesce(d.point_id, 0) = s.point_id AND p.ends IS NOT TRUE
+                AND NOT EXISTS (SELECT FROM judged_line j WHERE j.line = l.line AND j.outside)
         ) lines
         WHERE doubles""",
     "P7": """

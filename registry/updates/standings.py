@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 FIND_OVERLAPPING = """
--- Connections on which the days that change overlap another party's claim, and connections with a ruling.
+-- Connections on which the days that change overlap another party's claim, or a claim of the same DSO at another
+-- congestion point that is exclusive where a new one would not be, or the other way; and connections with a ruling.
 INSERT INTO disputed
 SELECT w.connection_id FROM claim_change w
 WHERE EXISTS (
     SELECT FROM {claims} c
-    WHERE c.connection_id = w.connection_id AND c.{party} <> w.party_id AND {current}
+    WHERE c.connection_id = w.connection_id AND {current}
       AND c.period && (w.old + w.want)
+      AND (c.{party} <> w.party_id OR ({point} <> w.point_id AND {exclusive} <> %(exclusive)s))
 )
 UNION
 SELECT connection_id FROM claim_change GROUP BY connection_id HAVING count(DISTINCT party_id) > 1
@@ -95,6 +97,8 @@ WITH party_day AS (
         min(given_to) AS given_to,
         bool_or(claimed) AS claims,
         bool_and(was IS NULL) AS is_new,
+        -- C7, C8: what is claimed at another congestion point is exclusive as the DSO's claim on that day is
+        bool_or(exclusive) FILTER (WHERE was IS NOT NULL) AS was_exclusive,
         coalesce(min(waiting_since), %(change)s) AS waiting_since
     FROM piece GROUP BY connection_id, first, party_id
 ), placed AS (
@@ -146,7 +150,7 @@ SET standing = CASE
     END,
     given_to = s.refused_for,
     waiting_since = CASE WHEN s.holds THEN NULL ELSE coalesce(piece.waiting_since, s.waiting_since) END,
-    exclusive = piece.exclusive AND NOT (s.holds AND s.is_shared AND piece.was IS DISTINCT FROM 'effective'),
+    exclusive = coalesce(s.was_exclusive, piece.exclusive) AND NOT (s.holds AND s.is_shared AND NOT s.held),
     is_new = s.is_new
 FROM refused s
 WHERE s.connection_id = piece.connection_id AND s.first = piece.first AND s.party_id = piece.party_id
@@ -213,7 +217,7 @@ def judge(cursor: CursorWrapper, kind: ClaimKind, *, change: int, policy: str, t
     """
     parameters = parameters_of(change, policy, today)
     current = CURRENT_BY_CONNECTION if plans.is_by_index(cursor) else CURRENT
-    cursor.execute(kind.sql(FIND_OVERLAPPING, current=current))
+    cursor.execute(kind.sql(FIND_OVERLAPPING, current=current), parameters)
     if not cursor.rowcount:
         return Verdict(disputed=False)
     disputed = cursor.rowcount

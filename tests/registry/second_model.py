@@ -287,8 +287,7 @@ class SecondModel(Claims):
     def judged_members(self, lines: list[Line], old: Days, covered: Days, verdict: Verdict) -> list[Reading]:
         """P1 to P6 for the lines about one connection of a congestion point; those that P5 leaves no days are out."""
         self.judge_ends(lines, [self.read(line) for line in lines], old, verdict)
-        self.judge_repetition([all_days(line.first, line.last) for line in lines], verdict)
-        readings = []
+        readings, stated = [], []
         for line in lines:
             reading = self.read(line)
             if not reading.days:
@@ -297,6 +296,7 @@ class SecondModel(Claims):
             if not reading.days & covered:
                 self.judge("P5", verdict)
                 continue
+            stated.append(reading.days)
             days = set(reading.days)
             early = {day for day in days if day < min(covered)}
             other = days - covered - early
@@ -305,6 +305,7 @@ class SecondModel(Claims):
             if other and self.judge("P3", verdict) == "adjust":
                 days -= other
             readings.append(Reading(reading.start, days))
+        self.judge_repetition(stated, verdict)
         return readings
 
     def clip(self, after: dict[str, Days], states: dict[str, Days], had: Days, covered: Days) -> int:

@@ -166,13 +166,18 @@ class TimeModel:
 
     def note_exclusive(self, policy: str, held: set[tuple[str, str, Day]]) -> None:
         """Which memberships are exclusive after a change; `held` are the days that DSOs held before it."""
-        known, self.exclusive = self.exclusive, {}
+        known: dict[tuple[str, str, Day], bool] = {}
+        for (party, _, connection, day), exclusive in self.exclusive.items():
+            known[party, connection, day] = exclusive or known.get((party, connection, day), False)
+        self.exclusive = {}
         for (party, place, connection), days in self.said.items():
             for day in days if place is not None else ():
-                key = party, place, connection, day
+                claim = party, connection, day
                 holders = self.holders(MEMBERSHIP, connection, day)
-                joins = party in holders and not (key in known and (party, connection, day) in held)
-                self.exclusive[key] = known.get(key, policy != "allow") and not (joins and len(holders) > 1)
+                joins = party in holders and claim not in held and len(holders) > 1
+                self.exclusive[party, place, connection, day] = (
+                    known.get(claim, policy != "allow") and not joins
+                )
 
     def held(self) -> set[tuple[str, str, Day]]:
         """The days of connections that each DSO holds."""
@@ -370,9 +375,7 @@ class Message:
         """What the lines about one connection leave of the earlier statement, and add to it."""
         old = self.before(place, connection)
         self.mentioned.add((place, connection))
-        if overlap([covered(line.first, line.last) for line in lines]):
-            self.met.add("P6")
-        statements = []
+        statements, stated = [], []
         for line in lines:
             self.judge_last_day(line.last)
             statement = self.plain(line.first, line.last)
@@ -380,6 +383,11 @@ class Message:
                 statements.append(statement)
             elif within := self.within_point(place, connection, statement):
                 statements.append(within)
+            else:
+                continue
+            stated.append(covered(line.first, line.last))
+        if overlap(stated):
+            self.met.add("P6")
         self.judge_withdrawal([s for s in statements if s.withdraws_from is not None], old)
         if statements:
             self.stated.add((place, connection))

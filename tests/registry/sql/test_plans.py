@@ -106,7 +106,7 @@ def test_without_statistics_the_claims_on_a_connection_are_found_by_its_index(ki
         make_tables(cursor)
         with plans.by_index(cursor):
             statement = unknown.sql(FIND_OVERLAPPING, current=CURRENT_BY_CONNECTION)
-            cursor.execute("EXPLAIN (FORMAT JSON) " + statement)
+            cursor.execute("EXPLAIN (FORMAT JSON) " + statement, {"exclusive": True})
             (plan,) = cursor.fetchone()
         text = plan if isinstance(plan, str) else json.dumps(plan)
         used = {node["Index Name"]: node["Index Cond"] for node in index_nodes(json.loads(text)[0]["Plan"])}
