@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -34,10 +35,20 @@ def by(field: str, *conditions: Q) -> list[FieldCondition]:
     return [FieldCondition(field, condition) for condition in conditions]
 
 
-def number(text: str, path: str = "pk") -> list[Q]:
-    """Return the condition that a column has the number `text`; none if it is not a number."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
-    return [Q(**{path: int(text)})] if is_number else []
+_NUMBER = re.compile(r"(?:([a-z]+) )?#?([0-9]+)", re.IGNORECASE)
+
+
+def number(text: str, *names: str) -> list[Q]:
+    """Return the condition that a row has the number `text`; none if it is not a number of such a row.
+
+    Args:
+        text: What was typed: `17`, `#17`, or a name and the number, such as `conflict 17`.
+        names: What such a row is called, in lower case.
+    """
+    typed = _NUMBER.fullmatch(text)
+    if typed is None or len(typed[2]) > LONGEST_NUMBER or (typed[1] and typed[1].lower() not in names):
+        return []
+    return [Q(pk=int(typed[2]))]
 
 
 def begins(path: str, text: str) -> Q:

@@ -1,7 +1,7 @@
 """Find connections and congestion points by their entity address as people write it.
 
-An EAN is written with or without `ean.`, in any case, with spaces, from its beginning or by its end. An index serves
-each of these ways (`registry.models.addresses`).
+An EAN is written with or without `ean.`, in any case, with spaces, from its beginning or by its end. Dots may stand
+for the rest: `ean.8716…`. An index serves each of these ways (`registry.models.addresses`).
 """
 
 from __future__ import annotations
@@ -24,11 +24,17 @@ SHORTEST_END = 3
 """A shorter end is one of very many addresses, and is not searched for. One without digits has INDEXED_END or more."""
 
 _EAN = re.compile(r"(?:ean[.:\s]*)?([0-9][0-9\s]*)", re.IGNORECASE)
+_THE_REST = re.compile(r"^\s*(?:…|\.\.\.)|(?:…|\.\.\.)\s*$")
+
+
+def _typed(text: str) -> str:
+    """Return a typed text without the dots that stand for the rest of an address, and without blanks around it."""
+    return _THE_REST.sub("", text).strip()
 
 
 def spellings(text: str) -> list[str]:
     """Return the addresses, or beginnings of addresses, that a typed text may mean, the text itself first."""
-    typed = text.strip()
+    typed = _typed(text)
     found = [typed, typed.lower()]
     if ean := _EAN.fullmatch(typed):
         found.append(f"ean.{''.join(ean[1].split())}")
@@ -57,7 +63,7 @@ def similar(path: str, text: str, of: type[Model] = Connection) -> list[Q]:
 def similar_points(path: str, text: str) -> list[Q]:
     """Return the same conditions for a congestion point, and that its name after the colon begins with the text."""
     found = similar(path, text, CongestionPoint)
-    return [*found, Q(StartsWith(local_part(path), text.strip().lower()))] if found else []
+    return [*found, Q(StartsWith(local_part(path), _typed(text).lower()))] if found else []
 
 
 def find(rows: QuerySet[M], text: str, limit: int) -> tuple[list[M], bool]:
@@ -92,7 +98,7 @@ def _with_capitals(path: str, of: type[Model], condition: Lookup[Any]) -> list[Q
 
 def _ends(path: str, text: str) -> list[Q]:
     """Return the condition that an address ends with the typed text; none if that is too short."""
-    typed = text.strip()
+    typed = _typed(text)
     end = spellings(text)[-1].removeprefix("ean.") if _EAN.fullmatch(typed) else typed
     missing = INDEXED_END - len(end)
     if missing <= 0:

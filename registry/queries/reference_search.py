@@ -43,13 +43,15 @@ def connections_in(scope: Scope) -> list[Q]:
 def changes(text: str, named: Q) -> list[FieldCondition]:
     """Return the conditions of a change: its number, its message's MessageID or ConversationID, a word of its reason.
 
+    Notices name a decision by the number of its change, so `decision 17` is the change with this number.
+
     Args:
         text: What was typed.
         named: The condition that the viewer may see the sender of the change's message. A change of one participant may
             come from the message of another, whose MessageID is not to be guessed.
     """
     return [
-        *by("number", *number(text)),
+        *by("number", *number(text, "change", "decision")),
         *by("MessageID", Q(message__message_id__startswith=text.lower()) & named),
         *by("ConversationID", Q(message__conversation_id__startswith=text) & named),
         *by("reason or file name", with_words(text)),
@@ -67,7 +69,7 @@ def conflicts(text: str, seen: Scope) -> list[FieldCondition]:
     points = _points(text, seen)
     behind = CongestionPointConnection.objects.current().filter(congestion_point__in=points)
     return [
-        *by("number", *number(text)),
+        *by("number", *number(text, "conflict")),
         *by("connection", *addresses.similar("connection__address", text)),
         *of_parties(text, seen, "holder", "claimant", others=True),
         *by("congestion point", *([Q(connection__in=behind.values("connection"))] if points else [])),

@@ -169,6 +169,9 @@ def _page(
         "closed": moment(conflict.closed_by.moment if conflict.closed_by else None),
         "decided": decided(conflict),
         "decided_together": _decided_together(conflict),
+        "reference": link(conflict.closed_by, f"decision {conflict.closed_by_id}")
+        if conflict.closed_by
+        else "",
         "told": told_of(conflict.closed_by, seen) if conflict.decision else [],
         "open": [] if is_open else conflict_page.open_between(conflict),
         "replaced_by": list(conflict.replaced_by.order_by("pk")),
@@ -218,7 +221,7 @@ def _decision_text(conflict: Conflict, latest: list[Conflict]) -> str:
         (settled,) = (each for each in latest if each == conflict)
         return format_html("{} is settled: {}.", link(settled, f"Conflict {settled.pk}"), decided(settled))
     return format_html(
-        "{} is decided again: {}. The decision has the number {}.",
+        "{} is decided again: {}. The new decision is conflict {}.",
         link(conflict, f"Conflict {conflict.pk}"),
         "; ".join(dict.fromkeys(decided(each) for each in latest)),
         format_html_join(" and ", "{}", ((link(each, str(each.pk)),) for each in latest)),

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.mail import get_connection
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -17,7 +18,8 @@ from guardian.shortcuts import assign_perm
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
 from registry.decisions.settle import settle
-from registry.models import Change, Conflict, Connection
+from registry.models import Change, Conflict, Connection, Notice
+from registry.notices.send import message_of as email_of
 from registry.updates.publish import publish_congestion_points, publish_representations
 from reservations.contracts import record as contracts
 from reservations.contracts.profiles import Profile, Stretch
@@ -95,6 +97,10 @@ def found(client: Client, text: str) -> str:
         ("EAN.871685900000000609", EAN),
         ("8716 8590 0000 0006 09", EAN),
         ("EAN.8716", EAN),
+        ("EAN.8716…", EAN),
+        ("8716...", EAN),
+        ("…000609", EAN),
+        ("station…", STATION),
         ("8716859", EAN),
         ("609", EAN),
         ("000609", EAN),
@@ -171,6 +177,22 @@ def test_the_only_row_is_opened_and_its_field_named(made: Conflict, staff: Clien
 def test_a_conflict_and_a_change_are_found_by_number(made: Conflict, staff: Client) -> None:
     assert f"/admin/registry/conflict/{made.pk}/change/" in found(staff, str(made.pk))
     assert f"/admin/registry/change/{made.opened_by_id}/change/" in found(staff, str(made.opened_by_id))
+
+
+@pytest.mark.parametrize("text", ["conflict {}", "Conflict {}", "conflict #{}"])
+def test_a_number_with_its_name_finds_that_conflict_alone(made: Conflict, staff: Client, text: str) -> None:
+    assert found(staff, text.format(made.pk)) == f"to /admin/registry/conflict/{made.pk}/change/"
+    assert f"/admin/registry/conflict/{made.pk}/change/" in found(staff, f"#{made.pk}")
+
+
+def test_the_reference_of_a_notice_finds_its_decision(made: Conflict, staff: Client) -> None:
+    source = Source.of_staff("kim", "moved")
+    decided = settle(made.pk, "keep", at=None, source=source, today=TODAY)
+    notice = Notice.objects.filter(change=decided)[0]
+    reference = email_of(notice, "ann@flexa.example", get_connection()).subject.partition(": ")[2]
+
+    assert reference.startswith("decision ")
+    assert found(staff, reference) == f"to /admin/registry/change/{decided}/change/"
 
 
 def test_a_word_of_a_reason_finds_the_decision(made: Conflict, staff: Client) -> None:

@@ -254,8 +254,8 @@ def test_a_decision_is_reversed_by_a_new_one_and_nothing_is_erased(staff: Client
     assert f'href="{page_of(later)}"' in text
     conflict.refresh_from_db()
     assert (conflict.decision, conflict.reason) == ("keep", WHY)
-    assert f"Conflict {conflict.pk}</a> is decided again: AGR two.example gets the days. The decision" in text
-    assert f'has the number <a href="{page_of(later)}">{later.pk}</a>.' in text
+    assert f"Conflict {conflict.pk}</a> is decided again: AGR two.example gets the days. The" in text
+    assert f'new decision is conflict <a href="{page_of(later)}">{later.pk}</a>.' in text
     former = re.sub(r"\s+", " ", page_text(staff, page_of(conflict)))
     assert '<span class="badge">Replaced</span>' in former
     assert "Former decision: AGR one.example keeps the days." in former
