@@ -110,7 +110,7 @@ QUERIES: dict[str, int] = {
     "/admin/registry/connection/": 12,
     "/admin/registry/connection/export/": 13,
     "/admin/registry/connection/?q=ean.8716": 15,
-    "/admin/registry/connection/#/change/": 18,
+    "/admin/registry/connection/#/change/": 20,
     "/admin/registry/change/": 8,
     "/admin/registry/change/export/": 11,
     "/admin/registry/change/?q=#": 8,

@@ -20,6 +20,7 @@ from registry.admin.facts.base import recipient
 from registry.decisions.history import Refusable, refusals
 from registry.models import (
     Change,
+    ClaimStanding,
     Conflict,
     CongestionPointConnection,
     Connection,
@@ -37,6 +38,9 @@ CLAIMS = 100
 CONFLICTS = 20
 """At most this many conflicts are on the page; the list of conflicts has all."""
 
+LATER = 3
+"""At most this many claims of each kind that begin after the day of the page are named."""
+
 MODELS: tuple[type[Representation], type[CongestionPointConnection]] = (
     Representation,
     CongestionPointConnection,
@@ -48,7 +52,8 @@ PARTIES = {Representation: "agr", CongestionPointConnection: "dso"}
 class ClaimRow:
     """A claim in words.
 
-    `reason` says why it does not count. `adjust_url` is empty when the viewer may not adjust it.
+    `reason` says why it does not count, `source` where one that counts came from: when, by whom and why. `adjust_url`
+    is empty when the viewer may not adjust it.
     """
 
     subject: SafeString
@@ -56,6 +61,7 @@ class ClaimRow:
     standing: str
     standing_label: str
     reason: SafeString | str
+    source: SafeString | str
     adjust_url: str
 
 
@@ -96,6 +102,7 @@ class Viewer:
             standing=claim.standing,
             standing_label=str(claim.get_standing_display()),
             reason=self._reason(claim, refused.get(claim)),
+            source=self._since(claim.recorded_by) if claim.standing == ClaimStanding.EFFECTIVE else "",
             adjust_url=adjust_url(claim) if may_adjust else "",
         )
 
@@ -114,6 +121,9 @@ class Viewer:
         return format_html(
             "given to {} by {}’s decision in {}: {}", given_to, decision.decided_by, conflict, decision.reason
         )
+
+    def _since(self, recorded: Change) -> SafeString:
+        return format_html("{}: {}", link(recorded, moment(recorded.moment)), self.source(recorded))
 
     def source(self, change: Change) -> SafeString | str:
         """Return where a change came from, with a link to its message; a sender out of scope is not named."""
@@ -148,6 +158,23 @@ def facts_on(
     ]
     refused = refusals([*claims[0], *claims[1]], known_at=known_at)
     representations, memberships = ([viewer.claim_row(claim, refused) for claim in found] for found in claims)
+    return representations, memberships
+
+
+def next_claims(
+    connection: Connection, day: date, known_at: datetime | None, viewer: Viewer
+) -> tuple[list[ClaimRow], list[ClaimRow]]:
+    """Return the representations and memberships that begin to count after `day`, the next ones first."""
+    later = (
+        [
+            viewer.claim_row(claim, {})
+            for claim in _held(model, connection, known_at, viewer.seen)
+            .filter(standing=ClaimStanding.EFFECTIVE, period__startswith__gt=day)
+            .order_by("period", "pk")[:LATER]
+        ]
+        for model in MODELS
+    )
+    representations, memberships = later
     return representations, memberships
 
 
@@ -194,9 +221,15 @@ def conflicts_of(connection: Connection, seen: Scope) -> list[Conflict]:
 def _on(
     model: type[Any], connection: Connection, day: date, known_at: datetime | None, seen: Scope
 ) -> QuerySet[Any]:
+    rows: FactQuerySet[Any] = _held(model, connection, known_at, seen)
+    return rows.on(day)
+
+
+def _held(model: type[Any], connection: Connection, known_at: datetime | None, seen: Scope) -> Any:
+    """Return the claims that are held for true, or were at a past moment, with the rows that the page needs."""
     rows: FactQuerySet[Any] = model.objects.filter(connection=connection)
     held = rows.current() if known_at is None else rows.known_at(known_at)
-    return _with_sources(seen.restrict(held.on(day), PARTIES[model]))
+    return _with_sources(seen.restrict(held, PARTIES[model]))
 
 
 def _with_sources(rows: QuerySet[Any]) -> QuerySet[Any]:

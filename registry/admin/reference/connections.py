@@ -26,6 +26,7 @@ from registry.admin.reference.connection_page import (
     facts_of,
     facts_on,
     history,
+    next_claims,
 )
 from registry.admin.reference.filters import AGRTodayFilter, DSOTodayFilter, PointTodayFilter
 from registry.admin.time_forms import KnownForm, first_record
@@ -48,6 +49,7 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
     seen = model_admin.seen(request)
     viewer = Viewer.of(seen, model_admin.acted_for(request) if request.user.has_perm(PERMISSION) else NOBODY)
     representations, memberships = facts_on(connection, day, known_at, viewer)
+    next_representations, next_memberships = next_claims(connection, day, known_at, viewer)
     page, past = history(connection, request.GET.get("page", "1"), viewer)
     parameters = {name: value for name, value in request.GET.items() if name in form.fields and value}
     context = {
@@ -63,6 +65,8 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
         "representations": representations[:CLAIMS],
         "memberships": memberships[:CLAIMS],
         "more_claims": max(len(representations), len(memberships)) > CLAIMS,
+        "next_representations": next_representations,
+        "next_memberships": next_memberships,
         "limited": not seen.everyone,
         "conflicts": [(each, in_words(each.period)) for each in conflicts_of(connection, seen)],
         "all_conflicts": urlencode({"q": connection.address, "state": "all"}),

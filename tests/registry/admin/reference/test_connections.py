@@ -107,11 +107,26 @@ def test_of_very_many_claims_for_a_day_the_first_are_listed(
 
     declared("grid.example", 3, 1)
     said = page_text(staff, page)
-    assert words(said).split("Over time")[0].count(" of DSO grid.example") == 2
+    assert words(said).split("Over time")[0].count(" of DSO grid.example , from") == 2
     assert "There are more claims for this day than are listed." in words(said)
     link = re.search(r'href="([^"]+)">memberships</a>', said)
     assert link
     assert staff.get(link[1]).context["cl"].result_count == 3
+
+
+def test_it_says_who_decided_what_counts_when_and_why_and_who_follows(staff: Client) -> None:
+    represented("one.example", 1)
+    represented("two.example", 1, first=date(2026, 7, 1))
+    conflict = Conflict.objects.get()
+    settle(conflict.pk, "give", at=None, source=Source.of_staff("lee", "contract seen"), today=TODAY)
+
+    page = words(page_text(staff, page_of(of_home(1)))).split("Over time")[0]
+
+    by_lee = r"Recorded \d{4}-\d\d-\d\d \d\d:\d\d:\d\d CES?T : lee \(staff\): contract seen"
+    assert re.search(rf"AGR one\.example , {TODAY} to 2026-06-30 Effective Adjust {by_lee}", page)
+    assert re.search(rf"Later AGR two\.example , 2026-07-01 to {LAST} Effective {by_lee}", page)
+    in_july = words(page_text(staff, page_of(of_home(1)) + "?on=2026-07-01")).split("Over time")[0]
+    assert "Later" not in in_july
 
 
 def test_on_another_day_it_says_who_has_it_then(staff: Client) -> None:
