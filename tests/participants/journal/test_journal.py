@@ -79,6 +79,22 @@ def test_a_comment_says_who_and_when_on_each_kind_of_page(kim: Client, conflict:
     assert JournalEntry.objects.count() == 3
 
 
+def test_the_head_of_each_page_says_what_its_journal_at_the_foot_holds(
+    kim: Client, conflict: Conflict
+) -> None:
+    """Whoever decides reads at the top that a colleague has written something, or waits for somebody."""
+    parties = some_parties()
+    user = User.objects.get(username="kim")
+    for row in (party("AGR", "one.example"), conflict, a_contract(parties.dso, parties.agr)):
+        assert "journal-summary" not in kim.get(below(row, "change")).content.decode()
+        comment(kim, row, "Do not settle before Thursday.")
+        follow_ups.follow_up(row, assignee=user, wait_until=date(2099, 3, 5), by="kim", participants=[])
+        page = words(kim.get(below(row, "change")))
+        summary = "Assigned to kim . Waits until 2099-03-05 . The journal has 2 entries"
+        assert summary in page
+        assert page.index(summary) < page.index("For staff alone")
+
+
 def test_an_attachment_is_a_download_of_a_fixed_type_and_never_shown(kim: Client, conflict: Conflict) -> None:
     content = b"<html><script>alert(1)</script>"
     comment(kim, conflict, "Their letter.", ("letter\u202e\r\nof/../may.html", content))
