@@ -114,7 +114,7 @@ QUERIES: dict[str, int] = {
     "/admin/registry/change/": 8,
     "/admin/registry/change/export/": 11,
     "/admin/registry/change/?q=#": 8,
-    "/admin/registry/change/#/change/": 40,
+    "/admin/registry/change/#/change/": 41,
     "/admin/registry/change/#/reverse/": 11,
     "/admin/registry/revisionplace/": 9,
     "/admin/registry/revisionplace/export/": 11,

@@ -281,6 +281,12 @@ def conflicts_of(change: Change, scope: Scope) -> str:
         if count != "0":
             query = {f"{field}__id__exact": change.pk, "state": "all"}
             links.append(list_link(Conflict, f"{count} {action}", **query))
+    if len(links) == 2:
+        at_once = scope.restrict(
+            Conflict.objects.filter(opened_by=change, closed_by=change), "holder", "claimant"
+        )
+        if (count := count_in_words(at_once)) != "0":
+            links.append(format_html("{} of these decided again: opened and closed at once", count))
     return one_per_line(links)
 
 
