@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from participants.admin_base.html import moment
+from participants.admin_base.html import link, moment
 from registry.admin.imports.page import change_link, message_in_words
 from registry.imports.uploads import KEEP_UPLOADS_FOR
 from registry.models.imports import SHRUNK, UNREADABLE, ImportRun
@@ -84,7 +85,10 @@ def _outcome(run: ImportRun, has_file: bool) -> Outcome:
             return _awaiting_approval(run)
         case State.APPLIED:
             change = [format_html("It is {}.", change_link(run))] if run.change_id else []
-            return Outcome("ok", "Applied", (*change, *_left_out(run)), _reverse(run))
+            back = _reversed(run)
+            heading = "Applied, and reversed" if back else "Applied"
+            texts = (*change, *back, *_left_out(run))
+            return Outcome("" if back else "ok", heading, texts, () if back else _reverse(run))
         case State.UNCHANGED:
             return Outcome(
                 "ok",
@@ -98,6 +102,22 @@ def _outcome(run: ImportRun, has_file: bool) -> Outcome:
         case State.REFUSED:
             return _refused(run, has_file)
     return _failed(run, has_file)
+
+
+def _reversed(run: ImportRun) -> list[SafeString]:
+    """Return who reversed an import, when and why, with a link to the change; nothing if nobody did."""
+    if run.change is None:
+        return []
+    return [
+        format_html(
+            "It was reversed by {}, {}, by {}: {}",
+            link(each, f"change {each.pk}"),
+            moment(each.moment),
+            each.actor,
+            each.reason,
+        )
+        for each in run.change.reversed_by.order_by("pk")
+    ]
 
 
 def _reverse(run: ImportRun) -> tuple[Action, ...]:

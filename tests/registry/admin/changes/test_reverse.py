@@ -105,6 +105,28 @@ def test_an_import_is_reversed_from_its_page(staff: Client) -> None:
     assert "This import is reversed already" in text_of(again)
 
 
+def test_the_page_of_a_reversed_import_says_who_reversed_it_when_and_why(staff: Client) -> None:
+    files.participants()
+    change = Change.objects.get(pk=take_connections([f"first.example,{HOME},2026-01-01,"]).change)
+    run = ImportRun.objects.create(
+        kind="connections", state="applied", file_name=files.FILE, actor="kim", change=change
+    )
+    reverse(staff, change, reason=WHY)
+    back = change.reversed_by.get()
+    page = page_text(staff, page_of(run))
+    assert "Applied, and reversed" in page
+    assert f'It was reversed by <a href="{page_of(back)}">change {back.pk}</a>' in page
+    assert f"by kim: {WHY}" in page
+    assert "Reverse this import" not in page
+
+
+def test_a_reversal_says_that_its_conflicts_are_decisions_made_again(staff: Client, decided: Change) -> None:
+    reverse(staff, decided, decision="keep", reason=WHY)
+    page = page_text(staff, page_of(decided.reversed_by.get()))
+    assert "31 of these decided again: opened and closed at once" in page
+    assert "decided again" not in page_text(staff, page_of(decided))
+
+
 def test_a_change_by_a_message_has_no_reversal(staff: Client) -> None:
     represented("one.example", 1)
     change = Change.objects.get()
