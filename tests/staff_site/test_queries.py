@@ -105,7 +105,7 @@ QUERIES: dict[str, int] = {
     "/admin/registry/conflict/?q=ean.8716": 14,
     "/admin/registry/conflict/groups/": 9,
     "/admin/registry/conflict/#/change/": 23,
-    "/admin/registry/conflict/settle/?like=#": 10,
+    "/admin/registry/conflict/settle/?like=#": 11,
     "/admin/registry/conflict/#/journal/file/#/": 7,
     "/admin/registry/connection/": 12,
     "/admin/registry/connection/export/": 13,

@@ -23,6 +23,7 @@ from participants.admin_base.html import link, moment
 from participants.admin_base.pages import Page, may_view
 from participants.admin_base.scoped import ScopedAdmin
 from participants.models import Participant
+from registry import periods
 from registry.admin.conflicts.forms import DecisionForm
 from registry.admin.conflicts.pairs import MAX_PAIRS, Pair, decision_message, pairs_in
 from registry.admin.previewed_forms import (
@@ -43,6 +44,9 @@ PERMISSION = "registry.settle_conflict"
 
 MAX_SELECTED = 1_000
 """At most this many conflicts may be selected one by one."""
+
+MAX_LISTED = 50
+"""At most this many of the conflicts are named on the page."""
 
 NONE_OPEN = (
     "None of these conflicts is open any more: somebody has settled them, or the claims changed so that nothing"
@@ -122,16 +126,16 @@ def settle_many_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpResp
         return _pairs_page(model_admin, request, pairs)
     pair = pairs[0]
     if request.method != "POST":
-        return _many_page(model_admin, request, pair, _many_form(pair), FormResult())
+        return _many_page(model_admin, request, rows, pair, _many_form(pair), FormResult())
     if reason := why_not(model_admin, request, pair.holder, pair.claimant):
         raise PermissionDenied(reason)
     form = _many_form(pair, request.POST)
     if not form.is_valid():
         result = _preview_of(request, rows, pair) if pair.number <= MAX_LIVE_PREVIEW else FormResult()
-        return _many_page(model_admin, request, pair, form, result)
+        return _many_page(model_admin, request, rows, pair, form, result)
     result = submit_form(request, _many_verb(rows, form), form.why)
     if result.change is None:
-        return _many_page(model_admin, request, pair, form, result)
+        return _many_page(model_admin, request, rows, pair, form, result)
     return _to_queue(model_admin, request, decision_message(result.change, pair, form), messages.SUCCESS)
 
 
@@ -240,11 +244,21 @@ def _pairs_page(model_admin: ScopedAdmin, request: HttpRequest, pairs: list[Pair
 
 
 def _many_page(
-    model_admin: ScopedAdmin, request: HttpRequest, pair: Pair, form: DecisionForm, result: FormResult
+    model_admin: ScopedAdmin,
+    request: HttpRequest,
+    rows: QuerySet[Conflict],
+    pair: Pair,
+    form: DecisionForm,
+    result: FormResult,
 ) -> HttpResponse:
     seen, live = model_admin.seen(request), pair.number <= MAX_LIVE_PREVIEW
     context = {
         "pair": pair,
+        "listed": [
+            (link(each), link(each.connection), periods.in_words(each.period))
+            for each in rows.select_related("connection").order_by("pk")[:MAX_LISTED]
+        ],
+        "more": max(pair.number - MAX_LISTED, 0),
         "holder": link(pair.holder) if pair.holder in seen else pair.holder,
         "claimant": link(pair.claimant) if pair.claimant in seen else pair.claimant,
         "source": _source(model_admin, request),

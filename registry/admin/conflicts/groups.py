@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db.models import Count, F, Max, Min, QuerySet
@@ -33,6 +34,7 @@ class Group:
     kind: str
     holder: str
     claimant: str
+    begins: str
     cause: str
     settle: str
     why_not: str
@@ -64,7 +66,13 @@ def _counted(rows: QuerySet[Conflict]) -> tuple[list[dict[str, Any]], bool]:
         grouped.select_related(None)
         .order_by()
         .values("kind", "holder", "claimant", cause=cause)
-        .annotate(number=Count("pk"), first=Min("pk"), opened=Max("opened_by"))
+        .annotate(
+            number=Count("pk"),
+            first=Min("pk"),
+            opened=Max("opened_by"),
+            begins=Min("period__startswith"),
+            last=Max("period__startswith"),
+        )
         .order_by("-number", "first")
     )
     return [{**row} for row in counted[: MAX_GROUPS + 1]], bool(latest)
@@ -84,6 +92,7 @@ def _groups(model_admin: ScopedAdmin, request: HttpRequest, counted: list[dict[s
             kind=str(Conflict.Kind(row["kind"]).label),
             holder=_party(holder := parties[row["holder"]], seen),
             claimant=_party(claimant := parties[row["claimant"]], seen),
+            begins=_begins(row["begins"], row["last"]),
             cause=_cause(changes[row["opened"]], [holder, claimant], seen),
             settle=settle_url(like=str(row["first"])),
             why_not=why_not(model_admin, request, holder, claimant),
@@ -94,6 +103,11 @@ def _groups(model_admin: ScopedAdmin, request: HttpRequest, counted: list[dict[s
 
 def _party(party: Participant, seen: Scope) -> str:
     return link(party, party.domain) if party in seen else party.domain
+
+
+def _begins(first: date, last: date) -> str:
+    """Return the day on which the contested days of a group begin, or between which days."""
+    return f"{first}" if first == last else f"{first} to {last}"
 
 
 def _cause(change: Change, parties: list[Participant], seen: Scope) -> str:
