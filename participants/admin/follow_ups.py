@@ -14,7 +14,7 @@ from common import clock
 from participants.admin.audit_entries import add_pages
 from participants.admin_base.pages import Page, may_view
 from participants.admin_base.scoped import ScopedAdmin
-from participants.models import FollowUp
+from participants.models import FollowUp, Participant
 
 MAX_SHOWN = 500
 DENIED = "Seeing follow-ups needs the right to view them."
@@ -39,7 +39,12 @@ def follow_ups_view(model_admin: ScopedAdmin, request: HttpRequest) -> HttpRespo
     found = list(rows[: MAX_SHOWN + 1])
     add_pages(request, model_admin.admin_site, found)
     names = _names(found)
-    shown = [_shown(row, names, today) for row in found[:MAX_SHOWN] if getattr(row, "page", "")]
+    domains = dict(
+        Participant.objects.filter(pk__in={key for row in found for key in row.participants}).values_list(
+            "pk", "domain"
+        )
+    )
+    shown = [_shown(row, names, domains, today) for row in found[:MAX_SHOWN] if getattr(row, "page", "")]
     return model_admin.page(
         request,
         "admin/participants/follow_ups.html",
@@ -66,10 +71,13 @@ def _names(rows: list[FollowUp]) -> dict[tuple[int, str], str]:
     return names
 
 
-def _shown(row: FollowUp, names: dict[tuple[int, str], str], today: date) -> dict[str, Any]:
+def _shown(
+    row: FollowUp, names: dict[tuple[int, str], str], domains: dict[int, str], today: date
+) -> dict[str, Any]:
     return {
         "page": row.page,  # type: ignore[attr-defined]
         "about": names.get((row.content_type_id, row.object_pk), row.content_type.name),
+        "participants": ", ".join(domains[key] for key in row.participants if key in domains),
         "assignee": row.assignee,
         "wait_until": row.wait_until,
         "is_due": row.wait_until is not None and row.wait_until <= today,

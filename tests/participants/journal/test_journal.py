@@ -217,7 +217,8 @@ def test_staff_are_assigned_who_may_see_it_and_a_day_is_waited_for(
     page = words(kim.get(below(conflict, "change")))
     assert "Assigned to mo . Waits until 2026-03-02" in page
     assert "Assigned to mo. Waits until 2026-03-02." in JournalEntry.objects.get().text
-    assert "conflict" in words(kim.get("/admin/participants/participant/follow-ups/"))
+    listed = words(kim.get("/admin/participants/participant/follow-ups/"))
+    assert f"conflict {conflict.pk} one.example, two.example mo" in listed
     stop_clock(datetime(2026, 3, 2, 12, tzinfo=UTC))
     assert "due" in words(kim.get("/admin/participants/participant/follow-ups/"))
     assert "Nothing is to be followed up" in words(
