@@ -154,6 +154,18 @@ def test_a_conflict_shows_both_claims_and_where_they_come_from(staff: Client) ->
         assert f'href="/admin/registry/representation/{row.pk}/adjust/?conflict={conflict.pk}"' in page
 
 
+def test_an_answer_about_many_connections_is_folded(staff: Client) -> None:
+    message = represented("one.example", 1)
+    named = ", ".join(f"{home(number)} (from 2026-06-01)" for number in range(1, 21))
+    type(message).objects.filter(pk=message.pk).update(result="Accepted", reason=f"Warning: {named}")
+    represented("two.example", 1)
+
+    page = page_text(staff, page_of(Conflict.objects.get()))
+
+    assert f"<details><summary>Warning: {home(1)} (from" in page
+    assert f"</summary>Warning: {named}</details>" in page
+
+
 def test_a_claim_names_what_its_party_said_and_not_who_cut_it(staff: Client) -> None:
     said = represented("one.example", 1, first=date(2026, 1, 1))
     (conflict,) = contested(1)
