@@ -79,14 +79,41 @@ def later_decisions(conflict: Conflict) -> list[Conflict]:
     if conflict.closed_by_id is None:
         return []
     later = list(_decided_between(conflict).filter(closed_by__gt=conflict.closed_by_id).order_by("pk"))
+    return later if _cover(later, conflict) else []
+
+
+def replaced_among(conflicts: Iterable[Conflict]) -> set[Conflict]:
+    """Return those of the conflicts about one connection whose decision is replaced by later ones among them.
+
+    These are the conflicts for which `later_decisions` returns something, if all later decisions are given.
+    """
+    decided = [each for each in conflicts if each.decision and each.closed_by_id]
+    found = set()
+    for conflict in decided:
+        parties = {conflict.holder_id, conflict.claimant_id}
+        later = [
+            each
+            for each in decided
+            if (each.closed_by_id or 0) > (conflict.closed_by_id or 0)
+            and each.kind == conflict.kind
+            and {each.holder_id, each.claimant_id} == parties
+            and _overlap(each.period, conflict.period)
+        ]
+        if _cover(later, conflict):
+            found.add(conflict)
+    return found
+
+
+def _cover(later: list[Conflict], conflict: Conflict) -> bool:
+    """Return whether the days of later conflicts, each of which overlaps `conflict`, are all of its days."""
     left = conflict.period.lower
     for days in sorted((each.period for each in later), key=lambda days: days.lower):
         if days.lower > left:
-            return []
+            return False
         if days.upper is None:
-            return later
+            return True
         left = max(left, days.upper)
-    return later if conflict.period.upper is not None and left >= conflict.period.upper else []
+    return conflict.period.upper is not None and left >= conflict.period.upper
 
 
 def latest_decision(conflict: Conflict) -> list[Conflict]:

@@ -31,6 +31,7 @@ from registry.admin.reference.connection_page import (
 from registry.admin.reference.filters import AGRTodayFilter, DSOTodayFilter, PointTodayFilter
 from registry.admin.time_forms import KnownForm, first_record
 from registry.charts import timeline
+from registry.decisions.history import replaced_among
 from registry.market.market import market, today_at
 from registry.models import ClaimStanding, CongestionPointConnection, Connection, Representation
 from registry.periods import in_words
@@ -51,6 +52,8 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
     representations, memberships = facts_on(connection, day, known_at, viewer)
     next_representations, next_memberships = next_claims(connection, day, known_at, viewer)
     page, past = history(connection, request.GET.get("page", "1"), viewer)
+    conflicts = conflicts_of(connection, seen)
+    replaced = replaced_among(conflicts)
     parameters = {name: value for name, value in request.GET.items() if name in form.fields and value}
     context = {
         "right_check_digit": right_check_digit(connection.address),
@@ -68,7 +71,7 @@ def connection_page(model_admin: ScalableAdmin, request: HttpRequest, connection
         "next_representations": next_representations,
         "next_memberships": next_memberships,
         "limited": not seen.everyone,
-        "conflicts": [(each, in_words(each.period)) for each in conflicts_of(connection, seen)],
+        "conflicts": [(each, in_words(each.period), each in replaced) for each in conflicts],
         "all_conflicts": urlencode({"q": connection.address, "state": "all"}),
         "page": page,
         "parameters": f"{urlencode(parameters)}&" if parameters else "",

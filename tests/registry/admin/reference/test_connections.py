@@ -16,7 +16,8 @@ from participants.models import Participant
 from participants.scope import EVERYONE
 from registry.admin.reference import connection_page, connections
 from registry.changes import Source
-from registry.decisions.settle import settle
+from registry.decisions.history import later_decisions, replaced_among
+from registry.decisions.settle import settle, settle_anew
 from registry.market.policies import set_policy
 from registry.models import Change, Conflict, CongestionPoint, Connection, Representation
 from registry.queries import coverage
@@ -127,6 +128,24 @@ def test_it_says_who_decided_what_counts_when_and_why_and_who_follows(staff: Cli
     assert re.search(rf"Later AGR two\.example , 2026-07-01 to {LAST} Effective {by_lee}", page)
     in_july = words(page_text(staff, page_of(of_home(1)) + "?on=2026-07-01")).split("Over time")[0]
     assert "Later" not in in_july
+
+
+def test_of_the_conflicts_of_a_connection_it_says_which_decisions_are_replaced(staff: Client) -> None:
+    represented("one.example", 1)
+    represented("two.example", 1)
+    (first,) = Conflict.objects.all()
+    settle(first.pk, "give", at=None, source=Source.of_staff("lee", "letter seen"), today=TODAY)
+    assert f"{first.pk} Settled AGR one.example" in words(page_text(staff, page_of(of_home(1))))
+
+    settle_anew(first.pk, "keep", at=None, source=Source.of_staff("lee", "letter was forged"), today=TODAY)
+
+    second = Conflict.objects.latest("pk")
+    page = words(page_text(staff, page_of(of_home(1))))
+    assert f"{first.pk} Replaced AGR one.example" in page
+    assert f"{second.pk} Settled AGR one.example" in page
+    for conflict in (first, second):
+        conflict.refresh_from_db()
+        assert bool(later_decisions(conflict)) == (conflict in replaced_among([second, first]))
 
 
 def test_on_another_day_it_says_who_has_it_then(staff: Client) -> None:
