@@ -26,7 +26,7 @@ PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0)
 """Pause in seconds after the first, second … failed attempt. The last one repeats. Jitter is added to each."""
 
 MAX_PAUSE_IN_LINE = 4
-"""For a message that is passed on, the pause is never longer than after so many attempts: later ones wait for it."""
+"""After so many attempts, the pause of a message that is passed on grows no more: later messages wait behind it."""
 
 JITTER = 0.2
 
@@ -92,18 +92,19 @@ def record(lease: Lease, result: AttemptResult, started_at: datetime, now: datet
         next_trial_at = circuits.open_after_refusal(lease.recipient, lease.id, result.detail[:2000], now)
         if next_trial_at is None:
             logger.warning("Messages to %s %s are tried one at a time: it refused one.", *lease.recipient)
-        result = _not_in_a_row(lease, result, next_trial_at, now)
+        result = _temporary_if_open(lease, result, next_trial_at, now)
     if result.outcome == DELIVERED and lease.trial and circuits.close(lease.recipient):
         logger.info("Messages to %s %s are delivered as before: it took one again.", *lease.recipient)
     return _record(lease, result, started_at, now)
 
 
-def _not_in_a_row(
+def _temporary_if_open(
     lease: Lease, result: AttemptResult, next_trial_at: datetime | None, now: datetime
 ) -> AttemptResult:
-    """Return the result of a permanent refusal. One in a row does not end a message that is passed on.
+    """Return the result of a permanent refusal: temporary if the circuit breaker was open and the message is passed on.
 
-    Its end would undo what it is about (docs/rules.md F13). So it waits for a later trial, until its time is over.
+    To end such a message would undo what it is about (docs/rules.md F13). So it waits for a later trial, until its time
+    is over.
     """
     if next_trial_at is None or lease.passes_on is None:
         return result

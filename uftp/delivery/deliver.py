@@ -66,16 +66,16 @@ def deliver_due(
         wake: Called with role and domain to wake another delivery, also to the same recipient if more is due.
         stopping: Called before each message. No further one is delivered once it returns True.
     """
-    alone = True
+    is_first = True
     tried_senders: set[int] = set()
     while not stopping():
         now = timezone.now()
         lease = lease_oldest(role, domain, now, tried_senders)
         if lease is None:
             return
-        if alone and lease.more_due:
+        if is_first and lease.more_due:
             wake(role, domain)
-        alone = False
+        is_first = False
         result = attempt(lease, role, domain)
         for party in result.wakes if result else ():
             wake(*party)
@@ -134,7 +134,7 @@ def _post(lease: Lease, role: str, domain: str) -> AttemptResult | None:
 
 
 def endpoint_of(configured: str, role: str, domain: str, major: int) -> str | None:
-    """Return the URL for messages of `major` to (role, domain): configured, or else published, or else None.
+    """Return the URL for messages of major version `major` to (role, domain): configured, else published, else None.
 
     A configured URL of the form `…/api/v3/…` is used with the message's own major version.
 

@@ -26,13 +26,15 @@ BYTES_PER_SECOND = 1_000_000
 """A POST gets one more second for so many bytes."""
 
 LONG_POST = 3.0
-"""Seconds after which the POST of an earlier message no longer keeps a message near its end from its only try."""
+"""While the POST of an earlier message takes longer than this, in seconds, a message near its end gets its only try."""
 
-# Lease the oldest due message to a recipient that no worker has leased. It is not leased if an earlier message of the
-# same line waits, unless its time is over, or this is its only try: it is near its end, was never tried, and the caller
-# has just tried the earlier ones in vain, or the recipient asked to wait with the first, or the POST of the first takes
-# long. Nor is it leased if the recipient's circuit breaker is open and this is no trial. If no trial is due, only
-# messages near their end are leased.
+# Lease the oldest due message to a recipient that no worker has leased. While an earlier message of the same line
+# waits, it is leased only if its time is over, or if this is its only try: it is near its end, was never tried, and
+# - the caller has just tried the earlier ones in vain, or
+# - the recipient asked to wait with the first one, or
+# - the POST of the first one takes long.
+# While the recipient's circuit breaker is open, it is leased only as a trial. If no trial is due, only messages near
+# their end are leased.
 # Also return whether the circuit breaker is open, whether an earlier message waits, who sealed a message that is passed
 # on, whether more is due, and the recipient's endpoint and delivery settings.
 _LEASE = """

@@ -101,7 +101,7 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
             continue
         finally:
             if handling_try.counted:
-                _unlock_counted_try()
+                _unlock_failed_before()
         if step is _Step.LOCKED:
             return
         if step is _Step.EMPTY and not _waiting(sender_id):
@@ -109,15 +109,15 @@ def drain(sender_id: int, *, wake: Wake, stopping: Callable[[], bool] = lambda: 
         if step is _Step.FAILED_BEFORE:
             # Locked before it is counted, and until it has ended. Otherwise another worker could have the lock by then,
             # and the message would be set aside for tries that never were.
-            if not _lock_counted_try():
+            if not _lock_failed_before():
                 return
             counted = count_try(handling_try)
             if counted is None:
-                _unlock_counted_try()
+                _unlock_failed_before()
         for party in sorted(set(handling_try.wakes)):
             wake(*party)
     if counted:
-        _unlock_counted_try()
+        _unlock_failed_before()
 
 
 def _waiting(sender_id: int) -> bool:
@@ -180,7 +180,7 @@ def _handle_oldest(sender_id: int, handling_try: HandlingTry) -> _Step:
     handling_try.message = message
     if message.attempts and handling_try.counted != (message.pk, message.attempts):
         return _Step.FAILED_BEFORE
-    if message.attempts and not _lock_failed_messages():
+    if message.attempts and not _lock_failed_before_in_transaction():
         return _Step.LOCKED
     try:
         result, reason = _handle(message, content, handling_try)
@@ -203,23 +203,24 @@ def _handle_oldest(sender_id: int, handling_try: HandlingTry) -> _Step:
     return _Step.HANDLED
 
 
-def _lock_counted_try() -> bool:
-    """Lock the handling of messages that failed before for this session, and return whether it worked."""
+def _lock_failed_before() -> bool:
+    """Acquire the lock FAILED_BEFORE for this session if it is free, and return whether it was."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks.FAILED_BEFORE])
         return bool(cursor.fetchone()[0])
 
 
-def _unlock_counted_try() -> None:
-    """Release that lock. A session that has ended has released it already."""
+def _unlock_failed_before() -> None:
+    """Release the lock FAILED_BEFORE of this session. A session that has ended has released it already."""
     with suppress(DatabaseError, InterfaceError):
         sql.fetch("SELECT pg_advisory_unlock(%(lock)s)", {"lock": locks.FAILED_BEFORE})
 
 
-def _lock_failed_messages() -> bool:
-    """Lock the handling of messages that failed before, to the end of this transaction, and return whether it worked.
+def _lock_failed_before_in_transaction() -> bool:
+    """Acquire the lock FAILED_BEFORE, if it is free, until this transaction ends. Return whether it was.
 
-    One worker at a time handles such a message. So a message that ends its worker cannot end the try of another one.
+    One worker at a time handles a message that failed before. So a message that ends its worker cannot end the try of
+    another one.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.FAILED_BEFORE])

@@ -100,10 +100,10 @@ def store(message: VerifiedMessage) -> Receipt:
 
 
 def check_room_of(role: str, domain: str) -> None:
-    """Check that messages of a sender that is not registered, and not recorded in closed mode, may be stored.
+    """Check that a message of a sender that is not registered may be stored, as closed mode registers none.
 
     Raises:
-        TooManyDiscovered: It would be one more of too many such senders.
+        TooManyDiscovered: It is a new sender, and there are too many that are not registered.
     """
     if Sender.objects.filter(role=role, domain=domain).exists():
         return

@@ -195,7 +195,11 @@ def _store(message: VerifiedMessage, sender: AuthenticatedSender) -> Receipt:
 
 
 def _admit_newcomer(sender: AuthenticatedSender) -> None:
-    """Register a sender that is not registered, in open mode. Raises Refused (419) if there are too many of them."""
+    """Register a new sender in open mode; in closed mode, check that its message may be stored.
+
+    Raises:
+        Refused: There are too many such senders (419).
+    """
     try:
         if admission.current_mode() == Mode.OPEN:
             admission.record_first_contact(sender.role, sender.domain, sender.key, sender.at)
