@@ -275,7 +275,11 @@ def _stage_conflicts(cursor: CursorWrapper, conflicts: QuerySet[Conflict]) -> in
 
 
 def _any_conflict(cursor: CursorWrapper) -> Conflict:
-    """Return a conflict with the kind and parties of the selected ones; raise DecisionError when these differ."""
+    """Build a conflict, without storing it, with the kind and parties that all selected ones have.
+
+    Raises:
+        DecisionError: They do not all have the same.
+    """
     cursor.execute(PARTIES)
     parties: list[tuple[Any, ...]] = cursor.fetchall()
     if len(parties) > 1:

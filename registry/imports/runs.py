@@ -87,7 +87,7 @@ def start_waiting(run_id: int) -> Running | None:
 
 
 def mark_interrupted() -> list[int]:
-    """Mark the runs as interrupted that are running without a lock, and return their numbers."""
+    """Mark the runs that are running without a lock as interrupted, and return their numbers."""
     marked = []
     for run_id in ImportRun.objects.filter(state=State.RUNNING).values_list("pk", flat=True):
         with transaction.atomic(), connection.cursor() as cursor:

@@ -1,7 +1,7 @@
 """Judge the standings of claims (docs/rules.md C1 to C7).
 
-This works on the staging tables as sets. If no other party has a claim on a connection, every claimed day is effective.
-Otherwise the connection is disputed, and all its claims are judged:
+This works on the staging tables as sets. If no other party has a claim on the days that change, every claimed day is
+effective. Otherwise, and if staff decide about the connection, it is disputed, and all its claims are judged:
 
 1. Split every claim into pieces: all days of a piece are alike.
 2. Judge each piece by the rules.
@@ -128,7 +128,7 @@ WITH party_day AS (
             ELSE has_waited_longest
         END OR (%(allow)s AND is_new)) AS holds
     FROM winning w
-), settled AS (
+), with_holders AS (
     SELECT j.*,
         array_agg(party_id) FILTER (WHERE holds) OVER (PARTITION BY connection_id, first) AS holders,
         count(*) FILTER (WHERE holds) OVER (PARTITION BY connection_id, first) > 1 AS is_shared
@@ -142,7 +142,7 @@ WITH party_day AS (
             -- C3: refused while the party that got the day holds it
             WHEN given_to = ANY(holders) THEN given_to
         END AS refused_for
-    FROM settled s
+    FROM with_holders s
 )
 UPDATE piece
 SET standing = CASE
@@ -195,7 +195,7 @@ class Verdict:
     """The result of `judge`.
 
     Attributes:
-        disputed: Another party has a claim on some of the days that change.
+        disputed: Some connection was disputed, so that pieces were judged.
         contested: The first newly claimed days that another party holds, at most 20.
         total: The number of all of these.
     """

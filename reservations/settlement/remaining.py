@@ -111,7 +111,8 @@ def fold(
     an earlier version of the contract may state more than `contracted`, or the other direction. Then the contracted
     watts remain, or 0 W.
     """
-    remaining, source = list(contracted), _no_source(len(contracted))
+    remaining = list(contracted)
+    source: list[CountingUpdate | None] = [None] * len(contracted)
     for update in updates:
         for start, duration, watts in update.isps:
             begin, end = start - 1, min(start - 1 + duration, len(remaining))
@@ -123,10 +124,6 @@ def fold(
                 else:
                     remaining[index] = 0 if watts > 0 else watts if watts > most else most
     return tuple(remaining), tuple(source)
-
-
-def _no_source(count: int) -> list[CountingUpdate | None]:
-    return [None] * count
 
 
 def figures(

@@ -115,7 +115,7 @@ def reasons_against(update: FlexReservationUpdate, situation: Situation) -> list
     version = situation.version
     found: list[str] = []
     if version is None:
-        # E1; a contract that was recorded before this rule is named as it is recorded.
+        # E1 is checked only without a contract: one that was recorded before this rule goes on under its ContractID.
         found += of_odd_identifiers(update.contract_id, update.congestion_point)
         found.append(situation.unknown)
     else:
@@ -125,13 +125,13 @@ def reasons_against(update: FlexReservationUpdate, situation: Situation) -> list
     powers = _powers(update, situation)
     if version is not None and powers is not None:
         detail = f"outside {version.contract.contract_id} on {update.period}"
-        found += _where(Reason.ISPS, powers.outside_the_contract(), detail)
-    found += _where(Reason.ISP_CONFLICT, isp_checks.isps_named_twice(update.isps), "named more than once")
+        found += _at_isps(Reason.ISPS, powers.outside_the_contract(), detail)
+    found += _at_isps(Reason.ISP_CONFLICT, isp_checks.isps_named_twice(update.isps), "named more than once")
     if version is not None:
         found += _check_deadline(update, version, situation.received_at)
     if powers is not None:
-        found += _where(Reason.POWER, powers.of_the_other_direction(), "not in the direction contracted")
-        found += _where(Reason.POWER, powers.more_than_contracted(), "more than contracted")
+        found += _at_isps(Reason.POWER, powers.of_the_other_direction(), "not in the direction contracted")
+        found += _at_isps(Reason.POWER, powers.more_than_contracted(), "more than contracted")
     if version is not None:
         found += _check_order(update, situation.latest)
     return found
@@ -185,7 +185,7 @@ def _check_day(update: FlexReservationUpdate, situation: Situation) -> Iterator[
         zone = (situation.version or situation.market).time_zone
         count = calendar.count(update.period, minutes, zone)
         detail = f"outside 1-{count} of {update.period}"
-        yield from _where(Reason.ISPS, isp_checks.isps_beyond_day(update.isps, count), detail)
+        yield from _at_isps(Reason.ISPS, isp_checks.isps_beyond_day(update.isps, count), detail)
 
 
 def _powers(update: FlexReservationUpdate, situation: Situation) -> isp_checks.Powers | None:
@@ -219,7 +219,8 @@ def local(moment: datetime, time_zone: str) -> str:
     return moment.astimezone(ZoneInfo(time_zone)).isoformat()
 
 
-def _where(reason: Reason, ranges: Iterable[tuple[int, int]], detail: str) -> Iterator[str]:
+def _at_isps(reason: Reason, ranges: Iterable[tuple[int, int]], detail: str) -> Iterator[str]:
+    """Yield the reason with the ISPs that it is about; nothing if there are none."""
     words = calendar.ranges_in_words(ranges)
     if words:
         yield named(reason, words, detail)
