@@ -22,7 +22,7 @@ from participants.models import DeliverySettings, Participant
 PLAIN_FIELDS = ("token_url", "client_id", "scope", "secret_in_body", "client_certificate")
 SECRET_FIELDS = ("client_secret", "client_key")
 
-REENCRYPTED_AT_ONCE = 500
+BATCH_SIZE = 500
 """How many rows `reencrypt_all` changes in one transaction."""
 
 
@@ -153,9 +153,7 @@ def reencrypt_all() -> int:
     while True:
         with transaction.atomic():
             rows = list(
-                DeliverySettings.objects.select_for_update()
-                .filter(pk__gt=last)
-                .order_by("pk")[:REENCRYPTED_AT_ONCE]
+                DeliverySettings.objects.select_for_update().filter(pk__gt=last).order_by("pk")[:BATCH_SIZE]
             )
             for row in rows:
                 for name in SECRET_FIELDS:

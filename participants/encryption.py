@@ -21,7 +21,7 @@ def decrypt(stored: str) -> str:
     """Decrypt a secret.
 
     Raises:
-        EncryptionFailed: None of the keys fits.
+        EncryptionFailed: CREDENTIALS_KEY is not set, or none of its keys fits.
     """
     try:
         return _keys().decrypt(stored.encode()).decode()
@@ -33,7 +33,7 @@ def reencrypt(stored: str) -> str:
     """Encrypt a stored secret anew, under the newest key.
 
     Raises:
-        EncryptionFailed: None of the keys fits.
+        EncryptionFailed: CREDENTIALS_KEY is not set, or none of its keys fits.
     """
     try:
         return _keys().rotate(stored.encode()).decode()

@@ -33,7 +33,7 @@ SLOTS_OF = {Asker.REGISTERED: SLOTS, Asker.DISCOVERED: 2, Asker.UNREGISTERED: 2}
 """How many of these ask on behalf of each."""
 
 FOLLOWERS = 1
-"""How many further threads wait for a question that another thread is asking."""
+"""How many further threads of a process wait for an answer to a question that another thread is asking."""
 
 FOUND_SECONDS = 10.0, 3_600.0
 """For how long an answer is kept: at least and at most, whatever its source says."""
@@ -181,7 +181,7 @@ class LookUps:
         return None
 
     def _stale(self, question: Hashable) -> _Kept | None:
-        """Return the answer whose time is over, but not for long."""
+        """Return the answer that was kept until at most STALE_SECONDS ago, or None."""
         with self._changed:
             kept = self._found.get(question) or self._others.get(question)
         return kept if kept and self._clock() < kept.expires_at + STALE_SECONDS else None

@@ -145,17 +145,17 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
 
 
 def _trends(scope: Scope, may: Callable[[type[Model]], bool], now: datetime) -> tuple[list[Trend], str]:
-    """Return the pictures of the last days that the member of staff may see, and which days are counted."""
-    drawn = (
+    """Return the trends of the last days that the member of staff may see, and which days are counted."""
+    makers = (
         (Conflict, trends.conflicts),
         (InboundMessage, trends.rejections),
         (OutboundMessage, trends.deliveries),
     )
-    if not any(may(model) for model, _ in drawn):
+    if not any(may(model) for model, _ in makers):
         return [], ""
     days = trends.counted(scope)
-    pictures = [shown for model, draw in drawn if may(model) and (shown := draw(days))]
-    return pictures, trends.state(days, now)
+    shown = [trend for model, make in makers if may(model) and (trend := make(days))]
+    return shown, trends.state(days, now)
 
 
 def _conflicts(scope: Scope, today: date, zone: ZoneInfo) -> tuple[Figure, list[Figure], list[Figure]]:

@@ -48,9 +48,9 @@ class Section:
 
 
 def search(site: AdminSite, request: HttpRequest, text: str) -> list[Section]:
-    """Return what the text finds in each table that the member of staff may see, without tables where it is nothing.
+    """Return what the text finds in each table that the member of staff may see.
 
-    Only rows in their scope are searched, counted and limited.
+    Only rows in their scope are searched, counted and limited. Tables in which it finds nothing are left out.
     """
     with limited_time(), shared_lookups():
         sections = [_section(site, request, finder, text) for finder in extensions.finders()]
