@@ -1,13 +1,15 @@
 """Export lists of the admin as CSV: all rows that match the filters and the search, a value in each column."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field, lookup_field
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.text import capfirst, slugify
 
@@ -46,6 +48,15 @@ class ExportingAdmin(AuditedAdmin):
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         return [path("export/", self.admin_site.admin_view(self.export_view), name=name), *super().get_urls()]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Return the list, whose rows have what their columns need from other tables."""
+        page = super().changelist_view(request, extra_context)
+        if changelist := (getattr(page, "context_data", None) or {}).get("cl"):
+            self.read_beside(request, changelist.result_list)
+        return page
+
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return all rows of the list as CSV, with the same filters, search, order and scope."""
         if not self.has_view_or_change_permission(request):
@@ -67,9 +78,22 @@ class ExportingAdmin(AuditedAdmin):
             [self._heading(column) for column in columns],
             (
                 [self._cell(column, row) for column in columns]
-                for row in csv_writer.stream_rows(changelist.queryset)
+                for row in self._streamed(request, changelist.queryset)
             ),
         )
+
+    def read_beside(self, request: HttpRequest, rows: Iterable[Any]) -> None:
+        """Add to rows what their columns need from other tables, with one query for all of them.
+
+        It is called for the rows of a page, for those that the search box shows, and for each piece of an export.
+        """
+
+    def _streamed(self, request: HttpRequest, found: QuerySet[Any]) -> Iterator[Any]:
+        """Yield the rows of an export, each with what its columns need from other tables."""
+        rows = csv_writer.stream_rows(found)
+        while piece := list(islice(rows, csv_writer.BATCH_SIZE)):
+            self.read_beside(request, piece)
+            yield from piece
 
     def is_export(self, request: HttpRequest) -> bool:
         """Return whether the request is for all rows, not for a page of them."""

@@ -141,6 +141,7 @@ class ScalableAdmin(ScopedAdmin):
         """
         keys, more = self.find_keys(request, text, limit)
         found = {row.pk: row for row in self.get_queryset(request).filter(pk__in=list(keys))} if keys else {}
+        self.read_beside(request, list(found.values()))
         return [Found(found[key], field) for key, field in keys.items() if key in found], more
 
     def get_paginator(

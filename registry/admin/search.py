@@ -23,6 +23,8 @@ def _point(row: CongestionPoint) -> tuple[str, str]:
 
 def _conflict(row: Conflict) -> tuple[str, str]:
     state = "open" if row.closed_by_id is None else row.get_decision_display() or "closed without a decision"
+    if later := getattr(row, "replacements", []):
+        state += f", replaced by {' and '.join(str(each) for each in later)}"
     parties = f"{row.claimant.domain} against {row.holder.domain}"
     return f"Conflict {row.pk}", f"{row.connection}: {parties}, {periods.in_words(row.period)}; {state}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -88,20 +89,44 @@ def replaced_among(conflicts: Iterable[Conflict]) -> set[Conflict]:
     These are the conflicts for which `later_decisions` returns something, if all later decisions are given.
     """
     decided = [each for each in conflicts if each.decision and each.closed_by_id]
-    found = set()
+    return {each for each in decided if _later_among(decided, each)}
+
+
+def replacements(conflicts: Iterable[Conflict]) -> dict[Conflict, list[Conflict]]:
+    """Return, for each conflict whose decision is replaced, the later decisions about its days that hold, by number.
+
+    Runs one query, and none if nothing is decided.
+    """
+    decided = [each for each in conflicts if each.decision and each.closed_by_id]
+    if not decided:
+        return {}
+    by_connection = defaultdict(list)
+    about = {each.connection_id for each in decided}
+    for row in Conflict.objects.filter(connection__in=about, closed_by__isnull=False).exclude(decision=""):
+        by_connection[row.connection_id].append(row)
+    replaced = {connection: replaced_among(rows) for connection, rows in by_connection.items()}
+    found = {}
     for conflict in decided:
-        parties = {conflict.holder_id, conflict.claimant_id}
-        later = [
-            each
-            for each in decided
-            if (each.closed_by_id or 0) > (conflict.closed_by_id or 0)
-            and each.kind == conflict.kind
-            and {each.holder_id, each.claimant_id} == parties
-            and _overlap(each.period, conflict.period)
-        ]
-        if _cover(later, conflict):
-            found.add(conflict)
+        later = _later_among(by_connection[conflict.connection_id], conflict)
+        # What was replaced in its turn is left out: the decisions that replaced it are among `later`.
+        holding = [each for each in later if each not in replaced[conflict.connection_id]]
+        if holding:
+            found[conflict] = sorted(holding, key=lambda each: each.pk)
     return found
+
+
+def _later_among(decided: Iterable[Conflict], conflict: Conflict) -> list[Conflict]:
+    """Return those of the decided conflicts about one connection that together replace the decision of `conflict`."""
+    parties = {conflict.holder_id, conflict.claimant_id}
+    later = [
+        each
+        for each in decided
+        if (each.closed_by_id or 0) > (conflict.closed_by_id or 0)
+        and each.kind == conflict.kind
+        and {each.holder_id, each.claimant_id} == parties
+        and _overlap(each.period, conflict.period)
+    ]
+    return later if _cover(later, conflict) else []
 
 
 def _cover(later: list[Conflict], conflict: Conflict) -> bool:

@@ -38,7 +38,7 @@ SEARCHED = {
 QUERIES: dict[str, int] = {
     "/admin/": 25,
     "/admin/this-cro/": 5,
-    "/admin/search/?q=agr-": 67,
+    "/admin/search/?q=agr-": 68,
     "/admin/participants/auditentry/": 11,
     "/admin/participants/auditentry/export/": 11,
     "/admin/participants/auditentry/?q=kim": 12,

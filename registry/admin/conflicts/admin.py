@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from common import clock
 from common.search import FieldCondition
@@ -23,6 +26,7 @@ from registry.admin.conflicts.filters import (
     age,
 )
 from registry.admin.facts.base import EXPORTED_DAYS, by_change
+from registry.decisions.history import replacements
 from registry.models import Conflict
 from registry.queries import reference_search
 
@@ -54,6 +58,10 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         ("Closed", "closed_by.moment"),
         "decision",
         ("Split at", "split_at"),
+        ("Reason", "reason"),
+        ("Decided by", "decided_by"),
+        ("Decided at", lambda row: row.closed_by.moment if row.decision and row.closed_by else None),
+        ("Replaced by", lambda row: ", ".join(str(later.pk) for later in row.replacements)),
     )
     list_select_related = ("connection", "holder", "claimant", "opened_by", "closed_by")
     list_filter = (
@@ -80,6 +88,13 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         """Return conflicts with the rows that the list names."""
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def read_beside(self, request: HttpRequest, rows: Iterable[Any]) -> None:
+        """Add the later decisions that replace the decision of a conflict."""
+        rows = list(rows)
+        found = replacements(rows)
+        for row in rows:
+            row.replacements = found.get(row, [])
 
     def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions by number, connection, congestion point, party and reason."""
@@ -143,4 +158,17 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         if conflict.closed_by is None:
             return "Open"
         decision = conflict.get_decision_display() or "No decision"
-        return format_html('{} <div class="quiet">{}</div>', decision, by_change(conflict.closed_by))
+        later = conflict.replacements  # type: ignore[attr-defined]
+        replaced = (
+            format_html('<div><span class="badge">Replaced</span> by {}</div>', _links(later))
+            if later
+            else ""
+        )
+        return format_html(
+            '{}{} <div class="quiet">{}</div>', decision, replaced, by_change(conflict.closed_by)
+        )
+
+
+def _links(conflicts: Iterable[Conflict]) -> str:
+    """Return links to conflicts by their numbers."""
+    return format_html_join(", ", "{}", ((link(each, str(each)),) for each in conflicts))

@@ -16,7 +16,7 @@ from participants.scope import Scope
 from registry.admin.conflicts.forms import decided
 from registry.admin.facts.adjust import adjust_url, party_of
 from registry.admin.facts.base import recipient
-from registry.decisions.history import refusals
+from registry.decisions.history import refusals, replaced_among
 from registry.models import (
     Change,
     ClaimStanding,
@@ -55,12 +55,13 @@ class ClaimRow:
 
 @dataclass(frozen=True)
 class DecisionRow:
-    """A decision of staff in words, and when it was made."""
+    """A decision of staff in words, when it was made, and whether a later one replaces it."""
 
     conflict: Conflict
     days: str
     decided: str
     moment: str
+    is_replaced: bool
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ def other_claims(conflict: Conflict, *, seen: Scope) -> list[ClaimRow]:
 def other_decisions(conflict: Conflict) -> list[DecisionRow]:
     """Return the other decisions of staff between the two parties about the connection, the latest first."""
     parties = [conflict.holder_id, conflict.claimant_id]
-    rows = (
+    rows = list(
         Conflict.objects.filter(
             connection=conflict.connection_id, kind=conflict.kind, holder__in=parties, claimant__in=parties
         )
@@ -240,9 +241,14 @@ def other_decisions(conflict: Conflict) -> list[DecisionRow]:
         .select_related("holder", "claimant", "closed_by")
         .order_by("-pk")[:MAX_ROWS]
     )
+    replaced = replaced_among([conflict, *rows])
     return [
         DecisionRow(
-            row, in_words(row.period), decided(row), moment(row.closed_by.moment if row.closed_by else None)
+            row,
+            in_words(row.period),
+            decided(row),
+            moment(row.closed_by.moment if row.closed_by else None),
+            row in replaced,
         )
         for row in rows
     ]

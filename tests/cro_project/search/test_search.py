@@ -17,7 +17,7 @@ from guardian.shortcuts import assign_perm
 
 from participants.models import AuditEntry, Participant
 from registry.changes import Source
-from registry.decisions.settle import settle
+from registry.decisions.settle import settle, settle_anew
 from registry.models import Change, Conflict, Connection, Notice
 from registry.notices.send import message_of as email_of
 from registry.updates.publish import publish_congestion_points, publish_representations
@@ -177,6 +177,17 @@ def test_the_only_row_is_opened_and_its_field_named(made: Conflict, staff: Clien
 def test_a_conflict_and_a_change_are_found_by_number(made: Conflict, staff: Client) -> None:
     assert f"/admin/registry/conflict/{made.pk}/change/" in found(staff, str(made.pk))
     assert f"/admin/registry/change/{made.opened_by_id}/change/" in found(staff, str(made.opened_by_id))
+
+
+def test_a_conflict_that_is_found_says_that_another_replaces_it(made: Conflict, staff: Client) -> None:
+    settle(made.pk, "keep", at=None, source=Source.of_staff("kim", "seen"), today=TODAY)
+    settle_anew(made.pk, "give", at=None, source=Source.of_staff("kim", "forged"), today=TODAY)
+    later = Conflict.objects.latest("pk")
+
+    said = found(staff, EAN)
+
+    assert f"; The holder keeps the days, replaced by conflict {later.pk}<" in said
+    assert "; The claimant gets the days<" in said
 
 
 @pytest.mark.parametrize("text", ["conflict {}", "Conflict {}", "conflict #{}"])

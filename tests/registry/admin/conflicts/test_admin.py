@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from datetime import date
 from typing import Any
@@ -283,6 +284,56 @@ def test_a_decision_is_reversed_by_a_new_one_and_nothing_is_erased(staff: Client
     assert "This decision replaces that of" in page_text(staff, page_of(later))
     # Only the latest decision can be replaced.
     assert f"in conflict {later.pk}" in text_of(preview(staff, conflict, "split", at="2026-08-01", anew="1"))
+
+
+def table_rows(client: Client, page: str) -> dict[int, str]:
+    """The rows of a list by the number of their conflict."""
+    rows = re.findall(r"<tr>.*?</tr>", text_of(client.get(page)))
+    found = [(re.search(r"/conflict/(\d+)/change/", row), row) for row in rows]
+    return {int(link[1]): row for link, row in found if link}
+
+
+def replaced_twice(staff: Client) -> list[Conflict]:
+    """A conflict whose decision was replaced by that of a second one, and this by that of a third."""
+    (first,) = contested(1)
+    decide(staff, first, "keep")
+    decide(staff, first, "give", anew="1", reason="the court says so")
+    decide(staff, Conflict.objects.latest("pk"), "split", at="2026-08-01", anew="1", reason="both agree")
+    return list(Conflict.objects.order_by("pk"))
+
+
+def test_the_list_says_by_which_conflict_a_decision_is_replaced(staff: Client) -> None:
+    first, second, third = replaced_twice(staff)
+
+    rows = table_rows(staff, f"{QUEUE}?state=closed")
+    by_third = f'<span class="badge">Replaced</span> by <a href="{page_of(third)}">conflict {third.pk}</a>'
+    assert by_third in rows[first.pk]
+    assert by_third in rows[second.pk]
+    assert "Replaced" not in rows[third.pk]
+    others = text_of(staff.get(page_of(third)))
+    assert '<span class="badge">Replaced</span> AGR one.example keeps the days' in others
+    assert '<span class="badge">Replaced</span> AGR two.example gets the days' in others
+
+
+def test_the_file_of_conflicts_says_who_decided_when_and_why_and_what_replaces_it(staff: Client) -> None:
+    replaced_twice(staff)
+    contested(2, holder="secret.example", claimant="hidden.example")
+    mine = limited("one.example")
+
+    for client, open_too in ((staff, True), (mine, False)):
+        answer = client.get(f"{QUEUE}export/?state=all")
+        lines = list(csv.DictReader(b"".join(answer.streaming_content).decode().splitlines()))  # type: ignore[attr-defined]
+        third, second, first = lines[-3:]
+        assert len(lines) == 3 + open_too
+        assert (first["Decision"], first["Reason"]) == ("The holder keeps the days", WHY)
+        assert (first["Decided by"], second["Reason"]) == ("kim", "the court says so")
+        assert first["Decided at"] == first["Closed"] != ""
+        assert first["Replaced by"] == second["Replaced by"] == third["Number"]
+        assert (third["Reason"], third["Replaced by"]) == ("both agree", "")
+        for line in lines[:-3]:
+            assert {
+                line[name] for name in ("Decision", "Reason", "Decided by", "Decided at", "Replaced by")
+            } == {""}
 
 
 def test_a_decision_of_which_some_days_were_decided_later_can_be_decided_anew(staff: Client) -> None:
