@@ -27,7 +27,7 @@ from participants.journal import entries, follow_ups
 from participants.journal.entries import MAX_FILE_BYTES, MAX_FILES, MAX_TEXT, File, size_in_words
 from participants.models import Attachment, JournalEntry, Participant
 
-WRITES = "participants.add_journalentry"
+READS, WRITES = "participants.view_journalentry", "participants.add_journalentry"
 DENIED = "Writing in this journal needs the right to write journals, and to act for a participant that it concerns."
 LATEST = 10
 """So many entries are on the page of the row itself."""
@@ -110,7 +110,7 @@ def journal_of(
     model_admin: ScopedAdmin, request: HttpRequest, row: Any, forms_with_errors: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the context of the journal on the page of `row`."""
-    if not request.user.has_perm("participants.view_journalentry"):
+    if not request.user.has_perm(READS):
         return {}
     writes, follow_up = may_write(model_admin, request, row), follow_ups.of(row)
     rows = JournalEntry.objects.about(row)
@@ -205,7 +205,7 @@ def remove_view(model_admin: ScopedAdmin, request: HttpRequest, row: Any, number
 def file_view(model_admin: ScopedAdmin, request: HttpRequest, row: Any, number: int) -> HttpResponse:
     """Send an attachment as a download."""
     file = Attachment.objects.filter(pk=number, entry__in=JournalEntry.objects.about(row)).first()
-    if file is None or not request.user.has_perm("participants.view_journalentry"):
+    if file is None or not request.user.has_perm(READS):
         raise Http404
     disposition = content_disposition_header(as_attachment=True, filename=file.name)
     return HttpResponse(

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
+from typing import TypeVar
 
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import CharField, Exists, Model, OuterRef, QuerySet
+from django.db.models.functions import Cast
 
 from participants.journal import entries
 from participants.models import FollowUp
 from participants.scope import MODEL_BACKEND, who_see_any
 
+M = TypeVar("M", bound=Model)
+
 
 def of(about: Model) -> FollowUp | None:
     """Return the follow-up of an object; None when nobody is assigned and it waits for no day."""
     return FollowUp.objects.about(about).select_related("assignee").first()
+
+
+def of_all(rows: Sequence[M]) -> dict[M, FollowUp]:
+    """Return the follow-ups of the rows of one table that have one; one query."""
+    if not rows:
+        return {}
+    kind = ContentType.objects.get_for_model(rows[0])
+    keys = {str(row.pk): row for row in rows}
+    found = FollowUp.objects.filter(content_type=kind, object_pk__in=list(keys)).select_related("assignee")
+    return {keys[each.object_pk]: each for each in found}
+
+
+def without_waiting(rows: QuerySet[M], today: date) -> QuerySet[M]:
+    """Return the rows without those that wait for a day after `today`."""
+    waiting = FollowUp.objects.filter(
+        content_type=ContentType.objects.get_for_model(rows.model),
+        object_pk=Cast(OuterRef("pk"), CharField()),
+        wait_until__gt=today,
+    )
+    return rows.exclude(Exists(waiting))
 
 
 def may_be_assigned(about: Model, participants: Collection[int]) -> QuerySet[User]:

@@ -8,13 +8,18 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localdate
 
 from common import clock
+from common.display import PLACEHOLDER
 from common.search import FieldCondition
+from participants.admin_base.extensions import badge
 from participants.admin_base.html import link, moment, party_link
-from participants.admin_base.journal import JOURNAL_PAGES
+from participants.admin_base.journal import JOURNAL_PAGES, READS
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
+from participants.journal import follow_ups
 from registry import periods
 from registry.admin.conflicts import bulk, groups, views
 from registry.admin.conflicts.filters import (
@@ -46,6 +51,8 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         "days",
         "age",
         "outcome",
+        "assigned_to",
+        "waits_until",
     )
     export_display = (
         "number",
@@ -90,21 +97,24 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def read_beside(self, request: HttpRequest, rows: Iterable[Any]) -> None:
-        """Add the later decisions that replace the decision of a conflict."""
+        """Add the later decisions that replace the decision of a conflict; and, once a column asks, its follow-up."""
         rows = list(rows)
         found = replacements(rows)
+        followed: Any = SimpleLazyObject(lambda: follow_ups.of_all(rows))
         for row in rows:
-            row.replacements = found.get(row, [])
+            row.replacements, row.follow_ups = found.get(row, []), followed
 
     def search_conditions(self, request: HttpRequest, text: str) -> list[FieldCondition]:
         """Return the conditions by number, connection, congestion point, party and reason."""
         return reference_search.conflicts(text, self.seen(request))
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Show the age of open conflicts, and how closed ones ended."""
+        """Show the age of open conflicts, and how closed ones ended; the follow-up to those who may read journals."""
         closed = request.GET.get("state") in ("closed", "all") or "decision" in request.GET
-        left_out = "age" if closed else "outcome"
-        return tuple(name for name in self.list_display if name != left_out)
+        left_out = {"age" if closed else "outcome"}
+        if not request.user.has_perm(READS):
+            left_out |= {"assigned_to", "waits_until"}
+        return tuple(name for name in self.list_display if name not in left_out)
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         """Return whether this member of staff may settle conflicts."""
@@ -167,6 +177,21 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         return format_html(
             '{}{} <div class="quiet">{}</div>', decision, replaced, by_change(conflict.closed_by)
         )
+
+    @admin.display(description="assigned to")
+    def assigned_to(self, conflict: Any) -> str:
+        """Return who looks after the conflict."""
+        follow_up = conflict.follow_ups.get(conflict)
+        return str(follow_up.assignee) if follow_up and follow_up.assignee else PLACEHOLDER
+
+    @admin.display(description="wait until")
+    def waits_until(self, conflict: Any) -> str:
+        """Return until which day the conflict waits, and whether that day has come."""
+        follow_up = conflict.follow_ups.get(conflict)
+        if not follow_up or not follow_up.wait_until:
+            return PLACEHOLDER
+        is_due = follow_up.wait_until <= localdate(clock.now())
+        return format_html("{} {}", follow_up.wait_until.isoformat(), badge("warn", "due") if is_due else "")
 
 
 def _links(conflicts: Iterable[Conflict]) -> str:

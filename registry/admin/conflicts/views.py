@@ -11,12 +11,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localdate
 
 from common import clock
 from participants.admin_base.html import count_in_words, link, moment
 from participants.admin_base.journal import journal_of
 from participants.admin_base.pages import CHANGE, Page
 from participants.admin_base.scoped import ScopedAdmin
+from participants.journal import follow_ups
 from participants.scope import NOBODY
 from registry import periods
 from registry.admin.changes.reverse import decided_conflicts
@@ -137,13 +139,17 @@ def _queue(request: HttpRequest) -> str:
 
 
 def _next(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> Conflict | None:
-    """Return the next conflict of the list from which this one was opened, or the first one of the list."""
+    """Return the next conflict of the list from which this one was opened, or the first one of the list.
+
+    Those that wait for a day that has not come are passed over.
+    """
     try:
         rows = listed(model_admin, request, request.GET.get(FILTERS, ""))
     except BadSelection:
         return None
     queue = model_admin.acted_on(request, rows)
     queue = queue.filter(closed_by=None).exclude(pk=conflict.pk)
+    queue = follow_ups.without_waiting(queue, localdate(clock.now()))
     ascending = queue.query.order_by[:1] == ("pk",)
     after = queue.filter(pk__gt=conflict.pk) if ascending else queue.filter(pk__lt=conflict.pk)
     return after.first() or queue.first()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import date
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
 
 from participants.admin_base import scalable
+from participants.journal import follow_ups
 from participants.models import AuditEntry
 from registry.changes import Source
 from registry.decisions.settle import settle
@@ -378,6 +382,66 @@ def test_staff_come_back_to_their_queue_or_go_on_to_the_next(staff: Client) -> N
     assert settled(second, _next="1").startswith(page_of(first))
     assert settled(first, _next="1").startswith(page_of(third))
     assert settled(third, _next="1") == f"{QUEUE}?kind__exact=representation"
+
+
+def follow(conflict: Conflict, assignee: str = "", wait_until: date | None = None) -> None:
+    """Assign a conflict, and have it wait for a day."""
+    follow_ups.follow_up(
+        conflict,
+        assignee=User.objects.filter(username=assignee).first(),
+        wait_until=wait_until,
+        by="kim",
+        participants=[conflict.holder_id, conflict.claimant_id],
+    )
+
+
+def test_the_list_says_who_looks_after_a_conflict_and_until_when_it_waits_by_one_query(
+    staff: Client, stop_clock: Callable[[datetime], None]
+) -> None:
+    stop_clock(datetime(2026, 6, 1, 12, tzinfo=UTC))
+    first, second, third, _ = contested(1, 2, 3, 4)
+    staff.get(QUEUE)
+    with CaptureQueriesContext(connection) as before:
+        staff.get(QUEUE)
+    follow(first, "kim")
+    follow(second, wait_until=date(2026, 6, 2))
+    follow(third, "kim", date(2026, 6, 1))
+
+    with CaptureQueriesContext(connection) as after:
+        rows = table_rows(staff, QUEUE)
+
+    assert len(before) == len(after)
+    shown = {
+        number: re.findall(r'<td class="field-(?:assigned_to|waits_until)[^"]*">(.*?)</td>', row)
+        for number, row in rows.items()
+    }
+    assert shown[first.pk] == ["kim", "–"]
+    assert shown[second.pk][0] == "–"
+    assert shown[second.pk][1].strip() == "2026-06-02"
+    assert shown[third.pk] == ["kim", '2026-06-01 <span class="badge warn">due</span>']
+    user = User.objects.create_user("jo", is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_conflict", "see_every_participant"])
+    )
+    staff.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    page = page_text(staff, QUEUE)
+    assert "kim" not in page
+    assert "field-waits_until" not in page
+
+
+def test_the_next_conflict_is_none_that_waits_for_a_later_day(
+    staff: Client, stop_clock: Callable[[datetime], None]
+) -> None:
+    stop_clock(datetime(2026, 6, 1, 12, tzinfo=UTC))
+    first, second, third, fourth = contested(1, 2, 3, 4)
+    follow(third, "kim", date(2026, 6, 2))
+    follow(second, "kim", date(2026, 6, 1))
+
+    assert f'rel="next" href="{page_of(second)}' in page_text(staff, page_of(fourth))
+    answer = decide(staff, fourth, "keep", _next="1")
+    assert answer["Location"].partition("?")[0] == page_of(second)
+    decide(staff, second, "keep")
+    assert decide(staff, first, "keep", _next="1")["Location"] == QUEUE
 
 
 def test_nothing_is_settled_unseen(staff: Client) -> None:
