@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils import timezone
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -18,19 +16,13 @@ from participants.admin_base.extensions import badge
 from participants.admin_base.figures import Figure, MayView, Urgency, counted
 from participants.admin_base.filters import ChoiceFilter, DayRangeFilter, ParticipantFilter
 from participants.admin_base.html import link, moment, one_per_line
-from participants.admin_base.pages import Page, may_view
-from participants.admin_base.reasons import ReasonForm, actor
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.scope import Scope
+from registry.admin import telling
 from registry.models import Change, Notice
-from registry.notices import by_hand
-from registry.notices.queue import why_not_by_mail
 
 State = Notice.State
 
-TELLS = "registry.settle_conflict"
-"""Who may settle may tell."""
-DENIED = "Telling a participant needs the right to settle conflicts, and to act for the participant."
 TONES = {State.SENT: "ok", State.TOLD: "ok", State.BY_HAND: "warn"}
 
 
@@ -50,62 +42,6 @@ class ToldFilter(ParticipantFilter):
 
     title = "participant's domain"
     fields = ("participant",)
-
-
-class ToldForm(ReasonForm):
-    """How the participant was told."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].label = "How"
-        self.fields["reason"].help_text = "Such as: called Ann at 14:00. To send it by e-mail instead: why."
-
-
-def may_tell(model_admin: Any, request: HttpRequest, notice: Notice) -> bool:
-    """Return whether this member of staff may tell the participant of `notice`."""
-    return (
-        may_view(model_admin, request, notice)
-        and request.user.has_perm(TELLS)
-        and model_admin.may_act(request, notice.participant_id)
-    )
-
-
-def told_view(model_admin: ScalableAdmin, request: HttpRequest, notice: Notice) -> HttpResponse:
-    """Record that the participant was told by hand; or, with the other button, have the e-mail sent."""
-    back = model_admin.url_to("change", notice.pk)
-    if notice.state != State.BY_HAND:
-        model_admin.message_user(
-            request, f"{notice.participant} is not to be told by hand.", messages.WARNING
-        )
-        return HttpResponseRedirect(back)
-    form = ToldForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        reason, now = form.cleaned_data["reason"], timezone.now()
-        try:
-            if "send" in request.POST:
-                by_hand.send_again(notice, by=actor(request), why=reason, now=now)
-            else:
-                by_hand.record_told(notice, by=actor(request), how=reason, now=now)
-        except ValidationError as error:
-            form.refuse(error)
-        else:
-            said = "The e-mail is sent soon." if "send" in request.POST else "It is recorded."
-            model_admin.message_user(request, said, messages.SUCCESS)
-            return HttpResponseRedirect(back)
-    return model_admin.page(
-        request,
-        "admin/registry/notice_told.html",
-        f"Tell {notice.participant}",
-        row=notice,
-        form=form,
-        notice=notice,
-        contacts=notice.participant.contacts.all()
-        if request.user.has_perm("participants.view_contact")
-        else [],
-        by_mail=not why_not_by_mail(notice.participant),
-        submit="They are told",
-        cancel=back,
-    )
 
 
 @admin.register(Notice)
@@ -141,11 +77,16 @@ class NoticeAdmin(ReadOnlyAdmin, ScalableAdmin):
         "detail",
     )
     change_form_template = "admin/registry/notice.html"
-    pages = (Page("<path:object_id>/told/", "told", told_view, may_tell, DENIED),)
+    pages = telling.PAGES
+    actions = (telling.record_many_told,)
+
+    def has_tell_permission(self, request: HttpRequest) -> bool:
+        """Return whether this member of staff may tell participants."""
+        return bool(request.user.has_perm(telling.TELLS))
 
     def page_context(self, request: HttpRequest, row: Notice) -> dict[str, Any]:
         """Add the link to the page on which staff tell the participant."""
-        tells = row is not None and row.state == State.BY_HAND and may_tell(self, request, row)
+        tells = row is not None and row.state == State.BY_HAND and telling.may_tell(self, request, row)
         return {
             **super().page_context(request, row),
             "told_url": self.url_to("told", row.pk) if tells else "",
@@ -159,7 +100,7 @@ class NoticeAdmin(ReadOnlyAdmin, ScalableAdmin):
     @admin.display(description="decision")
     def decision(self, notice: Notice) -> str:
         """Return the decision, as a link to its change."""
-        return link(notice.change, f"decision {notice.change_id}")
+        return link(notice.change, notice.reference)
 
     @admin.display(description="state")
     def state_column(self, notice: Notice) -> SafeString:

@@ -54,3 +54,8 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"notice {self.pk} to {self.participant}"
+
+    @property
+    def reference(self) -> str:
+        """Return what the participant may quote: the number of the change of the decision, not of a conflict."""
+        return f"decision {self.change_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -13,20 +14,24 @@ from registry.notices.queue import State, wake, why_not_by_mail
 
 
 @transaction.atomic
-def record_told(notice: Notice, *, by: str, how: str, now: datetime) -> None:
-    """Record that staff told the participant.
+def record_told(notices: Iterable[Notice], *, by: str, how: str, now: datetime) -> None:
+    """Record that staff told the participants of the notices: of all of them, or of none.
 
     Raises:
-        ValidationError: It is not said how, or the notice is not one to be told by hand.
+        ValidationError: It is not said how, or one of the notices is not one to be told by hand.
     """
     if not how.strip():
         raise ValidationError("Say how they were told: this is recorded.")
-    changed = Notice.objects.filter(pk=notice.pk, state=State.BY_HAND).update(
-        state=State.TOLD, finished_at=now, detail=how.strip()[:500]
-    )
-    if not changed:
-        raise ValidationError("This participant was told already, or is about to be.")
-    _record("told by hand", notice, by, how)
+    # In one order, so that two who record the same notices at once do not wait for each other.
+    for notice in sorted(notices, key=lambda each: each.pk):
+        changed = Notice.objects.filter(pk=notice.pk, state=State.BY_HAND).update(
+            state=State.TOLD, finished_at=now, detail=how.strip()[:500]
+        )
+        if not changed:
+            raise ValidationError(
+                f"{notice.participant} was told of {notice.reference} already, or is about to be."
+            )
+        _record("told by hand", notice, by, how)
 
 
 @transaction.atomic

@@ -120,7 +120,7 @@ def _addresses_left(notice: Notice) -> list[str]:
 
 def message_of(notice: Notice, address: str, server: BaseEmailBackend) -> EmailMessage:
     """Return the e-mail of a notice: the CRO's reference and a link, never another party or a reason (N3)."""
-    participant, reference = notice.participant, f"decision {notice.change_id}"
+    participant, reference = notice.participant, notice.reference
     query = "AGRPortfolioQuery" if participant.role == Role.AGR else "DSOPortfolioQuery"
     page = reverse("admin:registry_change_change", args=[notice.change_id])
     body = (

@@ -34,11 +34,20 @@ def test_those_concerned_are_told_by_hand(kim: Page, market: Market) -> None:
     page.get_by_role("link", name="Tell them").click()
     look(page, "notice-tell")
     page.get_by_label("How").fill("called Ann at 14:00")
-    page.get_by_role("button", name="They are told").click()
-    expect(page.get_by_text("It is recorded.")).to_be_visible()
+    page.get_by_role("button", name="They are told", exact=True).click()
+    expect(page.get_by_text(re.compile("It is recorded that .* was told"))).to_be_visible()
     page.goto(f"{home}registry/conflict/{conflict.pk}/change/")
     expect(page.get_by_text("Told by hand", exact=True)).to_be_visible()
     look(page, "conflict-told")
+
+    page.goto(f"{home}registry/notice/?state=by+hand")
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option("Told by hand")
+    page.get_by_role("button", name="Go", exact=True).click()
+    look(page, "notices-tell")
+    page.get_by_label("How").fill("called Ann at 14:00")
+    page.get_by_role("button", name="They are told").click()
+    expect(page.get_by_text("Recorded as told by hand: 5 notices.")).to_be_visible()
 
 
 def test_the_journals_of_a_conflict_and_a_contract(kim: Page, market: Market) -> None:

@@ -170,6 +170,16 @@ def tell(client: Client) -> Any:
     return client.post(f"{list_of(Notice)}{Notice.objects.latest('pk').pk}/told/", {"reason": WHY})
 
 
+def tell_many(client: Client) -> Any:
+    settle(client)
+    chosen = {
+        "action": "record_many_told",
+        "_selected_action": [Notice.objects.latest("pk").pk],
+        "reason": WHY,
+    }
+    return client.post(list_of(Notice), chosen)
+
+
 def adjusting(row: Any, client: Client) -> Any:
     page = f"{list_of(type(row))}{row.pk}/adjust/"
     data = {"first": "2026-06-01", "last": "2026-08-31", "reason": WHY}
@@ -422,6 +432,7 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "registry_change_reverse conflicts": (reverse_many, "settle conflicts anew"),
     "registry_change_reverse import": (reverse_import, "reverse import"),
     "registry_notice_told": (tell, "told by hand"),
+    "registry_notice_changelist record_many_told": (tell_many, "told by hand"),
     "registry_representation_adjust": (adjust_representation, "adjust period"),
     "registry_congestionpointconnection_adjust": (adjust_membership, "adjust period"),
     "registry_congestionpointterms_adjust": (adjust_terms, "adjust period"),

@@ -99,7 +99,7 @@ QUERIES: dict[str, int] = {
     "/admin/registry/notice/export/": 11,
     "/admin/registry/notice/?q=#": 7,
     "/admin/registry/notice/#/change/": 9,
-    "/admin/registry/notice/#/told/": 8,
+    "/admin/registry/notice/#/told/": 10,
     "/admin/registry/conflict/": 9,
     "/admin/registry/conflict/export/": 10,
     "/admin/registry/conflict/?q=ean.8716": 15,

@@ -10,6 +10,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.core.mail import get_connection
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
@@ -25,7 +27,7 @@ from registry.changes import Source
 from registry.decisions.reverse_many import settle_many_anew
 from registry.decisions.settle import settle, settle_anew, settle_many, similar_conflicts
 from registry.models import Conflict, Notice
-from registry.notices import queue, send
+from registry.notices import by_hand, queue, send
 from registry.previews.effects import preview
 from tests.registry.admin.conflicts.test_admin import limited, member
 from tests.registry.admin.pages import TODAY, page_of, page_text, party, represented
@@ -34,6 +36,7 @@ from tests.support.smtp import MailServer, receiving_mail
 
 pytestmark = pytest.mark.django_db
 
+NOTICES = "/admin/registry/notice/"
 SECRET = "the holder's contract had ended"
 BY_KIM = Source.of_staff("kim", SECRET)
 
@@ -347,6 +350,73 @@ def test_N3_without_a_mail_server_participants_are_to_be_told_by_hand(
     assert (notice.state, notice.detail) == ("told", "called Ann at 14:00")
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.actor, entry.reason) == ("told by hand", "kim", "called Ann at 14:00")
+
+
+def test_N3_several_are_recorded_as_told_at_once_with_one_reason(conflict: Conflict, client: Client) -> None:
+    give(conflict)
+    client.force_login(member("kim", "CRO operator"))
+    notices = list(Notice.objects.order_by("pk"))
+    chosen = {"action": "record_many_told", "_selected_action": [each.pk for each in notices]}
+
+    asked = client.post(NOTICES, chosen).content.decode()
+
+    said = " ".join(re.sub(r"<[^>]*>", " ", asked).split())
+    for each in notices:
+        assert f"{each.participant} decision {each.change_id} Ann, conflicts" in said
+    assert SECRET not in said
+    assert "Say why" in client.post(NOTICES, {**chosen, "reason": " "}).content.decode()
+    assert states() == {("one.example", "by hand"), ("two.example", "by hand")}
+    page = client.post(NOTICES, {**chosen, "reason": "called both at 14:00"}, follow=True).content.decode()
+    assert "Recorded as told by hand: 2 notices." in page
+    assert states() == {("one.example", "told"), ("two.example", "told")}
+    assert set(Notice.objects.values_list("detail", flat=True)) == {"called both at 14:00"}
+    assert AuditEntry.objects.filter(action="told by hand", reason="called both at 14:00").count() == 2
+    again = client.post(NOTICES, {**chosen, "reason": "called both at 14:00"}, follow=True)
+    assert "None of these is to be told by hand" in again.content.decode()
+
+
+def test_N3_of_several_all_are_recorded_as_told_or_none(conflict: Conflict) -> None:
+    give(conflict)
+    first, second = Notice.objects.order_by("pk")
+    by_hand.record_told([second], by="lee", how="met them", now=timezone.now())
+
+    with pytest.raises(ValidationError, match=f"{second.participant} was told of {second.reference} already"):
+        by_hand.record_told([first, second], by="kim", how="called", now=timezone.now())
+
+    assert states() == {("one.example", "by hand"), ("two.example", "told")}
+
+
+def test_N3_limited_staff_record_as_told_only_those_they_act_for(conflict: Conflict) -> None:
+    give(conflict)
+    client = limited("one.example")
+    chosen = {"action": "record_many_told", "_selected_action": [each.pk for each in Notice.objects.all()]}
+    assert "two.example" not in client.post(NOTICES, chosen).content.decode()
+
+    client.post(NOTICES, {**chosen, "reason": "called Ann"})
+
+    assert states() == {("one.example", "told"), ("two.example", "by hand")}
+
+
+def test_N3_the_page_names_the_reference_as_the_e_mail_does_and_leads_to_the_next(
+    conflict: Conflict, client: Client
+) -> None:
+    give(conflict)
+    client.force_login(member("kim", "CRO operator"))
+    first, second = Notice.objects.order_by("pk")
+
+    page = page_text(client, f"{NOTICES}{second.pk}/told/")
+
+    email = send.message_of(second, "ann@two.example", get_connection())
+    reference = f"Reference: decision {second.change_id}"
+    assert reference in email.body
+    assert reference in re.sub(r"<[^>]*>", "", page)
+    assert f'rel="next" href="{NOTICES}{first.pk}/told/"' in page
+    answer = client.post(f"{NOTICES}{second.pk}/told/", {"reason": "called Ann", "_next": "yes"})
+    assert answer["Location"] == f"{NOTICES}{first.pk}/told/"
+    last = page_text(client, answer["Location"])
+    assert f"It is recorded that {second.participant} was told." in last
+    assert 'rel="next"' not in last
+    assert "open the next" not in last
 
 
 def test_N3_a_participant_without_an_address_is_told_by_hand_and_later_by_mail(
