@@ -52,6 +52,9 @@ NONE_OPEN = (
     "None of these conflicts is open any more: somebody has settled them, or the claims changed so that nothing"
     " is left to settle."
 )
+FILTERS = "_changelist_filters"
+"""The query parameter in which Django's admin keeps the filters of the list that a page was opened from."""
+
 SETTLE_URLS = ("registry_conflict_settle", "registry_conflict_settle_preview")
 """The names of the pages in URLs."""
 IDS = re.compile(r"\d{1,18}(,\d{1,18})*")
@@ -110,6 +113,8 @@ def settle_together(
             request, f"Choose at most {MAX_SELECTED:,} by hand, or all of a list.", messages.ERROR
         )
         return None
+    if len(ids) == 1:
+        return HttpResponseRedirect(conflict_url(model_admin, ids[0], request.GET.urlencode()))
     return HttpResponseRedirect(settle_url(ids=",".join(map(str, ids))))
 
 
@@ -230,7 +235,9 @@ def _pairs_page(model_admin: ScopedAdmin, request: HttpRequest, pairs: list[Pair
         {
             "pair": pair,
             "why_not": why_not(model_admin, request, pair.holder, pair.claimant),
-            "url": settle_url(**{**request.GET.dict(), "pair": pair.key}),
+            "url": settle_url(**{**request.GET.dict(), "pair": pair.key})
+            if pair.number > 1
+            else conflict_url(model_admin, pair.first, request.GET.get("list", "")),
         }
         for pair in pairs[:MAX_PAIRS]
     ]
@@ -277,6 +284,12 @@ def _many_page(
         "back": _queue_of(request),
     }
     return model_admin.page(request, "admin/registry/conflict_settle.html", pair.title, **context)
+
+
+def conflict_url(model_admin: ScopedAdmin, pk: int, filters: str) -> str:
+    """Return the address of the page of a conflict, opened from the list with a query string of filters."""
+    page = model_admin.url_to("change", pk)
+    return f"{page}?{urlencode({FILTERS: filters})}" if filters else page
 
 
 def settle_url(**query: str) -> str:

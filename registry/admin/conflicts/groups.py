@@ -37,6 +37,7 @@ class Group:
     begins: str
     cause: str
     settle: str
+    button: str
     why_not: str
 
 
@@ -94,7 +95,10 @@ def _groups(model_admin: ScopedAdmin, request: HttpRequest, counted: list[dict[s
             claimant=_party(claimant := parties[row["claimant"]], seen),
             begins=_begins(row["begins"], row["last"]),
             cause=_cause(changes[row["opened"]], [holder, claimant], seen),
-            settle=settle_url(like=str(row["first"])),
+            settle=settle_url(like=str(row["first"]))
+            if row["number"] > 1
+            else model_admin.url_to("change", row["first"]),
+            button=f"Settle {row['number']:,}" if row["number"] > 1 else f"Settle conflict {row['first']}",
             why_not=why_not(model_admin, request, holder, claimant),
         )
         for row in counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.utils.html import format_html
 
 from participants.admin_base.html import link
@@ -17,12 +17,13 @@ MAX_PAIRS = 100
 
 @dataclass(frozen=True)
 class Pair:
-    """Conflicts of one kind between the same two parties, and how many of them are selected."""
+    """Conflicts of one kind between the same two parties, how many of them are selected, and the first of these."""
 
     kind: str
     holder: Participant
     claimant: Participant
     number: int
+    first: int
 
     @property
     def words(self) -> str:
@@ -44,12 +45,15 @@ class Pair:
 def pairs_in(rows: QuerySet[Conflict]) -> list[Pair]:
     """Return the pairs of `rows`, most conflicts first, but at most MAX_PAIRS + 1."""
     counted = (
-        rows.values("kind", "holder", "claimant").annotate(number=Count("pk")).order_by("-number", "kind")
+        rows.values("kind", "holder", "claimant")
+        .annotate(number=Count("pk"), first=Min("pk"))
+        .order_by("-number", "kind")
     )
     found = list(counted[: MAX_PAIRS + 1])
     parties = Participant.objects.in_bulk({row[side] for row in found for side in ("holder", "claimant")})
     return [
-        Pair(row["kind"], parties[row["holder"]], parties[row["claimant"]], row["number"]) for row in found
+        Pair(row["kind"], parties[row["holder"]], parties[row["claimant"]], row["number"], row["first"])
+        for row in found
     ]
 
 

@@ -23,7 +23,7 @@ from participants.scope import NOBODY
 from registry import periods
 from registry.admin.changes.reverse import decided_conflicts
 from registry.admin.conflicts import page as conflict_page
-from registry.admin.conflicts.bulk import BadSelection, listed, settle_url, why_not
+from registry.admin.conflicts.bulk import FILTERS, BadSelection, listed, settle_url, why_not
 from registry.admin.conflicts.filters import age
 from registry.admin.conflicts.forms import DecisionForm, decided
 from registry.admin.facts.adjust import PERMISSION
@@ -45,9 +45,6 @@ from registry.models import Conflict
 
 TOP = "#content-start"
 """Where the page begins; without it, browsers go to the place of the form."""
-
-FILTERS = "_changelist_filters"
-"""The query parameter in which Django's admin keeps the filters of the list that a page was opened from."""
 
 
 def conflict_view(model_admin: ScopedAdmin, request: HttpRequest, conflict: Conflict) -> HttpResponse:

@@ -686,6 +686,19 @@ def test_chosen_conflicts_are_settled_together(staff: Client) -> None:
     assert second in Conflict.objects.filter(closed_by=None)
 
 
+def test_one_chosen_conflict_is_settled_on_its_page(staff: Client) -> None:
+    first, *_ = contested(1, 2)
+    contested(3, claimant="three.example")
+    other = Conflict.objects.get(claimant__domain="three.example")
+
+    chosen: dict[str, Any] = {"action": "settle_together", "_selected_action": [first.pk]}
+    page = staff.post(f"{QUEUE}?domain=two.example", chosen)["Location"]
+
+    assert page == f"{page_of(first)}?_changelist_filters=domain%3Dtwo.example"
+    pairs = page_text(staff, f"{TOGETHER}?list=kind__exact%3Drepresentation")
+    assert f'<a href="{page_of(other)}?_changelist_filters=kind__exact%3Drepresentation">' in pairs
+
+
 def test_all_of_a_filtered_list_are_settled_together(staff: Client) -> None:
     wanted = contested(1, 2)
     represented("three.example", 2)
@@ -713,18 +726,18 @@ def test_all_that_a_search_finds_are_settled_together(staff: Client, monkeypatch
 
 
 def test_conflicts_between_several_parties_are_settled_pair_by_pair(staff: Client) -> None:
-    contested(1, 2)
-    represented("three.example", 2)
+    contested(1, 2, 3)
+    represented("three.example", 2, 3)
     query = "list=kind__exact%3Drepresentation"
 
     page = re.sub(r"\s+", " ", page_text(staff, f"{TOGETHER}?{query}"))
 
     links = re.findall(r'<a href="([^"]*)">Settle (\d) representation conflicts?(?: together)?</a>', page)
-    assert [number for _, number in links] == ["2", "1"]
+    assert [number for _, number in links] == ["3", "2"]
     text = page_text(staff, links[1][0])
-    assert "Settle 1 representation conflict" in text
+    assert "Settle 2 representation conflicts together" in text
     many(staff, links[1][0].partition("?")[2], "keep")
-    assert [row.claimant.domain for row in Conflict.objects.filter(decision="keep")] == ["three.example"]
+    assert [row.claimant.domain for row in Conflict.objects.filter(decision="keep")] == ["three.example"] * 2
 
 
 def test_a_split_outside_some_conflict_settles_none(staff: Client) -> None:

@@ -60,6 +60,18 @@ def test_a_group_says_when_its_days_begin_and_its_form_which_conflicts_it_has(
         assert f"conflict {each.pk} {each.connection} 2026-07-01 to {LAST}" in said
 
 
+def test_a_group_of_one_leads_to_the_page_of_its_conflict(db: None, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    represented("flexa.example", 1)
+    represented("dynamo.example", 1)
+    conflict = Conflict.objects.get()
+
+    page = client.get(GROUPS).content.decode()
+
+    assert f'href="/admin/registry/conflict/{conflict.pk}/change/">Settle conflict {conflict.pk}</a>' in page
+    assert "settle/?like=" not in page
+
+
 def test_limited_staff_see_groups_of_their_participants_alone(db: None, client: Client) -> None:
     represented("flexa.example", 1, 2)
     represented("dynamo.example", 1)
