@@ -47,15 +47,21 @@ class FilesInput(forms.ClearableFileInput):
 
 
 class FilesField(forms.FileField):
-    """Several files, none of them too large."""
+    """Several files, none of them empty or too large: the error says which."""
 
     widget = FilesInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        # Django's own error for an empty file names none.
+        super().__init__(allow_empty_file=True, **kwargs)
 
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
         if not data:
             return []
         files = [super(FilesField, self).clean(each, initial) for each in data]
         for file in files:
+            if not file.size:
+                raise ValidationError(entries.is_empty(file.name))
             if file.size > MAX_FILE_BYTES:
                 raise ValidationError(entries.too_large(file.name, file.size))
         return files
@@ -187,7 +193,7 @@ def follow_up_view(model_admin: ScopedAdmin, request: HttpRequest, row: Any) -> 
 
 
 def remove_view(model_admin: ScopedAdmin, request: HttpRequest, row: Any, number: int) -> HttpResponse:
-    """Remove an entry: by who wrote it, or by a superuser."""
+    """Remove a comment: by who wrote it, or by a superuser."""
     entry = JournalEntry.objects.about(row).filter(pk=number).first()
     if entry is None:
         raise Http404
@@ -250,7 +256,7 @@ def _shown(
                 for file in entry.attachments.all()
             ],
             "remove_url": model_admin.url_to("journal_remove", row.pk, entry.pk)
-            if writes and not entry.removed_at and _may_remove(request, entry)
+            if writes and not entry.is_follow_up and not entry.removed_at and _may_remove(request, entry)
             else "",
         }
         for entry in shown

@@ -36,7 +36,13 @@ class File:
 
 @transaction.atomic
 def write(
-    about: Model, text: str, *, author: str, participants: Collection[int], files: Sequence[File] = ()
+    about: Model,
+    text: str,
+    *,
+    author: str,
+    participants: Collection[int],
+    files: Sequence[File] = (),
+    is_follow_up: bool = False,
 ) -> JournalEntry:
     """Add an entry to the journal of an object.
 
@@ -46,6 +52,7 @@ def write(
         author: Who writes it.
         participants: The primary keys of the participants that the object concerns.
         files: The attachments.
+        is_follow_up: The text says how the follow-up changed; it is no comment.
 
     Raises:
         ValidationError: There is neither text nor file, one of them is too large, or the attachments of one of the
@@ -64,6 +71,7 @@ def write(
         object_pk=str(about.pk),
         author=author[:150],
         text=text,
+        is_follow_up=is_follow_up,
         participants=sorted(participants),
     )
     Attachment.objects.bulk_create(
@@ -75,11 +83,13 @@ def write(
 
 @transaction.atomic
 def remove(entry: JournalEntry, *, by: str, now: datetime) -> None:
-    """Remove the text and the attachments of an entry; who wrote it, and who removed it, stays.
+    """Remove the text and the attachments of a comment; who wrote it, and who removed it, stays.
 
     Raises:
-        ValidationError: The entry is removed already.
+        ValidationError: The comment is removed already, or the entry is a change of the follow-up.
     """
+    if entry.is_follow_up:
+        raise ValidationError("This says how the follow-up changed: it stays.")
     removed = JournalEntry.objects.filter(pk=entry.pk, removed_at=None).update(
         text="", removed_by=by[:150], removed_at=now
     )
@@ -117,9 +127,14 @@ def _check_sizes(files: Sequence[File]) -> None:
         raise ValidationError(f"At most {MAX_FILES} files go with one comment.")
     for file in files:
         if not file.content:
-            raise ValidationError(f"{safe_name(file.name)} is empty.")
+            raise ValidationError(is_empty(file.name))
         if len(file.content) > MAX_FILE_BYTES:
             raise ValidationError(too_large(file.name, len(file.content)))
+
+
+def is_empty(name: str) -> str:
+    """Return the error for a file without content."""
+    return f"{safe_name(name)} is empty."
 
 
 def too_large(name: str, size: int) -> str:

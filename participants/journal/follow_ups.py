@@ -92,7 +92,7 @@ def follow_up(
                 "participants": sorted(participants),
             },
         )
-    entries.write(about, " ".join(said), author=by, participants=participants)
+    entries.write(about, " ".join(said), author=by, participants=participants, is_follow_up=True)
     return True
 
 

@@ -56,10 +56,10 @@ class Contact(models.Model):
 
 
 class JournalEntry(models.Model):
-    """A comment of staff about an object: a participant, a conflict or a contract.
+    """A comment of staff about an object (a participant, a conflict or a contract), or a change of its follow-up.
 
-    `participants` are the primary keys of those whom the object concerns. An entry is never edited. One that is removed
-    keeps who wrote it, and loses its text and its attachments.
+    `participants` are the primary keys of those whom the object concerns. An entry is never edited. A comment that is
+    removed keeps who wrote it, and loses its text and its attachments. A change of the follow-up is not removed.
     """
 
     content_type = models.ForeignKey(ContentType, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -67,6 +67,9 @@ class JournalEntry(models.Model):
     moment = models.DateTimeField(db_default=Now())
     author = models.CharField(max_length=150)
     text = models.TextField()
+    is_follow_up = models.BooleanField(
+        default=False, db_default=False, help_text="It says how the follow-up changed; it is no comment"
+    )
     participants = ArrayField(models.BigIntegerField())
     removed_by = models.CharField(max_length=150, blank=True, default="")
     removed_at = models.DateTimeField(null=True)

@@ -196,6 +196,31 @@ def test_an_entry_is_removed_by_its_author_and_the_rest_stays(kim: Client, confl
     assert "Removed by kim" in words(kim.get(below(conflict, "change")))
 
 
+def test_a_change_of_the_follow_up_is_no_comment_and_stays(kim: Client, conflict: Conflict) -> None:
+    kim_s = User.objects.get(username="kim")
+    kim.post(below(conflict, "journal", "follow-up"), {"follow_up-assignee": kim_s.pk})
+    entry = JournalEntry.objects.get()
+    User.objects.filter(pk=kim_s.pk).update(is_superuser=True)
+
+    assert "Remove</button>" not in kim.get(below(conflict, "change")).content.decode()
+    assert "Remove</button>" not in kim.get(below(conflict, "journal")).content.decode()
+    answer = kim.post(below(conflict, "journal", "remove", entry.pk), follow=True)
+
+    assert "This says how the follow-up changed: it stays." in words(answer)
+    entry.refresh_from_db()
+    assert (entry.text, entry.removed_at) == ("Assigned to kim.", None)
+    comment(kim, conflict, "called Ann")
+    assert kim.get(below(conflict, "change")).content.decode().count("Remove</button>") == 1
+
+
+def test_of_several_files_the_error_names_the_empty_one(kim: Client, conflict: Conflict) -> None:
+    answer = comment(kim, conflict, "See both.", ("letter.pdf", b"%PDF"), ("scan.pdf", b""))
+
+    assert "scan.pdf is empty." in words(answer)
+    assert "The submitted file is empty" not in words(answer)
+    assert not JournalEntry.objects.exists()
+
+
 def test_staff_are_assigned_who_may_see_it_and_a_day_is_waited_for(
     kim: Client, conflict: Conflict, stop_clock: StopClock
 ) -> None:
