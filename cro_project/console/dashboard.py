@@ -119,7 +119,7 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
     bands = coverage.bands(scope) if may(CongestionPoint) else []
     points = list_url(CongestionPoint)
     waiting = by_urgency([*figures(scope, now, may), *([_silent(scope)] if may(Participant) else [])])
-    drawn, state = _trends(scope, may, now)
+    drawn, state = _trends(scope, may, now, today)
     maximum = max((count for _, count, _ in bands), default=0)
     return Dashboard(
         begin=not scope.restrict(Participant.objects.all(), "pk").exists(),
@@ -144,7 +144,9 @@ def dashboard(user: User | AnonymousUser, now: datetime) -> Dashboard:
     )
 
 
-def _trends(scope: Scope, may: Callable[[type[Model]], bool], now: datetime) -> tuple[list[Trend], str]:
+def _trends(
+    scope: Scope, may: Callable[[type[Model]], bool], now: datetime, today: date
+) -> tuple[list[Trend], str]:
     """Return the trends of the last days that the member of staff may see, and which days are counted."""
     makers = (
         (Conflict, trends.conflicts),
@@ -154,7 +156,7 @@ def _trends(scope: Scope, may: Callable[[type[Model]], bool], now: datetime) -> 
     if not any(may(model) for model, _ in makers):
         return [], ""
     days = trends.counted(scope)
-    shown = [trend for model, make in makers if may(model) and (trend := make(days))]
+    shown = [trend for model, make in makers if may(model) and (trend := make(days, today))]
     return shown, trends.state(days, now)
 
 

@@ -52,31 +52,34 @@ def state(days: Days, now: datetime) -> str:
     return f"Counted every {EVERY_MINUTES} minutes."
 
 
-def conflicts(days: Days) -> Trend | None:
+def conflicts(days: Days, today: date) -> Trend | None:
     """Return the conflicts that opened on each day."""
-    return _trend("conflicts", "Conflicts opened", days, [(OPENED, "warn", "")])
+    return _trend("conflicts", "Conflicts opened", days, today, [(OPENED, "warn", "")])
 
 
-def rejections(days: Days) -> Trend | None:
+def rejections(days: Days, today: date) -> Trend | None:
     """Return the received messages that were rejected on each day."""
-    return _trend("rejections", "Messages rejected", days, [(REJECTED, "bad", "")])
+    return _trend("rejections", "Messages rejected", days, today, [(REJECTED, "bad", "")])
 
 
-def deliveries(days: Days) -> Trend | None:
+def deliveries(days: Days, today: date) -> Trend | None:
     """Return how long deliveries took on each day."""
     kinds = ["ok", "other", "warn", "bad"]
     words = ["within 10 seconds", "in 10 to 60 seconds", "in 1 to 60 minutes", "later"]
     parts = [(name, kind, word) for (name, _), kind, word in zip(DELIVERED, kinds, words, strict=True)]
-    return _trend("deliveries", "Messages delivered", days, parts)
+    return _trend("deliveries", "Messages delivered", days, today, parts)
 
 
-def _trend(name: str, title: str, days: Days, parts: Sequence[tuple[str, str, str]]) -> Trend | None:
+def _trend(
+    name: str, title: str, days: Days, today: date, parts: Sequence[tuple[str, str, str]]
+) -> Trend | None:
     """Return the picture of what was counted; None if no day was counted yet.
 
     Args:
         name: Unique in the page.
         title: What is counted.
         days: The numbers of each measure on each day, the earliest first.
+        today: The present day, of which the latest minutes are not counted yet.
         parts: Measure, class that colours it, and words for the key, from the bottom of a column to its top.
     """
     if not days:
@@ -90,6 +93,8 @@ def _trend(name: str, title: str, days: Days, parts: Sequence[tuple[str, str, st
         svg.text("", WIDTH, HEIGHT - 6, str(last), text_anchor="end"),
     ]
     says = _in_words(title, totals, parts, days)
+    if not_counted := _not_counted(totals, today):
+        says += f" {not_counted}"
     picture = svg.chart(
         f"trend-{name}",
         f"{title} on each day",
@@ -143,6 +148,13 @@ def _in_words(
     counts = [(sum(numbers[measure] for numbers in days.values()), words) for measure, _, words in parts]
     shares = ", ".join(f"{_share(count, total)} {words}" for count, words in counts if count and words)
     return f"{total:,} in all{f': {shares}' if shares else ''}; most on {most_on}: {most:,}."
+
+
+def _not_counted(totals: Mapping[date, int], today: date) -> str:
+    """Return what of today is not counted yet; empty where some of today is, so that nobody misses the rest."""
+    if today not in totals:
+        return "Today is not counted yet."
+    return "" if totals[today] else f"The latest {EVERY_MINUTES} minutes of today are not counted yet."
 
 
 def _share(count: int, total: int) -> str:

@@ -91,7 +91,9 @@ def test_messages_of_the_last_24_hours_are_counted(market: Market) -> None:
     client = member("CRO operator")
 
     def received() -> str:
-        return client.get("/admin/").content.decode().split('?received_at_recent=24h">')[1].split("<")[0]
+        page = client.get("/admin/").content.decode()
+        words = page.split('?received_at_recent=24h">')[1].split("<")[0]
+        return words.removeprefix("Messages received in the last 24 hours: ")
 
     assert received() == "23"
     early = InboundMessage.objects.filter(pk=InboundMessage.objects.earliest("received_at").pk)
@@ -114,7 +116,7 @@ def test_what_is_urgent_comes_first_and_zeros_are_folded(market: Market) -> None
     card = page[page.index('id="card-waiting"') : page.index("</section>", page.index('id="card-waiting"'))]
     shown, _, folded = card.partition('<details class="zeros">')
 
-    texts = re.findall(r"<dt>([^<]+)</dt>", shown)
+    texts = re.findall(r"<dt>(?:<a [^>]+>)?([^<]+)(?:</a>)?</dt>", shown)
     urgent = [text for text in texts if re.search(rf"{text}: .{{0,20}}<span class=\"badge bad\"", shown)]
     assert texts.index("Reservation updates undone") < texts.index("Contracts in draft")
     assert texts.index("Contracts in draft") < texts.index("Participants never heard from")
@@ -123,6 +125,22 @@ def test_what_is_urgent_comes_first_and_zeros_are_folded(market: Market) -> None
     assert "<dd>0</dd>" not in shown
     assert "Imports to approve" in folded
     assert folded.count("<dd>0</dd>") == len(re.findall("<dt>", folded)) > 0
+
+
+def test_the_words_beside_a_number_lead_where_the_number_does(market: Market) -> None:
+    page = member("CRO operator").get("/admin/").content.decode()
+
+    pairs = re.findall(
+        r'<dt><a href="([^"]+)" tabindex="-1">([^<]+)</a>.*?</dt><dd><a href="([^"]+)"', page, re.S
+    )
+
+    assert len(pairs) == page.count("<dd><a ")
+    assert "Contracts in draft" in [words for _, words, _ in pairs]
+    assert all(of_words == of_number for of_words, _, of_number in pairs)
+    heading = (
+        r'<h2 id="card-messages"><a href="[^"]+">Messages received in the last 24 hours: [\d,]+</a></h2>'
+    )
+    assert re.search(heading, page)
 
 
 def test_staff_see_how_many_participants_discovery_has_recorded(market: Market, settings: Any) -> None:

@@ -120,6 +120,32 @@ def test_the_dashboard_draws_them_for_those_who_may_look(
     assert "in all" not in page
 
 
+def test_a_trend_without_anything_says_what_is_not_counted_yet(
+    db: None, client: Client, stop_clock: Callable[[datetime], None]
+) -> None:
+    """Beside it, the open conflicts are counted at once."""
+    client.force_login(User.objects.create_superuser("kim", password="kim"))
+    party("AGR", "flexa.example")
+    stop_clock(NOW)
+    count(NOW - timedelta(days=1))
+
+    page = client.get("/admin/").content.decode()
+    assert "Conflicts opened: none on the 10 days counted so far. Today is not counted yet." in page
+
+    count()
+    represented("flexa.example", 1)
+    represented("dynamo.example", 1)
+    Change.objects.update(moment=NOW)
+    page = client.get("/admin/").content.decode()
+    assert 'aria-label="Opened today: 1"' in page
+    assert "counted so far. The latest 10 minutes of today are not counted yet." in page
+
+    count()
+    page = client.get("/admin/").content.decode()
+    assert "Conflicts opened on each day" in page
+    assert "1 in all; most on 2026-06-01: 1.<" in page
+
+
 def test_a_day_without_late_deliveries_says_nothing_of_them(db: None, client: Client) -> None:
     client.force_login(User.objects.create_superuser("kim", password="kim"))
     party("AGR", "flexa.example")
