@@ -16,7 +16,7 @@ from common import clock
 from common.display import PLACEHOLDER
 from common.search import FieldCondition
 from participants.admin_base.extensions import badge
-from participants.admin_base.html import link, moment, party_link
+from participants.admin_base.html import link, moment, one_per_line, party_link
 from participants.admin_base.journal import JOURNAL_PAGES, READS
 from participants.admin_base.scalable import ReadOnlyAdmin, ScalableAdmin
 from participants.journal import follow_ups
@@ -51,8 +51,7 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         "days",
         "age",
         "outcome",
-        "assigned_to",
-        "waits_until",
+        "follow_up",
     )
     export_display = (
         "number",
@@ -109,11 +108,14 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
         return reference_search.conflicts(text, self.seen(request))
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Show the age of open conflicts, and how closed ones ended; the follow-up to those who may read journals."""
+        """Show age and follow-up of open conflicts, and how closed ones ended.
+
+        Those who may not read journals do not see the follow-up.
+        """
         closed = request.GET.get("state") in ("closed", "all") or "decision" in request.GET
-        left_out = {"age" if closed else "outcome"}
+        left_out = {"age", "follow_up"} if closed else {"outcome"}
         if not request.user.has_perm(READS):
-            left_out |= {"assigned_to", "waits_until"}
+            left_out.add("follow_up")
         return tuple(name for name in self.list_display if name not in left_out)
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
@@ -178,20 +180,17 @@ class ConflictAdmin(ReadOnlyAdmin, ScalableAdmin):
             '{}{} <div class="quiet">{}</div>', decision, replaced, by_change(conflict.closed_by)
         )
 
-    @admin.display(description="assigned to")
-    def assigned_to(self, conflict: Any) -> str:
-        """Return who looks after the conflict."""
-        follow_up = conflict.follow_ups.get(conflict)
-        return str(follow_up.assignee) if follow_up and follow_up.assignee else PLACEHOLDER
-
-    @admin.display(description="wait until")
-    def waits_until(self, conflict: Any) -> str:
-        """Return until which day the conflict waits, and whether that day has come."""
-        follow_up = conflict.follow_ups.get(conflict)
-        if not follow_up or not follow_up.wait_until:
+    @admin.display(description="follow-up")
+    def follow_up(self, conflict: Any) -> str:
+        """Return who looks after the conflict, until which day it waits, and whether that day has come."""
+        found = conflict.follow_ups.get(conflict)
+        if found is None:
             return PLACEHOLDER
-        is_due = follow_up.wait_until <= localdate(clock.now())
-        return format_html("{} {}", follow_up.wait_until.isoformat(), badge("warn", "due") if is_due else "")
+        lines = [str(found.assignee)] if found.assignee else []
+        if found.wait_until:
+            is_due = found.wait_until <= localdate(clock.now())
+            lines.append(format_html("until {} {}", found.wait_until, badge("warn", "due") if is_due else ""))
+        return one_per_line(lines)
 
 
 def _links(conflicts: Iterable[Conflict]) -> str:

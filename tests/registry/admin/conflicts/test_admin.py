@@ -399,7 +399,7 @@ def test_the_list_says_who_looks_after_a_conflict_and_until_when_it_waits_by_one
     staff: Client, stop_clock: Callable[[datetime], None]
 ) -> None:
     stop_clock(datetime(2026, 6, 1, 12, tzinfo=UTC))
-    first, second, third, _ = contested(1, 2, 3, 4)
+    first, second, third, fourth = contested(1, 2, 3, 4)
     staff.get(QUEUE)
     with CaptureQueriesContext(connection) as before:
         staff.get(QUEUE)
@@ -412,13 +412,14 @@ def test_the_list_says_who_looks_after_a_conflict_and_until_when_it_waits_by_one
 
     assert len(before) == len(after)
     shown = {
-        number: re.findall(r'<td class="field-(?:assigned_to|waits_until)[^"]*">(.*?)</td>', row)
+        number: re.findall(r'<td class="field-follow_up[^"]*">(.*?)</td>', row)
         for number, row in rows.items()
     }
-    assert shown[first.pk] == ["kim", "–"]
-    assert shown[second.pk][0] == "–"
-    assert shown[second.pk][1].strip() == "2026-06-02"
-    assert shown[third.pk] == ["kim", '2026-06-01 <span class="badge warn">due</span>']
+    assert shown[first.pk] == ["<div>kim</div>"]
+    assert shown[second.pk] == ["<div>until 2026-06-02 </div>"]
+    due = '<span class="badge warn">due</span>'
+    assert shown[third.pk] == [f"<div>kim</div><div>until 2026-06-01 {due}</div>"]
+    assert shown[fourth.pk] == ["–"]
     user = User.objects.create_user("jo", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(codename__in=["view_conflict", "see_every_participant"])
@@ -426,7 +427,7 @@ def test_the_list_says_who_looks_after_a_conflict_and_until_when_it_waits_by_one
     staff.force_login(user, "django.contrib.auth.backends.ModelBackend")
     page = page_text(staff, QUEUE)
     assert "kim" not in page
-    assert "field-waits_until" not in page
+    assert "field-follow_up" not in page
 
 
 def test_the_next_conflict_is_none_that_waits_for_a_later_day(
