@@ -27,7 +27,7 @@ def test_the_mode_is_switched_in_two_steps(market: Market, kim: Page) -> None:
     expect(page.get_by_text("Say why")).to_be_visible()
     look(page, "switch-mode")
     assert current_mode() == "open"
-    page.get_by_label("Reason").fill("end of the trial")
+    page.get_by_label("Reason:").fill("end of the trial")
     page.get_by_role("button", name="Close this CRO").click()
 
     expect(page.get_by_text("This CRO is closed.")).to_be_visible()
@@ -42,7 +42,7 @@ def test_a_policy_is_read_and_set(market: Market, kim: Page) -> None:
 
     page.get_by_role("link", name="Change the policy representation conflicts").click()
     page.get_by_role("radio", name="newest wins").check()
-    page.get_by_label("Reason").fill("decided by the market's board")
+    page.get_by_label("Reason:").fill("decided by the market's board")
     look(page, "policy")
     page.get_by_role("button", name="Set policy").click()
 
@@ -59,7 +59,7 @@ def test_the_market_is_changed_in_two_steps(market: Market, kim: Page) -> None:
     page.get_by_role("combobox", name="Time zone").select_option("Europe/London")
     page.get_by_role("button", name="See what that means …").click()
     expect(page.get_by_text("begin and end at other moments")).to_be_visible()
-    page.get_by_label("Reason").fill("the market moves")
+    page.get_by_label("Reason:").fill("the market moves")
     look(page, "market-sure")
     page.get_by_role("button", name="Change the market").click()
 

@@ -43,7 +43,7 @@ from tests.reservations.form_data import Filled
 from tests.support.exchange import exchange
 from tests.support.peer import CRO, Peer
 from uftp.delivery.circuits import open_after_refusal
-from uftp.models import CircuitBreaker, DeliveryAttempt, InboundMessage, OutboundMessage
+from uftp.models import CircuitBreaker, DeliveryAttempt, InboundMessage, OutboundMessage, UnknownSender
 
 WHY = "as the market's board decided"
 PARTICIPANTS = "/admin/participants/participant/"
@@ -258,6 +258,14 @@ def resume_deliveries(client: Client) -> Any:
     return client.post(page, {"reason": WHY})
 
 
+def clear_unknown_senders(client: Client) -> Any:
+    now = timezone.now()
+    UnknownSender.objects.create(
+        role="AGR", domain="stranger.example", network="192.0.2.7", requests=3, first_at=now, last_at=now
+    )
+    return client.post("/admin/uftp/unknownsender/clear/", {"reason": WHY})
+
+
 def change_delivery_settings(client: Client) -> Any:
     said = {
         "token_url": "https://id.example.com/token",
@@ -463,6 +471,7 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "uftp_outboundmessage_changelist send_again": (send_many_again, "send again"),
     "uftp_outboundmessage_unverified": (send_unverified_again, "send again"),
     "uftp_circuitbreaker_resume": (resume_deliveries, "resume deliveries"),
+    "uftp_unknownsender_clear": (clear_unknown_senders, "clear unknown senders"),
     "auth_user_add": (add_user, "added user"),
     "auth_user_change": (change_user, "changed user"),
     "auth_user_add invitation": (add_user, "invited user"),
@@ -537,7 +546,14 @@ def test_limited_staff_find_the_entries_about_their_participants(kim: Client, pa
     act(kim)
 
     about_all = page.startswith(
-        ("auth_", "registry_importrun", "registry_policy", "registry_market", "participants_mode")
+        (
+            "auth_",
+            "registry_importrun",
+            "registry_policy",
+            "registry_market",
+            "participants_mode",
+            "uftp_unknownsender",
+        )
     )
     for entry in AuditEntry.objects.filter(actor="kim", action=what):
         assert bool(entry.participants) != about_all, entry.subject

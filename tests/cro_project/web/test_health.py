@@ -50,7 +50,8 @@ def test_not_ready_before_the_migrations(client: Client) -> None:
 def test_a_worker_does_not_start_before_the_migrations() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM django_migrations WHERE app = 'uftp' AND name LIKE '0009%' RETURNING app, name"
+            "DELETE FROM django_migrations WHERE (app, name) = "
+            "(SELECT app, max(name) FROM django_migrations WHERE app = 'uftp' GROUP BY app) RETURNING app, name"
         )
         (app, name) = cursor.fetchone()
     try:
