@@ -133,7 +133,7 @@ def test_the_journal_contacts_and_follow_ups(kim: Page, market: Market) -> None:
     look(page, "participant-journal")
     page.get_by_role("link", name="Follow-ups").click()
     expect(
-        page.get_by_role("row", name=re.compile("AGR flexwerk.example kim 2026-07-01 due"))
+        page.get_by_role("row", name=re.compile("AGR flexwerk.example flexwerk.example kim 2026-07-01 due"))
     ).to_be_visible()
     look(page, "follow-ups")
 
