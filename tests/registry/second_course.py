@@ -21,18 +21,9 @@ from registry.previews.effects import preview
 from tests.registry.decisions.decisions import decide, move
 from tests.registry.model_days import ModelConflict, Run
 from tests.registry.second_claims import HORIZON, MEMBERSHIP, REPRESENTATION, Claim, OpenConflict, all_days
-from tests.registry.second_histories import (
-    Adjust,
-    AgrUpdate,
-    DaysGoBy,
-    DsoUpdate,
-    SendAgain,
-    SetPolicy,
-    Settle,
-    SettleAnew,
-    Step,
-)
+from tests.registry.second_histories import SettleAnew, Step
 from tests.registry.second_model import CONFLICT, SecondModel, Verdict
+from tests.registry.steps import Adjust, AgrUpdate, DaysGoBy, DsoUpdate, SendAgain, SetPolicy, Settle
 from tests.registry.world import (
     AGRS,
     DSOS,

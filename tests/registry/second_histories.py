@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.registry.model_days import Line, Point, Terms
+from tests.registry.steps import Adjust, AgrUpdate, DaysGoBy, DsoUpdate, SendAgain, SetPolicy, Settle
 from tests.registry.world import AGRS, CONNECTIONS, DSOS, POINTS
 
 STEPS = 20
@@ -22,55 +23,9 @@ POLICIES = {
 
 
 @dataclass(frozen=True)
-class DaysGoBy:
-    days: int
-
-
-@dataclass(frozen=True)
-class SetPolicy:
-    name: str
-    value: str
-
-
-@dataclass(frozen=True)
-class AgrUpdate:
-    agr: str
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class DsoUpdate:
-    dso: str
-    points: tuple[Point, ...]
-
-
-@dataclass(frozen=True)
-class SendAgain:
-    """An earlier update, word for word; `which` counts back from the latest."""
-
-    which: int
-
-
-@dataclass(frozen=True)
-class Settle:
-    which: int
-    decision: str
-    at: int
-
-
-@dataclass(frozen=True)
 class SettleAnew:
     which: int
     decision: str
-
-
-@dataclass(frozen=True)
-class Adjust:
-    """Staff move the first and the last day of a row; None takes its last day away."""
-
-    which: int
-    first: int
-    last: int | None
 
 
 Step = DaysGoBy | SetPolicy | AgrUpdate | DsoUpdate | SendAgain | Settle | SettleAnew | Adjust

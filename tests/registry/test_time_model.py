@@ -31,6 +31,7 @@ from tests.registry.model_days import (
     View,
     covered,
 )
+from tests.registry.steps import Adjust, AgrUpdate, DaysGoBy, DsoUpdate, SendAgain, SetPolicy, Settle
 from tests.registry.time_model import TimeModel
 from tests.registry.world import (
     ADDRESSES,
@@ -60,64 +61,12 @@ class Pause:
 
 
 @dataclass(frozen=True)
-class DaysGoBy:
-    days: int
-
-
-@dataclass(frozen=True)
-class AgrUpdate:
-    """Days of the lines count from the day on which it is sent."""
-
-    agr: str
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class DsoUpdate:
-    """Days of the lines count from the day on which it is sent."""
-
-    dso: str
-    points: tuple[Point, ...]
-
-
-@dataclass(frozen=True)
-class SendAgain:
-    """One of the earlier updates of DSOs, word for word: its days stay what they were."""
-
-    which: int
-
-
-@dataclass(frozen=True)
-class Settle:
-    """A decision on one of the open conflicts; `at` picks the day of a split."""
-
-    which: int
-    decision: str
-    at: int
-
-
-@dataclass(frozen=True)
 class SettleAnew:
     """A decision in place of an earlier one; `at` picks the day of a split."""
 
     which: int
     decision: str
     at: int
-
-
-@dataclass(frozen=True)
-class Adjust:
-    """Other days for one of the rows: its first and last are moved, or its end taken away or set."""
-
-    which: int
-    first: int
-    last: int | None
-
-
-@dataclass(frozen=True)
-class SetPolicy:
-    name: str
-    value: str
 
 
 Step = Pause | DaysGoBy | AgrUpdate | DsoUpdate | SendAgain | Settle | SettleAnew | Adjust | SetPolicy
