@@ -8,8 +8,6 @@ Measured in docs/decisions/0021-clever-things-and-what-each-gains.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -64,23 +62,18 @@ def keep_for_few(wrapped: CursorWrapper, lines: int) -> None:
     wrapped.cursor.keeps_plans = lines < FEW
 
 
-@contextmanager
-def by_index(wrapped: CursorWrapper) -> Iterator[None]:
-    """Have every table that is joined to the staged lines read by index, row by row, inside this block.
-
-    An exception must roll back to before the block: only then do the settings end with it.
+def by_index(wrapped: CursorWrapper) -> None:
+    """Have every table that is joined to the staged lines read by index, row by row, until the transaction ends.
 
     Args:
-        wrapped: The cursor of `keeping_cursor`, in a transaction.
+        wrapped: The cursor of `keeping_cursor`, in a transaction that only stores the answer after the update.
     """
     wrapped.execute(_SET, {})
     wrapped.cursor.by_index = True
-    yield
-    as_usual(wrapped)
 
 
 def as_usual(wrapped: CursorWrapper) -> None:
-    """End `by_index` before its block ends, to join sets that may be larger than the update."""
+    """End `by_index` before the transaction ends, to join sets that may be larger than the update."""
     if is_by_index(wrapped):
         wrapped.execute(_RESET)
         wrapped.cursor.by_index = False

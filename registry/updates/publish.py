@@ -6,7 +6,6 @@ Both are applied as sets: the same SQL works for one line and for a million line
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -81,19 +80,19 @@ def publish_representations(
         connections = copy_lines(((0, *line) for line in lines), agr.pk)
         plans.keep_for_few(cursor, connections)
         end_omitted = _ends_omitted(policies, connections)
-        few = connections < plans.FEW and not end_omitted
-        with plans.by_index(cursor) if few else nullcontext():
-            _check_names(cursor, policies, findings, time_zone, today)
-            return _apply(
-                cursor,
-                REPRESENTATION,
-                policies,
-                findings,
-                today=today,
-                source=source,
-                end_omitted=end_omitted,
-                party=agr,
-            )
+        if connections < plans.FEW and not end_omitted:
+            plans.by_index(cursor)
+        _check_names(cursor, policies, findings, time_zone, today)
+        return _apply(
+            cursor,
+            REPRESENTATION,
+            policies,
+            findings,
+            today=today,
+            source=source,
+            end_omitted=end_omitted,
+            party=agr,
+        )
 
 
 @transaction.atomic(savepoint=False)

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 
 from participants.models import Participant
@@ -104,10 +104,10 @@ def test_without_statistics_the_claims_on_a_connection_are_found_by_its_index(ki
     with plans.keeping_cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE {unknown.table} (LIKE {kind.table} INCLUDING ALL)")
         make_tables(cursor)
-        with plans.by_index(cursor):
-            statement = unknown.sql(FIND_OVERLAPPING, current=CURRENT_BY_CONNECTION)
-            cursor.execute("EXPLAIN (FORMAT JSON) " + statement, {"exclusive": True})
-            (plan,) = cursor.fetchone()
+        plans.by_index(cursor)
+        statement = unknown.sql(FIND_OVERLAPPING, current=CURRENT_BY_CONNECTION)
+        cursor.execute("EXPLAIN (FORMAT JSON) " + statement, {"exclusive": True})
+        (plan,) = cursor.fetchone()
         text = plan if isinstance(plan, str) else json.dumps(plan)
         used = {node["Index Name"]: node["Index Cond"] for node in index_nodes(json.loads(text)[0]["Plan"])}
         cursor.execute(
@@ -128,19 +128,21 @@ def index_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from index_nodes(part)
 
 
-def test_reading_by_index_ends_with_its_block_or_before() -> None:
+def test_reading_by_index_ends_with_the_transaction_or_before() -> None:
     def scans_allowed() -> str:
         with connection.cursor() as plain:
             plain.execute("SHOW enable_seqscan")
             (value,) = plain.fetchone()
         return str(value)
 
+    with transaction.atomic(), plans.keeping_cursor() as cursor:
+        plans.by_index(cursor)
+        assert scans_allowed() == "off"
+        assert plans.is_by_index(cursor)
+        transaction.set_rollback(True)  # a test runs in a transaction, which this one is a part of
+    assert scans_allowed() == "on"
     with plans.keeping_cursor() as cursor:
-        with plans.by_index(cursor):
-            assert scans_allowed() == "off"
-            assert plans.is_by_index(cursor)
+        plans.by_index(cursor)
+        plans.as_usual(cursor)
         assert scans_allowed() == "on"
-        with plans.by_index(cursor):
-            plans.as_usual(cursor)
-            assert scans_allowed() == "on"
-            assert not plans.is_by_index(cursor)
+        assert not plans.is_by_index(cursor)
