@@ -1,7 +1,7 @@
 """Adjusting the days of a fact as a person does: the consequences appear while the days are typed."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from registry.models import CongestionPoint, Representation
 from tests.browser.looking import look
@@ -33,6 +33,28 @@ def test_a_clerk_adjusts_what_an_agr_represents(kim: Page, market: Market) -> No
     expect(page.get_by_role("heading", name=f"Conflict {conflict.pk}", exact=True)).to_be_visible()
     row = Representation.objects.current().get(connection__address=home, agr__domain="flexwerk.example")
     assert row.recorded_by.actor == "kim"
+
+
+def test_days_that_are_changed_before_the_page_is_ready_show_their_consequences(
+    kim: Page, market: Market
+) -> None:
+    """On a slow line a clerk types before the script is there; a browser keeps what was typed over a reload."""
+    page = kim
+    terms = CongestionPoint.objects.get(address=point("station")).terms.get()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/console*.js", hold)
+
+    page.goto(f"{page.url}registry/congestionpointterms/{terms.pk}/adjust/", wait_until="commit")
+    page.get_by_label("Last day").fill("2026-09-30")
+    assert held
+    for route in held:
+        route.continue_()
+
+    expect(page.locator("#consequences")).to_contain_text(behind("station")[0])
 
 
 def test_a_clerk_ends_a_congestion_point(kim: Page, market: Market) -> None:

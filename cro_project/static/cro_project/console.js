@@ -5,8 +5,8 @@
 {
     const PAUSE = 300;
 
-    /** Calls `act` once nothing has asked for it for PAUSE milliseconds. */
-    const calmly = (act) => {
+    /** Returns a function that calls `act` once it was not called for PAUSE milliseconds. */
+    const debounced = (act) => {
         let timer;
         return () => {
             clearTimeout(timer);
@@ -29,6 +29,20 @@
         piece.remove();
     };
 
+    /** Whether a field no longer holds what the page was sent with. */
+    const isFilledIn = (field) => {
+        if (field instanceof HTMLSelectElement) {
+            const preset = [...field.options].some((option) => option.defaultSelected);
+            return [...field.options].some((option, index) =>
+                option.selected !== (preset ? option.defaultSelected : index === 0 && !field.multiple),
+            );
+        }
+        if (field.type === "checkbox" || field.type === "radio") {
+            return field.checked !== field.defaultChecked;
+        }
+        return field.type !== "hidden" && "defaultValue" in field && field.value !== field.defaultValue;
+    };
+
     /** <form data-preview="URL" data-preview-into="#id">: shows what URL makes of the form while it is filled in.
      *  A field with data-no-preview makes no difference to it. A piece of that with data-becomes="id" takes the place
      *  of what is in the element of that id. */
@@ -44,13 +58,13 @@
             const own = (asked = new AbortController());
             into.setAttribute("aria-busy", "true");
             try {
-                const shown = await text(form.dataset.preview, {
+                const html = await text(form.dataset.preview, {
                     method: "POST",
                     body: new FormData(form),
                     signal: own.signal,
                 });
                 if (own === asked) {
-                    into.innerHTML = shown ?? '<p class="notice warn">The preview could not be made. Reload the page.</p>';
+                    into.innerHTML = html ?? '<p class="notice warn">The preview could not be made. Reload the page.</p>';
                     into.querySelectorAll("[data-becomes]").forEach(become);
                     start(into);
                 }
@@ -64,20 +78,25 @@
                 }
             }
         };
-        const soon = calmly(show);
+        const soon = debounced(show);
+        const changesPreview = (field) => !field.matches("[data-no-preview]");
         form.addEventListener("input", (event) => {
-            if (!event.target.matches("[data-no-preview]")) {
+            if (changesPreview(event.target)) {
                 soon();
             }
         });
+        // Filled in before this file had run, or by the browser that keeps a form over a reload.
+        if ([...form.elements].some((field) => changesPreview(field) && isFilledIn(field))) {
+            soon();
+        }
     };
 
     /** A token against forgery is written anew each time: the one that is there, which stays good, is kept. */
-    const keepToken = (part, fresh) => {
+    const keepToken = (part, received) => {
         const field = 'input[name="csrfmiddlewaretoken"]';
         const there = part.querySelector(field);
         if (there) {
-            fresh.querySelectorAll(field).forEach((token) => token.setAttribute("value", there.getAttribute("value")));
+            received.querySelectorAll(field).forEach((token) => token.setAttribute("value", there.getAttribute("value")));
         }
     };
 
@@ -85,30 +104,30 @@
     const poll = (part) => {
         part.setAttribute("aria-live", "polite");
         const look = async () => {
-            let said = null;
+            let html = null;
             try {
-                said = await text(part.dataset.poll);
+                html = await text(part.dataset.poll);
             } catch {
-                said = undefined;
+                html = undefined;
             }
-            if (!part.isConnected || said === null) {
+            if (!part.isConnected || html === null) {
                 return;
             }
             const holder = document.createElement("template");
-            holder.innerHTML = said ?? "";
-            const fresh = holder.content.firstElementChild;
-            if (fresh) {
-                keepToken(part, fresh);
-                if (part.innerHTML !== fresh.innerHTML) {
-                    part.innerHTML = fresh.innerHTML;
+            holder.innerHTML = html ?? "";
+            const received = holder.content.firstElementChild;
+            if (received) {
+                keepToken(part, received);
+                if (part.innerHTML !== received.innerHTML) {
+                    part.innerHTML = received.innerHTML;
                     start(part);
                 }
-                part.className = fresh.className;
-                if (!fresh.dataset.poll) {
+                part.className = received.className;
+                if (!received.dataset.poll) {
                     delete part.dataset.poll;
                     return;
                 }
-                part.dataset.poll = fresh.dataset.poll;
+                part.dataset.poll = received.dataset.poll;
             }
             setTimeout(look, Number(part.dataset.pollEvery) || 1000);
         };
@@ -133,7 +152,7 @@
                 // Without suggestions one types on.
             }
         };
-        field.addEventListener("input", calmly(fill));
+        field.addEventListener("input", debounced(fill));
         field.addEventListener("focus", fill, {once: true});
     };
 
@@ -151,7 +170,7 @@
     const NOTHING = new Set(["", "–"]);
 
     /** Gives each cell of a table the words of its head: on a telephone a row is a card of them, without the empty. */
-    const name = (table) => {
+    const labelCells = (table) => {
         const heads = [...table.querySelectorAll("thead tr:only-child > *")];
         if (heads.length < 3 || heads.some((head) => head.colSpan > 1)) {
             return;
@@ -191,7 +210,7 @@
     };
 
     /** The day in a date field, as it is written everywhere else: browsers write it in ways of their own. */
-    const spell = (field) => {
+    const showDay = (field) => {
         const day = Object.assign(document.createElement("span"), {className: "chosen-day"});
         day.setAttribute("aria-live", "polite");
         const show = () => {
@@ -203,18 +222,18 @@
     };
 
     /** <input type="file" data-at-most="bytes" data-too-large="words">: says at once that a file is too large to be sent. */
-    const weigh = (field) => {
-        const said = Object.assign(document.createElement("p"), {className: "too-large"});
-        said.setAttribute("role", "alert");
-        field.after(said);
-        const look = () => {
-            const heavy = [...field.files].some((file) => file.size > Number(field.dataset.atMost));
-            said.textContent = heavy ? field.dataset.tooLarge : "";
-            return heavy;
+    const checkSize = (field) => {
+        const warning = Object.assign(document.createElement("p"), {className: "too-large"});
+        warning.setAttribute("role", "alert");
+        field.after(warning);
+        const check = () => {
+            const tooLarge = [...field.files].some((file) => file.size > Number(field.dataset.atMost));
+            warning.textContent = tooLarge ? field.dataset.tooLarge : "";
+            return tooLarge;
         };
-        field.addEventListener("change", look);
+        field.addEventListener("change", check);
         field.form?.addEventListener("submit", (event) => {
-            if (look()) {
+            if (check()) {
                 event.preventDefault();
                 field.focus();
             }
@@ -244,13 +263,13 @@
 
     /** Sets going what `root` holds. */
     const start = (root) => {
-        root.querySelectorAll(TABLES).forEach(name);
+        root.querySelectorAll(TABLES).forEach(labelCells);
         root.querySelectorAll("#changelist-filter").forEach(fold);
-        root.querySelectorAll('input[type="date"]').forEach(spell);
+        root.querySelectorAll('input[type="date"]').forEach(showDay);
         root.querySelectorAll("form[data-preview]").forEach(preview);
         root.querySelectorAll("[data-poll]").forEach(poll);
         root.querySelectorAll("input[data-suggest]").forEach(suggest);
-        root.querySelectorAll("input[type=file][data-at-most]").forEach(weigh);
+        root.querySelectorAll("input[type=file][data-at-most]").forEach(checkSize);
         root.querySelectorAll("[data-enter]").forEach(enter);
         root.querySelectorAll("button[data-copy]").forEach(copy);
     };
