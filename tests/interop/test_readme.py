@@ -55,6 +55,9 @@ def run(cro: RunningCro, tmp_path: Path) -> Iterator[Run]:
                 stdout=started.enter_context(printed.open("wb")),
                 stderr=subprocess.STDOUT,
             )
+            started.callback(
+                lambda: print(f"{name}.py printed:\n{printed.read_text()}")
+            )  # shown if the test fails
             started.callback(process.wait, 30)
             started.callback(process.kill)
             started.callback(process.communicate, b"\n", 30)

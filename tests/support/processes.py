@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -147,8 +148,23 @@ def working(*arguments: str, **environment: str) -> Iterator[Process]:
         worker.kill()
 
 
+_PORTS_OF_EACH = 1_000
+_FIRST_PORT = 20_000
+_remaining_ports: list[int] = []
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a port that nothing listens on, and that nothing else takes before a process of the test does.
+
+    The system gives the ports from 32768 on to outgoing connections, so one of those may be taken at any moment. Each
+    process of the test run has ports of its own below them, and gives each of them once.
+    """
+    if not _remaining_ports:
+        number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        first = _FIRST_PORT + number % 12 * _PORTS_OF_EACH
+        _remaining_ports.extend(random.sample(range(first, first + _PORTS_OF_EACH), _PORTS_OF_EACH))
+    while True:
+        port = _remaining_ports.pop()
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -4,7 +4,6 @@ import base64
 import os
 import re
 import runpy
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from nacl.signing import SigningKey
 
 from cro_project.config import environment
+from tests.support.processes import free_port
 
 SOURCE = Path(settings.BASE_DIR) / "cro_project" / "settings.py"
 SEED = bytes(range(32))
@@ -91,11 +91,7 @@ def test_a_wrong_setting_is_named_with_what_to_set(
 
 @pytest.mark.parametrize("command", ["run", "migrate", "worker", "serve", "list_conflicts"])
 def test_a_database_out_of_reach_ends_a_command_with_one_line(command: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-
-    answer = manage(command, DATABASE_URL="postgres://me:hunter2@127.0.0.1:1/x", PORT=port)
+    answer = manage(command, DATABASE_URL="postgres://me:hunter2@127.0.0.1:1/x", PORT=str(free_port()))
 
     assert answer.returncode == 1
     assert answer.stderr.startswith("Error in the settings: DATABASE_URL: the database cannot be reached: ")

@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from cro_project.config import environment
 from cro_project.processes import first_start
+from tests.support.processes import free_port
 
 SECONDS = 60
 
@@ -47,10 +48,7 @@ Start = Callable[..., Running]
 
 @pytest.fixture
 def port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
