@@ -25,6 +25,7 @@ def environment_here(**more: str) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.processes",
+        "DJANGO_ALLOW_ASYNC_UNSAFE": "",  # set in this process by the fixture of the browser
         "TEST_DATABASE": str(connection.settings_dict["NAME"]),
         "TEST_NOW": stands.isoformat() if stands else "",
         **more,

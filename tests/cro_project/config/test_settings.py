@@ -277,7 +277,11 @@ def test_each_setting_is_documented_and_each_documented_one_exists() -> None:
 
 def manage(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run a command with these variables; an empty one counts as unset, whatever `.env` says."""
-    variables = {"DJANGO_SETTINGS_MODULE": "cro_project.settings", **variables}
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "cro_project.settings",
+        "DJANGO_ALLOW_ASYNC_UNSAFE": "",  # set in this process by the fixture of the browser
+        **variables,
+    }
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
