@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import django
 
-from benchmarks import report
-from benchmarks.figures import Figure, Series
+from benchmarks.reporting import report
+from benchmarks.reporting.figures import Figure, Series
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
@@ -68,10 +68,11 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from benchmarks import machine, messages
+    from benchmarks import messages
     from benchmarks.bench import Bench
     from benchmarks.databases import Databases
     from benchmarks.processes import sink
+    from benchmarks.reporting import machine
 
     wanted = options.only or (["B9"] if options.large else list(ALL))
     figures: list[Figure] = []
@@ -123,7 +124,7 @@ Scenario = Callable[["Bench"], Iterator[Figure | Series]]
 
 def _scenarios(wanted: list[str]) -> Iterator[tuple[str, Scenario]]:
     """Return the scenarios that measure the requested figures, by the first figure of each."""
-    from benchmarks import answers, imports, rates, registered, updates
+    from benchmarks.scenarios import answers, imports, rates, registered, updates
 
     scenarios: list[tuple[Scenario, tuple[str, ...]]] = [
         (updates.run, ("B1", "B2", "B3", "B11")),

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser import market as markets
+from tests.browser.support import market as markets
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESK = 1280
@@ -105,7 +105,7 @@ def kim(log_in: LogIn) -> Page:
 
 @pytest.fixture
 def market(transactional_db: None, stop_clock: Callable[[datetime], None]) -> markets.Market:
-    """The market of `tests/browser/market.py`; the clock stands at its moment for the whole test."""
+    """The market of `tests/browser/support/market.py`; the clock stands at its moment for the whole test."""
     stop_clock(markets.NOW)
     return markets.market()
 

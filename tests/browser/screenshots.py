@@ -15,9 +15,9 @@ from registry.imports import upload_jobs, uploads
 from registry.imports.upload_file import pack
 from registry.models import ImportRun
 from tests.browser.conftest import DESK
-from tests.browser.dsl import ZONE
-from tests.browser.market import NOW, PUT_BACK, Market, behind, say, standing
-from tests.browser.png import with_palette
+from tests.browser.support.dsl import ZONE
+from tests.browser.support.market import NOW, PUT_BACK, Market, behind, say, standing
+from tests.browser.support.png import with_palette
 from tests.support.receiver import receiving
 from uftp import connectivity
 from uftp.delivery import deliver

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from registry.models import CongestionPoint, Representation
-from tests.browser.looking import look
-from tests.browser.market import Market, behind, point
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market, behind, point
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

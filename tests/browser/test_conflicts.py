@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from registry.models import Conflict
-from tests.browser.looking import look
-from tests.browser.market import Market, behind
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market, behind
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

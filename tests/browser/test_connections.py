@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from registry.models import CongestionPoint, Connection
 from registry.queries import coverage
-from tests.browser.looking import look
-from tests.browser.market import Market, behind, point
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market, behind, point
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from reservations.models import Contract
-from tests.browser.looking import look
-from tests.browser.market import Market, point
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market, point
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

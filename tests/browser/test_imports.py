@@ -13,8 +13,8 @@ from registry.imports.upload_file import pack
 from registry.imports.uploads import store_upload
 from registry.models import ImportRun, Representation
 from tests.browser.conftest import operator
-from tests.browser.looking import WIDTHS, look
-from tests.browser.market import Market, behind, home
+from tests.browser.support.looking import WIDTHS, look
+from tests.browser.support.market import Market, behind, home
 from tests.support.processes import Process, working
 
 pytestmark = pytest.mark.django_db(transaction=True)

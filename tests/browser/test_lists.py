@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from registry.market.policies import set_policy
 from tests.browser.conftest import LogIn
-from tests.browser.looking import look
-from tests.browser.market import Market
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market
 from uftp.models import OtherUnknownSenders, UnknownSender
 
 pytestmark = pytest.mark.django_db(transaction=True)

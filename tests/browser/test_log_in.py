@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from cro_project.login import two_factor
 from participants.models import AuditEntry, Participant
 from tests.browser.conftest import LogIn, operator
-from tests.browser.looking import look
+from tests.browser.support.looking import look
 from tests.support.otp_app import Telephone
 
 pytestmark = pytest.mark.django_db(transaction=True)

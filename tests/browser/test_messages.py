@@ -7,8 +7,8 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from participants.models import AuditEntry
-from tests.browser.looking import look
-from tests.browser.market import Market, home, market, standing
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market, home, market, standing
 from uftp.models import InboundMessage, OutboundMessage, Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from participants.models import Contact
 from registry.models import Notice
-from tests.browser.looking import look
-from tests.browser.market import Market
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

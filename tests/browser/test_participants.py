@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from participants.models import Participant, PublicKey
-from tests.browser.looking import look
-from tests.browser.market import NOW, Market
+from tests.browser.support.looking import look
+from tests.browser.support.market import NOW, Market
 from tests.support.exchange import drain, receive
 from tests.support.peer import Peer
 from tests.support.receiver import Receiver, receiving

@@ -6,8 +6,8 @@ from playwright.sync_api import Page, expect
 from participants.admission import current_mode
 from registry.market import policies
 from registry.market.market import market as the_market
-from tests.browser.looking import look
-from tests.browser.market import Market
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market
 from tests.browser.test_participants import menu
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from reservations.updates.lifecycle import state_of
-from tests.browser.looking import look
-from tests.browser.market import Market
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,10 +9,10 @@ from playwright.sync_api import Page, expect
 
 from participants.admin_base import extensions
 from participants.daily_counts import update_daily_counts
-from tests.browser import market as markets
-from tests.browser.dsl import home
-from tests.browser.looking import look
-from tests.browser.market import Market
+from tests.browser.support import market as markets
+from tests.browser.support.dsl import home
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market
 from uftp import message_search
 from uftp.models import MessageSearch
 

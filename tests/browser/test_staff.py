@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from participants.models import Attachment, Contact
 from registry.models import Conflict
 from tests.browser.conftest import LogIn
-from tests.browser.looking import look
-from tests.browser.market import Market
+from tests.browser.support.looking import look
+from tests.browser.support.market import Market
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,8 +12,8 @@ from django.test import Client
 from guardian.shortcuts import assign_perm
 
 from participants.models import Participant
-from tests.browser import market as markets
-from tests.browser.market import Market
+from tests.browser.support import market as markets
+from tests.browser.support.market import Market
 from uftp.models import InboundMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)

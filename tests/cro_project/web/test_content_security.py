@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
-from tests.browser import market as markets
+from tests.browser.support import market as markets
 from tests.support.otp_app import Telephone
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from benchmarks.charts import chart
-from benchmarks.figures import Figure, Series
+from benchmarks.reporting.charts import chart
+from benchmarks.reporting.figures import Figure, Series
 
 HEADERS = ("#", "what", "this CRO", "beside", "ratio", "bound")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil, floor, log10
 from xml.sax.saxutils import escape
 
-from benchmarks.figures import Series, amount
+from benchmarks.reporting.figures import Series, amount
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 56, 60

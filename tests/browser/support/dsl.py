@@ -69,7 +69,7 @@ class Market:
     outbound: dict[str, OutboundMessage] = field(default_factory=dict)
     """`waiting`, `failed`."""
     contracts: dict[str, Contract] = field(default_factory=dict)
-    """By ContractID: see `tests/browser/reserved.py`."""
+    """By ContractID: see `tests/browser/support/reserved.py`."""
     updates: dict[str, ReservationUpdate] = field(default_factory=dict)
     """`accepted`, `rejected`, `first`, `second`, `third` (of one day), `exception`, `settled` (undone before),
     `passed on`, `undone`, `received`."""

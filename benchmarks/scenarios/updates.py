@@ -10,11 +10,12 @@ from typing import Any
 
 import psycopg
 
-from benchmarks import floors, memory, messages
+from benchmarks import floors, messages
 from benchmarks.bench import Answered, Bench, connected, exchange, register, until_quiet
-from benchmarks.figures import Figure, Series, amount, middle
 from benchmarks.messages import Message, Sender
 from benchmarks.processes import RunningCro
+from benchmarks.reporting.figures import Figure, Series, amount, middle
+from benchmarks.scenarios import memory
 
 FLOOR = "floor"
 SMALLER = (1_000, 10_000, 100_000)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from playwright.sync_api import Page
 
-PICTURES = Path(__file__).resolve().parents[2] / "var" / "screenshots"
+PICTURES = Path(__file__).resolve().parents[3] / "var" / "screenshots"
 WIDTHS = (1280, 390)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 GRAVE = ("serious", "critical")

@@ -16,9 +16,9 @@ import psycopg
 
 from benchmarks import messages, posting, processes
 from benchmarks.bench import Bench, connected, register, until_quiet
-from benchmarks.figures import Figure, amount, middle
 from benchmarks.messages import Message, Sender
 from benchmarks.processes import RunningCro
+from benchmarks.reporting.figures import Figure, amount, middle
 
 SENDERS = posting.CONNECTIONS
 """Each on a connection of its own, as systems send: the next update when the last is taken."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import psycopg
 
-from benchmarks import filling, floors, memory, messages
+from benchmarks import filling, floors, messages
 from benchmarks.bench import Answered, Bench, connected, exchange, register, until_quiet
-from benchmarks.figures import Figure, amount, middle
 from benchmarks.messages import Sender
-from benchmarks.updates import warm_cro
+from benchmarks.reporting.figures import Figure, amount, middle
+from benchmarks.scenarios import memory
+from benchmarks.scenarios.updates import warm_cro
 
 AT_MOST = 2.0
 

@@ -16,7 +16,7 @@ from reservations.contracts.record import Terms
 from reservations.deadlines import Deadline
 from reservations.models import Contract, ContractVersion, ReservationUpdate
 from reservations.updates import lifecycle
-from tests.browser.dsl import Market, decided, point, say, standing
+from tests.browser.support.dsl import Market, decided, point, say, standing
 from tests.support.peer import CRO
 from tests.support.receiver import Posted, Reply
 from uftp.delivery import deliver

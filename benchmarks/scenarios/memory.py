@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from benchmarks.figures import Figure, middle
 from benchmarks.processes import RunningCro
+from benchmarks.reporting.figures import Figure, middle
 
 AT_MOST = 8.0
 MEGABYTE = 1_000_000

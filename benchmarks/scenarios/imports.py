@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks import floors, messages, processes
 from benchmarks.bench import Bench, connected, register
-from benchmarks.figures import Figure, amount, middle
 from benchmarks.messages import Sender
+from benchmarks.reporting.figures import Figure, amount, middle
 
 AT_MOST = 1.5
 BLOCK = 70

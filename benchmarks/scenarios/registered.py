@@ -17,9 +17,9 @@ from django.db import connection as django_connection
 
 from benchmarks import databases, filling, messages
 from benchmarks.bench import Bench, connected, exchange, register
-from benchmarks.figures import Figure, Series, amount, middle
 from benchmarks.messages import Message, Sender
 from benchmarks.processes import RunningCro
+from benchmarks.reporting.figures import Figure, Series, amount, middle
 from common import clock
 from uftp.models import InboundMessage
 from uftp.processing import drain

@@ -21,8 +21,8 @@ from registry.changes import Source
 from registry.decisions.settle import settle
 from registry.models import Change, Conflict
 from registry.queries import coverage
-from tests.browser import reserved
-from tests.browser.dsl import (
+from tests.browser.support import reserved
+from tests.browser.support.dsl import (
     NOW,
     POINTS,
     ZONE,
