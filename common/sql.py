@@ -19,4 +19,5 @@ def fetch(statement: LiteralString, parameters: Mapping[str, Any]) -> tuple[Any,
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, binary=True, prepare=True)
-        return cursor.fetchone() if cursor.description else None
+        # None after a statement that returns no rows. `description` would say the same, but makes an object per column.
+        return None if cursor.rownumber is None else cursor.fetchone()
