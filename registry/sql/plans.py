@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from django.db import connection
 
+from common import sql
+
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
@@ -47,7 +49,7 @@ _RESET = "; ".join(f"SET LOCAL {name} TO DEFAULT" for name in _BY_INDEX)
 
 def keeping_cursor() -> CursorWrapper:
     """Return a cursor on Django's connection, like `connection.cursor()`, for which PostgreSQL keeps the plans."""
-    connection.ensure_connection()
+    sql.ensure_connection()
     plain: Any = _Cursor(connection.connection)
     return connection.make_debug_cursor(plain) if connection.queries_logged else connection.make_cursor(plain)
 
