@@ -238,23 +238,28 @@ def _handle(message: InboundMessage, content: bytes, handling_try: HandlingTry) 
     handler = handler_for(message.message_type)
     reasons = checks.reasons_against(parsed, handler, handling_try.duplicate)
     if not reasons and handler:
+        # Not an atomic block: it would end the savepoint by a further statement, which the commit does as well.
+        before = transaction.savepoint()
         try:
-            with transaction.atomic():
-                outcome = handler.handle(parsed.incoming)
-                if is_response(message.message_type):
-                    handling_try.wakes = outcome.also_deliver_to
-                    return _result_of_response(parsed.incoming)
-                response = responses.accepted_response(parsed.incoming, outcome, clock.now())
-                if outcome.answered_by:
-                    handling_try.wakes = outcome.also_deliver_to
-                    return response.result, response.reason
-                responses.enqueue_response(response, parsed.incoming)
-                handling_try.wakes = (sender, *outcome.also_deliver_to)
+            outcome = handler.handle(parsed.incoming)
+            if is_response(message.message_type):
+                handling_try.wakes = outcome.also_deliver_to
+                return _result_of_response(parsed.incoming)
+            response = responses.accepted_response(parsed.incoming, outcome, clock.now())
+            if outcome.answered_by:
+                handling_try.wakes = outcome.also_deliver_to
                 return response.result, response.reason
+            responses.enqueue_response(response, parsed.incoming)
+            handling_try.wakes = (sender, *outcome.also_deliver_to)
+            return response.result, response.reason
         except Rejection as rejection:
             reasons = rejection.reasons
         except UnusableValue as unusable:
             reasons = [named(Reason.INVALID_MESSAGE, [], str(unusable))]
+        transaction.set_rollback(
+            False
+        )  # the verbs' atomic blocks ask for it; going back to the savepoint is enough
+        transaction.savepoint_rollback(before)
     if is_response(message.message_type):
         result, reason = _result_of_response(parsed.incoming)
         return result, "; ".join(filter(None, [reason, *reasons]))
