@@ -32,9 +32,9 @@ def ensure_connection() -> None:
 def _has_ended(idle: psycopg.Connection[Any]) -> bool:
     if idle.closed:
         return True
-    socket = select.poll()
-    socket.register(idle.fileno(), select.POLLIN)
-    return bool(socket.poll(0))
+    readable = select.poll()
+    readable.register(idle.fileno(), select.POLLIN)
+    return bool(readable.poll(0))
 
 
 def fetch(statement: LiteralString, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
